@@ -1,0 +1,110 @@
+"""Contrasts: one estimator on two targets, estimating ``log p(first) - log p(second)``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from estimators.estimator import Estimator
+from estimators.evaluate import Evaluation, Job, Progress
+from estimators.model import ConditionalModel
+from estimators.sampling import Cell, Sampler, sample
+from estimators.streams import twins
+from estimators.target import Context, Pair, Tokens, make_pairs
+
+__all__ = ["Contrast", "Coupled", "Decoupled"]
+
+
+@dataclass(frozen=True)
+class Contrast(Sampler[Pair]):
+    """A difference of two estimates; how the two share their random numbers is the subclass's.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        Applied to either side.
+    """
+
+    estimator: Estimator
+
+    def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Subtract: ``NLL(second) - NLL(first)``, which is ``log p(first) - log p(second)``."""
+        first, second = (self.estimator.reduce(one.plan, one.losses) for one in evaluations)
+        return second - first
+
+    def sample(
+        self,
+        model: ConditionalModel,
+        first: Tokens,
+        second: Tokens,
+        *,
+        passes: int,
+        replicates: int,
+        rng: np.random.Generator | int,
+        context: Context = None,
+        names: Sequence[str] | None = None,
+        batch_size: int = 512,
+        device: torch.device | str = "cpu",
+        progress: Progress | None = None,
+    ) -> NDArray[np.float64]:
+        """Draw replicates of the estimate of ``log p(first | context) - log p(second | context)``.
+
+        Parameters
+        ----------
+        model : ConditionalModel
+        first, second : array of int, shape (pair, length), or sequence of arrays of int
+            The two sides may differ in length. Nothing is broadcast.
+        passes : int
+            Forward passes that one replicate may use per sequence: a pair costs twice that.
+        replicates, rng, context, names, batch_size, device, progress
+            See `Estimator.sample`; ``context`` applies to both sides.
+
+        Returns
+        -------
+        array of float64, shape (pair, replicate)
+            Nats.
+        """
+        cells = [Cell(self, pair, passes, replicates) for pair in make_pairs(first, second, context, names)]
+        return sample(model, cells, rng, batch_size=batch_size, device=device, progress=progress)
+
+
+@dataclass(frozen=True)
+class Coupled(Contrast):
+    """The same masks on both sides (the paper's Equation 18).
+
+    Contract: both sides draw from generators in one state. Either side alone has the estimator's ordinary law; targets
+    of equal length get equal masks; of unequal length, the positions that both have share their uniforms, and so do the
+    levels. The coupling lowers the variance where the two sides' terms move together; nothing is promised for
+    unrelated sequences.
+    """
+
+    @property
+    def name(self) -> str:
+        """Such as ``"coupled time-free"``."""
+        return f"coupled {self.estimator.name}"
+
+    def jobs(self, item: Pair, passes: int, replicates: int, rng: np.random.Generator) -> tuple[Job, ...]:
+        """Plan both sides from twin generators."""
+        return tuple(
+            Job(side, self.estimator.plan(side.length, passes, replicates, twin))
+            for side, twin in zip((item.first, item.second), twins(rng), strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Decoupled(Contrast):
+    """Independent masks on the two sides: the baseline of the paper's Table 1b."""
+
+    @property
+    def name(self) -> str:
+        """Such as ``"decoupled time-free"``."""
+        return f"decoupled {self.estimator.name}"
+
+    def jobs(self, item: Pair, passes: int, replicates: int, rng: np.random.Generator) -> tuple[Job, ...]:
+        """Plan the sides from independent generators."""
+        return tuple(
+            Job(side, self.estimator.plan(side.length, passes, replicates, child))
+            for side, child in zip((item.first, item.second), rng.spawn(2), strict=True)
+        )

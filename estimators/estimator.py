@@ -1,0 +1,175 @@
+"""Estimators of a negative log-likelihood: a plan law and a reduction."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from estimators.designs import IID, Design
+from estimators.errors import InputError
+from estimators.evaluate import Evaluation, Job, Progress
+from estimators.mask_maps import MaskMap
+from estimators.model import ConditionalModel
+from estimators.plan import MaskPlan
+from estimators.sampling import Cell, Sampler, sample
+from estimators.target import Context, Target, Tokens, make_targets
+
+__all__ = ["Estimator", "PointEstimator"]
+
+
+class Estimator(Sampler[Target]):
+    """A random plan of weighted masks whose weighted losses estimate a negative log-likelihood.
+
+    Subclasses provide `name`, `summary` and `plan`; those that reduce by more than a weighted sum override `reduce`.
+    """
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """The estimator in one line."""
+
+    @property
+    def unbiased(self) -> bool:
+        """Whether the mean is the negative log-likelihood for every model."""
+        return True
+
+    @property
+    def finite_variance(self) -> bool:
+        """Whether the variance is finite for every model with finite losses."""
+        return True
+
+    @abstractmethod
+    def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
+        """Draw independent replicates of the plan.
+
+        Parameters
+        ----------
+        length : int
+            Number of scored positions.
+        passes : int
+            Forward passes that one replicate may use.
+        replicates : int
+            Number of independent replicates; each has a child of ``rng`` of its own, so more replicates extend fewer,
+            and a second call continues the first.
+        rng : numpy.random.Generator
+            From equal states, plans of different length share the uniforms of the positions that both have.
+
+        Returns
+        -------
+        MaskPlan
+
+        Raises
+        ------
+        PassesError
+            If the estimator cannot work with so few passes at this length; says how many it needs.
+        """
+
+    def reduce(self, plan: MaskPlan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn token losses (replicates, passes, length) into estimates (replicates,), both in nats."""
+        estimates: NDArray[np.float64] = (plan.weights * losses).reshape(plan.replicates, -1).sum(axis=1)
+        return estimates
+
+    def jobs(self, item: Target, passes: int, replicates: int, rng: np.random.Generator) -> tuple[Job, ...]:
+        """Plan one target: one job."""
+        return (Job(item, self.plan(item.length, passes, replicates, rng)),)
+
+    def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Reduce the target's losses."""
+        (evaluation,) = evaluations
+        return self.reduce(evaluation.plan, evaluation.losses)
+
+    def sample(
+        self,
+        model: ConditionalModel,
+        tokens: Tokens,
+        *,
+        passes: int,
+        replicates: int,
+        rng: np.random.Generator | int,
+        context: Context = None,
+        names: Sequence[str] | None = None,
+        batch_size: int = 512,
+        device: torch.device | str = "cpu",
+        progress: Progress | None = None,
+    ) -> NDArray[np.float64]:
+        """Draw replicates of the estimate of ``-log p(scored tokens | context)``.
+
+        Parameters
+        ----------
+        model : ConditionalModel
+        tokens : array of int, shape (sequence, length), or sequence of arrays of int
+        passes : int
+            Forward passes that one replicate may use per sequence.
+        replicates : int
+        rng : numpy.random.Generator or int
+        context : int, array of bool, sequence of arrays of bool, or None
+            The first ``context`` tokens are given, or the positions marked True.
+        names : sequence of str, optional
+            Distinct names on which the random streams hang instead of the content.
+        batch_size, device, progress
+            See `evaluate`.
+
+        Returns
+        -------
+        array of float64, shape (sequence, replicate)
+            Nats.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from estimators import estimator
+        >>> class Fair:
+        ...     def token_nll(self, tokens, masked):
+        ...         return masked * torch.log(torch.tensor(2.0, dtype=torch.float64))
+        >>> estimator("uniform-count").sample(Fair(), [[0, 1, 1]], passes=4, replicates=2, rng=0).round(6)
+        array([[2.079442, 2.079442]])
+        """
+        cells = [Cell(self, target, passes, replicates) for target in make_targets(tokens, context, names)]
+        return sample(model, cells, rng, batch_size=batch_size, device=device, progress=progress)
+
+
+@dataclass(frozen=True)
+class PointEstimator(Estimator):
+    """One point, one mask: any mask map under any design, averaged over the passes.
+
+    Parameters
+    ----------
+    mask_map : MaskMap
+        Which identity is sampled.
+    design : Design, default IID()
+        How the points are drawn.
+    """
+
+    mask_map: MaskMap
+    design: Design = field(default_factory=IID)
+
+    @property
+    def name(self) -> str:
+        """The name in the registry, such as ``"time-free+antithetic"``."""
+        return self.mask_map.name if self.design == IID() else f"{self.mask_map.name}+{self.design.name}"
+
+    @property
+    def summary(self) -> str:
+        """The estimator in one line."""
+        return f"{self.mask_map.summary}; {self.design.summary}"
+
+    @property
+    def unbiased(self) -> bool:
+        """Whether the mean is the negative log-likelihood for every model: a property of the map."""
+        return self.mask_map.unbiased
+
+    @property
+    def finite_variance(self) -> bool:
+        """Whether the variance is finite for every model with finite losses: a property of the map."""
+        return self.mask_map.finite_variance
+
+    def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
+        """Draw independent replicates of the plan; see `Estimator.plan`."""
+        if length < 1:
+            raise InputError(f"a plan needs at least one scored position, got {length}")
+        points = np.stack([self.design.points(1 + length, passes, child) for child in rng.spawn(replicates)])
+        masks, weights = self.mask_map.masks(points)
+        return MaskPlan(masks, masks * (weights / passes)[..., None])

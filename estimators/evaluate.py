@@ -1,0 +1,215 @@
+"""Plan times model times target: the only code that calls a model."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from estimators.errors import InputError, ModelError, TokenError
+from estimators.model import ConditionalModel
+from estimators.plan import MaskPlan
+from estimators.target import Target
+
+__all__ = ["Evaluation", "Job", "Progress", "evaluate"]
+
+Progress = Callable[[int], object]
+"""Called after every batch with the number of planned passes that it settled (repeats included)."""
+
+BATCHES_WAITING = 16  # rows held back for fuller batches of their own length, in batches
+ROUNDING = 1e-6  # nats by which a rounded log-probability may exceed 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A plan for a target."""
+
+    target: Target
+    plan: MaskPlan
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The token losses of a job.
+
+    Attributes
+    ----------
+    target : Target
+    plan : MaskPlan
+    losses : array of float64, shape (replicates, passes, length)
+        ``c(i, S)`` in nats where masked, 0 elsewhere.
+    forward_passes : int
+        Passes really run: distinct masks that hide something.
+    """
+
+    target: Target
+    plan: MaskPlan
+    losses: NDArray[np.float64]
+    forward_passes: int
+
+
+class _Work:
+    """A job on its way: its distinct masks, and their losses as they come in."""
+
+    def __init__(self, job: Job) -> None:
+        target, plan = job.target, job.plan
+        if plan.length != target.length:
+            raise InputError(f"{target.label} has {target.length} scored positions, its plan has {plan.length}")
+        self.job = job
+        rows = plan.masks.reshape(-1, plan.length)
+        _, first, self.inverse, self.counts = np.unique(
+            _packed(rows), return_index=True, return_inverse=True, return_counts=True
+        )
+        self.masks = rows[first]
+        self.losses = np.zeros(self.masks.shape)
+        self.begin = int(not self.masks[0].any())  # the empty mask sorts first and needs no pass
+        self.next = self.begin
+        self.unsettled = self.forward_passes = len(self.masks) - self.begin
+
+    def result(self) -> Evaluation:
+        losses = self.losses[self.inverse.reshape(-1)].reshape(self.job.plan.masks.shape)
+        return Evaluation(self.job.target, self.job.plan, losses, self.forward_passes)
+
+
+def _packed(rows: NDArray[np.bool_]) -> NDArray[np.generic]:
+    # A mask as one comparable value: a machine word, or bytes for long masks.
+    bits = np.packbits(rows, axis=1)
+    words = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), dtype=np.uint8)
+    words[:, : bits.shape[1]] = bits
+    if words.shape[1] == 8:
+        return words.view(np.uint64)[:, 0]
+    return words.view(np.dtype((np.void, words.shape[1])))[:, 0]
+
+
+def evaluate(
+    model: ConditionalModel,
+    jobs: Iterable[Job],
+    *,
+    batch_size: int = 512,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> Iterator[Evaluation]:
+    """Run the masks of many jobs through a model, in order, a full batch at a time.
+
+    Jobs are taken from the iterable as needed, so memory does not grow with their number. Rows share a batch with any
+    rows of the same total length. Within a job each distinct mask is run once.
+
+    Parameters
+    ----------
+    model : ConditionalModel
+    jobs : iterable of Job
+    batch_size : int, default 512
+        Largest number of rows in a call.
+    device : torch.device or str, default "cpu"
+        Where the model wants its input.
+    progress : callable, optional
+        See `Progress`.
+
+    Yields
+    ------
+    Evaluation
+        In the order of the jobs.
+
+    Raises
+    ------
+    InputError
+        If a plan does not fit its target, or the model does not know a token.
+    ModelError
+        If the model returns another shape, or a NaN, infinite or negative loss; names the sequence and the position.
+    """
+    if batch_size < 1:
+        raise InputError(f"batch_size needs to be at least 1, got {batch_size}")
+    queue: deque[_Work] = deque()
+    buckets: dict[int, deque[_Work]] = {}
+    waiting: dict[int, int] = {}
+
+    def run(length: int) -> None:
+        pieces, room = [], batch_size
+        bucket = buckets[length]
+        while room and bucket:
+            work = bucket[0]
+            stop = min(work.next + room, len(work.masks))
+            pieces.append((work, slice(work.next, stop)))
+            room -= stop - work.next
+            work.next = stop
+            if stop == len(work.masks):
+                bucket.popleft()
+        waiting[length] -= batch_size - room
+        _run_batch(model, pieces, torch.device(device))
+        if progress is not None:
+            progress(sum(int(work.counts[rows].sum()) for work, rows in pieces))
+
+    def settled() -> Iterator[Evaluation]:
+        while queue and not queue[0].unsettled:
+            yield queue.popleft().result()
+
+    for job in jobs:
+        work = _Work(job)
+        queue.append(work)
+        if progress is not None and work.begin:
+            progress(int(work.counts[0]))
+        if work.unsettled:
+            length = len(job.target.tokens)
+            buckets.setdefault(length, deque()).append(work)
+            waiting[length] = waiting.get(length, 0) + work.unsettled
+            while waiting[length] >= batch_size:
+                run(length)
+            while sum(waiting.values()) > BATCHES_WAITING * batch_size:
+                run(len(queue[0].job.target.tokens))
+        yield from settled()
+    for length in list(buckets):
+        while waiting[length]:
+            run(length)
+    yield from settled()
+
+
+def _run_batch(model: ConditionalModel, pieces: list[tuple[_Work, slice]], device: torch.device) -> None:
+    length = len(pieces[0][0].job.target.tokens)
+    count = sum(rows.stop - rows.start for _, rows in pieces)
+    tokens = np.empty((count, length), dtype=np.int64)
+    masked = np.zeros((count, length), dtype=bool)
+    start = 0
+    for work, rows in pieces:
+        block = slice(start, start + rows.stop - rows.start)
+        tokens[block] = work.job.target.tokens
+        masked[block, work.job.target.scored] = work.masks[rows]
+        start = block.stop
+    try:
+        with torch.no_grad():
+            returned = model.token_nll(torch.from_numpy(tokens).to(device), torch.from_numpy(masked).to(device))
+    except TokenError as error:
+        label = _owner(pieces, error.row).job.target.label
+        raise InputError(f"{label}, position {error.position}: {error.problem}") from error
+    if not isinstance(returned, torch.Tensor) or returned.shape != masked.shape:
+        got = f"shape {tuple(returned.shape)}" if isinstance(returned, torch.Tensor) else type(returned).__name__
+        raise ModelError(f"the model's token_nll must return a tensor of shape {masked.shape}, it returned {got}")
+    losses = np.where(masked, returned.detach().cpu().to(torch.float64).numpy(), 0.0)
+    if not (np.isfinite(losses) & (losses >= -ROUNDING)).all():
+        _refuse(losses, pieces)
+    start = 0
+    for work, rows in pieces:
+        block = slice(start, start + rows.stop - rows.start)
+        work.losses[rows] = losses[block, work.job.target.scored]
+        work.unsettled -= rows.stop - rows.start
+        start = block.stop
+
+
+def _owner(pieces: list[tuple[_Work, slice]], row: int) -> _Work:
+    ends = np.cumsum([rows.stop - rows.start for _, rows in pieces])
+    return pieces[int(np.searchsorted(ends, row, side="right"))][0]
+
+
+def _refuse(losses: NDArray[np.float64], pieces: list[tuple[_Work, slice]]) -> None:
+    row, position = (int(index[0]) for index in np.nonzero(~(np.isfinite(losses) & (losses >= -ROUNDING))))
+    target, value = _owner(pieces, row).job.target, losses[row, position]
+    place = f"{target.label}, position {position} (token {target.tokens[position]})"
+    if np.isnan(value):
+        raise ModelError(f"{place}: the model returned NaN as a loss")
+    if value < 0:
+        raise ModelError(
+            f"{place}: the model returned a loss of {value:g} nats, a positive log-probability; "
+            "losses are -log p and at least 0"
+        )
+    raise ModelError(f"{place}: the model gives this token probability 0, so the likelihood is 0 and has no estimate")

@@ -1,0 +1,109 @@
+"""Mask laws: how likely each mask is and what weight it brings, in closed form.
+
+All maps here treat the positions alike, so a law is a table over the mask's size.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators.errors import InputError
+
+__all__ = ["LARGEST_ENUMERATED_LENGTH", "MaskLaw", "all_masks", "estimand_weights"]
+
+LARGEST_ENUMERATED_LENGTH = 20  # a million masks: beyond that nobody waits
+
+
+def estimand_weights(length: int) -> NDArray[np.float64]:
+    """Return the weight of each token loss in the negative log-likelihood, by the mask's size.
+
+    ``NLL(x) = sum over masks S, sum over i in S of B(m, L - m + 1) c(i, S)`` with ``m = |S|``: the Shapley weights.
+
+    Parameters
+    ----------
+    length : int
+        Number ``L`` of scored positions.
+
+    Returns
+    -------
+    array of float64, shape (length + 1,)
+        ``(m - 1)! (L - m)! / L!`` at ``m = 1 .. L``, and 0 for the empty mask.
+
+    Examples
+    --------
+    >>> estimand_weights(3).tolist()
+    [0.0, 0.3333333333333333, 0.16666666666666666, 0.3333333333333333]
+    """
+    return np.array([0.0] + [1 / (m * math.comb(length, m)) for m in range(1, length + 1)])
+
+
+def all_masks(length: int) -> NDArray[np.bool_]:
+    """Return every mask that hides something.
+
+    Parameters
+    ----------
+    length : int
+        Number ``L`` of positions, at most 20.
+
+    Returns
+    -------
+    array of bool, shape (2**length - 1, length)
+        Row ``n - 1`` holds the bits of ``n``, position 0 the lowest.
+    """
+    if not 1 <= length <= LARGEST_ENUMERATED_LENGTH:
+        raise InputError(
+            f"all masks of {length} positions cannot be listed; that needs 1 to {LARGEST_ENUMERATED_LENGTH} positions"
+        )
+    return (np.arange(1, 2**length)[:, None] >> np.arange(length) & 1).astype(bool)
+
+
+@dataclass(frozen=True, eq=False)
+class MaskLaw:
+    """The law of one pass of an iid estimator: its mask and its weight, for each *given* mask by size.
+
+    Attributes
+    ----------
+    probability : array of float64, shape (length + 1,)
+        ``P(S)``.
+    first_moment : array of float64, shape (length + 1,)
+        ``E[w 1{S}]``, which is the token weight in the mean. The estimator is unbiased for every model if and only if
+        this equals `estimand_weights`.
+    second_moment : array of float64, shape (length + 1,)
+        ``E[w^2 1{S}]``; may be infinite.
+
+    Notes
+    -----
+    Moments of ``w`` for the empty mask are given as 0: there is nothing to weigh.
+    """
+
+    probability: NDArray[np.float64]
+    first_moment: NDArray[np.float64]
+    second_moment: NDArray[np.float64]
+
+    @property
+    def length(self) -> int:
+        """Number of scored positions."""
+        return len(self.probability) - 1
+
+    def moments(self, totals: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the exact mean and variance of one pass by summing over all masks.
+
+        Parameters
+        ----------
+        totals : array of float64, shape (..., 2**length - 1)
+            Sum of the token losses of each mask, in the order of `all_masks`; `pass_totals` computes it. Nats.
+
+        Returns
+        -------
+        mean, variance : arrays of float64, shape (...)
+            Nats and squared nats. The variance of ``N`` iid passes is the ``N``-th part. It is infinite where it is
+            infinite.
+        """
+        sizes = all_masks(self.length).sum(axis=1)
+        mean = totals @ self.first_moment[sizes]
+        hit = totals > 0  # an infinite weight on a loss of exactly 0 contributes nothing
+        terms = np.zeros_like(totals)
+        np.multiply(totals**2, self.second_moment[sizes], out=terms, where=hit)
+        return mean, terms.sum(axis=-1) - mean**2

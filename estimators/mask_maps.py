@@ -1,0 +1,219 @@
+"""Mask maps: which identity is sampled. A point of the unit cube becomes a mask and its weight.
+
+Source: *Information-Theoretic Discrete Diffusion* (arXiv 2510.24088), Equations 15 to 17; the conditional versions are
+the same maps over the scored positions only (Theorem 4.2, Corollary 4.3).
+
+The closed end ``u = 1`` is a point like any other: thresholds and sizes are clipped to what exists, and
+the weight of an empty mask is 0.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators.errors import InputError
+from estimators.mask_law import MaskLaw, estimand_weights
+
+__all__ = ["MaskMap", "TimeFree", "TimeIntegral", "UniformCount"]
+
+WeightedMasks = tuple[NDArray[np.bool_], NDArray[np.float64]]
+
+
+class MaskMap(Protocol):
+    """A map from points to weighted masks, with its law."""
+
+    @property
+    def name(self) -> str:
+        """The map's name in the registry, parameters included."""
+        ...
+
+    @property
+    def summary(self) -> str:
+        """The map in one line."""
+        ...
+
+    @property
+    def unbiased(self) -> bool:
+        """Whether the mean is the negative log-likelihood for every model."""
+        ...
+
+    @property
+    def finite_variance(self) -> bool:
+        """Whether one pass has a finite variance for every model with finite losses."""
+        ...
+
+    def masks(self, points: NDArray[np.float64]) -> WeightedMasks:
+        """Turn points into masks.
+
+        Parameters
+        ----------
+        points : array of float64, shape (..., 1 + length)
+            The level, then a key for each position.
+
+        Returns
+        -------
+        masks : array of bool, shape (..., length)
+        weights : array of float64, shape (...)
+            Weight of each masked position's loss in a one-pass estimate.
+        """
+        ...
+
+    def law(self, length: int) -> MaskLaw:
+        """Return the law of the mask and its weight under a uniform point."""
+        ...
+
+
+def _split(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return points[..., 0], points[..., 1:]
+
+
+def _smallest(keys: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    # By rank, not by threshold: ties must not change the size.
+    masks = np.zeros(keys.shape, dtype=bool)
+    chosen = np.arange(keys.shape[-1]) < sizes[..., None]
+    np.put_along_axis(masks, np.argsort(keys, axis=-1, kind="stable"), chosen, axis=-1)
+    return masks
+
+
+@dataclass(frozen=True)
+class TimeIntegral:
+    """Mask each position with probability ``lambda``, ``lambda`` uniform on ``(eps, 1)``; weight ``(1 - eps)/lambda``.
+
+    The paper's Equation 16 (I-MDCE, Corollary 3.7). A position is masked where its key is below ``lambda``.
+
+    Parameters
+    ----------
+    eps : float, default 0
+        Lower end of the integral. At 0 the estimator is unbiased and its variance is infinite (the masks of size 1
+        contribute ``L (ln(1/eps) - H_{L-1}) E[c^2]``); above 0 the bias is about ``-eps`` times the sum of
+        ``-log p(x_i | all others)``.
+
+    Raises
+    ------
+    InputError
+        If ``eps`` is outside ``[0, 1)``.
+    """
+
+    eps: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.eps < 1.0:
+            raise InputError(f"time-integral needs eps in [0, 1), got {self.eps}")
+
+    @property
+    def name(self) -> str:
+        """The map's name in the registry, parameters included."""
+        return f"time-integral(eps={self.eps:g})" if self.eps else "time-integral"
+
+    @property
+    def summary(self) -> str:
+        """The map in one line."""
+        return "masking rate uniform on (eps, 1), weight 1/rate"
+
+    @property
+    def unbiased(self) -> bool:
+        """Only the whole integral is unbiased."""
+        return self.eps == 0
+
+    @property
+    def finite_variance(self) -> bool:
+        """Infinite without a cut: the weight of a size-1 mask is unbounded."""
+        return self.eps > 0
+
+    def masks(self, points: NDArray[np.float64]) -> WeightedMasks:
+        """Turn points into masks; see `MaskMap.masks`."""
+        level, keys = _split(points)
+        rate = self.eps + (1.0 - self.eps) * level
+        masks = keys < rate[..., None]
+        weights = np.zeros_like(rate)
+        np.divide(1.0 - self.eps, rate, out=weights, where=masks.any(axis=-1))
+        return masks, weights
+
+    def law(self, length: int) -> MaskLaw:
+        """Return the law of the mask and its weight: incomplete beta integrals, as binomial tails.
+
+        ``int_eps^1 t^(a-1) (1-t)^(b-1) dt = B(a, b) P(Binomial(a+b-1, eps) < a)``, and for the second moment of size 1
+        ``int_eps^1 (1-t)^(L-1)/t dt = ln(1/eps) - sum_{k<L} (1-eps)^k / k``.
+        """
+        eps, sizes = self.eps, np.arange(1, length + 1)
+        probability = np.array(
+            [_beta(m + 1, length - m + 1) * _binomial_below(m + 1, length + 1, eps) for m in range(length + 1)]
+        ) / (1.0 - eps)
+        first, second = np.zeros(length + 1), np.zeros(length + 1)
+        first[1:] = [_beta(m, length - m + 1) * _binomial_below(m, length, eps) for m in sizes.tolist()]
+        powers = np.arange(1, length)
+        second[1] = -math.log(eps) - ((1.0 - eps) ** powers / powers).sum() if eps else math.inf
+        second[2:] = [
+            _beta(m - 1, length - m + 1) * _binomial_below(m - 1, length - 1, eps) for m in sizes[1:].tolist()
+        ]
+        return MaskLaw(probability, first, (1.0 - eps) * second)
+
+
+@dataclass(frozen=True)
+class TimeFree:
+    """Size ``m`` with probability ``1/(m H_L)``, a uniformly random mask of that size; weight ``H_L``.
+
+    The paper's Equation 15 (Theorem 4.1); ``H_L`` is the ``L``-th harmonic number.
+    """
+
+    name: ClassVar[str] = "time-free"
+    summary: ClassVar[str] = "size m with probability 1/(m H), weight H, the harmonic number"
+    unbiased: ClassVar[bool] = True
+    finite_variance: ClassVar[bool] = True
+
+    def masks(self, points: NDArray[np.float64]) -> WeightedMasks:
+        """Turn points into masks; see `MaskMap.masks`."""
+        level, keys = _split(points)
+        length = keys.shape[-1]
+        harmonic = _harmonic(length)
+        cumulative = harmonic / harmonic[-1]
+        sizes = np.minimum(np.searchsorted(cumulative, level, side="right") + 1, length)
+        return _smallest(keys, sizes), np.full(level.shape, harmonic[-1])
+
+    def law(self, length: int) -> MaskLaw:
+        """Return the law of the mask: the estimand's own weights over ``H_L``."""
+        first, total = estimand_weights(length), _harmonic(length)[-1]
+        return MaskLaw(first / total, first, first * total)
+
+
+@dataclass(frozen=True)
+class UniformCount:
+    """Size ``m`` uniform on ``1 .. L``, a uniformly random mask of that size; weight ``L/m``.
+
+    The Rao-Blackwellisation of `TimeIntegral` over its masking rate, given the size (there size 0 is possible too).
+    """
+
+    name: ClassVar[str] = "uniform-count"
+    summary: ClassVar[str] = "size m uniform on 1..L, weight L/m"
+    unbiased: ClassVar[bool] = True
+    finite_variance: ClassVar[bool] = True
+
+    def masks(self, points: NDArray[np.float64]) -> WeightedMasks:
+        """Turn points into masks; see `MaskMap.masks`."""
+        level, keys = _split(points)
+        length = keys.shape[-1]
+        sizes = np.minimum((level * length).astype(np.int64) + 1, length)
+        return _smallest(keys, sizes), length / sizes
+
+    def law(self, length: int) -> MaskLaw:
+        """Return the law of the mask and its weight."""
+        first = estimand_weights(length)
+        weight = np.concatenate([[0.0], length / np.arange(1, length + 1)])
+        probability = np.concatenate([[0.0], first[1:] / weight[1:]])
+        return MaskLaw(probability, first, first * weight)
+
+
+def _harmonic(length: int) -> NDArray[np.float64]:
+    return np.cumsum(1.0 / np.arange(1, length + 1))
+
+
+def _beta(a: int, b: int) -> float:
+    return 1 / (a * math.comb(a + b - 1, a))
+
+
+def _binomial_below(count: int, trials: int, rate: float) -> float:
+    # P(Binomial(trials, rate) < count), all terms positive.
+    return math.fsum(math.comb(trials, j) * rate**j * (1.0 - rate) ** (trials - j) for j in range(count))

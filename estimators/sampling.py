@@ -1,0 +1,136 @@
+"""Sampling: what every stochastic object here can do, whether it estimates a likelihood or a ratio."""
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from estimators.errors import InputError
+from estimators.evaluate import Evaluation, Job, Progress, evaluate
+from estimators.model import ConditionalModel
+from estimators.streams import root_seed, stream
+from estimators.target import Pair, Target
+
+__all__ = ["Cell", "Draw", "Sampler", "draw", "sample"]
+
+Item = TypeVar("Item", bound=Target | Pair)
+
+
+class Sampler(ABC, Generic[Item]):
+    """A stochastic object: for an item (a target, or a pair of them) it plans jobs and reduces their losses."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Its name in tables; its random streams hang on it."""
+
+    @abstractmethod
+    def jobs(self, item: Item, passes: int, replicates: int, rng: np.random.Generator) -> tuple[Job, ...]:
+        """Plan the item: the jobs whose losses `combine` needs."""
+
+    @abstractmethod
+    def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Reduce the losses of the item's jobs to one number per replicate, in nats: shape (replicates,)."""
+
+
+@dataclass(frozen=True)
+class Cell(Generic[Item]):
+    """An item, a sampler, and how much of it: the smallest thing with random numbers of its own."""
+
+    sampler: Sampler[Item]
+    item: Item
+    passes: int
+    replicates: int
+
+    def __post_init__(self) -> None:
+        if self.passes < 1:
+            raise InputError(f"passes needs to be at least 1, got {self.passes}")
+        if self.replicates < 1:
+            raise InputError(f"replicates needs to be at least 1, got {self.replicates}")
+
+
+@dataclass(frozen=True)
+class Draw(Generic[Item]):
+    """A cell's outcome.
+
+    Attributes
+    ----------
+    cell : Cell
+    estimates : array of float64, shape (replicates,)
+        Nats.
+    evaluations : tuple of Evaluation
+        The losses they were made of: one entry for a target, two for a pair.
+    """
+
+    cell: Cell[Item]
+    estimates: NDArray[np.float64]
+    evaluations: tuple[Evaluation, ...]
+
+    @property
+    def forward_passes(self) -> int:
+        """Passes really run, over all replicates."""
+        return sum(evaluation.forward_passes for evaluation in self.evaluations)
+
+
+def draw(
+    model: ConditionalModel,
+    cells: Iterable[Cell[Item]],
+    rng: np.random.Generator | np.random.SeedSequence | int,
+    *,
+    batch_size: int = 512,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> Iterator[Draw[Item]]:
+    """Sample many cells through shared batches, lazily and in order.
+
+    The numbers of a cell depend on the seed, its item, its sampler and its passes alone: not on the batch size, the
+    other cells or their order. More replicates continue the same stream.
+
+    Parameters
+    ----------
+    model : ConditionalModel
+    cells : iterable of Cell
+    rng : numpy.random.Generator, numpy.random.SeedSequence or int
+        A generator is advanced; a seed sequence or an integer gives the same numbers every time.
+    batch_size, device, progress
+        See `evaluate`.
+
+    Yields
+    ------
+    Draw
+    """
+    root = root_seed(rng)
+    planned: deque[tuple[Cell[Item], int]] = deque()
+
+    def jobs() -> Iterator[Job]:
+        for cell in cells:
+            own = stream(root, cell.item.key, cell.sampler.name, str(cell.passes))
+            parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, own)
+            planned.append((cell, len(parts)))
+            yield from parts
+
+    evaluations = evaluate(model, jobs(), batch_size=batch_size, device=device, progress=progress)
+    for first in evaluations:
+        cell, count = planned.popleft()
+        settled = (first, *islice(evaluations, count - 1))
+        yield Draw(cell, cell.sampler.combine(settled), settled)
+
+
+def sample(
+    model: ConditionalModel,
+    cells: Iterable[Cell[Item]],
+    rng: np.random.Generator | np.random.SeedSequence | int,
+    *,
+    batch_size: int = 512,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> NDArray[np.float64]:
+    """Sample cells of one number of replicates as `draw` does; keep the estimates alone: (cell, replicate), nats."""
+    draws = draw(model, cells, rng, batch_size=batch_size, device=device, progress=progress)
+    return np.stack([one.estimates for one in draws])

@@ -1,0 +1,36 @@
+"""Random streams: every number hangs on (seed, target, estimator, passes, replicate) and on nothing else."""
+
+import hashlib
+
+import numpy as np
+
+__all__ = ["root_seed", "stream", "twins"]
+
+
+def root_seed(rng: np.random.Generator | np.random.SeedSequence | int) -> np.random.SeedSequence:
+    """Return the seed that all streams of one call hang on.
+
+    A generator is advanced by it, so a second call with the same generator is independent of the first.
+    """
+    if isinstance(rng, np.random.SeedSequence):
+        return rng
+    if isinstance(rng, np.random.Generator):
+        return np.random.SeedSequence(rng.integers(0, 2**32, size=4, dtype=np.uint32).tolist())
+    return np.random.SeedSequence(rng)
+
+
+def stream(root: np.random.SeedSequence, *keys: str) -> np.random.Generator:
+    """Return the generator that hangs on ``root`` and the given keys; a plan spawns one child per replicate from it."""
+    digest = hashlib.sha256("\0".join(keys).encode()).digest()
+    words = np.frombuffer(digest, dtype="<u4").tolist()
+    return np.random.default_rng(np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, *words)))
+
+
+def twins(rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
+    """Return two generators in one and the same state, fresh from ``rng``: common random numbers."""
+    seed = rng.spawn(1)[0].bit_generator.seed_seq
+    assert isinstance(seed, np.random.SeedSequence)
+    first, second = (
+        np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)) for _ in range(2)
+    )
+    return first, second

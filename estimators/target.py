@@ -1,0 +1,215 @@
+"""Targets: what is scored, given what, and the key that binds a target to its random stream."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from estimators.errors import InputError
+
+__all__ = [
+    "Context",
+    "Pair",
+    "Target",
+    "Tokens",
+    "make_pairs",
+    "make_targets",
+    "scored_masks",
+    "token_arrays",
+]
+
+Tokens = ArrayLike | Sequence[ArrayLike]
+"""Equal lengths: an integer array (sequence, length). Unequal lengths: a sequence of integer arrays."""
+
+Context = int | ArrayLike | Sequence[ArrayLike] | None
+"""None: everything is scored. An int: so many leading tokens are given. Booleans like the tokens: True is given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One sequence with its scored positions; all others are context: never masked, never scored.
+
+    Attributes
+    ----------
+    tokens : array of int64, shape (total,)
+    scored : array of int64, shape (length,)
+        Positions that are scored, ascending.
+    label : str
+        How messages and tables call it.
+    key : str
+        What its random stream hangs on: its given name, or a digest of its content and its occurrence number among
+        equals; never its row number.
+    """
+
+    tokens: NDArray[np.int64]
+    scored: NDArray[np.int64]
+    label: str
+    key: str
+
+    @property
+    def length(self) -> int:
+        """Number of scored positions."""
+        return len(self.scored)
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two targets whose log-likelihoods are compared."""
+
+    first: Target
+    second: Target
+    label: str
+    key: str
+
+
+def token_arrays(tokens: Tokens) -> list[NDArray[np.int64]]:
+    """Check token sequences and return them as int64 arrays.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one is empty, not one-dimensional, not of integers, or has a negative token.
+    """
+    if isinstance(tokens, np.ndarray) and tokens.ndim != 2 and tokens.dtype != object:
+        raise InputError(f"tokens need shape (sequence, length), got {tokens.shape}")
+    rows = [np.asarray(row) for row in tokens]  # type: ignore[union-attr]
+    if not rows:
+        raise InputError("there is no sequence to score")
+    for index, row in enumerate(rows):
+        if row.ndim != 1 or row.size == 0:
+            raise InputError(f"sequence {index} needs a non-empty row of tokens, got shape {row.shape}")
+        if not np.issubdtype(row.dtype, np.integer):
+            raise InputError(f"sequence {index} has tokens of type {row.dtype}; tokens are integers")
+        if row.min() < 0:
+            position = int(row.argmin())
+            raise InputError(f"sequence {index}, position {position}: token {row[position]} is negative")
+    return [row.astype(np.int64) for row in rows]
+
+
+def scored_masks(context: Context, lengths: Sequence[int]) -> list[NDArray[np.bool_]]:
+    """Turn a context into the scored positions of each sequence.
+
+    Parameters
+    ----------
+    context : int, array of bool, sequence of arrays of bool, or None
+        See `Context`.
+    lengths : sequence of int
+        Number of tokens of each sequence.
+
+    Returns
+    -------
+    list of arrays of bool
+        True where a position is scored.
+
+    Raises
+    ------
+    InputError
+        If the context does not fit, or leaves a sequence with nothing to score.
+    """
+    if context is None:
+        context = 0
+    if isinstance(context, int | np.integer):
+        if context < 0:
+            raise InputError(f"context needs a number of leading tokens >= 0, got {context}")
+        scored = [np.arange(length) >= context for length in lengths]
+    else:
+        given = [np.asarray(row) for row in context]  # type: ignore[union-attr]
+        if len(given) != len(lengths):
+            raise InputError(f"context has {len(given)} rows for {len(lengths)} sequences")
+        for index, (row, length) in enumerate(zip(given, lengths, strict=True)):
+            if row.dtype != bool or row.shape != (length,):
+                raise InputError(
+                    f"context of sequence {index} needs {length} booleans, got {row.dtype} of shape {row.shape}"
+                )
+        scored = [~row for row in given]
+    for index, row in enumerate(scored):
+        if not row.any():
+            raise InputError(f"sequence {index}: all {len(row)} tokens are context, nothing is left to score")
+    return scored
+
+
+def _numbered(keys: Sequence[str]) -> list[str]:
+    seen: Counter[str] = Counter()
+    numbered = []
+    for key in keys:
+        numbered.append(f"{key}#{seen[key]}")
+        seen[key] += 1
+    return numbered
+
+
+def _digest(tokens: NDArray[np.int64], scored: NDArray[np.bool_]) -> str:
+    content = np.concatenate([[len(tokens)], tokens, scored]).astype("<i8")
+    return hashlib.sha256(content.tobytes()).hexdigest()
+
+
+def _keys_and_labels(digests: list[str], names: Sequence[str] | None, kind: str) -> tuple[list[str], list[str]]:
+    if names is None:
+        return _numbered(digests), [f"{kind} {index}" for index in range(len(digests))]
+    if len(names) != len(digests):
+        raise InputError(f"there are {len(names)} names for {len(digests)} {kind}s")
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise InputError(f"names need to differ, but {repeated[0]!r} stands more than once")
+    return [f"name:{name}" for name in names], [f"{kind} {name!r}" for name in names]
+
+
+def make_targets(tokens: Tokens, context: Context = None, names: Sequence[str] | None = None) -> list[Target]:
+    """Check sequences and their context and return one target each.
+
+    Parameters
+    ----------
+    tokens : array of int, shape (sequence, length), or sequence of arrays of int
+        Token ids.
+    context : int, array of bool, sequence of arrays of bool, or None
+        The first ``context`` tokens are given, or the positions marked True.
+    names : sequence of str, optional
+        Distinct names; a target's random stream then hangs on its name instead of its content.
+
+    Raises
+    ------
+    InputError
+        One sentence that says which sequence and what is wrong.
+
+    Examples
+    --------
+    >>> target, = make_targets([[0, 1, 2, 3]], context=1)
+    >>> target.scored.tolist()
+    [1, 2, 3]
+    """
+    rows = token_arrays(tokens)
+    scored = scored_masks(context, [len(row) for row in rows])
+    keys, labels = _keys_and_labels([_digest(*pair) for pair in zip(rows, scored, strict=True)], names, "sequence")
+    return [
+        Target(row, np.flatnonzero(mask), label, key)
+        for row, mask, label, key in zip(rows, scored, labels, keys, strict=True)
+    ]
+
+
+def make_pairs(
+    first: Tokens, second: Tokens, context: Context = None, names: Sequence[str] | None = None
+) -> list[Pair]:
+    """Check sequences that are compared two by two; arguments as in `make_targets`, ``context`` for both sides.
+
+    Examples
+    --------
+    >>> pair, = make_pairs([[0, 1, 2]], [[0, 3]], context=1)
+    >>> pair.first.length, pair.second.length
+    (2, 1)
+    """
+    firsts, seconds = make_targets(first, context), make_targets(second, context)
+    if len(firsts) != len(seconds):
+        raise InputError(f"pairs need as many first as second sequences, got {len(firsts)} and {len(seconds)}")
+    digests = [f"{one.key.split('#')[0]}|{two.key.split('#')[0]}" for one, two in zip(firsts, seconds, strict=True)]
+    keys, labels = _keys_and_labels(digests, names, "pair")
+    return [
+        Pair(
+            Target(one.tokens, one.scored, f"first of {label}", f"{key}/first"),
+            Target(two.tokens, two.scored, f"second of {label}", f"{key}/second"),
+            label,
+            key,
+        )
+        for one, two, label, key in zip(firsts, seconds, labels, keys, strict=True)
+    ]

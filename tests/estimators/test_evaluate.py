@@ -1,0 +1,172 @@
+"""Evaluation: each distinct mask once, full batches, and nothing wrong passes."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from estimators import InputError, Job, MaskPlan, ModelError, TokenError, estimator, evaluate, make_targets
+from toys import ArbitraryLosses
+
+
+def jobs_for(tokens, name="uniform-count", passes=8, replicates=4, context=None):
+    sampler = estimator(name)
+    for index, target in enumerate(make_targets(tokens, context)):
+        yield Job(target, sampler.plan(target.length, passes, replicates, np.random.default_rng(index)))
+
+
+def test_losses_are_those_of_one_mask_at_a_time():
+    model = ArbitraryLosses(6)
+    context = np.array([[False, True, False, False, False, True]])
+    (job,) = jobs_for([[0, 1, 2, 3, 2, 1]], "time-integral", context=context)
+    (evaluation,) = evaluate(model, [job])
+    for masks, losses in zip(job.plan.masks.reshape(-1, 4), evaluation.losses.reshape(-1, 4), strict=True):
+        masked = torch.zeros(1, 6, dtype=torch.bool)
+        masked[0, job.target.scored] = torch.from_numpy(masks.copy())
+        expected = model.token_nll(torch.zeros(1, 6, dtype=torch.int64), masked)[0, job.target.scored]
+        np.testing.assert_array_equal(losses, expected.numpy())
+
+
+def test_each_distinct_mask_runs_once_and_the_empty_one_never():
+    model = ArbitraryLosses(3)
+    jobs = list(jobs_for([[0, 1, 2]] * 2, "time-integral", passes=50, replicates=10))
+    progress: list[int] = []
+    evaluations = list(evaluate(model, jobs, progress=progress.append))
+    assert not jobs[0].plan.masks.any(axis=-1).all()  # some mask is empty
+    assert [one.forward_passes for one in evaluations] == [7, 7]
+    assert model.rows == 14
+    assert sum(progress) == 2 * 50 * 10
+
+
+def test_a_plan_of_empty_masks_costs_nothing():
+    empty = MaskPlan(np.zeros((1, 2, 3), dtype=bool), np.zeros((1, 2, 3)))
+    model = ArbitraryLosses(3)
+    (evaluation,) = evaluate(model, [Job(make_targets([[0, 1, 2]])[0], empty)])
+    assert evaluation.forward_passes == model.rows == 0
+    assert not evaluation.losses.any()
+
+
+@pytest.mark.parametrize("length", [3, 64, 65, 130])
+def test_repeats_are_found_at_any_length(length):
+    masks = np.random.default_rng(0).random((1, 6, length)) < 0.5
+    masks = np.concatenate([masks, masks[:, ::-1]], axis=1)
+    (target,) = make_targets([[0] * length])
+
+    class Sums:
+        def token_nll(self, tokens, masked):
+            return masked * masked.sum(dim=1, keepdim=True).double()
+
+    (evaluation,) = evaluate(Sums(), [Job(target, MaskPlan(masks, masks.astype(float)))])
+    distinct = np.unique(masks[0], axis=0)
+    assert evaluation.forward_passes == distinct.any(axis=1).sum() < 12
+    np.testing.assert_array_equal(evaluation.losses, masks * masks.sum(axis=-1, keepdims=True))
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 16, 512])
+def test_batches_are_full_mix_jobs_and_never_change_a_number(batch_size):
+    tokens = [[0, 1, 2, 3, 1], [1, 1, 1], [2, 2, 2, 2, 2], [0, 1, 0], [3, 3, 3, 3, 3]]
+    model = ArbitraryLosses(5)
+    reference = [one.losses for one in evaluate(model, jobs_for(tokens), batch_size=10_000)]
+    model.calls.clear()
+    evaluations = list(evaluate(model, jobs_for(tokens), batch_size=batch_size))
+    for one, expected in zip(evaluations, reference, strict=True):
+        np.testing.assert_array_equal(one.losses, expected)
+    assert max(model.calls) <= batch_size
+    rows = sum(one.forward_passes for one in evaluations)
+    assert len(model.calls) <= rows / batch_size + 2  # one unfinished batch for each of the two lengths
+
+
+def test_jobs_are_taken_as_needed():
+    taken = []
+
+    def jobs():
+        for job in jobs_for([[0, 1, 2, 3]] * 1000, passes=16, replicates=1):
+            taken.append(job)
+            yield job
+
+    evaluations = evaluate(ArbitraryLosses(4), jobs(), batch_size=8)
+    next(evaluations)
+    assert len(taken) < 5
+
+
+def test_many_lengths_do_not_pile_up():
+    taken = []
+
+    def jobs():
+        for job in jobs_for([[0] * (2 + index % 9) for index in range(1000)], passes=4, replicates=1):
+            taken.append(job)
+            yield job
+
+    next(evaluate(ArbitraryLosses(10), jobs(), batch_size=4))
+    assert len(taken) < 40
+
+
+class Broken:
+    def __init__(self, value):
+        self.value = value
+
+    def token_nll(self, tokens, masked):
+        losses = torch.ones(masked.shape, dtype=torch.float64)
+        losses[(tokens == 9) & masked] = self.value
+        losses[~masked] = math.nan  # what stands at unmasked positions does not matter
+        return losses
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"), [(math.nan, "NaN"), (-0.5, "positive log-probability"), (math.inf, "probability 0")]
+)
+@pytest.mark.parametrize("batch_size", [1, 5, 512])
+def test_bad_losses_name_the_sequence_and_the_position(value, problem, batch_size):
+    jobs = jobs_for([[0, 1, 2], [0, 1, 9], [0, 1, 3]])
+    with pytest.raises(ModelError, match=rf"sequence 1, position 2 \(token 9\): .*{problem}"):
+        list(evaluate(Broken(value), jobs, batch_size=batch_size))
+
+
+def test_a_loss_rounded_below_zero_passes():
+    (evaluation,) = evaluate(Broken(-1e-7), jobs_for([[9]]))
+    assert evaluation.losses.min() == -1e-7
+
+
+class Returns:
+    def __init__(self, function):
+        self.token_nll = function
+
+
+@pytest.mark.parametrize(
+    ("function", "got"),
+    [
+        (lambda tokens, masked: masked.double().sum(dim=1), r"shape \(\d+,\)"),
+        (lambda tokens, masked: masked.double()[..., None], r"shape \(\d+, 3, 1\)"),
+        (lambda tokens, masked: masked.numpy(), "ndarray"),
+    ],
+)
+def test_a_wrong_shape_is_refused(function, got):
+    with pytest.raises(ModelError, match=f"tensor of shape .* it returned {got}"):
+        list(evaluate(Returns(function), jobs_for([[0, 1, 2]])))
+
+
+def test_unknown_tokens_name_the_sequence_not_the_row():
+    def refuse(tokens, masked):
+        row, position = torch.nonzero(tokens == 9)[0].tolist()
+        raise TokenError(row, position, "token 9 is outside the alphabet")
+
+    with pytest.raises(InputError, match="sequence 1, position 0: token 9 is outside"):
+        list(evaluate(Returns(refuse), jobs_for([[0, 1, 2], [9, 1, 2]])))
+
+
+def test_plans_that_do_not_fit_and_empty_batches_are_refused():
+    (target,) = make_targets([[0, 1, 2]], context=1)
+    plan = estimator("time-free").plan(3, 2, 1, np.random.default_rng(0))
+    with pytest.raises(InputError, match="2 scored positions, its plan has 3"):
+        list(evaluate(ArbitraryLosses(3), [Job(target, plan)]))
+    with pytest.raises(InputError, match="batch_size"):
+        list(evaluate(ArbitraryLosses(3), [], batch_size=0))
+
+
+def test_integer_and_half_precision_losses_become_float64():
+    def half(tokens, masked):
+        return masked.to(torch.float16)
+
+    (evaluation,) = evaluate(Returns(half), jobs_for([[0, 1, 2]]))
+    assert evaluation.losses.dtype == np.float64

@@ -1,0 +1,35 @@
+"""Models for tests: small, slow and obvious."""
+
+import numpy as np
+import torch
+
+from estimators import Target
+
+
+class ArbitraryLosses:
+    """Losses that agree with no law: for each mask and position a number of its own, whatever the tokens."""
+
+    def __init__(self, length: int, seed: int = 0, *, skew: float = 1.0) -> None:
+        rng = np.random.default_rng(seed)
+        self.table = torch.from_numpy(rng.gamma(1.0 / skew, skew, size=(2**length, length)))
+        self.rows = 0
+        self.calls: list[int] = []
+
+    def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        self.rows += len(tokens)
+        self.calls.append(len(tokens))
+        code = (masked * 2 ** torch.arange(masked.shape[1])).sum(dim=1)
+        return torch.where(masked, self.table[code, : masked.shape[1]], 0.0)
+
+
+def slow_nll(model: ArbitraryLosses, target: Target) -> float:
+    """The estimand by its definition: the mean over all masks of one size, summed over sizes."""
+    total = len(target.tokens)
+    length = target.length
+    by_size: dict[int, list[float]] = {}
+    for code in range(1, 2**length):
+        masked = torch.zeros(1, total, dtype=torch.bool)
+        masked[0, target.scored] = torch.tensor([bool(code >> i & 1) for i in range(length)])
+        losses = model.token_nll(torch.from_numpy(target.tokens)[None], masked)[0]
+        by_size.setdefault(int(masked.sum()), []).append(float(losses.sum() / masked.sum()))
+    return sum(float(np.mean(values)) for values in by_size.values())
