@@ -41,6 +41,11 @@ class Estimator(Sampler[Target]):
         """Whether the variance is finite for every model with finite losses."""
         return True
 
+    @property
+    def exact(self) -> bool:
+        """Whether every replicate is the negative log-likelihood itself."""
+        return False
+
     @abstractmethod
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """Draw independent replicates of the plan.

@@ -49,6 +49,20 @@ class Evaluation:
     losses: NDArray[np.float64]
     forward_passes: int
 
+    @property
+    def terms(self) -> NDArray[np.float64]:
+        """What each pass alone would estimate, weights and number of passes applied: (replicates, passes), nats."""
+        totals: NDArray[np.float64] = (self.plan.weights * self.losses).sum(axis=-1)
+        return totals * self.plan.passes
+
+    @property
+    def position_losses(self) -> NDArray[np.float64]:
+        """Weighted mean loss of each position over all passes: (length,), nats; 0 where it was never masked."""
+        weights: NDArray[np.float64] = self.plan.weights.sum(axis=(0, 1))
+        losses: NDArray[np.float64] = np.zeros_like(weights)
+        np.divide((self.plan.weights * self.losses).sum(axis=(0, 1)), weights, out=losses, where=weights > 0)
+        return losses
+
 
 class _Work:
     """A job on its way: its distinct masks, and their losses as they come in."""

@@ -28,6 +28,11 @@ class Exhaustive(Estimator):
     name: ClassVar[str] = "exhaustive"
     summary: ClassVar[str] = "every mask once, exact; needs 2^L - 1 passes"
 
+    @property
+    def exact(self) -> bool:
+        """Every replicate is the negative log-likelihood itself."""
+        return True
+
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """List all masks; ``rng`` is not used. Raises `PassesError` if ``passes < 2**length - 1``."""
         if passes < 2**length - 1:

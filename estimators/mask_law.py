@@ -103,7 +103,7 @@ class MaskLaw:
         """
         sizes = all_masks(self.length).sum(axis=1)
         mean = totals @ self.first_moment[sizes]
-        hit = totals > 0  # an infinite weight on a loss of exactly 0 contributes nothing
+        hit = totals != 0  # an infinite weight on a loss of exactly 0 contributes nothing
         terms = np.zeros_like(totals)
         np.multiply(totals**2, self.second_moment[sizes], out=terms, where=hit)
         return mean, terms.sum(axis=-1) - mean**2

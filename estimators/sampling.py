@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -40,11 +40,11 @@ class Sampler(ABC, Generic[Item]):
 
 
 @dataclass(frozen=True)
-class Cell(Generic[Item]):
+class Cell:
     """An item, a sampler, and how much of it: the smallest thing with random numbers of its own."""
 
-    sampler: Sampler[Item]
-    item: Item
+    sampler: Sampler[Any]
+    item: Target | Pair
     passes: int
     replicates: int
 
@@ -54,9 +54,14 @@ class Cell(Generic[Item]):
         if self.replicates < 1:
             raise InputError(f"replicates needs to be at least 1, got {self.replicates}")
 
+    @property
+    def planned_passes(self) -> int:
+        """Passes planned over all replicates and sides, repeats included."""
+        return self.passes * self.replicates * len(self.item.sides)
+
 
 @dataclass(frozen=True)
-class Draw(Generic[Item]):
+class Draw:
     """A cell's outcome.
 
     Attributes
@@ -68,7 +73,7 @@ class Draw(Generic[Item]):
         The losses they were made of: one entry for a target, two for a pair.
     """
 
-    cell: Cell[Item]
+    cell: Cell
     estimates: NDArray[np.float64]
     evaluations: tuple[Evaluation, ...]
 
@@ -80,13 +85,13 @@ class Draw(Generic[Item]):
 
 def draw(
     model: ConditionalModel,
-    cells: Iterable[Cell[Item]],
+    cells: Iterable[Cell],
     rng: np.random.Generator | np.random.SeedSequence | int,
     *,
     batch_size: int = 512,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
-) -> Iterator[Draw[Item]]:
+) -> Iterator[Draw]:
     """Sample many cells through shared batches, lazily and in order.
 
     The numbers of a cell depend on the seed, its item, its sampler and its passes alone: not on the batch size, the
@@ -106,7 +111,7 @@ def draw(
     Draw
     """
     root = root_seed(rng)
-    planned: deque[tuple[Cell[Item], int]] = deque()
+    planned: deque[tuple[Cell, int]] = deque()
 
     def jobs() -> Iterator[Job]:
         for cell in cells:
@@ -124,7 +129,7 @@ def draw(
 
 def sample(
     model: ConditionalModel,
-    cells: Iterable[Cell[Item]],
+    cells: Iterable[Cell],
     rng: np.random.Generator | np.random.SeedSequence | int,
     *,
     batch_size: int = 512,

@@ -54,6 +54,11 @@ class Target:
         """Number of scored positions."""
         return len(self.scored)
 
+    @property
+    def sides(self) -> tuple["Target", ...]:
+        """The target itself: what a `Pair` has two of."""
+        return (self,)
+
 
 @dataclass(frozen=True, eq=False)
 class Pair:
@@ -63,6 +68,11 @@ class Pair:
     second: Target
     label: str
     key: str
+
+    @property
+    def sides(self) -> tuple[Target, ...]:
+        """Both targets."""
+        return (self.first, self.second)
 
 
 def token_arrays(tokens: Tokens) -> list[NDArray[np.int64]]:
