@@ -1,0 +1,36 @@
+"""Statistics of replicated estimates: plain numpy in, numpy out.
+
+`draws` are arrays (..., R) in nats: the last axis holds R independent replicates of an estimate, the unit of error;
+leading axes are cells such as sequences, estimators and numbers of passes. A `truth` broadcasts to (...). A cell of
+NaN gives NaN, silently.
+"""
+
+from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
+from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_test
+from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
+from infodis_stats.analysis.intervals import Interval, bca, student_t
+from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
+from infodis_stats.analysis.tails import pareto_khat
+
+__all__ = [
+    "Bias",
+    "Coverage",
+    "Efficiency",
+    "Interval",
+    "LogVariance",
+    "Slope",
+    "bca",
+    "bias",
+    "block",
+    "coverage",
+    "coverage_test",
+    "family_wise",
+    "log_variance",
+    "mean_squared_error",
+    "pareto_khat",
+    "pooled_bias",
+    "relative_efficiency",
+    "slope",
+    "student_t",
+    "variance",
+]

@@ -1,0 +1,166 @@
+"""How often confidence intervals cover the truth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from estimators.errors import InputError
+from infodis_stats.analysis.replicates import FloatArray, as_draws, check_level, rounding
+
+__all__ = ["Coverage", "block", "coverage", "coverage_test"]
+
+
+@dataclass(frozen=True, eq=False)
+class Coverage:
+    """A coverage rate with its Wilson band; all arrays share one shape.
+
+    Parameters
+    ----------
+    rate : ndarray of float64
+        Share of the intervals that cover the truth; NaN where there is no interval.
+    lower, upper : ndarray of float64
+        Wilson band of the rate.
+    missed_low : ndarray of int64
+        Intervals that lie below the truth.
+    missed_high : ndarray of int64
+        Intervals that lie above the truth.
+    count : ndarray of int64
+        Intervals that were counted.
+    """
+
+    rate: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    missed_low: NDArray[np.int64]
+    missed_high: NDArray[np.int64]
+    count: NDArray[np.int64]
+
+
+def coverage(
+    lower: ArrayLike,
+    upper: ArrayLike,
+    truth: ArrayLike,
+    axis: int | tuple[int, ...],
+    level_of_band: float = 0.95,
+) -> Coverage:
+    """Share of intervals that cover the truth, with a Wilson band.
+
+    Parameters
+    ----------
+    lower, upper, truth : array_like, broadcastable to one shape (...)
+        Ends of the intervals and what they should cover, nats. NaN in any of them leaves the interval out.
+    axis : int or tuple of int
+        Axes of the repetitions that are counted. The band takes them as independent.
+    level_of_band : float
+        Confidence level of the band in (0, 1).
+
+    Returns
+    -------
+    Coverage
+        Arrays of shape (...) without `axis`.
+
+    Raises
+    ------
+    InputError
+        If the level is outside (0, 1).
+
+    Notes
+    -----
+    An interval that misses by no more than ``1e-9 * max(1 nat, |truth|)`` covers: the point interval of an
+    exact estimator differs from the truth by rounding.
+
+    References
+    ----------
+    E. B. Wilson, Probable inference, J. American Statistical Association 22, 1927.
+
+    Examples
+    --------
+    >>> result = coverage([0.0, 1.0, 2.0, 0.5], [1.5, 2.0, 3.0, 0.9], truth=1.0, axis=0)
+    >>> float(result.rate), int(result.missed_low), int(result.missed_high)
+    (0.5, 1, 1)
+    >>> round(float(result.lower), 3), round(float(result.upper), 3)
+    (0.15, 0.85)
+    """
+    check_level(level_of_band)
+    low, high, target = np.broadcast_arrays(
+        np.asarray(lower, dtype=np.float64),
+        np.asarray(upper, dtype=np.float64),
+        np.asarray(truth, dtype=np.float64),
+    )
+    slack = rounding(target)
+    counted = ~(np.isnan(low) | np.isnan(high) | np.isnan(target))
+    count = np.asarray(counted.sum(axis=axis))
+    missed_low = np.asarray((counted & (high < target - slack)).sum(axis=axis))
+    missed_high = np.asarray((counted & (low > target + slack)).sum(axis=axis))
+    covered = count - missed_low - missed_high
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = np.asarray(covered / count)
+        band = proportion_confint(covered, count, alpha=1 - level_of_band, method="wilson")
+    return Coverage(rate, np.asarray(band[0]), np.asarray(band[1]), missed_low, missed_high, count)
+
+
+def coverage_test(found: Coverage, level: float) -> FloatArray:
+    """Two-sided p-value of "these intervals cover at their level", from the binomial law.
+
+    Parameters
+    ----------
+    found : Coverage
+    level : float
+        The intervals' confidence level in (0, 1).
+
+    Returns
+    -------
+    ndarray of float64
+        Twice the smaller tail, at most 1; NaN where there is no interval.
+
+    Raises
+    ------
+    InputError
+        If the level is outside (0, 1).
+
+    Examples
+    --------
+    >>> found = coverage([0.0] * 20, [1.0] * 20, [0.5] * 15 + [2.0] * 5, axis=0)
+    >>> round(float(coverage_test(found, 0.95)), 4)
+    0.0051
+    """
+    check_level(level)
+    covered = found.count - found.missed_low - found.missed_high
+    tail = np.minimum(stats.binom.cdf(covered, found.count, level), stats.binom.sf(covered - 1, found.count, level))
+    return np.asarray(np.where(found.count > 0, np.minimum(2 * tail, 1.0), np.nan))
+
+
+def block(draws: ArrayLike, size: int) -> FloatArray:
+    """Regroup replicates into disjoint blocks, to measure the coverage of intervals from `size` replicates.
+
+    Parameters
+    ----------
+    draws : array_like, shape (..., R)
+        Independent replicates.
+    size : int
+        Replicates per block, from 1 to R.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., R // size, size)
+        Blocks in order; the last ``R % size`` replicates are dropped.
+
+    Raises
+    ------
+    InputError
+        If the size is below 1 or above R.
+
+    Examples
+    --------
+    >>> block([1.0, 2.0, 3.0, 4.0, 5.0], size=2)
+    array([[1., 2.],
+           [3., 4.]])
+    """
+    if size < 1:
+        raise InputError(f"a block has at least 1 replicate, got {size}")
+    values = as_draws(draws, size, f"a block of {size}")
+    blocks = values.shape[-1] // size
+    return values[..., : blocks * size].reshape(*values.shape[:-1], blocks, size)

@@ -1,0 +1,228 @@
+"""Bias, variance and mean squared error over replicates, and tests of the bias."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, as_truth, rounding
+
+__all__ = ["Bias", "bias", "family_wise", "mean_squared_error", "pooled_bias", "variance"]
+
+
+@dataclass(frozen=True, eq=False)
+class Bias:
+    """An estimated bias and the test that it is zero; all arrays share one shape.
+
+    Parameters
+    ----------
+    estimate : ndarray of float64
+        Mean error, nats.
+    standard_error : ndarray of float64
+        Standard error of the mean error, nats.
+    z : ndarray of float64
+        Estimate over standard error (a t statistic).
+    p_value : ndarray of float64
+        Two-sided p-value from Student's t.
+    """
+
+    estimate: FloatArray
+    standard_error: FloatArray
+    z: FloatArray
+    p_value: FloatArray
+
+
+def bias(draws: ArrayLike, truth: ArrayLike) -> Bias:
+    """Mean error over replicates, with its t test.
+
+    Parameters
+    ----------
+    draws : array_like, shape (..., R)
+        R >= 2 independent replicates of each estimate, nats.
+    truth : array_like, broadcastable to (...)
+        What is estimated, nats.
+
+    Returns
+    -------
+    Bias
+        Arrays of shape (...). The p-value has R - 1 degrees of freedom.
+
+    Raises
+    ------
+    InputError
+        If R < 2 or the truth does not fit.
+
+    Notes
+    -----
+    Where all replicates agree up to rounding (an exact estimator), z is 0 if the error is within
+    ``1e-9 * max(1 nat, |truth|)``. A larger error is divided by the standard error as everywhere: z is huge or
+    infinite. NaN replicates give NaN.
+
+    Examples
+    --------
+    >>> result = bias([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]], truth=[1.0, 2.0])
+    >>> result.estimate
+    array([1., 0.])
+    >>> result.z.round(3)
+    array([1.732, 0.   ])
+    >>> result.p_value.round(3)
+    array([0.225, 1.   ])
+    """
+    values = as_draws(draws, 2, "a standard error")
+    target = as_truth(truth, values)
+    error = np.asarray(values.mean(axis=-1) - target)
+    standard_error = np.asarray(values.std(axis=-1, ddof=1) / np.sqrt(values.shape[-1]))
+    exact = all_equal(values) & (np.abs(error) <= rounding(target))
+    return _t_test(error, standard_error, exact, np.asarray(values.shape[-1] - 1.0))
+
+
+def pooled_bias(draws: ArrayLike, truth: ArrayLike, axis: int) -> Bias:
+    """Mean bias over a fixed set of sequences, with its t test.
+
+    Sequences are the set of interest, not a sample from a population: their spread does not enter the error.
+
+    Parameters
+    ----------
+    draws : array_like, shape (..., R)
+        R >= 2 independent replicates of each estimate, nats. Sequences must not share random numbers.
+    truth : array_like, broadcastable to (...)
+        What is estimated, nats.
+    axis : int
+        Which of the leading axes (...) holds the sequences; -1 is the axis before the replicates.
+
+    Returns
+    -------
+    Bias
+        Arrays of shape (...) without `axis`. The standard error is ``sqrt(sum_d s_d^2 / R) / N``, the p-value
+        has Satterthwaite's degrees of freedom. Exact sets are treated as in `bias`. One NaN sequence makes the
+        mean over the set NaN.
+
+    Raises
+    ------
+    InputError
+        If R < 2 or the truth does not fit.
+
+    References
+    ----------
+    F. E. Satterthwaite, An approximate distribution of estimates of variance components, Biometrics 2, 1946.
+
+    Examples
+    --------
+    >>> result = pooled_bias([[1.0, 2.0, 3.0], [4.0, 4.0, 7.0]], truth=[1.0, 5.0], axis=0)
+    >>> float(result.estimate), round(float(result.standard_error), 3)
+    (0.5, 0.577)
+    """
+    values = as_draws(draws, 2, "a standard error")
+    replicates = values.shape[-1]
+    target = as_truth(truth, values)
+    error = values.mean(axis=-1) - target
+    squared_error = values.var(axis=-1, ddof=1) / replicates
+    pooled = np.asarray(error.mean(axis=axis))
+    total = squared_error.sum(axis=axis)
+    standard_error = np.asarray(np.sqrt(total) / error.shape[axis])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        degrees = total**2 / np.sum(squared_error**2, axis=axis) * (replicates - 1)
+    # Where no sequence varies any number of degrees gives the same p-value.
+    degrees = np.where(np.isnan(degrees), replicates - 1.0, degrees)
+    tolerance = rounding(target).mean(axis=axis)
+    exact = np.asarray(all_equal(values).all(axis=axis) & (np.abs(pooled) <= tolerance))
+    return _t_test(pooled, standard_error, exact, degrees)
+
+
+def _t_test(error: FloatArray, standard_error: FloatArray, exact: NDArray[np.bool_], degrees: FloatArray) -> Bias:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(exact, 0.0, error / standard_error)
+    p_value = np.asarray(2 * stats.t.sf(np.abs(z), degrees))
+    return Bias(error, standard_error, z, p_value)
+
+
+def variance(draws: ArrayLike) -> FloatArray:
+    """Sample variance over replicates, with divisor R - 1.
+
+    Parameters
+    ----------
+    draws : array_like, shape (..., R)
+        R >= 2 independent replicates of each estimate, nats.
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+        Nats squared.
+
+    Raises
+    ------
+    InputError
+        If R < 2.
+
+    Examples
+    --------
+    >>> variance([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]])
+    array([1., 0.])
+    """
+    return np.asarray(as_draws(draws, 2, "a variance").var(axis=-1, ddof=1))
+
+
+def mean_squared_error(draws: ArrayLike, truth: ArrayLike) -> FloatArray:
+    """Mean over replicates of the squared error.
+
+    Parameters
+    ----------
+    draws : array_like, shape (..., R)
+        Independent replicates of each estimate, nats.
+    truth : array_like, broadcastable to (...)
+        What is estimated, nats.
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+        Nats squared.
+
+    Raises
+    ------
+    InputError
+        If there is no replicate or the truth does not fit.
+
+    Examples
+    --------
+    >>> float(mean_squared_error([1.0, 2.0, 4.0], truth=2.0).round(3))
+    1.667
+    """
+    values = as_draws(draws, 1, "a mean squared error")
+    error = values - as_truth(truth, values)[..., None]
+    return np.asarray((error**2).mean(axis=-1))
+
+
+def family_wise(p_values: ArrayLike) -> FloatArray:
+    """Holm's adjustment of a whole table of p-values.
+
+    Rejecting where the adjusted value is below a level keeps the chance of any false rejection in the table
+    below that level, whatever the dependence between cells.
+
+    Parameters
+    ----------
+    p_values : array_like, any shape
+        NaN cells are left out and stay NaN.
+
+    Returns
+    -------
+    ndarray of float64
+        Adjusted p-values, same shape.
+
+    References
+    ----------
+    S. Holm, A simple sequentially rejective multiple test procedure, Scand. J. Statistics 6, 1979.
+
+    Examples
+    --------
+    >>> family_wise([[0.01, 0.04], [0.03, float("nan")]])
+    array([[0.03, 0.06],
+           [0.06,  nan]])
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(values.shape, np.nan)
+    known = ~np.isnan(values)
+    if known.any():
+        adjusted[known] = multipletests(values[known], method="holm")[1]
+    return adjusted

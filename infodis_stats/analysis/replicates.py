@@ -1,0 +1,165 @@
+"""The replicate axis: what every function of the analysis asks of its draws, and when draws count as equal."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from estimators.errors import InputError
+
+__all__ = ["FloatArray", "all_equal", "as_draws", "as_truth", "check_level", "check_resamples", "rounding"]
+
+FloatArray = NDArray[np.float64]
+
+
+def as_draws(draws: ArrayLike, needed: int, purpose: str) -> FloatArray:
+    """Return `draws` as float64 after checking that there are enough replicates.
+
+    Parameters
+    ----------
+    draws : array_like, shape (..., R)
+        Independent replicates of an estimate along the last axis.
+    needed : int
+        The fewest replicates that the purpose allows.
+    purpose : str
+        What the replicates are for, as the start of the error message: "an interval".
+
+    Returns
+    -------
+    ndarray of float64, shape (..., R)
+
+    Raises
+    ------
+    InputError
+        If there is no replicate axis or it is too short.
+
+    Examples
+    --------
+    >>> as_draws([1, 2, 3], needed=2, purpose="an interval")
+    array([1., 2., 3.])
+    """
+    values = np.asarray(draws, dtype=np.float64)
+    found = values.shape[-1] if values.ndim else 1
+    if values.ndim == 0 or found < needed:
+        raise InputError(f"{purpose} needs at least {needed} replicates, got {found}")
+    return values
+
+
+def as_truth(truth: ArrayLike, draws: FloatArray) -> FloatArray:
+    """Return `truth` as float64 with one value per cell of `draws`.
+
+    Parameters
+    ----------
+    truth : array_like, broadcastable to (...)
+        What is estimated.
+    draws : ndarray of float64, shape (..., R)
+        Replicates of the estimates.
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+        Read-only where it was broadcast.
+
+    Raises
+    ------
+    InputError
+        If it does not broadcast.
+
+    Examples
+    --------
+    >>> as_truth(3.0, np.zeros((2, 8)))
+    array([3., 3.])
+    """
+    values = np.asarray(truth, dtype=np.float64)
+    cells = draws.shape[:-1]
+    try:
+        return np.broadcast_to(values, cells)
+    except ValueError:
+        raise InputError(f"a truth of shape {values.shape} does not fit estimates of shape {cells}") from None
+
+
+def check_level(level: float) -> None:
+    """Refuse a confidence level outside (0, 1).
+
+    Parameters
+    ----------
+    level : float
+        A confidence level such as 0.95.
+
+    Raises
+    ------
+    InputError
+        If the level is 0, 1 or outside; a percentage such as 95 is the usual cause.
+
+    Examples
+    --------
+    >>> check_level(0.95)
+    """
+    if not 0 < level < 1:
+        raise InputError(f"a confidence level lies between 0 and 1, got {level}")
+
+
+def check_resamples(resamples: int, level: float) -> None:
+    """Refuse a bootstrap whose resamples cannot reach the tails of the level.
+
+    Parameters
+    ----------
+    resamples : int
+        Number of bootstrap resamples.
+    level : float
+        Confidence level; each tail must hold at least one resample on average.
+
+    Raises
+    ------
+    InputError
+        If there are too few resamples.
+
+    Examples
+    --------
+    >>> check_resamples(999, level=0.95)
+    """
+    needed = int(np.ceil(round(2 / (1 - level), 6))) - 1
+    if resamples < needed:
+        raise InputError(f"a {level} bootstrap interval needs at least {needed} resamples, got {resamples}")
+
+
+def rounding(value: ArrayLike) -> FloatArray:
+    """Largest difference from `value` that counts as float rounding: ``1e-9 * max(1 nat, |value|)``.
+
+    Sums of float64 token losses agree to about 1e-13 of their size, and nobody needs a billionth of a nat.
+
+    Parameters
+    ----------
+    value : array_like, shape (...)
+        Nats.
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+        Nats.
+
+    Examples
+    --------
+    >>> rounding([0.0, 250.0])
+    array([1.0e-09, 2.5e-07])
+    """
+    return np.asarray(1e-9 * np.maximum(1.0, np.abs(np.asarray(value, dtype=np.float64))))
+
+
+def all_equal(draws: FloatArray) -> NDArray[np.bool_]:
+    """Say where the replicates are equal up to rounding, as those of an exact estimator are.
+
+    Parameters
+    ----------
+    draws : ndarray of float64, shape (..., R)
+        Nats.
+
+    Returns
+    -------
+    ndarray of bool, shape (...)
+        True where the standard deviation over replicates is within `rounding` of their mean; False for NaN.
+
+    Examples
+    --------
+    >>> all_equal(np.array([[0.3, 0.1 + 0.2], [0.3, 0.4]]))
+    array([ True, False])
+    """
+    return np.asarray(draws.std(axis=-1) <= rounding(draws.mean(axis=-1)))

@@ -1,0 +1,67 @@
+"""Heaviness of the right tail of an estimate's terms."""
+
+import numpy as np
+from arviz_stats.base import array_stats  # type: ignore[attr-defined]
+from numpy.typing import ArrayLike
+
+from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws
+
+__all__ = ["pareto_khat"]
+
+
+def pareto_khat(terms: ArrayLike) -> FloatArray:
+    """Pareto k-hat of the right tail: about the reciprocal of the number of finite moments.
+
+    For information only, not a warning flag. At 64 to 512 terms it found 14 % of the estimates with unreliable
+    error bars at 10 % false alarms, because the bad samples are the ones that missed the tail. Warn by how an
+    estimator is built instead.
+
+    Parameters
+    ----------
+    terms : array_like, shape (..., n)
+        Independent terms of an estimate, nats.
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+        NaN where there are fewer than 25 terms (5 in the tail), or non-finite terms, or where ties leave nothing to
+        fit.
+
+    Raises
+    ------
+    InputError
+        If there is no term.
+
+    References
+    ----------
+    A. Vehtari, D. Simpson, A. Gelman, Y. Yao, J. Gabry, Pareto smoothed importance sampling, JMLR 25, 2024.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> light, heavy = rng.normal(size=4000), rng.pareto(1.0, size=4000)
+    >>> [bool(khat > 0.7) for khat in pareto_khat([light, heavy])]
+    [False, True]
+    """
+    values = as_draws(terms, 1, "a tail")
+    khat = np.full(values.shape[:-1], np.nan)
+    if values.shape[-1] < 25:
+        return khat
+    finite = np.where(np.isfinite(values), values, np.nan)
+    for cell in np.argwhere(~(np.isnan(finite).any(axis=-1) | all_equal(finite))):
+        khat[tuple(cell)] = _right_tail(finite[tuple(cell)])
+    return khat
+
+
+def _right_tail(terms: FloatArray) -> float:
+    # The fit only sees differences; from the minimum up, its normalising sum cannot vanish.
+    above = (terms - terms.min())[None]
+    try:
+        # Ties show as divisions by zero or as an error of the fit.
+        with np.errstate(divide="raise", invalid="raise", over="ignore", under="ignore"):
+            khat = array_stats.pareto_khat(  # type: ignore[no-untyped-call]
+                above, chain_axis=0, draw_axis=1, tail="right", r_eff=1
+            )
+    except (FloatingPointError, ValueError):
+        return np.nan
+    return float(khat)
