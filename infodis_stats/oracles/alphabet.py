@@ -1,0 +1,84 @@
+"""Symbols and tokens: a token is an index into an alphabet."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from estimators.errors import InputError, TokenError
+
+__all__ = ["check_alphabet", "check_tokens", "decode", "encode", "token_rows"]
+
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
+
+def check_alphabet(alphabet: str) -> None:
+    """Raise an `InputError` unless the alphabet is a string of distinct symbols, at least one."""
+    if not isinstance(alphabet, str) or not alphabet:
+        raise InputError(f"alphabet needs to be a string of at least one symbol, got {alphabet!r}")
+    for symbol in alphabet:
+        if alphabet.count(symbol) > 1:
+            raise InputError(f"alphabet needs distinct symbols, but {alphabet!r} repeats {symbol!r}")
+
+
+def check_tokens(tokens: Tensor, alphabet: str) -> None:
+    """Raise a `TokenError` at the first token outside the alphabet; one cheap pass when there is none."""
+    if tokens.ndim != 2 or tokens.dtype not in INTEGERS:
+        raise InputError(
+            f"tokens need to be integers of shape (batch, length), got {tokens.dtype} of shape {tuple(tokens.shape)}"
+        )
+    if not tokens.numel():
+        return
+    smallest, largest = torch.aminmax(tokens)
+    if smallest < 0 or largest >= len(alphabet):
+        row, position = ((tokens < 0) | (tokens >= len(alphabet))).nonzero()[0].tolist()
+        problem = f"token {tokens[row, position]} is outside the alphabet {alphabet} (0 to {len(alphabet) - 1})"
+        raise TokenError(row, position, problem)
+
+
+def token_rows(tokens: ArrayLike, alphabet: str) -> NDArray[np.int64]:
+    """Copy tokens into an int64 array (sequence, length) after checking them."""
+    try:
+        array = np.asarray(tokens)
+    except ValueError as error:
+        raise InputError(
+            f"tokens need to be integers of shape (sequence, length), all of one length: {error}"
+        ) from error
+    if array.ndim != 2 or array.dtype.kind not in "iu":
+        raise InputError(
+            f"tokens need to be integers of shape (sequence, length), got {array.dtype} of shape {array.shape}"
+        )
+    rows = np.array(array, dtype=np.int64)
+    check_tokens(torch.from_numpy(rows), alphabet)
+    return rows
+
+
+def encode(strings: Sequence[str], alphabet: str) -> NDArray[np.int64]:
+    """Turn strings of one length into tokens (sequence, length)."""
+    if isinstance(strings, str):
+        raise InputError(f"encode needs a list of strings, got the one string {strings!r}")
+    length = len(strings[0]) if len(strings) else 0
+    if length == 0:
+        raise InputError("encode needs at least one string, of at least one symbol")
+    code = {symbol: token for token, symbol in enumerate(alphabet)}
+    tokens = np.empty((len(strings), length), dtype=np.int64)
+    for row, string in enumerate(strings):
+        if len(string) != length:
+            raise InputError(
+                f"strings need one length, but string 0 has {length} symbols and string {row} has {len(string)}"
+            )
+        try:
+            tokens[row] = [code[symbol] for symbol in string]
+        except KeyError as error:
+            symbol = error.args[0]
+            raise InputError(
+                f"string {row}, position {string.index(symbol)}: symbol {symbol!r} is outside the alphabet {alphabet}"
+            ) from None
+    return tokens
+
+
+def decode(tokens: ArrayLike, alphabet: str) -> list[str]:
+    """Turn tokens (sequence, length) into strings."""
+    return ["".join(alphabet[token] for token in row) for row in token_rows(tokens, alphabet)]

@@ -1,0 +1,53 @@
+"""Probabilities that a user hands over."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from estimators.errors import InputError
+
+__all__ = ["checked_probabilities", "numbers"]
+
+TOLERANCE = 1e-9  # how far from one a sum of probabilities may be
+ROUNDING = 1e-14  # how far from one correct probabilities sum in float64
+
+
+def numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
+    """Copy numbers into a float64 array, or raise an `InputError` that says what they were meant to be."""
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what} needs to be an array of numbers: {error}") from error
+
+
+def checked_probabilities(values: NDArray[np.float64], what: str, conditions: int = 0) -> NDArray[np.float64]:
+    """Scale probabilities to sum to one, after checking that they nearly do.
+
+    Parameters
+    ----------
+    values : array of float64
+        Laws that sum to one within 1e-9. Those that do so up to rounding are kept bit for bit.
+    what : str
+        How messages call the array.
+    conditions : int
+        Number of leading axes that say which law it is; the others are its outcomes.
+
+    Raises
+    ------
+    InputError
+        If a value is negative or not finite, or a law has another sum; it says where and the sum.
+    """
+    wrong = np.argwhere(~(np.isfinite(values) & (values >= 0)))
+    if len(wrong):
+        raise InputError(f"{_entry(what, wrong[0])} is {values[tuple(wrong[0])]:.12g}; probabilities are at least 0")
+    outcomes = tuple(range(conditions, values.ndim))
+    totals = values.sum(axis=outcomes, keepdims=True)
+    off = np.abs(totals - 1)
+    wrong = np.argwhere(off > TOLERANCE)
+    if len(wrong):
+        total = totals[tuple(wrong[0])]
+        raise InputError(f"{_entry(what, wrong[0][:conditions])} sums to {total:.12g}, not to 1")
+    return np.where(off > ROUNDING, values / totals, values)
+
+
+def _entry(what: str, index: NDArray[np.intp]) -> str:
+    return f"{what}[{', '.join(map(str, index))}]" if len(index) else what

@@ -1,0 +1,196 @@
+"""Mathematics: every number an oracle gives agrees with the sum over all strings."""
+
+import numpy as np
+import pytest
+import torch
+
+from infodis_stats.oracles import MarkovChain, TableLaw
+from oracles.reference import (
+    chain_probabilities,
+    enumerated_log_probability,
+    enumerated_posterior,
+    plain_token_nll,
+    random_evidence,
+    strings,
+)
+
+CASES = [
+    (order, alphabet, length)
+    for order, alphabet, length in [
+        (0, "A", 3),
+        (0, "AB", 4),
+        (0, "ACGT", 3),
+        (1, "A", 1),
+        (1, "ACGT", 1),
+        (1, "AB", 7),
+        (2, "ACGT", 1),
+        (2, "ACGT", 2),
+        (2, "ACGT", 5),
+        (3, "AB", 2),
+        (3, "AB", 8),
+        (3, "ABC", 5),
+        (4, "A", 6),
+        (4, "AB", 3),
+        (4, "AB", 9),
+        (4, "ACGT", 3),
+        (4, "ACGT", 4),
+        (4, "ACGT", 6),
+    ]
+]
+KINDS = {"random": 1.0, "nearly deterministic": 0.05}
+
+
+def chain_of(order, alphabet, kind):
+    return MarkovChain.random(order, alphabet, seed=order, concentration=KINDS[kind])
+
+
+def enumerate_chain(chain, length):
+    sequences = strings(chain.vocabulary_size, length)
+    return sequences, chain_probabilities(chain, sequences)
+
+
+def misread(chain):
+    """The chain with its contexts read newest first: the classical mistake."""
+    axes = (*reversed(range(chain.order)), chain.order)
+    return MarkovChain(chain.initial.T, chain.transition.transpose(axes), chain.alphabet)
+
+
+def assert_posterior(law, sequences, probabilities, evidence):
+    log_evidence, marginals = law.posterior(torch.from_numpy(evidence))
+    expected_log, expected = enumerated_posterior(sequences, probabilities, evidence)
+    np.testing.assert_allclose(log_evidence.numpy(), expected_log, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(marginals.numpy(), expected, rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("order", "alphabet", "length"), CASES)
+def test_posterior_of_a_chain(order, alphabet, length, kind):
+    chain = chain_of(order, alphabet, kind)
+    evidence = random_evidence((12, length, len(alphabet)), seed=length)
+    evidence[0] = 1.0
+    assert_posterior(chain, *enumerate_chain(chain, length), evidence)
+
+
+@pytest.mark.parametrize(("order", "alphabet", "length"), [(2, "ACGT", 5), (3, "AB", 8), (4, "ACGT", 6)])
+def test_the_check_fails_on_a_misread_chain(order, alphabet, length):
+    chain = chain_of(order, alphabet, "random")
+    evidence = random_evidence((12, length, len(alphabet)), seed=length)
+    with pytest.raises(AssertionError):
+        assert_posterior(misread(chain), *enumerate_chain(chain, length), evidence)
+
+
+@pytest.mark.parametrize("length", [1, 3, 8])
+def test_posterior_of_a_table(length):
+    law = TableLaw.random(count=4, length=length, seed=length)
+    evidence = random_evidence((30, length, 4), seed=length)
+    assert_posterior(law, law.sequences, law.probabilities, evidence)
+    if length > 1:  # a wrong pairing of sequences and probabilities does not pass
+        wrong = TableLaw(law.sequences[::-1], law.probabilities, "ACGT")
+        with pytest.raises(AssertionError):
+            assert_posterior(wrong, law.sequences, law.probabilities, evidence)
+
+
+@pytest.mark.parametrize(("order", "alphabet", "length"), [(0, "ACGT", 3), (1, "AB", 7), (2, "ACGT", 4), (4, "AB", 3)])
+def test_a_chain_and_its_table_are_the_same_law(order, alphabet, length):
+    chain = chain_of(order, alphabet, "random")
+    table = TableLaw(*enumerate_chain(chain, length), alphabet)
+    evidence = torch.from_numpy(random_evidence((20, length, len(alphabet)), seed=0))
+    for one, other in zip(chain.posterior(evidence), table.posterior(evidence), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-12)
+    tokens = chain.sample(20, length, seed=1)
+    np.testing.assert_allclose(chain.nll(tokens), table.nll(tokens), rtol=1e-11)
+    np.testing.assert_allclose(chain.nll(tokens, 1), table.nll(tokens, 1), rtol=1e-11)
+
+
+def contexts(shape, seed=0):
+    rng = np.random.default_rng(seed)
+    scattered = rng.random(shape) < 0.5
+    scattered[:, -1] = False
+    prefix = np.arange(shape[1]) < rng.integers(shape[1], size=shape[0])[:, None]
+    return {"none": None, "zero": 0, "int": 2, "prefix": prefix, "scattered": scattered, "shared": scattered[0]}
+
+
+@pytest.mark.parametrize("kind", ["none", "zero", "int", "prefix", "scattered", "shared"])
+@pytest.mark.parametrize("order", range(5))
+def test_nll_given_every_kind_of_context(order, kind):
+    chain = chain_of(order, "ACG", "random")
+    sequences, probabilities = enumerate_chain(chain, 6)
+    tokens = chain.sample(15, 6, seed=2)
+    context = contexts(tokens.shape)[kind]
+    given = np.arange(6) < (context or 0) if not isinstance(context, np.ndarray) else context
+    given = np.broadcast_to(given, tokens.shape)
+    every = np.ones_like(given)
+    expected = enumerated_log_probability(sequences, probabilities, tokens, given) - enumerated_log_probability(
+        sequences, probabilities, tokens, every
+    )
+    np.testing.assert_allclose(chain.nll(tokens, context), expected, rtol=1e-11, atol=1e-12)
+    if not given.any():
+        assert np.array_equal(chain.nll(tokens, context), chain.nll(tokens))
+    if order > 1:
+        assert np.abs(misread(chain).nll(tokens, context) - expected).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("order", "alphabet", "length"), [(0, "ACGT", 6), (1, "A", 4), (2, "ACGT", 12), (4, "ACGT", 10)]
+)
+def test_token_nll_agrees_with_the_plain_loop(order, alphabet, length):
+    chain = chain_of(order, alphabet, "random")
+    generator = torch.Generator().manual_seed(order)
+    tokens = torch.from_numpy(chain.sample(6, length, seed=3))
+    masked = torch.rand(tokens.shape, generator=generator) < 0.5
+    expected = plain_token_nll(chain, tokens, masked)
+    losses = chain.token_nll(tokens, masked)
+    torch.testing.assert_close(losses, expected, rtol=1e-11, atol=1e-11)
+    assert not losses[~masked].any()
+    if order > 1:
+        assert (misread(chain).token_nll(tokens, masked) - expected).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        TableLaw.random(seed=1),
+        MarkovChain.random(0, seed=1),
+        MarkovChain.random(2, seed=1),
+        MarkovChain.random(4, seed=1),
+        MarkovChain.random(2, seed=1, concentration=0.05),
+    ],
+    ids=str,
+)
+def test_revealing_in_any_order_adds_up_to_the_nll(law):
+    length = law.length or 20
+    tokens = law.sample(30, length, seed=4)
+    ranks = torch.from_numpy(np.random.default_rng(5).permuted(np.tile(np.arange(length), (30, 1)), axis=1))
+    rows = torch.from_numpy(tokens)
+    total, other = torch.zeros(30, dtype=torch.float64), torch.zeros(30, dtype=torch.float64)
+    for step in range(length):
+        losses = law.token_nll(rows, ranks >= step)
+        total += losses[ranks == step]
+        # Pricing always with everything hidden is the mean field's sum, which must not pass.
+        other += law.token_nll(rows, ranks >= 0)[ranks == step]
+    np.testing.assert_allclose(total.numpy(), law.nll(tokens), rtol=0, atol=1e-10)
+    if not (isinstance(law, MarkovChain) and law.order == 0):
+        assert np.abs(other.numpy() - law.nll(tokens)).max() > 1e-3
+
+
+def test_evidence_on_any_scale_gives_the_same_marginals():
+    length = 40
+    scale = 10.0 ** np.random.default_rng(0).uniform(-290, 290, size=(5, length, 1))
+    evidence = random_evidence((5, length, 4), seed=1)
+    for law in (MarkovChain.random(2), TableLaw.random(20, length)):
+        log_evidence, marginals = law.posterior(torch.from_numpy(evidence))
+        scaled_log, scaled = law.posterior(torch.from_numpy(evidence * scale))
+        torch.testing.assert_close(scaled, marginals, rtol=1e-9, atol=1e-13)
+        expected = log_evidence + torch.from_numpy(np.log(scale).sum(axis=(1, 2)))
+        torch.testing.assert_close(scaled_log, expected, rtol=1e-12, atol=1e-9)
+
+
+def test_soft_evidence_over_a_long_table_does_not_underflow():
+    law = TableLaw.random(count=50, length=2000, alphabet="ACGT", seed=0)
+    noise = np.random.default_rng(1).uniform(1e-4, 1e-3, size=(1, 2000, 4))
+    log_evidence, marginals = law.posterior(torch.from_numpy(noise))
+    terms = np.log(law.probabilities) + np.log(noise[0][np.arange(2000), law.sequences]).sum(axis=1)
+    expected = np.logaddexp.reduce(terms)
+    assert expected < np.log(np.finfo(float).tiny)  # a plain product would be zero
+    np.testing.assert_allclose(log_evidence.numpy(), [expected], rtol=1e-12)
+    torch.testing.assert_close(marginals.sum(dim=2), torch.ones(1, 2000, dtype=torch.float64))
