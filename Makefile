@@ -1,0 +1,46 @@
+# Everything runs in .venv, which is made on first use: by uv where it is installed, else by pip.
+PYTHON ?= python3
+BIN := .venv/bin
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+
+.PHONY: report test test-slow lint format bench reports clean
+
+report: .venv/ready  ## compare the estimators on the paper's DNA problem and write a report
+	$(BIN)/infodis-stats study reports/dna_markov.toml --out out/dna_markov
+
+test: .venv/ready  ## run the tests but the slow calibration studies
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/ready  ## run the slow calibration studies
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/ready  ## ruff, strict mypy, the import contract
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/ready
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: .venv/ready  ## measure speed and memory; nothing is asserted
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
+
+reports: .venv/ready  ## make the committed reports anew
+	for study in dna_sequences dna_markov variance ratio; do \
+		$(BIN)/infodis-stats study reports/$$study.toml --out reports/$$study || exit 1; \
+	done
+
+.venv/ready: pyproject.toml constraints.txt
+	if command -v uv >/dev/null; then \
+		uv venv --quiet --allow-existing --python $(PYTHON) .venv && \
+		uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable ".[test,lint]"; \
+	else \
+		$(PYTHON) -m venv .venv && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test,lint]"; \
+	fi
+	touch $@
+
+clean:
+	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache .benchmarks

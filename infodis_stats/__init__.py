@@ -1,0 +1,55 @@
+"""Likelihoods of masked and discrete diffusion models, with error bars one can trust.
+
+All values are in nats. The public names of `estimators` are here too.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from estimators import *  # noqa: F403
+    from infodis_stats.estimate import estimate_log_ratio, estimate_nll
+    from infodis_stats.oracles import Law, MarkovChain, TableLaw
+    from infodis_stats.report import write_report
+    from infodis_stats.store import StoreError, read_store, write_store
+    from infodis_stats.study import run_study
+
+# Names are imported on first use: all of them take seconds, and the command line's --help needs none.
+_HOMES = {
+    "Law": "infodis_stats.oracles",
+    "MarkovChain": "infodis_stats.oracles",
+    "StoreError": "infodis_stats.store",
+    "TableLaw": "infodis_stats.oracles",
+    "estimate_log_ratio": "infodis_stats.estimate",
+    "estimate_nll": "infodis_stats.estimate",
+    "read_store": "infodis_stats.store",
+    "run_study": "infodis_stats.study",
+    "write_report": "infodis_stats.report",
+    "write_store": "infodis_stats.store",
+}
+
+__all__ = [
+    "Law",
+    "MarkovChain",
+    "StoreError",
+    "TableLaw",
+    "estimate_log_ratio",
+    "estimate_nll",
+    "read_store",
+    "run_study",
+    "write_report",
+    "write_store",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = import_module(_HOMES.get(name, "estimators"))
+    if name not in home.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(home, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *import_module("estimators").__all__})

@@ -1,0 +1,201 @@
+"""The labelled face of the analysis: estimates and summaries as xarray data sets, with units and names."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from estimators.streams import root_seed, stream
+from infodis_stats import analysis
+
+__all__ = ["describe", "interval_variable", "summarise"]
+
+FloatArray = NDArray[np.float64]
+
+CI_BOUND = ("ci_bound", ["lower", "upper"])
+
+VARIABLES: dict[str, tuple[str, str]] = {
+    "estimate": ("nat", "estimate of one replicate"),
+    "forward_passes": ("1", "forward passes really run, over all replicates"),
+    "khat": ("1", "Pareto k-hat of the right tail of the terms of single passes"),
+    "truth": ("nat", "exact value"),
+    "length": ("1", "scored positions"),
+    "effective_positions": ("1", "number of positions that carry the loss"),
+    "full_mask_ratio": ("1", "loss of the fully masked pass over the negative log-likelihood"),
+    "exact_pass_variance": ("nat2", "exact variance of one independent pass"),
+    "variance": ("nat2", "variance of one replicate, averaged over the group"),
+    "exact_variance": ("nat2", "exact variance of one replicate, averaged over the group"),
+    "mse": ("nat2", "mean squared error of one replicate, averaged over the group"),
+    "bias": ("nat", "mean error over the group"),
+    "bias_se": ("nat", "standard error of the bias"),
+    "bias_z": ("1", "bias over its standard error"),
+    "bias_p": ("1", "p-value of the bias, Holm-adjusted over the whole study"),
+    "coverage": ("1", "share of the intervals that cover the truth"),
+    "coverage_ci": ("1", "Wilson interval of the coverage"),
+    "coverage_p": ("1", "p-value of the coverage being the level, Holm-adjusted over the study for each kind"),
+    "coverage_pooled": ("1", "share of the intervals that cover the truth, over all passes"),
+    "coverage_pooled_ci": ("1", "Wilson interval of the coverage over all passes"),
+    "intervals_pooled": ("1", "intervals that were counted, over all passes"),
+    "missed_low": ("1", "intervals below the truth"),
+    "missed_high": ("1", "intervals above the truth"),
+    "intervals": ("1", "intervals that were counted"),
+    "half_width": ("nat", "mean half-width of the intervals"),
+    "efficiency": ("1", "variance of the reference over the variance, at equal passes"),
+    "efficiency_ci": ("1", "bootstrap interval of the efficiency"),
+    "slope": ("1", "slope of log variance on log passes"),
+    "slope_ci": ("1", "interval of the slope"),
+    "khat_median": ("1", "median Pareto k-hat over the group"),
+    "passes_run": ("1", "forward passes really run, per replicate and sequence"),
+}
+
+
+def describe(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the data set with ``units`` and ``long_name`` on every variable that has an entry in `VARIABLES`."""
+    described = dataset.copy()
+    for name in described.data_vars:
+        if name in VARIABLES:
+            units, long_name = VARIABLES[str(name)]
+            described[name].attrs = {"units": units, "long_name": long_name}
+    return described
+
+
+def interval_variable(dims: Sequence[str], lower: FloatArray, upper: FloatArray) -> tuple[list[str], FloatArray]:
+    """Return the two ends of an interval as one variable with a last dimension ``ci_bound``."""
+    return [*dims, CI_BOUND[0]], np.stack([lower, upper], axis=-1)
+
+
+def summarise(
+    draws: xr.Dataset,
+    truth: xr.Dataset,
+    *,
+    reference: str,
+    level: float = 0.95,
+    interval_replicates: int = 8,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Compare estimators with the truth and with a reference estimator, group by group.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        ``estimate (item, estimator, passes, replicate)``, ``forward_passes`` and ``khat (item, estimator, passes)``,
+        with a coordinate ``group`` on the items (sequences or pairs).
+    truth : xarray.Dataset
+        ``truth (item)`` and ``exact_pass_variance (item, estimator)``.
+    reference : str
+        The estimator whose variance the others' are compared with.
+    level : float, default 0.95
+        Confidence level of all intervals.
+    interval_replicates : int, default 8
+        Replicates that an interval is made of where coverage is measured.
+    seed : int, default 0
+        For the bootstrap.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over ``(group, estimator, passes)``; slopes over ``(group, estimator)``. See `VARIABLES`. Groups are fixed sets:
+        averages run over their members, and errors come from replicates alone.
+    """
+    groups = list(dict.fromkeys(draws["group"].values.tolist()))
+    root = root_seed(seed)
+    parts = []
+    for group in groups:
+        member = (draws["group"] == group).values
+        estimates = draws["estimate"].values[member].transpose(1, 2, 0, 3)
+        summary = _moments(estimates, truth["truth"].values[member])
+        summary |= _intervals(
+            estimates, truth["truth"].values[member], level, interval_replicates, stream(root, "bca", group)
+        )
+        place = draws["estimator"].values.tolist().index(reference)
+        summary |= _efficiency(estimates, place, level, stream(root, "efficiency", group))
+        summary |= _slopes(estimates, draws["passes"].values, level)
+        exact = truth["exact_pass_variance"].values[member].mean(axis=0)[:, None] / draws["passes"].values
+        summary["exact_variance"] = (["estimator", "passes"], exact)
+        summary["khat_median"] = (["estimator", "passes"], np.median(draws["khat"].values[member], axis=0))
+        run = draws["forward_passes"].values[member].mean(axis=0) / draws.sizes["replicate"]
+        summary["passes_run"] = (["estimator", "passes"], run)
+        parts.append(xr.Dataset(summary))
+    combined = xr.concat(parts, dim="group").assign_coords(
+        group=groups,
+        estimator=draws["estimator"].values,
+        passes=draws["passes"].values,
+        ci_bound=CI_BOUND[1],
+        interval=["student-t", "bca"],
+    )
+    combined["bias_p"] = (combined["bias_p"].dims, analysis.family_wise(combined["bias_p"].values))
+    for kind in combined["interval"].values.tolist():
+        chosen = combined["coverage_p"].sel(interval=kind)
+        combined["coverage_p"].loc[{"interval": kind}] = analysis.family_wise(chosen.values)
+    described = describe(combined)
+    described.attrs = {
+        "reference": reference,
+        "ci_prob": level,
+        "interval_replicates": interval_replicates,
+        "family": "Holm over all groups, estimators and passes",
+    }
+    return described
+
+
+def _moments(estimates: FloatArray, truth: FloatArray) -> dict[str, object]:
+    dims = ["estimator", "passes"]
+    bias = analysis.pooled_bias(estimates, truth, axis=-1)
+    return {
+        "variance": (dims, analysis.variance(estimates).mean(axis=-1)),
+        "mse": (dims, analysis.mean_squared_error(estimates, truth).mean(axis=-1)),
+        "bias": (dims, bias.estimate),
+        "bias_se": (dims, bias.standard_error),
+        "bias_z": (dims, bias.z),
+        "bias_p": (dims, bias.p_value),
+    }
+
+
+def _intervals(
+    estimates: FloatArray, truth: FloatArray, level: float, replicates: int, rng: np.random.Generator
+) -> dict[str, object]:
+    blocks = analysis.block(estimates, replicates)
+    kinds = [analysis.student_t(blocks, level), analysis.bca(blocks, rng, level)]
+    ends = [(interval.lower, interval.upper, truth[:, None]) for interval in kinds]
+    cells = [analysis.coverage(*one, axis=(-2, -1), level_of_band=level) for one in ends]
+    pooled = [analysis.coverage(*one, axis=(1, 2, 3), level_of_band=level) for one in ends]
+    exact = (blocks == blocks[..., :1]).all(axis=(-3, -2, -1))  # points: they have no level
+    dims = ["estimator", "passes", "interval"]
+
+    def one_axis(values: Iterable[ArrayLike]) -> FloatArray:
+        return np.stack([np.asarray(one, dtype=np.float64) for one in values], axis=-1)
+
+    return {
+        "coverage": (dims, one_axis(one.rate for one in cells)),
+        "coverage_ci": interval_variable(
+            dims, one_axis(one.lower for one in cells), one_axis(one.upper for one in cells)
+        ),
+        "coverage_p": (dims, one_axis(np.where(exact, np.nan, analysis.coverage_test(one, level)) for one in cells)),
+        "missed_low": (dims, one_axis(one.missed_low for one in cells)),
+        "missed_high": (dims, one_axis(one.missed_high for one in cells)),
+        "intervals": (dims, one_axis(one.count for one in cells)),
+        "half_width": (dims, one_axis(((one.upper - one.lower) / 2).mean(axis=(-2, -1)) for one in kinds)),
+        "coverage_pooled": (dims[::2], one_axis(one.rate for one in pooled)),
+        "coverage_pooled_ci": interval_variable(
+            dims[::2], one_axis(one.lower for one in pooled), one_axis(one.upper for one in pooled)
+        ),
+        "intervals_pooled": (dims[::2], one_axis(one.count for one in pooled)),
+    }
+
+
+def _efficiency(estimates: FloatArray, reference: int, level: float, rng: np.random.Generator) -> dict[str, object]:
+    dims = ["estimator", "passes"]
+    efficiency = analysis.relative_efficiency(estimates, estimates[reference], rng, level)
+    ratio, lower, upper = efficiency.ratio, efficiency.lower, efficiency.upper
+    for ends in (ratio, lower, upper):
+        ends[reference] = 1.0  # itself, not an independent copy
+    return {"efficiency": (dims, ratio), "efficiency_ci": interval_variable(dims, lower, upper)}
+
+
+def _slopes(estimates: FloatArray, passes: NDArray[np.int64], level: float) -> dict[str, object]:
+    logs = analysis.log_variance(estimates)
+    slope = analysis.slope(passes, logs.estimate, logs.standard_error, level)
+    return {
+        "slope": (["estimator"], slope.estimate),
+        "slope_ci": interval_variable(["estimator"], slope.lower, slope.upper),
+    }

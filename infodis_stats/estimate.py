@@ -1,0 +1,252 @@
+"""Likelihoods and likelihood ratios with their error bars: the two calls that most users need."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from estimators import (
+    Cell,
+    ConditionalModel,
+    Contrast,
+    Coupled,
+    Decoupled,
+    Draw,
+    Estimator,
+    InputError,
+    draw,
+    make_pairs,
+    make_targets,
+    registry,
+)
+from estimators.evaluate import Progress
+from estimators.target import Context, Tokens
+from infodis_stats import analysis
+from infodis_stats.cautions import CAUTIONS, cautions_of, effective_positions
+from infodis_stats.dataset import interval_variable
+from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
+
+__all__ = ["estimate_log_ratio", "estimate_nll"]
+
+
+def estimate_nll(
+    model: ConditionalModel,
+    tokens: Tokens,
+    estimator: str | Estimator = "uniform-count+stratified",
+    *,
+    passes: int = 16,
+    replicates: int = 8,
+    seed: int = 0,
+    context: Context = None,
+    names: Sequence[str] | None = None,
+    level: float = 0.95,
+    batch_size: int = 512,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Estimate ``-log p(scored tokens | context)`` of each sequence, with a confidence interval.
+
+    Parameters
+    ----------
+    model : ConditionalModel
+        A law, a network, or anything with ``token_nll``.
+    tokens : array of int, shape (sequence, length), or sequence of arrays of int
+    estimator : str or Estimator, default "uniform-count+stratified"
+        See ``infodis-stats estimators``.
+    passes : int, default 16
+        Forward passes that one replicate may use per sequence; the total is ``passes * replicates``.
+    replicates : int, default 8
+        Independent replicates, at least 2: the error bar comes from them.
+    seed : int, default 0
+    context : int, array of bool, sequence of arrays of bool, or None
+        The first ``context`` tokens are given, or the positions marked True: never masked, never scored.
+    names : sequence of str, optional
+        Distinct names of the sequences; their random numbers then hang on the names instead of the content.
+    level : float, default 0.95
+        Confidence level.
+    batch_size, device, progress
+        See `estimators.evaluate`; they change no number of an exact law.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``nll``, ``nll_se (sequence)``, ``nll_ci (sequence, ci_bound)``, ``nll_replicate (sequence, replicate)`` in
+        nats; ``length``, ``effective_positions``, ``forward_passes (sequence)``. The attributes say what made it, and
+        under ``cautions`` where the interval cannot be trusted.
+
+    Raises
+    ------
+    InputError, ModelError
+        One sentence: what, where, what would be right.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    >>> tokens = law.sample(2, length=8, seed=1)
+    >>> result = ids.estimate_nll(law, tokens, "uniform-count", passes=8, replicates=4, seed=0)
+    >>> result["nll_ci"].dims
+    ('sequence', 'ci_bound')
+    >>> result["nll"].attrs["units"]
+    'nat'
+    """
+    sampler = _named(estimator)
+    targets = make_targets(tokens, context, names)
+    _check_replicates(replicates)
+    cells = [Cell(sampler, target, passes, replicates) for target in targets]
+    draws = list(draw(model, cells, seed, batch_size=batch_size, device=device, progress=progress))
+    effective = np.array([float(effective_positions(one.evaluations[0].position_losses)) for one in draws])
+    dataset = _labelled(draws, "nll", "sequence", level=level, names=names)
+    _add(dataset, "length", [target.length for target in targets], "1", "scored positions")
+    _add(dataset, "effective_positions", effective, "1", "number of positions that carry the loss")
+    dataset.attrs = _attributes(
+        model, draws, seed=seed, level=level, cautions=cautions_of(sampler, replicates, effective)
+    )
+    return dataset
+
+
+def estimate_log_ratio(
+    model: ConditionalModel,
+    first: Tokens,
+    second: Tokens,
+    estimator: str | Estimator = "uniform-count+stratified",
+    *,
+    coupled: bool = True,
+    passes: int = 16,
+    replicates: int = 8,
+    seed: int = 0,
+    context: Context = None,
+    names: Sequence[str] | None = None,
+    level: float = 0.95,
+    batch_size: int = 512,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Estimate ``log p(first | context) - log p(second | context)`` of each pair, with a confidence interval.
+
+    Parameters
+    ----------
+    model : ConditionalModel
+    first, second : array of int, shape (pair, length), or sequence of arrays of int
+        The sides of a pair may differ in length. Nothing is broadcast.
+    estimator : str or Estimator, default "uniform-count+stratified"
+    coupled : bool, default True
+        Whether the two sides share their masks.
+    passes : int, default 16
+        Forward passes that one replicate may use per sequence; a pair costs twice that.
+    replicates, seed, context, names, level, batch_size, device, progress
+        See `estimate_nll`; ``context`` applies to both sides.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``log_ratio``, ``log_ratio_se (pair)``, ``log_ratio_ci (pair, ci_bound)``, ``log_ratio_replicate (pair,
+        replicate)`` in nats; ``correlation (pair)`` of the two sides' estimates over replicates, and ``coupling_gain
+        (pair)``, the variance that independent sides would have over the variance there is; ``forward_passes (pair)``.
+
+    Raises
+    ------
+    InputError, ModelError
+        One sentence: what, where, what would be right.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    >>> first, second = law.sample(2, length=8, seed=1), law.sample(2, length=8, seed=2)
+    >>> result = ids.estimate_log_ratio(law, first, second, passes=8, replicates=4)
+    >>> result["log_ratio_ci"].dims
+    ('pair', 'ci_bound')
+    """
+    one = _named(estimator)
+    sampler: Contrast = Coupled(one) if coupled else Decoupled(one)
+    pairs = make_pairs(first, second, context, names)
+    _check_replicates(replicates)
+    cells = [Cell(sampler, pair, passes, replicates) for pair in pairs]
+    draws = list(draw(model, cells, seed, batch_size=batch_size, device=device, progress=progress))
+    sides = np.array([[one.reduce(side.plan, side.losses) for side in drawn.evaluations] for drawn in draws])
+    effective = np.array(
+        [min(float(effective_positions(side.position_losses)) for side in drawn.evaluations) for drawn in draws]
+    )
+    dataset = _labelled(draws, "log_ratio", "pair", level=level, names=names)
+    correlation, gain = _coupling(sides)
+    _add(dataset, "correlation", correlation, "1", "correlation of the two sides' estimates over replicates")
+    _add(dataset, "coupling_gain", gain, "1", "variance of independent sides over the variance of the difference")
+    dataset.attrs = _attributes(
+        model, draws, seed=seed, level=level, cautions=cautions_of(sampler, replicates, effective)
+    )
+    return dataset
+
+
+def _named(estimator: str | Estimator) -> Estimator:
+    one = registry.estimator(estimator) if isinstance(estimator, str) else estimator
+    if not isinstance(one, Estimator):
+        raise InputError(f"an estimator or its name is needed, got {type(one).__name__}")
+    return one
+
+
+def _check_replicates(replicates: int) -> None:
+    if replicates < 2:
+        raise InputError(f"an interval needs at least 2 replicates, got {replicates}")
+
+
+def _labelled(draws: Sequence[Draw], name: str, unit: str, *, level: float, names: Sequence[str] | None) -> xr.Dataset:
+    estimates = np.stack([one.estimates for one in draws])
+    interval = analysis.student_t(estimates, level)
+    dataset = xr.Dataset(
+        coords={
+            unit: np.arange(len(draws)) if names is None else list(names),
+            "ci_bound": ["lower", "upper"],
+            "replicate": np.arange(estimates.shape[1]),
+        }
+    )
+    words = {"nll": "negative log-likelihood", "log_ratio": "log-likelihood ratio, first over second"}[name]
+    standard_error = np.sqrt(analysis.variance(estimates) / estimates.shape[1])
+    _add(dataset, name, estimates.mean(axis=1), "nat", words)
+    _add(dataset, f"{name}_se", standard_error, "nat", f"standard error of the {words}")
+    dataset[f"{name}_ci"] = interval_variable([unit], interval.lower, interval.upper)
+    dataset[f"{name}_ci"].attrs = {
+        "units": "nat",
+        "long_name": f"confidence interval of the {words}",
+        "ci_kind": "student-t",
+        "ci_prob": level,
+    }
+    dataset[f"{name}_replicate"] = ([unit, "replicate"], estimates)
+    dataset[f"{name}_replicate"].attrs = {"units": "nat", "long_name": f"{words}, one independent replicate"}
+    _add(dataset, "forward_passes", [one.forward_passes for one in draws], "1", "forward passes really run")
+    return dataset
+
+
+def _add(dataset: xr.Dataset, name: str, values: ArrayLike, units: str, long_name: str) -> None:
+    """Add a variable over the data set's first dimension: sequences or pairs."""
+    dataset[name] = (next(iter(dataset.dims)), np.asarray(values), {"units": units, "long_name": long_name})
+
+
+def _coupling(sides: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Correlation and variance ratio of (pair, 2, replicate); NaN where a side does not vary."""
+    centred = sides - sides.mean(axis=-1, keepdims=True)
+    first, second = (centred**2).sum(axis=-1).T
+    cross = (centred[:, 0] * centred[:, 1]).sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return cross / np.sqrt(first * second), (first + second) / (first + second - 2 * cross)
+
+
+def _attributes(
+    model: ConditionalModel, draws: Sequence[Draw], *, seed: int, level: float, cautions: list[str]
+) -> dict[str, str | int | float]:
+    return {
+        "estimator": draws[0].cell.sampler.name,
+        "passes": draws[0].cell.passes,
+        "replicates": draws[0].cell.replicates,
+        "seed": seed,
+        "ci_kind": "student-t",
+        "ci_prob": level,
+        "forward_passes": sum(one.forward_passes for one in draws),
+        "cautions": json.dumps({key: CAUTIONS[key] for key in cautions}),
+        "model": model_fingerprint(model),
+        "versions": json.dumps(versions()),
+        "schema": SCHEMA,
+    }

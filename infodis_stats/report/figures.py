@@ -1,0 +1,180 @@
+"""Figures of a study, as SVG that can stand inside a page."""
+
+import io
+import re
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from infodis_stats import analysis
+
+__all__ = ["efficiency_figure", "estimates_figure", "variance_figure"]
+
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "axes.axisbelow": True,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+}
+COLOURS = {"time-integral": "#c2571a", "time-free": "#2b6cb0", "uniform-count": "#1b7f4b", "exhaustive": "#444444"}
+MARKERS = {"": "o", "antithetic": "s", "stratified": "^"}
+DASHES = {"": "-", "antithetic": "--", "stratified": ":"}
+MISS = "#c81e3a"
+COLUMNS = 3
+PAGE = 9.8  # inches
+
+
+def _look(name: str) -> dict[str, str]:
+    """Colour by mask map, marker and dashes by design, hollow if decoupled."""
+    contrast, _, estimator = name.rpartition(" ")
+    base, _, design = estimator.partition("+")
+    colour = COLOURS.get(base.partition("(")[0], "#7a4fa3")
+    return {
+        "color": colour,
+        "marker": MARKERS.get(design, "D"),
+        "linestyle": DASHES.get(design, "-."),
+        "markerfacecolor": "white" if contrast == "decoupled" or "(" in base else colour,
+    }
+
+
+def _svg(figure: Figure, name: str) -> str:
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    # Pages hold several figures: their ids must differ.
+    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
+
+
+def _panels(count: int, height: float, margin: float = 0.0) -> tuple[Figure, list[Axes]]:
+    """Lay out panels across a page of one width; ``margin`` leaves room for names or a legend. Inches."""
+    columns = min(count, COLUMNS)
+    rows = -(-count // columns)
+    width = min(3.1 * columns, PAGE - margin) if columns > 1 else 4.6
+    figure = Figure(figsize=(width + margin, height * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for spare in axes[count:]:
+        spare.set_axis_off()
+    return figure, axes[:count]
+
+
+def _quantity(tree: xr.DataTree) -> str:
+    return {"nll": "negative log-likelihood", "log_ratio": "log-likelihood ratio"}[tree.attrs["quantity"]]
+
+
+def estimates_figure(tree: xr.DataTree) -> str:
+    """Draw estimates with their intervals against the truth, a panel an estimator (the paper's Figure 1)."""
+    summary, draws = tree["summary"].to_dataset(), tree["draws"].to_dataset()
+    truth = tree["truth"].to_dataset()["truth"].values
+    replicates, level = summary.attrs["interval_replicates"], summary.attrs["ci_prob"]
+    passes = int(draws["passes"].values[len(draws["passes"]) // 2])
+    chosen = draws["estimate"].sel(passes=passes).isel(replicate=slice(replicates))
+    names = [name for name in draws["estimator"].values.tolist() if chosen.sel(estimator=name).notnull().any()]
+    with mpl.rc_context(STYLE):
+        figure, axes = _panels(len(names), 2.7)
+        low, high = truth.min(), truth.max()
+        margin = 0.08 * (high - low) + 0.1
+        for axis, name in zip(axes, names, strict=True):
+            values = chosen.sel(estimator=name).values
+            interval = analysis.student_t(values, level)
+            covers = (interval.lower <= truth + 1e-9) & (truth - 1e-9 <= interval.upper)
+            axis.plot([low, high], [low, high], color="#999999", linewidth=0.8, zorder=1)
+            for shown, colour in ((covers, _look(name)["color"]), (~covers, MISS)):
+                axis.vlines(truth[shown], interval.lower[shown], interval.upper[shown], color=colour, linewidth=0.9)
+                axis.plot(truth[shown], values[shown].mean(axis=1), "o", color=colour, markersize=2.6)
+            axis.set_xlim(low - margin, high + margin)
+            axis.set_ylim(low - 4 * margin, high + 4 * margin)
+            axis.set_title(name)
+            axis.text(
+                0.03,
+                0.97,
+                f"{int(covers.sum())} of {covers.size} cover",
+                transform=axis.transAxes,
+                va="top",
+                color="#555555",
+            )
+        figure.supxlabel(f"exact {_quantity(tree)} (nats)")
+        figure.supylabel(f"estimate, {passes} passes × {replicates} (nats)")
+        return _svg(figure, "estimates")
+
+
+def variance_figure(tree: xr.DataTree) -> str:
+    """Draw the variance against the passes on log axes with the fitted slopes, a panel a group."""
+    summary = tree["summary"].to_dataset()
+    passes = summary["passes"].values.astype(float)
+    with mpl.rc_context(STYLE):
+        figure, axes = _panels(summary.sizes["group"], 3.3, margin=2.4)
+        for axis, group in zip(axes, summary["group"].values.tolist(), strict=True):
+            for name in summary["estimator"].values.tolist():
+                one = summary.sel(group=group, estimator=name)
+                variance = one["variance"].values
+                shown = np.isfinite(variance) & (variance > 1e-18)
+                if not shown.any():
+                    continue
+                label = f"{name}  ({float(one['slope']):.2f})" if summary.sizes["group"] == 1 else name
+                axis.loglog(passes[shown], variance[shown], markersize=4, label=label, **_look(name))
+                exact = one["exact_variance"].values
+                if np.isfinite(exact).any():
+                    axis.loglog(passes, exact, color=_look(name)["color"], linewidth=5, alpha=0.18, zorder=1)
+            axis.set_title(group)
+            axis.set_xticks(passes, [f"{count:g}" for count in passes])
+            axis.xaxis.set_minor_formatter(NullFormatter())
+        figure.supxlabel("forward passes of one replicate")
+        figure.supylabel("variance (nats²)")
+        title = "estimator (slope)" if summary.sizes["group"] == 1 else "estimator"
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", title=title, fontsize=8)
+        return _svg(figure, "variance")
+
+
+def efficiency_figure(tree: xr.DataTree) -> str:
+    """Draw how many times less variance each estimator has than the reference, at the largest number of passes."""
+    summary = tree["summary"].to_dataset().isel(passes=-1)
+    names = [
+        name
+        for name in summary["estimator"].values.tolist()
+        if np.isfinite(summary["efficiency"].sel(estimator=name)).any()
+    ]
+    with mpl.rc_context(STYLE):
+        figure, axes = _panels(summary.sizes["group"], 0.8 + 0.24 * len(names), margin=1.8)
+        for axis, group in zip(axes, summary["group"].values.tolist(), strict=True):
+            for height, name in enumerate(reversed(names)):
+                one = summary.sel(group=group, estimator=name)
+                ratio = float(one["efficiency"])
+                if not np.isfinite(ratio):
+                    continue
+                look = _look(name)
+                axis.hlines(height, *one["efficiency_ci"].values.tolist(), color=look["color"], linewidth=1.4)
+                axis.plot(
+                    ratio,
+                    height,
+                    look["marker"],
+                    color=look["color"],
+                    markerfacecolor=look["markerfacecolor"],
+                    markersize=5,
+                )
+            axis.axvline(1.0, color="#999999", linewidth=0.8)
+            axis.set_xscale("log")
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.xaxis.set_minor_formatter(NullFormatter())
+            axis.set_yticks(range(len(names)), list(reversed(names)) if axis in axes[::COLUMNS] else [""] * len(names))
+            axis.set_ylim(-0.6, len(names) - 0.4)
+            axis.set_title(group)
+        figure.supxlabel(
+            f"times less variance than {summary.attrs['reference']} at {int(summary['passes'])} passes, "
+            f"{100 * summary.attrs['ci_prob']:g} % intervals"
+        )
+        return _svg(figure, "efficiency")

@@ -1,0 +1,163 @@
+"""Tables of a study: numbers for other programs, and the same numbers as text for readers."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import xarray as xr
+
+from infodis_stats.report.numbers import band, percent, significant
+
+__all__ = [
+    "bias_table",
+    "coverage_table",
+    "efficiency_table",
+    "main_table",
+    "numeric_tables",
+    "slope_table",
+    "tail_table",
+]
+
+
+def numeric_tables(tree: xr.DataTree) -> dict[str, pd.DataFrame]:
+    """Return the tables that are written as CSV: one row a cell, full precision.
+
+    Returns
+    -------
+    dict of DataFrame
+        ``summary`` (group, estimator, passes), ``coverage`` (with the kind of interval), ``slopes`` (group, estimator),
+        ``truth`` (one row a sequence or pair).
+    """
+    summary = tree["summary"].to_dataset()
+    flat = _bounds(summary)
+    cells = ["group", "estimator", "passes"]
+    return {
+        "summary": _frame(flat, cells),
+        "coverage": _frame(flat, [*cells, "interval"]),
+        "slopes": _frame(flat, cells[:2]),
+        "truth": _frame(tree["truth"].to_dataset(), ["item"]),
+    }
+
+
+def _bounds(dataset: xr.Dataset) -> xr.Dataset:
+    """Replace each interval by two variables, ``_lower`` and ``_upper``."""
+    flat = dataset
+    for name in list(dataset.data_vars):
+        if "ci_bound" in dataset[name].dims:
+            for bound in ("lower", "upper"):
+                flat = flat.assign(
+                    {f"{str(name).removesuffix('_ci')}_{bound}": dataset[name].sel(ci_bound=bound, drop=True)}
+                )
+            flat = flat.drop_vars(str(name))
+    return flat.drop_vars("ci_bound", errors="ignore")
+
+
+def _frame(dataset: xr.Dataset, dims: list[str]) -> pd.DataFrame:
+    names = [name for name in dataset.data_vars if set(dataset[name].dims) == set(dims)]
+    frame = dataset[names].to_dataframe(dim_order=dims).reset_index()
+    return frame.drop(columns=[name for name in frame if name not in (*dims, *names, "group")])
+
+
+def main_table(tree: xr.DataTree, group: str) -> pd.DataFrame:
+    """Return the group's verdict at the largest number of passes: a row an estimator."""
+    summary = tree["summary"].to_dataset().sel(group=group).isel(passes=-1)
+    rows = []
+    for name in summary["estimator"].values.tolist():
+        one = summary.sel(estimator=name)
+        student = one.sel(interval="student-t")
+        rows.append(
+            {
+                "estimator": name,
+                "sd (nats)": significant(float(one["variance"]) ** 0.5),
+                f"times less variance than {summary.attrs['reference']}": _efficiency(one),
+                "bias (z)": significant(float(one["bias_z"]), 2),
+                f"coverage of {percent(summary.attrs['ci_prob'])} % t, all passes": _coverage(
+                    student, "coverage_pooled"
+                ),
+                "caution": ", ".join(str(one["cautions"].item()).split()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _efficiency(cell: xr.Dataset) -> str:
+    lower, upper = cell["efficiency_ci"].values.tolist()
+    return band(float(cell["efficiency"]), lower, upper)
+
+
+def efficiency_table(tree: xr.DataTree, group: str) -> pd.DataFrame:
+    """Return how many times less variance each estimator has than the reference, a column a number of passes."""
+    return _by_passes(tree, group, _efficiency)
+
+
+def bias_table(tree: xr.DataTree, group: str) -> pd.DataFrame:
+    """Return the bias in nats with its z-score; a star where it is not chance, family-wise at 5 % over the study."""
+
+    def cell(one: xr.Dataset) -> str:
+        star = "*" if float(one["bias_p"]) < 0.05 else ""
+        return f"{significant(float(one['bias']), 2)} ({significant(float(one['bias_z']), 2)}){star}"
+
+    return _by_passes(tree, group, cell)
+
+
+def coverage_table(tree: xr.DataTree, group: str, interval: str) -> pd.DataFrame:
+    """Return the coverage of intervals in percent with its Wilson interval; a star where it is not the level."""
+
+    def cell(one: xr.Dataset) -> str:
+        kind = one.sel(interval=interval)
+        return _coverage(kind, "coverage") + ("*" if float(kind["coverage_p"]) < 0.05 else "")
+
+    table = _by_passes(tree, group, cell)
+    pooled = tree["summary"].to_dataset().sel(group=group, interval=interval)
+    names = pooled["estimator"].values.tolist()
+    table["all"] = [_coverage(pooled.sel(estimator=name), "coverage_pooled") for name in names]
+    return table
+
+
+def _coverage(cell: xr.Dataset, name: str) -> str:
+    lower, upper = cell[f"{name}_ci"].values.tolist()
+    return f"{percent(float(cell[name]))} [{percent(lower)}, {percent(upper)}]"
+
+
+def slope_table(tree: xr.DataTree, group: str) -> pd.DataFrame:
+    """Return the fitted slope of log variance on log passes; iid sampling has -1."""
+    summary = tree["summary"].to_dataset().sel(group=group)
+    return pd.DataFrame(
+        [
+            {
+                "estimator": _marked(summary, name),
+                "slope": band(
+                    float(summary["slope"].sel(estimator=name)),
+                    *summary["slope_ci"].sel(estimator=name).values.tolist(),
+                ),
+            }
+            for name in summary["estimator"].values.tolist()
+        ]
+    )
+
+
+def tail_table(tree: xr.DataTree, group: str) -> pd.DataFrame:
+    """Return the median Pareto k-hat of single passes, and measured over exact variance where that is known."""
+
+    def cell(one: xr.Dataset) -> str:
+        exact = float(one["exact_variance"])
+        check = f"; {significant(float(one['variance']) / exact)}" if 0 < exact < float("inf") else ""
+        return significant(float(one["khat_median"]), 2) + check
+
+    return _by_passes(tree, group, cell)
+
+
+def _marked(summary: xr.Dataset, name: str) -> str:
+    """Mark an estimator that has a caution in this group."""
+    return f"{name} †" if str(summary["cautions"].sel(estimator=name).item()) else name
+
+
+def _by_passes(tree: xr.DataTree, group: str, cell: Callable[[xr.Dataset], str]) -> pd.DataFrame:
+    summary = tree["summary"].to_dataset().sel(group=group)
+    rows = []
+    for name in summary["estimator"].values.tolist():
+        row = {"estimator": _marked(summary, name)}
+        for passes in summary["passes"].values.tolist():
+            one = summary.sel(estimator=name, passes=passes)
+            row[str(passes)] = "–" if bool(one["variance"].isnull()) else cell(one)
+        rows.append(row)
+    return pd.DataFrame(rows)

@@ -1,0 +1,86 @@
+"""A small study that many tests look at: run once."""
+
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+import infodis_stats as ids
+
+SMALL_STUDY = """\
+title = "A small study"
+seed = 3
+passes = [4, 8, 31]
+replicates = 32
+reference = "time-free"
+estimators = ["time-integral", "time-integral(eps=0.2)", "time-free", "uniform-count+stratified", "exhaustive"]
+
+[law]
+kind = "markov-chain"
+order = 1
+alphabet = "ACGT"
+seed = 5
+
+[[targets]]
+name = "short"
+count = 4
+length = 7
+context = 2
+seed = 1
+
+[[targets]]
+name = "shorter"
+count = 3
+length = 3
+seed = 2
+"""
+
+SMALL_RATIO = """\
+title = "Small pairs"
+seed = 3
+passes = [4, 8]
+replicates = 32
+reference = "decoupled time-free"
+estimators = ["time-free", "uniform-count"]
+contrasts = ["coupled", "decoupled"]
+
+[law]
+kind = "markov-chain"
+order = 1
+seed = 5
+
+[[pairs]]
+name = "one <b>substitution</b>"
+count = 3
+length = 6
+context = 2
+edit = "substitution"
+
+[[pairs]]
+name = "unrelated"
+count = 3
+length = 6
+context = 2
+edit = "unrelated"
+"""
+
+
+@pytest.fixture
+def study_file(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL_STUDY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
+    path = tmp_path_factory.mktemp("study") / "small.toml"
+    path.write_text(SMALL_STUDY)
+    return ids.run_study(path)
+
+
+@pytest.fixture(scope="session")
+def ratio_study(tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
+    path = tmp_path_factory.mktemp("study") / "ratio.toml"
+    path.write_text(SMALL_RATIO)
+    return ids.run_study(path)

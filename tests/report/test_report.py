@@ -1,0 +1,117 @@
+"""Reports: their words agree with their numbers, and text from a file cannot become markup."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import infodis_stats as ids
+from infodis_stats.report.answer import answer
+from infodis_stats.report.page import render_html, render_markdown
+from infodis_stats.report.tables import main_table
+
+
+class Outline(HTMLParser):
+    """Tags in order, their ids, and the visible text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.ids, self.links, self.text = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        values = dict(attrs)
+        self.ids += [values["id"]] if "id" in values else []
+        self.links += [value for name, value in attrs if name in ("href", "src", "xlink:href")]
+        self.links += re.findall(r"url\((#[^)]+)\)", " ".join(value or "" for _, value in attrs))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_the_first_sentence_is_the_answer(study):
+    summary = study["summary"].to_dataset().sel(group="short", passes=31)
+    sentence = answer(study)[0]
+    ratio = float(summary["efficiency"].sel(estimator="uniform-count+stratified"))
+    assert "short: At 31 passes, uniform-count+stratified has" in sentence
+    assert float(re.search(r"has ([\d.]+) \[", sentence)[1]) == pytest.approx(ratio, rel=0.01)
+    assert sentence.endswith("exhaustive is exact.")
+
+
+def test_the_answer_never_praises_what_cannot_be_trusted(study):
+    tree = study.copy(deep=True)
+    tree["summary"]["efficiency"].loc[{"estimator": "time-integral"}] = 1e6
+    assert not any("time-integral has" in sentence for sentence in answer(tree))
+    tree["summary"]["efficiency"].loc[{"estimator": "uniform-count+stratified"}] = 1e7
+    assert "uniform-count+stratified has 1.00e+07" in answer(tree)[0]
+
+
+def test_the_answer_names_what_is_biased(study, ratio_study):
+    assert any("Biased beyond chance" in one and one.endswith("time-integral(eps=0.2).") for one in answer(study))
+    assert any("No bias is found" in one for one in answer(ratio_study))
+
+
+def test_tables_print_the_numbers_of_the_summary(study):
+    table = main_table(study, "short").set_index("estimator")
+    variance = study["summary"].to_dataset()["variance"].sel(group="short", passes=31)
+    printed = float(table.loc["time-free", "sd (nats)"])
+    assert printed == pytest.approx(float(variance.sel(estimator="time-free")) ** 0.5, rel=0.01)
+    assert table.loc["time-free", "times less variance than time-free"] == "1.00"
+    assert table.loc["exhaustive", "times less variance than time-free"] == "∞"
+    assert table.loc["time-integral", "caution"].startswith("infinite-variance")
+
+
+def test_the_page_is_self_contained_and_well_formed(study):
+    page = render_html(study)
+    outline = Outline(page)
+    assert outline.tags.count("svg") == 3
+    assert len(outline.ids) == len(set(outline.ids))
+    inside = {link for link in outline.links if link.startswith("#")}
+    assert {link[1:] for link in inside} <= set(outline.ids)
+    assert inside == set(outline.links)  # nothing is fetched
+    assert "script" not in outline.tags
+    text = "".join(outline.text)
+    for words in (answer(study)[0], "exhaustive needs 31 passes", "infinite variance by construction", "Seed 3"):
+        assert words in text
+
+
+def test_text_from_a_study_is_text_on_the_page(ratio_study):
+    tree = ratio_study.copy(deep=True)
+    tree.attrs["title"] = "<script>alert(1)</script>"
+    outline = Outline(render_html(tree))
+    assert "script" not in outline.tags
+    assert "b" not in outline.tags
+    assert "<script>alert(1)</script>" in "".join(outline.text)
+    assert "one <b>substitution</b>" in "".join(outline.text)
+
+
+def test_the_same_study_gives_the_same_page(study):
+    assert render_html(study) == render_html(study)
+
+
+def test_a_report_folder_is_complete(study, tmp_path):
+    page = ids.write_report(study, tmp_path / "out")
+    names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert page == tmp_path / "out" / "report.html"
+    assert names == {"study.nc", "report.html", "report.md"} | {
+        f"tables/{name}.csv" for name in ("summary", "coverage", "slopes", "truth")
+    } | {f"figures/{name}.svg" for name in ("estimates", "variance", "efficiency")}
+    summary = study["summary"].to_dataset()
+    table = pd.read_csv(tmp_path / "out" / "tables" / "summary.csv").set_index(["group", "estimator", "passes"])
+    assert table.loc[("short", "time-free", 8), "variance"] == float(
+        summary["variance"].sel(group="short", estimator="time-free", passes=8)
+    )
+    assert len(table) == summary["variance"].size
+    assert {"efficiency_lower", "efficiency_upper"} <= set(table.columns)
+    slopes = pd.read_csv(tmp_path / "out" / "tables" / "slopes.csv")
+    assert np.isfinite(slopes.set_index(["group", "estimator"]).loc[("short", "time-free"), "slope"])
+
+
+def test_markdown_has_the_same_answer_and_tables(study):
+    text = render_markdown(study)
+    assert f"- {answer(study)[0]}" in text
+    assert "| time-integral † " in text
+    assert text.count("```toml") == 1

@@ -1,0 +1,114 @@
+"""The command line as a newcomer meets it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from infodis_stats import commands
+from infodis_stats.cli import main
+
+
+def run(capsys, *arguments):
+    status = main([str(argument) for argument in arguments])
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err
+
+
+def test_a_study_prints_its_table_and_says_where_the_report_is(capsys, study_file):
+    status, out, err = run(capsys, "study", study_file, "--out", study_file.parent / "out")
+    assert status == 0
+    assert err == ""  # no progress bar where there is no terminal
+    assert "uniform-count+stratified" in out
+    assert out.strip().endswith(f"The report is {study_file.parent / 'out' / 'report.html'}")
+    first = (study_file.parent / "out" / "report.html").read_text()
+    status, out, _ = run(capsys, "report", study_file.parent / "out", "--out", study_file.parent / "again")
+    assert status == 0
+    assert (study_file.parent / "again" / "report.html").read_text() == first
+
+
+def test_nll_reads_a_file_and_prints_numbers(capsys, study_file):
+    sequences = study_file.parent / "sequences.txt"
+    sequences.write_text("ACGTAC\n\nGG\n")
+    status, out, _ = run(capsys, "nll", study_file, sequences, "--estimator", "exhaustive", "--passes", 63, "--json")
+    assert status == 0
+    found = json.loads(out)
+    assert found["attributes"]["estimator"] == "exhaustive"
+    assert [row["nll"] for row in found["sequences"]] == pytest.approx([row["exact"] for row in found["sequences"]])
+    status, out, _ = run(capsys, "nll", study_file, sequences, "--estimator", "time-integral")
+    assert "Caution (infinite-variance)" in out
+    assert "95 % Student-t intervals" in out
+
+
+def test_ratio_reads_two_files(capsys, study_file):
+    first, second = study_file.parent / "first.txt", study_file.parent / "second.txt"
+    first.write_text("ACGT\n")
+    second.write_text("ACG\n")
+    status, out, _ = run(capsys, "ratio", study_file, first, second, "--context", 1, "--passes", 64, "--json")
+    assert status == 0
+    (pair,) = json.loads(out)["pairs"]
+    assert pair["lower"] < pair["log_ratio"] < pair["upper"]
+    assert abs(pair["log_ratio"] - pair["exact"]) < 6 * pair["se"]
+    assert run(capsys, "ratio", study_file, first, second, "--decoupled")[0] == 0
+
+
+def test_estimators_and_doctor(capsys):
+    status, out, _ = run(capsys, "estimators")
+    assert status == 0
+    assert "time-free+antithetic" in out
+    names = {row["name"] for row in json.loads(run(capsys, "estimators", "--json")[1])}
+    assert "exhaustive" in names
+    status, out, _ = run(capsys, "doctor")
+    assert status == 0
+    assert "fine" in out
+    assert "torch" in json.loads(run(capsys, "doctor", "--json")[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["study", "absent.toml", "--out", "{folder}/out"], "absent.toml cannot be read"),
+        (["study", "{file}", "--out", "{file}/out"], "cannot be written"),
+        (["report", "{folder}", "--out", "{folder}/out"], "there is no study"),
+        (["nll", "{file}", "{folder}/absent.txt"], "absent.txt cannot be read"),
+        (["nll", "{file}", "{folder}/bad.txt"], "bad.txt, line 2: string 0, position 1: symbol 'X' is outside"),
+        (["nll", "{file}", "{folder}/empty.txt"], "holds no sequence"),
+        (["nll", "{file}", "{folder}/good.txt", "--replicates", "1"], "at least 2 replicates"),
+        (["nll", "{file}", "{folder}/good.txt", "--estimator", "chane"], "there is no estimator 'chane'"),
+        (["nll", "{file}", "{folder}/good.txt", "--context", "9"], "all 4 tokens are context"),
+        (["ratio", "{file}", "{folder}/good.txt", "{folder}/two.txt"], "got 1 and 2"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_2(capsys, study_file, arguments, sentence):
+    folder = study_file.parent
+    for name, text in {"bad": "ACGT\nAXGT\n", "empty": "\n", "good": "ACGT\n", "two": "AC\nGT\n"}.items():
+        (folder / f"{name}.txt").write_text(text)
+    before = sorted(folder.rglob("*"))
+    status, out, err = run(capsys, *(one.format(file=study_file, folder=folder) for one in arguments))
+    assert status == 2
+    assert out == ""
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert [path for path in sorted(folder.rglob("*")) if path not in before and path.is_file()] == []
+
+
+def test_help_needs_no_heavy_import():
+    code = """
+import sys
+from infodis_stats.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    print("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_an_interrupt_is_said(capsys, monkeypatch):
+    def interrupt(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "doctor", interrupt)
+    assert run(capsys, "doctor") == (130, "", "infodis-stats: interrupted\n")

@@ -1,0 +1,144 @@
+"""The two calls that most users need: numbers, labels, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import infodis_stats as ids
+from stat_asserts import assert_rate
+
+LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+TOKENS = LAW.sample(3, length=8, seed=1)
+
+
+def test_numbers_are_those_of_the_replicates():
+    result = ids.estimate_nll(LAW, TOKENS, "time-free", passes=8, replicates=5, seed=2, level=0.9)
+    draws = ids.estimator("time-free").sample(LAW, TOKENS, passes=8, replicates=5, rng=2)
+    np.testing.assert_array_equal(result["nll_replicate"], draws)
+    np.testing.assert_allclose(result["nll"], draws.mean(axis=1))
+    np.testing.assert_allclose(result["nll_se"], stats.sem(draws, axis=1))
+    expected = stats.t.interval(0.9, 4, draws.mean(axis=1), stats.sem(draws, axis=1))
+    np.testing.assert_allclose(result["nll_ci"].transpose("ci_bound", ...), expected)
+    assert result["nll_ci"]["ci_bound"].values.tolist() == ["lower", "upper"]
+
+
+def test_everything_is_labelled():
+    result = ids.estimate_nll(LAW, TOKENS, "exhaustive", passes=255, replicates=2, names=["a", "b", "c"])
+    assert result["nll"].sel(sequence="b").item() == pytest.approx(LAW.nll(TOKENS)[1], abs=1e-12)
+    for name in result.data_vars:
+        assert result[name].attrs["units"] in ("nat", "1")
+        assert result[name].attrs["long_name"]
+    assert result.attrs["forward_passes"] == 3 * 255 == int(result["forward_passes"].sum())
+    assert result.attrs["estimator"] == "exhaustive"
+    assert LAW.fingerprint() in result.attrs["model"]
+    assert set(json.loads(result.attrs["versions"])) >= {"torch", "numpy", "infodis-stats"}
+
+
+def test_a_number_depends_on_nothing_but_its_own_target():
+    arguments = {"passes": 8, "replicates": 4, "seed": 7}
+    whole = ids.estimate_nll(LAW, TOKENS, **arguments)
+    np.testing.assert_array_equal(ids.estimate_nll(LAW, TOKENS, batch_size=3, **arguments)["nll"], whole["nll"])
+    np.testing.assert_array_equal(ids.estimate_nll(LAW, TOKENS[::-1], **arguments)["nll"], whole["nll"][::-1])
+    np.testing.assert_array_equal(ids.estimate_nll(LAW, TOKENS[1:2], **arguments)["nll"], whole["nll"][1:2])
+
+
+def test_context_is_given_and_not_scored():
+    scattered = np.zeros_like(TOKENS, dtype=bool)
+    scattered[:, [0, 3, 6]] = True
+    for context, length in ((3, 5), (scattered, 5)):
+        result = ids.estimate_nll(LAW, TOKENS, "exhaustive", passes=31, replicates=2, context=context)
+        np.testing.assert_allclose(result["nll"], LAW.nll(TOKENS, context=context), atol=1e-12)
+        assert result["length"].values.tolist() == [length] * 3
+
+
+def test_cautions_are_said():
+    assert json.loads(ids.estimate_nll(LAW, TOKENS, "uniform-count").attrs["cautions"]) == {}
+    heavy = ids.estimate_nll(LAW, TOKENS, "time-integral", replicates=3)
+    assert list(json.loads(heavy.attrs["cautions"])) == ["infinite-variance", "few-replicates"]
+
+
+def test_ratios_have_the_sign_of_first_over_second():
+    first, second = TOKENS, LAW.sample(3, length=5, seed=9)
+    truth = LAW.nll(second) - LAW.nll(first)
+    exact = ids.estimate_log_ratio(LAW, first, second, "exhaustive", passes=255, replicates=2)
+    np.testing.assert_allclose(exact["log_ratio"], truth, atol=1e-12)
+    assert exact["log_ratio"].dims == ("pair",)
+    result = ids.estimate_log_ratio(LAW, first, second, passes=64, replicates=16, level=0.999)
+    lower, upper = result["log_ratio_ci"].values.T
+    assert ((lower < truth) & (truth < upper)).all()
+
+
+def test_coupling_is_reported_and_pays_for_near_copies():
+    edited = TOKENS.copy()
+    edited[:, 4] = (edited[:, 4] + 1) % 4
+    coupled = ids.estimate_log_ratio(LAW, TOKENS, edited, "uniform-count", replicates=256)
+    apart = ids.estimate_log_ratio(LAW, TOKENS, edited, "uniform-count", replicates=256, coupled=False)
+    assert (coupled["coupling_gain"] > 1.2).all()
+    assert (coupled["correlation"] > 0.2).all()
+    # Independent sides: |correlation| of 256 replicates is below 4 / sqrt(256) but for a chance of 1e-4.
+    assert (np.abs(apart["correlation"]) < 0.25).all()
+    # Two variances of 256 replicates each: the log of their ratio has an sd of 0.13 for normal draws.
+    gain = (apart["log_ratio_se"] / coupled["log_ratio_se"]) ** 2
+    np.testing.assert_allclose(np.log(gain), np.log(coupled["coupling_gain"]), atol=0.6)
+
+
+def covers(law, tokens, replicates, **arguments):
+    result = ids.estimate_nll(law, tokens, "uniform-count+stratified", replicates=replicates, **arguments)
+    lower, upper = result["nll_ci"].values.T
+    truth = law.nll(tokens)
+    return int(((lower <= truth) & (truth <= upper)).sum())
+
+
+def test_nominal_intervals_cover_on_a_law_that_nobody_tuned_for():
+    law = ids.MarkovChain.random(order=2, alphabet="ABC", seed=77)
+    tokens = law.sample(1500, length=10, seed=78)
+    assert_rate(covers(law, tokens, 8, passes=8), len(tokens), 0.95)
+
+
+def test_control_intervals_of_a_smaller_level_fail_the_same_check():
+    law = ids.MarkovChain.random(order=2, alphabet="ABC", seed=77)
+    tokens = law.sample(1500, length=10, seed=78)
+    with pytest.raises(AssertionError):
+        assert_rate(covers(law, tokens, 8, passes=8, level=0.9), len(tokens), 0.95)
+
+
+class Nothing:
+    def token_nll(self, tokens, masked):
+        return masked * float("nan")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"replicates": 1}, "an interval needs at least 2 replicates, got 1"),
+        ({"passes": 0}, "passes needs to be at least 1"),
+        ({"level": 95}, "between 0 and 1, got 95"),
+        ({"estimator": "chian"}, "there is no estimator 'chian'"),
+        ({"estimator": 3}, "an estimator or its name is needed, got int"),
+        ({"context": 8}, "sequence 0: all 8 tokens are context"),
+        ({"tokens": [[0, 1, 4]]}, r"sequence 0, position 2: token 4 is outside the alphabet ACGT \(0 to 3\)"),
+        ({"tokens": []}, "no sequence"),
+        ({"model": Nothing()}, "sequence 0, position .*NaN"),
+        ({"names": ["a"]}, "1 names for 3 sequences"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments, sentence):
+    with pytest.raises(ids.InfodisError, match=sentence) as caught:
+        ids.estimate_nll(**({"model": LAW, "tokens": TOKENS} | arguments))
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_ratios_are_one_sentence():
+    with pytest.raises(ids.InputError, match="at least 2 replicates"):
+        ids.estimate_log_ratio(LAW, TOKENS, TOKENS, replicates=1)
+    with pytest.raises(ids.InputError, match="got 3 and 2"):
+        ids.estimate_log_ratio(LAW, TOKENS, TOKENS[:2])
+
+
+def test_public_names_resolve():
+    for name in dir(ids):
+        assert getattr(ids, name) is not None
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = ids.nonsense
