@@ -19,7 +19,7 @@ __all__ = ["Law", "Seed", "fold"]
 Seed = int | np.random.SeedSequence | np.random.Generator
 """What randomness is made from."""
 
-WORKING_BYTES = 2**25  # per chunk of rows: fewer mean more calls, more are fresh memory each time
+WORKING_BYTES = 2**25  # per chunk of rows: fewer mean more calls, more leave the cache
 
 
 class Law(ABC):
@@ -364,19 +364,22 @@ class Law(ABC):
         return result
 
 
-def fold(values: Tensor, scratch: Tensor | None = None) -> Tensor:
-    """Sum over the first dimension, pairwise, in a flat buffer if there is one.
+def fold(values: Tensor) -> Tensor:
+    """Sum over the first dimension, pairwise.
 
     Unlike ``torch.sum``, the order of the additions does not depend on the other dimensions, so neither do the bits.
     """
-    while len(values) > 1:
-        half = len(values) // 2
-        out = None if scratch is None else scratch[: values[:half].numel()].view(values[:half].shape)
-        total = torch.add(values[:half], values[half : 2 * half], out=out)
-        if len(values) % 2:
-            total[0] += values[-1]
-        values = total
-    return values[0]
+    count = len(values)
+    if count == 1:
+        return values[0].clone()
+    total = values[: count // 2] + values[count // 2 : count // 2 * 2]
+    if count % 2:
+        total[0] += values[-1]
+    while (count := count // 2) > 1:
+        if count % 2:
+            total[0] += total[count - 1]
+        total[: count // 2] += total[count // 2 : count // 2 * 2]
+    return total[0]
 
 
 def _scored(context: ArrayLike, shape: tuple[int, ...]) -> list[NDArray[np.bool_]]:

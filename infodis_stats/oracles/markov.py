@@ -133,49 +133,45 @@ class MarkovChain(Law):
         memory = len(self._steps) - 1
         tables = [step.to(evidence.device) for step in self._steps]
         steps = [tables[min(position, memory)] for position in range(length)]
-        block_ends = range(length - 1, -1, -memory)  # one posterior of a state prices a block of `memory` symbols
-        # Messages are written into buffers, because fetching fresh memory would take as long as the arithmetic.
-        *spare, scratch = evidence.new_empty(3, size**memory * batch)
-        kept = dict(zip(block_ends, evidence.new_empty(len(block_ends), size**memory * batch), strict=True))
+        # The posterior of one state prices a block of `memory` symbols, so only the messages at block ends are kept,
+        # in one piece of memory: it is reused by the next call, where many small pieces would be fetched anew.
+        block_ends = range(length - 1, -1, -memory)
+        kept = dict(zip(block_ends, evidence.new_empty(len(block_ends), size**memory, batch), strict=True))
 
         past = evidence.new_ones(1, batch)
-        log_evidence = evidence.new_zeros(batch)
+        divisors = evidence.new_empty(length + 1, batch)
         for position, step in enumerate(steps):
-            into = kept.get(position, spare[position % 2])
-            past = _contract(past.view(*step.shape[:2], 1, batch), step, 0, into, scratch)
+            past = _contract(past.view(*step.shape[:2], 1, batch), step, dim=0)
             past *= evidence[position]
             past = past.view(-1, batch)
-            total = fold(past, scratch).clone()
-            divisor = total.clamp(min=SMALLEST)
-            log_evidence += divisor.log()
-            past /= divisor
-        log_evidence += (total / divisor).log()
+            total = fold(past)
+            divisors[position] = total.clamp(min=SMALLEST)
+            past /= divisors[position]
+            if position in kept:
+                kept[position][: len(past)] = past
+        divisors[length] = total / divisors[length - 1]  # 1, or 0 if the evidence is impossible
 
         marginals = torch.empty_like(evidence)
-        future = spare[length % 2].view(-1, batch)[: len(past)].fill_(1.0)
+        future = torch.ones_like(past)
         for position in reversed(range(length)):
             if position in kept:
-                joint = kept[position][: future.numel()].view(-1, batch)
-                joint *= future
+                joint = kept[position][: len(future)] * future
                 for symbol in range(position, max(position - memory, -1), -1):
                     by_symbol = joint.view(-1, size, batch)
-                    marginals[symbol] = fold(by_symbol, scratch)
-                    joint = by_symbol[:, 0]
-                    for token in range(1, size):
-                        joint += by_symbol[:, token]
+                    marginals[symbol] = fold(by_symbol)
+                    joint = fold(by_symbol.transpose(0, 1))
                 if position < memory:
                     break
-            weighted = future.view(1, -1, size, batch)
-            weighted *= evidence[position] / fold(future, scratch).clamp(min=SMALLEST)
-            future = _contract(steps[position], weighted, 2, spare[position % 2], scratch).view(-1, batch)
+            future = future.view(1, -1, size, batch) * (evidence[position] / fold(future).clamp(min=SMALLEST))
+            future = _contract(steps[position], future, dim=2).view(-1, batch)
 
         total = fold(marginals.transpose(0, 1))[:, None]
-        return log_evidence, marginals / torch.where(total > 0, total, 1.0)
+        return fold(divisors.log()), marginals / torch.where(total > 0, total, 1.0)
 
     def _bytes_per_row(self, length: int) -> int:
         memory = len(self._steps) - 1
         states = self._steps[-1].numel() // self.vocabulary_size
-        return 8 * ((length // memory + 4) * states + 4 * length * self.vocabulary_size)
+        return 8 * ((length // memory + 6) * states + 4 * length * self.vocabulary_size)
 
     def _draw(self, rng: np.random.Generator, size: int, length: int) -> NDArray[np.int64]:
         tables = [step.reshape(-1, self.vocabulary_size).numpy().cumsum(axis=1) for step in self._steps]
@@ -191,13 +187,12 @@ class MarkovChain(Law):
         return tokens
 
 
-def _contract(left: Tensor, right: Tensor, dim: int, into: Tensor, scratch: Tensor) -> Tensor:
-    """Return ``(left * right).sum(dim)``, in a buffer: a matrix product whose bits ignore the batch."""
-    shape = np.broadcast_shapes(left.select(dim, 0).shape, right.select(dim, 0).shape)
-    total, term = (buffer[: math.prod(shape)].view(shape) for buffer in (into, scratch))
-    torch.mul(left.select(dim, 0), right.select(dim, 0), out=total)
-    for index in range(1, left.shape[dim]):
-        total += torch.mul(left.select(dim, index), right.select(dim, index), out=term)
+def _contract(left: Tensor, right: Tensor, dim: int) -> Tensor:
+    """Return ``(left * right).sum(dim)`` with additions in order: a matrix product whose bits ignore the batch."""
+    first, *others = zip(left.unbind(dim), right.unbind(dim), strict=True)
+    total = torch.mul(*first)
+    for pair in others:
+        total += torch.mul(*pair)
     return total
 
 
