@@ -33,14 +33,15 @@ reports: .venv/ready  ## make the committed reports anew
 	done
 
 .venv/ready: pyproject.toml constraints.txt
-	if command -v uv >/dev/null; then \
+	@echo "setting up .venv (one to three minutes)"
+	@if command -v uv >/dev/null; then \
 		uv venv --quiet --allow-existing --python $(PYTHON) .venv && \
 		uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable ".[test,lint]"; \
 	else \
 		$(PYTHON) -m venv .venv && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test,lint]"; \
 	fi
-	touch $@
+	@touch $@
 
 clean:
 	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache .benchmarks

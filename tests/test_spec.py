@@ -59,7 +59,7 @@ def test_laws_that_are_none_are_refused(tmp_path):
     law = '[law]\nkind = "table"\nsequences = ["AC", "CA"]\nprobabilities = [0.5, 0.4]\n'
     path = tmp_path / "bad.toml"
     path.write_text(head + law + tail)
-    with pytest.raises(ids.InputError, match=r"to 0\.9"):
+    with pytest.raises(ids.InputError, match=r"the sum of probabilities is 0\.9, not 1"):
         ids.run_study(path)
     path.write_text(head + '[law]\nkind = "table"\nalphabet = "AC"\nsequences = ["AX"]\nprobabilities = [1.0]\n' + tail)
     with pytest.raises(ids.InputError, match="symbol 'X' is outside the alphabet AC"):

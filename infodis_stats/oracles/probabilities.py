@@ -45,7 +45,7 @@ def checked_probabilities(values: NDArray[np.float64], what: str, conditions: in
     wrong = np.argwhere(off > TOLERANCE)
     if len(wrong):
         total = totals[tuple(wrong[0])]
-        raise InputError(f"{_entry(what, wrong[0][:conditions])} sums to {total:.12g}, not to 1")
+        raise InputError(f"the sum of {_entry(what, wrong[0][:conditions])} is {total:.12g}, not 1")
     return np.where(off > ROUNDING, values / totals, values)
 
 

@@ -68,7 +68,7 @@ def _coverage(summary: xr.Dataset) -> list[str]:
         covered = int((student["coverage_pooled"] * student["intervals_pooled"]).where(clean).round().sum())
         lower, upper = proportion_confint(covered, count, alpha=1 - level, method="wilson")
         sentences.append(
-            f"Nominal {percent(level)} % Student-t intervals from {replicates} replicates cover "
+            f"Nominal {100 * level:g} % Student-t intervals from {replicates} replicates cover "
             f"{percent(covered / count)} % [{percent(lower)}, {percent(upper)}] of the time ({count:,} intervals of "
             f"estimators without a caution); {_departures(student.where(clean))}."
         )

@@ -97,6 +97,7 @@ def _content(tree: xr.DataTree) -> dict[str, object]:
         "level": f"{100 * summary.attrs['ci_prob']:g}",
         "interval_replicates": summary.attrs["interval_replicates"],
         "replicates": tree["draws"].sizes["replicate"],
+        "enumerated": bool(summary["exact_variance"].notnull().any()),
         "largest_passes": int(summary["passes"][-1]),
         "main": {group: main_table(tree, group) for group in groups},
         "efficiency": {group: efficiency_table(tree, group) for group in groups},

@@ -70,7 +70,7 @@ def main_table(tree: xr.DataTree, group: str) -> pd.DataFrame:
                 "sd (nats)": significant(float(one["variance"]) ** 0.5),
                 f"times less variance than {summary.attrs['reference']}": _efficiency(one),
                 "bias (z)": significant(float(one["bias_z"]), 2),
-                f"coverage of {percent(summary.attrs['ci_prob'])} % t, all passes": _coverage(
+                f"coverage of {100 * summary.attrs['ci_prob']:g} % t, all passes": _coverage(
                     student, "coverage_pooled"
                 ),
                 "caution": ", ".join(str(one["cautions"].item()).split()),

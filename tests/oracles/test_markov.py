@@ -115,15 +115,15 @@ def test_the_largest_random_chains_are_refused():
 @pytest.mark.parametrize(
     ("initial", "transition", "message"),
     [
-        ([0.5, 0.5], [[0.5, 0.4], [0.5, 0.5]], r"transition\[0\] sums to 0.9, not to 1"),
+        ([0.5, 0.5], [[0.5, 0.4], [0.5, 0.5]], r"the sum of transition\[0\] is 0\.9, not 1"),
         ([0.5, 0.5], [[0.5, 0.5], [1.5, -0.5]], r"transition\[1, 1\] is -0.5; probabilities are at least 0"),
         ([0.5, 0.5], [[0.5, 0.5], [np.nan, 1]], r"transition\[1, 0\] is nan"),
-        ([0.5, 0.6], [[0.5, 0.5], [0.5, 0.5]], r"initial sums to 1.1, not to 1"),
+        ([0.5, 0.6], [[0.5, 0.5], [0.5, 0.5]], r"the sum of initial is 1\.1, not 1"),
         ([1.5, -0.5], [[0.5, 0.5], [0.5, 0.5]], r"initial\[1\] is -0.5"),
         ([1.0], [[0.5, 0.5], [0.5, 0.5]], r"initial needs shape \(2,\) for order 1, got \(1,\)"),
         ([0.5, 0.5], [[0.5, 0.3, 0.2]] * 2, r"transition needs .* length 2 .* over AB; got shape \(2, 3\)"),
         (1.0, 1.0, r"got shape \(\)"),
-        (0.9, [0.5, 0.5], r"initial sums to 0.9"),
+        (0.9, [0.5, 0.5], r"the sum of initial is 0\.9"),
         ([0.5, 0.5], [[0.5, 0.5], [1.0]], "transition needs to be an array of numbers"),
         ("half", [[0.5, 0.5]] * 2, "initial needs to be an array of numbers"),
     ],

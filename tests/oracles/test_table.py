@@ -48,7 +48,7 @@ def test_the_alphabet_of_strings_is_their_sorted_symbols():
 @pytest.mark.parametrize(
     ("sequences", "probabilities", "alphabet", "message"),
     [
-        (["AC", "CA"], [0.5, 0.4], None, "probabilities sums to 0.9, not to 1"),
+        (["AC", "CA"], [0.5, 0.4], None, r"the sum of probabilities is 0\.9, not 1"),
         (["AC", "CA"], [1.5, -0.5], None, r"probabilities\[1\] is -0.5; probabilities are at least 0"),
         (["AC", "CA"], [np.nan, 0.5], None, r"probabilities\[0\] is nan"),
         (["AC", "CA"], [1.0], None, r"2 sequences need as many probabilities, got shape \(1,\)"),

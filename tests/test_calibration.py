@@ -1,0 +1,63 @@
+"""Calibration: nominal 95 % intervals from 8 replicates, on laws and seeds that served for nothing else.
+
+Coverage is a binomial count over independent sequences; bounds are in its standard errors. Regular laws must pass, and
+where theory says that an interval cannot hold, it must fail and carry a caution.
+"""
+
+import json
+
+import pytest
+import torch
+from stat_asserts import assert_rate
+
+import infodis_stats as ids
+
+pytestmark = pytest.mark.slow
+
+LAWS = {
+    "table": ids.TableLaw.random(count=300, length=7, alphabet="ABCD", seed=901),
+    "order 2": ids.MarkovChain.random(order=2, alphabet="ABC", seed=902),
+    "order 1, binary": ids.MarkovChain.random(order=1, alphabet="01", seed=903, concentration=2.0),
+}
+LENGTHS = {"table": 7, "order 2": 16, "order 1, binary": 24}
+SOUND = [
+    name
+    for name in ids.estimator_names()
+    if ids.estimator(name).unbiased and ids.estimator(name).finite_variance and not ids.estimator(name).exact
+]
+
+
+def coverage(law, length, name, seed, sequences=600, passes=32):
+    tokens = law.sample(sequences, length=length, seed=seed)
+    result = ids.estimate_nll(law, tokens, name, passes=passes, replicates=8, seed=seed)
+    lower, upper = result["nll_ci"].values.T
+    truth = law.nll(tokens)
+    return int(((lower <= truth) & (truth <= upper)).sum()), sequences, json.loads(result.attrs["cautions"])
+
+
+@pytest.mark.parametrize("name", SOUND)
+@pytest.mark.parametrize("law", LAWS)
+def test_intervals_cover_at_their_level_on_regular_laws(law, name):
+    covered, sequences, cautions = coverage(LAWS[law], LENGTHS[law], name, seed=77)
+    assert cautions == {}
+    assert_rate(covered, sequences, 0.95)
+
+
+class Independent:
+    """Token 1 costs 6 nats and any other 0.05, whatever is masked."""
+
+    def token_nll(self, tokens, masked):
+        return masked * torch.where(tokens == 1, 6.0, 0.05).double()
+
+
+@pytest.mark.parametrize("name", ["uniform-count+antithetic", "time-integral+antithetic"])
+def test_where_theory_says_so_intervals_fail_and_say_it(name):
+    """One hard token of eight, two passes a replicate: a pair that misses it says nothing of it."""
+    tokens = [[0, 0, 0, 1, 0, 0, 0, 0]] * 600
+    result = ids.estimate_nll(Independent(), tokens, name, passes=2, replicates=8, seed=5)
+    lower, upper = result["nll_ci"].values.T
+    covered = int(((lower <= 6.35) & (upper >= 6.35)).sum())
+    assert "few-hard-tokens" in json.loads(result.attrs["cautions"])
+    assert covered / len(tokens) < 0.9
+    with pytest.raises(AssertionError):
+        assert_rate(covered, len(tokens), 0.95)
