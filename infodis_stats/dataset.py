@@ -9,18 +9,25 @@ from numpy.typing import ArrayLike, NDArray
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 
-__all__ = ["describe", "interval_variable", "summarise"]
+__all__ = ["describe", "replicates_dataset", "summarise"]
 
 FloatArray = NDArray[np.float64]
 
 CI_BOUND = ("ci_bound", ["lower", "upper"])
 
 VARIABLES: dict[str, tuple[str, str]] = {
+    "nll": ("nat", "negative log-likelihood"),
+    "log_ratio": ("nat", "log-likelihood ratio, first over second"),
+    "correlation": ("1", "correlation of the two sides' estimates over replicates"),
+    "coupling_gain": ("1", "variance of independent sides over the variance of the difference"),
     "estimate": ("nat", "estimate of one replicate"),
     "forward_passes": ("1", "forward passes really run, over all replicates"),
     "khat": ("1", "Pareto k-hat of the right tail of the terms of single passes"),
     "truth": ("nat", "exact value"),
     "length": ("1", "scored positions"),
+    "windows": ("1", "windows that the record was scored in"),
+    "bits_per_token": ("bit", "negative log-likelihood of a scored token"),
+    "bits_per_token_ci": ("bit", "confidence interval of the negative log-likelihood of a scored token"),
     "effective_positions": ("1", "number of positions that carry the loss"),
     "full_mask_ratio": ("1", "loss of the fully masked pass over the negative log-likelihood"),
     "exact_pass_variance": ("nat2", "exact variance of one independent pass"),
@@ -60,8 +67,67 @@ def describe(dataset: xr.Dataset) -> xr.Dataset:
     return described
 
 
-def interval_variable(dims: Sequence[str], lower: FloatArray, upper: FloatArray) -> tuple[list[str], FloatArray]:
-    """Return the two ends of an interval as one variable with a last dimension ``ci_bound``."""
+def replicates_dataset(
+    name: str,
+    estimates: FloatArray,
+    *,
+    labels: tuple[str, Iterable[object]],
+    level: float,
+    **others: ArrayLike,
+) -> xr.Dataset:
+    """Label replicates and give them their Student-t interval.
+
+    Parameters
+    ----------
+    name : str
+        An entry of `VARIABLES`, such as ``"nll"``.
+    estimates : array of float64, shape (item, replicate)
+        Nats.
+    labels : tuple of str and iterable
+        The first dimension's name and its coordinate.
+    level : float
+        Confidence level.
+    **others : array_like, shape (item,)
+        Further entries of `VARIABLES`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``name``, ``name_se (item)``, ``name_ci (item, ci_bound)``, ``name_replicate (item, replicate)`` and the others.
+    """
+    unit, coordinate = labels
+    interval = analysis.student_t(estimates, level)
+    standard_error = np.sqrt(analysis.variance(estimates) / estimates.shape[-1])
+    units, words = VARIABLES[name]
+    dataset = xr.Dataset(
+        {
+            name: (unit, estimates.mean(axis=-1)),
+            f"{name}_se": (unit, standard_error, {"units": units, "long_name": f"standard error of the {words}"}),
+            f"{name}_ci": _interval_variable([unit], interval.lower, interval.upper),
+            f"{name}_replicate": (
+                [unit, "replicate"],
+                estimates,
+                {"units": units, "long_name": f"{words}, a replicate"},
+            ),
+            **{key: (unit, np.asarray(values)) for key, values in others.items()},
+        },
+        coords={
+            unit: list(coordinate),
+            CI_BOUND[0]: CI_BOUND[1],
+            "replicate": np.arange(estimates.shape[-1]),
+        },
+    )
+    dataset[f"{name}_ci"].attrs = {
+        "units": units,
+        "long_name": f"confidence interval of the {words}",
+        "ci_kind": "student-t",
+        "ci_prob": level,
+    }
+    return describe(dataset)
+
+
+def _interval_variable(dims: Sequence[str], lower: FloatArray, upper: FloatArray) -> tuple[list[str], FloatArray]:
+    # The two ends as one variable with a last dimension ci_bound.
     return [*dims, CI_BOUND[0]], np.stack([lower, upper], axis=-1)
 
 
@@ -167,7 +233,7 @@ def _intervals(
 
     return {
         "coverage": (dims, one_axis(one.rate for one in cells)),
-        "coverage_ci": interval_variable(
+        "coverage_ci": _interval_variable(
             dims, one_axis(one.lower for one in cells), one_axis(one.upper for one in cells)
         ),
         "coverage_p": (dims, one_axis(np.where(exact, np.nan, analysis.coverage_test(one, level)) for one in cells)),
@@ -176,7 +242,7 @@ def _intervals(
         "intervals": (dims, one_axis(one.count for one in cells)),
         "half_width": (dims, one_axis(((one.upper - one.lower) / 2).mean(axis=(-2, -1)) for one in kinds)),
         "coverage_pooled": (dims[::2], one_axis(one.rate for one in pooled)),
-        "coverage_pooled_ci": interval_variable(
+        "coverage_pooled_ci": _interval_variable(
             dims[::2], one_axis(one.lower for one in pooled), one_axis(one.upper for one in pooled)
         ),
         "intervals_pooled": (dims[::2], one_axis(one.count for one in pooled)),
@@ -189,7 +255,7 @@ def _efficiency(estimates: FloatArray, reference: int, level: float, rng: np.ran
     ratio, lower, upper = efficiency.ratio, efficiency.lower, efficiency.upper
     for ends in (ratio, lower, upper):
         ends[reference] = 1.0  # itself, not an independent copy
-    return {"efficiency": (dims, ratio), "efficiency_ci": interval_variable(dims, lower, upper)}
+    return {"efficiency": (dims, ratio), "efficiency_ci": _interval_variable(dims, lower, upper)}
 
 
 def _slopes(estimates: FloatArray, passes: NDArray[np.int64], level: float) -> dict[str, object]:
@@ -197,5 +263,5 @@ def _slopes(estimates: FloatArray, passes: NDArray[np.int64], level: float) -> d
     slope = analysis.slope(passes, logs.estimate, logs.standard_error, level)
     return {
         "slope": (["estimator"], slope.estimate),
-        "slope_ci": interval_variable(["estimator"], slope.lower, slope.upper),
+        "slope_ci": _interval_variable(["estimator"], slope.lower, slope.upper),
     }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from estimators import (
     Cell,
@@ -24,9 +24,8 @@ from estimators import (
 )
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
-from infodis_stats import analysis
 from infodis_stats.cautions import CAUTIONS, cautions_of, effective_positions
-from infodis_stats.dataset import interval_variable
+from infodis_stats.dataset import replicates_dataset
 from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
 
 __all__ = ["estimate_log_ratio", "estimate_nll"]
@@ -99,9 +98,15 @@ def estimate_nll(
     cells = [Cell(sampler, target, passes, replicates) for target in targets]
     draws = list(draw(model, cells, seed, batch_size=batch_size, device=device, progress=progress))
     effective = np.array([float(effective_positions(one.evaluations[0].position_losses)) for one in draws])
-    dataset = _labelled(draws, "nll", "sequence", level=level, names=names)
-    _add(dataset, "length", [target.length for target in targets], "1", "scored positions")
-    _add(dataset, "effective_positions", effective, "1", "number of positions that carry the loss")
+    dataset = replicates_dataset(
+        "nll",
+        np.stack([one.estimates for one in draws]),
+        labels=("sequence", names or range(len(targets))),
+        level=level,
+        length=[target.length for target in targets],
+        effective_positions=effective,
+        forward_passes=[one.forward_passes for one in draws],
+    )
     dataset.attrs = _attributes(
         model, draws, seed=seed, level=level, cautions=cautions_of(sampler, replicates, effective)
     )
@@ -171,10 +176,16 @@ def estimate_log_ratio(
     effective = np.array(
         [min(float(effective_positions(side.position_losses)) for side in drawn.evaluations) for drawn in draws]
     )
-    dataset = _labelled(draws, "log_ratio", "pair", level=level, names=names)
     correlation, gain = _coupling(sides)
-    _add(dataset, "correlation", correlation, "1", "correlation of the two sides' estimates over replicates")
-    _add(dataset, "coupling_gain", gain, "1", "variance of independent sides over the variance of the difference")
+    dataset = replicates_dataset(
+        "log_ratio",
+        np.stack([one.estimates for one in draws]),
+        labels=("pair", names or range(len(pairs))),
+        level=level,
+        correlation=correlation,
+        coupling_gain=gain,
+        forward_passes=[one.forward_passes for one in draws],
+    )
     dataset.attrs = _attributes(
         model, draws, seed=seed, level=level, cautions=cautions_of(sampler, replicates, effective)
     )
@@ -191,38 +202,6 @@ def _named(estimator: str | Estimator) -> Estimator:
 def _check_replicates(replicates: int) -> None:
     if replicates < 2:
         raise InputError(f"an interval needs at least 2 replicates, got {replicates}")
-
-
-def _labelled(draws: Sequence[Draw], name: str, unit: str, *, level: float, names: Sequence[str] | None) -> xr.Dataset:
-    estimates = np.stack([one.estimates for one in draws])
-    interval = analysis.student_t(estimates, level)
-    dataset = xr.Dataset(
-        coords={
-            unit: np.arange(len(draws)) if names is None else list(names),
-            "ci_bound": ["lower", "upper"],
-            "replicate": np.arange(estimates.shape[1]),
-        }
-    )
-    words = {"nll": "negative log-likelihood", "log_ratio": "log-likelihood ratio, first over second"}[name]
-    standard_error = np.sqrt(analysis.variance(estimates) / estimates.shape[1])
-    _add(dataset, name, estimates.mean(axis=1), "nat", words)
-    _add(dataset, f"{name}_se", standard_error, "nat", f"standard error of the {words}")
-    dataset[f"{name}_ci"] = interval_variable([unit], interval.lower, interval.upper)
-    dataset[f"{name}_ci"].attrs = {
-        "units": "nat",
-        "long_name": f"confidence interval of the {words}",
-        "ci_kind": "student-t",
-        "ci_prob": level,
-    }
-    dataset[f"{name}_replicate"] = ([unit, "replicate"], estimates)
-    dataset[f"{name}_replicate"].attrs = {"units": "nat", "long_name": f"{words}, one independent replicate"}
-    _add(dataset, "forward_passes", [one.forward_passes for one in draws], "1", "forward passes really run")
-    return dataset
-
-
-def _add(dataset: xr.Dataset, name: str, values: ArrayLike, units: str, long_name: str) -> None:
-    """Add a variable over the data set's first dimension: sequences or pairs."""
-    dataset[name] = (next(iter(dataset.dims)), np.asarray(values), {"units": units, "long_name": long_name})
 
 
 def _coupling(sides: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
