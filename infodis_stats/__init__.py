@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from estimators import *  # noqa: F403
     from infodis_stats.estimate import estimate_log_ratio, estimate_nll
+    from infodis_stats.files import StoreError
     from infodis_stats.oracles import Law, MarkovChain, TableLaw
     from infodis_stats.report import write_report
-    from infodis_stats.store import StoreError, read_store, write_store
+    from infodis_stats.store import read_store, write_store
     from infodis_stats.study import run_study
 
 # Names are imported on first use: all of them take seconds, and the command line's --help needs none.
 _HOMES = {
     "Law": "infodis_stats.oracles",
     "MarkovChain": "infodis_stats.oracles",
-    "StoreError": "infodis_stats.store",
+    "StoreError": "infodis_stats.files",
     "TableLaw": "infodis_stats.oracles",
     "estimate_log_ratio": "infodis_stats.estimate",
     "estimate_nll": "infodis_stats.estimate",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from estimators import Contrast, Coupled, Decoupled, Estimator, InputError, estimator
+from infodis_stats.files import read_text
 from infodis_stats.oracles import Law, MarkovChain, TableLaw
 
 Spec = TypeVar("Spec", bound=BaseModel)
@@ -170,21 +171,13 @@ def read_study(path: Path | str) -> tuple[StudySpec, str]:
     InputError
         If the file cannot be read or a key is unknown, missing or of the wrong type; names the line.
     """
-    text = _read(path)
+    text = read_text(path)
     return _validated(StudySpec, text, path), text
 
 
 def read_law(path: Path | str) -> Law:
     """Read the ``[law]`` table of a TOML file (a study file serves) and make the law."""
-    return _validated(_LawFile, _read(path), path).law.build()
-
-
-def _read(path: Path | str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"{path} cannot be read: {reason}") from error
+    return _validated(_LawFile, read_text(path), path).law.build()
 
 
 def _validated(kind: type[Spec], text: str, path: Path | str) -> Spec:

@@ -1,49 +1,15 @@
 """Studies on disk: one NetCDF file, written beside and moved into place, read whole and checked."""
 
-import contextlib
-import os
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import xarray as xr
 
-from estimators import InfodisError
+from infodis_stats.files import StoreError, atomic_path
 from infodis_stats.provenance import SCHEMA
 
-__all__ = ["StoreError", "atomic_path", "read_store", "writable_folder", "write_store"]
+__all__ = ["read_store", "write_store"]
 
 GROUPS = ("draws", "truth", "summary", "provenance")
-
-
-class StoreError(InfodisError):
-    """A file that cannot be written, or is not a study of ours."""
-
-
-@contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a path beside ``path`` that takes its place when the block ends, and is removed when it fails."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    beside = Path(name)
-    try:
-        yield beside
-        beside.chmod(0o644)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def writable_folder(path: Path | str) -> Path:
-    """Make a folder if need be and return it; `StoreError` if files cannot be written into it."""
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise StoreError(f"the folder {folder} cannot be written: {error.strerror}") from error
-    return folder
 
 
 def write_store(tree: xr.DataTree, path: Path | str) -> None:

@@ -7,6 +7,7 @@ import jinja2
 import xarray as xr
 
 from infodis_stats.cautions import CAUTIONS
+from infodis_stats.files import atomic_path, writable_folder
 from infodis_stats.report.answer import answer
 from infodis_stats.report.figures import efficiency_figure, estimates_figure, variance_figure
 from infodis_stats.report.tables import (
@@ -18,7 +19,7 @@ from infodis_stats.report.tables import (
     slope_table,
     tail_table,
 )
-from infodis_stats.store import atomic_path, writable_folder, write_store
+from infodis_stats.store import write_store
 
 FIGURES = {"estimates": estimates_figure, "variance": variance_figure, "efficiency": efficiency_figure}
 
