@@ -8,9 +8,9 @@ import json
 
 import pytest
 import torch
-from stat_asserts import assert_rate
 
 import infodis_stats as ids
+from stat_asserts import assert_rate
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ SOUND = [
 ]
 
 
-def coverage(law, length, name, seed, sequences=600, passes=32):
+def coverage(law, length, name, *, seed, sequences=600, passes=32):
     tokens = law.sample(sequences, length=length, seed=seed)
     result = ids.estimate_nll(law, tokens, name, passes=passes, replicates=8, seed=seed)
     lower, upper = result["nll_ci"].values.T
