@@ -2,8 +2,6 @@
 
 import argparse
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,13 +11,14 @@ from numpy.typing import NDArray
 
 from estimators import InfodisError, InputError, estimator, estimator_names
 from infodis_stats.estimate import estimate_log_ratio, estimate_nll
+from infodis_stats.files import read_text, writable_folder
 from infodis_stats.oracles import Law, MarkovChain
 from infodis_stats.provenance import versions
 from infodis_stats.report import write_report
 from infodis_stats.report.answer import answer
 from infodis_stats.report.tables import main_table
 from infodis_stats.spec import read_law
-from infodis_stats.store import read_store, writable_folder
+from infodis_stats.store import read_store
 from infodis_stats.study import run_study
 
 __all__ = ["doctor", "estimators", "nll", "ratio", "report", "study"]
@@ -87,13 +86,8 @@ def ratio(options: argparse.Namespace) -> None:
 
 def _sequences(name: str, law: Law) -> list[NDArray[np.int64]]:
     """Read a sequence a line; blank lines are passed over."""
-    try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"{name} cannot be read: {reason}") from error
     sequences = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(read_text(name).splitlines(), 1):
         if line.strip():
             try:
                 sequences.append(law.encode([line.strip()])[0])
