@@ -129,12 +129,13 @@ def evaluate(
     Raises
     ------
     InputError
-        If a plan does not fit its target, or the model does not know a token.
+        If a plan does not fit its target, the model does not know a token, or the device is not available.
     ModelError
         If the model returns another shape, or a NaN, infinite or negative loss; names the sequence and the position.
     """
     if batch_size < 1:
         raise InputError(f"batch_size needs to be at least 1, got {batch_size}")
+    device = _available(device)
     queue: deque[_Work] = deque()
     buckets: dict[int, deque[_Work]] = {}
     waiting: dict[int, int] = {}
@@ -151,7 +152,7 @@ def evaluate(
             if stop == len(work.masks):
                 bucket.popleft()
         waiting[length] -= batch_size - room
-        _run_batch(model, pieces, torch.device(device))
+        _run_batch(model, pieces, device)
         if progress is not None:
             progress(sum(int(work.counts[rows].sum()) for work, rows in pieces))
 
@@ -177,6 +178,13 @@ def evaluate(
         while waiting[length]:
             run(length)
     yield from settled()
+
+
+def _available(device: torch.device | str) -> torch.device:
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:  # an assertion where torch was built without the device
+        raise InputError(f"the device {str(device)!r} is not available here") from error
 
 
 def _run_batch(model: ConditionalModel, pieces: list[tuple[_Work, slice]], device: torch.device) -> None:

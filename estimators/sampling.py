@@ -19,6 +19,8 @@ from estimators.target import Pair, Target
 
 __all__ = ["Cell", "Draw", "Sampler", "draw", "sample"]
 
+LARGEST_PLAN = 2**28  # token weights of a cell: some gigabytes
+
 Item = TypeVar("Item", bound=Target | Pair)
 
 
@@ -53,6 +55,12 @@ class Cell:
             raise InputError(f"passes needs to be at least 1, got {self.passes}")
         if self.replicates < 1:
             raise InputError(f"replicates needs to be at least 1, got {self.replicates}")
+        length = max(side.length for side in self.item.sides)
+        if self.passes * self.replicates * length > LARGEST_PLAN:
+            raise InputError(
+                f"a plan of {self.passes} passes x {self.replicates} replicates over {length} positions does not fit "
+                "into memory; use fewer passes or replicates"
+            )
 
     @property
     def planned_passes(self) -> int:

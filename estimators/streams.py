@@ -4,6 +4,8 @@ import hashlib
 
 import numpy as np
 
+from estimators.errors import InputError
+
 __all__ = ["root_seed", "stream", "twins"]
 
 
@@ -16,6 +18,8 @@ def root_seed(rng: np.random.Generator | np.random.SeedSequence | int) -> np.ran
         return rng
     if isinstance(rng, np.random.Generator):
         return np.random.SeedSequence(rng.integers(0, 2**32, size=4, dtype=np.uint32).tolist())
+    if rng < 0:
+        raise InputError(f"seed needs to be at least 0, got {rng}")
     return np.random.SeedSequence(rng)
 
 

@@ -22,6 +22,9 @@ Seed = Annotated[int, Field(ge=0)]
 Numbers = Annotated[tuple[Any, ...], Field(strict=False)]  # nested lists; the law checks them
 
 
+MOST_SYMBOLS = 10**8  # of a group: a study keeps them all
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -95,6 +98,8 @@ class TargetsSpec(_Table):
             raise ValueError("give either count and length, or sequences")
         if self.count is not None and self.length is None:
             raise ValueError("length is missing beside count")
+        if (self.count or 0) * (self.length or 0) > MOST_SYMBOLS:
+            raise ValueError(f"count x length needs to be at most {MOST_SYMBOLS}")
         return self
 
 
@@ -108,6 +113,12 @@ class PairsSpec(_Table):
     seed: Seed = 0
     edit: Literal["substitution", "unrelated"]
     substitutions: Count = 1
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "PairsSpec":
+        if self.count * self.length > MOST_SYMBOLS:
+            raise ValueError(f"count x length needs to be at most {MOST_SYMBOLS}")
+        return self
 
 
 class StudySpec(_Table):

@@ -37,6 +37,7 @@ def complaint(tmp_path, text):
         ("order = 1", "ordr = 1", 10, "unknown key 'law.ordr'; did you mean 'order'?"),
         ("order = 1", "order = -1", 10, "law.order: input should be greater than or equal to 0, got -1"),
         ("order = 1", "initial = [0.5, 0.5]", 8, "initial and transition go together"),
+        ("count = 3\n", "count = 300000000\n", 21, "count x length needs to be at most"),
         ("count = 3\n", "cuont = 3\n", 23, "unknown key 'targets.1.cuont'"),
         ("length = 3\n", "", 21, "length is missing beside count"),
         ("count = 3\n", 'sequences = ["ACG"]\ncount = 3\n', 21, "either count and length, or sequences"),

@@ -162,6 +162,9 @@ def test_plans_that_do_not_fit_and_empty_batches_are_refused():
         list(evaluate(ArbitraryLosses(3), [Job(target, plan)]))
     with pytest.raises(InputError, match="batch_size"):
         list(evaluate(ArbitraryLosses(3), [], batch_size=0))
+    for device in ("nonsense", "cuda:77"):
+        with pytest.raises(InputError, match=f"device '{device}' is not available"):
+            list(evaluate(ArbitraryLosses(3), [], device=device))
 
 
 def test_integer_and_half_precision_losses_become_float64():
