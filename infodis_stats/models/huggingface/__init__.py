@@ -1,0 +1,7 @@
+"""Masked language models in the Hugging Face layout, each with the conventions of its family."""
+
+from infodis_stats.models.huggingface.families import FAMILIES, Family
+from infodis_stats.models.huggingface.loading import load_huggingface
+from infodis_stats.models.huggingface.masked_model import MaskedLanguageModel
+
+__all__ = ["FAMILIES", "Family", "MaskedLanguageModel", "load_huggingface"]

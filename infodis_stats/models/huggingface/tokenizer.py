@@ -1,0 +1,68 @@
+"""The tokenizer beside a model, and the special tokens that it puts around a text."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from estimators import InputError
+from infodis_stats.files import StoreError
+from infodis_stats.models.huggingface.masked_model import first_line
+
+__all__ = ["read_tokenizer", "tokens_around"]
+
+
+def read_tokenizer(transformers: Any, folder: Path, trust_remote_code: bool) -> Any:
+    """Read the tokenizer of a folder; None if the folder has none.
+
+    A ``vocab.txt`` that nothing describes, and that is not for the usual tokenizer of the model, is read as a WordPiece
+    vocabulary, cased if it has capitals.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged or incomplete.
+    """
+    if not any(path for pattern in ("tokenizer*", "vocab*", "*.model") for path in folder.glob(pattern)):
+        return None
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=trust_remote_code, local_files_only=True
+        )
+        # Where the vocabulary of the class it guesses is not there, transformers may make an empty one.
+        files = list(tokenizer.vocab_files_names.values())
+        if not files or any((folder / name).is_file() for name in files):
+            return tokenizer
+        problem = "it has no vocabulary"
+    except Exception as error:  # files and code of others fail in many ways
+        problem = first_line(error)
+    words = folder / "vocab.txt"
+    if not words.is_file() or _described(folder):
+        raise StoreError(f"the tokenizer in {folder} cannot be read: {problem}")
+    cased = any(word != word.lower() for word in words.read_text(encoding="utf-8").split() if not word.startswith("["))
+    return transformers.BertTokenizer(str(words), do_lower_case=not cased)
+
+
+def tokens_around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the special tokens that a tokenizer puts before and after a text; it must have a mask token.
+
+    Raises
+    ------
+    InputError
+        If it changes the text between them.
+    """
+    inner = tokenizer.encode(tokenizer.mask_token, add_special_tokens=False)
+    outer = tokenizer.encode(tokenizer.mask_token)
+    for start in range(len(outer) - len(inner) + 1):
+        stop = start + len(inner)
+        if outer[start:stop] == inner:
+            return tuple(outer[:start]), tuple(outer[stop:])
+    raise InputError("the tokenizer does not simply put special tokens around a text: load it with specials=False")
+
+
+def _described(folder: Path) -> bool:
+    if (folder / "tokenizer.json").is_file():
+        return True
+    try:
+        return "tokenizer_class" in json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,217 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+import infodis_stats as ids
+from estimators import InputError, ModelError, TokenError
+from infodis_stats.models.huggingface import FAMILIES, MaskedLanguageModel
+from infodis_stats.models.huggingface.families import absorbing_noise, find_family
+from models.direct import BOS, DIRECT, MASK, NETWORKS, llada, network, slow_nll
+
+
+def model(family: str, **changes: object) -> MaskedLanguageModel:
+    before = (BOS,) if family == "dream" else ()
+    return MaskedLanguageModel(network(family), family, **{"mask_id": MASK, "length": 16, "before": before, **changes})
+
+
+@pytest.fixture
+def tokens() -> Tensor:
+    return torch.randint(0, 9, (6, 7), generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def masked() -> Tensor:
+    masked = torch.rand(6, 7, generator=torch.Generator().manual_seed(2)) < 0.5
+    masked[0], masked[1], masked[2, 0] = True, False, True
+    return masked
+
+
+@pytest.mark.parametrize("family", NETWORKS)
+def test_token_nll_is_what_the_direct_computation_gives(family: str, tokens: Tensor, masked: Tensor) -> None:
+    made = model(family)
+    assert made.lean
+    losses = made.token_nll(tokens, masked)
+    torch.testing.assert_close(losses, slow_nll(DIRECT[family], made.network, tokens, masked), atol=2e-6, rtol=2e-6)
+    assert losses.dtype == torch.float32
+    assert (losses[~masked] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("family", "wrong"),
+    [
+        ("dream", llada),  # no shift, no BOS
+        ("dream", lambda net, row: net(row).logits.roll(1, dims=1).log_softmax(-1)),  # shift, no BOS
+        ("mdlm", lambda net, row: net(row, torch.zeros(1)).log_softmax(-1)),  # the mask in the softmax
+        ("mdlm", lambda net, row: net(row, torch.ones(1))[:, :, :-1].log_softmax(-1)),  # another time
+        ("llada", lambda net, row: net(row).logits[:, :, :-1].log_softmax(-1)),  # the mask out of the softmax
+        ("radd", lambda net, row: net(row).log_softmax(-1)),  # the mask in the softmax
+        ("sedd", lambda net, row: net(row, torch.ones(1))[:, :, :-1].log_softmax(-1)),  # another noise level
+        ("sedd", lambda net, row: net(row, absorbing_noise(row == MASK)).log_softmax(-1)),  # the mask in the softmax
+    ],
+)
+def test_other_conventions_give_other_numbers(family: str, wrong, tokens: Tensor, masked: Tensor) -> None:
+    made = model(family)
+    difference = made.token_nll(tokens, masked) - slow_nll(wrong, made.network, tokens, masked)
+    assert difference.abs().max() > 0.05
+
+
+def test_the_mask_in_the_softmax_is_a_choice(tokens: Tensor, masked: Tensor) -> None:
+    without, plain = model("llada", exclude_mask=True), model("llada")
+    expected = slow_nll(lambda net, row: net(row).logits[:, :, :-1].log_softmax(-1), plain.network, tokens, masked)
+    torch.testing.assert_close(without.token_nll(tokens, masked), expected, atol=2e-6, rtol=2e-6)
+    assert {name for name, family in FAMILIES.items() if family.exclude_mask} == {"mdlm", "radd", "sedd"}
+    for family in ("radd", "sedd"):
+        with pytest.raises(InputError, match=f"the last output of family '{family}' is no probability"):
+            model(family, exclude_mask=False)
+    # Excluding a token can only raise the probability of the others.
+    assert (without.token_nll(tokens, masked) <= plain.token_nll(tokens, masked)).all()
+
+
+@pytest.mark.parametrize("family", NETWORKS)
+def test_a_row_does_not_depend_on_its_batch(family: str, tokens: Tensor, masked: Tensor) -> None:
+    made = model(family)
+    together = made.token_nll(tokens, masked)
+    alone = torch.cat([made.token_nll(tokens[[row]], masked[[row]]) for row in range(len(tokens))])
+    torch.testing.assert_close(together, alone, atol=2e-6, rtol=2e-6)
+
+
+class ExactScores(nn.Module):
+    """The exact log-scores of a law under absorbing noise, log of p(token | unmasked) / (exp(sigma) - 1)."""
+
+    def __init__(self, law: ids.MarkovChain, size: int) -> None:
+        super().__init__()
+        self.law, self.size = law, size
+
+    def forward(self, indices: Tensor, sigma: Tensor) -> Tensor:
+        masked = indices == self.size
+        scores = torch.zeros(*indices.shape, self.size + 1)
+        for token in range(self.size):
+            tokens = torch.where(masked, token, indices)
+            for position in range(indices.shape[1]):
+                alone = masked.clone()
+                scores[:, position, token] = -self.law.token_nll(tokens, alone)[:, position].float()
+        return scores - torch.expm1(sigma).log()[:, None, None]
+
+
+def test_exact_scores_give_the_exact_conditionals_at_any_noise() -> None:
+    law = ids.MarkovChain.random(order=1, alphabet="ABC", seed=3)
+    tokens = torch.from_numpy(law.sample(5, length=4, seed=1))
+    masked = torch.tensor([[1, 1, 1, 1], [1, 0, 0, 0], [0, 1, 1, 0], [1, 0, 1, 0], [0, 1, 0, 1]]).bool()
+    made = MaskedLanguageModel(ExactScores(law, 3), "sedd", mask_id=3, length=8)
+    assert not made.lean
+    torch.testing.assert_close(made.token_nll(tokens, masked), law.token_nll(tokens, masked).float())
+
+
+def test_noise_level_masks_as_many_as_seen() -> None:
+    masked = torch.arange(10)[None] < torch.tensor([[3], [10], [0]])
+    rates = 1 - torch.exp(-absorbing_noise(masked))
+    torch.testing.assert_close(rates, torch.tensor([0.3, 0.999, 0.001]))
+
+
+def test_estimates_take_these_models(tokens: Tensor) -> None:
+    made = model("mdlm")
+    rows = tokens.numpy()[:2, :4]
+    estimate = ids.estimate_nll(made, rows, "exhaustive", passes=15, replicates=2, seed=0, context=1)
+    assert estimate["nll"].shape == (2,)
+    rows[1, 2] = MASK
+    with pytest.raises(InputError, match=r"^sequence 1, position 2: token 10 is the mask itself"):
+        ids.estimate_nll(made, rows, "time-free", passes=4, replicates=2, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("family", "row", "hidden", "position", "problem"),
+    [
+        ("llada", [1, MASK, 3], [2], 1, "token 10 is the mask itself"),
+        ("llada", [1, 2, 11], [0], 2, "token 11 is outside the model's 11 tokens"),
+        ("llada", [-1, 2, 3], [2], 0, "token -1 is outside"),
+        ("dream", [BOS, 2, 3], [2], 0, "token 9 is a special token that is put around every sequence here"),
+    ],
+)
+def test_tokens_that_cannot_be_scored(family: str, row: list[int], hidden: list[int], position: int, problem: str):
+    tokens = torch.tensor([[1, 2, 3], row])
+    masked = torch.zeros(2, 3, dtype=torch.bool)
+    masked[:, hidden] = True
+    with pytest.raises(TokenError, match=problem) as caught:
+        model(family).token_nll(tokens, masked)
+    assert (caught.value.row, caught.value.position) == (1, position)
+
+
+def test_shifted_logits_without_bos_leave_the_first_token_unscored(tokens: Tensor, masked: Tensor) -> None:
+    bare = model("dream", before=())
+    with pytest.raises(TokenError, match="token 4 stands first and cannot be scored") as caught:
+        bare.token_nll(tokens, masked)
+    assert (caught.value.row, caught.value.position) == (0, 0)
+    masked[:, 0] = False
+    # A BOS given as context is the BOS added by default.
+    given = torch.cat([torch.full((6, 1), BOS), tokens], dim=1)
+    shown = torch.cat([torch.zeros(6, 1, dtype=torch.bool), masked], dim=1)
+    torch.testing.assert_close(bare.token_nll(given, shown)[:, 1:], model("dream").token_nll(tokens, masked))
+
+
+def test_special_tokens_count_towards_the_length(tokens: Tensor, masked: Tensor) -> None:
+    assert model("dream", length=8).longest == 7
+    model("dream", length=8).token_nll(tokens, masked)
+    with pytest.raises(InputError, match="a sequence of 7 tokens is longer than the model's 6"):
+        model("dream", length=7).token_nll(tokens, masked)
+    with pytest.raises(InputError, match="a length of 1 leaves no room beside 1 special tokens"):
+        model("dream", length=1)
+
+
+def test_networks_that_are_not_of_the_family() -> None:
+    with pytest.raises(ModelError, match="cannot be called as family 'mdlm' says, with mask 10: "):
+        MaskedLanguageModel(network("radd"), "mdlm", mask_id=MASK, length=8)
+    with pytest.raises(ModelError, match="the network returned Tensor without logits"):
+        MaskedLanguageModel(nn.Flatten(), "llada", mask_id=10, length=8)
+    with pytest.raises(InputError, match="mask 11 is not among the network's 11 tokens"):
+        MaskedLanguageModel(Larger(), "llada", mask_id=11, length=8)
+    with pytest.raises(InputError, match=r"family needs to be one of llada, dream, .*, got 'gpt'"):
+        MaskedLanguageModel(network("llada"), "gpt", mask_id=MASK, length=8)
+
+
+class Larger(nn.Module):
+    """Reads 12 tokens and predicts 11."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Embedding(12, 4), nn.Linear(4, 11))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.layers(tokens)
+
+
+@pytest.mark.parametrize(
+    ("config", "family"),
+    [
+        ({"model_type": "llada", "architectures": ["LLaDAModelLM"]}, "llada"),
+        ({"model_type": "Dream", "architectures": ["DreamModel"]}, "dream"),
+        ({"model_type": "mdlm", "architectures": ["MDLM"], "auto_map": {"AutoModelForMaskedLM": "m.MDLM"}}, "mdlm"),
+        ({"tokens": 50257, "graph": {"type": "absorb"}, "model": {"type": "ddit_wot"}}, "radd"),
+        ({"tokens": 50257, "graph": {"type": "absorb"}, "model": {"type": "ddit", "scale_by_sigma": True}}, "sedd"),
+        ({"model_type": "albert", "architectures": ["AlbertForMaskedLM"]}, "bert"),
+        ({"model_type": "bert", "architectures": ["AntiBERTy"]}, "bert"),
+        ({"model_type": "own", "auto_map": {"AutoModelForMaskedLM": "code.Own"}}, "bert"),
+    ],
+)
+def test_the_family_is_found_from_the_configuration(config: dict[str, object], family: str) -> None:
+    assert find_family(config, native={"bert", "albert", "bart"}).name == family
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]},
+        {"model_type": "bart", "architectures": ["BartForConditionalGeneration"], "is_encoder_decoder": True},
+        {"model_type": "llada2_moe", "architectures": ["LLaDA2MoeModelLM"]},  # predicts in blocks
+        {},
+    ],
+)
+def test_other_architectures_say_what_to_implement(config: dict[str, object]) -> None:
+    with pytest.raises(
+        InputError, match=r"of no family known here: .* a class of ten lines .* token_nll\(tokens, masked\)"
+    ):
+        find_family(config, native={"bert", "bart"})
+
+
+def test_uniform_noise_has_no_masks() -> None:
+    with pytest.raises(InputError, match="a score network with 'uniform' noise has no masks"):
+        find_family({"tokens": 9, "graph": {"type": "uniform"}, "model": {"type": "ddit"}})

@@ -1,0 +1,84 @@
+"""Random networks of a few hundred weights, each called the way its family is. Also copied into folders as model code.
+
+The configuration names ``vocab_size``; its last token is the mask.
+"""
+
+from types import SimpleNamespace
+
+import torch
+from torch import Tensor, nn
+
+WIDTH = 12
+
+
+class Body(nn.Module):
+    """Hidden states that depend on every token and on its place."""
+
+    def __init__(self, vocabulary: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, WIDTH)
+        self.place = nn.Embedding(64, WIDTH)
+        self.mix = nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        hidden = self.embedding(tokens) + self.place(torch.arange(tokens.shape[1]))
+        weights = (hidden @ hidden.transpose(1, 2) / WIDTH**0.5).softmax(dim=-1)
+        return torch.tanh(self.mix(hidden) + weights @ hidden)
+
+
+class LLaDA(nn.Module):
+    """Plain logits."""
+
+    def __init__(self, config: SimpleNamespace) -> None:
+        super().__init__()
+        self.body = Body(config.vocab_size)
+        self.ff_out = nn.Linear(WIDTH, config.vocab_size, bias=False)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> SimpleNamespace:
+        return SimpleNamespace(logits=self.ff_out(self.body(input_ids)))
+
+
+class Dream(LLaDA):
+    """Plain logits too; what they are about stands one place further on."""
+
+
+class MDLM(nn.Module):
+    """A bare tensor from tokens and a time."""
+
+    def __init__(self, config: SimpleNamespace) -> None:
+        super().__init__()
+        self.body = Body(config.vocab_size)
+        self.time = nn.Linear(1, WIDTH)
+        self.linear = nn.Linear(WIDTH, config.vocab_size)
+
+    def forward(self, input_ids: Tensor, timesteps: Tensor) -> Tensor:
+        return self.linear(self.body(input_ids) + self.time(timesteps[:, None])[:, None])
+
+
+class RADD(nn.Module):
+    """Log-probabilities of all tokens but the last; behind them something that is none."""
+
+    def __init__(self, config: SimpleNamespace) -> None:
+        super().__init__()
+        self.body = Body(config.vocab_size)
+        self.linear = nn.Linear(WIDTH, config.vocab_size)
+
+    def forward(self, indices: Tensor) -> Tensor:
+        logits = self.linear(self.body(indices))
+        logits[:, :, :-1] = logits[:, :, :-1].log_softmax(dim=-1)
+        return logits
+
+
+class SEDD(nn.Module):
+    """Log-scores at a noise level, 0 for staying."""
+
+    def __init__(self, config: SimpleNamespace) -> None:
+        super().__init__()
+        self.body = Body(config.vocab_size)
+        self.noise = nn.Linear(1, WIDTH)
+        self.linear = nn.Linear(WIDTH, config.vocab_size)
+
+    def forward(self, indices: Tensor, sigma: Tensor) -> Tensor:
+        scores = self.linear(self.body(indices) + self.noise(sigma[:, None])[:, None])
+        scores = scores - torch.expm1(sigma).log()[:, None, None]
+        return scores.scatter(-1, indices[..., None], 0.0)
