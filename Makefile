@@ -41,6 +41,9 @@ reports: .venv/ready  ## make the committed reports anew
 		$(PYTHON) -m venv .venv && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test,lint]"; \
 	fi
+	@# A real pretrained network for the tests: 3 MB; its own requirements are not needed, and pin old packages.
+	@if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python --no-deps rxnmapper==0.4.3; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps rxnmapper==0.4.3; fi
 	@touch $@
 
 clean:

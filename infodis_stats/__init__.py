@@ -10,19 +10,38 @@ if TYPE_CHECKING:
     from estimators import *  # noqa: F403
     from infodis_stats.estimate import estimate_log_ratio, estimate_nll
     from infodis_stats.files import StoreError
+    from infodis_stats.models import (
+        Denoiser,
+        DenoiserConfig,
+        MaskedLanguageModel,
+        TextModel,
+        load_huggingface,
+        load_model,
+    )
     from infodis_stats.oracles import Law, MarkovChain, TableLaw
+    from infodis_stats.records import Record, read_records
     from infodis_stats.report import write_report
     from infodis_stats.store import read_store, write_store
     from infodis_stats.study import run_study
+    from infodis_stats.texts import estimate_texts
 
 # Names are imported on first use: all of them take seconds, and the command line's --help needs none.
 _HOMES = {
+    "Denoiser": "infodis_stats.models",
+    "DenoiserConfig": "infodis_stats.models",
     "Law": "infodis_stats.oracles",
     "MarkovChain": "infodis_stats.oracles",
+    "MaskedLanguageModel": "infodis_stats.models",
+    "Record": "infodis_stats.records",
     "StoreError": "infodis_stats.files",
     "TableLaw": "infodis_stats.oracles",
+    "TextModel": "infodis_stats.models",
     "estimate_log_ratio": "infodis_stats.estimate",
     "estimate_nll": "infodis_stats.estimate",
+    "estimate_texts": "infodis_stats.texts",
+    "load_huggingface": "infodis_stats.models",
+    "load_model": "infodis_stats.models",
+    "read_records": "infodis_stats.records",
     "read_store": "infodis_stats.store",
     "run_study": "infodis_stats.study",
     "write_report": "infodis_stats.report",
@@ -30,12 +49,21 @@ _HOMES = {
 }
 
 __all__ = [
+    "Denoiser",
+    "DenoiserConfig",
     "Law",
     "MarkovChain",
+    "MaskedLanguageModel",
+    "Record",
     "StoreError",
     "TableLaw",
+    "TextModel",
     "estimate_log_ratio",
     "estimate_nll",
+    "estimate_texts",
+    "load_huggingface",
+    "load_model",
+    "read_records",
     "read_store",
     "run_study",
     "write_report",

@@ -45,8 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--device", default="cpu", help="torch device (default cpu)")
 
     nll = add("nll", "estimate negative log-likelihoods with intervals")
-    nll.add_argument("law", type=Path, help="TOML file with a [law] table; a study file serves")
-    nll.add_argument("sequences", help="text file with a sequence a line, or - for standard input")
+    nll.add_argument(
+        "model",
+        help="'austen', a .safetensors file of train, or a TOML file with a [law] table, such as a study",
+    )
+    nll.add_argument("file", help="text with a sequence a line, .jsonl with prompts and responses, .fasta, or -")
+    nll.add_argument("--overlap", type=int, help="score longer texts in windows that are given so many tokens each")
     ratio = add("ratio", "estimate log-likelihood ratios, first over second, with intervals")
     ratio.add_argument("law", type=Path, help="TOML file with a [law] table; a study file serves")
     ratio.add_argument("first", help="text file with a sequence a line, or - for standard input")
@@ -60,6 +64,20 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
         one.add_argument("--seed", type=int, default=0, help="default 0")
         one.add_argument("--json", action="store_true", help="print JSON")
+
+    train = add("train", "train a small masked denoiser on text, or on an exact law")
+    train.add_argument("corpus", nargs="+", type=Path, help="text files, or one TOML file with a [law] table")
+    train.add_argument("--out", type=Path, required=True, help="the model, a .safetensors file")
+    train.add_argument("--held-out", type=Path, help="text file to test on (default: the last twentieth)")
+    train.add_argument("--length", type=int, default=128, help="longest sequence (default 128)")
+    train.add_argument("--layers", type=int, default=4, help="default 4")
+    train.add_argument("--width", type=int, default=128, help="default 128")
+    train.add_argument("--heads", type=int, default=4, help="default 4")
+    train.add_argument("--steps", type=int, default=4500, help="optimiser steps (default 4500)")
+    train.add_argument("--batch", type=int, default=32, help="sequences a step (default 32)")
+    train.add_argument("--rate", type=float, default=2e-3, help="peak learning rate (default 0.002)")
+    train.add_argument("--seed", type=int, default=0, help="default 0")
+    train.add_argument("--device", default="cpu", help="torch device (default cpu)")
 
     report = add("report", "write the report of a stored study anew")
     report.add_argument("study", type=Path, help="study.nc, or the folder that holds it")

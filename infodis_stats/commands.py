@@ -2,26 +2,39 @@
 
 import argparse
 import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
 
 from estimators import InfodisError, InputError, estimator, estimator_names
+from infodis_stats.analysis import student_t
 from infodis_stats.estimate import estimate_log_ratio, estimate_nll
 from infodis_stats.files import read_text, writable_folder
+from infodis_stats.models import Denoiser, DenoiserConfig, load_model
+from infodis_stats.models.training import TrainingPlan, Windows, law_windows, text_windows
+from infodis_stats.models.training import train as train_denoiser
 from infodis_stats.oracles import Law, MarkovChain
 from infodis_stats.provenance import versions
+from infodis_stats.records import read_records
 from infodis_stats.report import write_report
 from infodis_stats.report.answer import answer
 from infodis_stats.report.tables import main_table
 from infodis_stats.spec import read_law
 from infodis_stats.store import read_store
 from infodis_stats.study import run_study
+from infodis_stats.texts import estimate_texts
 
-__all__ = ["doctor", "estimators", "nll", "ratio", "report", "study"]
+__all__ = ["doctor", "estimators", "nll", "ratio", "report", "study", "train"]
+
+HELD_OUT_WINDOWS = 200
 
 
 def study(options: argparse.Namespace) -> None:
@@ -45,20 +58,31 @@ def report(options: argparse.Namespace) -> None:
 
 
 def nll(options: argparse.Namespace) -> None:
-    """Estimate negative log-likelihoods of the lines of a file."""
-    law = read_law(options.law)
-    sequences = _sequences(options.sequences, law)
-    result = estimate_nll(
-        law,
-        sequences,
-        options.estimator,
-        passes=options.passes,
-        replicates=options.replicates,
-        seed=options.seed,
-        context=options.context,
-        level=options.level,
-    )
-    _print(result, "nll", [_exact(law, one, options.context) for one in sequences], as_json=options.json)
+    """Estimate negative log-likelihoods of the lines or records of a file, under an exact law or a network."""
+    sampling = {
+        "passes": options.passes,
+        "replicates": options.replicates,
+        "seed": options.seed,
+        "level": options.level,
+    }
+    if Path(options.model).suffix == ".toml":
+        law = read_law(options.model)
+        sequences = _sequences(options.file, law)
+        result = estimate_nll(law, sequences, options.estimator, context=options.context, **sampling)
+        exact = [_exact(law, one, options.context) for one in sequences]
+        _print(result, "nll", {"exact": exact}, as_json=options.json)
+        return
+    if options.context:
+        raise InputError("--context is for laws; a network reads its prompts from the records of a .jsonl file")
+    model = load_model(options.model)
+    records = read_records(options.file)
+    with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+        result = estimate_texts(
+            model, records, options.estimator, overlap=options.overlap, progress=bar.update, **sampling
+        )
+    lower, upper = result["bits_per_token_ci"].values.T
+    columns = {"tokens": result["length"].values, "bits a token": result["bits_per_token"].values}
+    _print(result, "nll", columns | {"bits lower": lower, "bits upper": upper}, as_json=options.json)
 
 
 def ratio(options: argparse.Namespace) -> None:
@@ -81,7 +105,7 @@ def ratio(options: argparse.Namespace) -> None:
         _exact(law, two, options.context) - _exact(law, one, options.context)
         for one, two in zip(first, second, strict=True)
     ]
-    _print(result, "log_ratio", exact, as_json=options.json)
+    _print(result, "log_ratio", {"exact": exact}, as_json=options.json)
 
 
 def _sequences(name: str, law: Law) -> list[NDArray[np.int64]]:
@@ -102,7 +126,7 @@ def _exact(law: Law, tokens: NDArray[np.int64], context: int) -> float:
     return float(law.nll(tokens[None], context=context)[0])
 
 
-def _print(result: xr.Dataset, name: str, exact: list[float], *, as_json: bool) -> None:
+def _print(result: xr.Dataset, name: str, columns: Mapping[str, ArrayLike], *, as_json: bool) -> None:
     unit = str(result[name].dims[0])
     frame = pd.DataFrame(
         {
@@ -111,7 +135,7 @@ def _print(result: xr.Dataset, name: str, exact: list[float], *, as_json: bool) 
             "se": result[f"{name}_se"].values,
             "lower": result[f"{name}_ci"].sel(ci_bound="lower").values,
             "upper": result[f"{name}_ci"].sel(ci_bound="upper").values,
-            "exact": exact,
+            **columns,
             "passes run": result["forward_passes"].values,
         }
     )
@@ -129,6 +153,52 @@ def _print(result: xr.Dataset, name: str, exact: list[float], *, as_json: bool) 
     )
     for key, sentence in cautions.items():
         print(f"Caution ({key}): {sentence}.")
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train a denoiser, say what it makes of text it has not seen, and write it."""
+    if options.out.suffix != ".safetensors":
+        raise InputError(f"--out needs a .safetensors file, got {options.out}")
+    writable_folder(options.out.parent)
+    source, alphabet, held_out = _corpus(options)
+    torch.manual_seed(options.seed)
+    config = DenoiserConfig(alphabet, options.length, options.layers, options.width, options.heads)
+    plan = TrainingPlan(options.steps, options.batch, options.rate, min(100, options.steps), options.seed)
+    model = Denoiser(config).to(options.device)
+    with tqdm(total=plan.steps, unit="step", disable=None) as bar:
+
+        def show(done: int, loss: float) -> None:
+            bar.update(done - bar.n)
+            bar.set_postfix_str(f"{loss / math.log(2):.2f} bits a symbol", refresh=False)
+
+        train_denoiser(model, source, plan, checkpoint=options.out.with_suffix(".partial"), progress=show)
+    tokens = held_out(HELD_OUT_WINDOWS, torch.Generator().manual_seed(options.seed)).numpy()
+    nll = estimate_nll(model, tokens, passes=16, replicates=2, seed=options.seed, batch_size=64, device=options.device)
+    bits = nll["nll"].values / options.length / math.log(2)
+    interval = student_t(bits)
+    found = f"{bits.mean():.3f} bits a symbol, 95 % interval {interval.lower:.3f} to {interval.upper:.3f}"
+    corpus = " ".join(path.name for path in options.corpus)
+    model.save(options.out, {"corpus": corpus, "plan": json.dumps(asdict(plan)), "held_out": found})
+    print(f"Held out: {found} ({HELD_OUT_WINDOWS} windows of {options.length})")
+    print(f"The model is {options.out}")
+
+
+def _corpus(options: argparse.Namespace) -> tuple[Windows, str, Windows]:
+    """Read what to train on: training windows, alphabet, held-out windows."""
+    if options.corpus[0].suffix == ".toml":
+        law = read_law(options.corpus[0])
+        return law_windows(law, options.length), law.alphabet, law_windows(law, options.length)
+    text = "\n".join(read_text(path) for path in options.corpus)
+    if options.held_out is not None:
+        unseen = read_text(options.held_out)
+    else:
+        cut = len(text) - max(len(text) // 20, options.length)
+        text, unseen = text[: max(cut, 0)], text[max(cut, 0) :]
+    # Printable ASCII always: a model should price any English text, if dearly.
+    alphabet = "".join(sorted({"\n", *map(chr, range(32, 127)), *text, *unseen}))
+    code = {character: token for token, character in enumerate(alphabet)}
+    seen, new = (torch.tensor([code[character] for character in part]) for part in (text, unseen))
+    return text_windows(seen, options.length), alphabet, text_windows(new, options.length)
 
 
 def estimators(options: argparse.Namespace) -> None:

@@ -93,6 +93,58 @@ def test_mistakes_are_one_line_and_exit_2(capsys, study_file, arguments, sentenc
     assert [path for path in sorted(folder.rglob("*")) if path not in before and path.is_file()] == []
 
 
+TINY = ["--length", 8, "--layers", 1, "--width", 8, "--heads", 2, "--steps", 12, "--batch", 4]
+
+
+def test_a_denoiser_is_trained_on_text_and_scores_a_file(capsys, tmp_path):
+    corpus, model = tmp_path / "corpus.txt", tmp_path / "model.safetensors"
+    corpus.write_text("abc abd\n" * 60)
+    status, out, err = run(capsys, "train", corpus, "--out", model, *TINY)
+    assert (status, err) == (0, "")
+    assert "Held out: " in out
+    assert "bits a symbol, 95 % interval" in out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus.txt", "model.safetensors"]
+    again = tmp_path / "again.safetensors"
+    run(capsys, "train", corpus, "--out", again, *TINY)
+    assert again.read_bytes() == model.read_bytes()
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text('{"prompt": "ab", "response": "c", "id": "one"}\n{"response": "abc abd abc"}\n')
+    status, out, _ = run(capsys, "nll", model, pairs, "--overlap", 4, "--json")
+    assert status == 0
+    one, long = json.loads(out)["sequences"]
+    assert one["sequence"] == "one"
+    assert (one["tokens"], long["tokens"]) == (1, 11)
+    assert one["lower"] <= one["nll"] <= one["upper"]
+    assert long["bits a token"] == pytest.approx(long["nll"] / 11 / 0.6931472, rel=1e-6)
+
+
+def test_a_denoiser_is_trained_on_a_law(capsys, study_file):
+    status, out, _ = run(capsys, "train", study_file, "--out", study_file.parent / "law.safetensors", *TINY)
+    assert status == 0
+    assert "(200 windows of 8)" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["train", "{folder}/short.txt", "--out", "{folder}/model.safetensors"], "shorter than the model's 128"),
+        (["train", "{folder}/short.txt", "--out", "{folder}/model.pt"], "--out needs a .safetensors file"),
+        (["train", "{folder}/absent.txt", "--out", "{folder}/m.safetensors"], "cannot be read"),
+        (["train", "{file}", "--out", "{folder}/m.safetensors", "--steps", "0"], "training needs at least one step"),
+        (["train", "{file}", "--out", "{folder}/m.safetensors", "--width", "10"], "multiple of 2 x heads"),
+        (["nll", "{folder}/short.txt", "{folder}/short.txt"], "there is no model"),
+        (["nll", "{folder}/absent.safetensors", "{folder}/short.txt"], "there is no model at"),
+    ],
+)
+def test_mistakes_with_models_are_one_line(capsys, study_file, arguments, sentence):
+    (study_file.parent / "short.txt").write_text("abc")
+    status, out, err = run(capsys, *(one.format(file=study_file, folder=study_file.parent) for one in arguments))
+    assert (status, out) == (2, "")
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert not list(study_file.parent.glob("*.safetensors"))
+
+
 def test_help_needs_no_heavy_import():
     code = """
 import sys

@@ -1,0 +1,178 @@
+"""Training a denoiser: masked cross-entropy whose expectation is the model's own likelihood bound."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from estimators import InputError
+from infodis_stats.files import StoreError, atomic_path
+from infodis_stats.models.denoiser import Denoiser
+from infodis_stats.oracles import Law
+
+__all__ = ["TrainingPlan", "Windows", "law_windows", "masked_loss", "text_windows", "train"]
+
+Windows = Callable[[int, torch.Generator], Tensor]
+"""Draws so many training sequences, (batch, length) int64, from a generator."""
+
+STEPS_BETWEEN_CHECKPOINTS = 100
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How long and how fast.
+
+    Parameters
+    ----------
+    steps : int
+        Optimiser steps; the learning rate falls to 0 along a cosine over them.
+    batch : int
+        Sequences a step.
+    rate : float
+        Peak learning rate of AdamW.
+    warmup : int
+        Steps of linear warm-up.
+    seed : int
+        Of the initial weights, the sequences and the masks.
+    """
+
+    steps: int = 4500
+    batch: int = 32
+    rate: float = 2e-3
+    warmup: int = 100
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch, self.warmup) < 1 or not 0 < self.rate < math.inf or self.seed < 0:
+            raise InputError(
+                "training needs at least one step, batch and warm-up step, a positive rate and a seed >= 0"
+            )
+
+
+def text_windows(tokens: Tensor, length: int) -> Windows:
+    """Draw uniformly random windows of a text, (characters,) int64."""
+    if len(tokens) < length:
+        raise InputError(f"a text of {len(tokens)} characters is shorter than the model's {length}")
+
+    def draw(batch: int, generator: torch.Generator) -> Tensor:
+        starts = torch.randint(len(tokens) - length + 1, (batch,), generator=generator)
+        return tokens[starts[:, None] + torch.arange(length)]
+
+    return draw
+
+
+def law_windows(law: Law, length: int) -> Windows:
+    """Draw fresh sequences of an exact law."""
+
+    def draw(batch: int, generator: torch.Generator) -> Tensor:
+        seed = int(torch.randint(2**62, (), generator=generator))
+        return torch.from_numpy(law.sample(batch, length=length, seed=seed))
+
+    return draw
+
+
+def masked_loss(model: Denoiser, tokens: Tensor, generator: torch.Generator) -> Tensor:
+    """Return an unbiased estimate of the mean negative log-likelihood bound, in nats a character.
+
+    Each row gets a uniformly random mask; sizes ``1 .. length`` are stratified over the batch. The loss of a row is the
+    mean over its masked characters, whose expectation is ``NLL/length``: the uniform-count estimator.
+    """
+    batch, length = tokens.shape
+    levels = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
+    sizes = (levels * length).long().clamp(max=length - 1) + 1
+    ranks = torch.rand(batch, length, generator=generator).argsort(dim=1).argsort(dim=1)
+    masked = (ranks < sizes[:, None]).to(tokens.device)
+    weights = (1 / sizes / batch)[:, None].expand(batch, length).to(tokens.device)
+    return (model.losses(tokens, masked) * weights[masked]).sum()
+
+
+def train(
+    model: Denoiser,
+    windows: Windows,
+    plan: TrainingPlan,
+    *,
+    checkpoint: Path | None = None,
+    progress: Callable[[int, float], object] | None = None,
+) -> Denoiser:
+    """Train a denoiser.
+
+    Parameters
+    ----------
+    model : Denoiser
+        Changed in place.
+    windows : callable
+        See `Windows`, `text_windows` and `law_windows`.
+    plan : TrainingPlan
+    checkpoint : Path, optional
+        File that keeps the state every 100 steps. If it is there, training goes on from it and ends with the weights
+        of an undisturbed run; it is removed at the end.
+    progress : callable, optional
+        Called after each step with the number of steps done and the loss in nats a character.
+
+    Returns
+    -------
+    Denoiser
+        The same model, in evaluation mode.
+
+    Raises
+    ------
+    StoreError
+        If the checkpoint is damaged, or belongs to another model or plan.
+    """
+    generator = torch.Generator().manual_seed(plan.seed)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=plan.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser,
+        lambda step: min(1.0, (step + 1) / plan.warmup) * 0.5 * (1 + math.cos(math.pi * step / plan.steps)),
+    )
+    device = next(model.parameters()).device
+    made_for = json.dumps([asdict(model.config), asdict(plan)])
+    done = 0
+    if checkpoint is not None and checkpoint.exists():
+        state = _read_checkpoint(checkpoint, made_for)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        schedule.load_state_dict(state["schedule"])
+        generator.set_state(state["generator"])
+        done = state["done"]
+    model.train()
+    while done < plan.steps:
+        loss = masked_loss(model, windows(plan.batch, generator).to(device), generator)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        done += 1
+        if progress is not None:
+            progress(done, loss.item())
+        if checkpoint is not None and done % STEPS_BETWEEN_CHECKPOINTS == 0:
+            state = {
+                "made_for": made_for,
+                "done": done,
+                "model": model.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "schedule": schedule.state_dict(),
+                "generator": generator.get_state(),
+            }
+            with atomic_path(checkpoint) as beside:
+                torch.save(state, beside)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return model.eval()
+
+
+def _read_checkpoint(path: Path, made_for: str) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+        found = state["made_for"]
+    except Exception as error:  # torch raises many types for a damaged file
+        raise StoreError(f"the checkpoint {path} is damaged; remove it to start anew") from error
+    if found != made_for:
+        raise StoreError(f"the checkpoint {path} belongs to another model or plan; remove it to start anew")
+    return state

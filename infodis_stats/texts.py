@@ -1,0 +1,164 @@
+"""Likelihoods of texts: records in, one row a record out; long ones in windows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+
+from estimators import Estimator, InputError
+from estimators.evaluate import Progress
+from infodis_stats.dataset import describe, replicates_dataset
+from infodis_stats.estimate import estimate_nll
+from infodis_stats.models import TextModel
+from infodis_stats.records import Record
+
+__all__ = ["Window", "estimate_texts", "windows"]
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A piece of a record that fits the model: its first ``context`` tokens are given, the others scored."""
+
+    tokens: NDArray[np.int64]
+    context: int
+
+
+def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int, overlap: int | None) -> list[Window]:
+    """Cut a record into windows whose conditional likelihoods multiply to the response's.
+
+    Parameters
+    ----------
+    prompt, response : arrays of int64
+    longest : int
+        The most tokens that a window may have.
+    overlap : int or None
+        Tokens before a further window's first scored token that it is given; what lies before them is forgotten. None:
+        a record must fit whole.
+
+    Returns
+    -------
+    list of Window
+        Every token of the response is scored in exactly one of them.
+
+    Raises
+    ------
+    InputError
+        If the record does not fit and there is no overlap, or the overlap leaves no room.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [(window.tokens.tolist(), window.context) for window in windows(np.arange(1), np.arange(1, 6), 4, overlap=2)]
+    [([0, 1, 2, 3], 1), ([2, 3, 4, 5], 2)]
+    """
+    tokens = np.concatenate([prompt, response])
+    if len(tokens) <= longest:
+        return [Window(tokens, len(prompt))]
+    if overlap is None:
+        raise InputError(
+            f"prompt and response have {len(tokens)} tokens and the model takes {longest}; "
+            "give an overlap to score it in windows"
+        )
+    if not 0 <= overlap < longest:
+        raise InputError(f"overlap needs to be at least 0 and below the model's {longest} tokens, got {overlap}")
+    # The first window keeps as much of the prompt as the others keep of what is before them, or all of a short one.
+    start = max(0, len(prompt) - overlap) if len(prompt) >= longest else 0
+    pieces, scored = [], len(prompt)
+    while scored < len(tokens):
+        stop = min(start + longest, len(tokens))
+        pieces.append(Window(tokens[start:stop], scored - start))
+        scored, start = stop, max(0, stop - overlap)
+    return pieces
+
+
+def estimate_texts(
+    model: TextModel,
+    records: Sequence[Record],
+    estimator: str | Estimator = "uniform-count+stratified",
+    *,
+    overlap: int | None = None,
+    passes: int = 16,
+    replicates: int = 8,
+    seed: int = 0,
+    level: float = 0.95,
+    batch_size: int = 64,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Estimate ``-log p(response | prompt)`` of each record, with a confidence interval.
+
+    Parameters
+    ----------
+    model : TextModel
+        What `load_model` returns.
+    records : sequence of Record
+        What `read_records` returns.
+    overlap : int, optional
+        Records longer than the model are scored in windows, each given so many tokens before it; see `windows`.
+    estimator, passes, replicates, seed, level, batch_size, device, progress
+        See `estimate_nll`; ``passes`` is for each window.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `estimate_nll`'s, over ``sequence`` (the records' names), and ``bits_per_token``, ``bits_per_token_ci``.
+
+    Raises
+    ------
+    InputError, ModelError
+        One sentence that names the record.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> records = [ids.Record("opening", "It is a truth ", "universally acknowledged")]
+    >>> result = ids.estimate_texts(ids.load_model("austen"), records, passes=4, replicates=2)
+    >>> int(result["length"][0])
+    24
+    """
+    pieces: list[Window] = []
+    owners: list[int] = []
+    for owner, record in enumerate(records):
+        try:
+            parts = windows(model.encode(record.prompt), model.encode(record.response), model.longest, overlap)
+        except InputError as error:
+            raise InputError(f"{record.name!r}: {error}") from error
+        pieces += parts
+        owners += [owner] * len(parts)
+    pieces_result = estimate_nll(
+        model,
+        [piece.tokens for piece in pieces],
+        estimator,
+        context=[np.arange(len(piece.tokens)) < piece.context for piece in pieces],
+        passes=passes,
+        replicates=replicates,
+        seed=seed,
+        level=level,
+        batch_size=batch_size,
+        device=device,
+        progress=progress,
+    )
+
+    def over_windows(values: NDArray[np.generic]) -> NDArray[np.float64]:
+        total = np.zeros((len(records), *values.shape[1:]))
+        np.add.at(total, owners, values)
+        return total
+
+    lengths = over_windows(pieces_result["length"].values)
+    result = replicates_dataset(
+        "nll",
+        over_windows(pieces_result["nll_replicate"].values),
+        labels=("sequence", [record.name for record in records]),
+        level=level,
+        length=lengths.astype(np.int64),
+        windows=np.bincount(owners, minlength=len(records)),
+        forward_passes=over_windows(pieces_result["forward_passes"].values).astype(np.int64),
+    )
+    result["bits_per_token"] = result["nll"] / lengths / np.log(2)
+    result["bits_per_token_ci"] = result["nll_ci"] / lengths[:, None] / np.log(2)
+    result = describe(result)
+    result.attrs = pieces_result.attrs
+    return result

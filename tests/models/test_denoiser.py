@@ -1,0 +1,132 @@
+"""The denoiser: a conditional model that sees no masked token, and files that survive or are refused."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch.nn import functional
+
+import infodis_stats as ids
+from infodis_stats.models import Denoiser, DenoiserConfig, load_model
+
+CONFIG = DenoiserConfig("abcd", length=12, layers=2, width=16, heads=2)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(1)
+    one = Denoiser(CONFIG)
+    for parameter in one.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    return one.eval()
+
+
+def batch(rows=6, length=10, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    tokens = torch.randint(4, (rows, length), generator=generator)
+    return tokens, torch.rand(rows, length, generator=generator) < 0.5
+
+
+def test_losses_are_those_of_a_slow_obvious_computation(model):
+    tokens, masked = batch()
+    with torch.no_grad():
+        found = model.token_nll(tokens, masked)
+        for row, hide in zip(range(len(tokens)), masked, strict=True):
+            logits = model.head(model.hidden(tokens[row : row + 1], hide[None]))[0]
+            for position in range(tokens.shape[1]):
+                expected = (
+                    -functional.log_softmax(logits[position], dim=-1)[tokens[row, position]] if hide[position] else 0.0
+                )
+                assert float(found[row, position]) == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_a_masked_token_is_not_seen(model):
+    """Control: an unmasked one is."""
+    tokens, masked = batch()
+    other = torch.where(masked, (tokens + 1) % 4, tokens)
+    with torch.no_grad():
+        torch.testing.assert_close(model.hidden(tokens, masked), model.hidden(other, masked), rtol=0, atol=0)
+        revealed = torch.where(masked, tokens, (tokens + 1) % 4)
+        assert not torch.allclose(model.hidden(tokens, masked), model.hidden(revealed, masked), atol=1e-3)
+
+
+def test_conditionals_sum_to_one(model):
+    tokens, masked = batch(rows=1)
+    position = int(masked[0].nonzero()[0])
+    with torch.no_grad():
+        total = 0.0
+        for token in range(4):
+            tokens[0, position] = token
+            total += float(torch.exp(-model.token_nll(tokens, masked)[0, position]))
+    assert total == pytest.approx(1.0, abs=1e-5)
+
+
+def test_positions_matter_by_their_distances(model):
+    """Rotary: shifting a whole sequence changes nothing, swapping two characters does."""
+    tokens, masked = batch(rows=1, length=6)
+    with torch.no_grad():
+        reversed_ = model.hidden(tokens.flip(1), masked.flip(1)).flip(1)
+        assert not torch.allclose(model.hidden(tokens, masked), reversed_, atol=1e-3)
+
+
+def test_estimates_do_not_depend_on_the_batch_size(model):
+    tokens = batch(rows=5)[0].numpy()
+    whole = ids.estimate_nll(model, tokens, passes=8, replicates=4, seed=1)
+    for size in (1, 7):
+        again = ids.estimate_nll(model, tokens, passes=8, replicates=4, seed=1, batch_size=size)
+        np.testing.assert_allclose(again["nll_replicate"], whole["nll_replicate"], rtol=1e-5)
+
+
+def test_models_round_trip(model, tmp_path):
+    path = tmp_path / "model.safetensors"
+    model.save(path, {"corpus": "none"})
+    again = load_model(path)
+    assert again.fingerprint() == model.fingerprint()
+    tokens, masked = batch()
+    with torch.no_grad():
+        torch.testing.assert_close(again.token_nll(tokens, masked), model.token_nll(tokens, masked), rtol=0, atol=0)
+    assert [one.name for one in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_text_round_trips_and_foreign_characters_are_named(model):
+    assert model.decode(model.encode("abca")) == "abca"
+    with pytest.raises(ids.InputError, match="character 'x' at position 2"):
+        model.encode("abx")
+    with pytest.raises(ids.InputError, match="sequence 0, position 1: token 4 is outside the model's 4 characters"):
+        ids.estimate_nll(model, [[0, 4]])
+    with pytest.raises(ids.InputError, match="13 characters is longer than the model's 12"):
+        ids.estimate_nll(model, [[0] * 13])
+
+
+def test_files_that_are_no_models_are_refused(model, tmp_path):
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(ids.StoreError, match="there is no model"):
+        load_model(path)
+    model.save(path)
+    whole = path.read_bytes()
+    for size in (0, 20, len(whole) - 5):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ids.StoreError, match="damaged"):
+            load_model(path)
+    torch.save(model.state_dict(), path)  # a pickle under our suffix
+    with pytest.raises(ids.StoreError, match="not a safetensors file"):
+        load_model(path)
+    save_file({"x": torch.zeros(1)}, path)
+    with pytest.raises(ids.StoreError, match="no denoiser of this project"):
+        load_model(path)
+    header = json.dumps({"format": "infodis-stats denoiser 1", "config": {"alphabet": "ab"}})
+    save_file({"x": torch.zeros(1)}, path, metadata={"denoiser": header})
+    with pytest.raises(ids.StoreError, match="do not fit its configuration"):
+        load_model(path)
+    with pytest.raises(ids.InputError, match="there is no model 'austin'"):
+        load_model("austin")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"alphabet": "aa"}, {"alphabet": ""}, {"alphabet": "ab", "width": 10}, {"alphabet": "ab", "layers": 0}]
+)
+def test_shapes_that_cannot_be_are_refused(wrong):
+    with pytest.raises(ids.InputError, match="a denoiser needs"):
+        DenoiserConfig(**wrong)

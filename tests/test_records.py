@@ -1,0 +1,43 @@
+"""Records: what a text file asks to be scored, and what is refused."""
+
+import pytest
+
+import infodis_stats as ids
+from infodis_stats.records import Record, parse_records, read_records
+
+
+def test_formats_go_by_the_suffix(tmp_path):
+    (tmp_path / "pairs.jsonl").write_text('{"prompt": "a", "response": "b", "id": 7}\n\n{"response": "c\\nd"}\n')
+    assert read_records(tmp_path / "pairs.jsonl") == [Record("7", "a", "b"), Record("line 3", "", "c\nd")]
+    (tmp_path / "dna.fa").write_text(">one\nAC\nGT\n\n>two\nA\n")
+    assert read_records(tmp_path / "dna.fa") == [Record("one", "", "ACGT"), Record("two", "", "A")]
+    (tmp_path / "lines.txt").write_text("It is a truth\n\n universally \n")
+    assert read_records(tmp_path / "lines.txt") == [
+        Record("line 1", "", "It is a truth"),
+        Record("line 3", "", " universally "),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "suffix", "sentence"),
+    [
+        ("", ".txt", "x holds nothing to score"),
+        ("\n\n", ".jsonl", "holds nothing"),
+        ("{", ".jsonl", "x, line 1: not JSON"),
+        ('{"response": "a"}\n[1]', ".jsonl", "line 2: needs an object with a string"),
+        ('{"prompt": "a"}', ".jsonl", 'a string "response"'),
+        ('{"response": "a", "prompt": 3}', ".jsonl", '"prompt" needs to be a string'),
+        ('{"response": "", "id": "q"}', ".jsonl", "the response of 'q' is empty"),
+        ('{"response": "a", "id": "q"}\n{"response": "b", "id": "q"}', ".jsonl", "'q' stands more than once"),
+        ("AC\n>a\nGT", ".fasta", "line 1: a sequence stands before the first header"),
+        (">a\n>b\nGT", ".fasta", "the response of 'a' is empty"),
+    ],
+)
+def test_bad_records_are_one_sentence(text, suffix, sentence):
+    with pytest.raises(ids.InputError, match=sentence):
+        parse_records(text, suffix, "x")
+
+
+def test_absent_files_are_one_sentence(tmp_path):
+    with pytest.raises(ids.InputError, match="cannot be read: No such file"):
+        read_records(tmp_path / "absent.jsonl")
