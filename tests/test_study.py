@@ -4,9 +4,15 @@ import json
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import infodis_stats as ids
 from conftest import SMALL_STUDY
+from infodis_stats import analysis
+from infodis_stats.dataset import summarise
+from infodis_stats.groups import Group
+from infodis_stats.study import _statistics
+from infodis_stats.truth import truth_dataset
 
 
 def rerun(tmp_path, old, new, **arguments):
@@ -173,3 +179,78 @@ def test_table_laws_are_scored_over_their_support(tmp_path):
     )
     truth = ids.run_study(path)["truth"].to_dataset()["truth"]
     np.testing.assert_allclose(np.exp(-truth), [0.5, 0.25, 0.25, 0.25])
+
+
+def test_a_study_passes_its_own_settings_on(study, tmp_path):
+    path = tmp_path / "settings.toml"
+    path.write_text(SMALL_STUDY.replace("replicates = 32", "replicates = 32\nlevel = 0.8\ninterval_replicates = 3"))
+    tree = ids.run_study(path)
+    summary = tree["summary"].to_dataset()
+    expected = summarise(
+        tree["draws"].to_dataset(),
+        tree["truth"].to_dataset(),
+        reference="time-free",
+        level=0.8,
+        interval_replicates=3,
+        seed=3,
+    )
+    xr.testing.assert_identical(summary.drop_vars("cautions"), expected)
+    assert "few-replicates" in str(summary["cautions"].sel(group="short", estimator="time-free").item())
+    assert "few-replicates" not in str(study["summary"].to_dataset()["cautions"].values)
+
+
+def test_cautions_and_cells_belong_to_their_own_group(tmp_path):
+    """Three groups, the last one alone with a hard token."""
+    path = tmp_path / "three.toml"
+    sequences = ["AAAAAA", "CAAAAA", "GCGCGC"]
+    path.write_text(
+        SMALL_STUDY.partition("[law]")[0].replace("passes = [4, 8, 31]", "passes = [8, 63]")
+        + f'[law]\nkind = "table"\nalphabet = "ACG"\nsequences = {sequences}\nprobabilities = [0.98, 0.01, 0.01]\n'
+        + '[[targets]]\nname = "even"\nsequences = ["GCGCGC", "GCGCGC"]\n'
+        + '[[targets]]\nname = "one"\nsequences = ["GCGCGC"]\n'
+        + '[[targets]]\nname = "hard"\nsequences = ["CAAAAA"]\n'
+    )
+    tree = ids.run_study(path)
+    draws, truth = tree["draws"].to_dataset(), tree["truth"].to_dataset()
+    exact = draws["estimate"].sel(estimator="exhaustive", passes=63)
+    np.testing.assert_allclose(exact.mean("replicate"), truth["truth"], atol=1e-9)
+    cautions = tree["summary"].to_dataset()["cautions"].sel(estimator="uniform-count+stratified")
+    assert ["few-hard-tokens" in str(one) for one in cautions.values] == [False, False, True]
+
+
+def test_a_pair_is_as_hard_as_its_harder_side():
+    law = ids.TableLaw(["AAAAAA", "CAAAAA", "GCGCGC"], [0.98, 0.01, 0.01], "ACG")
+    hard, even = law.encode(["CAAAAA", "GCGCGC"])
+    samplers = [ids.Coupled(ids.estimator("time-free"))]
+
+    def profile(items):
+        group = Group("g", tuple(items), np.zeros(1))
+        return truth_dataset(law, [group], samplers, batch_size=64, device="cpu")
+
+    single = {name: profile(ids.make_targets([row])) for name, row in (("hard", hard), ("even", even))}
+    for first, second in ((hard, even), (even, hard)):
+        both = profile(ids.make_pairs([first], [second]))
+        for name, worse in (("effective_positions", min), ("full_mask_ratio", max)):
+            expected = worse(one[name].item() for one in single.values())
+            assert both[name].item() == pytest.approx(expected, rel=0.35)  # pilots have streams of their own
+    assert single["hard"]["effective_positions"].item() < 0.5 * single["even"]["effective_positions"].item()
+
+
+def test_exact_variances_are_for_independent_points_alone():
+    law = ids.MarkovChain.random(order=1, alphabet="AC", seed=0)
+    tokens = law.sample(1, length=5, seed=0)
+    samplers = [ids.estimator(name) for name in ("time-free", "time-free+stratified", "exhaustive")]
+    group = Group("g", tuple(ids.make_targets(tokens)), law.nll(tokens))
+    found = truth_dataset(law, [group], samplers, batch_size=64, device="cpu")["exact_pass_variance"].values[0]
+    expected = ids.TimeFree().law(5).moments(ids.pass_totals(law, tokens))[1][0]
+    assert found[0] == pytest.approx(expected)
+    assert np.isnan(found[1:]).all()
+
+
+def test_tails_of_a_pair_are_those_of_its_differences():
+    law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    first, second = law.sample(1, length=8, seed=1), law.sample(1, length=8, seed=2)
+    (pair,) = ids.make_pairs(first, second)
+    (one,) = ids.draw(law, [ids.Cell(ids.Coupled(ids.estimator("time-free")), pair, 32, 8)], 0)
+    terms = [side.terms for side in one.evaluations]
+    assert _statistics(one)[2] == float(analysis.pareto_khat(np.abs(terms[1] - terms[0]).ravel()))

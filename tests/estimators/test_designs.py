@@ -78,3 +78,8 @@ def test_stratified_has_one_level_in_each_stratum():
     points = Stratified().points(5, 8, np.random.default_rng(0))
     np.testing.assert_array_equal(np.floor(points[:, 0] * 8), np.arange(8))
     assert len(np.unique(np.floor(points[:, 1] * 8))) < 8  # the keys are not stratified
+
+
+def test_stratified_levels_are_jittered_independently():
+    points = Stratified().points(2, 8, np.random.default_rng(0))
+    assert len(np.unique(points[:, 0] * 8 % 1)) == 8

@@ -173,3 +173,19 @@ def test_integer_and_half_precision_losses_become_float64():
 
     (evaluation,) = evaluate(Returns(half), jobs_for([[0, 1, 2]]))
     assert evaluation.losses.dtype == np.float64
+
+
+def test_terms_average_to_the_estimate_and_positions_to_their_losses():
+    model = ArbitraryLosses(5)
+    (job,) = jobs_for([[0, 1, 2, 3, 0]], passes=6, replicates=3)
+    (evaluation,) = evaluate(model, [job])
+    sampler = estimator("uniform-count")
+    np.testing.assert_allclose(evaluation.terms.mean(axis=1), sampler.reduce(job.plan, evaluation.losses))
+    weights = job.plan.weights.reshape(-1, 5)
+    expected = (weights * evaluation.losses.reshape(-1, 5)).sum(axis=0) / weights.sum(axis=0)
+    np.testing.assert_allclose(evaluation.position_losses, expected)
+
+
+def test_a_loss_below_rounding_is_refused():
+    with pytest.raises(ModelError, match="positive log-probability"):
+        list(evaluate(Broken(-1e-5), jobs_for([[9]])))

@@ -162,3 +162,16 @@ def test_contract_all_masks_has_a_limit():
 def test_contract_a_law_knows_its_length():
     assert isinstance(TimeFree().law(4), MaskLaw)
     assert TimeFree().law(4).length == 4
+
+
+@pytest.mark.parametrize("mask_map", [TimeFree(), UniformCount()], ids=str)
+def test_contract_the_smallest_keys_are_masked(mask_map):
+    mask, _ = mask_map.masks(np.array([0.4, 0.9, 0.1, 0.5, 0.3, 0.7]))
+    keys = np.array([0.9, 0.1, 0.5, 0.3, 0.7])
+    assert 0 < mask.sum() < 5
+    assert keys[mask].max() < keys[~mask].min()
+
+
+def test_contract_the_closed_end_has_the_weight_of_the_full_mask():
+    assert UniformCount().masks(np.array([1.0, 0.3, 0.6]))[1] == 1.0
+    assert TimeIntegral(0.0).masks(np.array([1.0, 0.3, 0.6]))[1] == 1.0

@@ -112,3 +112,21 @@ def test_plans_beyond_any_memory_and_negative_seeds_are_refused():
 def test_no_passes_or_replicates_are_refused(passes, replicates, word):
     with pytest.raises(InputError, match=f"{word} needs to be at least 1, got 0"):
         estimator("time-free").sample(ArbitraryLosses(5), TOKENS, passes=passes, replicates=replicates, rng=0)
+
+
+def test_cells_of_other_passes_or_estimators_draw_other_numbers():
+    """The slope of the variance and the comparison of estimators take their cells as independent."""
+    model = ArbitraryLosses(5)
+    (target,) = make_targets(TOKENS[:1])
+
+    def masks(name, passes):
+        (one,) = draw(model, [Cell(estimator(name), target, passes, 1)], 9)
+        return one.evaluations[0].plan.masks[0, :4]
+
+    assert not np.array_equal(masks("uniform-count", 4), masks("uniform-count", 8))
+    # Antithetic points begin with an ordinary one: from one stream the first masks would be equal at some seed.
+    same = [
+        np.array_equal(masks("uniform-count", passes)[0], masks("uniform-count+antithetic", passes)[0])
+        for passes in range(2, 42)
+    ]
+    assert np.mean(same) < 0.5

@@ -1,0 +1,34 @@
+"""Cautions hold at their thresholds, for the worst target."""
+
+import numpy as np
+import pytest
+
+import infodis_stats as ids
+from infodis_stats.cautions import CAUTIONS, cautions_of, effective_positions
+
+PLAIN = ids.estimator("uniform-count")
+
+
+@pytest.mark.parametrize(
+    ("effective", "ratio", "replicates", "expected"),
+    [
+        ([9.0, 3.01], [1.0, 3.99], 4, []),
+        ([9.0, 2.99], [1.0, 1.0], 8, ["few-hard-tokens"]),
+        ([9.0, 9.0], [1.0, 4.01], 8, ["near-deterministic"]),
+        ([9.0, 9.0], [1.0, 1.0], 3, ["few-replicates"]),
+        ([1.0, 9.0], [9.0, 1.0], 2, ["few-hard-tokens", "near-deterministic", "few-replicates"]),
+    ],
+)
+def test_the_worst_target_decides(effective, ratio, replicates, expected):
+    assert cautions_of(PLAIN, replicates, np.array(effective), np.array(ratio)) == expected
+    assert set(expected) <= set(CAUTIONS)
+
+
+def test_the_estimator_decides():
+    assert cautions_of(ids.estimator("time-integral"), 8) == ["infinite-variance"]
+    assert cautions_of(ids.Coupled(ids.estimator("time-integral(eps=0.1)")), 8) == ["biased"]
+    assert cautions_of(ids.estimator("exhaustive"), 2, np.array([1.0]), np.array([9.0])) == []
+
+
+def test_effective_positions_by_hand():
+    np.testing.assert_allclose(effective_positions(np.array([[3.0, 1.0], [0.0, 0.0]])), [16 / 10, 0.0])
