@@ -142,3 +142,17 @@ def test_public_names_resolve():
         assert getattr(ids, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         _ = ids.nonsense
+
+
+def test_ratios_have_intervals_of_their_level_and_the_cautions_of_their_worse_side():
+    first, second = TOKENS, LAW.sample(3, length=8, seed=9)
+    result = ids.estimate_log_ratio(LAW, first, second, "time-free", passes=8, replicates=5, seed=2, level=0.7)
+    draws = ids.Coupled(ids.estimator("time-free")).sample(LAW, first, second, passes=8, replicates=5, rng=2)
+    expected = stats.t.interval(0.7, 4, draws.mean(axis=1), stats.sem(draws, axis=1))
+    np.testing.assert_allclose(result["log_ratio_ci"].transpose("ci_bound", ...), expected)
+    law = ids.TableLaw(["AAAAAA", "CAAAAA", "GCGCGC"], [0.98, 0.01, 0.01], "ACG")
+    hard, even = law.encode(["CAAAAA"]), law.encode(["GCGCGC"])
+    for one, two in ((hard, even), (even, hard)):
+        keys = json.loads(ids.estimate_log_ratio(law, one, two, passes=16).attrs["cautions"])
+        assert list(keys) == ["few-hard-tokens"]
+    assert json.loads(ids.estimate_log_ratio(law, even, even, passes=16).attrs["cautions"]) == {}

@@ -9,8 +9,9 @@ import pytest
 
 import infodis_stats as ids
 from infodis_stats.report.answer import answer
+from infodis_stats.report.figures import estimates_figure
 from infodis_stats.report.page import render_html, render_markdown
-from infodis_stats.report.tables import main_table
+from infodis_stats.report.tables import bias_table, coverage_table, main_table, numeric_tables, tail_table
 
 
 class Outline(HTMLParser):
@@ -115,3 +116,68 @@ def test_markdown_has_the_same_answer_and_tables(study):
     assert f"- {answer(study)[0]}" in text
     assert "| time-integral † " in text
     assert text.count("```toml") == 1
+
+
+def test_the_answer_quotes_the_interval_of_the_winner(study):
+    cell = study["summary"].to_dataset().sel(group="short", passes=31, estimator="uniform-count+stratified")
+    found = re.search(r"\[([\d.]+), ([\d.]+)\]", answer(study)[0])
+    assert [float(one) for one in found.groups()] == pytest.approx(cell["efficiency_ci"].values.tolist(), rel=0.01)
+
+
+def test_the_answer_counts_the_intervals_of_estimators_without_a_caution(study):
+    student = study["summary"].to_dataset().sel(interval="student-t")
+    clean = ["time-free", "uniform-count+stratified"]
+    rows = [
+        student.sel(group=group, estimator=name)
+        for group in ("short", "shorter")
+        for name in clean
+        if not str(student["cautions"].sel(group=group, estimator=name).item())
+    ]
+    count = sum(int(row["intervals_pooled"]) for row in rows)
+    covered = sum(float(row["coverage_pooled"] * row["intervals_pooled"]) for row in rows)
+    (sentence,) = [one for one in answer(study) if one.startswith("Nominal")]
+    assert f"cover {100 * covered / count:.1f} %" in sentence
+    assert f"({count:,} intervals" in sentence
+    assert "no cell differs" in sentence
+
+
+def test_departures_from_the_level_are_named_and_starred(study):
+    tree = study.copy(deep=True)
+    place = {"group": "short", "estimator": "time-free", "passes": 8, "interval": "student-t"}
+    tree["summary"]["coverage_p"].loc[place] = 0.001
+    (sentence,) = [one for one in answer(tree) if one.startswith("Nominal")]
+    assert "beyond chance differ time-free at 8 passes, short" in sentence
+    table = coverage_table(tree, "short", "student-t").set_index("estimator")
+    assert table.loc["time-free", "8"].endswith("]*")
+    assert not table.loc["time-free", "4"].endswith("*")
+
+
+def test_tables_mark_what_is_cautioned_biased_and_missing(study):
+    bias = bias_table(study, "short").set_index("estimator")
+    assert bias.loc["time-integral(eps=0.2) †", "31"].endswith("*")
+    assert not bias.loc["time-free", "31"].endswith("*")
+    assert bias.loc["exhaustive", "4"] == "\N{EN DASH}"
+    tails = tail_table(study, "short").set_index("estimator")
+    summary = study["summary"].to_dataset().sel(group="short", estimator="time-free", passes=8)
+    ratio = float(tails.loc["time-free", "8"].split("; ")[1])
+    assert ratio == pytest.approx(float(summary["variance"] / summary["exact_variance"]), rel=0.01)
+
+
+def test_csv_bounds_are_in_order(study):
+    for name, columns in {"summary": "efficiency", "slopes": "slope", "coverage": "coverage"}.items():
+        frame = numeric_tables(study)[name].dropna()
+        assert len(frame)
+        assert (frame[f"{columns}_lower"] <= frame[columns] + 1e-12).all()
+        assert (frame[columns] <= frame[f"{columns}_upper"] + 1e-12).all()
+        assert (frame[f"{columns}_lower"] < frame[f"{columns}_upper"]).any()
+
+
+def test_the_estimates_figure_shows_misses_in_red(study):
+    tree = study.copy(deep=True)
+    tree["truth"]["truth"].loc[{"item": "short/0"}] += 30.0  # every panel then has one more miss, or as many
+    red, before = estimates_figure(tree).count("#c81e3a"), estimates_figure(study).count("#c81e3a")
+    assert red > before
+
+
+def test_the_page_says_what_was_spent(study):
+    assert f"{study['provenance'].attrs['forward_passes']:,} forward passes" in render_html(study)
