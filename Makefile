@@ -25,7 +25,7 @@ format: .venv/ready
 	$(BIN)/ruff format
 
 bench: .venv/ready  ## measure speed and memory; nothing is asserted
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only
 
 reports: .venv/ready  ## make the committed reports anew
 	for study in dna_sequences dna_markov variance ratio; do \
