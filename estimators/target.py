@@ -199,9 +199,16 @@ def make_targets(tokens: Tokens, context: Context = None, names: Sequence[str] |
 
 
 def make_pairs(
-    first: Tokens, second: Tokens, context: Context = None, names: Sequence[str] | None = None
+    first: Tokens,
+    second: Tokens,
+    context: Context = None,
+    names: Sequence[str] | None = None,
+    *,
+    second_context: Context = None,
 ) -> list[Pair]:
-    """Check sequences that are compared two by two; arguments as in `make_targets`, ``context`` for both sides.
+    """Check sequences that are compared two by two.
+
+    Arguments as in `make_targets`. ``context`` is for both sides, unless the second has a ``second_context``.
 
     Examples
     --------
@@ -209,7 +216,8 @@ def make_pairs(
     >>> pair.first.length, pair.second.length
     (2, 1)
     """
-    firsts, seconds = make_targets(first, context), make_targets(second, context)
+    firsts = make_targets(first, context)
+    seconds = make_targets(second, context if second_context is None else second_context)
     if len(firsts) != len(seconds):
         raise InputError(f"pairs need as many first as second sequences, got {len(firsts)} and {len(seconds)}")
     digests = [f"{one.key.split('#')[0]}|{two.key.split('#')[0]}" for one, two in zip(firsts, seconds, strict=True)]

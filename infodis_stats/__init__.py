@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from infodis_stats.records import Record, read_records
     from infodis_stats.report import write_report
     from infodis_stats.store import read_store, write_store
-    from infodis_stats.study import run_study
+    from infodis_stats.studies import run_study
     from infodis_stats.texts import estimate_texts
 
 # Names are imported on first use: all of them take seconds, and the command line's --help needs none.
@@ -43,7 +43,7 @@ _HOMES = {
     "load_model": "infodis_stats.models",
     "read_records": "infodis_stats.records",
     "read_store": "infodis_stats.store",
-    "run_study": "infodis_stats.study",
+    "run_study": "infodis_stats.studies",
     "write_report": "infodis_stats.report",
     "write_store": "infodis_stats.store",
 }

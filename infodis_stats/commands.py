@@ -24,12 +24,10 @@ from infodis_stats.models.training import train as train_denoiser
 from infodis_stats.oracles import Law, MarkovChain
 from infodis_stats.provenance import versions
 from infodis_stats.records import read_records
-from infodis_stats.report import write_report
-from infodis_stats.report.answer import answer
-from infodis_stats.report.tables import main_table
+from infodis_stats.report import document, write_report
 from infodis_stats.spec import read_law
 from infodis_stats.store import read_store
-from infodis_stats.study import run_study
+from infodis_stats.studies import run_study
 from infodis_stats.texts import estimate_texts
 
 __all__ = ["doctor", "estimators", "nll", "ratio", "report", "study", "train"]
@@ -42,12 +40,12 @@ def study(options: argparse.Namespace) -> None:
     writable_folder(options.out)  # before hours of work, not after
     tree = run_study(options.file, batch_size=options.batch_size, device=options.device, show_progress=True)
     page = write_report(tree, options.out)
-    summary = tree["summary"].to_dataset()
-    for group in summary["group"].values.tolist():
-        print(f"\n{group}, {int(summary['passes'][-1])} passes\n")
-        print(main_table(tree, group).to_markdown(index=False, tablefmt="simple", disable_numparse=True))
+    found = document(tree)
+    for title, table in found.headlines.items():
+        print(f"\n{title}\n")
+        print(table.to_markdown(index=False, tablefmt="simple", disable_numparse=True))
     print()
-    for sentence in answer(tree):
+    for sentence in found.answer:
         print(sentence)
     print(f"\nThe report is {page}")
 

@@ -7,7 +7,7 @@ from infodis_stats.oracles import Law
 
 __all__ = ["SCHEMA", "model_fingerprint", "versions"]
 
-SCHEMA = "infodis-stats/1"
+SCHEMA = "infodis-stats/2"
 """Name and version of the layout of everything that is stored."""
 
 _PACKAGES = ("infodis-stats", "numpy", "scipy", "torch", "xarray", "statsmodels", "arviz-stats")

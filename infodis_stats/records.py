@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from estimators import InputError
 from infodis_stats.files import read_text
 
-__all__ = ["Record", "parse_records", "read_records"]
+__all__ = ["Record", "TextPair", "parse_pairs", "parse_records", "read_pairs", "read_records"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,24 @@ class Record:
     name: str
     prompt: str
     response: str
+
+
+@dataclass(frozen=True)
+class TextPair:
+    """Two texts to compare, given one prompt.
+
+    Attributes
+    ----------
+    name : str
+        Distinct within a file.
+    prompt, first, second : str
+        Both texts are scored; the prompt is given and may be empty.
+    """
+
+    name: str
+    prompt: str
+    first: str
+    second: str
 
 
 def read_records(path: Path | str) -> list[Record]:
@@ -60,15 +79,52 @@ def parse_records(text: str, suffix: str, where: str) -> list[Record]:
     """
     parse = {".jsonl": _jsonl, ".fasta": _fasta, ".fa": _fasta}.get(suffix, _lines)
     records = parse(text, where)
-    if not records:
-        raise InputError(f"{where} holds nothing to score")
+    _check_names([record.name for record in records], where)
     for record in records:
         if not record.response:
             raise InputError(f"{where}: the response of {record.name!r} is empty, there is nothing to score")
-    repeated = [name for name, count in Counter(record.name for record in records).items() if count > 1]
+    return records
+
+
+def read_pairs(path: Path | str) -> list[TextPair]:
+    """Read pairs of texts; see `parse_pairs` for the format.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or a pair is not as it should be; names the line.
+    """
+    return parse_pairs(read_text(path), str(path))
+
+
+def parse_pairs(text: str, where: str) -> list[TextPair]:
+    r"""Parse pairs of texts: an object a line with ``first`` and ``second``, and optionally ``prompt`` and ``id``.
+
+    Parameters
+    ----------
+    text : str
+    where : str
+        What messages call the text.
+
+    Examples
+    --------
+    >>> parse_pairs('{"prompt": "1 + 1 = ", "first": "2", "second": "3", "id": "sum"}', "input")
+    [TextPair(name='sum', prompt='1 + 1 = ', first='2', second='3')]
+    """
+    pairs = [TextPair(name, prompt, *texts) for name, prompt, texts in _objects(text, where, keys=("first", "second"))]
+    _check_names([pair.name for pair in pairs], where)
+    for pair in pairs:
+        if not pair.first or not pair.second:
+            raise InputError(f"{where}: a text of {pair.name!r} is empty, there is nothing to score")
+    return pairs
+
+
+def _check_names(names: Sequence[str], where: str) -> None:
+    if not names:
+        raise InputError(f"{where} holds nothing to score")
+    repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise InputError(f"{where}: the name {repeated[0]!r} stands more than once")
-    return records
 
 
 def _lines(text: str, _: str) -> list[Record]:
@@ -76,7 +132,12 @@ def _lines(text: str, _: str) -> list[Record]:
 
 
 def _jsonl(text: str, where: str) -> list[Record]:
-    records = []
+    return [Record(name, prompt, *texts) for name, prompt, texts in _objects(text, where, keys=("response",))]
+
+
+def _objects(text: str, where: str, keys: tuple[str, ...]) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield the name, the prompt and the texts of each line."""
+    needed = " and ".join(f'"{key}"' for key in keys)
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -84,13 +145,12 @@ def _jsonl(text: str, where: str) -> list[Record]:
             entry = json.loads(line)
         except json.JSONDecodeError as error:
             raise InputError(f"{where}, line {number}: not JSON ({error.msg})") from error
-        if not isinstance(entry, dict) or not isinstance(entry.get("response"), str):
-            raise InputError(f'{where}, line {number}: needs an object with a string "response"')
+        if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in keys):
+            raise InputError(f"{where}, line {number}: needs an object with a string {needed}")
         prompt, name = entry.get("prompt", ""), entry.get("id", f"line {number}")
         if not isinstance(prompt, str) or not isinstance(name, str | int):
             raise InputError(f'{where}, line {number}: "prompt" needs to be a string, and "id" a string or a number')
-        records.append(Record(str(name), prompt, entry["response"]))
-    return records
+        yield str(name), prompt, [entry[key] for key in keys]
 
 
 def _fasta(text: str, where: str) -> list[Record]:

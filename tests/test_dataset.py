@@ -33,7 +33,11 @@ def made_up():
         coords=coords,
     )
     known = xr.Dataset(
-        {"truth": ("item", truth), "exact_pass_variance": (["item", "estimator"], rng.random((5, 3)))},
+        {
+            "truth": ("item", truth),
+            "truth_se": ("item", np.zeros(5)),
+            "exact_pass_variance": (["item", "estimator"], rng.random((5, 3))),
+        },
         coords={name: coords[name] for name in ("group", "estimator")},
     )
     summary = summarise(draws, known, reference="good", level=LEVEL, interval_replicates=BLOCK, seed=3)

@@ -8,7 +8,7 @@ NaN gives NaN, silently.
 from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
 from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_test
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
-from infodis_stats.analysis.intervals import Interval, bca, student_t
+from infodis_stats.analysis.intervals import Interval, bca, student_t, widen
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
 from infodis_stats.analysis.tails import pareto_khat
 
@@ -33,4 +33,5 @@ __all__ = [
     "slope",
     "student_t",
     "variance",
+    "widen",
 ]

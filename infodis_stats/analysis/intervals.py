@@ -8,7 +8,7 @@ from scipy import stats
 
 from infodis_stats.analysis.replicates import FloatArray, as_draws, check_level, check_resamples
 
-__all__ = ["Interval", "bca", "student_t"]
+__all__ = ["Interval", "bca", "student_t", "widen"]
 
 # Bounds the memory of a bootstrap to some tens of megabytes.
 RESAMPLED_VALUES = 2**22
@@ -128,3 +128,43 @@ def bca(draws: ArrayLike, rng: np.random.Generator, level: float = 0.95, resampl
         lower[chunk], upper[chunk] = result.confidence_interval
     shape = values.shape[:-1]
     return Interval(lower.reshape(shape), upper.reshape(shape))
+
+
+def widen(interval: Interval, estimate: ArrayLike, error: ArrayLike, level: float = 0.95) -> Interval:
+    """Widen intervals of estimates into intervals of their difference to an independent, nearly exact value.
+
+    Parameters
+    ----------
+    interval : Interval
+        Of the estimates alone, shape (...).
+    estimate : array_like, broadcastable to (...)
+        Nats.
+    error : array_like, broadcastable to (...)
+        Standard error of the value that the estimate is compared with, nats.
+    level : float
+        Confidence level in (0, 1).
+
+    Returns
+    -------
+    Interval
+        Each side ``h`` becomes ``sqrt(h^2 + (z error)^2)``, ``z`` the normal quantile.
+
+    Raises
+    ------
+    InputError
+        If the level is outside (0, 1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = widen(Interval(np.array([-2.0]), np.array([2.0])), 0.0, error=0.4)
+    >>> found.upper.round(3)
+    array([2.148])
+    """
+    check_level(level)
+    z = float(stats.norm.ppf((1 + level) / 2))
+    centre, tau = np.asarray(estimate, dtype=np.float64), z * np.asarray(error, dtype=np.float64)
+    below, above = centre - interval.lower, interval.upper - centre
+    # A bootstrap interval may lie beside its estimate: that side stays negative.
+    wider = [np.copysign(np.hypot(side, tau), side) for side in (below, above)]
+    return Interval(np.asarray(centre - wider[0]), np.asarray(centre + wider[1]))

@@ -78,7 +78,7 @@ def bias(draws: ArrayLike, truth: ArrayLike) -> Bias:
     return _t_test(error, standard_error, exact, np.asarray(values.shape[-1] - 1.0))
 
 
-def pooled_bias(draws: ArrayLike, truth: ArrayLike, axis: int) -> Bias:
+def pooled_bias(draws: ArrayLike, truth: ArrayLike, axis: int, truth_se: ArrayLike = 0.0) -> Bias:
     """Mean bias over a fixed set of sequences, with its t test.
 
     Sequences are the set of interest, not a sample from a population: their spread does not enter the error.
@@ -91,12 +91,14 @@ def pooled_bias(draws: ArrayLike, truth: ArrayLike, axis: int) -> Bias:
         What is estimated, nats.
     axis : int
         Which of the leading axes (...) holds the sequences; -1 is the axis before the replicates.
+    truth_se : array_like, broadcastable to (...)
+        Standard error of the truth ``tau_d`` where it is an independent long run, nats; taken as known.
 
     Returns
     -------
     Bias
-        Arrays of shape (...) without `axis`. The standard error is ``sqrt(sum_d s_d^2 / R) / N``, the p-value
-        has Satterthwaite's degrees of freedom. Exact sets are treated as in `bias`. One NaN sequence makes the
+        Arrays of shape (...) without `axis`. The standard error is ``sqrt(sum_d (s_d^2 / R + tau_d^2)) / N``, the
+        p-value has Satterthwaite's degrees of freedom. Exact sets are treated as in `bias`. One NaN sequence makes the
         mean over the set NaN.
 
     Raises
@@ -120,7 +122,8 @@ def pooled_bias(draws: ArrayLike, truth: ArrayLike, axis: int) -> Bias:
     error = values.mean(axis=-1) - target
     squared_error = values.var(axis=-1, ddof=1) / replicates
     pooled = np.asarray(error.mean(axis=axis))
-    total = squared_error.sum(axis=axis)
+    known = np.broadcast_to(as_truth(truth_se, values), error.shape) ** 2
+    total = (squared_error + known).sum(axis=axis)
     standard_error = np.asarray(np.sqrt(total) / error.shape[axis])
     with np.errstate(divide="ignore", invalid="ignore"):
         degrees = total**2 / np.sum(squared_error**2, axis=axis) * (replicates - 1)

@@ -1,29 +1,25 @@
 """The report: a study as a self-contained page, as Markdown and as tables."""
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import jinja2
 import xarray as xr
 
-from infodis_stats.cautions import CAUTIONS
 from infodis_stats.files import atomic_path, writable_folder
-from infodis_stats.report.answer import answer
-from infodis_stats.report.figures import efficiency_figure, estimates_figure, variance_figure
-from infodis_stats.report.tables import (
-    bias_table,
-    coverage_table,
-    efficiency_table,
-    main_table,
-    numeric_tables,
-    slope_table,
-    tail_table,
-)
+from infodis_stats.report.comparison import comparison_document
+from infodis_stats.report.document import Document
 from infodis_stats.store import write_store
 
-FIGURES = {"estimates": estimates_figure, "variance": variance_figure, "efficiency": efficiency_figure}
+__all__ = ["document", "render_html", "render_markdown", "write_report"]
 
-__all__ = ["render_html", "render_markdown", "write_report"]
+KINDS: dict[str, Callable[[xr.DataTree], Document]] = {"comparison": comparison_document}
+
+
+def document(tree: xr.DataTree) -> Document:
+    """Return the report of a study of any kind."""
+    return KINDS[tree.attrs["kind"]](tree)
 
 
 def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
@@ -48,9 +44,11 @@ def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
         If the folder cannot be written.
     """
     folder = writable_folder(folder)
-    files = {"report.md": render_markdown(tree), "report.html": render_html(tree)}
-    files |= {f"figures/{name}.svg": draw(tree) for name, draw in FIGURES.items()}
-    files |= {f"tables/{name}.csv": frame.to_csv(index=False) for name, frame in numeric_tables(tree).items()}
+    report = document(tree)
+    figures = _drawn(tree, report)
+    files = {"report.md": _rendered("md", tree, report, {}), "report.html": _rendered("html", tree, report, figures)}
+    files |= {f"figures/{name}.svg": figure for name, figure in figures.items()}
+    files |= {f"tables/{name}.csv": frame.to_csv(index=False) for name, frame in report.tables.items()}
     write_store(tree, folder / "study.nc")
     for name, text in files.items():
         path = folder / name
@@ -61,13 +59,35 @@ def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
 
 def render_html(tree: xr.DataTree) -> str:
     """Return the report as one page with its figures inside."""
-    figures = {name: draw(tree) for name, draw in FIGURES.items()}
-    return _environment(autoescape=True).get_template("report.html.jinja").render(_content(tree), figures=figures)
+    report = document(tree)
+    return _rendered("html", tree, report, _drawn(tree, report))
 
 
 def render_markdown(tree: xr.DataTree) -> str:
     """Return the report as Markdown; it shows the files in ``figures/``."""
-    return _environment(autoescape=False).get_template("report.md.jinja").render(_content(tree))
+    return _rendered("md", tree, document(tree), {})
+
+
+def _drawn(tree: xr.DataTree, report: Document) -> dict[str, str]:
+    return {name: draw(tree) for name, draw in report.figures.items()}
+
+
+def _rendered(suffix: str, tree: xr.DataTree, report: Document, figures: Mapping[str, str]) -> str:
+    template = _environment(autoescape=suffix == "html").get_template(f"{report.template}.{suffix}.jinja")
+    provenance = tree["provenance"].attrs
+    return template.render(
+        report.content,
+        title=tree.attrs["title"],
+        answer=report.answer,
+        figures=figures,
+        model=provenance["model"],
+        seed=provenance["seed"],
+        spec=provenance["spec"],
+        not_run=json.loads(provenance["not_run"]),
+        versions=json.loads(provenance["versions"]),
+        forward_passes=f"{int(provenance['forward_passes']):,}",
+        wall_seconds=provenance["wall_seconds"],
+    )
 
 
 def _environment(*, autoescape: bool) -> jinja2.Environment:
@@ -80,47 +100,3 @@ def _environment(*, autoescape: bool) -> jinja2.Environment:
     )
     environment.filters["markdown_table"] = lambda frame: frame.to_markdown(index=False, disable_numparse=True)
     return environment
-
-
-def _content(tree: xr.DataTree) -> dict[str, object]:
-    summary, provenance = tree["summary"].to_dataset(), tree["provenance"].attrs
-    groups = summary["group"].values.tolist()
-    cells = {key for text in summary["cautions"].values.ravel().tolist() for key in str(text).split()}
-    truth = tree["truth"].to_dataset()
-    sizes = {group: int((truth["group"] == group).sum()) for group in groups}
-    return {
-        "title": tree.attrs["title"],
-        "ratio": tree.attrs["quantity"] == "log_ratio",
-        "answer": answer(tree),
-        "groups": groups,
-        "sizes": sizes,
-        "reference": summary.attrs["reference"],
-        "level": f"{100 * summary.attrs['ci_prob']:g}",
-        "interval_replicates": summary.attrs["interval_replicates"],
-        "replicates": tree["draws"].sizes["replicate"],
-        "enumerated": bool(summary["exact_variance"].notnull().any()),
-        "largest_passes": int(summary["passes"][-1]),
-        "main": {group: main_table(tree, group) for group in groups},
-        "efficiency": {group: efficiency_table(tree, group) for group in groups},
-        "slopes": {group: slope_table(tree, group) for group in groups},
-        "bias": {group: bias_table(tree, group) for group in groups},
-        "coverage": {
-            kind: {group: coverage_table(tree, group, kind) for group in groups} for kind in ("student-t", "bca")
-        },
-        "tails": {group: tail_table(tree, group) for group in groups},
-        "cautions": {key: sentence for key, sentence in CAUTIONS.items() if key in cells},
-        "not_run": json.loads(provenance["not_run"]),
-        "model": provenance["model"],
-        "seed": provenance["seed"],
-        "spec": provenance["spec"],
-        "versions": json.loads(provenance["versions"]),
-        "forward_passes": f"{int(provenance['forward_passes']):,}",
-        "wall_seconds": provenance["wall_seconds"],
-        "profile": {
-            group: {
-                "effective": float(truth["effective_positions"].values[(truth["group"] == group).values].min()),
-                "ratio": float(truth["full_mask_ratio"].values[(truth["group"] == group).values].max()),
-            }
-            for group in groups
-        },
-    }

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 import infodis_stats as ids
-from infodis_stats.report.answer import answer
-from infodis_stats.report.figures import estimates_figure
+from infodis_stats.report.comparison.answer import answer
+from infodis_stats.report.comparison.figures import estimates_figure
+from infodis_stats.report.comparison.tables import bias_table, coverage_table, main_table, numeric_tables, tail_table
 from infodis_stats.report.page import render_html, render_markdown
-from infodis_stats.report.tables import bias_table, coverage_table, main_table, numeric_tables, tail_table
 
 
 class Outline(HTMLParser):

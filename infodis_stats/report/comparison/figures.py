@@ -1,40 +1,19 @@
-"""Figures of a study, as SVG that can stand inside a page."""
-
-import io
-import re
-from typing import Any
+"""Figures of a comparison of estimators."""
 
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from infodis_stats import analysis
+from infodis_stats.report.svg import COLUMNS, STYLE, panels, to_svg
 
 __all__ = ["efficiency_figure", "estimates_figure", "variance_figure"]
 
-STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "axes.axisbelow": True,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "legend.frameon": False,
-    "lines.linewidth": 1.4,
-}
 COLOURS = {"time-integral": "#c2571a", "time-free": "#2b6cb0", "uniform-count": "#1b7f4b", "exhaustive": "#444444"}
 MARKERS = {"": "o", "antithetic": "s", "stratified": "^"}
 DASHES = {"": "-", "antithetic": "--", "stratified": ":"}
 MISS = "#c81e3a"
-COLUMNS = 3
-PAGE = 9.8  # inches
 
 
 def _look(name: str) -> dict[str, str]:
@@ -50,28 +29,6 @@ def _look(name: str) -> dict[str, str]:
     }
 
 
-def _svg(figure: Figure, name: str) -> str:
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    # Pages hold several figures: their ids must differ.
-    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
-
-
-def _panels(count: int, height: float, margin: float = 0.0) -> tuple[Figure, list[Axes]]:
-    """Lay out panels across a page of one width; ``margin`` leaves room for names or a legend. Inches."""
-    columns = min(count, COLUMNS)
-    rows = -(-count // columns)
-    width = min(3.1 * columns, PAGE - margin) if columns > 1 else 4.6
-    figure = Figure(figsize=(width + margin, height * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
-    for spare in axes[count:]:
-        spare.set_axis_off()
-    return figure, axes[:count]
-
-
 def _quantity(tree: xr.DataTree) -> str:
     return {"nll": "negative log-likelihood", "log_ratio": "log-likelihood ratio"}[tree.attrs["quantity"]]
 
@@ -85,7 +42,7 @@ def estimates_figure(tree: xr.DataTree) -> str:
     chosen = draws["estimate"].sel(passes=passes).isel(replicate=slice(replicates))
     names = [name for name in draws["estimator"].values.tolist() if chosen.sel(estimator=name).notnull().any()]
     with mpl.rc_context(STYLE):
-        figure, axes = _panels(len(names), 2.7)
+        figure, axes = panels(len(names), 2.7)
         low, high = truth.min(), truth.max()
         margin = 0.08 * (high - low) + 0.1
         for axis, name in zip(axes, names, strict=True):
@@ -109,7 +66,7 @@ def estimates_figure(tree: xr.DataTree) -> str:
             )
         figure.supxlabel(f"exact {_quantity(tree)} (nats)")
         figure.supylabel(f"estimate, {passes} passes × {replicates} (nats)")
-        return _svg(figure, "estimates")
+        return to_svg(figure, "estimates")
 
 
 def variance_figure(tree: xr.DataTree) -> str:
@@ -117,7 +74,7 @@ def variance_figure(tree: xr.DataTree) -> str:
     summary = tree["summary"].to_dataset()
     passes = summary["passes"].values.astype(float)
     with mpl.rc_context(STYLE):
-        figure, axes = _panels(summary.sizes["group"], 3.3, margin=2.4)
+        figure, axes = panels(summary.sizes["group"], 3.3, margin=2.4)
         for axis, group in zip(axes, summary["group"].values.tolist(), strict=True):
             for name in summary["estimator"].values.tolist():
                 one = summary.sel(group=group, estimator=name)
@@ -137,7 +94,7 @@ def variance_figure(tree: xr.DataTree) -> str:
         figure.supylabel("variance (nats²)")
         title = "estimator (slope)" if summary.sizes["group"] == 1 else "estimator"
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", title=title, fontsize=8)
-        return _svg(figure, "variance")
+        return to_svg(figure, "variance")
 
 
 def efficiency_figure(tree: xr.DataTree) -> str:
@@ -149,7 +106,7 @@ def efficiency_figure(tree: xr.DataTree) -> str:
         if np.isfinite(summary["efficiency"].sel(estimator=name)).any()
     ]
     with mpl.rc_context(STYLE):
-        figure, axes = _panels(summary.sizes["group"], 0.8 + 0.24 * len(names), margin=1.8)
+        figure, axes = panels(summary.sizes["group"], 0.8 + 0.24 * len(names), margin=1.8)
         for axis, group in zip(axes, summary["group"].values.tolist(), strict=True):
             for height, name in enumerate(reversed(names)):
                 one = summary.sel(group=group, estimator=name)
@@ -177,4 +134,4 @@ def efficiency_figure(tree: xr.DataTree) -> str:
             f"times less variance than {summary.attrs['reference']} at {int(summary['passes'])} passes, "
             f"{100 * summary.attrs['ci_prob']:g} % intervals"
         )
-        return _svg(figure, "efficiency")
+        return to_svg(figure, "efficiency")

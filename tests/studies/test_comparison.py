@@ -10,9 +10,10 @@ import infodis_stats as ids
 from conftest import SMALL_STUDY
 from infodis_stats import analysis
 from infodis_stats.dataset import summarise
-from infodis_stats.groups import Group
-from infodis_stats.study import _statistics
-from infodis_stats.truth import truth_dataset
+from infodis_stats.studies.comparison import _statistics
+from infodis_stats.studies.groups import Group
+from infodis_stats.studies.subject import Subject
+from infodis_stats.studies.truth import truth_dataset
 
 
 def rerun(tmp_path, old, new, **arguments):
@@ -20,6 +21,10 @@ def rerun(tmp_path, old, new, **arguments):
     path = tmp_path / "changed.toml"
     path.write_text(SMALL_STUDY.replace(old, new))
     return ids.run_study(path, **arguments)["draws"].to_dataset()
+
+
+def profiled(law, group, samplers):
+    return truth_dataset(Subject(law, None), [group], samplers, passes=64, seed=0, batch_size=64, device="cpu")
 
 
 def test_draws_are_those_of_the_estimators(study):
@@ -225,7 +230,7 @@ def test_a_pair_is_as_hard_as_its_harder_side():
 
     def profile(items):
         group = Group("g", tuple(items), np.zeros(1))
-        return truth_dataset(law, [group], samplers, batch_size=64, device="cpu")
+        return profiled(law, group, samplers)
 
     single = {name: profile(ids.make_targets([row])) for name, row in (("hard", hard), ("even", even))}
     for first, second in ((hard, even), (even, hard)):
@@ -241,7 +246,7 @@ def test_exact_variances_are_for_independent_points_alone():
     tokens = law.sample(1, length=5, seed=0)
     samplers = [ids.estimator(name) for name in ("time-free", "time-free+stratified", "exhaustive")]
     group = Group("g", tuple(ids.make_targets(tokens)), law.nll(tokens))
-    found = truth_dataset(law, [group], samplers, batch_size=64, device="cpu")["exact_pass_variance"].values[0]
+    found = profiled(law, group, samplers)["exact_pass_variance"].values[0]
     expected = ids.TimeFree().law(5).moments(ids.pass_totals(law, tokens))[1][0]
     assert found[0] == pytest.approx(expected)
     assert np.isnan(found[1:]).all()

@@ -40,7 +40,7 @@ def complaint(tmp_path, text):
         ("count = 3\n", "count = 300000000\n", 21, "count x length needs to be at most"),
         ("count = 3\n", "cuont = 3\n", 23, "unknown key 'targets.1.cuont'"),
         ("length = 3\n", "", 21, "length is missing beside count"),
-        ("count = 3\n", 'sequences = ["ACG"]\ncount = 3\n', 21, "either count and length, or sequences"),
+        ("count = 3\n", 'sequences = ["ACG"]\ncount = 3\n', 21, "one of count and length, or sequences, or records"),
         ('name = "shorter"', 'name = "short"', 1, "group names need to differ"),
         ("title =", "contrasts = ['coupled']\ntitle =", 1, "go together"),
         ("[law]", "[law", None, "is not valid TOML"),

@@ -5,8 +5,9 @@ import pytest
 
 import infodis_stats as ids
 from conftest import SMALL_RATIO
-from infodis_stats.groups import make_groups
 from infodis_stats.spec import read_study
+from infodis_stats.studies.groups import make_groups
+from infodis_stats.studies.subject import Subject
 
 
 def groups(tmp_path, old="", new=""):
@@ -16,7 +17,7 @@ def groups(tmp_path, old="", new=""):
     )
     spec = read_study(path)[0]
     law = spec.law.build()
-    return law, make_groups(law, spec)
+    return law, make_groups(Subject(law, None), spec)
 
 
 def sides(group):
@@ -31,7 +32,7 @@ def test_substitutions_are_as_many_as_asked_in_the_scored_symbols(tmp_path, subs
     assert ((first != second).sum(axis=1) == substitutions).all()
     assert (first[:, :2] == second[:, :2]).all()
     assert second.max() < law.vocabulary_size
-    np.testing.assert_allclose(near.truth, law.nll(second, context=2) - law.nll(first, context=2))
+    np.testing.assert_allclose(near.exact, law.nll(second, context=2) - law.nll(first, context=2))
 
 
 def test_unrelated_pairs_share_their_context_alone(tmp_path):
@@ -39,5 +40,5 @@ def test_unrelated_pairs_share_their_context_alone(tmp_path):
     first, second = sides(unrelated)
     assert (first[:, :2] == second[:, :2]).all()
     assert ((first != second).sum(axis=1) > 0).mean() > 0.9
-    np.testing.assert_allclose(unrelated.truth, law.nll(second, context=2) - law.nll(first, context=2))
+    np.testing.assert_allclose(unrelated.exact, law.nll(second, context=2) - law.nll(first, context=2))
     assert isinstance(unrelated.items[0], ids.Pair)

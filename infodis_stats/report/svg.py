@@ -1,0 +1,51 @@
+"""Drawing: one style, and figures as SVG that can stand inside a page, the same bytes every time."""
+
+import io
+import re
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+__all__ = ["COLUMNS", "STYLE", "panels", "to_svg"]
+
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "axes.axisbelow": True,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+}
+COLUMNS = 3
+PAGE = 9.8  # inches
+
+
+def to_svg(figure: Figure, name: str) -> str:
+    """Return a figure as an SVG element; the ids in it begin with ``name``."""
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    # Pages hold several figures: their ids must differ.
+    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
+
+
+def panels(count: int, height: float, margin: float = 0.0) -> tuple[Figure, list[Axes]]:
+    """Lay out panels across a page of one width; ``margin`` leaves room for names or a legend. Inches."""
+    columns = min(count, COLUMNS)
+    rows = -(-count // columns)
+    width = min(3.1 * columns, PAGE - margin) if columns > 1 else 4.6
+    figure = Figure(figsize=(width + margin, height * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for spare in axes[count:]:
+        spare.set_axis_off()
+    return figure, axes[:count]

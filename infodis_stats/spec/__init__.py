@@ -1,0 +1,18 @@
+"""What study files may say, checked before anything runs."""
+
+from infodis_stats.spec.comparison import ComparisonSpec, PairsSpec, TargetsSpec
+from infodis_stats.spec.laws import LawSpec, MarkovChainSpec, TableSpec, read_law
+from infodis_stats.spec.models import ModelSpec
+from infodis_stats.spec.study import read_study
+
+__all__ = [
+    "ComparisonSpec",
+    "LawSpec",
+    "MarkovChainSpec",
+    "ModelSpec",
+    "PairsSpec",
+    "TableSpec",
+    "TargetsSpec",
+    "read_law",
+    "read_study",
+]

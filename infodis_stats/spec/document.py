@@ -1,0 +1,111 @@
+"""TOML documents against their specification: what is wrong is said in one sentence that names the line."""
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+
+from estimators import InputError
+
+Spec = TypeVar("Spec", bound=BaseModel)
+
+__all__ = ["Count", "File", "Numbers", "Seed", "Table", "Text", "validated"]
+
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+Numbers = Annotated[tuple[Any, ...], Field(strict=False)]  # nested lists; the law checks them
+
+
+def _beside(name: object, info: ValidationInfo) -> object:
+    return info.context["folder"] / name if isinstance(name, str) and name and info.context else name
+
+
+File = Annotated[Path, BeforeValidator(_beside)]
+"""A file, named relative to the folder of the document."""
+
+
+class Table(BaseModel):
+    """A table of a study file: frozen, strict about types, and without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def validated(kind: type[Spec], text: str, path: Path | str) -> Spec:
+    """Check a TOML text against its specification.
+
+    Raises
+    ------
+    InputError
+        If it is no TOML, or a key is unknown, missing or of the wrong type; names the line.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from error
+    try:
+        return kind.model_validate(data, context={"folder": Path(path).parent})
+    except ValidationError as error:
+        # A misspelt key is also a missing one: the spelling is the better news.
+        first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+        keys = _keys(first["loc"], data)
+        raise InputError(f"{path}, line {_line(keys, text)}: {_sentence(first, keys, kind)}") from error
+
+
+def _keys(location: tuple[int | str, ...], data: Any) -> tuple[int | str, ...]:
+    # Drop what pydantic adds for unions (tags and type names): only the last key may be absent from the data.
+    keys: list[int | str] = []
+    for step, key in enumerate(location):
+        present = key in data if isinstance(data, dict) else isinstance(data, list) and isinstance(key, int)
+        if present:
+            keys.append(key)
+            data = data[key]
+        elif step == len(location) - 1 and isinstance(data, dict):
+            keys.append(key)
+    return tuple(keys)
+
+
+def _sentence(error: Any, keys: tuple[int | str, ...], kind: type[BaseModel]) -> str:
+    place = ".".join(map(str, keys))
+    message, value = str(error["msg"]), error["input"]
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(keys[-1]), sorted(_field_names(kind)), n=1)
+        return f"unknown key {place!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    if error["type"] == "missing":
+        return f"key {place!r} is missing"
+    if error["type"] == "value_error":
+        return message.removeprefix("Value error, ")
+    if error["type"].startswith("union_tag"):
+        return f"{place}.kind needs to be 'table' or 'markov-chain'"
+    return f"{place}: {message[0].lower()}{message[1:]}, got {value!r}"
+
+
+def _field_names(kind: Any) -> set[str]:
+    """Names of all fields of a table and of the tables in it."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return set(kind.model_fields).union(*(_field_names(one.annotation) for one in kind.model_fields.values()))
+    return set().union(*(_field_names(one) for one in get_args(kind)))
+
+
+def _line(keys: tuple[int | str, ...], text: str) -> int:
+    """Line of a key, else of the table that it belongs to, else 1."""
+    lines: dict[tuple[int | str, ...], int] = {}
+    table: tuple[int | str, ...] = ()
+    seen: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\[\s*([\w.-]+)\s*\]\]", line):
+            name = header[1]
+            seen[name] = seen.get(name, -1) + 1
+            table = (*name.split("."), seen[name])
+            lines[table] = number
+        elif header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
+            table = tuple(header[1].split("."))
+            lines[table] = number
+        elif key := re.match(r"\s*([\w-]+)\s*=", line):
+            lines.setdefault((*table, key[1]), number)
+    while keys and keys not in lines:
+        keys = keys[:-1]
+    return lines.get(keys, 1)

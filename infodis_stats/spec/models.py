@@ -1,0 +1,26 @@
+"""Networks as a study file names them: the ``[model]`` table."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, ValidationInfo
+
+from infodis_stats.spec.document import Table, Text
+
+__all__ = ["ModelSpec"]
+
+
+def _beside(name: object, info: ValidationInfo) -> object:
+    """Find files and folders relative to the folder of the document."""
+    if not isinstance(name, str) or not info.context:
+        return name
+    kind, colon, place = name.rpartition(":")
+    beside = info.context["folder"] / place
+    return f"{kind}{colon}{beside}" if place and beside.exists() else name
+
+
+class ModelSpec(Table):
+    """A network by its name: what `load_model` takes."""
+
+    name: Annotated[Text, BeforeValidator(_beside)]
+    family: Text | None = None
+    trust_remote_code: bool = False

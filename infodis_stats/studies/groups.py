@@ -1,0 +1,105 @@
+"""Groups: what a comparison scores, drawn from a law or read from a file, with the law's exact values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators import InputError, Pair, Target, make_pairs, make_targets
+from infodis_stats.oracles import TableLaw
+from infodis_stats.records import TextPair, read_pairs, read_records
+from infodis_stats.spec import ComparisonSpec, PairsSpec, TargetsSpec
+from infodis_stats.studies.subject import Subject
+
+__all__ = ["Group", "make_groups"]
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """A fixed set of targets or pairs.
+
+    Attributes
+    ----------
+    name : str
+    items : tuple of Target or of Pair
+    exact : array of float64, shape (item,), or None
+        The law's own value of each item in nats; None without a law.
+    """
+
+    name: str
+    items: tuple[Target, ...] | tuple[Pair, ...]
+    exact: NDArray[np.float64] | None
+
+
+def make_groups(subject: Subject, spec: ComparisonSpec) -> list[Group]:
+    """Make the groups of a comparison."""
+    groups = [*(_targets(subject, one) for one in spec.targets), *(_pairs(subject, one) for one in spec.pairs)]
+    known = {group.exact is not None for group in groups}
+    if len(known) > 1:
+        raise InputError("sequences of a law and records do not go into one study: make it two")
+    return groups
+
+
+def _targets(subject: Subject, spec: TargetsSpec) -> Group:
+    if spec.records is not None:
+        records = read_records(spec.records)
+        return _texts(subject, spec.name, [(one.name, one.prompt, one.response) for one in records])
+    if isinstance(spec.sequences, tuple) and subject.law is None:
+        rows = [subject.conditioned(text, "", text)[0] for text in spec.sequences]
+        return Group(spec.name, tuple(make_targets(rows, spec.context)), None)
+    law = subject.law
+    assert law is not None
+    if spec.sequences == "support":
+        if not isinstance(law, TableLaw):
+            raise InputError(f'group {spec.name!r}: sequences = "support" needs a table law')
+        symbols = law.sequences
+    elif spec.sequences is not None:
+        symbols = law.encode(spec.sequences)
+    else:
+        assert spec.count is not None
+        symbols = law.sample(spec.count, length=spec.length, seed=spec.seed)
+    exact = law.nll(symbols, context=spec.context)
+    return Group(spec.name, tuple(make_targets(subject.rows(symbols), spec.context)), exact)
+
+
+def _pairs(subject: Subject, spec: PairsSpec) -> Group:
+    if spec.records is not None:
+        return _text_pairs(subject, spec.name, read_pairs(spec.records))
+    law = subject.law
+    assert law is not None
+    assert spec.count is not None
+    first_seed, second_seed = np.random.SeedSequence(spec.seed).spawn(2)
+    first = law.sample(spec.count, length=spec.length, seed=first_seed)
+    if spec.edit == "unrelated":
+        second = law.sample(spec.count, length=spec.length, seed=second_seed)
+        second[:, : spec.context] = first[:, : spec.context]  # both sides are scored under one context
+    else:
+        second = _substitute(first, spec, law.vocabulary_size, np.random.default_rng(second_seed))
+    exact = law.nll(second, context=spec.context) - law.nll(first, context=spec.context)
+    return Group(spec.name, tuple(make_pairs(subject.rows(first), subject.rows(second), spec.context)), exact)
+
+
+def _texts(subject: Subject, name: str, records: Sequence[tuple[str, str, str]]) -> Group:
+    rows, contexts = zip(*(subject.conditioned(*record) for record in records), strict=True)
+    return Group(name, tuple(make_targets(rows, contexts)), None)
+
+
+def _text_pairs(subject: Subject, name: str, pairs: Sequence[TextPair]) -> Group:
+    firsts, contexts = zip(*(subject.conditioned(one.name, one.prompt, one.first) for one in pairs), strict=True)
+    seconds, others = zip(*(subject.conditioned(one.name, one.prompt, one.second) for one in pairs), strict=True)
+    return Group(name, tuple(make_pairs(firsts, seconds, contexts, second_context=others)), None)
+
+
+def _substitute(
+    tokens: NDArray[np.int64], spec: PairsSpec, vocabulary_size: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    assert spec.length is not None
+    scored = spec.length - spec.context
+    if spec.substitutions > scored:
+        raise InputError(f"group {spec.name!r}: {spec.substitutions} substitutions in {scored} scored symbols")
+    edited = tokens.copy()
+    for row in edited:
+        places = spec.context + rng.choice(scored, size=spec.substitutions, replace=False)
+        row[places] = (row[places] + rng.integers(1, vocabulary_size, size=len(places))) % vocabulary_size
+    return edited
