@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from estimators import *  # noqa: F403
     from infodis_stats.estimate import estimate_log_ratio, estimate_nll
     from infodis_stats.files import StoreError
+    from infodis_stats.loss_map import estimate_positions
     from infodis_stats.models import (
         Denoiser,
         DenoiserConfig,
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
         load_model,
     )
     from infodis_stats.oracles import Law, MarkovChain, TableLaw
-    from infodis_stats.records import Record, read_records
+    from infodis_stats.records import Record, TextPair, read_pairs, read_records
     from infodis_stats.report import write_report
     from infodis_stats.store import read_store, write_store
     from infodis_stats.studies import run_study
-    from infodis_stats.texts import estimate_texts
+    from infodis_stats.texts import estimate_text_ratios, estimate_texts
 
 # Names are imported on first use: all of them take seconds, and the command line's --help needs none.
 _HOMES = {
@@ -36,11 +37,15 @@ _HOMES = {
     "StoreError": "infodis_stats.files",
     "TableLaw": "infodis_stats.oracles",
     "TextModel": "infodis_stats.models",
+    "TextPair": "infodis_stats.records",
     "estimate_log_ratio": "infodis_stats.estimate",
     "estimate_nll": "infodis_stats.estimate",
+    "estimate_positions": "infodis_stats.loss_map",
+    "estimate_text_ratios": "infodis_stats.texts",
     "estimate_texts": "infodis_stats.texts",
     "load_huggingface": "infodis_stats.models",
     "load_model": "infodis_stats.models",
+    "read_pairs": "infodis_stats.records",
     "read_records": "infodis_stats.records",
     "read_store": "infodis_stats.store",
     "run_study": "infodis_stats.studies",
@@ -58,11 +63,15 @@ __all__ = [
     "StoreError",
     "TableLaw",
     "TextModel",
+    "TextPair",
     "estimate_log_ratio",
     "estimate_nll",
+    "estimate_positions",
+    "estimate_text_ratios",
     "estimate_texts",
     "load_huggingface",
     "load_model",
+    "read_pairs",
     "read_records",
     "read_store",
     "run_study",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 __all__ = ["main"]
 
+MODEL = "'austen', a .safetensors file of train, hf:FOLDER_OR_ID, or a TOML file with a [law] table, such as a study"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
@@ -45,25 +47,31 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--device", default="cpu", help="torch device (default cpu)")
 
     nll = add("nll", "estimate negative log-likelihoods with intervals")
-    nll.add_argument(
-        "model",
-        help="'austen', a .safetensors file of train, or a TOML file with a [law] table, such as a study",
-    )
+    nll.add_argument("model", help=MODEL)
     nll.add_argument("file", help="text with a sequence a line, .jsonl with prompts and responses, .fasta, or -")
     nll.add_argument("--overlap", type=int, help="score longer texts in windows that are given so many tokens each")
     ratio = add("ratio", "estimate log-likelihood ratios, first over second, with intervals")
-    ratio.add_argument("law", type=Path, help="TOML file with a [law] table; a study file serves")
-    ratio.add_argument("first", help="text file with a sequence a line, or - for standard input")
-    ratio.add_argument("second", help="text file with as many lines")
+    ratio.add_argument("model", help=MODEL)
+    ratio.add_argument(
+        "first",
+        help=".jsonl with a prompt, a first and a second text a line; or the first sequences, a line each, or -",
+    )
+    ratio.add_argument("second", nargs="?", help="file with as many second sequences")
     ratio.add_argument("--decoupled", action="store_true", help="independent masks on the two sides")
     for one in (nll, ratio):
         one.add_argument("--estimator", default="uniform-count+stratified", help="default: %(default)s")
         one.add_argument("--passes", type=int, default=16, help="forward passes of a replicate (default 16)")
         one.add_argument("--replicates", type=int, default=8, help="independent replicates (default 8)")
-        one.add_argument("--context", type=int, default=0, help="leading symbols that are given (default 0)")
+        one.add_argument("--context", type=int, default=0, help="of a law: leading symbols that are given (default 0)")
         one.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
         one.add_argument("--seed", type=int, default=0, help="default 0")
+        one.add_argument(
+            "--out", type=Path, help="write a row a sequence to this .csv file, or all replicates to a .nc"
+        )
         one.add_argument("--json", action="store_true", help="print JSON")
+        one.add_argument("--device", default="cpu", help="torch device of a network (default cpu)")
+        one.add_argument("--family", help="of a Hugging Face model, where its configuration does not tell")
+        one.add_argument("--trust-remote-code", action="store_true", help="run the code that lies with the weights")
 
     train = add("train", "train a small masked denoiser on text, or on an exact law")
     train.add_argument("corpus", nargs="+", type=Path, help="text files, or one TOML file with a [law] table")

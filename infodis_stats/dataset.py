@@ -10,7 +10,7 @@ from scipy.stats import norm
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 
-__all__ = ["describe", "replicates_dataset", "summarise"]
+__all__ = ["CI_BOUND", "describe", "replicates_dataset", "summarise"]
 
 FloatArray = NDArray[np.float64]
 
@@ -56,6 +56,13 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "slope": ("1", "slope of log variance on log passes"),
     "slope_ci": ("1", "interval of the slope"),
     "khat_median": ("1", "median Pareto k-hat over the group"),
+    "nll_se": ("nat", "standard error of the negative log-likelihood"),
+    "texts": ("1", "texts of the corpus"),
+    "difference": ("bit", "mean cost of a token over that in the reference corpus"),
+    "difference_ci": ("bit", "confidence interval of the difference"),
+    "mask_share": ("1", "share of the variance between texts that is noise of the masks"),
+    "auroc": ("1", "chance that a text costs more a token than one of the reference corpus"),
+    "auroc_ci": ("1", "confidence interval of the AUROC"),
     "passes_run": ("1", "forward passes really run, per replicate and sequence"),
 }
 

@@ -124,6 +124,7 @@ def estimate_log_ratio(
     replicates: int = 8,
     seed: int = 0,
     context: Context = None,
+    second_context: Context = None,
     names: Sequence[str] | None = None,
     level: float = 0.95,
     batch_size: int = 512,
@@ -144,6 +145,8 @@ def estimate_log_ratio(
         Forward passes that one replicate may use per sequence; a pair costs twice that.
     replicates, seed, context, names, level, batch_size, device, progress
         See `estimate_nll`; ``context`` applies to both sides.
+    second_context : int, array of bool, sequence of arrays of bool, or None
+        The second side's own context, where it is another.
 
     Returns
     -------
@@ -168,7 +171,7 @@ def estimate_log_ratio(
     """
     one = _named(estimator)
     sampler: Contrast = Coupled(one) if coupled else Decoupled(one)
-    pairs = make_pairs(first, second, context, names)
+    pairs = make_pairs(first, second, context, names, second_context=second_context)
     _check_replicates(replicates)
     cells = [Cell(sampler, pair, passes, replicates) for pair in pairs]
     draws = list(draw(model, cells, seed, batch_size=batch_size, device=device, progress=progress))

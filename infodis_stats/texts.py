@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from estimators import Estimator, InputError
 from estimators.evaluate import Progress
 from infodis_stats.dataset import describe, replicates_dataset
-from infodis_stats.estimate import estimate_nll
-from infodis_stats.models import TextModel
-from infodis_stats.records import Record
+from infodis_stats.estimate import estimate_log_ratio, estimate_nll
+from infodis_stats.models import TextModel, conditioned
+from infodis_stats.records import Record, TextPair
 
-__all__ = ["Window", "estimate_texts", "windows"]
+__all__ = ["Window", "estimate_text_ratios", "estimate_texts", "windows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,3 +162,67 @@ def estimate_texts(
     result = describe(result)
     result.attrs = pieces_result.attrs
     return result
+
+
+def estimate_text_ratios(
+    model: TextModel,
+    pairs: Sequence[TextPair],
+    estimator: str | Estimator = "uniform-count+stratified",
+    *,
+    coupled: bool = True,
+    passes: int = 16,
+    replicates: int = 8,
+    seed: int = 0,
+    level: float = 0.95,
+    batch_size: int = 64,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Estimate ``log p(first | prompt) - log p(second | prompt)`` of each pair, with a confidence interval.
+
+    Parameters
+    ----------
+    model : TextModel
+        What `load_model` returns.
+    pairs : sequence of TextPair
+        What `read_pairs` returns; each must fit into the model.
+    estimator, coupled, passes, replicates, seed, level, batch_size, device, progress
+        See `estimate_log_ratio`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `estimate_log_ratio`'s, over ``pair`` (their names).
+
+    Raises
+    ------
+    InputError, ModelError
+        One sentence that names the pair.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> pair = ids.TextPair("opening", "It is a truth ", "universally", "universelly")
+    >>> result = ids.estimate_text_ratios(ids.load_model("austen"), [pair], passes=4, replicates=4)
+    >>> bool(result["log_ratio"][0] > 0)
+    True
+    """
+    firsts, given = zip(*(conditioned(model, one.name, one.prompt, one.first) for one in pairs), strict=True)
+    seconds, other = zip(*(conditioned(model, one.name, one.prompt, one.second) for one in pairs), strict=True)
+    result = estimate_log_ratio(
+        model,
+        firsts,
+        seconds,
+        estimator,
+        coupled=coupled,
+        passes=passes,
+        replicates=replicates,
+        seed=seed,
+        context=given,
+        second_context=other,
+        level=level,
+        batch_size=batch_size,
+        device=device,
+        progress=progress,
+    )
+    return result.assign_coords(pair=[one.name for one in pairs])

@@ -7,6 +7,7 @@ NaN gives NaN, silently.
 
 from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
 from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_test
+from infodis_stats.analysis.discrimination import auroc, auroc_interval
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
 from infodis_stats.analysis.intervals import Interval, bca, student_t, widen
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
@@ -19,6 +20,8 @@ __all__ = [
     "Interval",
     "LogVariance",
     "Slope",
+    "auroc",
+    "auroc_interval",
     "bca",
     "bias",
     "block",

@@ -3,6 +3,14 @@
 from infodis_stats.models.denoiser import Denoiser, DenoiserConfig
 from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface
 from infodis_stats.models.loading import load_model
-from infodis_stats.models.text_model import TextModel
+from infodis_stats.models.text_model import TextModel, conditioned
 
-__all__ = ["Denoiser", "DenoiserConfig", "MaskedLanguageModel", "TextModel", "load_huggingface", "load_model"]
+__all__ = [
+    "Denoiser",
+    "DenoiserConfig",
+    "MaskedLanguageModel",
+    "TextModel",
+    "conditioned",
+    "load_huggingface",
+    "load_model",
+]

@@ -9,12 +9,13 @@ import xarray as xr
 
 from infodis_stats.files import atomic_path, writable_folder
 from infodis_stats.report.comparison import comparison_document
+from infodis_stats.report.corpora import corpora_document
 from infodis_stats.report.document import Document
 from infodis_stats.store import write_store
 
 __all__ = ["document", "render_html", "render_markdown", "write_report"]
 
-KINDS: dict[str, Callable[[xr.DataTree], Document]] = {"comparison": comparison_document}
+KINDS: dict[str, Callable[[xr.DataTree], Document]] = {"comparison": comparison_document, "corpora": corpora_document}
 
 
 def document(tree: xr.DataTree) -> Document:

@@ -3,6 +3,7 @@
 import difflib
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -12,7 +13,7 @@ from estimators import InputError
 
 Spec = TypeVar("Spec", bound=BaseModel)
 
-__all__ = ["Count", "File", "Numbers", "Seed", "Table", "Text", "validated"]
+__all__ = ["Count", "File", "Numbers", "Seed", "Table", "Text", "kind_of", "validated"]
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -42,10 +43,7 @@ def validated(kind: type[Spec], text: str, path: Path | str) -> Spec:
     InputError
         If it is no TOML, or a key is unknown, missing or of the wrong type; names the line.
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not valid TOML: {error}") from error
+    data = _parsed(text, path)
     try:
         return kind.model_validate(data, context={"folder": Path(path).parent})
     except ValidationError as error:
@@ -53,6 +51,21 @@ def validated(kind: type[Spec], text: str, path: Path | str) -> Spec:
         first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
         keys = _keys(first["loc"], data)
         raise InputError(f"{path}, line {_line(keys, text)}: {_sentence(first, keys, kind)}") from error
+
+
+def kind_of(text: str, path: Path | str, kinds: Sequence[str]) -> str:
+    """Return the ``kind`` that a TOML text gives itself, the first of some kinds if it gives none."""
+    kind = _parsed(text, path).get("kind", kinds[0])
+    if kind not in kinds:
+        raise InputError(f"{path}, line {_line(('kind',), text)}: kind needs to be {' or '.join(map(repr, kinds))}")
+    return str(kind)
+
+
+def _parsed(text: str, path: Path | str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from error
 
 
 def _keys(location: tuple[int | str, ...], data: Any) -> tuple[int | str, ...]:

@@ -66,7 +66,7 @@ def compare_estimators(
         {"draws": draws, "truth": truth, "summary": summary},
         forward_passes=int(np.nansum(draws["forward_passes"].values)),
         not_run=not_run,
-        attributes={"quantity": "log_ratio" if spec.pairs else "nll"},
+        attributes={"truth_passes": spec.truth_passes, "quantity": "log_ratio" if spec.pairs else "nll"},
     )
 
 

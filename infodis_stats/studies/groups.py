@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators import InputError, Pair, Target, make_pairs, make_targets
+from infodis_stats.models import TextModel, conditioned
 from infodis_stats.oracles import TableLaw
-from infodis_stats.records import TextPair, read_pairs, read_records
+from infodis_stats.records import Record, TextPair, read_pairs, read_records
 from infodis_stats.spec import ComparisonSpec, PairsSpec, TargetsSpec
 from infodis_stats.studies.subject import Subject
 
-__all__ = ["Group", "make_groups"]
+__all__ = ["Group", "make_groups", "record_targets"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +43,15 @@ def make_groups(subject: Subject, spec: ComparisonSpec) -> list[Group]:
 
 
 def _targets(subject: Subject, spec: TargetsSpec) -> Group:
+    law, network = subject.law, subject.network
     if spec.records is not None:
-        records = read_records(spec.records)
-        return _texts(subject, spec.name, [(one.name, one.prompt, one.response) for one in records])
-    if isinstance(spec.sequences, tuple) and subject.law is None:
-        rows = [subject.conditioned(text, "", text)[0] for text in spec.sequences]
+        assert network is not None
+        return Group(spec.name, tuple(record_targets(network, read_records(spec.records))), None)
+    if law is None:
+        assert network is not None
+        assert isinstance(spec.sequences, tuple)
+        rows = [conditioned(network, text, "", text)[0] for text in spec.sequences]
         return Group(spec.name, tuple(make_targets(rows, spec.context)), None)
-    law = subject.law
-    assert law is not None
     if spec.sequences == "support":
         if not isinstance(law, TableLaw):
             raise InputError(f'group {spec.name!r}: sequences = "support" needs a table law')
@@ -64,9 +66,10 @@ def _targets(subject: Subject, spec: TargetsSpec) -> Group:
 
 
 def _pairs(subject: Subject, spec: PairsSpec) -> Group:
+    law, network = subject.law, subject.network
     if spec.records is not None:
-        return _text_pairs(subject, spec.name, read_pairs(spec.records))
-    law = subject.law
+        assert network is not None
+        return Group(spec.name, tuple(_text_pairs(network, read_pairs(spec.records))), None)
     assert law is not None
     assert spec.count is not None
     first_seed, second_seed = np.random.SeedSequence(spec.seed).spawn(2)
@@ -80,15 +83,16 @@ def _pairs(subject: Subject, spec: PairsSpec) -> Group:
     return Group(spec.name, tuple(make_pairs(subject.rows(first), subject.rows(second), spec.context)), exact)
 
 
-def _texts(subject: Subject, name: str, records: Sequence[tuple[str, str, str]]) -> Group:
-    rows, contexts = zip(*(subject.conditioned(*record) for record in records), strict=True)
-    return Group(name, tuple(make_targets(rows, contexts)), None)
+def record_targets(network: TextModel, records: Sequence[Record]) -> list[Target]:
+    """Return what is scored of each record, which must fit into the network whole."""
+    rows, given = zip(*(conditioned(network, one.name, one.prompt, one.response) for one in records), strict=True)
+    return make_targets(rows, given)
 
 
-def _text_pairs(subject: Subject, name: str, pairs: Sequence[TextPair]) -> Group:
-    firsts, contexts = zip(*(subject.conditioned(one.name, one.prompt, one.first) for one in pairs), strict=True)
-    seconds, others = zip(*(subject.conditioned(one.name, one.prompt, one.second) for one in pairs), strict=True)
-    return Group(name, tuple(make_pairs(firsts, seconds, contexts, second_context=others)), None)
+def _text_pairs(network: TextModel, pairs: Sequence[TextPair]) -> list[Pair]:
+    firsts, given = zip(*(conditioned(network, one.name, one.prompt, one.first) for one in pairs), strict=True)
+    seconds, other = zip(*(conditioned(network, one.name, one.prompt, one.second) for one in pairs), strict=True)
+    return make_pairs(firsts, seconds, given, second_context=other)
 
 
 def _substitute(

@@ -26,4 +26,4 @@ class Result:
     datasets: Mapping[str, xr.Dataset]
     forward_passes: int
     not_run: Sequence[str]
-    attributes: Mapping[str, str]
+    attributes: Mapping[str, str | int]

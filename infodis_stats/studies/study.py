@@ -9,11 +9,14 @@ import xarray as xr
 from tqdm import tqdm
 
 from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
-from infodis_stats.spec import read_study
+from infodis_stats.spec import ComparisonSpec, CorporaSpec, read_study
 from infodis_stats.studies.comparison import compare_estimators
+from infodis_stats.studies.corpora import compare_corpora
 from infodis_stats.studies.subject import Subject, load_network
 
 __all__ = ["run_study"]
+
+LAW_ROWS, NETWORK_ROWS = 1024, 64
 
 
 def run_study(
@@ -34,8 +37,8 @@ def run_study(
     Returns
     -------
     xarray.DataTree
-        ``draws`` (every replicate), ``truth`` (values to compare with and loss profiles), ``summary`` (by group,
-        estimator and passes) and ``provenance``.
+        ``draws`` (every replicate), ``summary`` and ``provenance``; of estimators also ``truth`` (what they are
+        compared with, and loss profiles), of corpora ``maps`` (what each token of chosen texts costs).
 
     Raises
     ------
@@ -46,17 +49,19 @@ def run_study(
     """
     started = time.monotonic()
     spec, text = read_study(path)
-    subject = Subject(
-        law=None if spec.law is None else spec.law.build(),
-        network=None if spec.model is None else load_network(spec.model, device),
-    )
-    rows = batch_size or (1024 if subject.exact else 64)
+    law = spec.law.build() if isinstance(spec, ComparisonSpec) and spec.law is not None else None
+    network = None if spec.model is None else load_network(spec.model, device)
+    rows = batch_size or (LAW_ROWS if network is None else NETWORK_ROWS)
     with tqdm(unit="pass", unit_scale=True, disable=None if show_progress else True) as bar:
-        result = compare_estimators(subject, spec, batch_size=rows, device=device, bar=bar)
+        if isinstance(spec, CorporaSpec):
+            assert network is not None
+            result = compare_corpora(network, spec, batch_size=rows, device=device, bar=bar)
+        else:
+            result = compare_estimators(Subject(law, network), spec, batch_size=rows, device=device, bar=bar)
     provenance = {
         "spec": text,
         "seed": spec.seed,
-        "model": model_fingerprint(subject.model),
+        "model": model_fingerprint(network or law),
         "versions": json.dumps(versions()),
         "forward_passes": result.forward_passes,
         "not_run": json.dumps(sorted(set(result.not_run))),

@@ -40,14 +40,6 @@ class Subject:
         """Whether likelihoods are known without sampling."""
         return self.network is None
 
-    def encode(self, text: str) -> NDArray[np.int64]:
-        """Turn a text into tokens of the model, (length,)."""
-        if self.network is not None:
-            return self.network.encode(text)
-        assert self.law is not None
-        tokens: NDArray[np.int64] = self.law.encode([text])[0]
-        return tokens
-
     def rows(self, symbols: NDArray[np.int64]) -> NDArray[np.int64]:
         """Turn sequences of the law (sequence, length) into those of the model.
 
@@ -62,24 +54,6 @@ class Subject:
         if any(len(row) != symbols.shape[1] for row in tokens):
             raise InputError(f"the network does not read the symbols {self.law.alphabet} as one token each")
         return np.stack(tokens)
-
-    def conditioned(self, name: str, prompt: str, text: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Turn a prompt and a text into tokens, and say which of them are given.
-
-        Raises
-        ------
-        InputError
-            If the model does not know a character, or they do not fit into it; names the record.
-        """
-        try:
-            given = self.encode(prompt) if prompt else np.empty(0, dtype=np.int64)
-            scored = self.encode(text)
-        except InputError as error:
-            raise InputError(f"{name!r}: {error}") from error
-        tokens = np.concatenate([given, scored])
-        if self.network is not None and len(tokens) > self.network.longest:
-            raise InputError(f"{name!r} has {len(tokens)} tokens, and the model takes {self.network.longest}")
-        return tokens, np.arange(len(tokens)) < len(given)
 
 
 def load_network(spec: ModelSpec, device: torch.device | str) -> TextModel:

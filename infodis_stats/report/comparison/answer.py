@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 from statsmodels.stats.proportion import proportion_confint
 
+from infodis_stats.report.comparison.learned import law_gaps
 from infodis_stats.report.numbers import band, percent, significant
 
 __all__ = ["answer"]
@@ -18,6 +19,7 @@ def answer(tree: xr.DataTree) -> list[str]:
         *(_winner(summary, group) for group in summary["group"].values.tolist()),
         _bias(summary),
         *_coverage(summary),
+        *_learned(tree),
     ]
 
 
@@ -96,3 +98,14 @@ def _departures(student: xr.Dataset) -> str:
         return "no cell differs from that level beyond chance"
     more = f" and {len(cells) - 4} more" if len(cells) > 4 else ""
     return f"beyond chance differ {'; '.join(cells[:4])}{more}"
+
+
+def _learned(tree: xr.DataTree) -> list[str]:
+    """Say how far the network's likelihoods are from the law's."""
+    gaps = law_gaps(tree)
+    items = "pairs" if tree.attrs["quantity"] == "log_ratio" else "sequences"
+    return [
+        f"{f'{group}: ' if len(gaps) > 1 else ''}The network's value is above the law's by {band(*gap[:3])} nats on "
+        f"average over {gap.items} {items} (correlation {significant(gap.correlation)})."
+        for group, gap in gaps.items()
+    ]

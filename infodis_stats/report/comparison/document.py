@@ -5,6 +5,7 @@ import xarray as xr
 from infodis_stats.cautions import CAUTIONS
 from infodis_stats.report.comparison.answer import answer
 from infodis_stats.report.comparison.figures import efficiency_figure, estimates_figure, variance_figure
+from infodis_stats.report.comparison.learned import learned_figure, learned_table
 from infodis_stats.report.comparison.tables import (
     bias_table,
     coverage_table,
@@ -27,13 +28,20 @@ def comparison_document(tree: xr.DataTree) -> Document:
     main = {group: main_table(tree, group) for group in groups}
     cells = {key for text in summary["cautions"].values.ravel().tolist() for key in str(text).split()}
     members = {group: (truth["group"] == group).values for group in groups}
+    figures = {"estimates": estimates_figure, "variance": variance_figure, "efficiency": efficiency_figure}
+    learned = learned_table(tree)
+    if len(learned):
+        figures["learned"] = learned_figure
     return Document(
         template="comparison",
         answer=tuple(answer(tree)),
         headlines={f"{group}, {largest} passes": table for group, table in main.items()},
-        figures={"estimates": estimates_figure, "variance": variance_figure, "efficiency": efficiency_figure},
+        figures=figures,
         tables=numeric_tables(tree),
         content={
+            "learned": learned,
+            "truth_passes": tree.attrs["truth_passes"],
+            "exact": not truth["truth_se"].values.any(),
             "ratio": tree.attrs["quantity"] == "log_ratio",
             "groups": groups,
             "sizes": {group: int(member.sum()) for group, member in members.items()},

@@ -36,7 +36,8 @@ def _quantity(tree: xr.DataTree) -> str:
 def estimates_figure(tree: xr.DataTree) -> str:
     """Draw estimates with their intervals against the truth, a panel an estimator (the paper's Figure 1)."""
     summary, draws = tree["summary"].to_dataset(), tree["draws"].to_dataset()
-    truth = tree["truth"].to_dataset()["truth"].values
+    known = tree["truth"].to_dataset()
+    truth = known["truth"].values
     replicates, level = summary.attrs["interval_replicates"], summary.attrs["ci_prob"]
     passes = int(draws["passes"].values[len(draws["passes"]) // 2])
     chosen = draws["estimate"].sel(passes=passes).isel(replicate=slice(replicates))
@@ -64,7 +65,8 @@ def estimates_figure(tree: xr.DataTree) -> str:
                 va="top",
                 color="#555555",
             )
-        figure.supxlabel(f"exact {_quantity(tree)} (nats)")
+        whose = "the network's" if known["truth_se"].values.any() else "exact"
+        figure.supxlabel(f"{whose} {_quantity(tree)} (nats)")
         figure.supylabel(f"estimate, {passes} passes × {replicates} (nats)")
         return to_svg(figure, "estimates")
 

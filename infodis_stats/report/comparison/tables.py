@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import xarray as xr
 
+from infodis_stats.report.frames import flat, frame
 from infodis_stats.report.numbers import band, percent, significant
 
 __all__ = [
@@ -28,33 +29,14 @@ def numeric_tables(tree: xr.DataTree) -> dict[str, pd.DataFrame]:
         ``truth`` (one row a sequence or pair).
     """
     summary = tree["summary"].to_dataset()
-    flat = _bounds(summary)
+    ends = flat(summary)
     cells = ["group", "estimator", "passes"]
     return {
-        "summary": _frame(flat, cells),
-        "coverage": _frame(flat, [*cells, "interval"]),
-        "slopes": _frame(flat, cells[:2]),
-        "truth": _frame(tree["truth"].to_dataset(), ["item"]),
+        "summary": frame(ends, cells),
+        "coverage": frame(ends, [*cells, "interval"]),
+        "slopes": frame(ends, cells[:2]),
+        "truth": frame(tree["truth"].to_dataset(), ["item"]),
     }
-
-
-def _bounds(dataset: xr.Dataset) -> xr.Dataset:
-    """Replace each interval by two variables, ``_lower`` and ``_upper``."""
-    flat = dataset
-    for name in list(dataset.data_vars):
-        if "ci_bound" in dataset[name].dims:
-            for bound in ("lower", "upper"):
-                flat = flat.assign(
-                    {f"{str(name).removesuffix('_ci')}_{bound}": dataset[name].sel(ci_bound=bound, drop=True)}
-                )
-            flat = flat.drop_vars(str(name))
-    return flat.drop_vars("ci_bound", errors="ignore")
-
-
-def _frame(dataset: xr.Dataset, dims: list[str]) -> pd.DataFrame:
-    names = [name for name in dataset.data_vars if set(dataset[name].dims) == set(dims)]
-    frame = dataset[names].to_dataframe(dim_order=dims).reset_index()
-    return frame.drop(columns=[name for name in frame if name not in (*dims, *names, "group")])
 
 
 def main_table(tree: xr.DataTree, group: str) -> pd.DataFrame:

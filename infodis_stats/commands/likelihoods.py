@@ -1,0 +1,186 @@
+"""The commands that estimate likelihoods and likelihood ratios: a table, JSON, CSV or NetCDF, a row a sequence."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
+
+from estimators import InputError
+from infodis_stats.estimate import estimate_log_ratio, estimate_nll
+from infodis_stats.files import StoreError, atomic_path, read_text, writable_folder
+from infodis_stats.models import TextModel, load_model
+from infodis_stats.oracles import Law
+from infodis_stats.records import TextPair, read_pairs, read_records
+from infodis_stats.spec import read_law
+from infodis_stats.texts import estimate_text_ratios, estimate_texts
+
+__all__ = ["nll", "ratio"]
+
+
+def nll(options: argparse.Namespace) -> None:
+    """Estimate negative log-likelihoods of the lines or records of a file, under an exact law or a network."""
+    check_out(options.out)
+    if _is_law(options):
+        law = read_law(options.model)
+        sequences = _sequences(options.file, law)
+        result = estimate_nll(law, sequences, options.estimator, context=options.context, **_sampling(options))
+        _show(result, "nll", {"exact": [_exact(law, one, options.context) for one in sequences]}, options)
+        return
+    model, records = _network(options), read_records(options.file)
+    with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+        result = estimate_texts(
+            model,
+            records,
+            options.estimator,
+            overlap=options.overlap,
+            device=options.device,
+            progress=bar.update,
+            **_sampling(options),
+        )
+    lower, upper = result["bits_per_token_ci"].values.T
+    columns = {"tokens": result["length"].values, "bits a token": result["bits_per_token"].values}
+    _show(result, "nll", columns | {"bits lower": lower, "bits upper": upper}, options)
+
+
+def ratio(options: argparse.Namespace) -> None:
+    """Estimate log-likelihood ratios of the lines of two files under a law, or of pairs of texts under a network."""
+    check_out(options.out)
+    coupled = not options.decoupled
+    if _is_law(options):
+        if options.second is None:
+            raise InputError("a law needs two files of sequences, FIRST and SECOND")
+        law = read_law(options.model)
+        first, second = _sequences(options.first, law), _sequences(options.second, law)
+        result = estimate_log_ratio(
+            law, first, second, options.estimator, coupled=coupled, context=options.context, **_sampling(options)
+        )
+        exact = [
+            _exact(law, two, options.context) - _exact(law, one, options.context)
+            for one, two in zip(first, second, strict=True)
+        ]
+        _show(result, "log_ratio", {"exact": exact}, options)
+        return
+    model, pairs = _network(options), _pairs(options)
+    with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+        result = estimate_text_ratios(
+            model,
+            pairs,
+            options.estimator,
+            coupled=coupled,
+            device=options.device,
+            progress=bar.update,
+            **_sampling(options),
+        )
+    columns = {"correlation": result["correlation"].values, "coupling gain": result["coupling_gain"].values}
+    _show(result, "log_ratio", columns, options)
+
+
+def _is_law(options: argparse.Namespace) -> bool:
+    return Path(options.model).suffix == ".toml"
+
+
+def _sampling(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in ("passes", "replicates", "seed", "level")}
+
+
+def _network(options: argparse.Namespace) -> TextModel:
+    if options.context:
+        raise InputError("--context is for laws; a network reads its prompts from the records of a .jsonl file")
+    return load_model(
+        options.model,
+        device=options.device,
+        family=options.family,
+        trust_remote_code=options.trust_remote_code,
+    )
+
+
+def _pairs(options: argparse.Namespace) -> list[TextPair]:
+    """Read pairs from one file, or match the records of two."""
+    if options.second is None:
+        return read_pairs(options.first)
+    firsts, seconds = read_records(options.first), read_records(options.second)
+    if len(firsts) != len(seconds):
+        raise InputError(f"{options.first} has {len(firsts)} records and {options.second} has {len(seconds)}")
+    for one, two in zip(firsts, seconds, strict=True):
+        if one.prompt != two.prompt:
+            raise InputError(f"{one.name!r} and {two.name!r} have different prompts; a pair has one")
+    return [
+        TextPair(one.name, one.prompt, one.response, two.response) for one, two in zip(firsts, seconds, strict=True)
+    ]
+
+
+def _sequences(name: str, law: Law) -> list[NDArray[np.int64]]:
+    """Read a sequence a line; blank lines are passed over."""
+    sequences = []
+    for number, line in enumerate(read_text(name).splitlines(), 1):
+        if line.strip():
+            try:
+                sequences.append(law.encode([line.strip()])[0])
+            except InputError as error:
+                raise InputError(f"{name}, line {number}: {error}") from error
+    if not sequences:
+        raise InputError(f"{name} holds no sequence")
+    return sequences
+
+
+def _exact(law: Law, tokens: NDArray[np.int64], context: int) -> float:
+    return float(law.nll(tokens[None], context=context)[0])
+
+
+def check_out(path: Path | None) -> None:
+    """Refuse a file that cannot be written before anything is computed."""
+    if path is None:
+        return
+    if path.suffix not in (".csv", ".nc"):
+        raise InputError(f"--out needs a .csv or .nc file, got {path}")
+    writable_folder(path.parent)
+
+
+def _show(result: xr.Dataset, name: str, columns: Mapping[str, ArrayLike], options: argparse.Namespace) -> None:
+    """Write the result where it was asked for, and print it."""
+    unit = str(result[name].dims[0])
+    frame = pd.DataFrame(
+        {
+            unit: result[unit].values,
+            name: result[name].values,
+            "se": result[f"{name}_se"].values,
+            "lower": result[f"{name}_ci"].sel(ci_bound="lower").values,
+            "upper": result[f"{name}_ci"].sel(ci_bound="upper").values,
+            **columns,
+            "passes run": result["forward_passes"].values,
+        }
+    )
+    if options.out is not None:
+        _write(result, frame, options.out)
+    cautions = json.loads(result.attrs["cautions"])
+    if options.json:
+        attributes = {key: value for key, value in result.attrs.items() if key not in ("cautions", "versions")}
+        attributes |= {"cautions": cautions, "versions": json.loads(result.attrs["versions"])}
+        print(json.dumps({"attributes": attributes, f"{unit}s": json.loads(frame.to_json(orient="records"))}, indent=1))
+        return
+    print(frame.to_markdown(index=False, tablefmt="simple", floatfmt=".4f"))
+    attributes = result.attrs
+    print(
+        f"\nnats; {attributes['estimator']}, {attributes['passes']} passes x {attributes['replicates']} replicates, "
+        f"seed {attributes['seed']}; {100 * attributes['ci_prob']:g} % Student-t intervals"
+    )
+    for key, sentence in cautions.items():
+        print(f"Caution ({key}): {sentence}.")
+
+
+def _write(result: xr.Dataset, frame: pd.DataFrame, path: Path) -> None:
+    try:
+        with atomic_path(path) as beside:
+            if path.suffix == ".csv":
+                frame.to_csv(beside, index=False)
+            else:
+                result.to_netcdf(beside, engine="h5netcdf")
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error

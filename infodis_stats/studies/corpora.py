@@ -1,0 +1,163 @@
+"""Comparisons of corpora: what their texts cost under a model, and how well that tells them apart."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.stats import ttest_ind
+
+from estimators import Cell, draw
+from infodis_stats import analysis
+from infodis_stats.cautions import cautions_of, effective_positions
+from infodis_stats.dataset import CI_BOUND, describe
+from infodis_stats.loss_map import position_nll
+from infodis_stats.models import TextModel
+from infodis_stats.records import read_records
+from infodis_stats.spec import CorporaSpec
+from infodis_stats.studies.groups import record_targets
+from infodis_stats.studies.result import Bar, Result
+
+__all__ = ["compare_corpora"]
+
+FloatArray = NDArray[np.float64]
+
+
+def compare_corpora(
+    network: TextModel, spec: CorporaSpec, *, batch_size: int, device: torch.device | str, bar: Bar
+) -> Result:
+    """Score the texts of some corpora.
+
+    Returns
+    -------
+    Result
+        ``draws`` (every replicate of every text), ``maps`` (what each token of chosen texts costs) and ``summary`` (by
+        corpus and passes).
+    """
+    sampler = spec.sampler()
+    records = [(corpus, record) for corpus in spec.corpora for record in read_records(corpus.records)]
+    targets = record_targets(network, [record for _, record in records])
+    mapped = _mapped([corpus.name for corpus, _ in records], {one.name: one.maps for one in spec.corpora})
+    cells = [Cell(sampler, target, passes, spec.replicates) for target in targets for passes in spec.passes]
+    bar.total = sum(cell.planned_passes for cell in cells)
+    estimates = np.empty((len(targets), len(spec.passes), spec.replicates))
+    forward_passes = np.empty(estimates.shape[:2])
+    effective = np.empty(len(targets))
+    maps: list[xr.Dataset] = []
+    drawn = iter(draw(network, cells, spec.seed, batch_size=batch_size, device=device, progress=bar.update))
+    for text, target in enumerate(targets):
+        for step in range(len(spec.passes)):
+            one = next(drawn)
+            estimates[text, step], forward_passes[text, step] = one.estimates, one.forward_passes
+        (most,) = one.evaluations
+        effective[text] = effective_positions(most.position_losses)
+        if mapped[text]:
+            tokens = [network.decode(target.tokens[[place]]) for place in target.scored]
+            maps.append(_map(records[text][1].name, records[text][1].prompt, tokens, position_nll(most)))
+    draws = describe(
+        xr.Dataset(
+            {
+                "estimate": (["text", "passes", "replicate"], estimates),
+                "forward_passes": (["text", "passes"], forward_passes),
+                "length": ("text", [target.length for target in targets]),
+            },
+            coords={
+                "text": [record.name for _, record in records],
+                "corpus": ("text", [corpus.name for corpus, _ in records]),
+                "passes": np.array(spec.passes),
+                "replicate": np.arange(spec.replicates),
+            },
+        )
+    )
+    summary = summarise_corpora(draws, spec.reference, spec.level)
+    summary.attrs["cautions"] = " ".join(cautions_of(sampler, spec.replicates, effective))
+    summary.attrs["estimator"] = sampler.name
+    datasets = {"draws": draws, "summary": summary}
+    if maps:
+        datasets["maps"] = xr.concat(maps, dim="place")
+    return Result(datasets, forward_passes=int(forward_passes.sum()), not_run=[], attributes={})
+
+
+def summarise_corpora(draws: xr.Dataset, reference: str, level: float = 0.95) -> xr.Dataset:
+    """Summarise what the texts of each corpus cost.
+
+    Texts are a sample of their corpus: intervals are over texts, and the noise of the masks is part of their spread.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        ``estimate (text, passes, replicate)`` in nats and ``length (text)``, with a coordinate ``corpus`` on the texts.
+    reference : str
+        The corpus that the others are compared with.
+    level : float, default 0.95
+
+    Returns
+    -------
+    xarray.Dataset
+        Over ``corpus``, from all replicates at the largest number of passes: ``texts``, ``bits_per_token`` (the mean
+        over texts) with its Student-t interval, ``difference`` to the reference with Welch's interval, ``mask_share``
+        (of the variance between texts, what is noise of the masks). Over ``(corpus, passes)``: ``auroc``, the chance
+        that a text costs more than one of the reference, each measured once with so many passes, averaged over
+        replicates, with Newcombe's interval.
+    """
+    bits = draws["estimate"].transpose("text", "passes", "replicate").values / np.log(2)
+    bits = bits / draws["length"].values[:, None, None]
+    corpora = list(dict.fromkeys(draws["corpus"].values.tolist()))
+    members = {corpus: (draws["corpus"] == corpus).values for corpus in corpora}
+    base = bits[members[reference]]
+    parts = [_corpus(bits[members[one]], None if one == reference else base, level) for one in corpora]
+    summary = xr.concat(parts, dim="corpus").assign_coords(
+        {"corpus": corpora, "passes": draws["passes"].values, CI_BOUND[0]: CI_BOUND[1]}
+    )
+    summary = describe(summary)
+    summary.attrs = {"reference": reference, "ci_prob": level}
+    return summary
+
+
+def _corpus(bits: FloatArray, base: FloatArray | None, level: float) -> xr.Dataset:
+    """Summarise bits a token (text, passes, replicate) of one corpus against those of the reference."""
+    means = bits[:, -1].mean(axis=-1)
+    interval = analysis.student_t(means, level)
+    spread, noise = float(analysis.variance(means)), float(analysis.variance(bits[:, -1]).mean()) / bits.shape[-1]
+    difference, ends = 0.0, np.zeros(2)
+    areas, bounds = np.full(bits.shape[1], np.nan), np.full((bits.shape[1], 2), np.nan)
+    if base is not None:
+        reference = base[:, -1].mean(axis=-1)
+        difference = float(means.mean() - reference.mean())
+        ends = np.array(ttest_ind(means, reference, equal_var=False).confidence_interval(level))
+        areas = analysis.auroc(base.transpose(1, 2, 0), bits.transpose(1, 2, 0)).mean(axis=-1)
+        area = analysis.auroc_interval(areas, len(base), len(bits), level)
+        bounds = np.stack([area.lower, area.upper], axis=-1)
+    return xr.Dataset(
+        {
+            "texts": len(bits),
+            "bits_per_token": float(means.mean()),
+            "bits_per_token_ci": (CI_BOUND[0], np.array([interval.lower, interval.upper])),
+            "difference": difference,
+            "difference_ci": (CI_BOUND[0], ends),
+            "mask_share": noise / spread if spread > 0 else np.nan,
+            "auroc": ("passes", areas),
+            "auroc_ci": (["passes", CI_BOUND[0]], bounds),
+        }
+    )
+
+
+def _mapped(corpora: Sequence[str], maps: dict[str, int]) -> list[bool]:
+    """Say which texts are drawn: the first ones of each corpus."""
+    left = dict(maps)
+    chosen = []
+    for corpus in corpora:
+        chosen.append(left[corpus] > 0)
+        left[corpus] -= 1
+    return chosen
+
+
+def _map(name: str, prompt: str, tokens: list[str], contributions: FloatArray) -> xr.Dataset:
+    nll, error = contributions.mean(axis=0), np.sqrt(analysis.variance(contributions.T) / len(contributions))
+    return describe(
+        xr.Dataset(
+            {"nll": ("place", nll), "nll_se": ("place", error), "token": ("place", tokens)},
+            coords={"text": ("place", [name] * len(tokens)), "prompt": ("place", [prompt] * len(tokens))},
+        )
+    )
