@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
@@ -160,7 +159,7 @@ def summarise(
     truth : xarray.Dataset
         ``truth``, ``truth_se (item)`` and ``exact_pass_variance (item, estimator)``. Where the truth is a long run,
         biases allow for its error, and so do the intervals whose coverage is measured; it is counted where the run's
-        standard error is at most half of the interval's.
+        standard error is at most half of the interval's (root mean square over the group).
     reference : str
         The estimator whose variance the others' are compared with.
     level : float, default 0.95
@@ -233,13 +232,12 @@ def _intervals(
     blocks: FloatArray, truth: FloatArray, truth_se: FloatArray, level: float, rng: np.random.Generator
 ) -> dict[str, object]:
     kinds = [analysis.student_t(blocks, level), analysis.bca(blocks, rng, level)]
-    ends = []
-    for kind in kinds:
-        widened = analysis.widen(kind, blocks.mean(axis=-1), truth_se[:, None], level)
-        # Judged by the mean width: leaving single narrow intervals out would leave misses out.
-        width = (kind.upper - kind.lower).mean(axis=-1, keepdims=True)
-        told = (norm.ppf((1 + level) / 2) * truth_se[:, None] <= width / 4) | (width == 0)
-        ends.append((widened.lower, widened.upper, np.where(told, truth[:, None], np.nan)))
+    # A cell is counted whole or not at all: leaving single narrow intervals out would leave misses out.
+    squared_error = analysis.variance(blocks).mean(axis=(-2, -1)) / blocks.shape[-1]
+    told = ((truth_se**2).mean() <= squared_error / 4) | (squared_error == 0)
+    counted = np.where(told[..., None, None], truth[:, None], np.nan)
+    wider = [analysis.widen(kind, blocks.mean(axis=-1), truth_se[:, None], level) for kind in kinds]
+    ends = [(one.lower, one.upper, counted) for one in wider]
     cells = [analysis.coverage(*one, axis=(-2, -1), level_of_band=level) for one in ends]
     pooled = [analysis.coverage(*one, axis=(1, 2, 3), level_of_band=level) for one in ends]
     exact = (blocks == blocks[..., :1]).all(axis=(-3, -2, -1))  # points: they have no level

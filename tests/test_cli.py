@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
+import xarray as xr
 
 from infodis_stats import commands
 from infodis_stats.cli import main
@@ -78,6 +80,11 @@ def test_estimators_and_doctor(capsys):
         (["nll", "{file}", "{folder}/good.txt", "--estimator", "chane"], "there is no estimator 'chane'"),
         (["nll", "{file}", "{folder}/good.txt", "--context", "9"], "all 4 tokens are context"),
         (["ratio", "{file}", "{folder}/good.txt", "{folder}/two.txt"], "got 1 and 2"),
+        (["ratio", "{file}", "{folder}/good.txt"], "a law needs two files"),
+        (["ratio", "austen", "{folder}/good.txt", "{folder}/two.txt"], "good.txt has 1 records and"),
+        (["nll", "austen", "{folder}/good.txt", "--context", "1"], "--context is for laws"),
+        (["nll", "{file}", "{folder}/good.txt", "--out", "{folder}/x.txt"], "--out needs a .csv or .nc file"),
+        (["nll", "{file}", "{folder}/good.txt", "--out", "{file}/x.nc"], "cannot be written"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(capsys, study_file, arguments, sentence):
@@ -116,6 +123,33 @@ def test_a_denoiser_is_trained_on_text_and_scores_a_file(capsys, tmp_path):
     assert (one["tokens"], long["tokens"]) == (1, 11)
     assert one["lower"] <= one["nll"] <= one["upper"]
     assert long["bits a token"] == pytest.approx(long["nll"] / 11 / 0.6931472, rel=1e-6)
+
+
+def test_results_are_written_as_csv_and_netcdf(capsys, study_file):
+    folder = study_file.parent
+    (folder / "two.txt").write_text("ACGT\nGG\n")
+    status, out, _ = run(capsys, "nll", study_file, folder / "two.txt", "--out", folder / "new" / "nll.csv", "--json")
+    assert status == 0
+    table = pd.read_csv(folder / "new" / "nll.csv")
+    pd.testing.assert_frame_equal(table, pd.DataFrame(json.loads(out)["sequences"]))
+    run(capsys, "ratio", study_file, folder / "two.txt", folder / "two.txt", "--out", folder / "ratio.nc")
+    with xr.open_dataset(folder / "ratio.nc", engine="h5netcdf") as stored:
+        assert stored["log_ratio_replicate"].shape == (2, 8)
+        assert stored["log_ratio"].attrs["units"] == "nat"
+
+
+def test_ratios_of_texts_come_from_one_file_or_from_two(capsys, tmp_path):
+    both, first, second = (tmp_path / f"{name}.jsonl" for name in ("both", "first", "second"))
+    both.write_text('{"id": "a", "prompt": "It is a ", "first": "truth", "second": "trvth"}')
+    first.write_text('{"id": "a", "prompt": "It is a ", "response": "truth"}')
+    second.write_text('{"id": "b", "prompt": "It is a ", "response": "trvth"}')
+    how = ["--passes", 31, "--replicates", 2, "--estimator", "exhaustive", "--json"]
+    status, one, _ = run(capsys, "ratio", "austen", both, *how)
+    assert status == 0
+    assert json.loads(one)["pairs"] == json.loads(run(capsys, "ratio", "austen", first, second, *how)[1])["pairs"]
+    assert json.loads(one)["pairs"][0]["log_ratio"] > 1
+    second.write_text('{"prompt": "It was a ", "response": "trvth"}')
+    assert "different prompts" in run(capsys, "ratio", "austen", first, second)[2]
 
 
 def test_a_denoiser_is_trained_on_a_law(capsys, study_file):

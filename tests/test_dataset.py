@@ -150,3 +150,38 @@ def test_replicates_are_labelled_with_their_interval():
     assert dataset["nll_se"].values.tolist() == [pytest.approx(stats.sem(draws[0])), 0.0]
     assert dataset["nll_ci"].attrs["ci_prob"] == 0.9
     assert dataset["length"].attrs["units"] == "1"
+
+
+@pytest.mark.parametrize("share", [0.3, 0.45])
+def test_coverage_allows_for_the_error_of_a_long_run(share):
+    """150 items of 8 intervals, against runs with that share of an interval's standard error."""
+    rng = np.random.default_rng(0)
+    error = share / BLOCK**0.5
+    draws = xr.Dataset(
+        {
+            "estimate": (["item", "estimator", "passes", "replicate"], rng.normal(size=(150, 1, 2, 8 * BLOCK))),
+            "forward_passes": (["item", "estimator", "passes"], np.ones((150, 1, 2))),
+            "khat": (["item", "estimator", "passes"], np.ones((150, 1, 2))),
+        },
+        coords={"group": ("item", ["a"] * 150), "estimator": ["one"], "passes": [4, 8]},
+    )
+    known = xr.Dataset(
+        {
+            "truth": ("item", rng.normal(scale=error, size=150)),
+            "truth_se": ("item", np.full(150, error)),
+            "exact_pass_variance": (["item", "estimator"], np.full((150, 1), np.nan)),
+        },
+        coords={"group": ("item", ["a"] * 150), "estimator": ["one"]},
+    )
+    how = {"reference": "one", "level": 0.95, "interval_replicates": BLOCK}
+    found = summarise(draws, known, **how).sel(interval="student-t")
+    assert (found["intervals"] == 1200).all()
+    # Eight intervals share the error of one run: their count varies as if they were a fifth as many, at the most.
+    slack = 4 * (0.95 * 0.05 / 1200 * 5) ** 0.5
+    assert (np.abs(found["coverage"] - 0.95) < slack).all()
+    known["truth_se"] = ("item", np.zeros(150))
+    assert (summarise(draws, known, **how).sel(interval="student-t")["coverage"] < 0.95).all()
+    known["truth_se"] = ("item", np.full(150, 0.8 / BLOCK**0.5))
+    told = summarise(draws, known, **how).sel(interval="student-t")
+    assert (told["intervals"] == 0).all()
+    assert told["coverage"].isnull().all()

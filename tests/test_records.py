@@ -3,7 +3,7 @@
 import pytest
 
 import infodis_stats as ids
-from infodis_stats.records import Record, parse_records, read_records
+from infodis_stats.records import Record, TextPair, parse_pairs, parse_records, read_pairs, read_records
 
 
 def test_formats_go_by_the_suffix(tmp_path):
@@ -41,3 +41,26 @@ def test_bad_records_are_one_sentence(text, suffix, sentence):
 def test_absent_files_are_one_sentence(tmp_path):
     with pytest.raises(ids.InputError, match="cannot be read: No such file"):
         read_records(tmp_path / "absent.jsonl")
+
+
+def test_pairs_share_a_prompt(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"prompt": "a", "first": "b", "second": "c", "id": 7}\n\n{"first": "d", "second": "e"}\n')
+    assert read_pairs(path) == [TextPair("7", "a", "b", "c"), TextPair("line 3", "", "d", "e")]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "x holds nothing to score"),
+        ('{"first": "a"}', 'x, line 1: needs an object with a string "first" and "second"'),
+        ('{"first": "a", "second": ""}', "a text of 'line 1' is empty"),
+        (
+            '{"first": "a", "second": "b", "id": 1}\n{"first": "a", "second": "b", "id": "1"}',
+            "'1' stands more than once",
+        ),
+    ],
+)
+def test_bad_pairs_are_one_sentence(text, sentence):
+    with pytest.raises(ids.InputError, match=sentence):
+        parse_pairs(text, "x")

@@ -8,8 +8,8 @@ import torch
 
 import infodis_stats as ids
 from infodis_stats.models import Denoiser, DenoiserConfig
-from infodis_stats.records import Record
-from infodis_stats.texts import estimate_texts, windows
+from infodis_stats.records import Record, TextPair
+from infodis_stats.texts import estimate_text_ratios, estimate_texts, windows
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +86,16 @@ def test_mistakes_name_the_record(model):
         estimate_texts(model, [Record("q", "", "az")])
     with pytest.raises(ids.InputError, match="'q': prompt and response have 9 tokens"):
         estimate_texts(model, [Record("q", "", "abcabcabc")])
+
+
+def test_ratios_of_texts_are_differences_of_their_likelihoods(model):
+    pairs = [TextPair("same length", "ab", "ca", "cc"), TextPair("other", "", "abc", "b")]
+    result = estimate_text_ratios(model, pairs, "exhaustive", passes=7, replicates=2)
+    for pair in pairs:
+        sides = [Record("first", pair.prompt, pair.first), Record("second", pair.prompt, pair.second)]
+        first, second = estimate_texts(model, sides, "exhaustive", passes=7, replicates=2)["nll"].values
+        assert result["log_ratio"].sel(pair=pair.name).item() == pytest.approx(second - first, rel=1e-5)
+    sampled = estimate_text_ratios(model, pairs, passes=16, replicates=16)
+    assert (np.abs(sampled["log_ratio"] - result["log_ratio"]) < 6 * sampled["log_ratio_se"]).all()
+    with pytest.raises(ids.InputError, match="'long' has 9 tokens, and the model takes 8"):
+        estimate_text_ratios(model, [TextPair("long", "abcabc", "abc", "a")])

@@ -74,18 +74,16 @@ def _cells(groups: Sequence[Group], samplers: Samplers, spec: ComparisonSpec) ->
     """Lay out the grid; say why where an estimator cannot work with so few passes."""
     cells: dict[Slot, Cell] = {}
     not_run: list[str] = []
-    start = 0
-    for group in groups:
-        for place, sampler in enumerate(samplers):
-            for step, passes in enumerate(spec.passes):
-                row = [Cell(sampler, item, passes, spec.replicates) for item in group.items]
+    items = [item for group in groups for item in group.items]
+    for place, sampler in enumerate(samplers):
+        for step, passes in enumerate(spec.passes):
+            for index, item in enumerate(items):
                 try:
-                    sampler.jobs(row[0].item, passes, 1, np.random.default_rng())  # type: ignore[arg-type]
+                    sampler.jobs(item, passes, 1, np.random.default_rng())  # type: ignore[arg-type]
                 except PassesError as error:
                     not_run.append(str(error))
-                    continue
-                cells |= {(start + offset, place, step): cell for offset, cell in enumerate(row)}
-        start += len(group.items)
+                else:
+                    cells[index, place, step] = Cell(sampler, item, passes, spec.replicates)
     return cells, not_run
 
 

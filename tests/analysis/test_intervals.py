@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from estimators.errors import InputError
-from infodis_stats.analysis import bca, intervals, student_t
+from infodis_stats.analysis import bca, intervals, student_t, widen
+from stat_asserts import assert_rate
 
 
 class TestStudentT:
@@ -95,3 +96,21 @@ def test_too_few_resamples_are_refused():
     bca([1.0, 2.0, 3.0], np.random.default_rng(0), resamples=39)
     with pytest.raises(InputError, match=r"a 0.95 bootstrap interval needs at least 39 resamples, got 38"):
         bca([1.0, 2.0, 3.0], np.random.default_rng(0), resamples=38)
+
+
+def test_intervals_widened_by_a_long_run_cover_its_value():
+    """20,000 estimates from 8 replicates, against runs with half of their standard error."""
+    rng = np.random.default_rng(0)
+    draws, runs = rng.normal(size=(20_000, 8)), rng.normal(scale=0.5 / 8**0.5, size=20_000)
+    plain = student_t(draws)
+    wide = widen(plain, draws.mean(axis=-1), error=0.5 / 8**0.5)
+    covered, short = (int(((one.lower <= runs) & (runs <= one.upper)).sum()) for one in (wide, plain))
+    assert_rate(covered, 20_000, 0.95, sigmas=5.0)  # quadrature of a t and a normal half-width is not exact
+    with pytest.raises(AssertionError):
+        assert_rate(short, 20_000, 0.95, sigmas=5.0)
+
+
+def test_no_error_widens_nothing():
+    interval = bca([[1.0, 2.0, 2.5, 3.0, 7.0]], np.random.default_rng(0))
+    same = widen(interval, 100.0, error=0.0)  # even where the estimate lies outside
+    np.testing.assert_allclose([same.lower, same.upper], [interval.lower, interval.upper])

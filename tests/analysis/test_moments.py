@@ -154,3 +154,17 @@ class TestLaw:
         z = pooled_bias(draws, 0.0, axis=1).z
         with pytest.raises(AssertionError, match="z ="):
             assert_rate(int((2 * stats.norm.sf(np.abs(z)) < 0.05).sum()), 5000, 0.05)
+
+
+def test_a_long_run_adds_its_error_to_that_of_the_bias():
+    """5,000 sets of 4 sequences against runs as noisy as the means: the test rejects 5 %, and far more without them."""
+    rng = np.random.default_rng(3)
+    draws, runs = rng.normal(size=(5000, 4, 8)), rng.normal(scale=8**-0.5, size=(5000, 4))
+    with_error = pooled_bias(draws, runs, axis=-1, truth_se=8**-0.5)
+    np.testing.assert_allclose(
+        with_error.standard_error, np.sqrt((draws.var(axis=-1, ddof=1) / 8 + 1 / 8).sum(axis=-1)) / 4
+    )
+    without = pooled_bias(draws, runs, axis=-1)
+    assert_rate(int((with_error.p_value < 0.05).sum()), 5000, 0.05)
+    with pytest.raises(AssertionError):
+        assert_rate(int((without.p_value < 0.05).sum()), 5000, 0.05)
