@@ -73,7 +73,7 @@ def main(folder: Path) -> None:
         cut = [continuation(run, length) for run in some]
         write(f"{name}.jsonl", [{"id": f"{name} {i}", "prompt": p, "response": r} for i, (p, r) in enumerate(cut)])
     word, other = [], []
-    for i, (run, elsewhere) in enumerate(zip(chosen[16:], pieces(novel, 8, seed=21), strict=True)):
+    for i, (run, elsewhere) in enumerate(zip(chosen[16:20], pieces(novel, 4, seed=21), strict=True)):
         prompt, first = continuation(run, 40)
         tokens = re.split(r"(\s)", first)
         place = rng.choice([k for k, token in enumerate(tokens) if len(token) > 3])
