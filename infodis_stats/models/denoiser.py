@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from estimators import InputError, TokenError
 from infodis_stats.files import StoreError, atomic_path
+from infodis_stats.models.losses import token_losses
 
 __all__ = ["Denoiser", "DenoiserConfig"]
 
@@ -125,8 +126,8 @@ class Denoiser(nn.Module):
 
     def losses(self, tokens: Tensor, masked: Tensor) -> Tensor:
         """Return the loss of each masked token in row order, (number of masked,): only they pass through the head."""
-        logits = self.head(self.hidden(tokens, masked)[masked])
-        return functional.cross_entropy(logits.float(), tokens[masked], reduction="none")
+        hidden = self.hidden(tokens, masked)[masked]
+        return token_losses(lambda part: self.head(hidden[part]), tokens[masked], self.head.out_features)
 
     def token_nll(self, tokens: Tensor, masked: Tensor) -> Tensor:
         """Price the masked tokens; see `estimators.ConditionalModel`.

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,11 +13,11 @@ from torch import Tensor, nn
 from estimators import InfodisError, InputError, ModelError, TokenError
 from infodis_stats.models.huggingface.families import Family, family_named
 from infodis_stats.models.huggingface.head import Wanted, find_head, full_losses, lean_losses, logits_of
+from infodis_stats.models.losses import check_overflow
 
 __all__ = ["MaskedLanguageModel"]
 
 FULL_LOGITS = 2**27  # numbers a pass may make where the head cannot be separated: 512 MB in float32
-HALF = (torch.float16, torch.bfloat16)
 
 
 class MaskedLanguageModel:
@@ -123,7 +122,6 @@ class MaskedLanguageModel:
         self._device, self._dtype = parameter.device, parameter.dtype
         self.vocabulary, self._head = self._probe()
         self._check_vocabulary()
-        self._rows = sys.maxsize  # in one pass; less once the memory was full
 
     @property
     def lean(self) -> bool:
@@ -138,8 +136,6 @@ class MaskedLanguageModel:
     def token_nll(self, tokens: Tensor, masked: Tensor) -> Tensor:
         """Price the masked tokens; see `estimators.ConditionalModel`.
 
-        A pass that does not fit into the GPU's memory is run again in two halves; the numbers stay the same.
-
         Raises
         ------
         TokenError
@@ -148,22 +144,16 @@ class MaskedLanguageModel:
         InputError
             If the sequences are longer than `longest`.
         ModelError
-            If the network returns NaN, or a single sequence does not fit into memory.
+            If the network overflows in half precision.
         """
         self._check(tokens, masked)
         device = tokens.device
         tokens, masked = tokens.to(self._device), masked.to(self._device)
         result = torch.zeros(tokens.shape, device=self._device)
-        start = 0
-        while start < len(tokens):
-            rows = slice(start, start + self._rows_in_a_pass(tokens.shape[1]))
-            losses = self._pass(tokens[rows], masked[rows])
-            if losses is None:
-                self._fewer_rows(len(tokens[rows]), tokens.shape[1])
-                continue
-            result[rows][masked[rows]] = losses
-            start = rows.stop
-        self._check_finite(result)
+        for start in range(0, len(tokens), self._rows_at_a_time(tokens)):
+            rows = slice(start, start + self._rows_at_a_time(tokens))
+            result[rows][masked[rows]] = self._losses(tokens[rows], masked[rows])
+        check_overflow(result, self._dtype, "dtype=torch.float32")
         return result.to(device)
 
     def encode(self, text: str) -> NDArray[np.int64]:
@@ -260,20 +250,11 @@ class MaskedLanguageModel:
                 row, position = wrong.nonzero()[0].tolist()
                 raise TokenError(row, position, f"token {tokens[row, position]} {problem}")
 
-    def _rows_in_a_pass(self, length: int) -> int:
-        if self.lean:
-            return self._rows
-        return min(self._rows, max(1, FULL_LOGITS // (length * self.vocabulary)))
+    def _rows_at_a_time(self, tokens: Tensor) -> int:
+        return max(1, len(tokens) if self.lean else FULL_LOGITS // (tokens.shape[1] * self.vocabulary))
 
-    def _fewer_rows(self, rows: int, length: int) -> None:
-        if rows == 1:
-            raise ModelError(f"one sequence of {length} tokens does not fit into the memory of {self._device}")
-        self._rows = (rows + 1) // 2
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-
-    def _pass(self, tokens: Tensor, masked: Tensor) -> Tensor | None:
-        """Price one batch, (number of masked,) in row order; None if memory does not suffice."""
+    def _losses(self, tokens: Tensor, masked: Tensor) -> Tensor:
+        """Price the masked tokens in row order, (number of masked,)."""
         inputs = torch.where(masked, self.mask_id, tokens)
         inputs = torch.cat([_columns(self.before, inputs), inputs, _columns(self.after, inputs)], dim=1)
         rows, positions = masked.nonzero(as_tuple=True)
@@ -283,24 +264,10 @@ class MaskedLanguageModel:
         def forward() -> object:
             return self._forward(inputs, masked)
 
-        try:
-            with torch.no_grad():
-                if self._head is None:
-                    return full_losses(forward, wanted)
-                return lean_losses(forward, self._head, wanted)
-        except torch.OutOfMemoryError:
-            return None
-
-    def _check_finite(self, losses: Tensor) -> None:
-        wrong = ~torch.isfinite(losses) if self._dtype in HALF else torch.isnan(losses)
-        if not wrong.any():
-            return
-        row, position = wrong.nonzero()[0].tolist()
-        place = f"sequence {row} of the batch, position {position}"
-        if self._dtype in HALF:
-            kind = str(self._dtype).removeprefix("torch.")
-            raise ModelError(f"{place}: the network overflowed in {kind}; dtype=torch.float32 mends that")
-        raise ModelError(f"{place}: the network returned NaN")
+        with torch.no_grad():
+            if self._head is None:
+                return full_losses(forward, wanted)
+            return lean_losses(forward, self._head, wanted)
 
 
 def first_line(error: Exception) -> str:
