@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         DenoiserConfig,
         MaskedLanguageModel,
         TextModel,
+        accelerated,
         load_huggingface,
         load_model,
     )
@@ -36,6 +37,7 @@ _HOMES = {
     "StoreError": "infodis_stats.files",
     "TableLaw": "infodis_stats.oracles",
     "TextModel": "infodis_stats.models",
+    "accelerated": "infodis_stats.models",
     "estimate_log_ratio": "infodis_stats.estimate",
     "estimate_nll": "infodis_stats.estimate",
     "estimate_texts": "infodis_stats.texts",
@@ -58,6 +60,7 @@ __all__ = [
     "StoreError",
     "TableLaw",
     "TextModel",
+    "accelerated",
     "estimate_log_ratio",
     "estimate_nll",
     "estimate_texts",

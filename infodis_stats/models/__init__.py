@@ -1,8 +1,17 @@
 """Networks as conditional models: our own small denoiser, Hugging Face models, and models by name."""
 
+from infodis_stats.models.acceleration import accelerated
 from infodis_stats.models.denoiser import Denoiser, DenoiserConfig
 from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface
 from infodis_stats.models.loading import load_model
 from infodis_stats.models.text_model import TextModel
 
-__all__ = ["Denoiser", "DenoiserConfig", "MaskedLanguageModel", "TextModel", "load_huggingface", "load_model"]
+__all__ = [
+    "Denoiser",
+    "DenoiserConfig",
+    "MaskedLanguageModel",
+    "TextModel",
+    "accelerated",
+    "load_huggingface",
+    "load_model",
+]

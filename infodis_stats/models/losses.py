@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from estimators import ModelError
 
-__all__ = ["HALF", "check_overflow", "token_losses"]
+__all__ = ["HALF", "check_overflow", "kind_of", "token_losses"]
 
 LOGITS_AT_A_TIME = 2**24  # numbers: 64 MB in float32
 HALF = (torch.float16, torch.bfloat16)
@@ -51,7 +51,12 @@ def check_overflow(losses: Tensor, computed_in: torch.dtype, remedy: str) -> Non
     wrong = ~torch.isfinite(losses)
     if computed_in in HALF and wrong.any():
         row, position = wrong.nonzero()[0].tolist()
-        kind = str(computed_in).removeprefix("torch.")
         raise ModelError(
-            f"sequence {row} of the batch, position {position}: the network overflowed in {kind}; {remedy} mends that"
+            f"sequence {row} of the batch, position {position}: the network overflowed in {kind_of(computed_in)}; "
+            f"{remedy} mends that"
         )
+
+
+def kind_of(dtype: torch.dtype) -> str:
+    """Return the name of a type without its module."""
+    return str(dtype).removeprefix("torch.")

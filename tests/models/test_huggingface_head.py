@@ -195,6 +195,22 @@ def test_the_fingerprint_is_of_weights_and_conventions() -> None:
     assert wrap(network().bfloat16()).fingerprint() != first
 
 
+def test_weights_are_hashed_when_they_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = wrap(network())
+    hashed = []
+    compute = made._hash
+    monkeypatch.setattr(made, "_hash", lambda weights: hashed.append(True) or compute(weights))
+    first = made.fingerprint()
+    assert made.fingerprint() == first
+    assert len(hashed) == 1
+    with torch.no_grad():
+        made.network.ff_out.weight[0, 0] += 1
+    assert made.fingerprint() != first
+    made.network.load_state_dict(network().state_dict())
+    assert made.fingerprint() == first
+    assert len(hashed) == 3
+
+
 def test_without_a_tokenizer_there_is_no_text() -> None:
     with pytest.raises(ValueError, match="this model came without a tokenizer: name one with tokenizer="):
         wrap(network()).encode("text")
