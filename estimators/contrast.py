@@ -45,7 +45,7 @@ class Contrast(Sampler[Pair]):
         rng: np.random.Generator | int,
         context: Context = None,
         names: Sequence[str] | None = None,
-        batch_size: int = 512,
+        batch_size: int | None = None,
         device: torch.device | str = "cpu",
         progress: Progress | None = None,
     ) -> NDArray[np.float64]:

@@ -96,7 +96,7 @@ class Estimator(Sampler[Target]):
         rng: np.random.Generator | int,
         context: Context = None,
         names: Sequence[str] | None = None,
-        batch_size: int = 512,
+        batch_size: int | None = None,
         device: torch.device | str = "cpu",
         progress: Progress | None = None,
     ) -> NDArray[np.float64]:

@@ -50,7 +50,7 @@ def pass_totals(
     tokens: Tokens,
     *,
     context: Context = None,
-    batch_size: int = 512,
+    batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> NDArray[np.float64]:

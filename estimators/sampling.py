@@ -96,7 +96,7 @@ def draw(
     cells: Iterable[Cell],
     rng: np.random.Generator | np.random.SeedSequence | int,
     *,
-    batch_size: int = 512,
+    batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> Iterator[Draw]:
@@ -140,7 +140,7 @@ def sample(
     cells: Iterable[Cell],
     rng: np.random.Generator | np.random.SeedSequence | int,
     *,
-    batch_size: int = 512,
+    batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         DenoiserConfig,
         MaskedLanguageModel,
         TextModel,
+        accelerated,
         load_huggingface,
         load_model,
     )
@@ -38,6 +39,7 @@ _HOMES = {
     "TableLaw": "infodis_stats.oracles",
     "TextModel": "infodis_stats.models",
     "TextPair": "infodis_stats.records",
+    "accelerated": "infodis_stats.models",
     "estimate_log_ratio": "infodis_stats.estimate",
     "estimate_nll": "infodis_stats.estimate",
     "estimate_positions": "infodis_stats.loss_map",
@@ -64,6 +66,7 @@ __all__ = [
     "TableLaw",
     "TextModel",
     "TextPair",
+    "accelerated",
     "estimate_log_ratio",
     "estimate_nll",
     "estimate_positions",

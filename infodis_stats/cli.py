@@ -43,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     study = add("study", "run a study file and write its report")
     study.add_argument("file", type=Path, help="study file (TOML)")
     study.add_argument("--out", type=Path, required=True, help="folder for study.nc, report.html, report.md, tables/")
-    study.add_argument("--batch-size", type=int, help="rows in a call of the model (default 1024, 64 of a network)")
+    study.add_argument(
+        "--batch-size", type=int, help="rows in a call of the model (default: 1024 of a law, else by memory)"
+    )
     study.add_argument("--device", default="cpu", help="torch device (default cpu)")
 
     nll = add("nll", "estimate negative log-likelihoods with intervals")

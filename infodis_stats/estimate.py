@@ -42,7 +42,7 @@ def estimate_nll(
     context: Context = None,
     names: Sequence[str] | None = None,
     level: float = 0.95,
-    batch_size: int = 512,
+    batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
@@ -127,7 +127,7 @@ def estimate_log_ratio(
     second_context: Context = None,
     names: Sequence[str] | None = None,
     level: float = 0.95,
-    batch_size: int = 512,
+    batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:

@@ -60,7 +60,7 @@ def estimate_positions(
     replicates: int = 8,
     seed: int = 0,
     level: float = 0.95,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:

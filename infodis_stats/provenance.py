@@ -2,8 +2,7 @@
 
 import platform
 from importlib.metadata import version
-
-from infodis_stats.oracles import Law
+from typing import Protocol, runtime_checkable
 
 __all__ = ["SCHEMA", "model_fingerprint", "versions"]
 
@@ -18,6 +17,19 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}
 
 
+@runtime_checkable
+class _Fingerprinted(Protocol):
+    def fingerprint(self) -> str: ...
+
+
+@runtime_checkable
+class _Described(Protocol):
+    def describe(self) -> str: ...
+
+
 def model_fingerprint(model: object) -> str:
-    """Return a law's name and digest, or another model's type."""
-    return f"{model.describe()} {model.fingerprint()}" if isinstance(model, Law) else type(model).__qualname__
+    """Return a model's description and digest; its type where it gives none."""
+    kind = type(model).__qualname__
+    if not isinstance(model, _Fingerprinted):
+        return kind
+    return f"{model.describe() if isinstance(model, _Described) else kind} {model.fingerprint()}"

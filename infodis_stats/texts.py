@@ -46,7 +46,7 @@ def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int
     Raises
     ------
     InputError
-        If the record does not fit and there is no overlap, or the overlap leaves no room.
+        If the response is empty, the record does not fit and there is no overlap, or the overlap leaves no room.
 
     Examples
     --------
@@ -54,6 +54,8 @@ def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int
     >>> [(window.tokens.tolist(), window.context) for window in windows(np.arange(1), np.arange(1, 6), 4, overlap=2)]
     [([0, 1, 2, 3], 1), ([2, 3, 4, 5], 2)]
     """
+    if not len(response):
+        raise InputError("the response has no tokens, there is nothing to score")
     tokens = np.concatenate([prompt, response])
     if len(tokens) <= longest:
         return [Window(tokens, len(prompt))]
@@ -84,7 +86,7 @@ def estimate_texts(
     replicates: int = 8,
     seed: int = 0,
     level: float = 0.95,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
@@ -174,7 +176,7 @@ def estimate_text_ratios(
     replicates: int = 8,
     seed: int = 0,
     level: float = 0.95,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:

@@ -82,6 +82,9 @@ def test_windows_have_random_numbers_of_their_own(model):
 
 
 def test_mistakes_name_the_record(model):
+    for prompt in ("", "ab"):
+        with pytest.raises(ids.InputError, match="'q': the response has no tokens, there is nothing to score"):
+            estimate_texts(model, [Record("one", "", "a"), Record("q", prompt, "")])
     with pytest.raises(ids.InputError, match="'q': character 'z' at position 1 is outside"):
         estimate_texts(model, [Record("q", "", "az")])
     with pytest.raises(ids.InputError, match="'q': prompt and response have 9 tokens"):

@@ -1,5 +1,6 @@
 """Networks as conditional models: our own small denoiser, Hugging Face models, and models by name."""
 
+from infodis_stats.models.acceleration import accelerated
 from infodis_stats.models.denoiser import Denoiser, DenoiserConfig
 from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface
 from infodis_stats.models.loading import load_model
@@ -10,6 +11,7 @@ __all__ = [
     "DenoiserConfig",
     "MaskedLanguageModel",
     "TextModel",
+    "accelerated",
     "conditioned",
     "load_huggingface",
     "load_model",

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from estimators import InputError, TokenError
 from infodis_stats.files import StoreError, atomic_path
+from infodis_stats.models.losses import token_losses
 
 __all__ = ["Denoiser", "DenoiserConfig"]
 
@@ -87,6 +88,12 @@ class Denoiser(nn.Module):
     Parameters
     ----------
     config : DenoiserConfig
+    name : str, optional
+        What tables call it; `load` takes that of the file.
+
+    Notes
+    -----
+    Losses are float32. Those of a row agree within 1e-5 nats whatever batch it comes in.
 
     Examples
     --------
@@ -97,9 +104,9 @@ class Denoiser(nn.Module):
     torch.Size([1, 4])
     """
 
-    def __init__(self, config: DenoiserConfig) -> None:
+    def __init__(self, config: DenoiserConfig, name: str = "") -> None:
         super().__init__()
-        self.config = config
+        self.config, self.name = config, name
         self.embedding = nn.Embedding(len(config.alphabet) + 1, config.width)
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
@@ -125,8 +132,8 @@ class Denoiser(nn.Module):
 
     def losses(self, tokens: Tensor, masked: Tensor) -> Tensor:
         """Return the loss of each masked token in row order, (number of masked,): only they pass through the head."""
-        logits = self.head(self.hidden(tokens, masked)[masked])
-        return functional.cross_entropy(logits.float(), tokens[masked], reduction="none")
+        hidden = self.hidden(tokens, masked)[masked]
+        return token_losses(lambda part: self.head(hidden[part]), tokens[masked], self.head.out_features)
 
     def token_nll(self, tokens: Tensor, masked: Tensor) -> Tensor:
         """Price the masked tokens; see `estimators.ConditionalModel`.
@@ -168,6 +175,11 @@ class Denoiser(nn.Module):
         """Turn tokens (length,) into text."""
         return "".join(self.config.alphabet[token] for token in tokens)
 
+    def describe(self) -> str:
+        """Say in a few words what model this is."""
+        size = sum(weights.numel() for weights in self.parameters())
+        return " ".join(["denoiser", *self.name.split(), f"{size:,} parameters"])
+
     def fingerprint(self) -> str:
         """Return the SHA-256 of the configuration and the weights, in hexadecimal."""
         digest = hashlib.sha256(json.dumps(asdict(self.config)).encode())
@@ -204,7 +216,7 @@ class Denoiser(nn.Module):
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise StoreError(f"{path} holds no denoiser of this project")
         try:
-            model = cls(DenoiserConfig(**header["config"]))
+            model = cls(DenoiserConfig(**header["config"]), path.stem)
             model.load_state_dict(weights)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise StoreError(f"{path} is damaged: its weights do not fit its configuration") from error

@@ -26,6 +26,10 @@ class TextModel(ConditionalModel, Protocol):
         """Turn tokens (length,) into text."""
         ...
 
+    def describe(self) -> str:
+        """Say in a few words what model this is."""
+        ...
+
     def fingerprint(self) -> str:
         """Return the SHA-256 of the weights and configuration, in hexadecimal."""
         ...

@@ -25,7 +25,7 @@ Slot = tuple[int, int, int]
 
 
 def compare_estimators(
-    subject: Subject, spec: ComparisonSpec, *, batch_size: int, device: torch.device | str, bar: Bar
+    subject: Subject, spec: ComparisonSpec, *, batch_size: int | None, device: torch.device | str, bar: Bar
 ) -> Result:
     """Run a comparison of estimators.
 

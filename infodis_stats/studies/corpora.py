@@ -25,7 +25,7 @@ FloatArray = NDArray[np.float64]
 
 
 def compare_corpora(
-    network: TextModel, spec: CorporaSpec, *, batch_size: int, device: torch.device | str, bar: Bar
+    network: TextModel, spec: CorporaSpec, *, batch_size: int | None, device: torch.device | str, bar: Bar
 ) -> Result:
     """Score the texts of some corpora.
 

@@ -16,7 +16,7 @@ from infodis_stats.studies.subject import Subject, load_network
 
 __all__ = ["run_study"]
 
-LAW_ROWS, NETWORK_ROWS = 1024, 64
+LAW_ROWS = 1024  # exact laws are faster with more rows than suit a network
 
 
 def run_study(
@@ -29,7 +29,7 @@ def run_study(
     path : Path or str
         A TOML file; the studies in ``reports/`` are examples.
     batch_size : int, optional
-        Rows in a call of the model: 1024 for an exact law, where it changes no number; 64 for a network.
+        Rows in a call of the model. None: 1,024 for an exact law, found from memory for a network; see `evaluate`.
     device : torch.device or str, default "cpu"
     show_progress : bool, default False
         Draw a progress bar where the standard error is a terminal.
@@ -51,7 +51,7 @@ def run_study(
     spec, text = read_study(path)
     law = spec.law.build() if isinstance(spec, ComparisonSpec) and spec.law is not None else None
     network = None if spec.model is None else load_network(spec.model, device)
-    rows = batch_size or (LAW_ROWS if network is None else NETWORK_ROWS)
+    rows = LAW_ROWS if batch_size is None and network is None else batch_size
     with tqdm(unit="pass", unit_scale=True, disable=None if show_progress else True) as bar:
         if isinstance(spec, CorporaSpec):
             assert network is not None

@@ -58,7 +58,7 @@ def truth_dataset(
     *,
     passes: int,
     seed: int,
-    batch_size: int,
+    batch_size: int | None,
     device: torch.device | str,
     progress: Progress | None = None,
 ) -> xr.Dataset:

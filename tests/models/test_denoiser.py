@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 import infodis_stats as ids
-from infodis_stats.models import Denoiser, DenoiserConfig, load_model
+from infodis_stats.models import Denoiser, DenoiserConfig, load_model, losses
+from models.largest import Largest
 
 CONFIG = DenoiserConfig("abcd", length=12, layers=2, width=16, heads=2)
 
@@ -42,6 +43,46 @@ def test_losses_are_those_of_a_slow_obvious_computation(model):
                 assert float(found[row, position]) == pytest.approx(float(expected), abs=1e-5)
 
 
+def test_only_masked_characters_pass_through_the_head_a_few_at_a_time(model, monkeypatch):
+    tokens, masked = batch()
+    expected, seen = model.token_nll(tokens, masked), []
+    hook = model.head.register_forward_hook(lambda head, inputs, logits: seen.append(tuple(logits.shape)))
+    monkeypatch.setattr(losses, "LOGITS_AT_A_TIME", 5 * 4)
+    with torch.no_grad():
+        found = model.token_nll(tokens, masked)
+    hook.remove()
+    torch.testing.assert_close(found, expected)
+    assert sum(count for count, _ in seen) == masked.sum() > 20
+    assert max(seen) == (5, 4)
+
+
+def test_no_tensor_grows_with_batch_times_length_times_alphabet(monkeypatch):
+    alphabet, rows, length = "".join(map(chr, range(500, 2500))), 16, 40
+    large = Denoiser(DenoiserConfig(alphabet, length=length, layers=1, width=16, heads=2)).eval()
+    monkeypatch.setattr(losses, "LOGITS_AT_A_TIME", 20 * len(alphabet))
+    tokens = torch.randint(len(alphabet), (rows, length), generator=torch.Generator().manual_seed(1))
+    masked = torch.ones(rows, length, dtype=torch.bool)
+    with torch.no_grad(), Largest() as lean:
+        found = large.token_nll(tokens, masked)
+    with torch.no_grad(), Largest() as full:
+        logits = large.head(large.hidden(tokens, masked))
+        expected = functional.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
+    torch.testing.assert_close(found.flatten(), expected)
+    assert full.size == rows * length * len(alphabet)
+    assert lean.size < full.size / 10
+
+
+def test_losses_in_parts_have_the_gradient_of_the_whole(model, monkeypatch):
+    tokens, masked = batch()
+
+    def gradient():
+        return torch.autograd.grad(model.losses(tokens, masked).sum(), model.embedding.weight)[0]
+
+    whole = gradient()
+    monkeypatch.setattr(losses, "LOGITS_AT_A_TIME", 5 * 4)
+    torch.testing.assert_close(gradient(), whole)
+
+
 def test_a_masked_token_is_not_seen(model):
     """Control: an unmasked one is."""
     tokens, masked = batch()
@@ -72,11 +113,12 @@ def test_positions_matter_by_their_distances(model):
 
 
 def test_estimates_do_not_depend_on_the_batch_size(model):
+    """A loss is off by at most 1e-5 nats, and the weights of a uniform-count replicate sum to the length."""
     tokens = batch(rows=5)[0].numpy()
-    whole = ids.estimate_nll(model, tokens, passes=8, replicates=4, seed=1)
-    for size in (1, 7):
-        again = ids.estimate_nll(model, tokens, passes=8, replicates=4, seed=1, batch_size=size)
-        np.testing.assert_allclose(again["nll_replicate"], whole["nll_replicate"], rtol=1e-5)
+    whole = ids.estimate_nll(model, tokens, passes=8, replicates=4, seed=1)["nll_replicate"]
+    for size in (1, 7, 500):
+        again = ids.estimate_nll(model, tokens, passes=8, replicates=4, seed=1, batch_size=size)["nll_replicate"]
+        np.testing.assert_allclose(again, whole, rtol=0, atol=1e-5 * tokens.shape[1])
 
 
 def test_models_round_trip(model, tmp_path):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -146,6 +147,16 @@ def test_shifted_logits_without_bos_leave_the_first_token_unscored(tokens: Tenso
     given = torch.cat([torch.full((6, 1), BOS), tokens], dim=1)
     shown = torch.cat([torch.zeros(6, 1, dtype=torch.bool), masked], dim=1)
     torch.testing.assert_close(bare.token_nll(given, shown)[:, 1:], model("dream").token_nll(tokens, masked))
+
+
+@pytest.mark.parametrize("family", NETWORKS)
+def test_estimates_do_not_depend_on_the_batch_size(family: str, tokens: Tensor) -> None:
+    """A loss is off by at most 1e-5 nats, and the weights of a uniform-count replicate sum to the length."""
+    made, length = model(family), tokens.shape[1]
+    whole = ids.estimate_nll(made, tokens.numpy(), passes=8, replicates=4)["nll_replicate"]
+    for size in (1, 7, 500):
+        again = ids.estimate_nll(made, tokens.numpy(), passes=8, replicates=4, batch_size=size)["nll_replicate"]
+        np.testing.assert_allclose(again, whole, rtol=0, atol=1e-5 * length)
 
 
 def test_special_tokens_count_towards_the_length(tokens: Tensor, masked: Tensor) -> None:

@@ -1,15 +1,17 @@
 import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+import infodis_stats as ids
 from estimators import ModelError
-from infodis_stats.models.huggingface import MaskedLanguageModel, head, masked_model
+from infodis_stats.models import losses as losses_file
+from infodis_stats.models.huggingface import MaskedLanguageModel, masked_model
 from models import tiny_networks
+from models.largest import Largest
 
 MASK = 10
 
@@ -52,31 +54,18 @@ def test_only_masked_positions_pass_through_the_head_a_few_at_a_time(
         return compute(hidden)
 
     monkeypatch.setattr(net.ff_out, "forward", recording)
-    monkeypatch.setattr(head, "LOGITS_AT_A_TIME", 4 * 11)
+    monkeypatch.setattr(losses_file, "LOGITS_AT_A_TIME", 4 * 11)
     losses = made.token_nll(tokens, masked)
     assert sum(rows for rows, _ in shapes) == masked.sum()
     assert max(rows for rows, _ in shapes) == 4
     torch.testing.assert_close(losses, direct_nll(net, tokens, masked))
 
 
-class Largest(TorchDispatchMode):
-    """Keeps the size of the largest tensor that any operation returns."""
-
-    size = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
-                self.size = max(self.size, leaf.numel())
-        return result
-
-
 def test_no_tensor_grows_with_batch_times_length_times_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:
     vocabulary, batch, length = 3000, 16, 60
     net = tiny_networks.LLaDA(SimpleNamespace(vocab_size=vocabulary))
     made = MaskedLanguageModel(net, "llada", mask_id=MASK, length=64)
-    monkeypatch.setattr(head, "LOGITS_AT_A_TIME", 20 * vocabulary)
+    monkeypatch.setattr(losses_file, "LOGITS_AT_A_TIME", 20 * vocabulary)
     tokens = torch.randint(11, vocabulary, (batch, length), generator=torch.Generator().manual_seed(1))
     masked = torch.ones(batch, length, dtype=torch.bool)
     with Largest() as lean:
@@ -151,25 +140,16 @@ def test_logits_in_full_are_made_for_a_few_rows_at_a_time(
     torch.testing.assert_close(losses, direct_nll(net.inner, tokens, masked))
 
 
-def test_a_full_memory_halves_the_batch_and_changes_nothing(tokens: Tensor, masked: Tensor) -> None:
+def test_a_full_memory_halves_the_batch_and_changes_nothing(tokens: Tensor) -> None:
     net = Counting(network(), math.inf)
     made = wrap(net)
-    expected = made.token_nll(tokens, masked)
+    expected = ids.estimate_nll(made, tokens.numpy(), passes=4, replicates=2)["nll_replicate"]
     net.most = 2
     net.asked.clear()
-    torch.testing.assert_close(made.token_nll(tokens, masked), expected, atol=1e-6, rtol=0)
-    assert net.asked == [5, 3, 2, 2, 1]
-    net.asked.clear()
-    made.token_nll(tokens, masked)
-    assert net.asked == [2, 2, 1]  # it remembers
-
-
-def test_a_single_row_that_does_not_fit_is_an_error(tokens: Tensor, masked: Tensor) -> None:
-    net = Counting(network(), math.inf)
-    made = wrap(net)
-    net.most = 0
-    with pytest.raises(ModelError, match="one sequence of 9 tokens does not fit into the memory of cpu"):
-        made.token_nll(tokens, masked)
+    found = ids.estimate_nll(made, tokens.numpy(), passes=4, replicates=2, batch_size=8)["nll_replicate"]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert net.asked[:3] == [8, 4, 2]
+    assert max(net.asked[3:]) == 2
 
 
 def test_an_overflow_in_half_precision_says_what_mends_it(tokens: Tensor, masked: Tensor) -> None:
@@ -184,13 +164,13 @@ def test_an_overflow_in_half_precision_says_what_mends_it(tokens: Tensor, masked
     assert torch.isfinite(wrap(net.float()).token_nll(tokens, masked)).all()
 
 
-def test_nan_in_float32_is_the_network_s_own(tokens: Tensor, masked: Tensor) -> None:
+def test_nan_in_float32_is_the_network_s_own(tokens: Tensor) -> None:
     net = network()
     made = wrap(net)
     with torch.no_grad():
         net.ff_out.weight[3] = torch.nan
-    with pytest.raises(ModelError, match=r"position 0: the network returned NaN$"):
-        made.token_nll(tokens, torch.ones_like(masked))
+    with pytest.raises(ModelError, match=r"^sequence 0, position \d \(token \d\): the model returned NaN as a loss$"):
+        ids.estimate_nll(made, tokens.numpy(), passes=4, replicates=2)
 
 
 def test_half_precision_agrees_to_its_own_rounding(tokens: Tensor, masked: Tensor) -> None:
@@ -213,6 +193,22 @@ def test_the_fingerprint_is_of_weights_and_conventions() -> None:
         changed.ff_out.weight[0, 0] += 1e-6
     assert wrap(changed).fingerprint() != first
     assert wrap(network().bfloat16()).fingerprint() != first
+
+
+def test_weights_are_hashed_when_they_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = wrap(network())
+    hashed = []
+    compute = made._hash
+    monkeypatch.setattr(made, "_hash", lambda weights: hashed.append(True) or compute(weights))
+    first = made.fingerprint()
+    assert made.fingerprint() == first
+    assert len(hashed) == 1
+    with torch.no_grad():
+        made.network.ff_out.weight[0, 0] += 1
+    assert made.fingerprint() != first
+    made.network.load_state_dict(network().state_dict())
+    assert made.fingerprint() == first
+    assert len(hashed) == 3
 
 
 def test_without_a_tokenizer_there_is_no_text() -> None:

@@ -330,7 +330,9 @@ def test_text_becomes_tokens_and_text_again(bert_folder: Path) -> None:
 
 def test_the_fingerprint_does_not_depend_on_the_place(bert_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(bert_folder, tmp_path / "copy")
-    assert load_huggingface(tmp_path / "copy").fingerprint() == load_huggingface(bert_folder).fingerprint()
+    copy = load_huggingface(tmp_path / "copy")
+    assert copy.fingerprint() == load_huggingface(bert_folder).fingerprint()
+    assert copy.describe().startswith("bert copy ")
 
 
 def word_tokenizer(folder: Path, bos: str, eos: str, mask: str) -> None:

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from estimators import ModelError
+from infodis_stats.models.losses import token_losses
 
 __all__ = ["Wanted", "find_head", "full_losses", "lean_losses", "logits_of"]
-
-LOGITS_AT_A_TIME = 2**24  # numbers: 64 MB in float32
 
 
 @dataclass(frozen=True)
@@ -55,16 +53,21 @@ def logits_of(output: object) -> Tensor:
 def full_losses(forward: Callable[[], object], wanted: Wanted) -> Tensor:
     """Price tokens from the network's own logits, (count,) float32."""
     logits = logits_of(forward())
-    return _losses(lambda part: logits[wanted.rows[part], wanted.positions[part]], wanted, logits.shape[-1])
+
+    def logits_at(part: slice) -> Tensor:
+        return logits[wanted.rows[part], wanted.positions[part]]
+
+    return token_losses(logits_at, wanted.targets, logits.shape[-1], wanted.excluded)
 
 
 def lean_losses(forward: Callable[[], object], head: nn.Linear, wanted: Wanted) -> Tensor:
     """Price tokens with the head on their positions alone, a few at a time, (count,) float32."""
 
     def price(hidden: Tensor) -> Tensor:
-        return _losses(
-            lambda part: head.forward(hidden[wanted.rows[part], wanted.positions[part]]), wanted, head.out_features
-        )
+        def logits_at(part: slice) -> Tensor:
+            return head.forward(hidden[wanted.rows[part], wanted.positions[part]])
+
+        return token_losses(logits_at, wanted.targets, head.out_features, wanted.excluded)
 
     losses = _at_head(forward, head, price)
     if losses is None:
@@ -129,15 +132,3 @@ def _log_probabilities(logits: Tensor, excluded: int | None) -> Tensor:
         keep = torch.arange(logits.shape[-1], device=logits.device) != excluded
         logits = logits[:, keep]
     return logits.log_softmax(dim=-1)
-
-
-def _losses(logits_at: Callable[[slice], Tensor], wanted: Wanted, vocabulary: int) -> Tensor:
-    losses = torch.empty(len(wanted.targets), device=wanted.targets.device)
-    step = max(1, LOGITS_AT_A_TIME // vocabulary)
-    for start in range(0, len(losses), step):
-        part = slice(start, start + step)
-        logits = logits_at(part).float()
-        if wanted.excluded is not None:
-            logits[:, wanted.excluded] = -torch.inf
-        losses[part] = functional.cross_entropy(logits, wanted.targets[part], reduction="none")
-    return losses

@@ -104,6 +104,7 @@ def load_huggingface(
         after=after,
         exclude_mask=exclude_mask,
         config=config,
+        name=Path(source).name,
     )
 
 

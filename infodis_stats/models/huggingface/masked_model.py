@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,11 +13,11 @@ from torch import Tensor, nn
 from estimators import InfodisError, InputError, ModelError, TokenError
 from infodis_stats.models.huggingface.families import Family, family_named
 from infodis_stats.models.huggingface.head import Wanted, find_head, full_losses, lean_losses, logits_of
+from infodis_stats.models.losses import check_overflow
 
 __all__ = ["MaskedLanguageModel"]
 
 FULL_LOGITS = 2**27  # numbers a pass may make where the head cannot be separated: 512 MB in float32
-HALF = (torch.float16, torch.bfloat16)
 
 
 class MaskedLanguageModel:
@@ -31,8 +30,8 @@ class MaskedLanguageModel:
     network, are never masked and never scored. All rows of a call have one length, so nothing is padded.
 
     Where the network's last layer makes the logits (``lean``), only masked positions pass through it, a few at a time.
-    Losses are log-sum-exps in float32 of logits in the network's own type; they agree across batch sizes up to the
-    rounding of that type.
+    Losses are log-sum-exps in float32 of logits in the network's own type. Those of a row agree whatever batch it comes
+    in, within 1e-5 nats where that type is float32.
 
     Parameters
     ----------
@@ -54,6 +53,13 @@ class MaskedLanguageModel:
         which are trained with it in. Other special tokens and unused outputs always stay in.
     config : mapping, optional
         What describes the network, for the fingerprint.
+    name : str, optional
+        What tables call it; not part of the fingerprint.
+
+    Attributes
+    ----------
+    head : Linear or None
+        The layer that makes the logits; None where it cannot be separated.
 
     Raises
     ------
@@ -104,6 +110,7 @@ class MaskedLanguageModel:
         after: Sequence[int] = (),
         exclude_mask: bool | None = None,
         config: Mapping[str, Any] | None = None,
+        name: str = "",
     ) -> None:
         self.network = network.eval()
         self.family = family_named(family) if isinstance(family, str) else family
@@ -116,19 +123,20 @@ class MaskedLanguageModel:
         self.tokenizer = tokenizer
         self.before, self.after = tuple(before), tuple(after)
         self.config = dict(config or {})
+        self.name = name
         self._length = length
         if self.longest < 1:
             raise InputError(f"a length of {length} leaves no room beside {len(before) + len(after)} special tokens")
         parameter = next(network.parameters(), torch.zeros(()))
         self._device, self._dtype = parameter.device, parameter.dtype
-        self.vocabulary, self._head = self._probe()
+        self._hashed: tuple[list[tuple[int, int]], str] | None = None
+        self.vocabulary, self.head = self._probe()
         self._check_vocabulary()
-        self._rows = sys.maxsize  # in one pass; less once the memory was full
 
     @property
     def lean(self) -> bool:
         """Whether only masked positions pass through the output head."""
-        return self._head is not None
+        return self.head is not None
 
     @property
     def longest(self) -> int:
@@ -138,8 +146,6 @@ class MaskedLanguageModel:
     def token_nll(self, tokens: Tensor, masked: Tensor) -> Tensor:
         """Price the masked tokens; see `estimators.ConditionalModel`.
 
-        A pass that does not fit into the GPU's memory is run again in two halves; the numbers stay the same.
-
         Raises
         ------
         TokenError
@@ -148,22 +154,16 @@ class MaskedLanguageModel:
         InputError
             If the sequences are longer than `longest`.
         ModelError
-            If the network returns NaN, or a single sequence does not fit into memory.
+            If the network overflows in half precision.
         """
         self._check(tokens, masked)
         device = tokens.device
         tokens, masked = tokens.to(self._device), masked.to(self._device)
         result = torch.zeros(tokens.shape, device=self._device)
-        start = 0
-        while start < len(tokens):
-            rows = slice(start, start + self._rows_in_a_pass(tokens.shape[1]))
-            losses = self._pass(tokens[rows], masked[rows])
-            if losses is None:
-                self._fewer_rows(len(tokens[rows]), tokens.shape[1])
-                continue
-            result[rows][masked[rows]] = losses
-            start = rows.stop
-        self._check_finite(result)
+        for start in range(0, len(tokens), self._rows_at_a_time(tokens)):
+            rows = slice(start, start + self._rows_at_a_time(tokens))
+            result[rows][masked[rows]] = self._losses(tokens[rows], masked[rows])
+        check_overflow(result, self._dtype, "dtype=torch.float32")
         return result.to(device)
 
     def encode(self, text: str) -> NDArray[np.int64]:
@@ -187,11 +187,23 @@ class MaskedLanguageModel:
         text: str = self._tokenizer().decode(tokens.tolist(), clean_up_tokenization_spaces=False)
         return text
 
+    def describe(self) -> str:
+        """Say in a few words what model this is."""
+        size = sum(weights.numel() for weights in self.network.parameters())
+        return " ".join([self.family.name, *self.name.split(), f"{size:,} parameters"])
+
     def fingerprint(self) -> str:
         """Return the SHA-256 of the weights, the configuration and the conventions, in hexadecimal."""
+        weights = self.network.state_dict()
+        state = [(tensor.data_ptr(), tensor._version) for tensor in weights.values()]
+        if self._hashed is None or self._hashed[0] != state:  # a second a gigabyte, and each result asks for it
+            self._hashed = state, self._hash(weights)
+        return self._hashed[1]
+
+    def _hash(self, weights: Mapping[str, Any]) -> str:
         conventions = [self.family.name, self.mask_id, self.exclude_mask, self.before, self.after, self.config]
         digest = hashlib.sha256(json.dumps(conventions, sort_keys=True, default=str).encode())
-        for name, tensor in sorted(self.network.state_dict().items()):
+        for name, tensor in sorted(weights.items()):
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
         return digest.hexdigest()
@@ -260,20 +272,11 @@ class MaskedLanguageModel:
                 row, position = wrong.nonzero()[0].tolist()
                 raise TokenError(row, position, f"token {tokens[row, position]} {problem}")
 
-    def _rows_in_a_pass(self, length: int) -> int:
-        if self.lean:
-            return self._rows
-        return min(self._rows, max(1, FULL_LOGITS // (length * self.vocabulary)))
+    def _rows_at_a_time(self, tokens: Tensor) -> int:
+        return max(1, len(tokens) if self.lean else FULL_LOGITS // (tokens.shape[1] * self.vocabulary))
 
-    def _fewer_rows(self, rows: int, length: int) -> None:
-        if rows == 1:
-            raise ModelError(f"one sequence of {length} tokens does not fit into the memory of {self._device}")
-        self._rows = (rows + 1) // 2
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-
-    def _pass(self, tokens: Tensor, masked: Tensor) -> Tensor | None:
-        """Price one batch, (number of masked,) in row order; None if memory does not suffice."""
+    def _losses(self, tokens: Tensor, masked: Tensor) -> Tensor:
+        """Price the masked tokens in row order, (number of masked,)."""
         inputs = torch.where(masked, self.mask_id, tokens)
         inputs = torch.cat([_columns(self.before, inputs), inputs, _columns(self.after, inputs)], dim=1)
         rows, positions = masked.nonzero(as_tuple=True)
@@ -283,24 +286,10 @@ class MaskedLanguageModel:
         def forward() -> object:
             return self._forward(inputs, masked)
 
-        try:
-            with torch.no_grad():
-                if self._head is None:
-                    return full_losses(forward, wanted)
-                return lean_losses(forward, self._head, wanted)
-        except torch.OutOfMemoryError:
-            return None
-
-    def _check_finite(self, losses: Tensor) -> None:
-        wrong = ~torch.isfinite(losses) if self._dtype in HALF else torch.isnan(losses)
-        if not wrong.any():
-            return
-        row, position = wrong.nonzero()[0].tolist()
-        place = f"sequence {row} of the batch, position {position}"
-        if self._dtype in HALF:
-            kind = str(self._dtype).removeprefix("torch.")
-            raise ModelError(f"{place}: the network overflowed in {kind}; dtype=torch.float32 mends that")
-        raise ModelError(f"{place}: the network returned NaN")
+        with torch.no_grad():
+            if self.head is None:
+                return full_losses(forward, wanted)
+            return lean_losses(forward, self.head, wanted)
 
 
 def first_line(error: Exception) -> str:

@@ -1,0 +1,191 @@
+"""Faster networks: how far their numbers are from the plain ones, and what stays as it was."""
+
+import os
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import infodis_stats as ids
+from infodis_stats.models import Denoiser, DenoiserConfig, MaskedLanguageModel, acceleration
+from models import tiny_networks
+
+# The compiler of torch calls deprecated parts of torch.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+
+ROUNDOFF = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11, torch.float32: 2.0**-24}
+CONFIG = DenoiserConfig("abcd", length=12, layers=2, width=16, heads=2)
+
+
+def denoiser():
+    torch.manual_seed(1)
+    one = Denoiser(CONFIG)
+    for parameter in one.parameters():
+        nn.init.normal_(parameter, std=0.4)
+    return one.eval()
+
+
+def batch(rows=64, length=10, tokens=4):
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.randint(tokens, (rows, length), generator=generator)
+    return drawn, torch.rand(rows, length, generator=generator) < 0.5
+
+
+class Blocks(nn.Module):
+    """Token logits from two blocks in a list and a head outside, or inside of it."""
+
+    def __init__(self, *, inside: bool = False) -> None:
+        super().__init__()
+        torch.manual_seed(2)
+        self.embedding = nn.Embedding(11, 12)
+        self.blocks = nn.ModuleList(nn.Sequential(nn.Linear(12, 12), nn.Tanh()) for _ in range(2))
+        self.inside = inside
+        if inside:
+            self.blocks.append(nn.Linear(12, 11))
+        else:
+            self.head = nn.Linear(12, 11)
+
+    def forward(self, tokens):
+        hidden = self.embedding(tokens).cumsum(dim=1)
+        for block in self.blocks:
+            hidden = block(hidden)
+        return SimpleNamespace(logits=hidden if self.inside else self.head(hidden))
+
+
+def wrapped(network):
+    return MaskedLanguageModel(network, "llada", mask_id=10, length=16)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_as_far_off_as_its_rounding(dtype):
+    """Worst case to first order: a loss moves by at most twice what a logit does.
+
+    A residual stream is rounded six times a block (normed input, products of queries and keys, of values, of the
+    output, two of the MLP) and twice at the head, each time by at most the unit roundoff of the largest logit's scale.
+    Control: float32's roundoff in the same bound is far exceeded, so half precision is what ran.
+    """
+    model = denoiser()
+    tokens, masked = batch()
+    with torch.no_grad():
+        largest = model.head(model.hidden(tokens, masked)).abs().max().item()
+        plain = model.token_nll(tokens, masked)
+        half = ids.accelerated(model, autocast=dtype).token_nll(tokens, masked)
+    error = (half - plain).abs().max().item()
+    bound = 2 * (6 * CONFIG.layers + 2) * largest
+    assert bound * ROUNDOFF[torch.float32] < error < bound * ROUNDOFF[dtype]
+    assert half.dtype == torch.float32
+    assert next(model.parameters()).dtype == torch.float32
+
+
+def test_the_likelihood_of_a_text_is_off_by_less_than_a_roundoff():
+    """Errors of single tokens have either sign, so their sum is relatively closer than each: here within 2^-8."""
+    model = ids.load_model("austen")
+    records = [
+        ids.Record("text", "", "She was not to be prevailed upon by her mother."),
+        ids.Record("odd", "", "zq xk!"),
+    ]
+    plain = ids.estimate_texts(model, records, passes=16, replicates=4)
+    half = ids.estimate_texts(ids.accelerated(model, autocast=torch.bfloat16), records, passes=16, replicates=4)
+    error = np.abs(half["nll"] / plain["nll"] - 1).values
+    assert (error < ROUNDOFF[torch.bfloat16]).all()
+    assert (error > 0).all()
+    assert plain.attrs["model"].startswith("denoiser austen 816,353 parameters 1760d351")
+    assert half.attrs["model"].startswith("denoiser austen 816,353 parameters in bfloat16 ")
+    assert half.attrs["model"].split()[-1] != plain.attrs["model"].split()[-1]
+
+
+def test_fingerprints_tell_what_changes_numbers(monkeypatch):
+    monkeypatch.setattr(acceleration, "COMPILER", "eager")
+    prints = {
+        dtype: ids.accelerated(denoiser(), autocast=dtype).fingerprint() for dtype in (torch.bfloat16, torch.float16)
+    }
+    assert len({denoiser().fingerprint(), *prints.values()}) == 3
+    assert ids.accelerated(denoiser(), compile=True).fingerprint() == denoiser().fingerprint()
+
+
+@pytest.mark.parametrize("autocast", [None, torch.bfloat16])
+def test_compiled_blocks_give_the_same_numbers_at_any_shape(autocast, monkeypatch):
+    monkeypatch.setattr(acceleration, "COMPILER", "aot_eager")
+    model = denoiser()
+    expected = [
+        ids.accelerated(model, autocast=autocast).token_nll(*batch(rows, length)) for rows, length in [(6, 10), (3, 7)]
+    ]
+    fast = ids.accelerated(model, autocast=autocast, compile=True)
+    assert all(block._compiled_call_impl is not None for block in model.blocks)
+    for (rows, length), losses in zip([(6, 10), (3, 7)], expected, strict=True):
+        with torch.no_grad():
+            torch.testing.assert_close(fast.token_nll(*batch(rows, length)), losses, atol=1e-5, rtol=0)
+
+
+def test_the_head_is_found_beside_compiled_blocks(monkeypatch):
+    """Only masked positions pass through it, also where it stands in the list itself: then it is left out."""
+    monkeypatch.setattr(acceleration, "COMPILER", "aot_eager")
+    tokens, masked = batch(5, 9, tokens=10)
+    for inside in (False, True):
+        plain = wrapped(Blocks(inside=inside)).token_nll(tokens, masked)
+        model = wrapped(Blocks(inside=inside))
+        fast = ids.accelerated(model, compile=True)
+        assert [one._compiled_call_impl is not None for one in model.network.blocks] == [True, True, False][
+            : 2 + inside
+        ]
+        seen = []
+        compute = model.head.forward
+        monkeypatch.setattr(model.head, "forward", lambda hidden, f=compute, s=seen: s.append(len(hidden)) or f(hidden))
+        torch.testing.assert_close(fast.token_nll(tokens, masked), plain, atol=1e-6, rtol=0)
+        assert seen == [masked.sum()]
+
+
+@pytest.mark.slow
+def test_the_real_compiler_gives_the_same_numbers():
+    if shutil.which(os.environ.get("CXX", "g++")) is None:
+        pytest.skip("torch.compile needs a C++ compiler on a CPU, and there is none here")
+    model = denoiser()
+    tokens, masked = batch()
+    with torch.no_grad():
+        plain = model.token_nll(tokens, masked)
+        torch.testing.assert_close(
+            ids.accelerated(model, compile=True).token_nll(tokens, masked), plain, atol=1e-5, rtol=0
+        )
+
+
+def test_an_overflow_says_what_mends_it():
+    model = denoiser()
+    with torch.no_grad():
+        model.head.weight.mul_(1e5)
+    tokens = batch(1)[0].numpy()
+    message = r"the network overflowed in float16; autocast=torch.bfloat16 or none mends that"
+    with pytest.raises(ids.ModelError, match=message):
+        ids.estimate_nll(ids.accelerated(model, autocast=torch.float16), tokens, passes=4, replicates=2)
+    for mended in (model, ids.accelerated(model, autocast=torch.bfloat16)):
+        ids.estimate_nll(mended, tokens, passes=4, replicates=2)
+
+
+def test_a_compiler_that_fails_is_one_sentence(monkeypatch):
+    def fails(graph, inputs):
+        raise OSError("no C++ compiler")
+
+    monkeypatch.setattr(acceleration, "COMPILER", fails)
+    fast = ids.accelerated(denoiser(), compile=True)
+    with (
+        torch.no_grad(),
+        pytest.raises(
+            ids.ModelError, match=r"the compiled network fails, compile=False may mend that: .*no C.. compiler"
+        ),
+    ):
+        fast.token_nll(*batch())
+
+
+def test_text_passes_through_and_mistakes_are_one_sentence():
+    fast = ids.accelerated(denoiser(), autocast=torch.bfloat16)
+    assert fast.decode(fast.encode("abca")) == "abca"
+    assert fast.longest == 12
+    with pytest.raises(ids.InputError, match="token 4 is outside the model's 4 characters"):
+        ids.estimate_nll(fast, [[0, 4]])
+    with pytest.raises(ids.InputError, match=r"needs to be torch.bfloat16 or torch.float16, got torch.float32"):
+        ids.accelerated(denoiser(), autocast=torch.float32)
+    plain = wrapped(tiny_networks.LLaDA(SimpleNamespace(vocab_size=11)))
+    with pytest.raises(ids.InputError, match="nothing to compile: the network has no list of blocks"):
+        ids.accelerated(plain, compile=True)
