@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from infodis_stats.oracles import Law, MarkovChain, TableLaw
     from infodis_stats.records import Record, read_records
     from infodis_stats.report import write_report
+    from infodis_stats.scan import rank_substitutions, scan_substitutions
     from infodis_stats.store import read_store, write_store
     from infodis_stats.study import run_study
     from infodis_stats.texts import estimate_texts
@@ -41,9 +42,11 @@ _HOMES = {
     "estimate_texts": "infodis_stats.texts",
     "load_huggingface": "infodis_stats.models",
     "load_model": "infodis_stats.models",
+    "rank_substitutions": "infodis_stats.scan",
     "read_records": "infodis_stats.records",
     "read_store": "infodis_stats.store",
     "run_study": "infodis_stats.study",
+    "scan_substitutions": "infodis_stats.scan",
     "write_report": "infodis_stats.report",
     "write_store": "infodis_stats.store",
 }
@@ -63,9 +66,11 @@ __all__ = [
     "estimate_texts",
     "load_huggingface",
     "load_model",
+    "rank_substitutions",
     "read_records",
     "read_store",
     "run_study",
+    "scan_substitutions",
     "write_report",
     "write_store",
 ]
