@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from infodis_stats.oracles import Law, MarkovChain, TableLaw
     from infodis_stats.records import Record, read_records
-    from infodis_stats.report import write_report
+    from infodis_stats.report import write_report, write_scans
     from infodis_stats.scan import rank_substitutions, scan_substitutions
     from infodis_stats.store import read_store, write_store
     from infodis_stats.study import run_study
@@ -48,6 +48,7 @@ _HOMES = {
     "run_study": "infodis_stats.study",
     "scan_substitutions": "infodis_stats.scan",
     "write_report": "infodis_stats.report",
+    "write_scans": "infodis_stats.report",
     "write_store": "infodis_stats.store",
 }
 
@@ -72,6 +73,7 @@ __all__ = [
     "run_study",
     "scan_substitutions",
     "write_report",
+    "write_scans",
     "write_store",
 ]
 

@@ -56,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     ratio.add_argument("first", help="text file with a sequence a line, or - for standard input")
     ratio.add_argument("second", help="text file with as many lines")
     ratio.add_argument("--decoupled", action="store_true", help="independent masks on the two sides")
-    for one in (nll, ratio):
+    scan = add("scan", "score every single substitution of sequences against the original, with intervals")
+    _add_scan(scan)
+    for one in (nll, ratio, scan):
         one.add_argument("--estimator", default="uniform-count+stratified", help="default: %(default)s")
         one.add_argument("--passes", type=int, default=16, help="forward passes of a replicate (default 16)")
         one.add_argument("--replicates", type=int, default=8, help="independent replicates (default 8)")
@@ -88,3 +90,14 @@ def _parser() -> argparse.ArgumentParser:
     doctor = add("doctor", "say what is installed and check one number end to end")
     doctor.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _add_scan(scan: argparse.ArgumentParser) -> None:
+    scan.add_argument("model", help="'austen', a .safetensors file, hf:FOLDER_OR_ID, or a TOML file with a [law] table")
+    scan.add_argument("file", help="text with a sequence a line, .fasta, or - for standard input")
+    scan.add_argument("--out", type=Path, required=True, help="folder for scan.html, scan.md, scan.csv, scan.nc")
+    scan.add_argument("--positions", help="where to substitute, counted from 1, such as 10-20,25 (default: everywhere)")
+    scan.add_argument("--symbols", help="what to substitute, such as ACGT (default: the alphabet, or the residues)")
+    scan.add_argument("--tokenizer", help="folder of a Hugging Face tokenizer that does not lie with the weights")
+    scan.add_argument("--batch-size", type=int, default=256, help="rows in a call of the model (default 256)")
+    scan.add_argument("--device", default="cpu", help="torch device (default cpu)")

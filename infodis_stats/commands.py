@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,23 +19,27 @@ from estimators import InfodisError, InputError, estimator, estimator_names
 from infodis_stats.analysis import student_t
 from infodis_stats.estimate import estimate_log_ratio, estimate_nll
 from infodis_stats.files import read_text, writable_folder
-from infodis_stats.models import Denoiser, DenoiserConfig, load_model
+from infodis_stats.models import Denoiser, DenoiserConfig, TextModel, load_model
 from infodis_stats.models.training import TrainingPlan, Windows, law_windows, text_windows
 from infodis_stats.models.training import train as train_denoiser
 from infodis_stats.oracles import Law, MarkovChain
 from infodis_stats.provenance import versions
-from infodis_stats.records import read_records
-from infodis_stats.report import write_report
+from infodis_stats.records import Record, read_records
+from infodis_stats.report import write_report, write_scans
 from infodis_stats.report.answer import answer
+from infodis_stats.report.scan import ranking_tables, scan_answer
 from infodis_stats.report.tables import main_table
+from infodis_stats.scan import rank_substitutions, scan_substitutions
 from infodis_stats.spec import read_law
 from infodis_stats.store import read_store
 from infodis_stats.study import run_study
+from infodis_stats.symbols import alternatives, encode_sequence, symbol_tokens
 from infodis_stats.texts import estimate_texts
 
-__all__ = ["doctor", "estimators", "nll", "ratio", "report", "study", "train"]
+__all__ = ["doctor", "estimators", "nll", "ratio", "report", "scan", "study", "train"]
 
 HELD_OUT_WINDOWS = 200
+PRINTED = 8  # substitutions at either end of a ranking
 
 
 def study(options: argparse.Namespace) -> None:
@@ -108,6 +113,84 @@ def ratio(options: argparse.Namespace) -> None:
     _print(result, "log_ratio", {"exact": exact}, as_json=options.json)
 
 
+def scan(options: argparse.Namespace) -> None:
+    """Score every single substitution of the sequences of a file, and write and print the ranking."""
+    writable_folder(options.out)
+    model: Law | TextModel
+    if Path(options.model).suffix == ".toml":
+        model = read_law(options.model)
+    else:
+        model = load_model(options.model, tokenizer=options.tokenizer, device=options.device)
+    scans = {}
+    for record in read_records(options.file):
+        try:
+            scans[record.name] = _scan(model, record, options)
+        except InputError as error:
+            raise InputError(f"{options.file}, {record.name!r}: {error}") from error
+    page = write_scans(scans, options.out)
+    if options.json:
+        found = [
+            {"name": name, "attributes": _attributes(one), "substitutions": rank_substitutions(one).to_dict("records")}
+            for name, one in scans.items()
+        ]
+        print(json.dumps({"scans": found}, indent=1))
+        return
+    for name, one in scans.items():
+        print(f"\n{name}\n")
+        for sentence in scan_answer(one):
+            print(sentence)
+        for title, table in ranking_tables(one, PRINTED).items():
+            print(f"\n{title}\n\n{table.to_markdown(index=False, tablefmt='simple', disable_numparse=True)}")
+        _print_what_made_it(one)
+    print(f"\nThe report is {page}")
+
+
+def _scan(model: Law | TextModel, record: Record, options: argparse.Namespace) -> xr.Dataset:
+    if record.prompt:
+        raise InputError("a scan takes whole sequences; give no prompt but the number of its symbols, with --context")
+    tokens = encode_sequence(model, record.response.strip() if isinstance(model, Law) else record.response)
+    positions = np.arange(options.context, len(tokens))
+    if options.positions is not None and positions.size:
+        positions = _positions(options.positions, positions)
+    if options.symbols is None:
+        symbols = alternatives(model, tokens)
+    else:
+        symbols = symbol_tokens(model, options.symbols.split() if " " in options.symbols else options.symbols)
+    sequences = 1 + int((tokens[positions, None] != symbols).sum())
+    with tqdm(total=sequences, unit="sequence", desc=record.name, disable=None) as bar:
+        return scan_substitutions(
+            model,
+            tokens,
+            options.estimator,
+            positions=positions,
+            symbols=symbols,
+            passes=options.passes,
+            replicates=options.replicates,
+            seed=options.seed,
+            context=options.context,
+            level=options.level,
+            batch_size=options.batch_size,
+            device=options.device,
+            progress=bar.update,
+        )
+
+
+def _positions(ranges: str, scored: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the indices of positions that are written like ``10-20,25``, counted from 1."""
+    positions: set[int] = set()
+    for part in ranges.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last:
+            raise InputError(f"--positions needs numbers and ranges such as 10-20,25, got {ranges!r}")
+        if first - 1 < scored[0] or last - 1 > scored[-1]:
+            raise InputError(
+                f"--positions {part.strip()} is outside what is scored, positions {scored[0] + 1} to {scored[-1] + 1}"
+            )
+        positions.update(range(first - 1, last))
+    return np.array(sorted(positions))
+
+
 def _sequences(name: str, law: Law) -> list[NDArray[np.int64]]:
     """Read a sequence a line; blank lines are passed over."""
     sequences = []
@@ -139,19 +222,25 @@ def _print(result: xr.Dataset, name: str, columns: Mapping[str, ArrayLike], *, a
             "passes run": result["forward_passes"].values,
         }
     )
-    cautions = json.loads(result.attrs["cautions"])
     if as_json:
-        attributes = {key: value for key, value in result.attrs.items() if key not in ("cautions", "versions")}
-        attributes |= {"cautions": cautions, "versions": json.loads(result.attrs["versions"])}
-        print(json.dumps({"attributes": attributes, f"{unit}s": json.loads(frame.to_json(orient="records"))}, indent=1))
+        rows = json.loads(frame.to_json(orient="records"))
+        print(json.dumps({"attributes": _attributes(result), f"{unit}s": rows}, indent=1))
         return
     print(frame.to_markdown(index=False, tablefmt="simple", floatfmt=".4f"))
+    _print_what_made_it(result)
+
+
+def _attributes(result: xr.Dataset) -> dict[str, object]:
+    return result.attrs | {name: json.loads(result.attrs[name]) for name in ("cautions", "versions")}
+
+
+def _print_what_made_it(result: xr.Dataset) -> None:
     attributes = result.attrs
     print(
         f"\nnats; {attributes['estimator']}, {attributes['passes']} passes x {attributes['replicates']} replicates, "
         f"seed {attributes['seed']}; {100 * attributes['ci_prob']:g} % Student-t intervals"
     )
-    for key, sentence in cautions.items():
+    for key, sentence in json.loads(attributes["cautions"]).items():
         print(f"Caution ({key}): {sentence}.")
 
 

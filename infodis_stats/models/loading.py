@@ -14,7 +14,12 @@ __all__ = ["load_model"]
 
 
 def load_model(
-    name: str | Path, *, device: torch.device | str = "cpu", family: str | None = None, trust_remote_code: bool = False
+    name: str | Path,
+    *,
+    device: torch.device | str = "cpu",
+    family: str | None = None,
+    tokenizer: str | Path | None = None,
+    trust_remote_code: bool = False,
 ) -> TextModel:
     """Load a model that reads text.
 
@@ -27,6 +32,8 @@ def load_model(
         Where its weights go; give the same device to the estimate.
     family : str, optional
         Of a Hugging Face model, where its configuration does not tell; see `load_huggingface` for this and more.
+    tokenizer : str or Path, optional
+        Of a Hugging Face model, where it does not lie with the weights.
     trust_remote_code : bool, default False
         Whether a Hugging Face model may run the code that comes with it.
 
@@ -53,7 +60,9 @@ def load_model(
             return Denoiser.load(path).to(device)
     if str(name).startswith("hf:"):
         source = str(name).removeprefix("hf:")
-        return load_huggingface(source, family=family, trust_remote_code=trust_remote_code, device=device)
+        return load_huggingface(
+            source, family=family, tokenizer=tokenizer, trust_remote_code=trust_remote_code, device=device
+        )
     path = Path(name)
     if path.suffix == ".safetensors":
         return Denoiser.load(path).to(device)

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from infodis_stats import analysis
 
-__all__ = ["efficiency_figure", "estimates_figure", "variance_figure"]
+__all__ = ["PAGE", "STYLE", "efficiency_figure", "estimates_figure", "svg", "variance_figure"]
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -50,7 +50,8 @@ def _look(name: str) -> dict[str, str]:
     }
 
 
-def _svg(figure: Figure, name: str) -> str:
+def svg(figure: Figure, name: str) -> str:
+    """Return a figure as an ``svg`` element, byte for byte the same each time; ``name`` tells its ids from others'."""
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -109,7 +110,7 @@ def estimates_figure(tree: xr.DataTree) -> str:
             )
         figure.supxlabel(f"exact {_quantity(tree)} (nats)")
         figure.supylabel(f"estimate, {passes} passes × {replicates} (nats)")
-        return _svg(figure, "estimates")
+        return svg(figure, "estimates")
 
 
 def variance_figure(tree: xr.DataTree) -> str:
@@ -137,7 +138,7 @@ def variance_figure(tree: xr.DataTree) -> str:
         figure.supylabel("variance (nats²)")
         title = "estimator (slope)" if summary.sizes["group"] == 1 else "estimator"
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", title=title, fontsize=8)
-        return _svg(figure, "variance")
+        return svg(figure, "variance")
 
 
 def efficiency_figure(tree: xr.DataTree) -> str:
@@ -177,4 +178,4 @@ def efficiency_figure(tree: xr.DataTree) -> str:
             f"times less variance than {summary.attrs['reference']} at {int(summary['passes'])} passes, "
             f"{100 * summary.attrs['ci_prob']:g} % intervals"
         )
-        return _svg(figure, "efficiency")
+        return svg(figure, "efficiency")

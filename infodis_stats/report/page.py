@@ -1,6 +1,7 @@
 """The report: a study as a self-contained page, as Markdown and as tables."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
@@ -23,7 +24,7 @@ from infodis_stats.store import write_store
 
 FIGURES = {"estimates": estimates_figure, "variance": variance_figure, "efficiency": efficiency_figure}
 
-__all__ = ["render_html", "render_markdown", "write_report"]
+__all__ = ["environment", "render_html", "render_markdown", "write_report", "write_texts"]
 
 
 def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
@@ -52,25 +53,31 @@ def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
     files |= {f"figures/{name}.svg": draw(tree) for name, draw in FIGURES.items()}
     files |= {f"tables/{name}.csv": frame.to_csv(index=False) for name, frame in numeric_tables(tree).items()}
     write_store(tree, folder / "study.nc")
+    write_texts(files, folder)
+    return folder / "report.html"
+
+
+def write_texts(files: Mapping[str, str], folder: Path) -> None:
+    """Write texts to files in a folder, each replaced whole; folders inside it are made if need be."""
     for name, text in files.items():
         path = folder / name
         with atomic_path(writable_folder(path.parent) / path.name) as beside:
             beside.write_text(text, encoding="utf-8")
-    return folder / "report.html"
 
 
 def render_html(tree: xr.DataTree) -> str:
     """Return the report as one page with its figures inside."""
     figures = {name: draw(tree) for name, draw in FIGURES.items()}
-    return _environment(autoescape=True).get_template("report.html.jinja").render(_content(tree), figures=figures)
+    return environment(autoescape=True).get_template("report.html.jinja").render(_content(tree), figures=figures)
 
 
 def render_markdown(tree: xr.DataTree) -> str:
     """Return the report as Markdown; it shows the files in ``figures/``."""
-    return _environment(autoescape=False).get_template("report.md.jinja").render(_content(tree))
+    return environment(autoescape=False).get_template("report.md.jinja").render(_content(tree))
 
 
-def _environment(*, autoescape: bool) -> jinja2.Environment:
+def environment(*, autoescape: bool) -> jinja2.Environment:
+    """Return what renders the templates; escape for HTML, not for Markdown."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("infodis_stats.report", "templates"),
         autoescape=autoescape,
