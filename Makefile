@@ -33,6 +33,7 @@ reports: .venv/ready  ## make the committed reports anew (half an hour)
 	for study in $(STUDIES); do \
 		$(BIN)/infodis-stats study reports/$$study.toml --out reports/$$study || exit 1; \
 	done
+	$(BIN)/infodis-stats scan reports/dna_markov.toml reports/scan_dna.fasta --out reports/scan_dna --passes 32 --replicates 16
 
 .venv/ready: pyproject.toml constraints.txt
 	@echo "setting up .venv (one to three minutes)"

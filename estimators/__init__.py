@@ -15,6 +15,7 @@ from estimators.model import ConditionalModel
 from estimators.plan import MaskPlan
 from estimators.registry import estimator, estimator_names
 from estimators.sampling import Cell, Draw, Sampler, draw
+from estimators.substitutions import evaluate_substitutions
 from estimators.target import Pair, Target, make_pairs, make_targets
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "estimator",
     "estimator_names",
     "evaluate",
+    "evaluate_substitutions",
     "make_pairs",
     "make_targets",
     "pass_totals",

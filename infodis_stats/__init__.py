@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     )
     from infodis_stats.oracles import Law, MarkovChain, TableLaw
     from infodis_stats.records import Record, TextPair, read_pairs, read_records
-    from infodis_stats.report import write_report
+    from infodis_stats.report import write_report, write_scans
+    from infodis_stats.scan import rank_substitutions, scan_substitutions
     from infodis_stats.store import read_store, write_store
     from infodis_stats.studies import run_study
     from infodis_stats.texts import estimate_text_ratios, estimate_texts
@@ -47,11 +48,14 @@ _HOMES = {
     "estimate_texts": "infodis_stats.texts",
     "load_huggingface": "infodis_stats.models",
     "load_model": "infodis_stats.models",
+    "rank_substitutions": "infodis_stats.scan",
     "read_pairs": "infodis_stats.records",
     "read_records": "infodis_stats.records",
     "read_store": "infodis_stats.store",
     "run_study": "infodis_stats.studies",
+    "scan_substitutions": "infodis_stats.scan",
     "write_report": "infodis_stats.report",
+    "write_scans": "infodis_stats.report",
     "write_store": "infodis_stats.store",
 }
 
@@ -74,11 +78,14 @@ __all__ = [
     "estimate_texts",
     "load_huggingface",
     "load_model",
+    "rank_substitutions",
     "read_pairs",
     "read_records",
     "read_store",
     "run_study",
+    "scan_substitutions",
     "write_report",
+    "write_scans",
     "write_store",
 ]
 

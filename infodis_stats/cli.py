@@ -61,19 +61,16 @@ def _parser() -> argparse.ArgumentParser:
     ratio.add_argument("second", nargs="?", help="file with as many second sequences")
     ratio.add_argument("--decoupled", action="store_true", help="independent masks on the two sides")
     for one in (nll, ratio):
-        one.add_argument("--estimator", default="uniform-count+stratified", help="default: %(default)s")
-        one.add_argument("--passes", type=int, default=16, help="forward passes of a replicate (default 16)")
-        one.add_argument("--replicates", type=int, default=8, help="independent replicates (default 8)")
-        one.add_argument("--context", type=int, default=0, help="of a law: leading symbols that are given (default 0)")
-        one.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
-        one.add_argument("--seed", type=int, default=0, help="default 0")
-        one.add_argument(
-            "--out", type=Path, help="write a row a sequence to this .csv file, or all replicates to a .nc"
-        )
-        one.add_argument("--json", action="store_true", help="print JSON")
-        one.add_argument("--device", default="cpu", help="torch device of a network (default cpu)")
-        one.add_argument("--family", help="of a Hugging Face model, where its configuration does not tell")
-        one.add_argument("--trust-remote-code", action="store_true", help="run the code that lies with the weights")
+        one.add_argument("--out", type=Path, help="write a row a sequence to this .csv file, or replicates to this .nc")
+    scan = add("scan", "score every single substitution of sequences against the original, with intervals")
+    scan.add_argument("model", help=MODEL)
+    scan.add_argument("file", help="text with a sequence a line, .fasta, or - for standard input")
+    scan.add_argument("--out", type=Path, required=True, help="folder for scan.html, scan.md, scan.csv, scan.nc")
+    scan.add_argument("--positions", help="where to substitute, counted from 1, such as 10-20,25 (default: everywhere)")
+    scan.add_argument("--symbols", help="what to substitute, such as ACGT (default: the alphabet, or the residues)")
+    for one in (nll, ratio, scan):
+        _add_sampling(one)
+        _add_model(one)
 
     train = add("train", "train a small masked denoiser on text, or on an exact law")
     train.add_argument("corpus", nargs="+", type=Path, help="text files, or one TOML file with a [law] table")
@@ -98,3 +95,25 @@ def _parser() -> argparse.ArgumentParser:
     doctor = add("doctor", "say what is installed and check one number end to end")
     doctor.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _add_sampling(one: argparse.ArgumentParser) -> None:
+    group = one.add_argument_group("sampling")
+    group.add_argument("--estimator", default="uniform-count+stratified", help="default: %(default)s")
+    group.add_argument("--passes", type=int, default=16, help="forward passes of a replicate (default 16)")
+    group.add_argument("--replicates", type=int, default=8, help="independent replicates (default 8)")
+    group.add_argument("--context", type=int, default=0, help="leading symbols that are given (default 0)")
+    group.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
+    group.add_argument("--seed", type=int, default=0, help="default 0")
+    group.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_model(one: argparse.ArgumentParser) -> None:
+    group = one.add_argument_group("networks")
+    group.add_argument("--device", default="cpu", help="torch device (default cpu)")
+    group.add_argument("--batch-size", type=int, help="rows in a call of the model (default: found from memory)")
+    group.add_argument("--autocast", choices=["bfloat16", "float16"], help="matrix products in half precision")
+    group.add_argument("--compile", action="store_true", help="compile the network's blocks")
+    group.add_argument("--family", help="of a Hugging Face model, where its configuration does not tell")
+    group.add_argument("--tokenizer", help="folder of a Hugging Face tokenizer that does not lie with the weights")
+    group.add_argument("--trust-remote-code", action="store_true", help="run the code that lies with the weights")

@@ -18,6 +18,8 @@ CI_BOUND = ("ci_bound", ["lower", "upper"])
 VARIABLES: dict[str, tuple[str, str]] = {
     "nll": ("nat", "negative log-likelihood"),
     "log_ratio": ("nat", "log-likelihood ratio, first over second"),
+    "log_ratio_p": ("1", "p-value of the log ratio's sign, Holm-adjusted over the scan"),
+    "exact": ("nat", "exact value"),
     "correlation": ("1", "correlation of the two sides' estimates over replicates"),
     "coupling_gain": ("1", "variance of independent sides over the variance of the difference"),
     "estimate": ("nat", "estimate of one replicate"),

@@ -14,7 +14,6 @@ from estimators import (
     Contrast,
     Coupled,
     Decoupled,
-    Draw,
     Estimator,
     InputError,
     draw,
@@ -92,9 +91,9 @@ def estimate_nll(
     >>> result["nll"].attrs["units"]
     'nat'
     """
-    sampler = _named(estimator)
+    sampler = named_estimator(estimator)
     targets = make_targets(tokens, context, names)
-    _check_replicates(replicates)
+    check_replicates(replicates)
     cells = [Cell(sampler, target, passes, replicates) for target in targets]
     draws = list(draw(model, cells, seed, batch_size=batch_size, device=device, progress=progress))
     effective = np.array([float(effective_positions(one.evaluations[0].position_losses)) for one in draws])
@@ -107,8 +106,13 @@ def estimate_nll(
         effective_positions=effective,
         forward_passes=[one.forward_passes for one in draws],
     )
-    dataset.attrs = _attributes(
-        model, draws, seed=seed, level=level, cautions=cautions_of(sampler, replicates, effective)
+    dataset.attrs = what_made_it(
+        model,
+        cells[0],
+        seed=seed,
+        level=level,
+        forward_passes=sum(one.forward_passes for one in draws),
+        cautions=cautions_of(sampler, replicates, effective),
     )
     return dataset
 
@@ -169,10 +173,10 @@ def estimate_log_ratio(
     >>> result["log_ratio_ci"].dims
     ('pair', 'ci_bound')
     """
-    one = _named(estimator)
+    one = named_estimator(estimator)
     sampler: Contrast = Coupled(one) if coupled else Decoupled(one)
     pairs = make_pairs(first, second, context, names, second_context=second_context)
-    _check_replicates(replicates)
+    check_replicates(replicates)
     cells = [Cell(sampler, pair, passes, replicates) for pair in pairs]
     draws = list(draw(model, cells, seed, batch_size=batch_size, device=device, progress=progress))
     sides = np.array([[one.reduce(side.plan, side.losses) for side in drawn.evaluations] for drawn in draws])
@@ -189,20 +193,27 @@ def estimate_log_ratio(
         coupling_gain=gain,
         forward_passes=[one.forward_passes for one in draws],
     )
-    dataset.attrs = _attributes(
-        model, draws, seed=seed, level=level, cautions=cautions_of(sampler, replicates, effective)
+    dataset.attrs = what_made_it(
+        model,
+        cells[0],
+        seed=seed,
+        level=level,
+        forward_passes=sum(one.forward_passes for one in draws),
+        cautions=cautions_of(sampler, replicates, effective),
     )
     return dataset
 
 
-def _named(estimator: str | Estimator) -> Estimator:
+def named_estimator(estimator: str | Estimator) -> Estimator:
+    """Return the estimator of a name, or the estimator itself."""
     one = registry.estimator(estimator) if isinstance(estimator, str) else estimator
     if not isinstance(one, Estimator):
         raise InputError(f"an estimator or its name is needed, got {type(one).__name__}")
     return one
 
 
-def _check_replicates(replicates: int) -> None:
+def check_replicates(replicates: int) -> None:
+    """Refuse fewer replicates than an interval needs."""
     if replicates < 2:
         raise InputError(f"an interval needs at least 2 replicates, got {replicates}")
 
@@ -216,17 +227,18 @@ def _coupling(sides: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
         return cross / np.sqrt(first * second), (first + second) / (first + second - 2 * cross)
 
 
-def _attributes(
-    model: ConditionalModel, draws: Sequence[Draw], *, seed: int, level: float, cautions: list[str]
+def what_made_it(
+    model: ConditionalModel, cell: Cell, *, seed: int, level: float, forward_passes: int, cautions: list[str]
 ) -> dict[str, str | int | float]:
+    """Return the attributes of a data set of estimates, of which ``cell`` is one."""
     return {
-        "estimator": draws[0].cell.sampler.name,
-        "passes": draws[0].cell.passes,
-        "replicates": draws[0].cell.replicates,
+        "estimator": cell.sampler.name,
+        "passes": cell.passes,
+        "replicates": cell.replicates,
         "seed": seed,
         "ci_kind": "student-t",
         "ci_prob": level,
-        "forward_passes": sum(one.forward_passes for one in draws),
+        "forward_passes": forward_passes,
         "cautions": json.dumps({key: CAUTIONS[key] for key in cautions}),
         "model": model_fingerprint(model),
         "versions": json.dumps(versions()),

@@ -7,6 +7,7 @@ NaN gives NaN, silently.
 
 from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
 from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_test
+from infodis_stats.analysis.decisions import family_wise_signs
 from infodis_stats.analysis.discrimination import auroc, auroc_interval
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
 from infodis_stats.analysis.intervals import Interval, bca, student_t, widen
@@ -28,6 +29,7 @@ __all__ = [
     "coverage",
     "coverage_test",
     "family_wise",
+    "family_wise_signs",
     "log_variance",
     "mean_squared_error",
     "pareto_khat",

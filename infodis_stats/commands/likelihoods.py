@@ -13,34 +13,33 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from estimators import InputError
+from infodis_stats.commands.models import read_model
 from infodis_stats.estimate import estimate_log_ratio, estimate_nll
 from infodis_stats.files import StoreError, atomic_path, read_text, writable_folder
-from infodis_stats.models import TextModel, load_model
 from infodis_stats.oracles import Law
 from infodis_stats.records import TextPair, read_pairs, read_records
-from infodis_stats.spec import read_law
 from infodis_stats.texts import estimate_text_ratios, estimate_texts
 
-__all__ = ["nll", "ratio"]
+__all__ = ["attributes_of", "nll", "print_what_made_it", "ratio"]
 
 
 def nll(options: argparse.Namespace) -> None:
     """Estimate negative log-likelihoods of the lines or records of a file, under an exact law or a network."""
-    check_out(options.out)
-    if _is_law(options):
-        law = read_law(options.model)
-        sequences = _sequences(options.file, law)
-        result = estimate_nll(law, sequences, options.estimator, context=options.context, **_sampling(options))
-        _show(result, "nll", {"exact": [_exact(law, one, options.context) for one in sequences]}, options)
+    _check_out(options.out)
+    model = read_model(options)
+    if isinstance(model, Law):
+        sequences = _sequences(options.file, model)
+        result = estimate_nll(model, sequences, options.estimator, context=options.context, **_sampling(options))
+        _show(result, "nll", {"exact": [_exact(model, one, options.context) for one in sequences]}, options)
         return
-    model, records = _network(options), read_records(options.file)
+    _check_context(options)
+    records = read_records(options.file)
     with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
         result = estimate_texts(
             model,
             records,
             options.estimator,
             overlap=options.overlap,
-            device=options.device,
             progress=bar.update,
             **_sampling(options),
         )
@@ -51,30 +50,30 @@ def nll(options: argparse.Namespace) -> None:
 
 def ratio(options: argparse.Namespace) -> None:
     """Estimate log-likelihood ratios of the lines of two files under a law, or of pairs of texts under a network."""
-    check_out(options.out)
+    _check_out(options.out)
     coupled = not options.decoupled
-    if _is_law(options):
+    model = read_model(options)
+    if isinstance(model, Law):
         if options.second is None:
             raise InputError("a law needs two files of sequences, FIRST and SECOND")
-        law = read_law(options.model)
-        first, second = _sequences(options.first, law), _sequences(options.second, law)
+        first, second = _sequences(options.first, model), _sequences(options.second, model)
         result = estimate_log_ratio(
-            law, first, second, options.estimator, coupled=coupled, context=options.context, **_sampling(options)
+            model, first, second, options.estimator, coupled=coupled, context=options.context, **_sampling(options)
         )
         exact = [
-            _exact(law, two, options.context) - _exact(law, one, options.context)
+            _exact(model, two, options.context) - _exact(model, one, options.context)
             for one, two in zip(first, second, strict=True)
         ]
         _show(result, "log_ratio", {"exact": exact}, options)
         return
-    model, pairs = _network(options), _pairs(options)
+    _check_context(options)
+    pairs = _pairs(options)
     with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
         result = estimate_text_ratios(
             model,
             pairs,
             options.estimator,
             coupled=coupled,
-            device=options.device,
             progress=bar.update,
             **_sampling(options),
         )
@@ -82,23 +81,14 @@ def ratio(options: argparse.Namespace) -> None:
     _show(result, "log_ratio", columns, options)
 
 
-def _is_law(options: argparse.Namespace) -> bool:
-    return Path(options.model).suffix == ".toml"
-
-
 def _sampling(options: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in ("passes", "replicates", "seed", "level")}
+    names = ("passes", "replicates", "seed", "level", "batch_size", "device")
+    return {name: getattr(options, name) for name in names}
 
 
-def _network(options: argparse.Namespace) -> TextModel:
+def _check_context(options: argparse.Namespace) -> None:
     if options.context:
         raise InputError("--context is for laws; a network reads its prompts from the records of a .jsonl file")
-    return load_model(
-        options.model,
-        device=options.device,
-        family=options.family,
-        trust_remote_code=options.trust_remote_code,
-    )
 
 
 def _pairs(options: argparse.Namespace) -> list[TextPair]:
@@ -134,7 +124,7 @@ def _exact(law: Law, tokens: NDArray[np.int64], context: int) -> float:
     return float(law.nll(tokens[None], context=context)[0])
 
 
-def check_out(path: Path | None) -> None:
+def _check_out(path: Path | None) -> None:
     """Refuse a file that cannot be written before anything is computed."""
     if path is None:
         return
@@ -159,19 +149,27 @@ def _show(result: xr.Dataset, name: str, columns: Mapping[str, ArrayLike], optio
     )
     if options.out is not None:
         _write(result, frame, options.out)
-    cautions = json.loads(result.attrs["cautions"])
     if options.json:
-        attributes = {key: value for key, value in result.attrs.items() if key not in ("cautions", "versions")}
-        attributes |= {"cautions": cautions, "versions": json.loads(result.attrs["versions"])}
-        print(json.dumps({"attributes": attributes, f"{unit}s": json.loads(frame.to_json(orient="records"))}, indent=1))
+        rows = json.loads(frame.to_json(orient="records"))
+        print(json.dumps({"attributes": attributes_of(result), f"{unit}s": rows}, indent=1))
         return
     print(frame.to_markdown(index=False, tablefmt="simple", floatfmt=".4f"))
+    print_what_made_it(result)
+
+
+def attributes_of(result: xr.Dataset) -> dict[str, object]:
+    """Return the attributes of a result as JSON has them."""
+    return result.attrs | {name: json.loads(result.attrs[name]) for name in ("cautions", "versions")}
+
+
+def print_what_made_it(result: xr.Dataset) -> None:
+    """Print the estimator, the passes and the cautions of a result."""
     attributes = result.attrs
     print(
         f"\nnats; {attributes['estimator']}, {attributes['passes']} passes x {attributes['replicates']} replicates, "
         f"seed {attributes['seed']}; {100 * attributes['ci_prob']:g} % Student-t intervals"
     )
-    for key, sentence in cautions.items():
+    for key, sentence in json.loads(attributes["cautions"]).items():
         print(f"Caution ({key}): {sentence}.")
 
 

@@ -7,15 +7,19 @@ import torch
 
 from estimators import InputError
 from infodis_stats.models.denoiser import Denoiser
-from infodis_stats.models.huggingface import load_huggingface
-from infodis_stats.models.text_model import TextModel
+from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface
 
 __all__ = ["load_model"]
 
 
 def load_model(
-    name: str | Path, *, device: torch.device | str = "cpu", family: str | None = None, trust_remote_code: bool = False
-) -> TextModel:
+    name: str | Path,
+    *,
+    device: torch.device | str = "cpu",
+    family: str | None = None,
+    tokenizer: str | Path | None = None,
+    trust_remote_code: bool = False,
+) -> Denoiser | MaskedLanguageModel:
     """Load a model that reads text.
 
     Parameters
@@ -27,13 +31,15 @@ def load_model(
         Where its weights go; give the same device to the estimate.
     family : str, optional
         Of a Hugging Face model, where its configuration does not tell; see `load_huggingface` for this and more.
+    tokenizer : str or Path, optional
+        Of a Hugging Face model, where it does not lie with the weights.
     trust_remote_code : bool, default False
         Whether a Hugging Face model may run the code that comes with it.
 
     Returns
     -------
-    TextModel
-        A ``ConditionalModel`` with ``encode``, ``decode`` and ``longest``.
+    Denoiser or MaskedLanguageModel
+        A `TextModel`: a ``ConditionalModel`` with ``encode``, ``decode`` and ``longest``.
 
     Raises
     ------
@@ -53,7 +59,9 @@ def load_model(
             return Denoiser.load(path).to(device)
     if str(name).startswith("hf:"):
         source = str(name).removeprefix("hf:")
-        return load_huggingface(source, family=family, trust_remote_code=trust_remote_code, device=device)
+        return load_huggingface(
+            source, family=family, tokenizer=tokenizer, trust_remote_code=trust_remote_code, device=device
+        )
     path = Path(name)
     if path.suffix == ".safetensors":
         return Denoiser.load(path).to(device)

@@ -1,6 +1,6 @@
 """What text needs of a model beside the seam: tokens for strings, and how long they may be."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from estimators import ConditionalModel, InputError
 __all__ = ["TextModel", "conditioned"]
 
 
+@runtime_checkable
 class TextModel(ConditionalModel, Protocol):
     """A `ConditionalModel` that reads text."""
 

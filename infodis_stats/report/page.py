@@ -13,7 +13,7 @@ from infodis_stats.report.corpora import corpora_document
 from infodis_stats.report.document import Document
 from infodis_stats.store import write_store
 
-__all__ = ["document", "render_html", "render_markdown", "write_report"]
+__all__ = ["document", "environment", "render_html", "render_markdown", "write_report", "write_texts"]
 
 KINDS: dict[str, Callable[[xr.DataTree], Document]] = {"comparison": comparison_document, "corpora": corpora_document}
 
@@ -51,11 +51,16 @@ def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
     files |= {f"figures/{name}.svg": figure for name, figure in figures.items()}
     files |= {f"tables/{name}.csv": frame.to_csv(index=False) for name, frame in report.tables.items()}
     write_store(tree, folder / "study.nc")
+    write_texts(files, folder)
+    return folder / "report.html"
+
+
+def write_texts(files: Mapping[str, str], folder: Path) -> None:
+    """Write texts to files in a folder, each replaced whole; folders inside it are made if need be."""
     for name, text in files.items():
         path = folder / name
         with atomic_path(writable_folder(path.parent) / path.name) as beside:
             beside.write_text(text, encoding="utf-8")
-    return folder / "report.html"
 
 
 def render_html(tree: xr.DataTree) -> str:
@@ -74,7 +79,7 @@ def _drawn(tree: xr.DataTree, report: Document) -> dict[str, str]:
 
 
 def _rendered(suffix: str, tree: xr.DataTree, report: Document, figures: Mapping[str, str]) -> str:
-    template = _environment(autoescape=suffix == "html").get_template(f"{report.template}.{suffix}.jinja")
+    template = environment(autoescape=suffix == "html").get_template(f"{report.template}.{suffix}.jinja")
     provenance = tree["provenance"].attrs
     return template.render(
         report.content,
@@ -91,7 +96,8 @@ def _rendered(suffix: str, tree: xr.DataTree, report: Document, figures: Mapping
     )
 
 
-def _environment(*, autoescape: bool) -> jinja2.Environment:
+def environment(*, autoescape: bool) -> jinja2.Environment:
+    """Return what renders the templates; escape for HTML, not for Markdown."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("infodis_stats.report", "templates"),
         autoescape=autoescape,

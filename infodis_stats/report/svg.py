@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["COLUMNS", "STYLE", "panels", "to_svg"]
+__all__ = ["COLUMNS", "PAGE", "STYLE", "panels", "to_svg"]
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",

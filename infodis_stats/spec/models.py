@@ -23,4 +23,5 @@ class ModelSpec(Table):
 
     name: Annotated[Text, BeforeValidator(_beside)]
     family: Text | None = None
+    tokenizer: Annotated[Text, BeforeValidator(_beside)] | None = None
     trust_remote_code: bool = False

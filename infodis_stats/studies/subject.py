@@ -58,4 +58,10 @@ class Subject:
 
 def load_network(spec: ModelSpec, device: torch.device | str) -> TextModel:
     """Load the network of a study file."""
-    return load_model(spec.name, device=device, family=spec.family, trust_remote_code=spec.trust_remote_code)
+    return load_model(
+        spec.name,
+        device=device,
+        family=spec.family,
+        tokenizer=spec.tokenizer,
+        trust_remote_code=spec.trust_remote_code,
+    )

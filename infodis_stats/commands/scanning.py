@@ -1,0 +1,104 @@
+"""The command that scans substitutions."""
+
+import argparse
+import json
+import re
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from estimators import InputError
+from infodis_stats.commands.likelihoods import attributes_of, print_what_made_it
+from infodis_stats.commands.models import read_model
+from infodis_stats.files import writable_folder
+from infodis_stats.models import TextModel
+from infodis_stats.oracles import Law
+from infodis_stats.records import Record, read_records
+from infodis_stats.report import write_scans
+from infodis_stats.report.scan import ranking_tables, scan_answer
+from infodis_stats.scan import rank_substitutions, scan_substitutions
+from infodis_stats.symbols import alternatives, encode_sequence, symbol_tokens
+
+__all__ = ["scan"]
+
+PRINTED = 8  # substitutions at either end of a ranking
+
+
+def scan(options: argparse.Namespace) -> None:
+    """Score every single substitution of the sequences of a file, and write and print the ranking."""
+    writable_folder(options.out)
+    model = read_model(options)
+    scans = {}
+    for record in read_records(options.file):
+        try:
+            scans[record.name] = _scan(model, record, options)
+        except InputError as error:
+            raise InputError(f"{options.file}, {record.name!r}: {error}") from error
+    page = write_scans(scans, options.out)
+    if options.json:
+        found = [
+            {
+                "name": name,
+                "attributes": attributes_of(one),
+                "substitutions": rank_substitutions(one).to_dict("records"),
+            }
+            for name, one in scans.items()
+        ]
+        print(json.dumps({"scans": found}, indent=1))
+        return
+    for name, one in scans.items():
+        print(f"\n{name}\n")
+        for sentence in scan_answer(one):
+            print(sentence)
+        for title, table in ranking_tables(one, PRINTED).items():
+            print(f"\n{title}\n\n{table.to_markdown(index=False, tablefmt='simple', disable_numparse=True)}")
+        print_what_made_it(one)
+    print(f"\nThe report is {page}")
+
+
+def _scan(model: Law | TextModel, record: Record, options: argparse.Namespace) -> xr.Dataset:
+    if record.prompt:
+        raise InputError("a scan takes whole sequences; give no prompt but the number of its symbols, with --context")
+    tokens = encode_sequence(model, record.response.strip() if isinstance(model, Law) else record.response)
+    positions = np.arange(options.context, len(tokens))
+    if options.positions is not None and positions.size:
+        positions = _positions(options.positions, positions)
+    if options.symbols is None:
+        symbols = alternatives(model, tokens)
+    else:
+        symbols = symbol_tokens(model, options.symbols.split() if " " in options.symbols else options.symbols)
+    sequences = 1 + int((tokens[positions, None] != symbols).sum())
+    with tqdm(total=sequences, unit="sequence", desc=record.name, disable=None) as bar:
+        return scan_substitutions(
+            model,
+            tokens,
+            options.estimator,
+            positions=positions,
+            symbols=symbols,
+            passes=options.passes,
+            replicates=options.replicates,
+            seed=options.seed,
+            context=options.context,
+            level=options.level,
+            batch_size=options.batch_size,
+            device=options.device,
+            progress=bar.update,
+        )
+
+
+def _positions(ranges: str, scored: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the indices of positions that are written like ``10-20,25``, counted from 1."""
+    positions: set[int] = set()
+    for part in ranges.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last:
+            raise InputError(f"--positions needs numbers and ranges such as 10-20,25, got {ranges!r}")
+        if first - 1 < scored[0] or last - 1 > scored[-1]:
+            raise InputError(
+                f"--positions {part.strip()} is outside what is scored, positions {scored[0] + 1} to {scored[-1] + 1}"
+            )
+        positions.update(range(first - 1, last))
+    return np.array(sorted(positions))
