@@ -23,7 +23,7 @@ from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.cautions import cautions_of, effective_positions
 from infodis_stats.dataset import replicates_dataset
-from infodis_stats.estimate import check_replicates, named_estimator, what_made_it
+from infodis_stats.estimate import check_replicates, named_estimator, rows_a_call, what_made_it
 from infodis_stats.oracles import Law
 from infodis_stats.symbols import alternatives, symbol_names, symbol_tokens
 
@@ -142,7 +142,7 @@ def scan_substitutions(
         plan,
         np.repeat(sites, changed.sum(axis=1)),
         np.broadcast_to(others, changed.shape)[changed],
-        batch_size=batch_size,
+        batch_size=rows_a_call(model, batch_size),
         device=device,
     )
     nlls, effective, forward_passes = [], [], 0

@@ -40,7 +40,7 @@ def train(options: argparse.Namespace) -> None:
 
         train_denoiser(model, source, plan, checkpoint=options.out.with_suffix(".partial"), progress=show)
     tokens = held_out(HELD_OUT_WINDOWS, torch.Generator().manual_seed(options.seed)).numpy()
-    nll = estimate_nll(model, tokens, passes=16, replicates=2, seed=options.seed, batch_size=64, device=options.device)
+    nll = estimate_nll(model, tokens, passes=16, replicates=2, seed=options.seed, device=options.device)
     bits = nll["nll"].values / options.length / math.log(2)
     interval = student_t(bits)
     found = f"{bits.mean():.3f} bits a symbol, 95 % interval {interval.lower:.3f} to {interval.upper:.3f}"

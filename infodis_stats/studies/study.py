@@ -8,6 +8,7 @@ import torch
 import xarray as xr
 from tqdm import tqdm
 
+from infodis_stats.estimate import rows_a_call
 from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
 from infodis_stats.spec import ComparisonSpec, CorporaSpec, read_study
 from infodis_stats.studies.comparison import compare_estimators
@@ -15,8 +16,6 @@ from infodis_stats.studies.corpora import compare_corpora
 from infodis_stats.studies.subject import Subject, load_network
 
 __all__ = ["run_study"]
-
-LAW_ROWS = 1024  # exact laws are faster with more rows than suit a network
 
 
 def run_study(
@@ -51,7 +50,7 @@ def run_study(
     spec, text = read_study(path)
     law = spec.law.build() if isinstance(spec, ComparisonSpec) and spec.law is not None else None
     network = None if spec.model is None else load_network(spec.model, device)
-    rows = LAW_ROWS if batch_size is None and network is None else batch_size
+    rows = rows_a_call(network or law, batch_size)
     with tqdm(unit="pass", unit_scale=True, disable=None if show_progress else True) as bar:
         if isinstance(spec, CorporaSpec):
             assert network is not None
