@@ -49,7 +49,8 @@ def estimates_figure(tree: xr.DataTree) -> str:
         for axis, name in zip(axes, names, strict=True):
             values = chosen.sel(estimator=name).values
             interval = analysis.student_t(values, level)
-            covers = (interval.lower <= truth + 1e-9) & (truth - 1e-9 <= interval.upper)
+            allowed = analysis.widen(interval, values.mean(axis=-1), known["truth_se"].values, level)
+            covers = (allowed.lower <= truth + 1e-9) & (truth - 1e-9 <= allowed.upper)
             axis.plot([low, high], [low, high], color="#999999", linewidth=0.8, zorder=1)
             for shown, colour in ((covers, _look(name)["color"]), (~covers, MISS)):
                 axis.vlines(truth[shown], interval.lower[shown], interval.upper[shown], color=colour, linewidth=0.9)
