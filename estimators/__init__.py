@@ -4,7 +4,7 @@ Needs numpy and torch only, so it can be imported inside a training loop. All va
 """
 
 from estimators.contrast import Contrast, Coupled, Decoupled
-from estimators.designs import IID, Antithetic, Design, Stratified
+from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified, Systematic
 from estimators.errors import InfodisError, InputError, ModelError, PassesError, TokenError
 from estimators.estimator import Estimator, PointEstimator
 from estimators.evaluate import Evaluation, Job, evaluate
@@ -33,6 +33,7 @@ __all__ = [
     "InfodisError",
     "InputError",
     "Job",
+    "LatinHypercube",
     "MaskLaw",
     "MaskMap",
     "MaskPlan",
@@ -41,7 +42,9 @@ __all__ = [
     "PassesError",
     "PointEstimator",
     "Sampler",
+    "Sobol",
     "Stratified",
+    "Systematic",
     "Target",
     "TimeFree",
     "TimeIntegral",

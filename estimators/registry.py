@@ -4,7 +4,7 @@ import difflib
 import re
 from dataclasses import replace
 
-from estimators.designs import IID, Antithetic, Design, Stratified
+from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified
 from estimators.errors import InputError
 from estimators.estimator import Estimator, PointEstimator
 from estimators.exhaustive import Exhaustive
@@ -13,7 +13,7 @@ from estimators.mask_maps import MaskMap, TimeFree, TimeIntegral, UniformCount
 __all__ = ["estimator", "estimator_names"]
 
 MASK_MAPS: dict[str, MaskMap] = {one.name: one for one in (TimeIntegral(), TimeFree(), UniformCount())}
-DESIGNS: dict[str, Design] = {one.name: one for one in (Antithetic(), Stratified())}
+DESIGNS: dict[str, Design] = {one.name: one for one in (Antithetic(), Stratified(), LatinHypercube(), Sobol())}
 OTHERS: dict[str, Estimator] = {one.name: one for one in (Exhaustive(),)}
 
 
