@@ -10,7 +10,7 @@ from estimators.estimator import Estimator, PointEstimator
 from estimators.evaluate import Evaluation, Job, evaluate
 from estimators.exhaustive import Exhaustive, pass_totals
 from estimators.mask_law import MaskLaw, all_masks, estimand_weights
-from estimators.mask_maps import MaskMap, TimeFree, TimeIntegral, UniformCount
+from estimators.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
 from estimators.model import ConditionalModel
 from estimators.plan import MaskPlan
 from estimators.registry import estimator, estimator_names
@@ -41,6 +41,7 @@ __all__ = [
     "Pair",
     "PassesError",
     "PointEstimator",
+    "RootCount",
     "Sampler",
     "Sobol",
     "Stratified",

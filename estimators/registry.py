@@ -8,11 +8,11 @@ from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, S
 from estimators.errors import InputError
 from estimators.estimator import Estimator, PointEstimator
 from estimators.exhaustive import Exhaustive
-from estimators.mask_maps import MaskMap, TimeFree, TimeIntegral, UniformCount
+from estimators.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
 
 __all__ = ["estimator", "estimator_names"]
 
-MASK_MAPS: dict[str, MaskMap] = {one.name: one for one in (TimeIntegral(), TimeFree(), UniformCount())}
+MASK_MAPS: dict[str, MaskMap] = {one.name: one for one in (TimeIntegral(), TimeFree(), UniformCount(), RootCount())}
 DESIGNS: dict[str, Design] = {one.name: one for one in (Antithetic(), Stratified(), LatinHypercube(), Sobol())}
 OTHERS: dict[str, Estimator] = {one.name: one for one in (Exhaustive(),)}
 
