@@ -3,6 +3,7 @@
 Needs numpy and torch only, so it can be imported inside a training loop. All values are in nats.
 """
 
+from estimators.chains import BlockChain, Chain
 from estimators.contrast import Contrast, Coupled, Decoupled
 from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified, Systematic
 from estimators.errors import InfodisError, InputError, ModelError, PassesError, TokenError
@@ -15,12 +16,15 @@ from estimators.model import ConditionalModel
 from estimators.plan import MaskPlan
 from estimators.registry import estimator, estimator_names
 from estimators.sampling import Cell, Draw, Sampler, draw
+from estimators.systematic import SystematicCount
 from estimators.target import Pair, Target, make_pairs, make_targets
 
 __all__ = [
     "IID",
     "Antithetic",
+    "BlockChain",
     "Cell",
+    "Chain",
     "ConditionalModel",
     "Contrast",
     "Coupled",
@@ -46,6 +50,7 @@ __all__ = [
     "Sobol",
     "Stratified",
     "Systematic",
+    "SystematicCount",
     "Target",
     "TimeFree",
     "TimeIntegral",

@@ -4,17 +4,29 @@ import difflib
 import re
 from dataclasses import replace
 
+from estimators.chains import BlockChain, Chain
 from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified
 from estimators.errors import InputError
 from estimators.estimator import Estimator, PointEstimator
 from estimators.exhaustive import Exhaustive
 from estimators.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
+from estimators.systematic import SystematicCount
 
 __all__ = ["estimator", "estimator_names"]
 
 MASK_MAPS: dict[str, MaskMap] = {one.name: one for one in (TimeIntegral(), TimeFree(), UniformCount(), RootCount())}
 DESIGNS: dict[str, Design] = {one.name: one for one in (Antithetic(), Stratified(), LatinHypercube(), Sobol())}
-OTHERS: dict[str, Estimator] = {one.name: one for one in (Exhaustive(),)}
+OTHERS: dict[str, Estimator] = {
+    one.name: one
+    for one in (
+        SystematicCount(),
+        Chain(),
+        Chain(antithetic=True),
+        BlockChain(),
+        BlockChain(antithetic=True),
+        Exhaustive(),
+    )
+}
 
 
 def _catalogue() -> dict[str, Estimator]:

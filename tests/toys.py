@@ -39,4 +39,4 @@ def fitting_passes(name: str, length: int) -> int:
     """A small number of passes that an estimator can work with, aligned with nothing where it may be."""
     if name == "exhaustive":
         return 2**length - 1
-    return 8 if name.endswith("+sobol") else 6
+    return 2 * length if name.endswith("+sobol") or name == "chain+antithetic" else 6
