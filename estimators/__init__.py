@@ -18,6 +18,7 @@ from estimators.registry import estimator, estimator_names
 from estimators.sampling import Cell, Draw, Sampler, draw
 from estimators.systematic import SystematicCount
 from estimators.target import Pair, Target, make_pairs, make_targets
+from estimators.triangular import Triangular
 
 __all__ = [
     "IID",
@@ -55,6 +56,7 @@ __all__ = [
     "TimeFree",
     "TimeIntegral",
     "TokenError",
+    "Triangular",
     "UniformCount",
     "all_masks",
     "draw",

@@ -11,6 +11,7 @@ from estimators.estimator import Estimator, PointEstimator
 from estimators.exhaustive import Exhaustive
 from estimators.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
 from estimators.systematic import SystematicCount
+from estimators.triangular import Triangular
 
 __all__ = ["estimator", "estimator_names"]
 
@@ -24,6 +25,8 @@ OTHERS: dict[str, Estimator] = {
         Chain(antithetic=True),
         BlockChain(),
         BlockChain(antithetic=True),
+        Triangular(),
+        Triangular(LatinHypercube()),
         Exhaustive(),
     )
 }
