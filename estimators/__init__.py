@@ -19,6 +19,7 @@ from estimators.sampling import Cell, Draw, Sampler, draw
 from estimators.systematic import SystematicCount
 from estimators.target import Pair, Target, make_pairs, make_targets
 from estimators.triangular import Triangular
+from estimators.without_replacement import WithoutReplacement
 
 __all__ = [
     "IID",
@@ -58,6 +59,7 @@ __all__ = [
     "TokenError",
     "Triangular",
     "UniformCount",
+    "WithoutReplacement",
     "all_masks",
     "draw",
     "estimand_weights",

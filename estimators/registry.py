@@ -12,6 +12,7 @@ from estimators.exhaustive import Exhaustive
 from estimators.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
 from estimators.systematic import SystematicCount
 from estimators.triangular import Triangular
+from estimators.without_replacement import WithoutReplacement
 
 __all__ = ["estimator", "estimator_names"]
 
@@ -27,6 +28,7 @@ OTHERS: dict[str, Estimator] = {
         BlockChain(antithetic=True),
         Triangular(),
         Triangular(LatinHypercube()),
+        WithoutReplacement(),
         Exhaustive(),
     )
 }
