@@ -10,6 +10,14 @@ from estimators.errors import InputError
 from estimators.estimator import Estimator, PointEstimator
 from estimators.exhaustive import Exhaustive
 from estimators.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
+from estimators.published import (
+    InfodisCount,
+    PublishedD1,
+    PublishedDiffuCoder,
+    PublishedDream,
+    PublishedLLaDA,
+    PublishedRADD,
+)
 from estimators.systematic import SystematicCount
 from estimators.triangular import Triangular
 from estimators.without_replacement import WithoutReplacement
@@ -30,6 +38,13 @@ OTHERS: dict[str, Estimator] = {
         Triangular(LatinHypercube()),
         WithoutReplacement(),
         Exhaustive(),
+        PointEstimator(InfodisCount()),
+        PointEstimator(InfodisCount(mean=True)),
+        PublishedDream(),
+        PublishedRADD(),
+        PublishedLLaDA(),
+        PublishedDiffuCoder(),
+        PublishedD1(),
     )
 }
 

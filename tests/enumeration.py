@@ -1,9 +1,11 @@
-"""Generators that return what a test prescribes, so that it can run through all that chance may do."""
+"""What a plan weighs each mask with on average: exactly, by generators that return what a test prescribes."""
 
 import itertools
 import math
 
 import numpy as np
+
+from estimators import MaskPlan, all_masks, estimand_weights
 
 
 class OnePoint:
@@ -54,7 +56,7 @@ def level_pieces(length, passes):
     """
     sizes = np.arange(1, length + 1)
     fractions = [np.arange(parts + 1) / parts for parts in sizes]
-    size_laws = [np.cumsum(law) / law.sum() for law in (sizes**-0.5, sizes**-1.0)]
+    size_laws = [np.cumsum(law) / law.sum() for law in (sizes**-0.5, sizes**-1.0, sizes[:-1] ** -1.0) if len(law)]
     jumps = np.concatenate([*fractions, *size_laws])
     whole = np.concatenate([jumps, 1 - jumps])
     within = np.unique(np.round(np.concatenate([whole, whole * passes % 1]), 14))
@@ -79,3 +81,33 @@ def all_points(length, passes, cells=1):
     assert len(keys) == cells**length * math.factorial(length)
     points = np.concatenate([np.repeat(levels, len(keys))[:, None], np.tile(keys, (len(levels), 1))], axis=1)
     return points, np.repeat(widths, len(keys)) / len(keys)
+
+
+def weight_by_mask(plan: MaskPlan):
+    """Sum of the token weights of each mask and position, per replicate: (replicates, 2**L - 1, L)."""
+    code = plan.masks @ 2 ** np.arange(plan.length)
+    total = np.zeros((plan.replicates, 2**plan.length, plan.length))
+    np.add.at(total, (np.arange(plan.replicates)[:, None], code), plan.weights)
+    return total[:, 1:]
+
+
+def estimand_by_mask(length):
+    masks = all_masks(length)
+    return masks * estimand_weights(length)[masks.sum(axis=1)][:, None]
+
+
+def expected_weights(sampler, length, passes, cells=1):
+    """E[sum_k W 1{S_k = S}] by enumeration: all pieces of the level, all orders of the keys, all their strata."""
+    points, probabilities = all_points(length, passes, cells)
+    plan = sampler.plan(length, passes, len(points), Points(points))
+    return np.tensordot(probabilities, weight_by_mask(plan), axes=1)
+
+
+def worst_z(sampler, passes, expected, replicates=20_000):
+    """Largest z-score over masks and positions of the simulated expected weights."""
+    weights = weight_by_mask(sampler.plan(expected.shape[1], passes, replicates, np.random.default_rng(7)))
+    error = weights.mean(axis=0) - expected
+    spread = weights.std(axis=0) / math.sqrt(replicates)
+    hit = all_masks(expected.shape[1]) & (spread > 1e-12)
+    np.testing.assert_allclose(error[~hit], 0, atol=1e-12)  # what does not vary is exact
+    return np.abs(error[hit] / spread[hit]).max(initial=0)
