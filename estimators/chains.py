@@ -102,8 +102,9 @@ class BlockChain(_Chains):
     @property
     def summary(self) -> str:
         """The estimator in one line."""
-        pairs = ", in pairs of reversed orders" if self.antithetic else ""
-        return f"a chain of as many blocks as passes{pairs}; with L passes it is the chain"
+        if self.antithetic:
+            return "two chains in reversed orders, with half as many blocks each as passes"
+        return "a chain of as many blocks as passes; with L passes it is the chain"
 
     def chains(self, length: int, passes: int) -> int:
         """Return how many chains share the passes: one (a pair) as long as it has no more passes than positions."""

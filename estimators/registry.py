@@ -1,4 +1,4 @@
-"""Names of estimators: ``"time-free+antithetic"`` is a mask map and a design."""
+"""Names of estimators: ``"time-free+antithetic"`` is a mask map and a design; what is neither has a name of its own."""
 
 import difflib
 import re
@@ -65,8 +65,11 @@ def estimator(name: str) -> Estimator:
     Parameters
     ----------
     name : str
-        A mask map (``time-integral``, ``time-free``, ``uniform-count``), with independent points, or with
-        ``+antithetic`` or ``+stratified`` after it; ``time-integral(eps=0.001)`` cuts the integral; or ``exhaustive``.
+        A mask map (``time-integral``, ``time-free``, ``uniform-count``, ``root-count``), with independent points, or
+        with a design after it: ``+antithetic``, ``+stratified``, ``+latin-hypercube``, ``+sobol``;
+        ``time-integral(eps=0.001)`` cuts the integral. Or one of the others: ``systematic``, ``chain``,
+        ``chain+antithetic``, ``block-chain``, ``triangular``, ``without-replacement``, ``exhaustive``, ... and what
+        public implementations compute, ``published-llada`` and the like; `estimator_names` lists them all.
 
     Raises
     ------
