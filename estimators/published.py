@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from estimators.designs import IID, Design, Stratified, Systematic, draw_points
 from estimators.errors import PassesError
 from estimators.estimator import Estimator, PointEstimator
-from estimators.mask_law import MaskLaw
-from estimators.mask_maps import MaskMap, TimeFree, TimeIntegral, WeightedMasks, smallest
+from estimators.mask_law import MaskLaw, estimand_weights
+from estimators.mask_maps import MaskMap, TimeIntegral, WeightedMasks, smallest
 from estimators.plan import MaskPlan
 
 __all__ = [
@@ -74,10 +74,9 @@ class InfodisCount:
 
     def law(self, length: int) -> MaskLaw:
         """Return the law of the mask and its weight."""
-        weights = self._weights(length)
-        probability = TimeFree().law(length).probability
+        probability, weights = estimand_weights(length), self._weights(length)
         probability[-1] = 0.0
-        probability *= weights[1] / np.sum(1.0 / np.arange(1, length))  # from H_L to H_{L-1}
+        probability[1:-1] /= np.sum(1.0 / np.arange(1, length))
         return MaskLaw(probability, probability * weights, probability * weights**2)
 
     def _weights(self, length: int) -> NDArray[np.float64]:

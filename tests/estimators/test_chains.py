@@ -92,3 +92,9 @@ def test_chains_say_how_many_passes_they_need():
 def test_passes_that_fill_no_chain_stay_unused():
     assert Chain().plan(5, 14, 1, np.random.default_rng(0)).passes == 10
     assert BlockChain().plan(5, 14, 1, np.random.default_rng(0)).passes == 12
+
+
+def test_targets_of_unequal_length_are_revealed_in_one_order_where_they_have_equally_many_chains():
+    long, short = (Chain().plan(length, 5, 20, np.random.default_rng(3)) for length in (5, 3))
+    order_of_long = long.masks.sum(axis=1)[:, :3].argsort(axis=1)  # how long a position stays hidden
+    np.testing.assert_array_equal(order_of_long, short.masks.sum(axis=1).argsort(axis=1))
