@@ -3,41 +3,44 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["highest_averages"]
+__all__ = ["equal_proportions"]
 
 
-def highest_averages(
+def equal_proportions(
     total: int,
-    mass: NDArray[np.float64],
-    fewest: int | NDArray[np.int64],
-    most: float | NDArray[np.int64] | NDArray[np.float64] = np.inf,
+    spread: NDArray[np.float64],
+    fewest: NDArray[np.int64],
+    most: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Share passes among strata in proportion to their mass, one by one to the stratum with most mass a pass (D'Hondt).
+    """Share passes among strata so that ``sum spread^2 / share`` is least: Neyman's allocation in whole numbers.
+
+    One by one to the stratum with the largest ``spread / sqrt(n (n + 1))``, the method of equal proportions.
 
     Parameters
     ----------
     total : int
-        Passes to share; what exceeds all bounds is not given out.
-    mass : array of float64, shape (strata,)
-        Positive; what the shares are proportional to.
-    fewest, most : number or array of numbers, shape (strata,)
-        Bounds of each share; ``fewest`` is given whatever the total is.
+        Passes to share; what exceeds the bounds is not given out.
+    spread : array of float64, shape (strata,)
+        Positive: width times standard deviation of each stratum, up to a factor.
+    fewest, most : array of int64, shape (strata,)
+        Bounds of each share, at least 1; ``fewest`` is given whatever the total is.
 
     Returns
     -------
     array of int64, shape (strata,)
 
+    References
+    ----------
+    T. Wright, "The equivalence of Neyman optimum allocation for sampling and equal proportions for apportioning the
+    U.S. House of Representatives", The American Statistician 66 (2012).
+
     Examples
     --------
-    >>> highest_averages(10, np.array([1.0, 1.0, 3.0]), fewest=1)
+    >>> equal_proportions(10, np.array([1.0, 1.0, 3.0]), np.array([1, 1, 1]), np.array([9, 9, 9]))
     array([2, 2, 6])
-    >>> highest_averages(10, np.array([1.0, 1.0, 3.0]), fewest=1, most=np.array([9, 9, 4]))
-    array([3, 3, 4])
     """
-    shares: NDArray[np.int64] = np.zeros(len(mass), dtype=np.int64) + np.asarray(fewest)
-    for _ in range(total - int(shares.sum())):
-        averages = np.where(shares < most, mass / shares, 0.0)
-        if not averages.any():
-            break
-        shares[averages.argmax()] += 1
+    shares = fewest.copy()
+    for _ in range(min(total, int(most.sum())) - int(fewest.sum())):
+        gains = np.where(shares < most, spread / np.sqrt(shares * (shares + 1.0)), 0.0)
+        shares[gains.argmax()] += 1
     return shares

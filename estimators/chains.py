@@ -51,11 +51,10 @@ class _Chains(Estimator):
         starts = np.arange(blocks) * length + offsets  # (replicates, chains, blocks), in units of 1/blocks positions
         masked = length - starts // blocks
         width = (starts + length) // blocks - starts // blocks
-        scored = np.minimum(width, masked)
         ranks = points[..., 1:].argsort(axis=-1, kind="stable").argsort(axis=-1)[..., None, :]
         masks = ranks < masked[..., None]
-        following = masks & (ranks >= (masked - scored)[..., None])
-        weights = following * (width / scored / chains)[..., None]
+        following = masks & (ranks >= (masked - width)[..., None])
+        weights = following * (width / np.minimum(width, masked) / chains)[..., None]
         shape = (replicates, chains * blocks, length)
         return MaskPlan(masks.reshape(shape), weights.reshape(shape))
 

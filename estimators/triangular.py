@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.allocation import highest_averages
+from estimators.allocation import equal_proportions
 from estimators.designs import Design, Stratified, draw_points
 from estimators.errors import PassesError
 from estimators.estimator import Estimator
@@ -23,8 +23,8 @@ class Triangular(Estimator):
 
     Where few revealed tokens determine the rest, the likelihood sits at nearly full masks, and a sample of the sizes
     that misses them is far off without showing it. The first stratum is the fully masked input: one mask, one pass,
-    exact. Every other stratum gets at least two passes, and more in proportion to its mass under ``1/sqrt(m)`` (see
-    `RootCount`); its draws lie one each in equal parts of it. A draw's weight is ``width / (draws m)``.
+    exact. Every other stratum gets at least two passes, and more by Neyman's allocation if the spread within a size is
+    ``1/sqrt(m)`` (see `RootCount`); its draws lie one each in equal parts. A draw's weight is ``width / (draws m)``.
 
     Parameters
     ----------
@@ -75,9 +75,7 @@ def _edges(length: int) -> NDArray[np.int64]:
 
 
 def _shares(edges: NDArray[np.int64], passes: int) -> NDArray[np.int64]:
-    masses = np.add.reduceat(1.0 / np.sqrt(edges[-1] - np.arange(edges[-1])), edges[:-1])
-    fewest = np.full(len(masses), FEWEST_DRAWS)
-    fewest[0] = 1
-    most = np.full(len(masses), np.inf)
-    most[0] = 1
-    return highest_averages(passes, masses, fewest, most)
+    spread = np.add.reduceat(1.0 / np.sqrt(edges[-1] - np.arange(edges[-1])), edges[:-1])
+    fewest, most = np.full(len(spread), FEWEST_DRAWS), np.full(len(spread), max(passes, FEWEST_DRAWS))
+    fewest[0] = most[0] = 1  # a single mask
+    return equal_proportions(passes, spread, fewest, most)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from estimators.allocation import highest_averages
+from estimators.allocation import equal_proportions
 from estimators.errors import InputError, PassesError
 from estimators.estimator import Estimator
 from estimators.mask_law import all_masks
@@ -21,8 +21,9 @@ LONGEST = 12  # beyond, masks hardly repeat at any budget
 class WithoutReplacement(Estimator):
     """Each size a stratum, its masks drawn without replacement; a size whose masks run out is exact.
 
-    Passes go to the sizes in proportion to ``1/sqrt(m)`` (see `RootCount`), at most as many as there are masks. With
-    ``2^L - 1`` passes this is `Exhaustive`. It is for targets so short that the passes are a good part of all masks.
+    Passes go to the sizes by Neyman's allocation if the spread within a size is ``1/sqrt(m)`` (see `RootCount`), at
+    most as many as there are masks. With ``2^L - 1`` passes this is `Exhaustive`. It is for targets so short that the
+    passes are a good part of all masks.
     """
 
     name: ClassVar[str] = "without-replacement"
@@ -45,7 +46,7 @@ class WithoutReplacement(Estimator):
         sizes = masks.sum(axis=1)
         numbers = np.arange(1, length + 1)
         most = np.array([math.comb(length, size) for size in numbers.tolist()])
-        shares = highest_averages(passes, 1.0 / np.sqrt(numbers), 1, most)
+        shares = equal_proportions(passes, 1.0 / np.sqrt(numbers), np.ones_like(numbers), most)
         order = np.stack([child.random(len(masks)) for child in rng.spawn(replicates)])
         of_size = [np.flatnonzero(sizes == size) for size in numbers]
         drawn = np.concatenate(

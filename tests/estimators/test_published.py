@@ -116,6 +116,12 @@ def test_maths_dream_keeps_a_fifth_where_one_pass_would_settle_it():
     assert math.sqrt(variance / 128) == pytest.approx(0.215, abs=5e-4)
 
 
+def test_dreams_weight_is_one_over_the_rate_without_the_length_of_the_cut_integral():
+    mask, weight = PublishedDream().mask_map.masks(np.array([0.25, 0.25, 0.2507, 0.3]))
+    assert mask.tolist() == [True, True, False]  # the rate is 0.001 + 0.999 / 4
+    assert weight == pytest.approx(1 / 0.25075, rel=1e-12)
+
+
 def test_maths_dreams_bias_is_of_the_order_of_its_floor():
     for length in (4, 32):
         ratio = PublishedDream().mask_map.law(length).first_moment[1:] / UniformCount().law(length).first_moment[1:]

@@ -5,7 +5,6 @@ import pytest
 
 import infodis_stats as ids
 from estimators import PassesError, Triangular, estimator
-from estimators.allocation import highest_averages
 
 TURN = np.roll(np.eye(4), 1, axis=1)
 
@@ -70,11 +69,3 @@ def test_every_stratum_has_its_draws(name):
     assert counts[0, 0] == 1
     assert (counts[0, 1:] >= 2).all()
     np.testing.assert_allclose(plan.weights.sum(axis=(1, 2)), 32, rtol=1e-12)
-
-
-def test_shares_are_in_proportion_within_their_bounds():
-    mass = np.array([1.0, 2.0, 4.0, 8.0])
-    np.testing.assert_array_equal(highest_averages(1500, mass, fewest=1), [100, 200, 400, 800])
-    assert highest_averages(3, mass, fewest=1).tolist() == [1, 1, 1, 1]  # the least is given whatever the total
-    assert highest_averages(10, mass, fewest=2).tolist() == [2, 2, 2, 4]
-    assert highest_averages(99, mass, fewest=1, most=np.array([1, 2, 3, 4])).tolist() == [1, 2, 3, 4]
