@@ -3,25 +3,31 @@
 Needs numpy and torch only, so it can be imported inside a training loop. All values are in nats.
 """
 
+from estimators.chains import BlockChain, Chain
 from estimators.contrast import Contrast, Coupled, Decoupled
-from estimators.designs import IID, Antithetic, Design, Stratified
+from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified, Systematic
 from estimators.errors import InfodisError, InputError, ModelError, PassesError, TokenError
 from estimators.estimator import Estimator, PointEstimator
 from estimators.evaluate import Evaluation, Job, evaluate
 from estimators.exhaustive import Exhaustive, pass_totals
 from estimators.mask_law import MaskLaw, all_masks, estimand_weights
-from estimators.mask_maps import MaskMap, TimeFree, TimeIntegral, UniformCount
+from estimators.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
 from estimators.model import ConditionalModel
 from estimators.plan import MaskPlan
 from estimators.registry import estimator, estimator_names
 from estimators.sampling import Cell, Draw, Sampler, draw
 from estimators.substitutions import evaluate_substitutions
+from estimators.systematic import SystematicCount
 from estimators.target import Pair, Target, make_pairs, make_targets
+from estimators.triangular import Triangular
+from estimators.without_replacement import WithoutReplacement
 
 __all__ = [
     "IID",
     "Antithetic",
+    "BlockChain",
     "Cell",
+    "Chain",
     "ConditionalModel",
     "Contrast",
     "Coupled",
@@ -34,6 +40,7 @@ __all__ = [
     "InfodisError",
     "InputError",
     "Job",
+    "LatinHypercube",
     "MaskLaw",
     "MaskMap",
     "MaskPlan",
@@ -41,13 +48,19 @@ __all__ = [
     "Pair",
     "PassesError",
     "PointEstimator",
+    "RootCount",
     "Sampler",
+    "Sobol",
     "Stratified",
+    "Systematic",
+    "SystematicCount",
     "Target",
     "TimeFree",
     "TimeIntegral",
     "TokenError",
+    "Triangular",
     "UniformCount",
+    "WithoutReplacement",
     "all_masks",
     "draw",
     "estimand_weights",

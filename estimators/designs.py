@@ -5,20 +5,26 @@ masked first). Every design keeps two rules, and the contract tests hold it to t
 
 1. Averaged over the passes of a replicate, a point is uniform on the unit cube. Any unbiased mask map therefore stays
    unbiased under any design.
-2. Coordinate ``i`` is bound to position ``i``: from one generator state, fewer dimensions give the leading
-   coordinates of more. Targets of different length that share a generator therefore share their uniforms.
+2. Coordinate ``i`` is bound to position ``i``: from one generator state and at one number of passes, fewer dimensions
+   give the leading coordinates of more. Targets of different length that share a generator therefore share their
+   uniforms.
 
 Coordinates lie in ``[0, 1]``; both ends are allowed, because the reflection of 0 is 1.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-__all__ = ["IID", "Antithetic", "Design", "Stratified"]
+from estimators.errors import InputError, PassesError
 
+__all__ = ["IID", "Antithetic", "Design", "LatinHypercube", "Sobol", "Stratified", "Systematic", "draw_points"]
+
+DIGITS = 53  # binary digits of a float64 in [0, 1)
 LEVEL = 0  # the coordinate that says how much is masked; the others are the keys
 
 
@@ -45,6 +51,15 @@ class Design(Protocol):
         array of float64, shape (passes, dimension)
         """
         ...
+
+
+def draw_points(
+    design: Design, length: int, passes: int, replicates: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Draw the points of independent replicates, each from a child of ``rng``: (replicates, passes, 1 + length)."""
+    if length < 1:
+        raise InputError(f"a plan needs at least one scored position, got {length}")
+    return np.stack([design.points(1 + length, passes, child) for child in rng.spawn(replicates)])
 
 
 def _uniforms(dimension: int, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -94,3 +109,86 @@ class Stratified:
         points = _uniforms(dimension, passes, rng)
         points[:, LEVEL] = (np.arange(passes) + points[:, LEVEL]) / passes
         return points
+
+
+@dataclass(frozen=True)
+class Systematic:
+    """Levels on a grid of spacing ``1 / passes`` with one common random offset; independent keys."""
+
+    name: ClassVar[str] = "systematic"
+    summary: ClassVar[str] = "levels on a grid with one common offset; independent keys"
+
+    def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw the points of one replicate; see `Design.points`."""
+        points = _uniforms(dimension, passes, rng)
+        points[:, LEVEL] = (np.arange(passes) + points[0, LEVEL]) / passes
+        return points
+
+
+@dataclass(frozen=True)
+class LatinHypercube:
+    """Each coordinate, level and keys alike, once in each of ``passes`` equal strata, in an order of its own.
+
+    Source: M. D. McKay, R. J. Beckman, W. J. Conover, Technometrics 21 (1979). Every position is then masked about as
+    often as any other, and the variance that is additive in the coordinates goes.
+    """
+
+    name: ClassVar[str] = "latin-hypercube"
+    summary: ClassVar[str] = "level and every key once in each of as many equal strata as passes"
+
+    def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw the points of one replicate; see `Design.points`."""
+        order, jitter = rng.random((dimension, 2, passes)).swapaxes(0, 1)
+        points: NDArray[np.float64] = ((order.argsort(axis=-1) + jitter) / passes).T
+        return points
+
+
+@dataclass(frozen=True)
+class Sobol:
+    """A Sobol net, scrambled anew for each replicate; the number of passes has to be a power of two.
+
+    A random linear matrix scramble and a digital shift (J. Matousek, Journal of Complexity 14 (1998)), coordinate by
+    coordinate, so that both rules hold; the scramble of torch's own engine would break the second.
+    """
+
+    name: ClassVar[str] = "sobol"
+    summary: ClassVar[str] = "a scrambled Sobol net; needs 2^k passes"
+
+    def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw the points of one replicate; see `Design.points`.
+
+        Raises
+        ------
+        PassesError
+            If the number of passes is not a power of two.
+        InputError
+            If there are more positions than Sobol's direction numbers reach.
+        """
+        most = torch.quasirandom.SobolEngine.MAXDIM
+        if dimension > most:
+            raise InputError(f"a Sobol net has at most {most - 1} scored positions, got {dimension - 1}")
+        depth = passes.bit_length() - 1
+        if passes != 2**depth:
+            fitting = f"{2**depth} or {2 ** (depth + 1)}"
+            raise PassesError(f"a Sobol net needs a power of two as its passes, got {passes}; {fitting} would do")
+        cells = _sobol_cells(dimension, passes)
+        digits = np.repeat(_digits(rng.random((dimension, 1))).T, passes, axis=0)
+        below = _digits(rng.spawn(1)[0].random((dimension, depth)))
+        for place in range(depth):
+            column = 1 << (DIGITS - 1 - place) | below[:, place] >> (1 + place)
+            digits ^= (cells >> (depth - 1 - place) & 1) * column
+        points: NDArray[np.float64] = np.ldexp(digits, -DIGITS)
+        return points
+
+
+@lru_cache(maxsize=16)
+def _sobol_cells(dimension: int, passes: int) -> NDArray[np.int64]:
+    # Unscrambled: which of `passes` equal cells of each coordinate a point is in.
+    net = torch.quasirandom.SobolEngine(dimension).draw(passes, dtype=torch.float64)  # type: ignore[no-untyped-call]
+    cells: NDArray[np.int64] = (net.numpy() * passes).astype(np.int64)
+    cells.flags.writeable = False
+    return cells
+
+
+def _digits(uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.ldexp(uniforms, DIGITS).astype(np.int64)

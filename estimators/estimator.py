@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from estimators.designs import IID, Design
-from estimators.errors import InputError
+from estimators.designs import IID, Design, draw_points
 from estimators.evaluate import Evaluation, Job, Progress
 from estimators.mask_maps import MaskMap
 from estimators.model import ConditionalModel
@@ -173,8 +172,5 @@ class PointEstimator(Estimator):
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """Draw independent replicates of the plan; see `Estimator.plan`."""
-        if length < 1:
-            raise InputError(f"a plan needs at least one scored position, got {length}")
-        points = np.stack([self.design.points(1 + length, passes, child) for child in rng.spawn(replicates)])
-        masks, weights = self.mask_map.masks(points)
+        masks, weights = self.mask_map.masks(draw_points(self.design, length, passes, replicates, rng))
         return MaskPlan(masks, masks * (weights / passes)[..., None])

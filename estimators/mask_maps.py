@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from estimators.errors import InputError
 from estimators.mask_law import MaskLaw, estimand_weights
 
-__all__ = ["MaskMap", "TimeFree", "TimeIntegral", "UniformCount"]
+__all__ = ["MaskMap", "RootCount", "TimeFree", "TimeIntegral", "UniformCount", "smallest"]
 
 WeightedMasks = tuple[NDArray[np.bool_], NDArray[np.float64]]
 
@@ -70,8 +70,8 @@ def _split(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     return points[..., 0], points[..., 1:]
 
 
-def _smallest(keys: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    # By rank, not by threshold: ties must not change the size.
+def smallest(keys: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mask the ``sizes`` positions of the smallest keys: by rank, not by threshold, so ties do not change the size."""
     masks = np.zeros(keys.shape, dtype=bool)
     chosen = np.arange(keys.shape[-1]) < sizes[..., None]
     np.put_along_axis(masks, np.argsort(keys, axis=-1, kind="stable"), chosen, axis=-1)
@@ -167,11 +167,8 @@ class TimeFree:
     def masks(self, points: NDArray[np.float64]) -> WeightedMasks:
         """Turn points into masks; see `MaskMap.masks`."""
         level, keys = _split(points)
-        length = keys.shape[-1]
-        harmonic = _harmonic(length)
-        cumulative = harmonic / harmonic[-1]
-        sizes = np.minimum(np.searchsorted(cumulative, level, side="right") + 1, length)
-        return _smallest(keys, sizes), np.full(level.shape, harmonic[-1])
+        harmonic = _harmonic(keys.shape[-1])
+        return smallest(keys, _sizes(harmonic, level)), np.full(level.shape, harmonic[-1])
 
     def law(self, length: int) -> MaskLaw:
         """Return the law of the mask: the estimand's own weights over ``H_L``."""
@@ -196,7 +193,7 @@ class UniformCount:
         level, keys = _split(points)
         length = keys.shape[-1]
         sizes = np.minimum((level * length).astype(np.int64) + 1, length)
-        return _smallest(keys, sizes), length / sizes
+        return smallest(keys, sizes), length / sizes
 
     def law(self, length: int) -> MaskLaw:
         """Return the law of the mask and its weight."""
@@ -204,6 +201,46 @@ class UniformCount:
         weight = np.concatenate([[0.0], length / np.arange(1, length + 1)])
         probability = np.concatenate([[0.0], first[1:] / weight[1:]])
         return MaskLaw(probability, first, first * weight)
+
+
+@dataclass(frozen=True)
+class RootCount:
+    """Size ``m`` with probability ``q(m)`` proportional to ``1/sqrt(m)``, a uniformly random mask; weight ``1/(q m)``.
+
+    Between `TimeFree` and `UniformCount`, whose sizes go by ``1/m`` and by 1. The best law of the size is proportional
+    to the spread within a size (Neyman's allocation), and the mean of ``m`` unequal tokens spreads about as
+    ``1/sqrt(m)``. The weights differ between sizes: without strata over the level that costs more than it gains. It
+    looks less at nearly full masks, which carry the likelihood where few revealed tokens determine the rest.
+    """
+
+    name: ClassVar[str] = "root-count"
+    summary: ClassVar[str] = "size m with probability q proportional to 1/sqrt(m), weight 1/(q m)"
+    unbiased: ClassVar[bool] = True
+    finite_variance: ClassVar[bool] = True
+
+    def masks(self, points: NDArray[np.float64]) -> WeightedMasks:
+        """Turn points into masks; see `MaskMap.masks`."""
+        level, keys = _split(points)
+        cumulative = _roots(keys.shape[-1])
+        sizes = _sizes(cumulative, level)
+        return smallest(keys, sizes), cumulative[-1] / np.sqrt(sizes)
+
+    def law(self, length: int) -> MaskLaw:
+        """Return the law of the mask and its weight."""
+        first = estimand_weights(length)
+        weight = np.concatenate([[0.0], _roots(length)[-1] / np.sqrt(np.arange(1, length + 1))])
+        probability = np.concatenate([[0.0], first[1:] / weight[1:]])
+        return MaskLaw(probability, first, first * weight)
+
+
+def _sizes(cumulative: NDArray[np.float64], level: NDArray[np.float64]) -> NDArray[np.int64]:
+    # The size whose interval of the distribution function holds the level; the closed end belongs to the last one.
+    below = np.searchsorted(cumulative / cumulative[-1], level, side="right")
+    return np.minimum(below + 1, len(cumulative))
+
+
+def _roots(length: int) -> NDArray[np.float64]:
+    return np.cumsum(1.0 / np.sqrt(np.arange(1, length + 1)))
 
 
 def _harmonic(length: int) -> NDArray[np.float64]:

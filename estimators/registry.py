@@ -1,28 +1,62 @@
-"""Names of estimators: ``"time-free+antithetic"`` is a mask map and a design."""
+"""Names of estimators: ``"time-free+antithetic"`` is a mask map and a design; what is neither has a name of its own."""
 
 import difflib
 import re
+from dataclasses import replace
 
-from estimators.designs import IID, Antithetic, Design, Stratified
+from estimators.chains import BlockChain, Chain
+from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified
 from estimators.errors import InputError
 from estimators.estimator import Estimator, PointEstimator
 from estimators.exhaustive import Exhaustive
-from estimators.mask_maps import TimeFree, TimeIntegral, UniformCount
+from estimators.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
+from estimators.published import (
+    InfodisCount,
+    PublishedD1,
+    PublishedDiffuCoder,
+    PublishedDream,
+    PublishedLLaDA,
+    PublishedRADD,
+)
+from estimators.systematic import SystematicCount
+from estimators.triangular import Triangular
+from estimators.without_replacement import WithoutReplacement
 
 __all__ = ["estimator", "estimator_names"]
 
-MASK_MAPS = {"time-integral": TimeIntegral, "time-free": TimeFree, "uniform-count": UniformCount}
-DESIGNS: dict[str, Design] = {design.name: design for design in (Antithetic(), Stratified())}
-OTHERS: dict[str, Estimator] = {one.name: one for one in (Exhaustive(),)}
+MASK_MAPS: dict[str, MaskMap] = {one.name: one for one in (TimeIntegral(), TimeFree(), UniformCount(), RootCount())}
+DESIGNS: dict[str, Design] = {one.name: one for one in (Antithetic(), Stratified(), LatinHypercube(), Sobol())}
+OTHERS: dict[str, Estimator] = {
+    one.name: one
+    for one in (
+        SystematicCount(),
+        Chain(),
+        Chain(antithetic=True),
+        BlockChain(),
+        BlockChain(antithetic=True),
+        Triangular(),
+        Triangular(LatinHypercube()),
+        WithoutReplacement(),
+        Exhaustive(),
+        PointEstimator(InfodisCount()),
+        PointEstimator(InfodisCount(mean=True)),
+        PublishedDream(),
+        PublishedRADD(),
+        PublishedLLaDA(),
+        PublishedDiffuCoder(),
+        PublishedD1(),
+    )
+}
 
-_NAME = re.compile(r"(?P<base>[^(+]+)(?:\(eps=(?P<eps>[^)]*)\))?(?:\+(?P<design>.+))?")
+
+def _catalogue() -> dict[str, Estimator]:
+    points = (PointEstimator(one, design) for one in MASK_MAPS.values() for design in (IID(), *DESIGNS.values()))
+    return {one.name: one for one in points} | OTHERS
 
 
 def estimator_names() -> list[str]:
     """Return the names of all estimators."""
-    return [name + design for name in MASK_MAPS for design in ("", *(f"+{design}" for design in DESIGNS))] + list(
-        OTHERS
-    )
+    return list(_catalogue())
 
 
 def estimator(name: str) -> Estimator:
@@ -31,8 +65,11 @@ def estimator(name: str) -> Estimator:
     Parameters
     ----------
     name : str
-        A mask map (``time-integral``, ``time-free``, ``uniform-count``), with independent points, or with
-        ``+antithetic`` or ``+stratified`` after it; ``time-integral(eps=0.001)`` cuts the integral; or ``exhaustive``.
+        A mask map (``time-integral``, ``time-free``, ``uniform-count``, ``root-count``), with independent points, or
+        with a design after it: ``+antithetic``, ``+stratified``, ``+latin-hypercube``, ``+sobol``;
+        ``time-integral(eps=0.001)`` cuts the integral. Or one of the others: ``systematic``, ``chain``,
+        ``chain+antithetic``, ``block-chain``, ``triangular``, ``without-replacement``, ``exhaustive``, ... and what
+        public implementations compute, ``published-llada`` and the like; `estimator_names` lists them all.
 
     Raises
     ------
@@ -46,23 +83,20 @@ def estimator(name: str) -> Estimator:
     >>> estimator("time-integral(eps=0.001)").name
     'time-integral(eps=0.001)'
     """
-    if name in OTHERS:
-        return OTHERS[name]
-    match = _NAME.fullmatch(name)
-    base, eps, design = match.group("base", "eps", "design") if match else (None, None, None)
-    if base not in MASK_MAPS or (design is not None and design not in DESIGNS):
-        near = difflib.get_close_matches(name, estimator_names(), n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(estimator_names())}"
+    catalogue = _catalogue()
+    cut = re.fullmatch(r"(?P<base>[^(+]+)\(eps=(?P<eps>[^)]*)\)(?P<design>\+.+)?", name)
+    plain = cut["base"] + (cut["design"] or "") if cut else name
+    if plain not in catalogue:
+        near = difflib.get_close_matches(name, catalogue, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(catalogue)}"
         raise InputError(f"there is no estimator {name!r}; {hint}")
-    if eps is None:
-        mask_map = MASK_MAPS[base]()
-    elif base == "time-integral":
-        try:
-            mask_map = TimeIntegral(float(eps))
-        except ValueError as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"estimator {name!r} needs a number for eps, got {eps!r}") from error
-    else:
-        raise InputError(f"estimator {name!r}: {base} has no eps, only time-integral has")
-    return PointEstimator(mask_map, DESIGNS[design] if design else IID())
+    found = catalogue[plain]
+    if cut is None:
+        return found
+    if not isinstance(found, PointEstimator) or cut["base"] != "time-integral":
+        raise InputError(f"estimator {name!r}: {cut['base']} has no eps, only time-integral has")
+    try:
+        eps = float(cut["eps"])
+    except ValueError as error:
+        raise InputError(f"estimator {name!r} needs a number for eps, got {cut['eps']!r}") from error
+    return replace(found, mask_map=TimeIntegral(eps))

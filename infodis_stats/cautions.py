@@ -13,7 +13,7 @@ __all__ = ["CAUTIONS", "cautions_of", "effective_positions"]
 CAUTIONS = {
     "infinite-variance": "infinite variance by construction: its sample variance grows with the sample, and no "
     "interval of it can be trusted",
-    "biased": "cut at eps: unbiased for the cut integral only, not for the likelihood",
+    "biased": "biased by construction, by a cut at eps or as published: its mean is not the likelihood",
     "few-hard-tokens": "fewer than 3 effective positions carry the loss of some sequence: intervals fall short of "
     "their level, those of antithetic pairs most",
     "near-deterministic": "few revealed tokens determine the rest of some sequence (the fully masked pass costs over "

@@ -11,25 +11,25 @@ from estimators import registry
 
 
 @dataclass(frozen=True)
-class Systematic:
-    """Levels on a grid with one common offset; independent keys."""
+class Weyl:
+    """Levels a golden section apart, from a random start; independent keys."""
 
-    name: ClassVar[str] = "systematic-levels"
-    summary: ClassVar[str] = "levels on a grid with one common offset; independent keys"
+    name: ClassVar[str] = "weyl"
+    summary: ClassVar[str] = "levels a golden section apart, from a random start; independent keys"
 
     def points(self, dimension, passes, rng):
         points = rng.random((dimension, passes)).T
-        points[:, 0] = (points[0, 0] + np.arange(passes) / passes) % 1.0
+        points[:, 0] = (points[0, 0] + np.arange(passes) * (5**0.5 - 1) / 2) % 1.0
         return points
 
 
 @pytest.fixture
 def registered(monkeypatch):
-    monkeypatch.setitem(registry.DESIGNS, Systematic.name, Systematic())
+    monkeypatch.setitem(registry.DESIGNS, Weyl.name, Weyl())
 
 
 def test_a_new_design_is_named_estimated_and_unbiased(registered):
-    name = "uniform-count+systematic-levels"
+    name = "uniform-count+weyl"
     assert name in ids.estimator_names()
     assert ids.estimator(name).name == name
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
@@ -39,6 +39,6 @@ def test_a_new_design_is_named_estimated_and_unbiased(registered):
 
 
 def test_control_it_is_unknown_before(registered, monkeypatch):
-    monkeypatch.delitem(registry.DESIGNS, Systematic.name)
+    monkeypatch.delitem(registry.DESIGNS, Weyl.name)
     with pytest.raises(ids.InputError, match="there is no estimator"):
-        ids.estimator("uniform-count+systematic-levels")
+        ids.estimator("uniform-count+weyl")

@@ -33,3 +33,10 @@ def slow_nll(model: ArbitraryLosses, target: Target) -> float:
         losses = model.token_nll(torch.from_numpy(target.tokens)[None], masked)[0]
         by_size.setdefault(int(masked.sum()), []).append(float(losses.sum() / masked.sum()))
     return sum(float(np.mean(values)) for values in by_size.values())
+
+
+def fitting_passes(name: str, length: int) -> int:
+    """A small number of passes that an estimator can work with, aligned with nothing where it may be."""
+    if name == "exhaustive":
+        return 2**length - 1
+    return 2 * length if name.endswith("+sobol") or name == "chain+antithetic" else 6

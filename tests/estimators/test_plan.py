@@ -6,17 +6,19 @@ import pytest
 from estimators import InputError, MaskPlan, PassesError, estimator, estimator_names
 
 
-def plan_of(name, length=5, passes=31, replicates=3, seed=0):
+def plan_of(name, length=5, passes=32, replicates=3, seed=0):
     return estimator(name).plan(length, passes, replicates, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("name", estimator_names())
 def test_contract_one_shape_and_weights_only_where_masked(name):
     plan = plan_of(name)
-    assert plan.masks.shape == plan.weights.shape == (3, 31, 5)
-    assert (plan.replicates, plan.passes, plan.length) == (3, 31, 5)
+    assert plan.masks.shape == plan.weights.shape == (3, plan.passes, 5)
+    assert (plan.replicates, plan.length) == (3, 5)
+    assert 0 < plan.passes <= 32  # never more than allowed
     assert not plan.weights[~plan.masks].any()
-    assert (plan.weights[plan.masks] > 0).all()
+    assert (plan.weights >= 0).all()
+    np.testing.assert_array_equal(plan.weights.any(axis=-1), plan.masks.any(axis=-1))  # no pass is wasted
 
 
 @pytest.mark.parametrize("name", estimator_names())
@@ -24,7 +26,7 @@ def test_contract_more_replicates_extend_fewer(name):
     few, many = plan_of(name, replicates=2), plan_of(name, replicates=5)
     np.testing.assert_array_equal(many.masks[:2], few.masks)
     rng = np.random.default_rng(0)
-    halves = [estimator(name).plan(5, 31, count, rng) for count in (2, 3)]
+    halves = [estimator(name).plan(5, 32, count, rng) for count in (2, 3)]
     assert MaskPlan.concatenate(halves) == many
 
 

@@ -12,7 +12,7 @@ TOKENS = np.random.default_rng(1).integers(0, 4, size=(6, 5))
 @pytest.mark.parametrize("name", estimator_names())
 def test_contract_no_number_depends_on_batches_order_or_company(name):
     model, sampler = ArbitraryLosses(5), estimator(name)
-    arguments = {"passes": 31, "replicates": 3, "rng": 4}
+    arguments = {"passes": 32, "replicates": 3, "rng": 4}
     reference = sampler.sample(model, TOKENS, **arguments)
     assert reference.shape == (6, 3)
     np.testing.assert_array_equal(sampler.sample(model, TOKENS, batch_size=7, **arguments), reference)
@@ -76,7 +76,7 @@ def test_coupled_sides_share_their_masks_and_keep_their_marginals(name):
     assert first.plan == second.plan
     child = np.random.default_rng(0).spawn(1)[0]
     assert first.plan == estimator(name).plan(3, 8, 3, child)
-    if name != "exhaustive":
+    if name not in ("exhaustive", "published-d1"):
         first, second = Decoupled(estimator(name)).jobs(pair, 8, 3, np.random.default_rng(0))
         assert first.plan != second.plan
 
@@ -90,7 +90,7 @@ def test_coupled_sides_of_unequal_length_share_their_uniforms():
 def test_coupling_a_sequence_with_itself_gives_exactly_zero():
     model = ArbitraryLosses(5)
     for name in estimator_names():
-        assert not Coupled(estimator(name)).sample(model, TOKENS, TOKENS, passes=31, replicates=2, rng=0).any()
+        assert not Coupled(estimator(name)).sample(model, TOKENS, TOKENS, passes=32, replicates=2, rng=0).any()
     assert Decoupled(estimator("time-free")).sample(model, TOKENS, TOKENS, passes=4, replicates=2, rng=0).all()
 
 

@@ -1,0 +1,113 @@
+"""Chains: reveal a random permutation step by step and add what the next tokens cost."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from estimators.designs import IID, Antithetic, draw_points
+from estimators.errors import PassesError
+from estimators.estimator import Estimator
+from estimators.plan import MaskPlan
+
+__all__ = ["BlockChain", "Chain"]
+
+
+@dataclass(frozen=True)
+class _Chains(Estimator):
+    """Equal chains, averaged: each has a permutation and an offset from one point of the unit cube.
+
+    Parameters
+    ----------
+    antithetic : bool, default False
+        Draw chains in pairs: the partner reveals in the reverse order, from the mirrored offset. Of an odd number the
+        last has no partner.
+    """
+
+    antithetic: bool = False
+
+    plain_name: ClassVar[str]
+
+    @property
+    def name(self) -> str:
+        """The name in the registry, such as ``"chain+antithetic"``."""
+        return f"{self.plain_name}+antithetic" if self.antithetic else self.plain_name
+
+    @abstractmethod
+    def chains(self, length: int, passes: int) -> int:
+        """Return how many chains share the passes; with each at least one pass."""
+
+    def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
+        """Draw independent replicates of the plan; see `Estimator.plan`.
+
+        Passes that do not fill the chains stay unused. Targets of unequal length share their permutations and offsets
+        where they have equally many chains, and nothing elsewhere.
+        """
+        chains = self.chains(length, passes)
+        blocks = min(passes // chains, length)
+        points = draw_points(Antithetic() if self.antithetic else IID(), length, chains, replicates, rng)
+        offsets = np.minimum((points[..., :1] * length).astype(np.int64), length - 1)
+        starts = np.arange(blocks) * length + offsets  # (replicates, chains, blocks), in units of 1/blocks positions
+        masked = length - starts // blocks
+        width = (starts + length) // blocks - starts // blocks
+        ranks = points[..., 1:].argsort(axis=-1, kind="stable").argsort(axis=-1)[..., None, :]
+        masks = ranks < masked[..., None]
+        following = masks & (ranks >= (masked - width)[..., None])
+        weights = following * (width / np.minimum(width, masked) / chains)[..., None]
+        shape = (replicates, chains * blocks, length)
+        return MaskPlan(masks.reshape(shape), weights.reshape(shape))
+
+
+@dataclass(frozen=True)
+class Chain(_Chains):
+    """Any-order chains: one random permutation each, one position revealed a pass, the next position's loss added.
+
+    ``K`` passes hold ``floor(K / L)`` chains. Each is the model's own chain rule in one order: for conditionals of one
+    joint law all chains agree and the variance is zero.
+    """
+
+    plain_name: ClassVar[str] = "chain"
+
+    @property
+    def summary(self) -> str:
+        """The estimator in one line."""
+        pairs = ", in pairs of reversed orders" if self.antithetic else ""
+        return f"the chain rule in random orders{pairs}; exact for conditionals of one law; L passes a chain"
+
+    def chains(self, length: int, passes: int) -> int:
+        """Return how many chains share the passes. Raises `PassesError` where there is not one (a pair of them)."""
+        fewest = 2 * length if self.antithetic else length
+        if passes < fewest:
+            raise PassesError(
+                f"{self.name} needs at least {fewest} passes for {length} scored positions, got {passes}; "
+                f"block-{self.name} works with fewer"
+            )
+        return passes // length
+
+
+@dataclass(frozen=True)
+class BlockChain(_Chains):
+    """Chains of ``K <= L`` passes: blocks of positions revealed at once, and the next block's losses added.
+
+    The ``L`` steps of a permutation are cut at ``floor((k + u) L / K)`` for ``k = 0 .. K - 1`` with one ``u``. The
+    losses of a block have weight 1, so that a position counts once; those before the first cut do not count, and those
+    after the last one have the weight of a whole block. At ``K = L`` it is the chain. More passes than positions make
+    several chains.
+    """
+
+    plain_name: ClassVar[str] = "block-chain"
+
+    @property
+    def summary(self) -> str:
+        """The estimator in one line."""
+        if self.antithetic:
+            return "two chains in reversed orders, with half as many blocks each as passes"
+        return "a chain of as many blocks as passes; with L passes it is the chain"
+
+    def chains(self, length: int, passes: int) -> int:
+        """Return how many chains share the passes: one (a pair) as long as it has no more passes than positions."""
+        together = 2 if self.antithetic else 1
+        if passes < together:
+            raise PassesError(f"{self.name} needs at least {together} passes, got {passes}")
+        return min(passes, together * -(-passes // (together * length)))
