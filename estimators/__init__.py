@@ -14,6 +14,7 @@ from estimators.mask_maps import MaskMap, TimeFree, TimeIntegral, UniformCount
 from estimators.model import ConditionalModel
 from estimators.plan import MaskPlan
 from estimators.registry import estimator, estimator_names
+from estimators.regression import Regression
 from estimators.sampling import Cell, Draw, Sampler, draw
 from estimators.target import Pair, Target, make_pairs, make_targets
 
@@ -40,6 +41,7 @@ __all__ = [
     "Pair",
     "PassesError",
     "PointEstimator",
+    "Regression",
     "Sampler",
     "Stratified",
     "Target",

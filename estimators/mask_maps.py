@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from estimators.errors import InputError
 from estimators.mask_law import MaskLaw, estimand_weights
 
-__all__ = ["MaskMap", "TimeFree", "TimeIntegral", "UniformCount"]
+__all__ = ["MaskMap", "TimeFree", "TimeIntegral", "UniformCount", "smallest"]
 
 WeightedMasks = tuple[NDArray[np.bool_], NDArray[np.float64]]
 
@@ -70,8 +70,8 @@ def _split(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     return points[..., 0], points[..., 1:]
 
 
-def _smallest(keys: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    # By rank, not by threshold: ties must not change the size.
+def smallest(keys: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mask the ``sizes`` positions of the smallest keys: by rank, not by threshold, so ties do not change the size."""
     masks = np.zeros(keys.shape, dtype=bool)
     chosen = np.arange(keys.shape[-1]) < sizes[..., None]
     np.put_along_axis(masks, np.argsort(keys, axis=-1, kind="stable"), chosen, axis=-1)
@@ -171,7 +171,7 @@ class TimeFree:
         harmonic = _harmonic(length)
         cumulative = harmonic / harmonic[-1]
         sizes = np.minimum(np.searchsorted(cumulative, level, side="right") + 1, length)
-        return _smallest(keys, sizes), np.full(level.shape, harmonic[-1])
+        return smallest(keys, sizes), np.full(level.shape, harmonic[-1])
 
     def law(self, length: int) -> MaskLaw:
         """Return the law of the mask: the estimand's own weights over ``H_L``."""
@@ -196,7 +196,7 @@ class UniformCount:
         level, keys = _split(points)
         length = keys.shape[-1]
         sizes = np.minimum((level * length).astype(np.int64) + 1, length)
-        return _smallest(keys, sizes), length / sizes
+        return smallest(keys, sizes), length / sizes
 
     def law(self, length: int) -> MaskLaw:
         """Return the law of the mask and its weight."""

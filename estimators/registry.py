@@ -8,12 +8,13 @@ from estimators.errors import InputError
 from estimators.estimator import Estimator, PointEstimator
 from estimators.exhaustive import Exhaustive
 from estimators.mask_maps import TimeFree, TimeIntegral, UniformCount
+from estimators.regression import Regression
 
 __all__ = ["estimator", "estimator_names"]
 
 MASK_MAPS = {"time-integral": TimeIntegral, "time-free": TimeFree, "uniform-count": UniformCount}
 DESIGNS: dict[str, Design] = {design.name: design for design in (Antithetic(), Stratified())}
-OTHERS: dict[str, Estimator] = {one.name: one for one in (Exhaustive(),)}
+OTHERS: dict[str, Estimator] = {one.name: one for one in (Regression(), Exhaustive())}
 
 _NAME = re.compile(r"(?P<base>[^(+]+)(?:\(eps=(?P<eps>[^)]*)\))?(?:\+(?P<design>.+))?")
 
@@ -32,7 +33,8 @@ def estimator(name: str) -> Estimator:
     ----------
     name : str
         A mask map (``time-integral``, ``time-free``, ``uniform-count``), with independent points, or with
-        ``+antithetic`` or ``+stratified`` after it; ``time-integral(eps=0.001)`` cuts the integral; or ``exhaustive``.
+        ``+antithetic`` or ``+stratified`` after it; ``time-integral(eps=0.001)`` cuts the integral; ``regression``; or
+        ``exhaustive``.
 
     Raises
     ------

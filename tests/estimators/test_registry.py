@@ -15,7 +15,7 @@ def test_names_round_trip(name):
 def test_names_are_maps_and_designs():
     assert estimator("time-integral(eps=0.1)+stratified") == PointEstimator(TimeIntegral(0.1), Stratified())
     assert estimator("time-integral") == PointEstimator(TimeIntegral(0.0), IID())
-    assert len(set(estimator_names())) == len(estimator_names()) == 10
+    assert len(set(estimator_names())) == len(estimator_names()) == 11
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ def expected_weights(sampler, passes):
     strata, their images within a stratum, so the midpoint rule is exact. By linearity every pass may be driven by one
     and the same point.
     """
-    harmonic = np.cumsum(1 / np.arange(1, LENGTH + 1))
-    jumps = np.concatenate([[0, 1], np.arange(LENGTH) / LENGTH, harmonic / harmonic[-1]])
+    laws = (np.arange(1, LENGTH + 1) ** -power for power in (0.0, 0.25, 1.0))
+    jumps = np.concatenate([[0], *(np.cumsum(law) / law.sum() for law in laws)])
     jumps = np.concatenate([jumps, 1 - jumps])
     jumps = np.unique(np.round(np.concatenate([jumps, jumps * passes % 1]), 14))
     total = np.zeros((2**LENGTH - 1, LENGTH))
