@@ -15,6 +15,7 @@ from estimators.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, Uni
 from estimators.model import ConditionalModel
 from estimators.plan import MaskPlan
 from estimators.registry import estimator, estimator_names
+from estimators.regression import Regression
 from estimators.sampling import Cell, Draw, Sampler, draw
 from estimators.substitutions import evaluate_substitutions
 from estimators.systematic import SystematicCount
@@ -48,6 +49,7 @@ __all__ = [
     "Pair",
     "PassesError",
     "PointEstimator",
+    "Regression",
     "RootCount",
     "Sampler",
     "Sobol",

@@ -18,6 +18,7 @@ from estimators.published import (
     PublishedLLaDA,
     PublishedRADD,
 )
+from estimators.regression import Regression
 from estimators.systematic import SystematicCount
 from estimators.triangular import Triangular
 from estimators.without_replacement import WithoutReplacement
@@ -37,6 +38,7 @@ OTHERS: dict[str, Estimator] = {
         Triangular(),
         Triangular(LatinHypercube()),
         WithoutReplacement(),
+        Regression(),
         Exhaustive(),
         PointEstimator(InfodisCount()),
         PointEstimator(InfodisCount(mean=True)),
@@ -68,8 +70,8 @@ def estimator(name: str) -> Estimator:
         A mask map (``time-integral``, ``time-free``, ``uniform-count``, ``root-count``), with independent points, or
         with a design after it: ``+antithetic``, ``+stratified``, ``+latin-hypercube``, ``+sobol``;
         ``time-integral(eps=0.001)`` cuts the integral. Or one of the others: ``systematic``, ``chain``,
-        ``chain+antithetic``, ``block-chain``, ``triangular``, ``without-replacement``, ``exhaustive``, ... and what
-        public implementations compute, ``published-llada`` and the like; `estimator_names` lists them all.
+        ``chain+antithetic``, ``block-chain``, ``triangular``, ``without-replacement``, ``regression``, ``exhaustive``,
+        and what public implementations compute, ``published-llada`` and the like; `estimator_names` lists them all.
 
     Raises
     ------

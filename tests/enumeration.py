@@ -56,7 +56,7 @@ def level_pieces(length, passes):
     """
     sizes = np.arange(1, length + 1)
     fractions = [np.arange(parts + 1) / parts for parts in sizes]
-    size_laws = [np.cumsum(law) / law.sum() for law in (sizes**-0.5, sizes**-1.0, sizes[:-1] ** -1.0)]
+    size_laws = [np.cumsum(law) / law.sum() for law in (sizes**-0.25, sizes**-0.5, sizes**-1.0, sizes[:-1] ** -1.0)]
     jumps = np.concatenate([*fractions, *size_laws])
     whole = np.concatenate([jumps, 1 - jumps])
     within = np.unique(np.round(np.concatenate([whole, whole * passes % 1]), 14))

@@ -1,0 +1,9 @@
+"""The regression-adjusted estimator: what can be predicted of a loss is subtracted, and its exact mean added back.
+
+``estimator.py`` draws the plan and adds up, ``strata.py`` is the law of the masks' sizes, ``prior.py`` says how losses
+go together, ``leave_one_out.py`` predicts each pass from the others.
+"""
+
+from estimators.regression.estimator import Regression
+
+__all__ = ["Regression"]
