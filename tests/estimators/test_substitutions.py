@@ -51,7 +51,7 @@ def one_by_one(model, target: Target, plan: MaskPlan, positions, symbols):
     return list(evaluate(model, [Job(one, plan) for one in targets]))
 
 
-def plan_of(estimator: Estimator, passes: int = 40, replicates: int = 3) -> MaskPlan:
+def plan_of(estimator: Estimator, passes: int = 64, replicates: int = 3) -> MaskPlan:
     return estimator.plan(TARGET.length, passes, replicates, np.random.default_rng(1))
 
 
