@@ -1,17 +1,16 @@
 """Loss maps: what each token of a text costs, with error bars."""
 
-import json
-
 import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Cell, Estimator, Evaluation, draw, make_targets, registry
+from estimators import Cell, Estimator, Evaluation, draw, make_targets
 from estimators.evaluate import Progress
+from infodis_stats.cautions import cautions_of, effective_positions
 from infodis_stats.dataset import replicates_dataset
+from infodis_stats.estimate import check_replicates, named_estimator, what_made_it
 from infodis_stats.models import TextModel, conditioned
-from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
 from infodis_stats.records import Record
 
 __all__ = ["estimate_positions", "position_nll"]
@@ -95,7 +94,8 @@ def estimate_positions(
     >>> "".join(found["token"].values.tolist())
     'universally acknowledged'
     """
-    sampler = registry.estimator(estimator) if isinstance(estimator, str) else estimator
+    sampler = named_estimator(estimator)
+    check_replicates(replicates)
     tokens, given = conditioned(model, record.name, record.prompt, record.response)
     (target,) = make_targets([tokens], [given])
     cell = Cell(sampler, target, passes, replicates)
@@ -104,14 +104,8 @@ def estimate_positions(
         "nll", position_nll(drawn.evaluations[0]).T, labels=("position", target.scored.tolist()), level=level
     )
     dataset["token"] = ("position", [model.decode(target.tokens[[place]]) for place in target.scored])
-    dataset.attrs = {
-        "estimator": sampler.name,
-        "passes": passes,
-        "replicates": replicates,
-        "seed": seed,
-        "forward_passes": drawn.forward_passes,
-        "model": model_fingerprint(model),
-        "versions": json.dumps(versions()),
-        "schema": SCHEMA,
-    }
+    cautions = cautions_of(sampler, replicates, effective_positions(drawn.evaluations[0].position_losses))
+    dataset.attrs = what_made_it(
+        model, cell, seed=seed, level=level, forward_passes=drawn.forward_passes, cautions=cautions
+    )
     return dataset
