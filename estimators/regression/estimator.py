@@ -27,6 +27,11 @@ class Regression(Estimator):
     Neighbours are neighbours among the scored positions: the context is the same in all passes and explains nothing.
     The estimate is linear in the losses, so a coupled contrast of equal lengths regresses the difference.
 
+    Against stratified uniform counts at equal passes its variance was 4 to 15 times smaller on held-out English under
+    the bundled character model, 2 to 6 times on a Markov chain of order 4, 5 to 50 times on one of order 2 and more on
+    order 1 (16 to 128 passes). Where few revealed tokens determine the rest, losses jump from 0 and there is little
+    to predict them by: there it was between 2.6 times smaller and 2 times larger.
+
     See Also
     --------
     estimators.regression.prior : what the regression takes to be likely.
