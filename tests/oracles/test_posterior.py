@@ -157,7 +157,8 @@ def test_token_nll_agrees_with_the_plain_loop(order, alphabet, length):
     ],
     ids=str,
 )
-def test_revealing_in_any_order_adds_up_to_the_nll(law):
+def test_a_law_is_consistent_revealing_in_any_order_adds_up_to_the_nll(law):
+    assert law.consistent
     length = law.length or 20
     tokens = law.sample(30, length, seed=4)
     ranks = torch.from_numpy(np.random.default_rng(5).permuted(np.tile(np.arange(length), (30, 1)), axis=1))
