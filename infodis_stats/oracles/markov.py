@@ -1,6 +1,5 @@
 """Markov chains of any order, with exact posteriors by the forward-backward algorithm."""
 
-import math
 from typing import ClassVar, Final, Self
 
 import numpy as np
@@ -108,8 +107,6 @@ class MarkovChain(Law):
         size = len(alphabet)
         if order < 0:
             raise InputError(f"order needs to be at least 0, got {order}")
-        if not 0 < concentration < math.inf:
-            raise InputError(f"concentration needs to be positive and finite, got {concentration}")
         if size**order > MOST_STATES:
             raise InputError(
                 f"a random chain may have {MOST_STATES} contexts, but order {order} over {alphabet} has {size**order}"

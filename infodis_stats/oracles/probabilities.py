@@ -1,5 +1,7 @@
 """Laws of finitely many outcomes: handed over by a user, drawn at random, drawn from."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -50,7 +52,15 @@ def checked_probabilities(values: NDArray[np.float64], what: str, conditions: in
 
 
 def dirichlet(rng: np.random.Generator, concentration: float, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Draw laws (law, outcome) from the symmetric Dirichlet law, without rounding small probabilities to zero."""
+    """Draw laws (law, outcome) from the symmetric Dirichlet law, without rounding small probabilities to zero.
+
+    Raises
+    ------
+    InputError
+        If the concentration is not positive and finite.
+    """
+    if not 0 < concentration < math.inf:
+        raise InputError(f"concentration needs to be positive and finite, got {concentration}")
     # Gamma(a) is Gamma(a + 1) U^(1/a): in logarithms, because numpy's own rounds small probabilities to zero.
     log_gamma = np.log(rng.standard_gamma(concentration + 1, shape)) - rng.standard_exponential(shape) / concentration
     weights: NDArray[np.float64] = np.exp(log_gamma - log_gamma.max(axis=1, keepdims=True))
