@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         load_huggingface,
         load_model,
     )
-    from infodis_stats.oracles import Law, MarkovChain, TableLaw
+    from infodis_stats.oracles import HiddenMarkov, Law, MarkovChain, TableLaw
     from infodis_stats.records import Record, TextPair, read_pairs, read_records
     from infodis_stats.report import write_report, write_scans
     from infodis_stats.scan import rank_substitutions, scan_substitutions
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Denoiser": "infodis_stats.models",
     "DenoiserConfig": "infodis_stats.models",
+    "HiddenMarkov": "infodis_stats.oracles",
     "Law": "infodis_stats.oracles",
     "MarkovChain": "infodis_stats.oracles",
     "MaskedLanguageModel": "infodis_stats.models",
@@ -62,6 +63,7 @@ _HOMES = {
 __all__ = [
     "Denoiser",
     "DenoiserConfig",
+    "HiddenMarkov",
     "Law",
     "MarkovChain",
     "MaskedLanguageModel",

@@ -43,10 +43,13 @@ class Law(ABC):
     ----------
     name : str
         The kind of law.
+    consistent : bool
+        True: its conditionals agree with one another, so a chain of them is exact. This is what ``auto`` asks.
     alphabet : str
     """
 
     name: ClassVar[str]
+    consistent: ClassVar[bool] = True
 
     def __init__(self, alphabet: str) -> None:
         check_alphabet(alphabet)

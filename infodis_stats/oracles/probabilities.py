@@ -1,11 +1,13 @@
-"""Probabilities that a user hands over."""
+"""Laws of finitely many outcomes: handed over by a user, drawn at random, drawn from."""
+
+import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from estimators.errors import InputError
 
-__all__ = ["checked_probabilities", "numbers"]
+__all__ = ["checked_probabilities", "cumulative", "dirichlet", "inverse", "numbers"]
 
 TOLERANCE = 1e-9  # how far from one a sum of probabilities may be
 ROUNDING = 1e-14  # how far from one correct probabilities sum in float64
@@ -47,6 +49,37 @@ def checked_probabilities(values: NDArray[np.float64], what: str, conditions: in
         total = totals[tuple(wrong[0])]
         raise InputError(f"the sum of {_entry(what, wrong[0][:conditions])} is {total:.12g}, not 1")
     return np.where(off > ROUNDING, values / totals, values)
+
+
+def dirichlet(rng: np.random.Generator, concentration: float, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Draw laws (law, outcome) from the symmetric Dirichlet law, without rounding small probabilities to zero.
+
+    Raises
+    ------
+    InputError
+        If the concentration is not positive and finite.
+    """
+    if not 0 < concentration < math.inf:
+        raise InputError(f"concentration needs to be positive and finite, got {concentration}")
+    # Gamma(a) is Gamma(a + 1) U^(1/a): in logarithms, because numpy's own rounds small probabilities to zero.
+    log_gamma = np.log(rng.standard_gamma(concentration + 1, shape)) - rng.standard_exponential(shape) / concentration
+    weights: NDArray[np.float64] = np.exp(log_gamma - log_gamma.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
+
+
+def cumulative(laws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distribution functions of laws (law, outcome), for `inverse`."""
+    sums: NDArray[np.float64] = laws.cumsum(axis=1)
+    # The last entry is exactly one, so that an outcome of probability zero is never drawn.
+    sums /= np.where(sums[:, -1:] > 0, sums[:, -1:], 1.0)
+    return sums
+
+
+def inverse(functions: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return where each distribution function (draw, outcome) passes its number (draw,) in [0, 1): an outcome."""
+    outcomes: NDArray[np.int64] = (functions <= uniform[:, None]).sum(axis=1)
+    return outcomes
 
 
 def _entry(what: str, index: NDArray[np.intp]) -> str:

@@ -2,7 +2,7 @@
 
 from infodis_stats.spec.comparison import ComparisonSpec, PairsSpec, TargetsSpec
 from infodis_stats.spec.corpora import CorporaSpec, CorpusSpec
-from infodis_stats.spec.laws import LawSpec, MarkovChainSpec, TableSpec, read_law
+from infodis_stats.spec.laws import HiddenMarkovSpec, LawSpec, MarkovChainSpec, TableSpec, read_law
 from infodis_stats.spec.models import ModelSpec
 from infodis_stats.spec.study import read_study
 
@@ -10,6 +10,7 @@ __all__ = [
     "ComparisonSpec",
     "CorporaSpec",
     "CorpusSpec",
+    "HiddenMarkovSpec",
     "LawSpec",
     "MarkovChainSpec",
     "ModelSpec",

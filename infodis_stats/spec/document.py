@@ -92,7 +92,7 @@ def _sentence(error: Any, keys: tuple[int | str, ...], kind: type[BaseModel]) ->
     if error["type"] == "value_error":
         return message.removeprefix("Value error, ")
     if error["type"].startswith("union_tag"):
-        return f"{place}.kind needs to be 'table' or 'markov-chain'"
+        return f"{place}.kind needs to be 'table', 'markov-chain' or 'hidden-markov'"
     return f"{place}: {message[0].lower()}{message[1:]}, got {value!r}"
 
 

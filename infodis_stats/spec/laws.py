@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from infodis_stats.files import read_text
-from infodis_stats.oracles import Law, MarkovChain, TableLaw
+from infodis_stats.oracles import HiddenMarkov, Law, MarkovChain, TableLaw
 from infodis_stats.spec.document import Count, Numbers, Seed, Table, Text, validated
 
-__all__ = ["LawSpec", "MarkovChainSpec", "TableSpec", "read_law"]
+__all__ = ["HiddenMarkovSpec", "LawSpec", "MarkovChainSpec", "TableSpec", "read_law"]
 
 
 class TableSpec(Table):
@@ -62,7 +62,39 @@ class MarkovChainSpec(Table):
         )
 
 
-LawSpec = Annotated[TableSpec | MarkovChainSpec, Field(discriminator="kind")]
+class HiddenMarkovSpec(Table):
+    """A `HiddenMarkov` law: drawn from a seed, or given by ``initial``, ``transition`` and ``emission``."""
+
+    kind: Literal["hidden-markov"]
+    alphabet: Text = "ACGT"
+    states: Annotated[int, Field(ge=2)] = 4
+    seed: Seed = 0
+    concentration: Annotated[float, Field(gt=0)] = 1.0
+    stay: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    initial: Numbers | None = None
+    transition: Numbers | None = None
+    emission: Numbers | None = None
+
+    @model_validator(mode="after")
+    def _all_or_none(self) -> "HiddenMarkovSpec":
+        if len({array is None for array in (self.initial, self.transition, self.emission)}) > 1:
+            raise ValueError("initial, transition and emission go together")
+        return self
+
+    def build(self) -> Law:
+        """Make the law."""
+        if self.initial is not None and self.transition is not None and self.emission is not None:
+            return HiddenMarkov(self.initial, self.transition, self.emission, self.alphabet)
+        return HiddenMarkov.random(
+            states=self.states,
+            alphabet=self.alphabet,
+            seed=self.seed,
+            concentration=self.concentration,
+            stay=self.stay,
+        )
+
+
+LawSpec = Annotated[TableSpec | MarkovChainSpec | HiddenMarkovSpec, Field(discriminator="kind")]
 
 
 class _LawFile(BaseModel):

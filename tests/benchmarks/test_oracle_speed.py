@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from infodis_stats.oracles import MarkovChain, TableLaw
+from infodis_stats.oracles import HiddenMarkov, MarkovChain, TableLaw
 from oracles.reference import plain_token_nll
 
 
@@ -43,6 +43,11 @@ def test_markov_chain_by_batch_size(benchmark, size):
 @pytest.mark.parametrize(("order", "length"), [(0, 128), (1, 128), (2, 128), (5, 32)])
 def test_markov_chain_by_order(benchmark, order, length):
     run_and_rate(benchmark, MarkovChain.random(order=order, alphabet="ACGT", seed=0), 512, length)
+
+
+@pytest.mark.parametrize("states", [4, 16])
+def test_hidden_markov(benchmark, states):
+    run_and_rate(benchmark, HiddenMarkov.random(states, "ACGT", seed=0), 512, 128)
 
 
 def test_table(benchmark):

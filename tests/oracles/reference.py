@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from infodis_stats.oracles import MarkovChain
+from infodis_stats.oracles import HiddenMarkov, MarkovChain
 
 
 def strings(size: int, length: int) -> NDArray[np.int64]:
@@ -33,6 +33,23 @@ def chain_probabilities(chain: MarkovChain, sequences: NDArray[np.int64]) -> NDA
             context = tuple(sequence[max(position - chain.order, 0) : position])
             result[row] *= next_symbol(chain, context)[symbol]
     return result
+
+
+def hidden_markov_probabilities(law: HiddenMarkov, sequences: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The probability of each sequence, summed over every path of hidden states."""
+    result = np.zeros(len(sequences))
+    for path in itertools.product(range(law.states), repeat=sequences.shape[1]):
+        moves = [law.transition[before, after] for before, after in itertools.pairwise(path)]
+        result += law.initial[path[0]] * math.prod(moves) * law.emission[path, sequences].prod(axis=1)
+    return result
+
+
+def enumerated(law: MarkovChain | HiddenMarkov, length: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Every sequence of a length and its probability."""
+    sequences = strings(law.vocabulary_size, length)
+    if isinstance(law, MarkovChain):
+        return sequences, chain_probabilities(law, sequences)
+    return sequences, hidden_markov_probabilities(law, sequences)
 
 
 def enumerated_posterior(

@@ -10,10 +10,11 @@ from scipy import stats
 import infodis_stats.oracles.law as law_module
 from estimators import ConditionalModel
 from estimators.errors import InputError, TokenError
-from infodis_stats.oracles import Law, MarkovChain, TableLaw
-from oracles.reference import chain_probabilities, random_evidence, strings
+from infodis_stats.oracles import HiddenMarkov, Law, MarkovChain, TableLaw
+from oracles.reference import enumerated, random_evidence
 
 CYCLE = MarkovChain([0.5, 0.5, 0.0], [[0, 1, 0], [0, 0, 1], [0.5, 0.5, 0]], alphabet="ABC")
+HIDDEN_CYCLE = HiddenMarkov(CYCLE.initial, CYCLE.transition, np.eye(3), alphabet="ABC")
 LAWS = [
     MarkovChain.random(0, seed=0),
     MarkovChain.random(1, "A", seed=0),
@@ -22,6 +23,10 @@ LAWS = [
     MarkovChain.random(4, seed=0),
     MarkovChain.random(3, "ABC", seed=0, concentration=0.05),
     CYCLE,
+    HiddenMarkov([1.0], [[1.0]], [[0.3, 0.7]], "AB"),
+    HiddenMarkov.random(seed=0),
+    HiddenMarkov.random(7, "ABC", seed=0, concentration=0.05),
+    HIDDEN_CYCLE,
     TableLaw.random(seed=0),
     TableLaw(["AAB", "ABA", "BBB"], [0.5, 0.5, 0.0]),
 ]
@@ -169,7 +174,7 @@ def test_an_impossible_token_costs_inf_and_the_others_do_not():
     assert not losses[:, [0, 2]].any()
 
 
-@pytest.mark.parametrize("law", [CYCLE, TableLaw(["AAB", "ABC", "BCA"], [0.5, 0.5, 0.0])], ids=str)
+@pytest.mark.parametrize("law", [CYCLE, HIDDEN_CYCLE, TableLaw(["AAB", "ABC", "BCA"], [0.5, 0.5, 0.0])], ids=str)
 def test_impossible_revealed_tokens_make_every_masked_one_inf(law):
     tokens = torch.tensor([[1, 1, 2]])  # BB is impossible in both
     losses = law.token_nll(tokens, torch.tensor([[False, False, True]]))
@@ -183,7 +188,7 @@ def test_impossible_revealed_tokens_make_every_masked_one_inf(law):
     torch.testing.assert_close(marginals[1].sum(dim=1), torch.ones(3, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("law", [CYCLE, TableLaw(["AAB", "ABC", "BCA"], [0.5, 0.5, 0.0])], ids=str)
+@pytest.mark.parametrize("law", [CYCLE, HIDDEN_CYCLE, TableLaw(["AAB", "ABC", "BCA"], [0.5, 0.5, 0.0])], ids=str)
 def test_evidence_against_every_symbol_is_impossible(law):
     for position in range(3):
         evidence = torch.ones(1, 3, 3, dtype=torch.float64)
@@ -228,13 +233,13 @@ def chi_square(law, probabilities, sequences, draws):
     [
         (MarkovChain.random(order, alphabet, seed=0), MarkovChain.random(order, alphabet, seed=1))
         for order, alphabet in [(0, "ACGT"), (1, "AB"), (2, "ABC"), (3, "AB"), (4, "AB")]
-    ],
+    ]
+    + [(HiddenMarkov.random(3, "ABC", seed=0, stay=0.8), HiddenMarkov.random(3, "ABC", seed=1, stay=0.8))],
     ids=str,
 )
 @pytest.mark.parametrize("length", [1, 3, 5])
-def test_samples_have_the_probabilities_of_a_chain(law, wrong, length):
-    sequences = strings(law.vocabulary_size, length)
-    probabilities = chain_probabilities(law, sequences)
+def test_samples_have_the_probabilities_of_their_law(law, wrong, length):
+    sequences, probabilities = enumerated(law, length)
     # One fixed seed, so a p-value above 1e-3 stays above; the wrong law's is below 1e-6 by far.
     assert chi_square(law, probabilities, sequences, law.sample(20_000, length, seed=7)) > 1e-3
     assert chi_square(law, probabilities, sequences, wrong.sample(20_000, length, seed=7)) < 1e-6

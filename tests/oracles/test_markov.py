@@ -6,7 +6,6 @@ import torch
 
 from estimators.errors import InputError
 from infodis_stats.oracles import MarkovChain
-from infodis_stats.oracles.markov import _dirichlet
 
 
 def assert_homogeneous(chain):
@@ -37,17 +36,6 @@ def test_a_chain_that_falls_apart_starts_in_one_of_its_parts():
     assert np.isfinite(chain.initial).all()
     assert_homogeneous(chain)
     assert np.isfinite(chain.nll(chain.sample(50, 20, seed=1))).all()
-
-
-def test_small_dirichlet_probabilities_are_not_rounded_to_zero():
-    rows = _dirichlet(np.random.default_rng(0), 0.05, (5000, 4))
-    assert (rows > 0).all()
-    # E = 1/4 and Var = (3/16) / (4 * 0.05 + 1); 4 standard errors of 5000 rows.
-    assert np.abs(rows.mean(axis=0) - 0.25).max() < 4 * np.sqrt(3 / 16 / 1.2 / 5000)
-    # Smallest values alike in all columns: log10 of Beta(0.05, 0.15) has its lower tail from U^(1/0.05).
-    assert np.ptp(np.log10(np.quantile(rows, 0.01, axis=0))) < 12
-    numpy_rows = np.random.default_rng(0).dirichlet([0.05] * 4, size=5000)
-    assert (numpy_rows == 0).any()
 
 
 def test_random_chains_are_reproducible_and_differ():

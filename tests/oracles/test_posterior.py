@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from infodis_stats.oracles import MarkovChain, TableLaw
+from infodis_stats.oracles import HiddenMarkov, MarkovChain, TableLaw
+from infodis_stats.oracles.probabilities import dirichlet
 from oracles.reference import (
-    chain_probabilities,
+    enumerated,
     enumerated_log_probability,
     enumerated_posterior,
     plain_token_nll,
     random_evidence,
-    strings,
 )
 
 CASES = [
@@ -37,6 +37,7 @@ CASES = [
         (4, "ACGT", 6),
     ]
 ]
+HIDDEN_CASES = [(1, "AB", 4), (2, "A", 3), (2, "AB", 1), (2, "AB", 9), (3, "ACGT", 5), (4, "AB", 6), (4, "ACGT", 4)]
 KINDS = {"random": 1.0, "nearly deterministic": 0.05}
 
 
@@ -44,15 +45,22 @@ def chain_of(order, alphabet, kind):
     return MarkovChain.random(order, alphabet, seed=order, concentration=KINDS[kind])
 
 
-def enumerate_chain(chain, length):
-    sequences = strings(chain.vocabulary_size, length)
-    return sequences, chain_probabilities(chain, sequences)
+def hidden_of(states, alphabet, kind):
+    """A law whose states forget soon enough for short strings to tell, with an uneven start."""
+    rng = np.random.default_rng(states)
+    initial, transition, emission = (
+        dirichlet(rng, KINDS[kind], shape) for shape in [(1, states), (states, states), (states, len(alphabet))]
+    )
+    return HiddenMarkov(initial[0], transition, emission, alphabet)
 
 
-def misread(chain):
-    """The chain with its contexts read newest first: the classical mistake."""
-    axes = (*reversed(range(chain.order)), chain.order)
-    return MarkovChain(chain.initial.T, chain.transition.transpose(axes), chain.alphabet)
+def misread(law):
+    """The classical mistakes: a chain whose contexts are read newest first, hidden states that run backwards."""
+    if isinstance(law, HiddenMarkov):
+        backwards = law.transition.T / law.transition.sum(axis=0)[:, None]
+        return HiddenMarkov(law.initial, backwards, law.emission, law.alphabet)
+    axes = (*reversed(range(law.order)), law.order)
+    return MarkovChain(law.initial.T, law.transition.transpose(axes), law.alphabet)
 
 
 def assert_posterior(law, sequences, probabilities, evidence):
@@ -68,7 +76,7 @@ def test_posterior_of_a_chain(order, alphabet, length, kind):
     chain = chain_of(order, alphabet, kind)
     evidence = random_evidence((12, length, len(alphabet)), seed=length)
     evidence[0] = 1.0
-    assert_posterior(chain, *enumerate_chain(chain, length), evidence)
+    assert_posterior(chain, *enumerated(chain, length), evidence)
 
 
 @pytest.mark.parametrize(("order", "alphabet", "length"), [(2, "ACGT", 5), (3, "AB", 8), (4, "ACGT", 6)])
@@ -76,7 +84,29 @@ def test_the_check_fails_on_a_misread_chain(order, alphabet, length):
     chain = chain_of(order, alphabet, "random")
     evidence = random_evidence((12, length, len(alphabet)), seed=length)
     with pytest.raises(AssertionError):
-        assert_posterior(misread(chain), *enumerate_chain(chain, length), evidence)
+        assert_posterior(misread(chain), *enumerated(chain, length), evidence)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("states", "alphabet", "length"), HIDDEN_CASES)
+def test_posterior_of_a_hidden_markov_law(states, alphabet, length, kind):
+    law = hidden_of(states, alphabet, kind)
+    evidence = random_evidence((12, length, len(alphabet)), seed=length)
+    evidence[0] = 1.0
+    assert_posterior(law, *enumerated(law, length), evidence)
+
+
+def permuted(law):
+    return HiddenMarkov(law.initial, law.transition, np.roll(law.emission, 1, axis=0), law.alphabet)
+
+
+@pytest.mark.parametrize("wrong", [misread, permuted])
+@pytest.mark.parametrize(("states", "alphabet", "length"), [(2, "AB", 9), (3, "ACGT", 5), (4, "AB", 6)])
+def test_the_check_fails_on_a_wrong_hidden_markov_law(states, alphabet, length, wrong):
+    law = hidden_of(states, alphabet, "random")
+    evidence = random_evidence((12, length, len(alphabet)), seed=length)
+    with pytest.raises(AssertionError):
+        assert_posterior(wrong(law), *enumerated(law, length), evidence)
 
 
 @pytest.mark.parametrize("length", [1, 3, 8])
@@ -90,16 +120,25 @@ def test_posterior_of_a_table(length):
             assert_posterior(wrong, law.sequences, law.probabilities, evidence)
 
 
-@pytest.mark.parametrize(("order", "alphabet", "length"), [(0, "ACGT", 3), (1, "AB", 7), (2, "ACGT", 4), (4, "AB", 3)])
-def test_a_chain_and_its_table_are_the_same_law(order, alphabet, length):
-    chain = chain_of(order, alphabet, "random")
-    table = TableLaw(*enumerate_chain(chain, length), alphabet)
-    evidence = torch.from_numpy(random_evidence((20, length, len(alphabet)), seed=0))
-    for one, other in zip(chain.posterior(evidence), table.posterior(evidence), strict=True):
+@pytest.mark.parametrize(
+    ("law", "length"),
+    [
+        (chain_of(0, "ACGT", "random"), 3),
+        (chain_of(1, "AB", "random"), 7),
+        (chain_of(2, "ACGT", "random"), 4),
+        (chain_of(4, "AB", "random"), 3),
+        (hidden_of(3, "AB", "random"), 6),
+    ],
+    ids=str,
+)
+def test_a_law_and_its_table_are_the_same_law(law, length):
+    table = TableLaw(*enumerated(law, length), law.alphabet)
+    evidence = torch.from_numpy(random_evidence((20, length, law.vocabulary_size), seed=0))
+    for one, other in zip(law.posterior(evidence), table.posterior(evidence), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-12)
-    tokens = chain.sample(20, length, seed=1)
-    np.testing.assert_allclose(chain.nll(tokens), table.nll(tokens), rtol=1e-11)
-    np.testing.assert_allclose(chain.nll(tokens, 1), table.nll(tokens, 1), rtol=1e-11)
+    tokens = law.sample(20, length, seed=1)
+    np.testing.assert_allclose(law.nll(tokens), table.nll(tokens), rtol=1e-11)
+    np.testing.assert_allclose(law.nll(tokens, 1), table.nll(tokens, 1), rtol=1e-11)
 
 
 def contexts(shape, seed=0):
@@ -111,11 +150,12 @@ def contexts(shape, seed=0):
 
 
 @pytest.mark.parametrize("kind", ["none", "zero", "int", "prefix", "scattered", "shared"])
-@pytest.mark.parametrize("order", range(5))
-def test_nll_given_every_kind_of_context(order, kind):
-    chain = chain_of(order, "ACG", "random")
-    sequences, probabilities = enumerate_chain(chain, 6)
-    tokens = chain.sample(15, 6, seed=2)
+@pytest.mark.parametrize(
+    "law", [*(chain_of(order, "ACG", "random") for order in range(5)), hidden_of(3, "ACG", "random")], ids=str
+)
+def test_nll_given_every_kind_of_context(law, kind):
+    sequences, probabilities = enumerated(law, 6)
+    tokens = law.sample(15, 6, seed=2)
     context = contexts(tokens.shape)[kind]
     given = np.arange(6) < (context or 0) if not isinstance(context, np.ndarray) else context
     given = np.broadcast_to(given, tokens.shape)
@@ -123,11 +163,11 @@ def test_nll_given_every_kind_of_context(order, kind):
     expected = enumerated_log_probability(sequences, probabilities, tokens, given) - enumerated_log_probability(
         sequences, probabilities, tokens, every
     )
-    np.testing.assert_allclose(chain.nll(tokens, context), expected, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(law.nll(tokens, context), expected, rtol=1e-11, atol=1e-12)
     if not given.any():
-        assert np.array_equal(chain.nll(tokens, context), chain.nll(tokens))
-    if order > 1:
-        assert np.abs(misread(chain).nll(tokens, context) - expected).max() > 1e-3
+        assert np.array_equal(law.nll(tokens, context), law.nll(tokens))
+    if isinstance(law, HiddenMarkov) or law.order > 1:
+        assert np.abs(misread(law).nll(tokens, context) - expected).max() > 1e-3
 
 
 @pytest.mark.parametrize(
@@ -154,10 +194,13 @@ def test_token_nll_agrees_with_the_plain_loop(order, alphabet, length):
         MarkovChain.random(2, seed=1),
         MarkovChain.random(4, seed=1),
         MarkovChain.random(2, seed=1, concentration=0.05),
+        HiddenMarkov.random(seed=1),
+        HiddenMarkov.random(seed=1, concentration=0.05),
     ],
     ids=str,
 )
-def test_revealing_in_any_order_adds_up_to_the_nll(law):
+def test_a_law_is_consistent_revealing_in_any_order_adds_up_to_the_nll(law):
+    assert law.consistent
     length = law.length or 20
     tokens = law.sample(30, length, seed=4)
     ranks = torch.from_numpy(np.random.default_rng(5).permuted(np.tile(np.arange(length), (30, 1)), axis=1))
@@ -177,7 +220,7 @@ def test_evidence_on_any_scale_gives_the_same_marginals():
     length = 40
     scale = 10.0 ** np.random.default_rng(0).uniform(-290, 290, size=(5, length, 1))
     evidence = random_evidence((5, length, 4), seed=1)
-    for law in (MarkovChain.random(2), TableLaw.random(20, length)):
+    for law in (MarkovChain.random(2), HiddenMarkov.random(), TableLaw.random(20, length)):
         log_evidence, marginals = law.posterior(torch.from_numpy(evidence))
         scaled_log, scaled = law.posterior(torch.from_numpy(evidence * scale))
         torch.testing.assert_close(scaled, marginals, rtol=1e-9, atol=1e-13)

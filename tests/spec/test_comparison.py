@@ -32,7 +32,7 @@ def complaint(tmp_path, text):
         ('"time-free", ', '"time-fre", ', 1, "there is no estimator 'time-fre'; did you mean time-free"),
         ("eps=0.2", "eps=1.0", 1, "eps in [0, 1), got 1.0"),
         ('reference = "time-free"', 'reference = "uniform-count"', 1, "reference 'uniform-count' is none of"),
-        ('kind = "markov-chain"', 'kind = "markov"', 8, "law.kind needs to be 'table' or 'markov-chain'"),
+        ('"markov-chain"', '"markov"', 8, "law.kind needs to be 'table', 'markov-chain' or 'hidden-markov'"),
         ('kind = "markov-chain"\n', "", 8, "law.kind needs to be"),
         ("order = 1", "ordr = 1", 10, "unknown key 'law.ordr'; did you mean 'order'?"),
         ("order = 1", "order = -1", 10, "law.order: input should be greater than or equal to 0, got -1"),
@@ -93,3 +93,22 @@ def test_a_law_is_read_from_any_file_that_has_one(study_file):
         '[law]\nkind = "markov-chain"\nalphabet = "AB"\ninitial = [0.5, 0.5]\ntransition = [[0.9, 0.1], [0.2, 0.8]]\n'
     )
     assert read_law(explicit) == ids.MarkovChain([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], "AB")
+
+
+def test_a_hidden_markov_law_is_drawn_or_given(tmp_path):
+    path = tmp_path / "law.toml"
+    head = '[law]\nkind = "hidden-markov"\nalphabet = "ABC"\n'
+    path.write_text(head + "states = 2\nseed = 5\nconcentration = 0.5\nstay = 0.8\n")
+    assert read_law(path) == ids.HiddenMarkov.random(2, "ABC", seed=5, concentration=0.5, stay=0.8)
+    path.write_text(head)
+    assert read_law(path) == ids.HiddenMarkov.random(alphabet="ABC")
+    chain = "initial = [0.5, 0.5]\ntransition = [[0.9, 0.1], [0.2, 0.8]]\n"
+    path.write_text(head + chain + "emission = [[0.2, 0.3, 0.5], [1, 0, 0]]\n")
+    arrays = [0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.2, 0.3, 0.5], [1, 0, 0]]
+    assert read_law(path) == ids.HiddenMarkov(*arrays, "ABC")
+    path.write_text(head + chain)
+    with pytest.raises(ids.InputError, match=r"law\.toml, line 1: initial, transition and emission go together$"):
+        read_law(path)
+    path.write_text(head + "stay = 1.0\n")
+    with pytest.raises(ids.InputError, match=r"line 4: law\.stay: input should be less than 1, got 1\.0$"):
+        read_law(path)
