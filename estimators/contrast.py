@@ -92,6 +92,13 @@ class Coupled(Contrast):
             for side, twin in zip((item.first, item.second), twins(rng), strict=True)
         )
 
+    def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Reduce the difference of the losses where the two sides have equal masks, else subtract as any contrast."""
+        first, second = evaluations
+        if first.plan.length != second.plan.length:
+            return super().combine(evaluations)
+        return self.estimator.reduce(first.plan, second.losses - first.losses)
+
 
 @dataclass(frozen=True)
 class Decoupled(Contrast):

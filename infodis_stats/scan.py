@@ -145,16 +145,19 @@ def scan_substitutions(
         batch_size=rows_a_call(model, batch_size),
         device=device,
     )
-    nlls, effective, forward_passes = [], [], 0
+    differences, effective, forward_passes = [], [], 0
+    original = None
     for evaluation in evaluations:
-        nlls.append(one.reduce(plan, evaluation.losses))
+        if original is None:
+            original = evaluation.losses
+        else:
+            differences.append(one.reduce(plan, original - evaluation.losses))
         effective.append(float(effective_positions(evaluation.position_losses)))
         forward_passes += evaluation.forward_passes
         if progress is not None:
             progress(1)
-    original, *mutants = nlls
     log_ratios = np.zeros((*changed.shape, replicates))
-    log_ratios[changed] = original - np.array(mutants)
+    log_ratios[changed] = differences
 
     claims = np.full(changed.shape, np.nan)
     claims[changed] = analysis.family_wise_signs(log_ratios[changed])

@@ -1,7 +1,7 @@
 """The regression-adjusted estimator: what can be predicted of a loss is subtracted, and its exact mean added back.
 
-``estimator.py`` draws the plan and adds up, ``strata.py`` is the law of the masks' sizes, ``prior.py`` says how losses
-go together, ``leave_one_out.py`` predicts each pass from the others.
+``estimator.py`` draws the plan, ``strata.py`` is the law of the masks' sizes, ``prior.py`` says how losses go together,
+``leave_one_out.py`` predicts each pass from the others, ``damping.py`` subtracts as much of that as has proved right.
 """
 
 from estimators.regression.estimator import Regression

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from estimators.designs import Stratified, draw_points
 from estimators.estimator import Estimator
 from estimators.plan import MaskPlan
-from estimators.regression.leave_one_out import adjusted_sum
+from estimators.regression.damping import adjusted_sum
 from estimators.regression.strata import full_mask_passes, size_strata, sized_masks
 
 __all__ = ["Regression"]
@@ -19,22 +19,19 @@ __all__ = ["Regression"]
 class Regression(Estimator):
     """Stratified sizes; the part of each loss that the other passes predict is replaced by its exact mean.
 
-    A control variate: pass ``k`` contributes ``sum_i W (c - b)(i, S_k)`` and the mean of ``sum_i W b(i, S)`` over the
-    law of its mask. Here ``b`` is the Gaussian-process regression of the losses of the other passes on their masks. As
-    passes are independent, every replicate is unbiased, for every model. With a single pass there is nothing to learn
-    from, and the estimate is the weighted sum.
+    A control variate: pass ``k`` contributes ``sum_i W (c - f b)(i, S_k)`` and ``f`` times the mean of ``sum_i W b(i,
+    S)`` over the law of its mask. Here ``b`` is the Gaussian-process regression of the losses of the other passes on
+    their masks, and the factor ``f``, between 0 and 1, is how well they predict one another. As passes are independent,
+    every replicate is unbiased, for every model. With a single pass there is nothing to learn from, and the estimate is
+    the weighted sum.
 
     Neighbours are neighbours among the scored positions: the context is the same in all passes and explains nothing.
-    The estimate is linear in the losses, so a coupled contrast of equal lengths regresses the difference.
-
-    Against stratified uniform counts at equal passes its variance was 4 to 15 times smaller on held-out English under
-    the bundled character model, 2 to 6 times on a Markov chain of order 4, 5 to 50 times on one of order 2 and more on
-    order 1 (16 to 128 passes). Where few revealed tokens determine the rest, losses jump from 0 and there is little
-    to predict them by: there it was between 2.6 times smaller and 2 times larger.
+    A coupled contrast of equal lengths regresses the difference of the losses.
 
     See Also
     --------
     estimators.regression.prior : what the regression takes to be likely.
+    estimators.regression.damping : how far it is believed.
 
     References
     ----------

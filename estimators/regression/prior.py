@@ -25,7 +25,7 @@ __all__ = ["covariance", "expected_covariance"]
 
 LINK = 0.12
 DECAY = 0.3
-OWN = 0.3
+OWN = 0.2
 LEVEL = 1.0
 ORDERS = 24  # clusters of more than so many links have variances below rounding
 

@@ -1,0 +1,150 @@
+"""The adjusted sum: unbiased by enumeration of all plans, and no worse than the sum where predictions fail."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from estimators import all_masks, estimand_weights
+from estimators.regression import damping, leave_one_out
+from estimators.regression.damping import adjusted_sum
+from estimators.regression.strata import size_strata
+
+
+def arbitrary_losses(length, seed=3):
+    """A loss for each mask and position, of no law: (2**L - 1, L)."""
+    masks = all_masks(length)
+    return masks * np.random.default_rng(seed).gamma(1.0, 1.0, masks.shape)
+
+
+def likelihood(losses):
+    masks = all_masks(losses.shape[1])
+    return (estimand_weights(losses.shape[1])[masks.sum(axis=1)][:, None] * losses).sum()
+
+
+def with_full_mask(length, passes):
+    """Strata as from 16 passes on, for fewer: the last pass is the full mask."""
+    strata = np.zeros((passes, length))
+    strata[:-1, :-1] = size_strata(length - 1, passes - 1)
+    strata[-1, -1] = 1.0
+    return strata
+
+
+def expectation(losses, strata, copies=1):
+    """Mean of the adjusted sum over all plans: every mask in every pass, times its probability.
+
+    With ``copies``, each pass stands that often in the plan.
+    """
+    masks = all_masks(losses.shape[1])
+    sizes = masks.sum(axis=1)
+    ways = np.array([math.comb(losses.shape[1], size) for size in sizes])
+    repeated = np.repeat(strata, copies, axis=0)
+    weight = 1.0 / (sizes * repeated.sum(axis=0)[sizes - 1])
+    total = 0.0
+    for rows in itertools.product(range(len(masks)), repeat=len(strata)):
+        chosen = list(rows)
+        probability = np.prod(strata[np.arange(len(strata)), sizes[chosen] - 1] / ways[chosen])
+        if probability:
+            chosen = np.repeat(chosen, copies)
+            total += probability * adjusted_sum(
+                masks[chosen], masks[chosen] * weight[chosen, None], losses[chosen], repeated
+            )
+    return total
+
+
+CASES = [(1, 3), (2, 1), (2, 4), (3, 1), (3, 2), (3, 3), (4, 2)]
+
+
+@pytest.mark.parametrize(("length", "passes"), CASES)
+def test_maths_unbiased_over_all_plans_for_arbitrary_losses(length, passes):
+    """Equal masks in several passes are among the plans: they need no care, being drawn independently."""
+    losses = arbitrary_losses(length)
+    assert expectation(losses, size_strata(length, passes)) == pytest.approx(likelihood(losses), rel=1e-12)
+
+
+def test_maths_unbiased_with_the_full_mask_as_a_stratum():
+    losses = arbitrary_losses(3)
+    assert expectation(losses, with_full_mask(3, 3)) == pytest.approx(likelihood(losses), rel=1e-12)
+
+
+@pytest.mark.parametrize(("group", "positions", "halo"), [(1, 16, 0), (2, 16, 0), (256, 2, 0), (256, 1, 1), (2, 2, 1)])
+def test_maths_unbiased_in_groups_of_passes_and_blocks_of_positions(monkeypatch, group, positions, halo):
+    monkeypatch.setattr(damping, "LARGEST_GROUP", group)
+    monkeypatch.setattr(leave_one_out, "BLOCK", 1)
+    monkeypatch.setattr(leave_one_out, "FEWEST_POSITIONS", positions)
+    monkeypatch.setattr(leave_one_out, "HALO", halo)
+    losses = arbitrary_losses(3)
+    assert expectation(losses, size_strata(3, 3)) == pytest.approx(likelihood(losses), rel=1e-12)
+
+
+def test_maths_control_a_surrogate_that_has_seen_its_pass_is_biased():
+    """Every pass twice: the copy that stays in tells the surrogate what was left out. Both are of the right law."""
+    losses = arbitrary_losses(3)
+    assert abs(expectation(losses, size_strata(3, 2), copies=2) / likelihood(losses) - 1) > 0.01
+
+
+def test_maths_control_a_factor_that_has_seen_its_pass_is_biased(monkeypatch):
+    """The same factors, learned from all passes."""
+    losses = arbitrary_losses(3)
+    fair = damping.held_out
+
+    def leaking(masks, weights, losses, shares, subsets):
+        return fair(masks, weights, losses, shares, [subsets[0]] * len(subsets))
+
+    monkeypatch.setattr(damping, "held_out", leaking)
+    assert abs(expectation(losses, size_strata(3, 3)) / likelihood(losses) - 1) > 1e-4
+
+
+def test_maths_the_factor_is_the_slope_of_held_out_least_squares():
+    """Believed as if four more passes had slope 1, and between 0 and 1."""
+    predicted = np.random.default_rng(0).normal(size=12)
+    for slope, factor in ((0.25, (12 * 0.25 + 4) / 16), (-1.0, 0.0), (3.0, 1.0), (1.0, 1.0)):
+        assert damping._factor(predicted, (slope - 1.0) * predicted) == pytest.approx(factor)
+    assert damping._factor(0.0 * predicted, predicted) == 1.0
+
+
+@pytest.mark.parametrize("passes", [1, 2, 40, 300])
+def test_contract_losses_need_no_scaling(passes):
+    """300 passes are two groups."""
+    rng = np.random.default_rng(0)
+    masks = rng.random((passes, 10)) < 0.5
+    weights, losses, strata = (
+        masks / (1.0 + masks.sum(axis=0)),
+        masks * rng.random(masks.shape),
+        size_strata(10, passes),
+    )
+    once = adjusted_sum(masks, weights, losses, strata)
+    assert adjusted_sum(masks, weights, -1e6 * losses, strata) == pytest.approx(-1e6 * once, rel=1e-9)
+    assert adjusted_sum(masks, weights, 0.0 * losses, strata) == 0.0
+
+
+def test_contract_empty_passes_contribute_nothing():
+    masks = np.zeros((4, 3), dtype=bool)
+    assert adjusted_sum(masks, 1.0 * masks, 1.0 * masks, size_strata(3, 4)) == 0.0
+
+
+def variances(table, passes, undamped, monkeypatch, replicates=300):
+    """Of the weighted sum and of the adjusted sum, over random plans."""
+    length = table.shape[1]
+    if undamped:
+        monkeypatch.setattr(damping, "_factor", lambda predicted, residual: 1.0)
+    strata, every, rng = size_strata(length, passes), all_masks(length), np.random.default_rng(0)
+    probability = strata / np.array([math.comb(length, size) for size in range(1, length + 1)])
+    sizes = every.sum(axis=1)
+    sums, adjusted = [], []
+    for _ in range(replicates):
+        rows = [rng.choice(len(every), p=probability[k, sizes - 1]) for k in range(passes)]
+        masks = every[rows]
+        weights = masks / (strata.sum(axis=0)[sizes[rows] - 1] * sizes[rows])[:, None]
+        sums.append((weights * table[rows]).sum())
+        adjusted.append(adjusted_sum(masks, weights, table[rows], strata))
+    return np.var(sums), np.var(adjusted)
+
+
+@pytest.mark.parametrize("undamped", [False, True])
+def test_what_cannot_be_predicted_does_little_harm(undamped, monkeypatch):
+    """Losses of noise: variances are told to a tenth; without the factor they would be half as large again."""
+    table = arbitrary_losses(6, seed=1)
+    before, after = variances(table, 12, undamped, monkeypatch)
+    assert (after > 1.35 * before) == undamped
