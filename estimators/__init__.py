@@ -3,6 +3,7 @@
 Needs numpy and torch only, so it can be imported inside a training loop. All values are in nats.
 """
 
+from estimators.auto import Auto, Choice
 from estimators.chains import BlockChain, Chain
 from estimators.contrast import Contrast, Coupled, Decoupled
 from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified, Systematic
@@ -26,9 +27,11 @@ from estimators.without_replacement import WithoutReplacement
 __all__ = [
     "IID",
     "Antithetic",
+    "Auto",
     "BlockChain",
     "Cell",
     "Chain",
+    "Choice",
     "ConditionalModel",
     "Contrast",
     "Coupled",

@@ -1,7 +1,7 @@
 """Contrasts: one estimator on two targets, estimating ``log p(first) - log p(second)``."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -28,6 +28,11 @@ class Contrast(Sampler[Pair]):
     """
 
     estimator: Estimator
+
+    def settled(self, item: Pair, passes: int, model: ConditionalModel) -> "Contrast":
+        """Return the contrast of what samples the longer side."""
+        longer = max(item.sides, key=lambda side: side.length)
+        return replace(self, estimator=self.estimator.settled(longer, passes, model))
 
     def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
         """Subtract: ``NLL(second) - NLL(first)``, which is ``log p(first) - log p(second)``."""

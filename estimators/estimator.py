@@ -76,6 +76,10 @@ class Estimator(Sampler[Target]):
         estimates: NDArray[np.float64] = (plan.weights * losses).reshape(plan.replicates, -1).sum(axis=1)
         return estimates
 
+    def settled(self, item: Target, passes: int, model: ConditionalModel) -> "Estimator":
+        """Return what really samples the target: itself, unless it is there to choose."""
+        return self
+
     def jobs(self, item: Target, passes: int, replicates: int, rng: np.random.Generator) -> tuple[Job, ...]:
         """Plan one target: one job."""
         return (Job(item, self.plan(item.length, passes, replicates, rng)),)

@@ -12,6 +12,9 @@ class ConditionalModel(Protocol):
 
     One call is one forward pass for each of its rows. Masks are boolean arrays and never read off token ids, so a
     sequence may contain any token; mask ids, shifted logits, time arguments and padding are the wrapper's business.
+
+    A model whose conditionals come from one joint law, as those of an exact law do, may say so by an attribute
+    ``consistent = True``: chains are then exact, and ``auto`` takes them. A trained network's conditionals disagree.
     """
 
     def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:

@@ -4,6 +4,7 @@ import difflib
 import re
 from dataclasses import replace
 
+from estimators.auto import Auto
 from estimators.chains import BlockChain, Chain
 from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified
 from estimators.errors import InputError
@@ -53,7 +54,7 @@ OTHERS: dict[str, Estimator] = {
 
 def _catalogue() -> dict[str, Estimator]:
     points = (PointEstimator(one, design) for one in MASK_MAPS.values() for design in (IID(), *DESIGNS.values()))
-    return {one.name: one for one in points} | OTHERS
+    return {Auto.name: Auto()} | {one.name: one for one in points} | OTHERS
 
 
 def estimator_names() -> list[str]:
@@ -69,7 +70,7 @@ def estimator(name: str) -> Estimator:
     name : str
         A mask map (``time-integral``, ``time-free``, ``uniform-count``, ``root-count``), with independent points, or
         with a design after it: ``+antithetic``, ``+stratified``, ``+latin-hypercube``, ``+sobol``;
-        ``time-integral(eps=0.001)`` cuts the integral. Or one of the others: ``systematic``, ``chain``,
+        ``time-integral(eps=0.001)`` cuts the integral. Or one of the others: ``auto``, ``systematic``, ``chain``,
         ``chain+antithetic``, ``block-chain``, ``triangular``, ``without-replacement``, ``regression``, ``exhaustive``,
         and what public implementations compute, ``published-llada`` and the like; `estimator_names` lists them all.
 

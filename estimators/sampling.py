@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -31,6 +31,10 @@ class Sampler(ABC, Generic[Item]):
     @abstractmethod
     def name(self) -> str:
         """Its name in tables; its random streams hang on it."""
+
+    def settled(self, item: Item, passes: int, model: ConditionalModel) -> "Sampler[Item]":
+        """Return what really samples the item: itself, unless it is there to choose."""
+        return self
 
     @abstractmethod
     def jobs(self, item: Item, passes: int, replicates: int, rng: np.random.Generator) -> tuple[Job, ...]:
@@ -75,6 +79,7 @@ class Draw:
     Attributes
     ----------
     cell : Cell
+        With the sampler that was settled on.
     estimates : array of float64, shape (replicates,)
         Nats.
     evaluations : tuple of Evaluation
@@ -122,7 +127,8 @@ def draw(
     planned: deque[tuple[Cell, int]] = deque()
 
     def jobs() -> Iterator[Job]:
-        for cell in cells:
+        for given in cells:
+            cell = replace(given, sampler=given.sampler.settled(given.item, given.passes, model))
             own = stream(root, cell.item.key, cell.sampler.name, str(cell.passes))
             parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, own)
             planned.append((cell, len(parts)))

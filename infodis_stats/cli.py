@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_sampling(one: argparse.ArgumentParser) -> None:
     group = one.add_argument_group("sampling")
-    group.add_argument("--estimator", default="uniform-count+stratified", help="default: %(default)s")
+    group.add_argument("--estimator", default="auto", help="default: %(default)s")
     group.add_argument("--passes", type=int, default=16, help="forward passes of a replicate (default 16)")
     group.add_argument("--replicates", type=int, default=8, help="independent replicates (default 8)")
     group.add_argument("--context", type=int, default=0, help="leading symbols that are given (default 0)")

@@ -32,6 +32,7 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "windows": ("1", "windows that the record was scored in"),
     "bits_per_token": ("bit", "negative log-likelihood of a scored token"),
     "bits_per_token_ci": ("bit", "confidence interval of the negative log-likelihood of a scored token"),
+    "estimator": ("1", "estimator that was used"),
     "effective_positions": ("1", "number of positions that carry the loss"),
     "full_mask_ratio": ("1", "loss of the fully masked pass over the negative log-likelihood"),
     "exact_pass_variance": ("nat2", "exact variance of one independent pass"),

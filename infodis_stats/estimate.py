@@ -1,7 +1,8 @@
 """Likelihoods and likelihood ratios with their error bars: the two calls that most users need."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -9,11 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import (
+    Auto,
     Cell,
     ConditionalModel,
     Contrast,
     Coupled,
     Decoupled,
+    Draw,
     Estimator,
     InputError,
     draw,
@@ -36,7 +39,7 @@ LAW_ROWS = 1024
 def estimate_nll(
     model: ConditionalModel,
     tokens: Tokens,
-    estimator: str | Estimator = "uniform-count+stratified",
+    estimator: str | Estimator = "auto",
     *,
     passes: int = 16,
     replicates: int = 8,
@@ -55,7 +58,7 @@ def estimate_nll(
     model : ConditionalModel
         A law, a network, or anything with ``token_nll``.
     tokens : array of int, shape (sequence, length), or sequence of arrays of int
-    estimator : str or Estimator, default "uniform-count+stratified"
+    estimator : str or Estimator, default "auto"
         See ``infodis-stats estimators``.
     passes : int, default 16
         Forward passes that one replicate may use per sequence; the total is ``passes * replicates``.
@@ -75,8 +78,8 @@ def estimate_nll(
     -------
     xarray.Dataset
         ``nll``, ``nll_se (sequence)``, ``nll_ci (sequence, ci_bound)``, ``nll_replicate (sequence, replicate)`` in
-        nats; ``length``, ``effective_positions``, ``forward_passes (sequence)``. The attributes say what made it, and
-        under ``cautions`` where the interval cannot be trusted.
+        nats; ``length``, ``estimator`` (what ``auto`` chose), ``effective_positions``, ``forward_passes (sequence)``.
+        The attributes say what made it, and under ``cautions`` where the interval cannot be trusted.
 
     Raises
     ------
@@ -106,6 +109,7 @@ def estimate_nll(
         np.stack([one.estimates for one in draws]),
         labels=("sequence", names or range(len(targets))),
         level=level,
+        estimator=[one.cell.sampler.name for one in draws],
         length=[target.length for target in targets],
         effective_positions=effective,
         forward_passes=[one.forward_passes for one in draws],
@@ -113,10 +117,11 @@ def estimate_nll(
     dataset.attrs = what_made_it(
         model,
         cells[0],
+        [target.length for target in targets],
         seed=seed,
         level=level,
         forward_passes=sum(one.forward_passes for one in draws),
-        cautions=cautions_of(sampler, replicates, effective),
+        cautions=_cautions(draws, effective),
     )
     return dataset
 
@@ -125,7 +130,7 @@ def estimate_log_ratio(
     model: ConditionalModel,
     first: Tokens,
     second: Tokens,
-    estimator: str | Estimator = "uniform-count+stratified",
+    estimator: str | Estimator = "auto",
     *,
     coupled: bool = True,
     passes: int = 16,
@@ -146,7 +151,7 @@ def estimate_log_ratio(
     model : ConditionalModel
     first, second : array of int, shape (pair, length), or sequence of arrays of int
         The sides of a pair may differ in length. Nothing is broadcast.
-    estimator : str or Estimator, default "uniform-count+stratified"
+    estimator : str or Estimator, default "auto"
     coupled : bool, default True
         Whether the two sides share their masks.
     passes : int, default 16
@@ -184,7 +189,13 @@ def estimate_log_ratio(
     cells = [Cell(sampler, pair, passes, replicates) for pair in pairs]
     rows = rows_a_call(model, batch_size)
     draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
-    sides = np.array([[one.reduce(side.plan, side.losses) for side in drawn.evaluations] for drawn in draws])
+    settled = [cast("Contrast", drawn.cell.sampler) for drawn in draws]
+    sides = np.array(
+        [
+            [contrast.estimator.reduce(side.plan, side.losses) for side in drawn.evaluations]
+            for contrast, drawn in zip(settled, draws, strict=True)
+        ]
+    )
     effective = np.array(
         [min(float(effective_positions(side.position_losses)) for side in drawn.evaluations) for drawn in draws]
     )
@@ -194,6 +205,7 @@ def estimate_log_ratio(
         np.stack([one.estimates for one in draws]),
         labels=("pair", names or range(len(pairs))),
         level=level,
+        estimator=[contrast.estimator.name for contrast in settled],
         correlation=correlation,
         coupling_gain=gain,
         forward_passes=[one.forward_passes for one in draws],
@@ -201,12 +213,31 @@ def estimate_log_ratio(
     dataset.attrs = what_made_it(
         model,
         cells[0],
+        [max(side.length for side in pair.sides) for pair in pairs],
         seed=seed,
         level=level,
         forward_passes=sum(one.forward_passes for one in draws),
-        cautions=cautions_of(sampler, replicates, effective),
+        cautions=_cautions(draws, effective),
     )
     return dataset
+
+
+def _choices(cell: Cell, model: ConditionalModel, lengths: Iterable[int]) -> dict[str, str]:
+    """Return what ``auto`` chose, and why."""
+    one = cell.sampler.estimator if isinstance(cell.sampler, Contrast) else cell.sampler
+    if not isinstance(one, Auto):
+        return {}
+    choices = [one.knowing(model).choose(length, cell.passes) for length in sorted(set(lengths))]
+    return {choice.estimator.name: choice.why for choice in choices}
+
+
+def _cautions(draws: Sequence[Draw], effective: NDArray[np.float64]) -> list[str]:
+    found = {
+        key
+        for drawn, positions in zip(draws, effective, strict=True)
+        for key in cautions_of(cast("Estimator | Contrast", drawn.cell.sampler), drawn.cell.replicates, positions)
+    }
+    return [key for key in CAUTIONS if key in found]
 
 
 def rows_a_call(model: ConditionalModel | None, batch_size: int | None) -> int | None:
@@ -238,11 +269,19 @@ def _coupling(sides: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
 
 
 def what_made_it(
-    model: ConditionalModel, cell: Cell, *, seed: int, level: float, forward_passes: int, cautions: list[str]
+    model: ConditionalModel,
+    cell: Cell,
+    lengths: Iterable[int],
+    *,
+    seed: int,
+    level: float,
+    forward_passes: int,
+    cautions: list[str],
 ) -> dict[str, str | int | float]:
-    """Return the attributes of a data set of estimates, of which ``cell`` is one."""
+    """Return the attributes of a data set of estimates: of items of these lengths, one of which is the cell's."""
     return {
         "estimator": cell.sampler.name,
+        "choices": json.dumps(_choices(cell, model, lengths)),
         "passes": cell.passes,
         "replicates": cell.replicates,
         "seed": seed,

@@ -106,6 +106,6 @@ def estimate_positions(
     dataset["token"] = ("position", [model.decode(target.tokens[[place]]) for place in target.scored])
     cautions = cautions_of(sampler, replicates, effective_positions(drawn.evaluations[0].position_losses))
     dataset.attrs = what_made_it(
-        model, cell, seed=seed, level=level, forward_passes=drawn.forward_passes, cautions=cautions
+        model, cell, [target.length], seed=seed, level=level, forward_passes=drawn.forward_passes, cautions=cautions
     )
     return dataset

@@ -35,7 +35,7 @@ FloatArray = NDArray[np.float64]
 def scan_substitutions(
     model: ConditionalModel,
     tokens: ArrayLike,
-    estimator: str | Estimator = "uniform-count+stratified",
+    estimator: str | Estimator = "auto",
     *,
     positions: ArrayLike | None = None,
     symbols: ArrayLike | None = None,
@@ -60,7 +60,7 @@ def scan_substitutions(
         A law, a network, or anything with ``token_nll``.
     tokens : array of int, shape (length,)
         The original.
-    estimator : str or Estimator, default "uniform-count+stratified"
+    estimator : str or Estimator, default "auto"
         See ``infodis-stats estimators``.
     positions : array of int, optional
         Where to substitute, as indices into ``tokens``; default all that are scored.
@@ -119,12 +119,13 @@ def scan_substitutions(
     >>> scan["log_ratio_ci"].sel(position=3, symbol="T").values
     array([0., 0.])
     """
-    one = named_estimator(estimator)
+    asked = named_estimator(estimator)
     given = context if context is None or isinstance(context, int | np.integer) else [np.asarray(context)]
     target = replace(make_targets([np.asarray(tokens)], given)[0], label="the sequence")
     check_replicates(replicates)
+    one = asked.settled(target, passes, model)
     sampler = Coupled(one)
-    cell = Cell(sampler, target, passes, replicates)
+    cell = Cell(Coupled(asked), target, passes, replicates)
     sites = _positions(positions, target)
     others = alternatives(model, target.tokens) if symbols is None else symbol_tokens(model, symbols)
     changed = others != target.tokens[sites][:, None]
@@ -170,7 +171,7 @@ def scan_substitutions(
     )
     cautions = cautions_of(sampler, replicates, np.array(effective))
     dataset.attrs = what_made_it(
-        model, cell, seed=seed, level=level, forward_passes=forward_passes, cautions=cautions
+        model, cell, [target.length], seed=seed, level=level, forward_passes=forward_passes, cautions=cautions
     ) | {"sequence": "".join(symbol_names(model, target.tokens))}
     return dataset
 

@@ -79,7 +79,7 @@ def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int
 def estimate_texts(
     model: TextModel,
     records: Sequence[Record],
-    estimator: str | Estimator = "uniform-count+stratified",
+    estimator: str | Estimator = "auto",
     *,
     overlap: int | None = None,
     passes: int = 16,
@@ -169,7 +169,7 @@ def estimate_texts(
 def estimate_text_ratios(
     model: TextModel,
     pairs: Sequence[TextPair],
-    estimator: str | Estimator = "uniform-count+stratified",
+    estimator: str | Estimator = "auto",
     *,
     coupled: bool = True,
     passes: int = 16,

@@ -32,8 +32,38 @@ def test_everything_is_labelled():
         assert result[name].attrs["long_name"]
     assert result.attrs["forward_passes"] == 3 * 255 == int(result["forward_passes"].sum())
     assert result.attrs["estimator"] == "exhaustive"
+    assert result.attrs["choices"] == "{}"
+    assert result["estimator"].values.tolist() == ["exhaustive"] * 3
     assert LAW.fingerprint() in result.attrs["model"]
     assert set(json.loads(result.attrs["versions"])) >= {"torch", "numpy", "infodis-stats"}
+
+
+class Inconsistent:
+    """The law, without its word that its conditionals agree."""
+
+    token_nll = staticmethod(LAW.token_nll)
+
+
+def test_auto_says_what_it_chose_and_why():
+    rows = [TOKENS[0], TOKENS[1][:3], TOKENS[2]]
+    result = ids.estimate_nll(Inconsistent(), rows, passes=8, replicates=4)
+    assert result.attrs["estimator"] == "auto"
+    assert result["estimator"].values.tolist() == ["block-chain+antithetic", "exhaustive", "block-chain+antithetic"]
+    choices = json.loads(result.attrs["choices"])
+    assert set(choices) == set(result["estimator"].values.tolist())
+    assert "exact" in choices["exhaustive"]
+    # What is drawn is drawn in the name of the choice.
+    chosen = ids.estimate_nll(Inconsistent(), rows[:1], "block-chain+antithetic", passes=8, replicates=4)
+    np.testing.assert_array_equal(chosen["nll_replicate"][0], result["nll_replicate"][0])
+
+
+def test_auto_asks_the_model_whether_its_conditionals_agree():
+    result = ids.estimate_nll(LAW, TOKENS, passes=8, replicates=4)
+    assert json.loads(result.attrs["choices"]).keys() == {"chain"}
+    np.testing.assert_allclose(result["nll"], LAW.nll(TOKENS), atol=1e-12)
+    ratio = ids.estimate_log_ratio(Inconsistent(), TOKENS, TOKENS[:, :5], passes=8, replicates=4)
+    assert ratio.attrs["estimator"] == "coupled auto"
+    assert ratio["estimator"].values.tolist() == ["block-chain+antithetic"] * 3  # of the longer side
 
 
 def test_a_number_depends_on_nothing_but_its_own_target():
@@ -65,7 +95,7 @@ def test_ratios_have_the_sign_of_first_over_second():
     exact = ids.estimate_log_ratio(LAW, first, second, "exhaustive", passes=255, replicates=2)
     np.testing.assert_allclose(exact["log_ratio"], truth, atol=1e-12)
     assert exact["log_ratio"].dims == ("pair",)
-    result = ids.estimate_log_ratio(LAW, first, second, passes=64, replicates=16, level=0.999)
+    result = ids.estimate_log_ratio(LAW, first, second, "uniform-count", passes=64, replicates=16, level=0.999)
     lower, upper = result["log_ratio_ci"].values.T
     assert ((lower < truth) & (truth < upper)).all()
 

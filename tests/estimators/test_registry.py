@@ -28,7 +28,7 @@ def test_names_are_maps_and_designs():
         ("time-fre", "did you mean time-free"),
         ("time-free+antitetic", r"did you mean time-free\+antithetic"),
         ("exhaustive+stratified", "there is no estimator"),
-        ("", "there are time-integral"),
+        ("", "there are auto, time-integral"),
         ("time-free(eps=0.1)", "time-free has no eps"),
         ("time-integral(eps=x)", "needs a number for eps, got 'x'"),
         ("time-integral(eps=2)", r"eps in \[0, 1\)"),

@@ -17,7 +17,9 @@ LAW = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=0)
 
 @pytest.fixture(scope="module")
 def scan():
-    return ids.scan_substitutions(LAW, LAW.sample(1, length=16, seed=1)[0], passes=16, replicates=8)
+    return ids.scan_substitutions(
+        LAW, LAW.sample(1, length=16, seed=1)[0], "uniform-count+stratified", passes=16, replicates=8
+    )
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,7 @@ def test_texts_are_scored_as_anywhere_else(folder, tree):
     draws = tree["draws"].to_dataset()
     for name in ("even", "odd"):
         records = ids.read_records(folder / f"{name}.jsonl")
-        alone = ids.estimate_texts(network, records, passes=4, replicates=4, seed=1)
+        alone = ids.estimate_texts(network, records, tree["summary"].attrs["estimator"], passes=4, replicates=4, seed=1)
         found = draws["estimate"].sel(passes=4, text=[record.name for record in records])
         np.testing.assert_allclose(found, alone["nll_replicate"], rtol=1e-5)
         assert draws["length"].sel(text=found["text"]).values.tolist() == alone["length"].values.tolist()

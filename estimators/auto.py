@@ -1,0 +1,85 @@
+"""The best estimator there is for a length, a budget and a kind of model."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators.chains import BlockChain, Chain
+from estimators.estimator import Estimator
+from estimators.exhaustive import Exhaustive
+from estimators.model import ConditionalModel
+from estimators.plan import MaskPlan
+from estimators.regression import Regression
+from estimators.target import Target
+
+__all__ = ["Auto", "Choice"]
+
+FEW_PASSES = 4  # to learn a regression from
+FEW_POSITIONS = 8
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An estimator and the reason for it, in words."""
+
+    estimator: Estimator
+    why: str
+
+
+@dataclass(frozen=True)
+class Auto(Estimator):
+    """The estimator that the study of the frontier found best; what is drawn is drawn in the name of that one.
+
+    Parameters
+    ----------
+    consistent : bool, default False
+        Whether the model's conditionals come from one joint law. Then a chain is exact. A model says so by an
+        attribute ``consistent``; for one that does not, `sample` and all studies take False.
+
+    Notes
+    -----
+    ``reports/frontier`` has the figures behind the rules.
+    """
+
+    consistent: bool = False
+
+    name: ClassVar[str] = "auto"
+    summary: ClassVar[str] = "the best of these for the number of scored positions, the passes and the model"
+
+    def choose(self, length: int, passes: int) -> Choice:
+        """Choose for a number of scored positions and of passes of one replicate.
+
+        Examples
+        --------
+        >>> Auto().choose(length=3, passes=8).estimator.name, Auto().choose(length=40, passes=16).estimator.name
+        ('exhaustive', 'regression')
+        """
+        if 2 ** min(length, 63) - 1 <= passes:
+            return Choice(Exhaustive(), "all masks fit into the passes: exact")
+        if self.consistent and passes >= length:
+            return Choice(Chain(), "conditionals of one law and a pass for each position: exact")
+        if self.consistent and 2 * passes >= length:
+            return Choice(BlockChain(), "conditionals of one law and a pass for every other position")
+        if passes == 1:
+            return Choice(BlockChain(), "a single pass")
+        if passes <= FEW_PASSES or length <= FEW_POSITIONS:
+            return Choice(BlockChain(antithetic=True), "too few passes or positions to learn a regression from")
+        return Choice(Regression(), "enough passes and positions to learn from")
+
+    def knowing(self, model: ConditionalModel) -> "Auto":
+        """Return the rules for a model, which may say that its conditionals are consistent."""
+        return Auto(self.consistent or bool(getattr(model, "consistent", False)))
+
+    def settled(self, item: Target, passes: int, model: ConditionalModel) -> Estimator:
+        """Return the chosen estimator."""
+        return self.knowing(model).choose(item.length, passes).estimator
+
+    def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
+        """Draw what the chosen estimator draws; see `Estimator.plan`."""
+        return self.choose(length, passes).estimator.plan(length, passes, replicates, rng)
+
+    def reduce(self, plan: MaskPlan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Reduce as the chosen estimator does: a plan of its own has it chosen again."""
+        return self.choose(plan.length, plan.passes).estimator.reduce(plan, losses)

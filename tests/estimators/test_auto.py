@@ -1,0 +1,55 @@
+"""The choice: idempotent, never out of its depth, exact where it says so."""
+
+import numpy as np
+import pytest
+
+import infodis_stats as ids
+from estimators import Auto, Cell, Coupled, draw, estimator, make_pairs, make_targets
+from toys import ArbitraryLosses
+
+LENGTHS, PASSES = [1, 2, 3, 7, 8, 9, 33, 4096], [1, 2, 3, 4, 5, 8, 16, 33, 512, 10_000]
+
+
+@pytest.mark.parametrize("consistent", [False, True])
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("passes", PASSES)
+def test_the_choice_of_a_plan_is_the_choice_it_was_drawn_by(length, passes, consistent):
+    """Chains leave passes over and all masks may be fewer than asked for."""
+    choice = Auto(consistent).choose(length, passes)
+    assert choice.why
+    if length * passes <= 40_000:
+        plan = choice.estimator.plan(length, passes, 1, np.random.default_rng(0))
+        assert plan.passes <= passes
+        assert Auto(consistent).choose(plan.length, plan.passes).estimator == choice.estimator
+
+
+def test_plan_and_reduce_are_those_of_the_choice():
+    masks = Auto().plan(20, 16, 3, np.random.default_rng(0))
+    regression = estimator("regression")
+    np.testing.assert_array_equal(masks.masks, regression.plan(20, 16, 3, np.random.default_rng(0)).masks)
+    losses = masks.masks * np.random.default_rng(1).random(masks.masks.shape)
+    np.testing.assert_array_equal(Auto().reduce(masks, losses), regression.reduce(masks, losses))
+
+
+def test_draws_say_what_was_settled_on():
+    law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    (target,) = make_targets(law.sample(1, length=6, seed=0))
+    (exact,) = draw(law, [Cell(Auto(), target, 6, 5)], 0)
+    assert exact.cell.sampler.name == "chain"
+    np.testing.assert_allclose(exact.estimates, law.nll([target.tokens])[0])
+    (other,) = draw(ArbitraryLosses(6), [Cell(Auto(), target, 6, 5)], 0)
+    assert other.cell.sampler.name == "block-chain+antithetic"
+    (named,) = draw(ArbitraryLosses(6), [Cell(estimator("block-chain+antithetic"), target, 6, 5)], 0)
+    np.testing.assert_array_equal(other.estimates, named.estimates)
+    (pair,) = make_pairs([[0, 1, 2, 0, 1, 2]], [[0, 1]])
+    (ratio,) = draw(law, [Cell(Coupled(Auto()), pair, 6, 5)], 0)
+    assert ratio.cell.sampler == Coupled(estimator("chain"))
+
+
+@pytest.mark.parametrize(("length", "passes"), [(2, 3), (5, 4), (9, 5), (9, 16)])
+def test_maths_unbiased_whatever_it_chooses(length, passes):
+    """1,000 replicates, within 4 standard errors."""
+    model, tokens = ArbitraryLosses(length, seed=5), [[0, 1, 2, 3, 0, 1, 2, 3, 0][:length]]
+    exact = estimator("exhaustive").sample(model, tokens, passes=2**length - 1, replicates=1, rng=0)[0, 0]
+    estimates = Auto().sample(model, tokens, passes=passes, replicates=1000, rng=1)[0]
+    assert abs(estimates.mean() - exact) <= 4 * estimates.std() / np.sqrt(1000) + 1e-9
