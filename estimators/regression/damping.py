@@ -9,6 +9,7 @@ __all__ = ["adjusted_sum"]
 
 LARGEST_GROUP = 256  # passes that are regressed together
 FOLDS = 4
+LEARNED_FROM = 64  # passes at most: more hardly change a factor, and cost their cube
 TRUST = 4  # passes that the prior belief in the predictions is worth
 
 
@@ -57,6 +58,7 @@ def _predicted(
     every = np.arange(len(masks))
     folds = every % FOLDS
     others = [np.flatnonzero(folds != fold) for fold in range(FOLDS)]
+    others = [other[:: max(1, -(-len(other) // LEARNED_FROM))] for other in others]
     predicted, residual = held_out(masks, weights, losses, shares, [every, *others])
     factors = [_factor(predicted[1 + fold, other], residual[1 + fold, other]) for fold, other in enumerate(others)]
     return float(np.array(factors)[folds] @ predicted[0])

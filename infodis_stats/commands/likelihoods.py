@@ -159,7 +159,7 @@ def _show(result: xr.Dataset, name: str, columns: Mapping[str, ArrayLike], optio
 
 def attributes_of(result: xr.Dataset) -> dict[str, object]:
     """Return the attributes of a result as JSON has them."""
-    return result.attrs | {name: json.loads(result.attrs[name]) for name in ("cautions", "versions")}
+    return result.attrs | {name: json.loads(result.attrs[name]) for name in ("cautions", "choices", "versions")}
 
 
 def print_what_made_it(result: xr.Dataset) -> None:
@@ -169,6 +169,8 @@ def print_what_made_it(result: xr.Dataset) -> None:
         f"\nnats; {attributes['estimator']}, {attributes['passes']} passes x {attributes['replicates']} replicates, "
         f"seed {attributes['seed']}; {100 * attributes['ci_prob']:g} % Student-t intervals"
     )
+    for name, why in json.loads(attributes["choices"]).items():
+        print(f"auto chose {name}: {why}.")
     for key, sentence in json.loads(attributes["cautions"]).items():
         print(f"Caution ({key}): {sentence}.")
 

@@ -96,6 +96,12 @@ def test_maths_control_a_factor_that_has_seen_its_pass_is_biased(monkeypatch):
     assert abs(expectation(losses, size_strata(3, 3)) / likelihood(losses) - 1) > 1e-4
 
 
+def test_maths_unbiased_with_factors_learned_from_few(monkeypatch):
+    monkeypatch.setattr(damping, "LEARNED_FROM", 1)
+    losses = arbitrary_losses(3)
+    assert expectation(losses, size_strata(3, 3)) == pytest.approx(likelihood(losses), rel=1e-12)
+
+
 def test_maths_the_factor_is_the_slope_of_held_out_least_squares():
     """Believed as if four more passes had slope 1, and between 0 and 1."""
     predicted = np.random.default_rng(0).normal(size=12)
