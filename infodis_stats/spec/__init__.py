@@ -1,7 +1,8 @@
 """What study files may say, checked before anything runs."""
 
-from infodis_stats.spec.comparison import ComparisonSpec, PairsSpec, TargetsSpec
+from infodis_stats.spec.comparison import ComparisonSpec
 from infodis_stats.spec.corpora import CorporaSpec, CorpusSpec
+from infodis_stats.spec.groups import PairsSpec, Scored, TargetsSpec
 from infodis_stats.spec.laws import LawSpec, MarkovChainSpec, TableSpec, read_law
 from infodis_stats.spec.models import ModelSpec
 from infodis_stats.spec.study import read_study
@@ -14,6 +15,7 @@ __all__ = [
     "MarkovChainSpec",
     "ModelSpec",
     "PairsSpec",
+    "Scored",
     "TableSpec",
     "TargetsSpec",
     "read_law",
