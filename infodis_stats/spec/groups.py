@@ -52,6 +52,7 @@ class PairsSpec(Table):
     name: Text
     count: Count | None = None
     length: Count | None = None
+    second_length: Count | None = None
     context: Annotated[int, Field(ge=0)] = 0
     seed: Seed = 0
     edit: Literal["substitution", "unrelated"] | None = None
@@ -71,7 +72,11 @@ class PairsSpec(Table):
                 raise ValueError("give count, length and edit, or records")
         elif any(one is not None for one in drawn) or self.context:
             raise ValueError("records go without count, length, edit and context")
-        if (self.count or 0) * (self.length or 0) > MOST_SYMBOLS:
+        if self.second_length is not None and self.edit != "unrelated":
+            raise ValueError('second_length goes with edit = "unrelated" alone')
+        if self.second_length is not None and self.second_length <= self.context:
+            raise ValueError("second_length needs to be more than context")
+        if (self.count or 0) * max(self.length or 0, self.second_length or 0) > MOST_SYMBOLS:
             raise ValueError(f"count x length needs to be at most {MOST_SYMBOLS}")
         return self
 

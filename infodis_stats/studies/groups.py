@@ -75,7 +75,7 @@ def _pairs(subject: Subject, spec: PairsSpec) -> Group:
     first_seed, second_seed = np.random.SeedSequence(spec.seed).spawn(2)
     first = law.sample(spec.count, length=spec.length, seed=first_seed)
     if spec.edit == "unrelated":
-        second = law.sample(spec.count, length=spec.length, seed=second_seed)
+        second = law.sample(spec.count, length=spec.second_length or spec.length, seed=second_seed)
         second[:, : spec.context] = first[:, : spec.context]  # both sides are scored under one context
     else:
         second = _substitute(first, spec, law.vocabulary_size, np.random.default_rng(second_seed))
