@@ -68,12 +68,12 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "gain_ci": ("1", "bootstrap interval of the gain"),
     "regret": ("1", "variance over that of the best estimator, which is chosen on other replicates"),
     "regret_ci": ("1", "interval of the regret"),
-    "mean_gain": ("1", "geometric mean of the gain over the groups of 16 to 64 scored positions that are not exact"),
+    "mean_gain": ("1", "geometric mean of the gain over the groups of 16 to 64 scored positions, finite ones"),
     "mean_gain_ci": ("1", "interval of the geometric mean of the gain"),
     "mean_regret": ("1", "geometric mean of the regret over the groups of 16 to 64 scored positions, finite ones"),
     "mean_regret_ci": ("1", "interval of the geometric mean of the regret"),
-    "regret_groups": ("1", "groups in the geometric mean of the regret"),
-    "gain_groups": ("1", "groups in the geometric mean of the gain"),
+    "regret_infinite": ("1", "groups of infinite regret, where only another is exact; not in the mean"),
+    "gain_infinite": ("1", "groups of infinite gain, where the estimator is exact; not in the mean"),
     "passes_run": ("1", "forward passes really run, per replicate and sequence"),
 }
 

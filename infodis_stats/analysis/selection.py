@@ -49,14 +49,14 @@ class GeometricMean:
     ----------
     mean, lower, upper : ndarray of float64
         NaN where nothing is left to average.
-    count : ndarray of int64
-        Entries that are not inf.
+    infinite : ndarray of int64
+        Entries that are inf.
     """
 
     mean: FloatArray
     lower: FloatArray
     upper: FloatArray
-    count: NDArray[np.int64]
+    infinite: NDArray[np.int64]
 
 
 def regret(draws: ArrayLike, candidates: ArrayLike, level: float = 0.95) -> Regret:
@@ -147,7 +147,7 @@ def geometric_mean(logs: ArrayLike, log_errors: ArrayLike, level: float = 0.95) 
     Parameters
     ----------
     logs, log_errors : array_like, shape (N, ...)
-        Logarithms and their standard errors. Those that are inf are left out; one NaN makes the mean NaN.
+        Logarithms and their standard errors. Infinite ones are left out; one NaN makes the mean NaN.
     level : float
         Confidence level in (0, 1).
 
@@ -159,18 +159,20 @@ def geometric_mean(logs: ArrayLike, log_errors: ArrayLike, level: float = 0.95) 
     Examples
     --------
     >>> result = geometric_mean(np.log([2.0, 8.0, np.inf]), [0.3, 0.4, 0.0])
-    >>> round(float(result.mean), 3), round(float(result.upper), 3), int(result.count)
-    (4.0, 6.529, 2)
+    >>> round(float(result.mean), 3), round(float(result.upper), 3), int(result.infinite)
+    (4.0, 6.529, 1)
     """
     check_level(level)
     values, errors = np.asarray(logs, dtype=np.float64), np.asarray(log_errors, dtype=np.float64)
-    kept = ~np.isposinf(values)
+    kept = ~np.isinf(values)
     count = kept.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.where(kept, values, 0.0).sum(axis=0) / count
         error = np.sqrt(np.where(kept, errors**2, 0.0).sum(axis=0)) / count
     half_width = stats.norm.ppf((1 + level) / 2) * error
-    return GeometricMean(np.exp(mean), np.exp(mean - half_width), np.exp(mean + half_width), np.asarray(count))
+    return GeometricMean(
+        np.exp(mean), np.exp(mean - half_width), np.exp(mean + half_width), np.isposinf(values).sum(axis=0)
+    )
 
 
 def same_draws(first: ArrayLike, second: ArrayLike) -> NDArray[np.bool_]:

@@ -27,7 +27,6 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 AVERAGED = (16, 64)  # scored positions of the groups that geometric means run over
-RESAMPLES = 399  # of each of thousands of cells
 
 
 def find_frontier(
@@ -164,15 +163,16 @@ def summarise_frontier(
     Returns
     -------
     summary : xarray.Dataset
-        Over ``(group, estimator, passes)``: ``variance``, ``exact`` (all replicates agree), ``bias_z`` and ``bias_p``,
+        Over ``(group, estimator, passes)``: ``variance``, ``exact`` (all replicates agree, on
+        nothing that is known to be wrong), ``bias_z`` and ``bias_p``,
         ``regret`` with its interval (see `analysis.regret`; a rival's is the gain of the best estimator over it),
         ``tied`` (not told apart from the best); with ``rival``: ``gain``. ``winner (group, passes)``, empty where there
         is none. An estimator that is biased beyond chance in a cell is no candidate there: its replicates have missed
         what they should have met.
     averages : xarray.Dataset
         Over ``(subject, estimator, passes)``: ``mean_regret``, and with ``rival`` ``mean_gain``: geometric means over
-        the groups of 16 to 64 scored positions, ``groups (subject)`` of them. Infinite ones are left out;
-        ``regret_groups`` and ``gain_groups`` remain.
+        the groups of 16 to 64 scored positions, ``groups (subject)`` of them. Infinite ones (exact estimators) are left
+        out and counted: ``regret_infinite``, ``gain_infinite``; so are rivals that agree on a wrong value.
     """
     names, passes = draws["estimator"].values.tolist(), draws["passes"].values
     groups = list(dict.fromkeys(draws["group"].values.tolist()))
@@ -184,17 +184,23 @@ def summarise_frontier(
         for one, member in zip(estimates, members, strict=True)
     ]
     bias_p = analysis.family_wise(np.stack([bias.p_value for bias in biases]))
-    candidate = np.array([roles[name] == "candidate" for name in names])[:, None] & ~(bias_p < 0.05)
-    best = [analysis.regret(one, some, level) for one, some in zip(estimates, candidate, strict=True)]
+    role = np.array([roles[name] for name in names])[:, None]
+    on_target = ~(bias_p < 0.05)
+    best = [
+        analysis.regret(one, (role == "candidate") & some, level)
+        for one, some in zip(estimates, on_target, strict=True)
+    ]
     logs = [analysis.log_variance(one) for one in estimates]
-    same = [_same(one, np.isneginf(log.estimate), places) for one, log in zip(estimates, logs, strict=True)]
+    exact = np.isneginf([log.estimate for log in logs]) & on_target & (role != "untrusted")
+    same = [_same(one, some, places) for one, some in zip(estimates, exact, strict=True)]
     root = root_seed(seed)
     gains = [
         _gains(one, places, alike, level, stream(root, "gain", group))
         for one, alike, group in zip(estimates, same, groups, strict=True)
     ]
     log_gains = np.array([_log_gains(log, places, alike) for log, alike in zip(logs, same, strict=True)])
-    log_regrets = np.array([(np.log(one.ratio), one.log_error) for one in best])
+    with np.errstate(divide="ignore"):
+        log_regrets = np.array([(np.log(one.ratio), one.log_error) for one in best])
 
     first = [int(member.argmax()) for member in members]
     owners, lengths = (draws[name].values[first] for name in ("subject", "length"))
@@ -203,7 +209,7 @@ def summarise_frontier(
     summary = xr.Dataset(
         {
             "variance": (cells, np.stack([analysis.variance(one).mean(axis=-1) for one in estimates])),
-            "exact": (cells, np.stack([np.isneginf(log.estimate) for log in logs])),
+            "exact": (cells, exact),
             "bias_z": (cells, np.stack([bias.z for bias in biases])),
             "bias_p": (cells, bias_p),
             "gain": ([*cells, "rival"], np.stack([one[0] for one in gains])),
@@ -241,7 +247,7 @@ def _gains(
     estimates: FloatArray, places: Sequence[int], same: BoolArray, level: float, rng: np.random.Generator
 ) -> list[FloatArray]:
     """Return gains (estimator, passes, rival) and the ends of their intervals."""
-    efficiency = analysis.relative_efficiency(estimates, estimates[places][:, None], rng, level, RESAMPLES)
+    efficiency = analysis.relative_efficiency(estimates, estimates[places][:, None], rng, level)
     ends = (efficiency.ratio, efficiency.lower, efficiency.upper)
     return [np.where(same, 1.0, end.transpose(1, 2, 0)) for end in ends]
 
@@ -262,5 +268,5 @@ def _averages(log_regrets: FloatArray, log_gains: FloatArray, level: float) -> x
         mean = analysis.geometric_mean(logs[:, 0], logs[:, 1], level)
         dataset[f"mean_{name}"] = dims, mean.mean
         dataset[f"mean_{name}_ci"] = [*dims, CI_BOUND[0]], np.stack([mean.lower, mean.upper], axis=-1)
-        dataset[f"{name}_groups"] = dims, mean.count
+        dataset[f"{name}_infinite"] = dims, mean.infinite
     return dataset

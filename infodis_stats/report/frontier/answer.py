@@ -58,14 +58,14 @@ def _gains(averages: xr.Dataset) -> str:
     known: list[str] = []
     for rival in averages["rival"].values.tolist():
         one = averages.sel(estimator=rival)
-        averaged = int(one["regret_groups"])
-        if groups and not averaged:
+        exact = int(one["regret_infinite"])
+        if groups and exact == groups:
             return "the best is exact"
         if one["mean_regret"].notnull():
             words = "times less variance than" if not known else "than"
             known.append(f"{band(float(one['mean_regret']), *one['mean_regret_ci'].values.tolist())} {words} {rival}")
-    exact = f" ({groups - averaged} of {groups} groups exact)" if averaged < groups else ""
-    return f"the best has {', '.join(known)}{exact}" if known else ""
+    told = f" ({exact} of {groups} groups exact)" if exact else ""
+    return f"the best has {', '.join(known)}{told}" if known else ""
 
 
 def _auto(summary: xr.Dataset, name: str) -> str:

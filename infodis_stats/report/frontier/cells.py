@@ -19,20 +19,20 @@ def row_names(part: xr.Dataset) -> list[str]:
     return [f"{name}, {length}" for name, length in zip(names, lengths, strict=True)]
 
 
-def averaged(mean: float, ends: tuple[float, float], count: int, groups: int) -> str:
+def averaged(mean: float, ends: tuple[float, float], exact: int, groups: int) -> str:
     """Return a geometric mean with its interval, and how many groups are exact and not in it.
 
     Examples
     --------
-    >>> averaged(12.0, (10.0, 14.4), 3, 3), averaged(12.0, (10.0, 14.4), 1, 3)
-    ('12.0 [10.0, 14.4]', '12.0 [10.0, 14.4] (2 exact)')
-    >>> averaged(float("nan"), (float("nan"),) * 2, 0, 3), averaged(float("nan"), (float("nan"),) * 2, 3, 3)
+    >>> averaged(12.0, (10.0, 14.4), 0, 3), averaged(12.0, (10.0, 14.4), 2, 3)
+    ('12 [10, 14]', '12 [10, 14] (2 exact)')
+    >>> averaged(float("nan"), (float("nan"),) * 2, 3, 3), averaged(float("nan"), (float("nan"),) * 2, 0, 3)
     ('exact', '–')
     """
-    if groups and not count:
+    if groups and exact == groups:
         return "exact"
-    exact = f" ({groups - count} exact)" if count < groups and not math.isnan(mean) else ""
-    return band(mean, *ends) + exact
+    told = f" ({exact} exact)" if exact and not math.isnan(mean) else ""
+    return band(mean, *ends, digits=2) + told
 
 
 def autos(summary: xr.Dataset) -> list[str]:

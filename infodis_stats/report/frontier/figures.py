@@ -19,7 +19,7 @@ __all__ = ["frontier_figure"]
 
 COLUMNS = 2
 CELL = 0.26  # inches high
-WIDEST = 0.5
+WIDEST = 0.55
 ABOVE, BELOW, RIGHT = 0.3, 0.32, 0.1  # inches around the cells of a panel
 LEGEND = 0.2  # inches a row
 MARK = 0.13  # inches of a corner
@@ -42,7 +42,7 @@ def frontier_figure(tree: xr.DataTree, rival: str, name: str) -> str:
     summary = tree["summary"].to_dataset()
     subjects = list(dict.fromkeys(summary["subject"].values.tolist()))
     parts = [summary.isel(group=summary["subject"].values == one) for one in subjects]
-    left = 0.35 + 0.062 * max(len(row) for part in parts for row in row_names(part))
+    left = 0.45 + 0.062 * max(len(row) for part in parts for row in row_names(part))
     width = min(WIDEST, (PAGE / COLUMNS - left - RIGHT) / summary.sizes["passes"])
     column = left + width * summary.sizes["passes"] + RIGHT
     winners = [one for one, _ in Counter(filter(None, summary["winner"].values.ravel().tolist())).most_common()]
@@ -65,11 +65,14 @@ def frontier_figure(tree: xr.DataTree, rival: str, name: str) -> str:
             edge -= height
         _draw_legend(figure, winners, across)
         figure.text(0.5, 0.06 / total, "forward passes of one replicate", ha="center", va="bottom")
+        middle = (total - top + 0.2) / 2 / total
+        figure.text(0.02 / full, middle, "scored positions", ha="left", va="center", rotation="vertical")
         return to_svg(figure, name)
 
 
 def _draw_panel(axis: Axes, part: xr.Dataset, rival: str, width: float) -> None:
-    winners, exact = part["winner"].values, part["exact"].any("estimator").values
+    won = part["estimator"] == part["winner"]
+    winners, exact = part["winner"].values, (part["exact"] & won).any("estimator").transpose("group", "passes").values
     gains, seconds = part["regret"].sel(estimator=rival).values, _runners_up(part)
     for row, step in np.ndindex(winners.shape):
         winner, second = str(winners[row, step]), str(seconds[row, step])

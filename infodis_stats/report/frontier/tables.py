@@ -56,7 +56,7 @@ def _means(part: xr.Dataset, quantity: str, groups: int) -> dict[str, str]:
         str(passes): averaged(
             float(part[f"mean_{quantity}"].sel(passes=passes)),
             part[f"mean_{quantity}_ci"].sel(passes=passes).values.tolist(),
-            int(part[f"{quantity}_groups"].sel(passes=passes)),
+            int(part[f"{quantity}_infinite"].sel(passes=passes)),
             groups,
         )
         for passes in part["passes"].values.tolist()
@@ -87,8 +87,9 @@ def gain_table(tree: xr.DataTree, group: str) -> pd.DataFrame:
     names, winners = part["estimator"].values.tolist(), part["winner"].values.tolist()
     columns = {"estimator": names}
     for step, passes in enumerate(part["passes"].values.tolist()):
+        lower, upper = ends[:, step].T
         columns[str(passes)] = [
-            ("exact" if exact[place, step] else band(gains[place, step], *ends[place, step]))
+            ("exact" if exact[place, step] else band(gains[place, step], lower[place], upper[place], digits=2))
             + (BEST if winners[step] == name else TIED if tied[place, step] else "")
             for place, name in enumerate(names)
         ]
