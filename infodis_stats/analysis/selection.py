@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from estimators.errors import InputError
-from infodis_stats.analysis.convergence import log_variance
-from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, check_level
+from infodis_stats.analysis.convergence import LogVariance, log_variance
+from infodis_stats.analysis.replicates import FloatArray, as_draws, check_level
 
 __all__ = ["GeometricMean", "Regret", "geometric_mean", "regret", "same_draws"]
 
@@ -113,13 +113,13 @@ def regret(draws: ArrayLike, candidates: ArrayLike, level: float = 0.95) -> Regr
     values = as_draws(draws, 6, "choosing on one half of the replicates and measuring on the other")
     if values.ndim < 3:
         raise InputError("draws need an estimator axis and a sequence axis before the replicate axis")
-    whole, halves = log_variance(values), [log_variance(values[..., start::2]) for start in (0, 1)]
+    whole = log_variance(values)
+    halves = [_half(values[..., start::2], whole) for start in (0, 1)]
     allowed = np.broadcast_to(np.asarray(candidates), whole.estimate.shape) & ~np.isnan(whole.estimate)
-    exact = all_equal(values).all(axis=-1)
+    exact = np.isneginf(whole.estimate)
 
     def smallest(log_variances: FloatArray) -> NDArray[np.int64]:
-        ranked = np.where(allowed, np.where(exact, -np.inf, log_variances), np.inf)
-        return np.asarray(ranked.argmin(axis=0)[None])
+        return np.asarray(np.where(allowed, log_variances, np.inf).argmin(axis=0)[None])
 
     log_ratio, squared_error = np.zeros(exact.shape), np.zeros(exact.shape)
     with np.errstate(invalid="ignore"):
@@ -139,6 +139,15 @@ def regret(draws: ArrayLike, candidates: ArrayLike, level: float = 0.95) -> Regr
     winner = np.where(allowed.any(axis=0), smallest(whole.estimate)[0], -1)
     is_winner = np.arange(len(values)).reshape(-1, *[1] * winner.ndim) == winner
     return Regret(np.exp(log_ratio), log_error, lower, upper, winner, allowed & ((lower <= 1) | is_winner))
+
+
+def _half(draws: FloatArray, whole: LogVariance) -> LogVariance:
+    """Return the log variance of half of the replicates; where they all agree by chance that of the whole."""
+    half = log_variance(draws)
+    silent = np.isneginf(half.estimate)
+    return LogVariance(
+        np.where(silent, whole.estimate, half.estimate), np.where(silent, whole.standard_error, half.standard_error)
+    )
 
 
 def geometric_mean(logs: ArrayLike, log_errors: ArrayLike, level: float = 0.95) -> GeometricMean:

@@ -60,6 +60,16 @@ class TestExact:
         np.testing.assert_array_equal(result.lower, result.ratio)
         np.testing.assert_array_equal(result.tied, [False, True, False, True])
 
+    def test_replicates_that_agree_in_one_half_by_chance_are_not_exact(self):
+        draws = rng(11).normal(size=(2, 3, 16)) * np.array([1.0, 9.0])[:, None, None]
+        draws[0, :, ::2] = 0.0
+        result = regret(draws, True)
+        assert np.isfinite(result.ratio).all()
+        assert result.winner == 0
+        halves = [np.log(draws[..., start::2].var(axis=-1, ddof=1).mean(axis=-1)[1]) for start in (0, 1)]
+        best = [np.log(one.var(axis=-1, ddof=1).mean()) for one in (draws[0], draws[0, :, 1::2])]
+        assert np.log(result.ratio[1]) == pytest.approx((sum(halves) - sum(best)) / 2)
+
     def test_a_copy_of_the_best_has_regret_one(self):
         draws = rng(7).normal(size=(3, 4, 16)) * np.array([1.0, 50.0, 1.0])[:, None, None]
         draws[2] = draws[0]
