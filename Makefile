@@ -29,7 +29,7 @@ bench: .venv/ready  ## measure speed and memory; nothing is asserted
 
 STUDIES := $(basename $(notdir $(wildcard reports/*.toml)))
 
-reports: .venv/ready  ## make the committed reports anew (half an hour)
+reports: .venv/ready  ## make the committed reports anew (half a day, most of it for the frontier)
 	for study in $(STUDIES); do \
 		$(BIN)/infodis-stats study reports/$$study.toml --out reports/$$study || exit 1; \
 	done

@@ -65,6 +65,16 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "mask_share": ("1", "share of the variance between texts that is noise of the masks"),
     "auroc": ("1", "chance that a text costs more a token than one of the reference corpus"),
     "auroc_ci": ("1", "confidence interval of the AUROC"),
+    "gain": ("1", "variance of the rival over the variance, at equal passes"),
+    "gain_ci": ("1", "bootstrap interval of the gain"),
+    "regret": ("1", "variance over that of the best estimator, which is chosen on other replicates"),
+    "regret_ci": ("1", "interval of the regret"),
+    "mean_gain": ("1", "geometric mean of the gain over the groups of 16 to 64 scored positions, finite ones"),
+    "mean_gain_ci": ("1", "interval of the geometric mean of the gain"),
+    "mean_regret": ("1", "geometric mean of the regret over the groups of 16 to 64 scored positions, finite ones"),
+    "mean_regret_ci": ("1", "interval of the geometric mean of the regret"),
+    "regret_infinite": ("1", "groups of infinite regret, where only another is exact; not in the mean"),
+    "gain_infinite": ("1", "groups of infinite gain, where the estimator is exact; not in the mean"),
     "passes_run": ("1", "forward passes really run, per replicate and sequence"),
 }
 

@@ -64,6 +64,30 @@ context = 2
 edit = "unrelated"
 """
 
+SMALL_FRONTIER = """\
+kind = "frontier"
+title = "A small frontier"
+seed = 3
+passes = [4, 8]
+replicates = 8
+estimators = ["time-free", "uniform-count+stratified", "chain", "block-chain", "time-integral"]
+rivals = ["time-free", "uniform-count+stratified"]
+
+[[subjects]]
+name = "A <b>chain</b>"
+law = { kind = "markov-chain", order = 1, seed = 5 }
+targets = [
+    { name = "short", count = 4, length = 6, context = 2, seed = 1 },
+    { name = "long", count = 3, length = 16, seed = 2 },
+]
+
+[[subjects]]
+name = "Two letters"
+most_passes = 4
+law = { kind = "table", alphabet = "AB", sequences = ["AABB", "ABAB", "BBBB"], probabilities = [0.5, 0.25, 0.25] }
+targets = [{ name = "all", sequences = "support" }]
+"""
+
 
 @pytest.fixture
 def study_file(tmp_path: Path) -> Path:
@@ -83,4 +107,11 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
 def ratio_study(tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
     path = tmp_path_factory.mktemp("study") / "ratio.toml"
     path.write_text(SMALL_RATIO)
+    return ids.run_study(path)
+
+
+@pytest.fixture(scope="session")
+def frontier_study(tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
+    path = tmp_path_factory.mktemp("study") / "frontier.toml"
+    path.write_text(SMALL_FRONTIER)
     return ids.run_study(path)

@@ -12,14 +12,17 @@ from infodis_stats.analysis.discrimination import auroc, auroc_interval
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
 from infodis_stats.analysis.intervals import Interval, bca, student_t, widen
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
+from infodis_stats.analysis.selection import GeometricMean, Regret, geometric_mean, regret, same_draws
 from infodis_stats.analysis.tails import pareto_khat
 
 __all__ = [
     "Bias",
     "Coverage",
     "Efficiency",
+    "GeometricMean",
     "Interval",
     "LogVariance",
+    "Regret",
     "Slope",
     "auroc",
     "auroc_interval",
@@ -30,11 +33,14 @@ __all__ = [
     "coverage_test",
     "family_wise",
     "family_wise_signs",
+    "geometric_mean",
     "log_variance",
     "mean_squared_error",
     "pareto_khat",
     "pooled_bias",
+    "regret",
     "relative_efficiency",
+    "same_draws",
     "slope",
     "student_t",
     "variance",

@@ -11,11 +11,16 @@ from infodis_stats.files import atomic_path, writable_folder
 from infodis_stats.report.comparison import comparison_document
 from infodis_stats.report.corpora import corpora_document
 from infodis_stats.report.document import Document
+from infodis_stats.report.frontier import frontier_document
 from infodis_stats.store import write_store
 
 __all__ = ["document", "environment", "render_html", "render_markdown", "write_report", "write_texts"]
 
-KINDS: dict[str, Callable[[xr.DataTree], Document]] = {"comparison": comparison_document, "corpora": corpora_document}
+KINDS: dict[str, Callable[[xr.DataTree], Document]] = {
+    "comparison": comparison_document,
+    "corpora": corpora_document,
+    "frontier": frontier_document,
+}
 
 
 def document(tree: xr.DataTree) -> Document:

@@ -1,20 +1,26 @@
 """What study files may say, checked before anything runs."""
 
-from infodis_stats.spec.comparison import ComparisonSpec, PairsSpec, TargetsSpec
+from infodis_stats.spec.comparison import ComparisonSpec
 from infodis_stats.spec.corpora import CorporaSpec, CorpusSpec
+from infodis_stats.spec.frontier import FrontierSpec, SubjectSpec
+from infodis_stats.spec.groups import PairsSpec, Scored, TargetsSpec
 from infodis_stats.spec.laws import HiddenMarkovSpec, LawSpec, MarkovChainSpec, TableSpec, read_law
 from infodis_stats.spec.models import ModelSpec
-from infodis_stats.spec.study import read_study
+from infodis_stats.spec.study import StudySpec, read_study
 
 __all__ = [
     "ComparisonSpec",
     "CorporaSpec",
     "CorpusSpec",
+    "FrontierSpec",
     "HiddenMarkovSpec",
     "LawSpec",
     "MarkovChainSpec",
     "ModelSpec",
     "PairsSpec",
+    "Scored",
+    "StudySpec",
+    "SubjectSpec",
     "TableSpec",
     "TargetsSpec",
     "read_law",

@@ -4,76 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from estimators import Contrast, Coupled, Decoupled, Estimator, estimator
-from infodis_stats.spec.document import Count, File, Seed, Table, Text
-from infodis_stats.spec.laws import LawSpec
-from infodis_stats.spec.models import ModelSpec
+from estimators import Contrast, Estimator
+from infodis_stats.spec.document import Count, Seed, Text
+from infodis_stats.spec.groups import ContrastName, Scored, named_samplers
 
-__all__ = ["ComparisonSpec", "PairsSpec", "TargetsSpec"]
-
-MOST_SYMBOLS = 10**8  # of a group: a study keeps them all
+__all__ = ["ComparisonSpec"]
 
 
-class TargetsSpec(Table):
-    """A group of targets: drawn from the law, or ``sequences``, or the support of a table law, or a file of records."""
-
-    name: Text
-    context: Annotated[int, Field(ge=0)] = 0
-    count: Count | None = None
-    length: Count | None = None
-    seed: Seed = 0
-    sequences: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | Literal["support"] | None = None
-    records: File | None = None
-
-    @property
-    def drawn(self) -> bool:
-        """Whether a law is needed."""
-        return self.count is not None or self.sequences == "support"
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "TargetsSpec":
-        if sum(source is not None for source in (self.sequences, self.count, self.records)) != 1:
-            raise ValueError("give one of count and length, or sequences, or records")
-        if self.count is not None and self.length is None:
-            raise ValueError("length is missing beside count")
-        if (self.count or 0) * (self.length or 0) > MOST_SYMBOLS:
-            raise ValueError(f"count x length needs to be at most {MOST_SYMBOLS}")
-        if self.records is not None and self.context:
-            raise ValueError("context does not go with records: each has a prompt of its own")
-        return self
-
-
-class PairsSpec(Table):
-    """A group of pairs: near copies of one another or unrelated, drawn from the law; or a file of pairs of texts."""
-
-    name: Text
-    count: Count | None = None
-    length: Count | None = None
-    context: Annotated[int, Field(ge=0)] = 0
-    seed: Seed = 0
-    edit: Literal["substitution", "unrelated"] | None = None
-    substitutions: Count = 1
-    records: File | None = None
-
-    @property
-    def drawn(self) -> bool:
-        """Whether a law is needed."""
-        return self.records is None
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "PairsSpec":
-        drawn = (self.count, self.length, self.edit)
-        if self.records is None:
-            if any(one is None for one in drawn):
-                raise ValueError("give count, length and edit, or records")
-        elif any(one is not None for one in drawn) or self.context:
-            raise ValueError("records go without count, length, edit and context")
-        if (self.count or 0) * (self.length or 0) > MOST_SYMBOLS:
-            raise ValueError(f"count x length needs to be at most {MOST_SYMBOLS}")
-        return self
-
-
-class ComparisonSpec(Table):
+class ComparisonSpec(Scored):
     """A grid of targets x estimators x passes x replicates, with its seed."""
 
     kind: Literal["comparison"] = "comparison"
@@ -83,29 +21,16 @@ class ComparisonSpec(Table):
     replicates: Annotated[int, Field(ge=2)]
     estimators: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     reference: str
-    law: LawSpec | None = None
-    model: ModelSpec | None = None
     truth_passes: Annotated[int, Field(ge=16)] = 4096
-    contrasts: Annotated[tuple[Literal["coupled", "decoupled"], ...], Field(strict=False)] = ()
-    targets: Annotated[tuple[TargetsSpec, ...], Field(strict=False)] = ()
-    pairs: Annotated[tuple[PairsSpec, ...], Field(strict=False)] = ()
+    contrasts: Annotated[tuple[ContrastName, ...], Field(strict=False)] = ()
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     interval_replicates: Annotated[int, Field(ge=2)] = 8
 
     @model_validator(mode="after")
     def _consistent(self) -> "ComparisonSpec":
-        if bool(self.targets) == bool(self.pairs):
-            raise ValueError("give either [[targets]] or [[pairs]]")
-        if self.law is None and self.model is None:
-            raise ValueError("give a [law], or a [model], or both: the law's sequences are then scored by the model")
-        if self.model is None and any(group.records is not None for group in self.groups):
-            raise ValueError("records are scored by a network: give a [model]")
-        if self.law is None and any(group.drawn for group in self.groups):
-            raise ValueError("sequences are drawn from a law: give a [law]")
         if bool(self.pairs) != bool(self.contrasts):
             raise ValueError('contrasts = ["coupled", "decoupled"] and [[pairs]] go together')
-        groups = [group.name for group in self.groups]
-        for what, values in (("passes", self.passes), ("estimators", self.estimators), ("group names", groups)):
+        for what, values in (("passes", self.passes), ("estimators", self.estimators)):
             if len(set(values)) < len(values):
                 raise ValueError(f"{what} need to differ from one another")
         names = [sampler.name for sampler in self.samplers()]
@@ -115,15 +40,6 @@ class ComparisonSpec(Table):
             raise ValueError(f"replicates needs to be at least interval_replicates, {self.interval_replicates}")
         return self
 
-    @property
-    def groups(self) -> tuple[TargetsSpec, ...] | tuple[PairsSpec, ...]:
-        """The targets or the pairs."""
-        return self.targets or self.pairs
-
     def samplers(self) -> list[Estimator] | list[Contrast]:
         """Return the stochastic objects that the study compares."""
-        estimators = [estimator(name) for name in self.estimators]
-        if not self.contrasts:
-            return estimators
-        kinds = {"coupled": Coupled, "decoupled": Decoupled}
-        return [kinds[contrast](one) for one in estimators for contrast in self.contrasts]
+        return named_samplers(self.estimators, self.contrasts)

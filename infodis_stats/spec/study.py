@@ -6,18 +6,25 @@ from infodis_stats.files import read_text
 from infodis_stats.spec.comparison import ComparisonSpec
 from infodis_stats.spec.corpora import CorporaSpec
 from infodis_stats.spec.document import kind_of, validated
+from infodis_stats.spec.frontier import FrontierSpec
 
-__all__ = ["read_study"]
+__all__ = ["StudySpec", "read_study"]
 
-KINDS: dict[str, type[ComparisonSpec] | type[CorporaSpec]] = {"comparison": ComparisonSpec, "corpora": CorporaSpec}
+StudySpec = ComparisonSpec | CorporaSpec | FrontierSpec
+
+KINDS: dict[str, type[StudySpec]] = {
+    "comparison": ComparisonSpec,
+    "corpora": CorporaSpec,
+    "frontier": FrontierSpec,
+}
 
 
-def read_study(path: Path | str) -> tuple[ComparisonSpec | CorporaSpec, str]:
+def read_study(path: Path | str) -> tuple[StudySpec, str]:
     """Read and check a study file; its ``kind`` is ``"comparison"`` (of estimators) unless it says otherwise.
 
     Returns
     -------
-    spec : ComparisonSpec or CorporaSpec
+    spec : ComparisonSpec, CorporaSpec or FrontierSpec
     text : str
         The file as it stands, for the record.
 

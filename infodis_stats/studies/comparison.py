@@ -7,21 +7,18 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Cell, Contrast, Draw, Estimator, PassesError, draw
+from estimators import Draw, draw
 from infodis_stats import analysis
 from infodis_stats.cautions import cautions_of
 from infodis_stats.dataset import describe, summarise
 from infodis_stats.spec import ComparisonSpec
+from infodis_stats.studies.grid import Samplers, Slot, lay_out
 from infodis_stats.studies.groups import Group, make_groups
 from infodis_stats.studies.result import Bar, Result
 from infodis_stats.studies.subject import Subject
 from infodis_stats.studies.truth import item_coords, long_run, truth_dataset
 
 __all__ = ["compare_estimators"]
-
-Samplers = Sequence[Estimator | Contrast]
-Slot = tuple[int, int, int]
-"""Where a cell stands: item, sampler, passes."""
 
 
 def compare_estimators(
@@ -37,8 +34,8 @@ def compare_estimators(
     """
     samplers = spec.samplers()
     groups = make_groups(subject, spec)
-    cells, not_run = _cells(groups, samplers, spec)
     items = [item for group in groups for item in group.items]
+    cells, not_run = lay_out(items, samplers, spec.passes, spec.replicates)
     long_runs = [] if subject.exact else [long_run(item, spec.truth_passes) for item in items]
     bar.total = sum(cell.planned_passes for cell in (*cells.values(), *long_runs))
     drawn = draw(subject.model, cells.values(), spec.seed, batch_size=batch_size, device=device, progress=bar.update)
@@ -68,23 +65,6 @@ def compare_estimators(
         not_run=not_run,
         attributes={"truth_passes": spec.truth_passes, "quantity": "log_ratio" if spec.pairs else "nll"},
     )
-
-
-def _cells(groups: Sequence[Group], samplers: Samplers, spec: ComparisonSpec) -> tuple[dict[Slot, Cell], list[str]]:
-    """Lay out the grid; say why where an estimator cannot work with so few passes."""
-    cells: dict[Slot, Cell] = {}
-    not_run: list[str] = []
-    items = [item for group in groups for item in group.items]
-    for place, sampler in enumerate(samplers):
-        for step, passes in enumerate(spec.passes):
-            for index, item in enumerate(items):
-                try:
-                    sampler.jobs(item, passes, 1, np.random.default_rng())  # type: ignore[arg-type]
-                except PassesError as error:
-                    not_run.append(str(error))
-                else:
-                    cells[index, place, step] = Cell(sampler, item, passes, spec.replicates)
-    return cells, not_run
 
 
 Statistics = tuple[NDArray[np.float64], int, float]

@@ -1,4 +1,4 @@
-"""Groups: what a comparison scores, drawn from a law or read from a file, with the law's exact values."""
+"""Groups: what a study of estimators scores, drawn from a law or read from a file, with the law's exact values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from estimators import InputError, Pair, Target, make_pairs, make_targets
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.oracles import TableLaw
 from infodis_stats.records import Record, TextPair, read_pairs, read_records
-from infodis_stats.spec import ComparisonSpec, PairsSpec, TargetsSpec
+from infodis_stats.spec import PairsSpec, Scored, TargetsSpec
 from infodis_stats.studies.subject import Subject
 
 __all__ = ["Group", "make_groups", "record_targets"]
@@ -33,8 +33,8 @@ class Group:
     exact: NDArray[np.float64] | None
 
 
-def make_groups(subject: Subject, spec: ComparisonSpec) -> list[Group]:
-    """Make the groups of a comparison."""
+def make_groups(subject: Subject, spec: Scored) -> list[Group]:
+    """Make the groups that a study scores."""
     groups = [*(_targets(subject, one) for one in spec.targets), *(_pairs(subject, one) for one in spec.pairs)]
     known = {group.exact is not None for group in groups}
     if len(known) > 1:
@@ -75,7 +75,7 @@ def _pairs(subject: Subject, spec: PairsSpec) -> Group:
     first_seed, second_seed = np.random.SeedSequence(spec.seed).spawn(2)
     first = law.sample(spec.count, length=spec.length, seed=first_seed)
     if spec.edit == "unrelated":
-        second = law.sample(spec.count, length=spec.length, seed=second_seed)
+        second = law.sample(spec.count, length=spec.second_length or spec.length, seed=second_seed)
         second[:, : spec.context] = first[:, : spec.context]  # both sides are scored under one context
     else:
         second = _substitute(first, spec, law.vocabulary_size, np.random.default_rng(second_seed))

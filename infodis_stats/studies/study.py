@@ -10,9 +10,11 @@ from tqdm import tqdm
 
 from infodis_stats.estimate import rows_a_call
 from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
-from infodis_stats.spec import ComparisonSpec, CorporaSpec, read_study
+from infodis_stats.spec import CorporaSpec, FrontierSpec, Scored, StudySpec, read_study
 from infodis_stats.studies.comparison import compare_estimators
 from infodis_stats.studies.corpora import compare_corpora
+from infodis_stats.studies.frontier import find_frontier
+from infodis_stats.studies.result import Bar, Result
 from infodis_stats.studies.subject import Subject, load_network
 
 __all__ = ["run_study"]
@@ -37,7 +39,8 @@ def run_study(
     -------
     xarray.DataTree
         ``draws`` (every replicate), ``summary`` and ``provenance``; of estimators also ``truth`` (what they are
-        compared with, and loss profiles), of corpora ``maps`` (what each token of chosen texts costs).
+        compared with, and loss profiles), of corpora ``maps`` (what each token of chosen texts costs), of frontiers
+        ``subjects`` (averages over lengths).
 
     Raises
     ------
@@ -48,19 +51,13 @@ def run_study(
     """
     started = time.monotonic()
     spec, text = read_study(path)
-    law = spec.law.build() if isinstance(spec, ComparisonSpec) and spec.law is not None else None
-    network = None if spec.model is None else load_network(spec.model, device)
-    rows = rows_a_call(network or law, batch_size)
+    subjects = _subjects(spec, device)
     with tqdm(unit="pass", unit_scale=True, disable=None if show_progress else True) as bar:
-        if isinstance(spec, CorporaSpec):
-            assert network is not None
-            result = compare_corpora(network, spec, batch_size=rows, device=device, bar=bar)
-        else:
-            result = compare_estimators(Subject(law, network), spec, batch_size=rows, device=device, bar=bar)
+        result = _run(spec, subjects, batch_size=batch_size, device=device, bar=bar)
     provenance = {
         "spec": text,
         "seed": spec.seed,
-        "model": model_fingerprint(network or law),
+        "model": "; ".join(dict.fromkeys(model_fingerprint(subject.model) for subject in subjects)),
         "versions": json.dumps(versions()),
         "forward_passes": result.forward_passes,
         "not_run": json.dumps(sorted(set(result.not_run))),
@@ -69,3 +66,27 @@ def run_study(
     tree = xr.DataTree.from_dict({**result.datasets, "provenance": xr.Dataset(attrs=provenance)})
     tree.attrs = {"title": spec.title, "kind": spec.kind, "schema": SCHEMA, **result.attributes}
     return tree
+
+
+def _subjects(spec: StudySpec, device: torch.device | str) -> list[Subject]:
+    """Make what is scored; a network that several subjects name is loaded once."""
+    tables = spec.subjects if isinstance(spec, FrontierSpec) else (spec,)
+    networks = {name: load_network(name, device) for name in {one.model for one in tables} if name is not None}
+    laws = [one.law if isinstance(one, Scored) else None for one in tables]
+    return [
+        Subject(None if law is None else law.build(), None if one.model is None else networks[one.model])
+        for one, law in zip(tables, laws, strict=True)
+    ]
+
+
+def _run(
+    spec: StudySpec, subjects: list[Subject], *, batch_size: int | None, device: torch.device | str, bar: Bar
+) -> Result:
+    if isinstance(spec, FrontierSpec):
+        return find_frontier(subjects, spec, batch_size=batch_size, device=device, bar=bar)
+    (subject,) = subjects
+    rows = rows_a_call(subject.model, batch_size)
+    if isinstance(spec, CorporaSpec):
+        assert subject.network is not None
+        return compare_corpora(subject.network, spec, batch_size=rows, device=device, bar=bar)
+    return compare_estimators(subject, spec, batch_size=rows, device=device, bar=bar)

@@ -9,12 +9,14 @@ in lines of at most 70 characters, so that no corpus is told by its line breaks.
 import json
 import random
 import re
+import string
 import sys
 import textwrap
 from pathlib import Path
 
 LENGTH = 128  # the model's
 PROMPT = 64
+CONTEXT = 49  # prompts of windows
 TEXTS = 60
 HERE = Path(__file__).parent
 
@@ -58,6 +60,47 @@ def continuation(run: list[str], length: int) -> tuple[str, str]:
     return text[:start], text[start:stop]
 
 
+def window(run: list[str], length: int) -> tuple[str, str]:
+    """Cut a text into a prompt of about 48 characters that ends with a word, and just so many characters after it."""
+    text = laid_out(run)
+    start = max(i for i in range(1, CONTEXT) if text[i - 1].isspace())
+    return text[:start], text[start : start + length]
+
+
+def misspelt(text: str, count: int, rng: random.Random) -> str:
+    """Replace so many letters by others."""
+    letters = list(text)
+    for place in rng.sample([i for i, letter in enumerate(text) if letter.islower()], count):
+        letters[place] = rng.choice([letter for letter in string.ascii_lowercase if letter != letters[place]])
+    return "".join(letters)
+
+
+def windows(runs: list[list[str]], elsewhere: list[list[str]]) -> None:
+    """Write what the studies of the frontier score: windows of one length a file, and pairs of them."""
+    for length in (8, 16, 32, 64):
+        cut = [window(run, length) for run in runs]
+        write(
+            f"windows_{length}.jsonl",
+            [{"id": f"window {i}", "prompt": p, "response": r} for i, (p, r) in enumerate(cut)],
+        )
+    rng = random.Random(11)
+    for length in (16, 64):
+        cut = [window(run, length) for run in runs]
+        others = [window(run, length)[1] for run in elsewhere]
+        seconds = {
+            "letter": [misspelt(first, 1, rng) for _, first in cut],
+            "letters": [misspelt(first, 4, rng) for _, first in cut],
+            "unrelated": others,
+            "shorter": [other[: length // 2] for other in others],
+        }
+        for kind, second in seconds.items():
+            entries = [
+                {"id": f"{kind} {i}", "prompt": prompt, "first": one, "second": two}
+                for i, ((prompt, one), two) in enumerate(zip(cut, second, strict=True))
+            ]
+            write(f"pairs_{kind}_{length}.jsonl", entries)
+
+
 def main(folder: Path) -> None:
     """Write all excerpts."""
     novel = words_of(folder / "persuasion.txt")
@@ -84,6 +127,9 @@ def main(folder: Path) -> None:
         other.append({"id": f"other {i}", "prompt": prompt, "first": first, "second": continuation(elsewhere, 40)[1]})
     write("pairs_word.jsonl", word)
     write("pairs_other.jsonl", other)
+
+    fresh = [run for run in pieces(novel, 40, seed=22) if run not in runs and run not in chosen]
+    windows(fresh[:6], fresh[6:12])
 
 
 if __name__ == "__main__":

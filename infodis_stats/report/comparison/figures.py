@@ -6,23 +6,11 @@ import xarray as xr
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from infodis_stats import analysis
+from infodis_stats.report.palette import colour_of
 from infodis_stats.report.svg import COLUMNS, STYLE, panels, to_svg
 
 __all__ = ["efficiency_figure", "estimates_figure", "variance_figure"]
 
-COLOURS = {
-    "time-integral": "#c2571a",
-    "time-free": "#2b6cb0",
-    "uniform-count": "#1b7f4b",
-    "root-count": "#8a6d00",
-    "systematic": "#0f8f96",
-    "triangular": "#b0307a",
-    "chain": "#6b4fbb",
-    "block-chain": "#9a7fe0",
-    "without-replacement": "#7f5539",
-    "regression": "#111111",
-    "exhaustive": "#777777",
-}
 MARKERS = {"": "o", "antithetic": "s", "stratified": "^", "latin-hypercube": "v", "sobol": "P"}
 DASHES = {"": "-", "antithetic": "--", "stratified": ":", "latin-hypercube": "-.", "sobol": "--"}
 MISS = "#c81e3a"
@@ -32,7 +20,7 @@ def _look(name: str) -> dict[str, str]:
     """Colour by mask map, marker and dashes by design, hollow if decoupled."""
     contrast, _, estimator = name.rpartition(" ")
     base, _, design = estimator.partition("+")
-    colour = COLOURS.get(base.partition("(")[0], "#a05a5a")  # what public implementations compute
+    colour = colour_of(base)
     return {
         "color": colour,
         "marker": MARKERS.get(design, "D"),

@@ -1,0 +1,58 @@
+"""One colour for each estimator, the same in all figures."""
+
+from matplotlib.colors import to_hex, to_rgb
+
+__all__ = ["colour_of", "shade_of", "text_on"]
+
+COLOURS = {
+    "time-integral": "#c2571a",
+    "time-free": "#2b6cb0",
+    "uniform-count": "#1b7f4b",
+    "root-count": "#8a6d00",
+    "systematic": "#0f8f96",
+    "triangular": "#b0307a",
+    "chain": "#6b4fbb",
+    "block-chain": "#9a7fe0",
+    "without-replacement": "#7f5539",
+    "regression": "#111111",
+    "exhaustive": "#777777",
+}
+PUBLISHED = "#a05a5a"  # what public implementations compute
+LIGHTER = {"": 0.0, "stratified": 0.3, "antithetic": 0.5, "sobol": 0.6, "latin-hypercube": 0.7}
+
+
+def colour_of(base: str) -> str:
+    """Return the colour of an estimator's name without its design.
+
+    Examples
+    --------
+    >>> colour_of("time-integral(eps=0.001)"), colour_of("published-llada")
+    ('#c2571a', '#a05a5a')
+    """
+    return COLOURS.get(base.partition("(")[0], PUBLISHED)
+
+
+def shade_of(name: str) -> str:
+    """Return the colour of an estimator with its design, or of a contrast: its estimator's, lighter for some designs.
+
+    Examples
+    --------
+    >>> shade_of("systematic"), shade_of("coupled systematic"), shade_of("uniform-count+stratified")
+    ('#0f8f96', '#0f8f96', '#5fa581')
+    """
+    base, _, design = name.rpartition(" ")[2].partition("+")
+    share = LIGHTER.get(design, 0.4)
+    red, green, blue = (part + share * (1 - part) for part in to_rgb(colour_of(base)))
+    return str(to_hex((red, green, blue)))
+
+
+def text_on(colour: str) -> str:
+    """Return black or white, whichever can be read on a colour.
+
+    Examples
+    --------
+    >>> text_on("#111111"), text_on("#ffe9a8")
+    ('white', 'black')
+    """
+    red, green, blue = to_rgb(colour)
+    return "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.6 else "white"
