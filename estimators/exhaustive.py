@@ -36,7 +36,8 @@ class Exhaustive(Estimator):
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """List all masks; ``rng`` is not used. Raises `PassesError` if ``passes < 2**length - 1``."""
         if passes < 2**length - 1:
-            raise PassesError(f"exhaustive needs {2**length - 1} passes for {length} scored positions, got {passes}")
+            needed = str(2**length - 1) if length < 64 else f"2^{length} - 1"
+            raise PassesError(f"exhaustive needs {needed} passes for {length} scored positions, got {passes}")
         masks = all_masks(length)
         weights = masks * estimand_weights(length)[masks.sum(axis=1)][:, None]
         return MaskPlan(

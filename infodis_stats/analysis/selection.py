@@ -28,7 +28,8 @@ class Regret:
     lower, upper : ndarray of float64
         Ends of the interval.
     winner : ndarray of int64, shape (...)
-        The candidate with the least variance over all replicates; -1 where there is none.
+        The candidate with the least variance over all replicates, the first of several exact ones; -1 where there is
+        none.
     tied : ndarray of bool
         The winner, and candidates whose interval reaches down to 1: not told apart from the best.
     """

@@ -33,16 +33,19 @@ def colour_of(base: str) -> str:
 
 
 def shade_of(name: str) -> str:
-    """Return the colour of an estimator with its design, or of a contrast: its estimator's, lighter for some designs.
+    """Return the colour of an estimator with its design, or of a contrast: lighter for some designs, and decoupled.
 
     Examples
     --------
     >>> shade_of("systematic"), shade_of("coupled systematic"), shade_of("uniform-count+stratified")
     ('#0f8f96', '#0f8f96', '#5fa581')
+    >>> shade_of("decoupled systematic")
+    '#87c7cb'
     """
-    base, _, design = name.rpartition(" ")[2].partition("+")
-    share = LIGHTER.get(design, 0.4)
-    red, green, blue = (part + share * (1 - part) for part in to_rgb(colour_of(base)))
+    contrast, _, estimator = name.rpartition(" ")
+    base, _, design = estimator.partition("+")
+    kept = (1 - LIGHTER.get(design, 0.4)) * (0.5 if contrast == "decoupled" else 1.0)
+    red, green, blue = (1 - kept * (1 - part) for part in to_rgb(colour_of(base)))
     return str(to_hex((red, green, blue)))
 
 

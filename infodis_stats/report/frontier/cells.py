@@ -10,13 +10,12 @@ __all__ = ["autos", "averaged", "row_names"]
 
 
 def row_names(part: xr.Dataset) -> list[str]:
-    """Return what the groups of a subject are called: their scored length, with their name where that is not enough."""
+    """Return what the groups of a subject are called: their scored length, or their name where that is not enough."""
     lengths = part["length"].values.tolist()
     if len(set(lengths)) == len(lengths):
         return [str(length) for length in lengths]
     start = len(str(part["subject"].values[0])) + 1
-    names = [group[start:] for group in part["group"].values.tolist()]
-    return [f"{name}, {length}" for name, length in zip(names, lengths, strict=True)]
+    return [group[start:] for group in part["group"].values.tolist()]
 
 
 def averaged(mean: float, ends: tuple[float, float], exact: int, groups: int) -> str:

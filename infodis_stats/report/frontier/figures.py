@@ -43,10 +43,10 @@ def frontier_figure(tree: xr.DataTree, rival: str, name: str) -> str:
     subjects = list(dict.fromkeys(summary["subject"].values.tolist()))
     parts = [summary.isel(group=summary["subject"].values == one) for one in subjects]
     left = 0.45 + 0.062 * max(len(row) for part in parts for row in row_names(part))
-    width = min(WIDEST, (PAGE / COLUMNS - left - RIGHT) / summary.sizes["passes"])
-    column = left + width * summary.sizes["passes"] + RIGHT
-    winners = [one for one, _ in Counter(filter(None, summary["winner"].values.ravel().tolist())).most_common()]
     columns = min(COLUMNS, len(parts))
+    column = PAGE / COLUMNS
+    width = min(WIDEST, (column - left - RIGHT) / summary.sizes["passes"])
+    winners = [one for one, _ in Counter(filter(None, summary["winner"].values.ravel().tolist())).most_common()]
     across = max(1, int(columns * column / (0.5 + 0.075 * max(map(len, winners), default=1))))
     top = 0.1 + LEGEND * -(-len(winners) // across)
     rows = [parts[start : start + columns] for start in range(0, len(parts), columns)]
@@ -62,6 +62,8 @@ def frontier_figure(tree: xr.DataTree, rival: str, name: str) -> str:
                 size = (width * part.sizes["passes"], tall)
                 box = (corner[0] / full, corner[1] / total, size[0] / full, size[1] / total)
                 _draw_panel(figure.add_axes(box), part, rival, width)
+                start, above = corner[0] - max(0, left - 1), corner[1] + tall + 0.08
+                figure.text(start / full, above / total, str(part["subject"].values[0]), fontsize=10)
             edge -= height
         _draw_legend(figure, winners, across)
         figure.text(0.5, 0.06 / total, "forward passes of one replicate", ha="center", va="bottom")
@@ -89,7 +91,6 @@ def _draw_panel(axis: Axes, part: xr.Dataset, rival: str, width: float) -> None:
     axis.set_xticks(np.arange(part.sizes["passes"]) + 0.5, [str(one) for one in part["passes"].values.tolist()])
     axis.set_yticks(np.arange(part.sizes["group"]) + 0.5, row_names(part))
     axis.tick_params(length=0, labelsize=8)
-    axis.set_title(str(part["subject"].values[0]))
     for spine in axis.spines.values():
         spine.set_visible(False)
 
