@@ -13,11 +13,13 @@ from estimators.model import ConditionalModel
 from estimators.plan import MaskPlan
 from estimators.regression import Regression
 from estimators.target import Target
+from estimators.without_replacement import WithoutReplacement
 
 __all__ = ["Auto", "Choice"]
 
 FEW_PASSES = 4  # to learn a regression from
-FEW_POSITIONS = 8
+FEW_POSITIONS = 4
+FEW_MASKS = 2**6  # drawing one twice is then what costs
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,10 @@ class Auto(Estimator):
             return Choice(Chain(), "conditionals of one law and a pass for each position: exact")
         if self.consistent and 2 * passes >= length:
             return Choice(BlockChain(), "conditionals of one law and a pass for every other position")
-        if passes == 1:
-            return Choice(BlockChain(), "a single pass")
         if passes <= FEW_PASSES or length <= FEW_POSITIONS:
-            return Choice(BlockChain(antithetic=True), "too few passes or positions to learn a regression from")
+            return Choice(BlockChain(antithetic=passes > 1), "too few passes or positions to learn a regression from")
+        if 2 ** min(length, 63) <= FEW_MASKS and passes >= length:
+            return Choice(WithoutReplacement(), "few masks: none is drawn twice")
         return Choice(Regression(), "enough passes and positions to learn from")
 
     def knowing(self, model: ConditionalModel) -> "Auto":

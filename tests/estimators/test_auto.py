@@ -7,7 +7,7 @@ import infodis_stats as ids
 from estimators import Auto, Cell, Coupled, draw, estimator, make_pairs, make_targets
 from toys import ArbitraryLosses
 
-LENGTHS, PASSES = [1, 2, 3, 7, 8, 9, 33, 4096], [1, 2, 3, 4, 5, 8, 16, 33, 512, 10_000]
+LENGTHS, PASSES = [1, 2, 3, 5, 6, 7, 8, 9, 33, 4096], [1, 2, 3, 4, 5, 8, 16, 33, 512, 10_000]
 
 
 @pytest.mark.parametrize("consistent", [False, True])
@@ -37,16 +37,16 @@ def test_draws_say_what_was_settled_on():
     (exact,) = draw(law, [Cell(Auto(), target, 6, 5)], 0)
     assert exact.cell.sampler.name == "chain"
     np.testing.assert_allclose(exact.estimates, law.nll([target.tokens])[0])
-    (other,) = draw(ArbitraryLosses(6), [Cell(Auto(), target, 6, 5)], 0)
+    (other,) = draw(ArbitraryLosses(6), [Cell(Auto(), target, 4, 5)], 0)
     assert other.cell.sampler.name == "block-chain+antithetic"
-    (named,) = draw(ArbitraryLosses(6), [Cell(estimator("block-chain+antithetic"), target, 6, 5)], 0)
+    (named,) = draw(ArbitraryLosses(6), [Cell(estimator("block-chain+antithetic"), target, 4, 5)], 0)
     np.testing.assert_array_equal(other.estimates, named.estimates)
     (pair,) = make_pairs([[0, 1, 2, 0, 1, 2]], [[0, 1]])
     (ratio,) = draw(law, [Cell(Coupled(Auto()), pair, 6, 5)], 0)
     assert ratio.cell.sampler == Coupled(estimator("chain"))
 
 
-@pytest.mark.parametrize(("length", "passes"), [(2, 3), (5, 4), (9, 5), (9, 16)])
+@pytest.mark.parametrize(("length", "passes"), [(2, 3), (4, 7), (5, 4), (6, 9), (9, 5), (9, 16)])
 def test_maths_unbiased_whatever_it_chooses(length, passes):
     """1,000 replicates, within 4 standard errors."""
     model, tokens = ArbitraryLosses(length, seed=5), [[0, 1, 2, 3, 0, 1, 2, 3, 0][:length]]
