@@ -29,11 +29,12 @@ bench: .venv/ready  ## measure speed and memory; nothing is asserted
 
 STUDIES := $(basename $(notdir $(wildcard reports/*.toml)))
 
-reports: .venv/ready  ## make the committed reports anew (half a day, most of it for the frontier)
+reports: .venv/ready  ## make the committed reports anew (hours, most of them for the frontier)
 	for study in $(STUDIES); do \
 		$(BIN)/infodis-stats study reports/$$study.toml --out reports/$$study || exit 1; \
 	done
-	$(BIN)/infodis-stats scan reports/dna_markov.toml reports/scan_dna.fasta --out reports/scan_dna --passes 32 --replicates 16
+	$(BIN)/infodis-stats scan reports/dna_markov.toml reports/scan_dna.fasta --out reports/scan_dna \
+		--estimator uniform-count+stratified --passes 32 --replicates 16
 
 .venv/ready: pyproject.toml constraints.txt
 	@echo "setting up .venv (one to three minutes)"
