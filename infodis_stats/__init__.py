@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
     from infodis_stats.oracles import HiddenMarkov, Law, MarkovChain, TableLaw
     from infodis_stats.records import Record, TextPair, read_pairs, read_records
-    from infodis_stats.report import write_report, write_scans
+    from infodis_stats.report import Summary, summary, write_report, write_scans
     from infodis_stats.scan import rank_substitutions, scan_substitutions
     from infodis_stats.store import read_store, write_store
     from infodis_stats.studies import run_study
@@ -55,6 +55,8 @@ _HOMES = {
     "read_store": "infodis_stats.store",
     "run_study": "infodis_stats.studies",
     "scan_substitutions": "infodis_stats.scan",
+    "Summary": "infodis_stats.report",
+    "summary": "infodis_stats.report",
     "write_report": "infodis_stats.report",
     "write_scans": "infodis_stats.report",
     "write_store": "infodis_stats.store",
@@ -69,6 +71,7 @@ __all__ = [
     "MaskedLanguageModel",
     "Record",
     "StoreError",
+    "Summary",
     "TableLaw",
     "TextModel",
     "TextPair",
@@ -86,6 +89,7 @@ __all__ = [
     "read_store",
     "run_study",
     "scan_substitutions",
+    "summary",
     "write_report",
     "write_scans",
     "write_store",

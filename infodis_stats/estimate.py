@@ -19,6 +19,7 @@ from estimators import (
     Draw,
     Estimator,
     InputError,
+    Target,
     draw,
     make_pairs,
     make_targets,
@@ -78,8 +79,9 @@ def estimate_nll(
     -------
     xarray.Dataset
         ``nll``, ``nll_se (sequence)``, ``nll_ci (sequence, ci_bound)``, ``nll_replicate (sequence, replicate)`` in
-        nats; ``length``, ``estimator`` (what ``auto`` chose), ``effective_positions``, ``forward_passes (sequence)``.
-        The attributes say what made it, and under ``cautions`` where the interval cannot be trusted.
+        nats; ``length``, ``estimator`` (what ``auto`` chose), ``effective_positions``, ``forward_passes (sequence)``,
+        and ``exact`` under a law. The attributes say what made it, and under ``cautions`` where the interval cannot be
+        trusted.
 
     Raises
     ------
@@ -113,6 +115,7 @@ def estimate_nll(
         length=[target.length for target in targets],
         effective_positions=effective,
         forward_passes=[one.forward_passes for one in draws],
+        **({"exact": [_exact(model, target) for target in targets]} if isinstance(model, Law) else {}),
     )
     dataset.attrs = what_made_it(
         model,
@@ -166,7 +169,8 @@ def estimate_log_ratio(
     xarray.Dataset
         ``log_ratio``, ``log_ratio_se (pair)``, ``log_ratio_ci (pair, ci_bound)``, ``log_ratio_replicate (pair,
         replicate)`` in nats; ``correlation (pair)`` of the two sides' estimates over replicates, and ``coupling_gain
-        (pair)``, the variance that independent sides would have over the variance there is; ``forward_passes (pair)``.
+        (pair)``, the variance that independent sides would have over the variance there is; ``forward_passes (pair)``,
+        and ``exact`` under a law.
 
     Raises
     ------
@@ -209,6 +213,7 @@ def estimate_log_ratio(
         correlation=correlation,
         coupling_gain=gain,
         forward_passes=[one.forward_passes for one in draws],
+        **({"exact": [_exact(model, *pair.sides) for pair in pairs]} if isinstance(model, Law) else {}),
     )
     dataset.attrs = what_made_it(
         model,
@@ -220,6 +225,14 @@ def estimate_log_ratio(
         cautions=_cautions(draws, effective),
     )
     return dataset
+
+
+def _exact(law: Law, first: Target, second: Target | None = None) -> float:
+    """Return the law's own negative log-likelihood of a target, or log ratio of two."""
+    given = np.ones(len(first.tokens), dtype=bool)
+    given[first.scored] = False
+    own = float(law.nll(first.tokens[None], context=given[None])[0])
+    return own if second is None else _exact(law, second) - own
 
 
 def _choices(cell: Cell, model: ConditionalModel, lengths: Iterable[int]) -> dict[str, str]:

@@ -2,14 +2,13 @@
 
 import argparse
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from estimators import InputError
@@ -18,9 +17,10 @@ from infodis_stats.estimate import estimate_log_ratio, estimate_nll
 from infodis_stats.files import StoreError, atomic_path, read_text, writable_folder
 from infodis_stats.oracles import Law
 from infodis_stats.records import TextPair, read_pairs, read_records
+from infodis_stats.report import summary
 from infodis_stats.texts import estimate_text_ratios, estimate_texts
 
-__all__ = ["attributes_of", "nll", "print_what_made_it", "ratio"]
+__all__ = ["attributes_of", "nll", "ratio"]
 
 
 def nll(options: argparse.Namespace) -> None:
@@ -30,7 +30,7 @@ def nll(options: argparse.Namespace) -> None:
     if isinstance(model, Law):
         sequences = _sequences(options.file, model)
         result = estimate_nll(model, sequences, options.estimator, context=options.context, **_sampling(options))
-        _show(result, "nll", {"exact": [_exact(model, one, options.context) for one in sequences]}, options)
+        _show(result, options)
         return
     _check_context(options)
     records = read_records(options.file)
@@ -43,9 +43,7 @@ def nll(options: argparse.Namespace) -> None:
             progress=bar.update,
             **_sampling(options),
         )
-    lower, upper = result["bits_per_token_ci"].values.T
-    columns = {"tokens": result["length"].values, "bits a token": result["bits_per_token"].values}
-    _show(result, "nll", columns | {"bits lower": lower, "bits upper": upper}, options)
+    _show(result, options)
 
 
 def ratio(options: argparse.Namespace) -> None:
@@ -60,11 +58,7 @@ def ratio(options: argparse.Namespace) -> None:
         result = estimate_log_ratio(
             model, first, second, options.estimator, coupled=coupled, context=options.context, **_sampling(options)
         )
-        exact = [
-            _exact(model, two, options.context) - _exact(model, one, options.context)
-            for one, two in zip(first, second, strict=True)
-        ]
-        _show(result, "log_ratio", {"exact": exact}, options)
+        _show(result, options)
         return
     _check_context(options)
     pairs = _pairs(options)
@@ -77,8 +71,7 @@ def ratio(options: argparse.Namespace) -> None:
             progress=bar.update,
             **_sampling(options),
         )
-    columns = {"correlation": result["correlation"].values, "coupling gain": result["coupling_gain"].values}
-    _show(result, "log_ratio", columns, options)
+    _show(result, options)
 
 
 def _sampling(options: argparse.Namespace) -> dict[str, Any]:
@@ -120,10 +113,6 @@ def _sequences(name: str, law: Law) -> list[NDArray[np.int64]]:
     return sequences
 
 
-def _exact(law: Law, tokens: NDArray[np.int64], context: int) -> float:
-    return float(law.nll(tokens[None], context=context)[0])
-
-
 def _check_out(path: Path | None) -> None:
     """Refuse a file that cannot be written before anything is computed."""
     if path is None:
@@ -133,46 +122,22 @@ def _check_out(path: Path | None) -> None:
     writable_folder(path.parent)
 
 
-def _show(result: xr.Dataset, name: str, columns: Mapping[str, ArrayLike], options: argparse.Namespace) -> None:
+def _show(result: xr.Dataset, options: argparse.Namespace) -> None:
     """Write the result where it was asked for, and print it."""
-    unit = str(result[name].dims[0])
-    frame = pd.DataFrame(
-        {
-            unit: result[unit].values,
-            name: result[name].values,
-            "se": result[f"{name}_se"].values,
-            "lower": result[f"{name}_ci"].sel(ci_bound="lower").values,
-            "upper": result[f"{name}_ci"].sel(ci_bound="upper").values,
-            **columns,
-            "passes run": result["forward_passes"].values,
-        }
-    )
+    table = summary(result)
+    frame = table.to_dataframe()
     if options.out is not None:
         _write(result, frame, options.out)
     if options.json:
         rows = json.loads(frame.to_json(orient="records"))
-        print(json.dumps({"attributes": attributes_of(result), f"{unit}s": rows}, indent=1))
-        return
-    print(frame.to_markdown(index=False, tablefmt="simple", floatfmt=".4f"))
-    print_what_made_it(result)
+        print(json.dumps({"attributes": attributes_of(result), f"{frame.columns[0]}s": rows}, indent=1))
+    else:
+        print(table)
 
 
 def attributes_of(result: xr.Dataset) -> dict[str, object]:
     """Return the attributes of a result as JSON has them."""
     return result.attrs | {name: json.loads(result.attrs[name]) for name in ("cautions", "choices", "versions")}
-
-
-def print_what_made_it(result: xr.Dataset) -> None:
-    """Print the estimator, the passes and the cautions of a result."""
-    attributes = result.attrs
-    print(
-        f"\nnats; {attributes['estimator']}, {attributes['passes']} passes x {attributes['replicates']} replicates, "
-        f"seed {attributes['seed']}; {100 * attributes['ci_prob']:g} % Student-t intervals"
-    )
-    for name, why in json.loads(attributes["choices"]).items():
-        print(f"auto chose {name}: {why}.")
-    for key, sentence in json.loads(attributes["cautions"]).items():
-        print(f"Caution ({key}): {sentence}.")
 
 
 def _write(result: xr.Dataset, frame: pd.DataFrame, path: Path) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from estimators import InputError
-from infodis_stats.commands.likelihoods import attributes_of, print_what_made_it
+from infodis_stats.commands.likelihoods import attributes_of
 from infodis_stats.commands.models import read_model
 from infodis_stats.files import writable_folder
 from infodis_stats.models import TextModel
@@ -18,6 +18,7 @@ from infodis_stats.oracles import Law
 from infodis_stats.records import Record, read_records
 from infodis_stats.report import write_scans
 from infodis_stats.report.scan import ranking_tables, scan_answer
+from infodis_stats.report.summary_table import made_by
 from infodis_stats.scan import rank_substitutions, scan_substitutions
 from infodis_stats.symbols import alternatives, encode_sequence, symbol_tokens
 
@@ -54,7 +55,7 @@ def scan(options: argparse.Namespace) -> None:
             print(sentence)
         for title, table in ranking_tables(one, PRINTED).items():
             print(f"\n{title}\n\n{table.to_markdown(index=False, tablefmt='simple', disable_numparse=True)}")
-        print_what_made_it(one)
+        print("\n" + "\n".join(made_by(one)))
     print(f"\nThe report is {page}")
 
 

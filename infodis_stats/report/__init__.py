@@ -1,6 +1,7 @@
-"""Reports: a stored study, or substitution scans, as a page, Markdown and tables."""
+"""Reports: a stored study, or substitution scans, as a page, Markdown and tables; a result as a table."""
 
 from infodis_stats.report.page import document, render_html, render_markdown, write_report
 from infodis_stats.report.scan import write_scans
+from infodis_stats.report.summary_table import Summary, summary
 
-__all__ = ["document", "render_html", "render_markdown", "write_report", "write_scans"]
+__all__ = ["Summary", "document", "render_html", "render_markdown", "summary", "write_report", "write_scans"]

@@ -1,0 +1,95 @@
+"""The table of a result: every digit deserved, nothing lost."""
+
+import numpy as np
+import pytest
+
+import infodis_stats as ids
+
+LAW = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=3)
+FIRST, SECOND = LAW.sample(3, length=12, seed=0), LAW.sample(3, length=12, seed=1)
+
+
+class Anonymous:
+    """The law, without its exact values and without its word that its conditionals agree."""
+
+    token_nll = staticmethod(LAW.token_nll)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return ids.estimate_nll(LAW, FIRST, "uniform-count", passes=8, replicates=8, names=["a", "b<i>", "c & d"])
+
+
+@pytest.fixture(scope="module")
+def ratio():
+    second = np.concatenate([SECOND[:2], FIRST[2:]])
+    return ids.estimate_log_ratio(LAW, FIRST, second, "uniform-count+stratified", passes=512, replicates=16)
+
+
+def test_errors_have_two_digits_and_estimates_the_same_place(result):
+    rows = str(ids.summary(result)).splitlines()[2:5]
+    for row, name in zip(rows, ("a", "b<i>", "c & d"), strict=True):
+        nll, error, lower, upper, exact, _ = row.removeprefix(name).split()
+        places = len(error.partition(".")[2])
+        assert len(error.replace(".", "").lstrip("0")) == 2
+        assert {len(text.partition(".")[2]) for text in (nll, lower, upper, exact)} == {places}
+        found = result.sel(sequence=name)
+        assert float(nll) == pytest.approx(float(found["nll"]), abs=0.51 * 10.0**-places)
+        assert float(exact) == pytest.approx(float(found["exact"]), abs=0.51 * 10.0**-places)
+
+
+def test_the_frame_has_full_precision(result):
+    frame = ids.summary(result).to_dataframe()
+    assert list(frame) == ["sequence", "nll", "se", "lower", "upper", "exact", "passes run"]
+    np.testing.assert_array_equal(frame["nll"], result["nll"])
+    np.testing.assert_allclose(frame["exact"], LAW.nll(FIRST), atol=1e-12)
+    np.testing.assert_array_equal(frame[["lower", "upper"]], result["nll_ci"])
+
+
+def test_other_formats_say_the_same(result):
+    table = ids.summary(result)
+    numbers = str(table).splitlines()[2].split()[1:5]
+    for text in (table.to_markdown(), table.to_latex()):
+        assert all(number in text for number in numbers)
+    assert r"c \& d" in table.to_latex()
+    assert table.to_latex().startswith(r"\begin{tabular}{lrrrrrr}")
+    assert "(" not in table.to_markdown()
+
+
+def test_pairs_say_which_side_is_likelier(ratio):
+    frame = ids.summary(ratio).to_dataframe()
+    claims = np.where(frame["exact"] > 0, "first", "second").tolist()
+    assert frame["likelier"].tolist() == [*claims[:2], "open"]  # the third pair is one sequence twice
+    assert list(frame)[:6] == ["pair", "log_ratio", "se", "lower", "upper", "likelier"]
+
+
+def test_control_few_passes_leave_it_open():
+    """One pass and two replicates: claims would be luck."""
+    ratio = ids.estimate_log_ratio(LAW, FIRST, SECOND, "uniform-count", passes=1, replicates=2)
+    assert ids.summary(ratio).to_dataframe()["likelier"].tolist() == ["open"] * 3
+
+
+def test_notes_say_what_made_it():
+    text = str(ids.summary(ids.estimate_nll(Anonymous(), FIRST[:, :3], passes=8, replicates=2)))
+    assert "auto chose exhaustive: all masks fit into the passes: exact." in text
+    assert "In 3 of 3 rows all replicates agree: the interval is a point." in text
+    heavy = str(ids.summary(ids.estimate_nll(Anonymous(), FIRST, "time-integral", passes=2, replicates=2)))
+    assert "Caution (infinite-variance)" in heavy
+    assert "Caution (few-replicates)" in heavy
+    assert "exact" not in heavy
+
+
+def test_texts_have_bits(tmp_path):
+    model = ids.load_model("austen")
+    found = ids.estimate_texts(model, [ids.Record("one", "It is a ", "truth")], passes=8, replicates=4)
+    frame = ids.summary(found).to_dataframe()
+    assert frame["bits a token"][0] == pytest.approx(frame["nll"][0] / 5 / np.log(2))
+    assert frame["bits lower"][0] <= frame["bits a token"][0] <= frame["bits upper"][0]
+    assert frame["tokens"].tolist() == [5]
+
+
+@pytest.mark.parametrize("name", ["scan", "empty"])
+def test_what_is_no_table_of_estimates_is_refused(name):
+    results = {"scan": ids.scan_substitutions(LAW, FIRST[0], passes=12, replicates=2), "empty": ids.estimate_nll}
+    with pytest.raises(ids.InputError, match="a summary needs the result of estimate_nll"):
+        ids.summary(results[name])
