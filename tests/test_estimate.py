@@ -48,12 +48,12 @@ def test_auto_says_what_it_chose_and_why():
     rows = [TOKENS[0], TOKENS[1][:3], TOKENS[2]]
     result = ids.estimate_nll(Inconsistent(), rows, passes=8, replicates=4)
     assert result.attrs["estimator"] == "auto"
-    assert result["estimator"].values.tolist() == ["regression", "exhaustive", "regression"]
+    assert result["estimator"].values.tolist() == ["block-chain+antithetic", "exhaustive", "block-chain+antithetic"]
     choices = json.loads(result.attrs["choices"])
     assert set(choices) == set(result["estimator"].values.tolist())
     assert "exact" in choices["exhaustive"]
     # What is drawn is drawn in the name of the choice.
-    chosen = ids.estimate_nll(Inconsistent(), rows[:1], "regression", passes=8, replicates=4)
+    chosen = ids.estimate_nll(Inconsistent(), rows[:1], "block-chain+antithetic", passes=8, replicates=4)
     np.testing.assert_array_equal(chosen["nll_replicate"][0], result["nll_replicate"][0])
 
 
@@ -63,7 +63,7 @@ def test_auto_asks_the_model_whether_its_conditionals_agree():
     np.testing.assert_allclose(result["nll"], LAW.nll(TOKENS), atol=1e-12)
     ratio = ids.estimate_log_ratio(Inconsistent(), TOKENS, TOKENS[:, :5], passes=8, replicates=4)
     assert ratio.attrs["estimator"] == "coupled auto"
-    assert ratio["estimator"].values.tolist() == ["regression"] * 3  # of the longer side
+    assert ratio["estimator"].values.tolist() == ["block-chain+antithetic"] * 3  # of the longer side
 
 
 def test_a_number_depends_on_nothing_but_its_own_target():
