@@ -17,7 +17,7 @@ from estimators.without_replacement import WithoutReplacement
 
 __all__ = ["Auto", "Choice"]
 
-FEW_PASSES = 4  # to learn a regression from
+FEW_PASSES = 3  # to learn a regression from
 FEW_POSITIONS = 8  # and no more than two passes for each
 FEW_MASKS = 2**6  # drawing one twice is then what costs
 
@@ -62,8 +62,6 @@ class Auto(Estimator):
             return Choice(Exhaustive(), "all masks fit into the passes: exact")
         if self.consistent and passes >= length:
             return Choice(Chain(), "conditionals of one law and a pass for each position: exact")
-        if self.consistent and 2 * passes >= length:
-            return Choice(BlockChain(), "conditionals of one law and a pass for every other position")
         if passes <= FEW_PASSES or (length <= FEW_POSITIONS and passes <= 2 * length):
             return Choice(BlockChain(antithetic=passes > 1), "too few passes or positions to learn a regression from")
         if 2 ** min(length, 63) <= FEW_MASKS and passes >= length:
