@@ -204,7 +204,7 @@ def estimate_text_ratios(
     Examples
     --------
     >>> import infodis_stats as ids
-    >>> pair = ids.TextPair("opening", "It is a truth ", "universally", "universelly")
+    >>> pair = ids.TextPair("opening", "It is a truth ", "universally", "unxversally")
     >>> result = ids.estimate_text_ratios(ids.load_model("austen"), [pair], passes=4, replicates=4)
     >>> bool(result["log_ratio"][0] > 0)
     True
