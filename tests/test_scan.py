@@ -128,7 +128,8 @@ class TestCalibration:
     def scans(level):
         law = ids.MarkovChain.random(order=2, alphabet="ABC", seed=41)
         tokens = law.sample(250, length=10, seed=42)
-        return [ids.rank_substitutions(ids.scan_substitutions(law, one, passes=16, level=level)) for one in tokens]
+        scans = [ids.scan_substitutions(law, one, "uniform-count+stratified", passes=16, level=level) for one in tokens]
+        return [ids.rank_substitutions(scan) for scan in scans]
 
     @staticmethod
     def off_the_level(frames):
@@ -152,7 +153,7 @@ class TestCalibration:
 
 class TestContract:
     def test_a_cell_depends_on_nothing_but_the_original(self):
-        arguments = {"passes": 8, "replicates": 4, "seed": 7}
+        arguments = {"estimator": "uniform-count", "passes": 8, "replicates": 4, "seed": 7}
         whole = ids.scan_substitutions(LAW, TOKENS, **arguments)["log_ratio_replicate"]
         for part in (
             ids.scan_substitutions(LAW, TOKENS, batch_size=3, **arguments),
