@@ -28,6 +28,8 @@ class Regression(Estimator):
     Neighbours are neighbours among the scored positions: the context is the same in all passes and explains nothing.
     A coupled contrast of equal lengths regresses the difference of the losses.
 
+    What it gains is in ``reports/frontier_text`` and ``reports/frontier``.
+
     See Also
     --------
     estimators.regression.prior : what the regression takes to be likely.
