@@ -19,7 +19,7 @@ __all__ = ["Auto", "Choice"]
 
 FEW_PASSES = 3  # to learn a regression from
 FEW_POSITIONS = 8  # and no more than two passes for each
-FEW_MASKS = 2**6  # drawing one twice is then what costs
+FEW_MASKS = 6  # positions: drawing a mask twice is then what costs
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ class Auto(Estimator):
         >>> Auto().choose(length=3, passes=8).estimator.name, Auto().choose(length=40, passes=16).estimator.name
         ('exhaustive', 'regression')
         """
-        if 2 ** min(length, 63) - 1 <= passes:
+        if 2**length - 1 <= passes:
             return Choice(Exhaustive(), "all masks fit into the passes: exact")
         if self.consistent and passes >= length:
             return Choice(Chain(), "conditionals of one law and a pass for each position: exact")
         if passes <= FEW_PASSES or (length <= FEW_POSITIONS and passes <= 2 * length):
             return Choice(BlockChain(antithetic=passes > 1), "too few passes or positions to learn a regression from")
-        if 2 ** min(length, 63) <= FEW_MASKS and passes >= length:
+        if length <= FEW_MASKS and passes >= length:
             return Choice(WithoutReplacement(), "few masks: none is drawn twice")
         return Choice(Regression(), "enough passes and positions to learn from")
 

@@ -17,8 +17,9 @@ __all__ = ["Summary", "made_by", "summary"]
 
 FloatArray = NDArray[np.float64]
 
+NEGLIGIBLE = 1e-9  # relative: replicates that differ by rounding agree
+
 HEADINGS = {
-    "length": "tokens",
     "bits_per_token": "bits a token",
     "correlation": "correlation",
     "coupling_gain": "coupling gain",
@@ -116,6 +117,7 @@ def summary(result: xr.Dataset) -> Summary:
     unit = str(result[name].dims[0])
     lower, upper = (result[f"{name}_ci"].sel(ci_bound=bound).values for bound in ("lower", "upper"))
     error = result[f"{name}_se"].values
+    agree = error <= NEGLIGIBLE * np.maximum(1.0, np.abs(result[name].values))
     columns: dict[str, object] = {
         unit: result[unit].values,
         name: result[name].values,
@@ -123,20 +125,20 @@ def summary(result: xr.Dataset) -> Summary:
         "lower": lower,
         "upper": upper,
     }
-    places = _decimals(error)
+    places = _decimals(np.where(agree, 0.0, error))
     decimals = dict.fromkeys((name, "se", "lower", "upper", "exact"), places)
     if name == "log_ratio":
         columns["likelier"] = _likelier(result["log_ratio_replicate"].values, result.attrs["ci_prob"])
-    columns |= {heading: result[key].values for key, heading in HEADINGS.items() if key in result and key != "length"}
+    columns |= {heading: result[key].values for key, heading in HEADINGS.items() if key in result}
     if "bits_per_token" in result:
         bits = result["bits_per_token_ci"]
         columns |= {f"bits {end}": bits.sel(ci_bound=end).values for end in ("lower", "upper")}
         columns["tokens"] = result["length"].values
-        per_token = _decimals(error / result["length"].values / math.log(2))
+        per_token = _decimals(np.where(agree, 0.0, error) / result["length"].values / math.log(2))
         decimals |= dict.fromkeys(("bits a token", "bits lower", "bits upper"), per_token)
     columns["passes run"] = result["forward_passes"].values
     frame = pd.DataFrame(columns)
-    return Summary(frame, decimals, (*made_by(result), *_points(error)))
+    return Summary(frame, decimals, (*made_by(result), *_points(agree)))
 
 
 def _decimals(error: FloatArray) -> NDArray[np.int64]:
@@ -167,8 +169,7 @@ def made_by(result: xr.Dataset) -> tuple[str, ...]:
     )
 
 
-def _points(error: FloatArray) -> tuple[str, ...]:
-    points = int((error == 0).sum())
-    if not points:
+def _points(agree: NDArray[np.bool_]) -> tuple[str, ...]:
+    if not agree.any():
         return ()
-    return (f"In {points} of {len(error)} rows all replicates agree: the interval is a point.",)
+    return (f"In {int(agree.sum())} of {len(agree)} rows all replicates agree: the interval is a point.",)

@@ -63,12 +63,13 @@ def find_frontier(
     grids = [lay_out(some, samplers, few, spec.replicates)[0] for some, few in zip(items, budgets, strict=True)]
     runs = [_distinct(subject, cells) for subject, cells in zip(subjects, grids, strict=True)]
     bar.total = sum(cell.planned_passes for cells in runs for cell in cells)
-    parts = []
+    parts, forward_passes = [], 0
     for subject, table, groups, run in zip(subjects, spec.subjects, grouped, runs, strict=True):
         part = _empty_draws(groups, table.name, samplers, spec)
         rows = rows_a_call(subject.model, batch_size)
         drawn = draw(subject.model, run, spec.seed, batch_size=rows, device=device, progress=bar.update)
         for slots, one in zip(run.values(), drawn, strict=True):
+            forward_passes += one.forward_passes
             for item, place, _ in slots:
                 slot = item, place, spec.passes.index(one.cell.passes)
                 part["estimate"].values[slot] = one.estimates
@@ -81,7 +82,7 @@ def find_frontier(
     summary["cautions"] = ("estimator", [" ".join(cautions_of(one, spec.replicates)) for one in samplers])
     return Result(
         {"draws": draws, "summary": summary, "subjects": averages},
-        forward_passes=int(draws["forward_passes"].sum()),
+        forward_passes=forward_passes,
         not_run=_not_run(draws),
         attributes={"quantity": "log_ratio" if spec.contrasts else "nll"},
     )

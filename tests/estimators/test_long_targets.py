@@ -8,21 +8,23 @@ import pytest
 from estimators import PassesError, estimator, estimator_names
 
 LENGTH, PASSES = 4096, 16
+TOO_FEW = ("chain", "chain+antithetic", "exhaustive", "triangular", "triangular+latin-hypercube", "without-replacement")
 
 
-@pytest.mark.parametrize("name", estimator_names())
+@pytest.mark.parametrize("name", [name for name in estimator_names() if name not in TOO_FEW])
 def test_a_plan_needs_no_memory_but_its_own(name):
     """A plan keeps 9 bytes a pass and position; 16 times that is allowed, and 4,096^2 bytes are 28 times it."""
     tracemalloc.start()
-    try:
-        plan = estimator(name).plan(LENGTH, PASSES, 1, np.random.default_rng(0))
-    except PassesError as error:
-        assert str(LENGTH) in str(error)  # noqa: PT017
-        assert len(str(error)) < 150  # noqa: PT017
-        return
-    finally:
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
+    plan = estimator(name).plan(LENGTH, PASSES, 1, np.random.default_rng(0))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert peak < 16 * 9 * PASSES * LENGTH
     assert plan.length == LENGTH
     assert np.isfinite(plan.weights).all()
+
+
+@pytest.mark.parametrize("name", TOO_FEW)
+def test_too_few_passes_are_told_in_a_short_sentence(name):
+    with pytest.raises(PassesError, match=str(LENGTH)) as error:
+        estimator(name).plan(LENGTH, PASSES, 1, np.random.default_rng(0))
+    assert len(str(error.value)) < 150

@@ -79,6 +79,15 @@ def test_notes_say_what_made_it():
     assert "exact" not in heavy
 
 
+def test_rounding_is_no_error():
+    """Chains of a law agree to rounding: six decimals, and said so."""
+    exact = ids.estimate_nll(LAW, FIRST, passes=12, replicates=4)
+    assert exact["nll_se"].values.any()  # or this tests nothing
+    text = str(ids.summary(exact))
+    assert "In 3 of 3 rows all replicates agree" in text
+    assert f"{float(exact['exact'][0]):.6f}  0.000000" in text
+
+
 def test_texts_have_bits(tmp_path):
     model = ids.load_model("austen")
     found = ids.estimate_texts(model, [ids.Record("one", "It is a ", "truth")], passes=8, replicates=4)
