@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from estimators import *  # noqa: F403
-    from infodis_stats.estimate import estimate_log_ratio, estimate_nll
+    from infodis_stats.estimates import estimate_log_ratio, estimate_nll
     from infodis_stats.files import StoreError
     from infodis_stats.loss_map import estimate_positions
     from infodis_stats.models import (
@@ -42,8 +42,8 @@ _HOMES = {
     "TextModel": "infodis_stats.models",
     "TextPair": "infodis_stats.records",
     "accelerated": "infodis_stats.models",
-    "estimate_log_ratio": "infodis_stats.estimate",
-    "estimate_nll": "infodis_stats.estimate",
+    "estimate_log_ratio": "infodis_stats.estimates",
+    "estimate_nll": "infodis_stats.estimates",
     "estimate_positions": "infodis_stats.loss_map",
     "estimate_text_ratios": "infodis_stats.texts",
     "estimate_texts": "infodis_stats.texts",

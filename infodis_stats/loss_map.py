@@ -9,7 +9,8 @@ from estimators import Cell, Estimator, Evaluation, draw, make_targets
 from estimators.evaluate import Progress
 from infodis_stats.cautions import cautions_of, effective_positions
 from infodis_stats.dataset import replicates_dataset
-from infodis_stats.estimate import check_replicates, named_estimator, what_made_it
+from infodis_stats.estimates.origin import what_made_it
+from infodis_stats.estimates.request import check_replicates, named_estimator
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.records import Record
 

@@ -23,7 +23,8 @@ from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.cautions import cautions_of, effective_positions
 from infodis_stats.dataset import replicates_dataset
-from infodis_stats.estimate import check_replicates, named_estimator, rows_a_call, what_made_it
+from infodis_stats.estimates.origin import what_made_it
+from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
 from infodis_stats.oracles import Law
 from infodis_stats.symbols import alternatives, symbol_names, symbol_tokens
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from estimators import Estimator, InputError
 from estimators.evaluate import Progress
 from infodis_stats.dataset import describe, replicates_dataset
-from infodis_stats.estimate import estimate_log_ratio, estimate_nll
+from infodis_stats.estimates import estimate_log_ratio, estimate_nll
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.records import Record, TextPair
 

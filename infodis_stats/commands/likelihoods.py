@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from estimators import InputError
 from infodis_stats.commands.models import read_model
-from infodis_stats.estimate import estimate_log_ratio, estimate_nll
+from infodis_stats.estimates import estimate_log_ratio, estimate_nll
 from infodis_stats.files import StoreError, atomic_path, read_text, writable_folder
 from infodis_stats.oracles import Law
 from infodis_stats.records import TextPair, read_pairs, read_records

@@ -13,7 +13,7 @@ from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.cautions import cautions_of
 from infodis_stats.dataset import CI_BOUND, describe
-from infodis_stats.estimate import rows_a_call
+from infodis_stats.estimates.request import rows_a_call
 from infodis_stats.spec import FrontierSpec
 from infodis_stats.studies.grid import Samplers, Slot, lay_out
 from infodis_stats.studies.groups import Group, make_groups

@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 from tqdm import tqdm
 
-from infodis_stats.estimate import rows_a_call
+from infodis_stats.estimates.request import rows_a_call
 from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
 from infodis_stats.spec import CorporaSpec, FrontierSpec, Scored, StudySpec, read_study
 from infodis_stats.studies.comparison import compare_estimators

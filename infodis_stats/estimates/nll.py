@@ -1,0 +1,110 @@
+"""Negative log-likelihoods of sequences, with their error bars."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import xarray as xr
+
+from estimators import Cell, ConditionalModel, Estimator, draw, make_targets
+from estimators.evaluate import Progress
+from estimators.target import Context, Tokens
+from infodis_stats.cautions import effective_positions
+from infodis_stats.dataset import replicates_dataset
+from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
+from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
+from infodis_stats.oracles import Law
+
+__all__ = ["estimate_nll"]
+
+
+def estimate_nll(
+    model: ConditionalModel,
+    tokens: Tokens,
+    estimator: str | Estimator = "auto",
+    *,
+    passes: int = 16,
+    replicates: int = 8,
+    seed: int = 0,
+    context: Context = None,
+    names: Sequence[str] | None = None,
+    level: float = 0.95,
+    batch_size: int | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Estimate ``-log p(scored tokens | context)`` of each sequence, with a confidence interval.
+
+    Parameters
+    ----------
+    model : ConditionalModel
+        A law, a network, or anything with ``token_nll``.
+    tokens : array of int, shape (sequence, length), or sequence of arrays of int
+    estimator : str or Estimator, default "auto"
+        See ``infodis-stats estimators``.
+    passes : int, default 16
+        Forward passes that one replicate may use per sequence; the total is ``passes * replicates``.
+    replicates : int, default 8
+        Independent replicates, at least 2: the error bar comes from them.
+    seed : int, default 0
+    context : int, array of bool, sequence of arrays of bool, or None
+        The first ``context`` tokens are given, or the positions marked True: never masked, never scored.
+    names : sequence of str, optional
+        Distinct names of the sequences; their random numbers then hang on the names instead of the content.
+    level : float, default 0.95
+        Confidence level.
+    batch_size, device, progress
+        See `estimators.evaluate`; they change no number of an exact law.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``nll``, ``nll_se (sequence)``, ``nll_ci (sequence, ci_bound)``, ``nll_replicate (sequence, replicate)`` in
+        nats; ``length``, ``estimator`` (what ``auto`` chose), ``effective_positions``, ``forward_passes (sequence)``,
+        and ``exact`` under a law. The attributes say what made it, and under ``cautions`` where the interval cannot be
+        trusted.
+
+    Raises
+    ------
+    InputError, ModelError
+        One sentence: what, where, what would be right.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    >>> tokens = law.sample(2, length=8, seed=1)
+    >>> result = ids.estimate_nll(law, tokens, "uniform-count", passes=8, replicates=4, seed=0)
+    >>> result["nll_ci"].dims
+    ('sequence', 'ci_bound')
+    >>> result["nll"].attrs["units"]
+    'nat'
+    """
+    sampler = named_estimator(estimator)
+    targets = make_targets(tokens, context, names)
+    check_replicates(replicates)
+    cells = [Cell(sampler, target, passes, replicates) for target in targets]
+    rows = rows_a_call(model, batch_size)
+    draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
+    effective = np.array([float(effective_positions(one.evaluations[0].position_losses)) for one in draws])
+    dataset = replicates_dataset(
+        "nll",
+        np.stack([one.estimates for one in draws]),
+        labels=("sequence", names or range(len(targets))),
+        level=level,
+        estimator=[one.cell.sampler.name for one in draws],
+        length=[target.length for target in targets],
+        effective_positions=effective,
+        forward_passes=[one.forward_passes for one in draws],
+        **({"exact": [exact_value(model, target) for target in targets]} if isinstance(model, Law) else {}),
+    )
+    dataset.attrs = what_made_it(
+        model,
+        cells[0],
+        [target.length for target in targets],
+        seed=seed,
+        level=level,
+        forward_passes=sum(one.forward_passes for one in draws),
+        cautions=cautions_found(draws, effective),
+    )
+    return dataset
