@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from estimators.designs import IID, Antithetic, draw_points
 from estimators.errors import PassesError
 from estimators.estimator import Estimator
-from estimators.plan import MaskPlan
+from estimators.plan import MaskPlan, pass_terms
 
 __all__ = ["BlockChain", "Chain"]
 
@@ -37,6 +38,16 @@ class _Chains(Estimator):
     @abstractmethod
     def chains(self, length: int, passes: int) -> int:
         """Return how many chains share the passes; with each at least one pass."""
+
+    def parts(self, plan: MaskPlan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what each chain, or each pair of them, estimates; see `Estimator.parts`."""
+        chains = self.chains(plan.length, plan.passes)
+        together = 2 if self.antithetic else 1
+        if chains % together:
+            return super().parts(plan, losses)
+        terms = pass_terms(plan, losses).reshape(plan.replicates, chains // together, -1)
+        parts: NDArray[np.float64] = terms.mean(axis=-1)
+        return parts
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """Draw independent replicates of the plan; see `Estimator.plan`.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from estimators.estimator import Estimator
 from estimators.evaluate import Evaluation, Job, Progress
 from estimators.model import ConditionalModel
+from estimators.own_variance import OwnVariance, added, from_parts
 from estimators.sampling import Cell, Sampler, sample
 from estimators.streams import twins
 from estimators.target import Context, Pair, Tokens, make_pairs
@@ -38,6 +39,16 @@ class Contrast(Sampler[Pair]):
         """Subtract: ``NLL(second) - NLL(first)``, which is ``log p(first) - log p(second)``."""
         first, second = (self.estimator.reduce(one.plan, one.losses) for one in evaluations)
         return second - first
+
+    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
+        """Estimate the variance of each replicate from its parts."""
+        parts = self.combined_parts(evaluations)
+        return from_parts(parts) if parts.shape[1] > 1 else None
+
+    def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Subtract part by part where both sides have equally many, else replicate by replicate."""
+        first, second = (self.estimator.parts(one.plan, one.losses) for one in evaluations)
+        return second - first if first.shape == second.shape else self.combine(evaluations)[:, None]
 
     def sample(
         self,
@@ -104,6 +115,20 @@ class Coupled(Contrast):
             return super().combine(evaluations)
         return self.estimator.reduce(first.plan, second.losses - first.losses)
 
+    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
+        """Estimate the variance of each replicate from the difference of the losses, else from its parts."""
+        first, second = evaluations
+        if first.plan.length != second.plan.length:
+            return super().combined_variance(evaluations)
+        return self.estimator.own_variance(first.plan, second.losses - first.losses)
+
+    def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Return the parts of the difference of the losses, else subtract part by part."""
+        first, second = evaluations
+        if first.plan.length != second.plan.length:
+            return super().combined_parts(evaluations)
+        return self.estimator.parts(first.plan, second.losses - first.losses)
+
 
 @dataclass(frozen=True)
 class Decoupled(Contrast):
@@ -120,3 +145,9 @@ class Decoupled(Contrast):
             Job(side, self.estimator.plan(side.length, passes, replicates, child))
             for side, child in zip((item.first, item.second), rng.spawn(2), strict=True)
         )
+
+    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
+        """Add the variances of the two sides."""
+        sides = [self.estimator.own_variance(one.plan, one.losses) for one in evaluations]
+        known = [side for side in sides if side is not None]
+        return added(*known) if len(known) == len(sides) else None

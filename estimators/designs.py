@@ -33,6 +33,7 @@ class Design(Protocol):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    together: ClassVar[int]  # passes that are drawn independently of all others; 0 where all depend on one another
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate.
@@ -73,6 +74,7 @@ class IID:
 
     name: ClassVar[str] = "iid"
     summary: ClassVar[str] = "independent points"
+    together: ClassVar[int] = 1
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -89,6 +91,7 @@ class Antithetic:
 
     name: ClassVar[str] = "antithetic"
     summary: ClassVar[str] = "pairs u and 1 - u: a mask and its complement"
+    together: ClassVar[int] = 2
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -103,6 +106,7 @@ class Stratified:
 
     name: ClassVar[str] = "stratified"
     summary: ClassVar[str] = "one level in each of as many equal strata as passes; independent keys"
+    together: ClassVar[int] = 0
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -117,6 +121,7 @@ class Systematic:
 
     name: ClassVar[str] = "systematic"
     summary: ClassVar[str] = "levels on a grid with one common offset; independent keys"
+    together: ClassVar[int] = 0
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -135,6 +140,7 @@ class LatinHypercube:
 
     name: ClassVar[str] = "latin-hypercube"
     summary: ClassVar[str] = "level and every key once in each of as many equal strata as passes"
+    together: ClassVar[int] = 0
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -153,6 +159,7 @@ class Sobol:
 
     name: ClassVar[str] = "sobol"
     summary: ClassVar[str] = "a scrambled Sobol net; needs 2^k passes"
+    together: ClassVar[int] = 0
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`.

@@ -12,11 +12,14 @@ from estimators.designs import IID, Design, draw_points
 from estimators.evaluate import Evaluation, Job, Progress
 from estimators.mask_maps import MaskMap
 from estimators.model import ConditionalModel
-from estimators.plan import MaskPlan
+from estimators.own_variance import OwnVariance, from_parts, from_residuals, from_second_differences
+from estimators.plan import MaskPlan, pass_terms
 from estimators.sampling import Cell, Sampler, sample
 from estimators.target import Context, Target, Tokens, make_targets
 
 __all__ = ["Estimator", "PointEstimator"]
+
+FEWEST_STRATA = 4  # to judge a line or its bends by
 
 
 class Estimator(Sampler[Target]):
@@ -76,6 +79,23 @@ class Estimator(Sampler[Target]):
         estimates: NDArray[np.float64] = (plan.weights * losses).reshape(plan.replicates, -1).sum(axis=1)
         return estimates
 
+    def parts(self, plan: MaskPlan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what each replicate is the mean of: independent, identically distributed estimates, in nats.
+
+        Returns
+        -------
+        array of float64, shape (replicates, parts)
+            The replicate itself, one part, where all of its passes depend on one another.
+        """
+        return self.reduce(plan, losses)[:, None]
+
+    def own_variance(self, plan: MaskPlan, losses: NDArray[np.float64]) -> OwnVariance | None:
+        """Estimate each replicate's variance from its own passes; None where they do not tell it."""
+        if self.exact:
+            return OwnVariance(np.zeros(plan.replicates), np.full(plan.replicates, np.inf))
+        parts = self.parts(plan, losses)
+        return from_parts(parts) if parts.shape[1] > 1 else None
+
     def settled(self, item: Target, passes: int, model: ConditionalModel) -> "Estimator":
         """Return what really samples the target: itself, unless it is there to choose."""
         return self
@@ -88,6 +108,16 @@ class Estimator(Sampler[Target]):
         """Reduce the target's losses."""
         (evaluation,) = evaluations
         return self.reduce(evaluation.plan, evaluation.losses)
+
+    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
+        """Estimate the variance of each replicate of the target's estimate."""
+        (evaluation,) = evaluations
+        return self.own_variance(evaluation.plan, evaluation.losses)
+
+    def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Return the independent parts of each replicate."""
+        (evaluation,) = evaluations
+        return self.parts(evaluation.plan, evaluation.losses)
 
     def sample(
         self,
@@ -178,3 +208,24 @@ class PointEstimator(Estimator):
         """Draw independent replicates of the plan; see `Estimator.plan`."""
         masks, weights = self.mask_map.masks(draw_points(self.design, length, passes, replicates, rng))
         return MaskPlan(masks, masks * (weights / passes)[..., None])
+
+    def parts(self, plan: MaskPlan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the terms of independent passes, or of independent groups of them; see `Estimator.parts`."""
+        together = self.design.together
+        if not together or plan.passes % together:
+            return super().parts(plan, losses)
+        groups: NDArray[np.float64] = pass_terms(plan, losses).reshape(plan.replicates, -1, together).mean(axis=-1)
+        return groups
+
+    def own_variance(self, plan: MaskPlan, losses: NDArray[np.float64]) -> OwnVariance | None:
+        """Estimate each replicate's variance: from its parts, or from one pass in each stratum of the level."""
+        if self.design.together or plan.passes < FEWEST_STRATA:
+            return super().own_variance(plan, losses)
+        sizes = plan.masks.sum(axis=-1)
+        order = np.argsort(sizes, axis=-1, kind="stable")
+        terms = np.take_along_axis(pass_terms(plan, losses), order, axis=-1)
+        scale = plan.weights.sum(axis=-1)
+        if np.allclose(scale, scale[0, 0], rtol=1e-9, atol=0.0):
+            # A loss that is everywhere the same gives all passes one mean: what is left is nearly a line.
+            return from_residuals(terms, np.take_along_axis(sizes, order, axis=-1) / plan.length)
+        return from_second_differences(terms)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from estimators.batches import Batches
 from estimators.errors import InputError, ModelError, TokenError
 from estimators.model import ConditionalModel
-from estimators.plan import MaskPlan
+from estimators.plan import MaskPlan, pass_terms
 from estimators.target import Target
 
 __all__ = ["Evaluation", "Job", "Progress", "evaluate"]
@@ -53,8 +53,7 @@ class Evaluation:
     @property
     def terms(self) -> NDArray[np.float64]:
         """What each pass alone would estimate, weights and number of passes applied: (replicates, passes), nats."""
-        totals: NDArray[np.float64] = (self.plan.weights * self.losses).sum(axis=-1)
-        return totals * self.plan.passes
+        return pass_terms(self.plan, self.losses)
 
     @property
     def position_losses(self) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from estimators.errors import InputError
 
-__all__ = ["MaskPlan"]
+__all__ = ["MaskPlan", "pass_terms"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -102,3 +102,9 @@ class MaskPlan:
             f"{''.join('#' if hidden else '.' for hidden in mask)}  {weight:g}"
             for mask, weight in zip(self.masks[0], self.weights[0].max(axis=-1), strict=True)
         )
+
+
+def pass_terms(plan: MaskPlan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what each pass alone would estimate from losses of the plan's shape: (replicates, passes), nats."""
+    terms: NDArray[np.float64] = (plan.weights * losses).sum(axis=-1) * plan.passes
+    return terms

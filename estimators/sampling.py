@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from estimators.errors import InputError
 from estimators.evaluate import Evaluation, Job, Progress, evaluate
 from estimators.model import ConditionalModel
+from estimators.own_variance import OwnVariance
 from estimators.streams import root_seed, stream
 from estimators.target import Pair, Target
 
@@ -43,6 +45,14 @@ class Sampler(ABC, Generic[Item]):
     @abstractmethod
     def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
         """Reduce the losses of the item's jobs to one number per replicate, in nats: shape (replicates,)."""
+
+    @abstractmethod
+    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
+        """Estimate the variance of each replicate from its own passes; None where they do not tell it."""
+
+    @abstractmethod
+    def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Return the independent estimates that each replicate is the mean of: shape (replicates, parts), nats."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,16 @@ class Draw:
     def forward_passes(self) -> int:
         """Passes really run, over all replicates."""
         return sum(evaluation.forward_passes for evaluation in self.evaluations)
+
+    @cached_property
+    def own_variance(self) -> OwnVariance | None:
+        """The variance of each replicate, estimated from its own passes; None where they do not tell it."""
+        return self.cell.sampler.combined_variance(self.evaluations)
+
+    @cached_property
+    def parts(self) -> NDArray[np.float64]:
+        """Independent estimates that each replicate is the mean of: (replicates, parts), nats."""
+        return self.cell.sampler.combined_parts(self.evaluations)
 
 
 def draw(

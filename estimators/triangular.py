@@ -10,6 +10,7 @@ from estimators.designs import Design, Stratified, draw_points
 from estimators.errors import PassesError
 from estimators.estimator import Estimator
 from estimators.mask_maps import smallest
+from estimators.own_variance import OwnVariance, from_strata
 from estimators.plan import MaskPlan
 
 __all__ = ["Triangular"]
@@ -66,6 +67,13 @@ class Triangular(Estimator):
         sizes = length - np.minimum(edges[stratum][cell] + inside, edges[stratum + 1][cell] - 1)
         masks = smallest(points[..., 1:], sizes)
         return MaskPlan(masks, masks * (step[cell] / sizes)[..., None])
+
+    def own_variance(self, plan: MaskPlan, losses: NDArray[np.float64]) -> OwnVariance:
+        """Estimate each replicate's variance from the spread within the strata; see `Estimator.own_variance`."""
+        order = np.argsort(-plan.masks.sum(axis=-1), axis=-1, kind="stable")
+        contributions = np.take_along_axis((plan.weights * losses).sum(axis=-1), order, axis=-1)
+        shares = _shares(_edges(plan.length), plan.passes)
+        return from_strata(contributions, np.repeat(np.arange(len(shares)), shares))
 
 
 def _edges(length: int) -> NDArray[np.int64]:

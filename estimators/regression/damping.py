@@ -1,11 +1,13 @@
 """Subtract what is predicted, as much of it as has proved right."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from estimators.regression.leave_one_out import held_out
 
-__all__ = ["adjusted_sum"]
+__all__ = ["Adjusted", "adjusted"]
 
 LARGEST_GROUP = 256  # passes that are regressed together
 FOLDS = 4
@@ -13,13 +15,30 @@ LEARNED_FROM = 64  # passes at most: more hardly change a factor, and cost their
 TRUST = 4  # passes that the prior belief in the predictions is worth
 
 
-def adjusted_sum(
+@dataclass(frozen=True, eq=False)
+class Adjusted:
+    """The estimate of one replicate, and what is left of each pass.
+
+    Attributes
+    ----------
+    estimate : float
+        Nats.
+    residuals : array of float64, shape (passes,)
+        The weighted loss of each pass less what the others predict of it, nats: how far the pass moves the estimate off
+        its mean, if the prediction is taken as given.
+    """
+
+    estimate: float
+    residuals: NDArray[np.float64]
+
+
+def adjusted(
     masks: NDArray[np.bool_],
     weights: NDArray[np.float64],
     losses: NDArray[np.float64],
     strata: NDArray[np.float64],
-) -> float:
-    """Return the regression-adjusted estimate of one replicate.
+) -> Adjusted:
+    """Return the regression-adjusted estimate of one replicate and its residuals.
 
     It is the weighted sum less the sum over passes ``k`` of ``f_k`` times the weighted ``b_k`` less its mean over the
     law of pass ``k``. The surrogate ``b_k`` is fitted to the other passes. The factor ``f_k``, between 0 and 1, is how
@@ -38,30 +57,31 @@ def adjusted_sum(
     strata : array of float64, shape (passes, length)
         Probability of each size ``1 .. L`` in each pass. The weights are ``1 / (m * strata[:, m - 1].sum())``.
 
-    Returns
-    -------
-    float
-        Nats.
     """
     passes, length = masks.shape
     shares = strata / strata.sum(axis=0) / length
     groups = -(-passes // LARGEST_GROUP)
     total = float((weights * losses).sum())
+    residuals = np.zeros(passes)
     for group in (slice(first, None, groups) for first in range(groups)):
-        total -= _predicted(masks[group], weights[group], losses[group], shares[group])
-    return total
+        predicted, left = _damped(masks[group], weights[group], losses[group], shares[group])
+        total -= predicted
+        residuals[group] = left
+    return Adjusted(total, residuals)
 
 
-def _predicted(
+def _damped(
     masks: NDArray[np.bool_], weights: NDArray[np.float64], losses: NDArray[np.float64], shares: NDArray[np.float64]
-) -> float:
+) -> tuple[float, NDArray[np.float64]]:
     every = np.arange(len(masks))
     folds = every % FOLDS
     others = [np.flatnonzero(folds != fold) for fold in range(FOLDS)]
     others = [other[:: max(1, -(-len(other) // LEARNED_FROM))] for other in others]
     predicted, residual = held_out(masks, weights, losses, shares, [every, *others])
-    factors = [_factor(predicted[1 + fold, other], residual[1 + fold, other]) for fold, other in enumerate(others)]
-    return float(np.array(factors)[folds] @ predicted[0])
+    factors = np.array(
+        [_factor(predicted[1 + fold, other], residual[1 + fold, other]) for fold, other in enumerate(others)]
+    )[folds]
+    return float(factors @ predicted[0]), residual[0] + (1.0 - factors) * predicted[0]
 
 
 def _factor(predicted: NDArray[np.float64], residual: NDArray[np.float64]) -> float:

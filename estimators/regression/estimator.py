@@ -8,11 +8,15 @@ from numpy.typing import NDArray
 
 from estimators.designs import Stratified, draw_points
 from estimators.estimator import Estimator
+from estimators.own_variance import OwnVariance
 from estimators.plan import MaskPlan
-from estimators.regression.damping import adjusted_sum
+from estimators.regression.damping import Adjusted, adjusted
 from estimators.regression.strata import full_mask_passes, size_strata, sized_masks
 
 __all__ = ["Regression"]
+
+FEWEST_RESIDUALS = 8
+SHARED = 1.25
 
 
 @dataclass(frozen=True)
@@ -55,5 +59,22 @@ class Regression(Estimator):
 
     def reduce(self, plan: MaskPlan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn token losses (replicates, passes, length) into estimates (replicates,), both in nats."""
+        return np.array([one.estimate for one in self._adjusted(plan, losses)])
+
+    def own_variance(self, plan: MaskPlan, losses: NDArray[np.float64]) -> OwnVariance | None:
+        """Estimate each replicate's variance from what is left of its passes; see `Estimator.own_variance`.
+
+        The predictions of the passes share what they learned from, which the residuals do not show: they are taken
+        `SHARED` times larger.
+        """
+        full = full_mask_passes(plan.length, plan.passes)
+        drawn = plan.passes - full
+        if drawn < FEWEST_RESIDUALS:
+            return None
+        residuals = np.stack([one.residuals[:drawn] for one in self._adjusted(plan, losses)])
+        variance = SHARED**2 * (residuals**2).sum(axis=1)
+        return OwnVariance(variance, np.full(plan.replicates, drawn - 1.0))
+
+    def _adjusted(self, plan: MaskPlan, losses: NDArray[np.float64]) -> list[Adjusted]:
         strata = size_strata(plan.length, plan.passes)
-        return np.array([adjusted_sum(*one, strata) for one in zip(plan.masks, plan.weights, losses, strict=True)])
+        return [adjusted(*one, strata) for one in zip(plan.masks, plan.weights, losses, strict=True)]

@@ -8,7 +8,7 @@ import pytest
 
 from estimators import all_masks, estimand_weights
 from estimators.regression import damping, leave_one_out
-from estimators.regression.damping import adjusted_sum
+from estimators.regression.damping import adjusted
 from estimators.regression.strata import size_strata
 
 
@@ -47,9 +47,8 @@ def expectation(losses, strata, copies=1):
         probability = np.prod(strata[np.arange(len(strata)), sizes[chosen] - 1] / ways[chosen])
         if probability:
             chosen = np.repeat(chosen, copies)
-            total += probability * adjusted_sum(
-                masks[chosen], masks[chosen] * weight[chosen, None], losses[chosen], repeated
-            )
+            weights = masks[chosen] * weight[chosen, None]
+            total += probability * adjusted(masks[chosen], weights, losses[chosen], repeated).estimate
     return total
 
 
@@ -120,14 +119,14 @@ def test_contract_losses_need_no_scaling(passes):
         masks * rng.random(masks.shape),
         size_strata(10, passes),
     )
-    once = adjusted_sum(masks, weights, losses, strata)
-    assert adjusted_sum(masks, weights, -1e6 * losses, strata) == pytest.approx(-1e6 * once, rel=1e-9)
-    assert adjusted_sum(masks, weights, 0.0 * losses, strata) == 0.0
+    once = adjusted(masks, weights, losses, strata).estimate
+    assert adjusted(masks, weights, -1e6 * losses, strata).estimate == pytest.approx(-1e6 * once, rel=1e-9)
+    assert adjusted(masks, weights, 0.0 * losses, strata).estimate == 0.0
 
 
 def test_contract_empty_passes_contribute_nothing():
     masks = np.zeros((4, 3), dtype=bool)
-    assert adjusted_sum(masks, 1.0 * masks, 1.0 * masks, size_strata(3, 4)) == 0.0
+    assert adjusted(masks, 1.0 * masks, 1.0 * masks, size_strata(3, 4)).estimate == 0.0
 
 
 def variances(table, passes, undamped, monkeypatch, replicates=300):
@@ -138,14 +137,14 @@ def variances(table, passes, undamped, monkeypatch, replicates=300):
     strata, every, rng = size_strata(length, passes), all_masks(length), np.random.default_rng(0)
     probability = strata / np.array([math.comb(length, size) for size in range(1, length + 1)])
     sizes = every.sum(axis=1)
-    sums, adjusted = [], []
+    before, after = [], []
     for _ in range(replicates):
         rows = [rng.choice(len(every), p=probability[k, sizes - 1]) for k in range(passes)]
         masks = every[rows]
         weights = masks / (strata.sum(axis=0)[sizes[rows] - 1] * sizes[rows])[:, None]
-        sums.append((weights * table[rows]).sum())
-        adjusted.append(adjusted_sum(masks, weights, table[rows], strata))
-    return np.var(sums), np.var(adjusted)
+        before.append((weights * table[rows]).sum())
+        after.append(adjusted(masks, weights, table[rows], strata).estimate)
+    return np.var(before), np.var(after)
 
 
 @pytest.mark.parametrize("undamped", [False, True])
