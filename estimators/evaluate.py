@@ -50,6 +50,13 @@ class Evaluation:
     losses: NDArray[np.float64]
     forward_passes: int
 
+    def replicates_in(self, part: slice) -> "Evaluation":
+        """Return some of the replicates, with the passes that they alone would have run."""
+        plan = MaskPlan(self.plan.masks[part], self.plan.weights[part])
+        rows = np.unique(_packed(plan.masks.reshape(-1, plan.length)))
+        empty = not plan.masks.any(axis=-1).all()
+        return Evaluation(self.target, plan, self.losses[part], len(rows) - empty)
+
     @property
     def terms(self) -> NDArray[np.float64]:
         """What each pass alone would estimate, weights and number of passes applied: (replicates, passes), nats."""

@@ -105,6 +105,16 @@ class Draw:
         """Passes really run, over all replicates."""
         return sum(evaluation.forward_passes for evaluation in self.evaluations)
 
+    def blocks(self, replicates: int) -> Iterator["Draw"]:
+        """Yield draws of so many replicates each, in order; what is left over is dropped.
+
+        Passes that several of them share count for each.
+        """
+        for start in range(0, self.cell.replicates - replicates + 1, replicates):
+            part = slice(start, start + replicates)
+            evaluations = tuple(one.replicates_in(part) for one in self.evaluations)
+            yield Draw(replace(self.cell, replicates=replicates), self.estimates[part], evaluations)
+
     @cached_property
     def own_variance(self) -> OwnVariance | None:
         """The variance of each replicate, estimated from its own passes; None where they do not tell it."""

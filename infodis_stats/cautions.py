@@ -15,10 +15,11 @@ CAUTIONS = {
     "interval of it can be trusted",
     "biased": "biased by construction, by a cut at eps or as published: its mean is not the likelihood",
     "few-hard-tokens": "fewer than 3 effective positions carry the loss of some sequence: intervals fall short of "
-    "their level, those of antithetic pairs most",
+    "their level, those of antithetic pairs most; ask for design-bootstrap",
     "near-deterministic": "few revealed tokens determine the rest of some sequence (the fully masked pass costs over "
     "4 times the likelihood): a sample that misses the nearly full masks is far off and does not show it",
-    "few-replicates": "fewer than 4 replicates an interval: it is so wide that it says little",
+    "few-replicates": "fewer than 4 replicates an interval, or as few degrees of freedom: it is so wide that it "
+    "says little",
 }
 """Each caution and its sentence."""
 
@@ -53,7 +54,7 @@ def effective_positions(position_losses: NDArray[np.float64]) -> NDArray[np.floa
 
 def cautions_of(
     sampler: Estimator | Contrast,
-    replicates: int,
+    replicates: float,
     effective: NDArray[np.float64] | None = None,
     full_mask_ratio: NDArray[np.float64] | None = None,
 ) -> list[str]:
@@ -62,8 +63,8 @@ def cautions_of(
     Parameters
     ----------
     sampler : Estimator or Contrast
-    replicates : int
-        Replicates that an interval is made of.
+    replicates : float
+        Replicates that an interval is made of, or as many as its degrees of freedom are worth.
     effective : array of float64, optional
         `effective_positions` of each target.
     full_mask_ratio : array of float64, optional

@@ -68,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     scan.add_argument("--out", type=Path, required=True, help="folder for scan.html, scan.md, scan.csv, scan.nc")
     scan.add_argument("--positions", help="where to substitute, counted from 1, such as 10-20,25 (default: everywhere)")
     scan.add_argument("--symbols", help="what to substitute, such as ACGT (default: the alphabet, or the residues)")
+    for one in (nll, ratio):
+        one.add_argument("--interval", default="auto", help="how errors are told; see 'intervals' (default: auto)")
+        one.add_argument("--simultaneous", action="store_true", help="intervals that all cover at once")
     for one in (nll, ratio, scan):
         _add_sampling(one)
         _add_model(one)
@@ -90,10 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("study", type=Path, help="study.nc, or the folder that holds it")
     report.add_argument("--out", type=Path, required=True, help="folder for the report")
 
-    estimators = add("estimators", "list the estimators")
-    estimators.add_argument("--json", action="store_true", help="print JSON")
-    doctor = add("doctor", "say what is installed and check one number end to end")
-    doctor.add_argument("--json", action="store_true", help="print JSON")
+    for name, words in (
+        ("estimators", "list the estimators"),
+        ("intervals", "list the kinds of intervals"),
+        ("doctor", "say what is installed and check one number end to end"),
+    ):
+        add(name, words).add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 

@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
+from infodis_stats.intervals import ErrorBar
 
-__all__ = ["CI_BOUND", "describe", "replicates_dataset", "summarise"]
+__all__ = ["CI_BOUND", "bars_of", "describe", "replicates_dataset", "summarise"]
 
 FloatArray = NDArray[np.float64]
 
@@ -33,6 +34,8 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "bits_per_token": ("bit", "negative log-likelihood of a scored token"),
     "bits_per_token_ci": ("bit", "confidence interval of the negative log-likelihood of a scored token"),
     "estimator": ("1", "estimator that was used"),
+    "interval": ("1", "kind of interval that was used"),
+    "degrees": ("1", "degrees of freedom of the standard error"),
     "effective_positions": ("1", "number of positions that carry the loss"),
     "full_mask_ratio": ("1", "loss of the fully masked pass over the negative log-likelihood"),
     "exact_pass_variance": ("nat2", "exact variance of one independent pass"),
@@ -95,9 +98,10 @@ def replicates_dataset(
     *,
     labels: tuple[str, Iterable[object]],
     level: float,
+    bars: Sequence[ErrorBar] | None = None,
     **others: ArrayLike,
 ) -> xr.Dataset:
-    """Label replicates and give them their Student-t interval.
+    """Label replicates and give them their intervals.
 
     Parameters
     ----------
@@ -109,23 +113,32 @@ def replicates_dataset(
         The first dimension's name and its coordinate.
     level : float
         Confidence level.
+    bars : sequence of ErrorBar, optional
+        The error of each item; None: Student's t over the replicates.
     **others : array_like, shape (item,)
         Further entries of `VARIABLES`.
 
     Returns
     -------
     xarray.Dataset
-        ``name``, ``name_se (item)``, ``name_ci (item, ci_bound)``, ``name_replicate (item, replicate)`` and the others.
+        ``name``, ``name_se (item)``, ``name_ci (item, ci_bound)``, ``name_replicate (item, replicate)`` and the others;
+        with bars also ``interval`` and ``degrees (item)``.
     """
     unit, coordinate = labels
-    interval = analysis.student_t(estimates, level)
-    standard_error = np.sqrt(analysis.variance(estimates) / estimates.shape[-1])
+    if bars is None:
+        interval = analysis.student_t(estimates, level)
+        lower, upper = interval.lower, interval.upper
+        standard_error = np.sqrt(analysis.variance(estimates) / estimates.shape[-1])
+    else:
+        numbers = np.array([(bar.lower, bar.upper, bar.standard_error, bar.degrees) for bar in bars])
+        lower, upper, standard_error, degrees = numbers.T
+        others |= {"interval": [bar.kind for bar in bars], "degrees": degrees}
     units, words = VARIABLES[name]
     dataset = xr.Dataset(
         {
             name: (unit, estimates.mean(axis=-1)),
             f"{name}_se": (unit, standard_error, {"units": units, "long_name": f"standard error of the {words}"}),
-            f"{name}_ci": _interval_variable([unit], interval.lower, interval.upper),
+            f"{name}_ci": _interval_variable([unit], lower, upper),
             f"{name}_replicate": (
                 [unit, "replicate"],
                 estimates,
@@ -142,10 +155,16 @@ def replicates_dataset(
     dataset[f"{name}_ci"].attrs = {
         "units": units,
         "long_name": f"confidence interval of the {words}",
-        "ci_kind": "student-t",
+        "ci_kind": "student-t" if bars is None else ", ".join(dict.fromkeys(bar.kind for bar in bars)),
         "ci_prob": level,
     }
     return describe(dataset)
+
+
+def bars_of(dataset: xr.Dataset, name: str) -> list[ErrorBar]:
+    """Return the error bars that `replicates_dataset` labelled."""
+    columns = [dataset[key].values.tolist() for key in ("interval", f"{name}_se", "degrees")]
+    return [ErrorBar(*one, *ends) for *one, ends in zip(*columns, dataset[f"{name}_ci"].values.tolist(), strict=True)]
 
 
 def _interval_variable(dims: Sequence[str], lower: FloatArray, upper: FloatArray) -> tuple[list[str], FloatArray]:

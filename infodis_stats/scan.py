@@ -262,6 +262,7 @@ def _labelled(log_ratios: FloatArray, level: float, **others: FloatArray) -> xr.
         log_ratios.reshape(-1, replicates),
         labels=("cell", range(np.prod(cells))),
         level=level,
+        bars=None,
         **{name: values.reshape(-1) for name, values in others.items()},
     )
     grid = flat.coarsen(cell=cells[1]).construct(cell=("position", "symbol")).drop_vars("cell")

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from estimators import Estimator, InputError
 from estimators.evaluate import Progress
-from infodis_stats.dataset import describe, replicates_dataset
+from infodis_stats.dataset import bars_of, describe, replicates_dataset
 from infodis_stats.estimates import estimate_log_ratio, estimate_nll
+from infodis_stats.intervals import simultaneous_level, sum_of
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.records import Record, TextPair
 
@@ -86,6 +87,8 @@ def estimate_texts(
     replicates: int = 8,
     seed: int = 0,
     level: float = 0.95,
+    interval: str = "auto",
+    simultaneous: bool = False,
     batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
@@ -100,7 +103,7 @@ def estimate_texts(
         What `read_records` returns.
     overlap : int, optional
         Records longer than the model are scored in windows, each given so many tokens before it; see `windows`.
-    estimator, passes, replicates, seed, level, batch_size, device, progress
+    estimator, passes, replicates, seed, level, interval, simultaneous, batch_size, device, progress
         See `estimate_nll`; ``passes`` is for each window.
 
     Returns
@@ -130,6 +133,7 @@ def estimate_texts(
             raise InputError(f"{record.name!r}: {error}") from error
         pieces += parts
         owners += [owner] * len(parts)
+    own_level = simultaneous_level(level, len(records)) if simultaneous else level
     pieces_result = estimate_nll(
         model,
         [piece.tokens for piece in pieces],
@@ -138,7 +142,8 @@ def estimate_texts(
         passes=passes,
         replicates=replicates,
         seed=seed,
-        level=level,
+        level=own_level,
+        interval=interval,
         batch_size=batch_size,
         device=device,
         progress=progress,
@@ -149,12 +154,15 @@ def estimate_texts(
         np.add.at(total, owners, values)
         return total
 
-    lengths = over_windows(pieces_result["length"].values)
+    lengths, nlls = over_windows(pieces_result["length"].values), over_windows(pieces_result["nll"].values)
+    piece_bars = bars_of(pieces_result, "nll")
+    own = [[bar for bar, one in zip(piece_bars, owners, strict=True) if one == owner] for owner in range(len(records))]
     result = replicates_dataset(
         "nll",
         over_windows(pieces_result["nll_replicate"].values),
         labels=("sequence", [record.name for record in records]),
         level=level,
+        bars=[sum_of(bars, nll, own_level) for bars, nll in zip(own, nlls.tolist(), strict=True)],
         length=lengths.astype(np.int64),
         windows=np.bincount(owners, minlength=len(records)),
         forward_passes=over_windows(pieces_result["forward_passes"].values).astype(np.int64),
@@ -162,7 +170,7 @@ def estimate_texts(
     result["bits_per_token"] = result["nll"] / lengths / np.log(2)
     result["bits_per_token_ci"] = result["nll_ci"] / lengths[:, None] / np.log(2)
     result = describe(result)
-    result.attrs = pieces_result.attrs
+    result.attrs = pieces_result.attrs | {"ci_prob": level, "ci_simultaneous": int(simultaneous)}
     return result
 
 
@@ -176,6 +184,8 @@ def estimate_text_ratios(
     replicates: int = 8,
     seed: int = 0,
     level: float = 0.95,
+    interval: str = "auto",
+    simultaneous: bool = False,
     batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
@@ -188,7 +198,7 @@ def estimate_text_ratios(
         What `load_model` returns.
     pairs : sequence of TextPair
         What `read_pairs` returns; each must fit into the model.
-    estimator, coupled, passes, replicates, seed, level, batch_size, device, progress
+    estimator, coupled, passes, replicates, seed, level, interval, simultaneous, batch_size, device, progress
         See `estimate_log_ratio`.
 
     Returns
@@ -223,6 +233,8 @@ def estimate_text_ratios(
         context=given,
         second_context=other,
         level=level,
+        interval=interval,
+        simultaneous=simultaneous,
         batch_size=batch_size,
         device=device,
         progress=progress,

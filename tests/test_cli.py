@@ -40,7 +40,7 @@ def test_nll_reads_a_file_and_prints_numbers(capsys, study_file):
     assert [row["nll"] for row in found["sequences"]] == pytest.approx([row["exact"] for row in found["sequences"]])
     status, out, _ = run(capsys, "nll", study_file, sequences, "--estimator", "time-integral")
     assert "Caution (infinite-variance)" in out
-    assert "95 % Student-t intervals" in out
+    assert "95 % intervals: design" in out
 
 
 def test_ratio_reads_two_files(capsys, study_file):
@@ -78,7 +78,8 @@ def test_estimators_and_doctor(capsys):
         (["nll", "{file}", "{folder}/absent.txt"], "absent.txt cannot be read"),
         (["nll", "{file}", "{folder}/bad.txt"], "bad.txt, line 2: string 0, position 1: symbol 'X' is outside"),
         (["nll", "{file}", "{folder}/empty.txt"], "holds no sequence"),
-        (["nll", "{file}", "{folder}/good.txt", "--replicates", "1"], "at least 2 replicates"),
+        (["nll", "{file}", "{folder}/good.txt", "--replicates", "1", "--interval", "bca"], "at least 2 replicates"),
+        (["nll", "{file}", "{folder}/good.txt", "--interval", "wald"], "there is no interval 'wald'"),
         (["nll", "{file}", "{folder}/good.txt", "--estimator", "chane"], "there is no estimator 'chane'"),
         (["nll", "{file}", "{folder}/good.txt", "--context", "9"], "all 4 tokens are context"),
         (["ratio", "{file}", "{folder}/good.txt", "{folder}/two.txt"], "got 1 and 2"),

@@ -20,7 +20,7 @@ def test_a_law_is_scanned_end_to_end(capsys, study_file):
     assert (status, err) == (0, "")
     assert "of 15 substitutions are more likely than the original" in out
     assert "of 9 substitutions are more likely than the original" in out
-    assert "coupled exhaustive, 31 passes x 8 replicates, seed 0; 95 % Student-t intervals" in out
+    assert "coupled exhaustive, 31 passes x 8 replicates, seed 0; 95 % intervals: student-t" in out
     assert out.strip().endswith(f"The report is {folder / 'out' / 'scan.html'}")
     table = pd.read_csv(folder / "out" / "scan.csv")
     np.testing.assert_allclose(table["log_ratio"], table["exact"], atol=1e-9)

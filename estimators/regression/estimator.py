@@ -16,7 +16,7 @@ from estimators.regression.strata import full_mask_passes, size_strata, sized_ma
 __all__ = ["Regression"]
 
 FEWEST_RESIDUALS = 8
-SHARED = 1.25
+SHARED = 1.15
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ from infodis_stats.analysis.confidence_sequence import confidence_sequence, sequ
 from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
 from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_test
 from infodis_stats.analysis.decisions import family_wise_signs
+from infodis_stats.analysis.design_bootstrap import design_bootstrap
 from infodis_stats.analysis.discrimination import auroc, auroc_interval
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
-from infodis_stats.analysis.intervals import Interval, bca, student_t, widen
+from infodis_stats.analysis.intervals import Interval, bca, hall, pooled_t, student_t, widen
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
+from infodis_stats.analysis.replicates import check_level, rounding
 from infodis_stats.analysis.selection import GeometricMean, Regret, geometric_mean, regret, same_draws
 from infodis_stats.analysis.tails import pareto_khat
 
@@ -30,18 +32,23 @@ __all__ = [
     "bca",
     "bias",
     "block",
+    "check_level",
     "confidence_sequence",
     "coverage",
     "coverage_test",
+    "design_bootstrap",
     "family_wise",
     "family_wise_signs",
     "geometric_mean",
+    "hall",
     "log_variance",
     "mean_squared_error",
     "pareto_khat",
     "pooled_bias",
+    "pooled_t",
     "regret",
     "relative_efficiency",
+    "rounding",
     "same_draws",
     "sequential_p_value",
     "slope",

@@ -7,15 +7,16 @@ import pandas as pd
 import torch
 
 from estimators import InfodisError, estimator, estimator_names
+from infodis_stats.intervals import interval_kind, interval_names
 from infodis_stats.oracles import MarkovChain
 from infodis_stats.provenance import versions
 
-__all__ = ["doctor", "estimators"]
+__all__ = ["doctor", "estimators", "intervals"]
 
 
 def estimators(options: argparse.Namespace) -> None:
     """List the estimators."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "name": name,
             "unbiased": estimator(name).unbiased,
@@ -24,6 +25,15 @@ def estimators(options: argparse.Namespace) -> None:
         }
         for name in estimator_names()
     ]
+    _print(rows, options)
+
+
+def intervals(options: argparse.Namespace) -> None:
+    """List the kinds of intervals."""
+    _print([{"name": name, "what it is": interval_kind(name).summary} for name in interval_names()], options)
+
+
+def _print(rows: list[dict[str, object]], options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(rows, indent=1))
     else:

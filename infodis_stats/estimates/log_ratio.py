@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from estimators import Cell, ConditionalModel, Contrast, Coupled, Decoupled, Estimator, draw, make_pairs
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
-from infodis_stats.cautions import effective_positions
 from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
-from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
+from infodis_stats.estimates.profile import loss_profiles
+from infodis_stats.estimates.request import named_estimator, rows_a_call
+from infodis_stats.intervals import check_interval, error_bars
 from infodis_stats.oracles import Law
 
 __all__ = ["estimate_log_ratio"]
@@ -34,6 +35,8 @@ def estimate_log_ratio(
     second_context: Context = None,
     names: Sequence[str] | None = None,
     level: float = 0.95,
+    interval: str = "auto",
+    simultaneous: bool = False,
     batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
@@ -50,7 +53,7 @@ def estimate_log_ratio(
         Whether the two sides share their masks.
     passes : int, default 16
         Forward passes that one replicate may use per sequence; a pair costs twice that.
-    replicates, seed, context, names, level, batch_size, device, progress
+    replicates, seed, context, names, level, interval, simultaneous, batch_size, device, progress
         See `estimate_nll`; ``context`` applies to both sides.
     second_context : int, array of bool, sequence of arrays of bool, or None
         The second side's own context, where it is another.
@@ -60,8 +63,8 @@ def estimate_log_ratio(
     xarray.Dataset
         ``log_ratio``, ``log_ratio_se (pair)``, ``log_ratio_ci (pair, ci_bound)``, ``log_ratio_replicate (pair,
         replicate)`` in nats; ``correlation (pair)`` of the two sides' estimates over replicates, and ``coupling_gain
-        (pair)``, the variance that independent sides would have over the variance there is; ``forward_passes (pair)``,
-        and ``exact`` under a law.
+        (pair)``, the variance that independent sides would have over the variance there is; ``interval``, ``degrees``,
+        ``forward_passes (pair)``, and ``exact`` under a law.
 
     Raises
     ------
@@ -80,8 +83,8 @@ def estimate_log_ratio(
     one = named_estimator(estimator)
     sampler: Contrast = Coupled(one) if coupled else Decoupled(one)
     pairs = make_pairs(first, second, context, names, second_context=second_context)
-    check_replicates(replicates)
     cells = [Cell(sampler, pair, passes, replicates) for pair in pairs]
+    check_interval(model, cells, interval, level)
     rows = rows_a_call(model, batch_size)
     draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
     settled = [cast("Contrast", drawn.cell.sampler) for drawn in draws]
@@ -91,19 +94,20 @@ def estimate_log_ratio(
             for contrast, drawn in zip(settled, draws, strict=True)
         ]
     )
-    effective = np.array(
-        [min(float(effective_positions(side.position_losses)) for side in drawn.evaluations) for drawn in draws]
-    )
+    bars = error_bars(draws, interval, level, simultaneous=simultaneous)
+    profiles = loss_profiles(model, draws, batch_size=rows, device=device)
+    forward_passes = [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
     correlation, gain = _coupling(sides)
     dataset = replicates_dataset(
         "log_ratio",
         np.stack([one.estimates for one in draws]),
         labels=("pair", names or range(len(pairs))),
         level=level,
+        bars=bars,
         estimator=[contrast.estimator.name for contrast in settled],
         correlation=correlation,
         coupling_gain=gain,
-        forward_passes=[one.forward_passes for one in draws],
+        forward_passes=forward_passes,
         **({"exact": [exact_value(model, *pair.sides) for pair in pairs]} if isinstance(model, Law) else {}),
     )
     dataset.attrs = what_made_it(
@@ -112,8 +116,10 @@ def estimate_log_ratio(
         [max(side.length for side in pair.sides) for pair in pairs],
         seed=seed,
         level=level,
-        forward_passes=sum(one.forward_passes for one in draws),
-        cautions=cautions_found(draws, effective),
+        forward_passes=sum(forward_passes),
+        cautions=cautions_found(draws, profiles, bars),
+        interval=interval,
+        simultaneous=simultaneous,
     )
     return dataset
 

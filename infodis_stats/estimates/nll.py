@@ -9,10 +9,11 @@ import xarray as xr
 from estimators import Cell, ConditionalModel, Estimator, draw, make_targets
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
-from infodis_stats.cautions import effective_positions
 from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
-from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
+from infodis_stats.estimates.profile import loss_profiles
+from infodis_stats.estimates.request import named_estimator, rows_a_call
+from infodis_stats.intervals import check_interval, error_bars
 from infodis_stats.oracles import Law
 
 __all__ = ["estimate_nll"]
@@ -29,6 +30,8 @@ def estimate_nll(
     context: Context = None,
     names: Sequence[str] | None = None,
     level: float = 0.95,
+    interval: str = "auto",
+    simultaneous: bool = False,
     batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
@@ -45,7 +48,7 @@ def estimate_nll(
     passes : int, default 16
         Forward passes that one replicate may use per sequence; the total is ``passes * replicates``.
     replicates : int, default 8
-        Independent replicates, at least 2: the error bar comes from them.
+        Independent replicates. Most designs tell their error from within, so that one will do; others need 2.
     seed : int, default 0
     context : int, array of bool, sequence of arrays of bool, or None
         The first ``context`` tokens are given, or the positions marked True: never masked, never scored.
@@ -53,6 +56,11 @@ def estimate_nll(
         Distinct names of the sequences; their random numbers then hang on the names instead of the content.
     level : float, default 0.95
         Confidence level.
+    interval : str, default "auto"
+        How the error is told: ``auto``, ``student-t``, ``design``, ``hall``, ``design-bootstrap``, ``bca`` or
+        ``anytime``.
+    simultaneous : bool, default False
+        Whether all intervals together cover with the confidence level, instead of each.
     batch_size, device, progress
         See `estimators.evaluate`; they change no number of an exact law.
 
@@ -60,9 +68,9 @@ def estimate_nll(
     -------
     xarray.Dataset
         ``nll``, ``nll_se (sequence)``, ``nll_ci (sequence, ci_bound)``, ``nll_replicate (sequence, replicate)`` in
-        nats; ``length``, ``estimator`` (what ``auto`` chose), ``effective_positions``, ``forward_passes (sequence)``,
-        and ``exact`` under a law. The attributes say what made it, and under ``cautions`` where the interval cannot be
-        trusted.
+        nats; ``length``, ``estimator`` and ``interval`` (what ``auto`` chose), ``degrees``, ``effective_positions``,
+        ``full_mask_ratio``, ``forward_passes (sequence)``, and ``exact`` under a law. The attributes say what made it,
+        and under ``cautions`` where the interval cannot be trusted.
 
     Raises
     ------
@@ -82,20 +90,24 @@ def estimate_nll(
     """
     sampler = named_estimator(estimator)
     targets = make_targets(tokens, context, names)
-    check_replicates(replicates)
     cells = [Cell(sampler, target, passes, replicates) for target in targets]
+    check_interval(model, cells, interval, level)
     rows = rows_a_call(model, batch_size)
     draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
-    effective = np.array([float(effective_positions(one.evaluations[0].position_losses)) for one in draws])
+    bars = error_bars(draws, interval, level, simultaneous=simultaneous)
+    profiles = loss_profiles(model, draws, batch_size=rows, device=device)
+    forward_passes = [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
     dataset = replicates_dataset(
         "nll",
         np.stack([one.estimates for one in draws]),
         labels=("sequence", names or range(len(targets))),
         level=level,
+        bars=bars,
         estimator=[one.cell.sampler.name for one in draws],
         length=[target.length for target in targets],
-        effective_positions=effective,
-        forward_passes=[one.forward_passes for one in draws],
+        effective_positions=[one.effective_positions for one in profiles],
+        full_mask_ratio=[one.full_mask_ratio for one in profiles],
+        forward_passes=forward_passes,
         **({"exact": [exact_value(model, target) for target in targets]} if isinstance(model, Law) else {}),
     )
     dataset.attrs = what_made_it(
@@ -104,7 +116,9 @@ def estimate_nll(
         [target.length for target in targets],
         seed=seed,
         level=level,
-        forward_passes=sum(one.forward_passes for one in draws),
-        cautions=cautions_found(draws, effective),
+        forward_passes=sum(forward_passes),
+        cautions=cautions_found(draws, profiles, bars),
+        interval=interval,
+        simultaneous=simultaneous,
     )
     return dataset

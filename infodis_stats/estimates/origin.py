@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from estimators import Auto, Cell, ConditionalModel, Contrast, Draw, Estimator, Target
 from infodis_stats.cautions import CAUTIONS, cautions_of
+from infodis_stats.estimates.profile import Profile
+from infodis_stats.intervals import ErrorBar
 from infodis_stats.oracles import Law
 from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
 
@@ -23,12 +24,17 @@ def exact_value(law: Law, first: Target, second: Target | None = None) -> float:
     return own if second is None else exact_value(law, second) - own
 
 
-def cautions_found(draws: Sequence[Draw], effective: NDArray[np.float64]) -> list[str]:
+def cautions_found(draws: Sequence[Draw], profiles: Sequence[Profile], bars: Sequence[ErrorBar]) -> list[str]:
     """Return the keys of the cautions that hold for some of the draws."""
     found = {
         key
-        for drawn, positions in zip(draws, effective, strict=True)
-        for key in cautions_of(cast("Estimator | Contrast", drawn.cell.sampler), drawn.cell.replicates, positions)
+        for drawn, profile, bar in zip(draws, profiles, bars, strict=True)
+        for key in cautions_of(
+            cast("Estimator | Contrast", drawn.cell.sampler),
+            bar.degrees + 1.0,
+            np.array([profile.effective_positions]),
+            np.array([profile.full_mask_ratio]),
+        )
     }
     return [key for key in CAUTIONS if key in found]
 
@@ -42,6 +48,8 @@ def what_made_it(
     level: float,
     forward_passes: int,
     cautions: list[str],
+    interval: str = "student-t",
+    simultaneous: bool = False,
 ) -> dict[str, str | int | float]:
     """Return the attributes of a data set of estimates: of items of these lengths, one of which is the cell's."""
     return {
@@ -50,8 +58,9 @@ def what_made_it(
         "passes": cell.passes,
         "replicates": cell.replicates,
         "seed": seed,
-        "ci_kind": "student-t",
+        "ci_kind": interval,
         "ci_prob": level,
+        "ci_simultaneous": int(simultaneous),
         "forward_passes": forward_passes,
         "cautions": json.dumps({key: CAUTIONS[key] for key in cautions}),
         "model": model_fingerprint(model),

@@ -163,10 +163,16 @@ def made_by(result: xr.Dataset) -> tuple[str, ...]:
     attributes = result.attrs
     return (
         f"nats; {attributes['estimator']}, {attributes['passes']} passes x {attributes['replicates']} replicates, "
-        f"seed {attributes['seed']}; {100 * attributes['ci_prob']:g} % Student-t intervals",
+        f"seed {attributes['seed']}; {_intervals(result)}",
         *(f"auto chose {name}: {why}." for name, why in json.loads(attributes["choices"]).items()),
         *(f"Caution ({key}): {sentence}." for key, sentence in json.loads(attributes["cautions"]).items()),
     )
+
+
+def _intervals(result: xr.Dataset) -> str:
+    kinds = result["interval"].values.ravel().tolist() if "interval" in result else [result.attrs["ci_kind"]]
+    together = "simultaneous " if result.attrs.get("ci_simultaneous") else ""
+    return f"{together}{100 * result.attrs['ci_prob']:g} % intervals: {', '.join(dict.fromkeys(kinds))}"
 
 
 def _points(agree: NDArray[np.bool_]) -> tuple[str, ...]:
