@@ -28,7 +28,9 @@ from infodis_stats import analysis
 
 __all__ = [
     "ErrorBar",
+    "ErrorBars",
     "IntervalKind",
+    "Sample",
     "check_interval",
     "error_bars",
     "interval_kind",
@@ -36,6 +38,8 @@ __all__ = [
     "simultaneous_level",
     "sum_of",
 ]
+
+FloatArray = NDArray[np.float64]
 
 REDRAWN = 499  # sets of masks of the design bootstrap
 REDRAWN_AT_ONCE = 2**25  # weights: some hundred megabytes
@@ -65,6 +69,53 @@ class ErrorBar:
     upper: float
 
 
+@dataclass(frozen=True, eq=False)
+class ErrorBars:
+    """The errors of many estimates of one item, in nats: `ErrorBar` with arrays (interval,)."""
+
+    kind: str
+    standard_error: FloatArray
+    degrees: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A draw's replicates, so many to an interval; what is left over is dropped.
+
+    Attributes
+    ----------
+    draw : Draw
+    size : int
+        Replicates of an interval.
+    """
+
+    draw: Draw
+    size: int
+
+    @property
+    def estimates(self) -> FloatArray:
+        """Replicates of each interval: (interval, size), nats."""
+        return analysis.block(self.draw.estimates, self.size)
+
+    @property
+    def parts(self) -> FloatArray:
+        """Independent parts of each interval: (interval, part), nats."""
+        parts = self.draw.parts
+        kept = len(parts) // self.size * self.size
+        return parts[:kept].reshape(kept // self.size, -1)
+
+    @property
+    def own_variance(self) -> OwnVariance | None:
+        """Variance of the sum of each interval's replicates, from within them; None where they do not tell it."""
+        own = self.draw.own_variance
+        if own is None:
+            return None
+        variance, degrees = analysis.block(own.variance, self.size), analysis.block(own.degrees, self.size)
+        return added(*(OwnVariance(variance[:, one], degrees[:, one]) for one in range(self.size)))
+
+
 class IntervalKind(ABC):
     """A way to tell the error of an estimate."""
 
@@ -72,14 +123,20 @@ class IntervalKind(ABC):
     summary: ClassVar[str]
 
     @abstractmethod
-    def error_bar(self, draw: Draw, level: float) -> ErrorBar:
-        """Return the interval of one draw.
+    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals of a sample.
 
         Raises
         ------
         InputError
-            If the draw does not tell it: what it would need.
+            If the sample does not tell them: what it would need.
         """
+
+    def error_bar(self, draw: Draw, level: float) -> ErrorBar:
+        """Return the interval of a whole draw. Raises `InputError` if it does not tell it."""
+        bars = self.error_bars(Sample(draw, len(draw.estimates)), level)
+        numbers = (bars.standard_error, bars.degrees, bars.lower, bars.upper)
+        return ErrorBar(bars.kind, *(float(one[0]) for one in numbers))
 
 
 class StudentT(IntervalKind):
@@ -88,9 +145,10 @@ class StudentT(IntervalKind):
     name = "student-t"
     summary = "Student's t over the replicates; needs 2, and is 1.5 times too wide with 4"
 
-    def error_bar(self, draw: Draw, level: float) -> ErrorBar:
-        """Return the interval; see `IntervalKind.error_bar`."""
-        return _over_replicates(self.name, draw, analysis.student_t(_replicates(draw, self.name), level))
+    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals; see `IntervalKind.error_bars`."""
+        values = _replicates(sample, self.name)
+        return _over_replicates(self.name, values, analysis.student_t(values, level))
 
 
 class Bca(IntervalKind):
@@ -99,10 +157,10 @@ class Bca(IntervalKind):
     name = "bca"
     summary = "BCa bootstrap over the replicates; too narrow below 32"
 
-    def error_bar(self, draw: Draw, level: float) -> ErrorBar:
-        """Return the interval; see `IntervalKind.error_bar`."""
-        values = _replicates(draw, self.name)
-        return _over_replicates(self.name, draw, analysis.bca(values, _own_stream(draw, self.name), level))
+    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals; see `IntervalKind.error_bars`."""
+        values = _replicates(sample, self.name)
+        return _over_replicates(self.name, values, analysis.bca(values, _own_stream(sample.draw, self.name), level))
 
 
 class Anytime(IntervalKind):
@@ -111,10 +169,11 @@ class Anytime(IntervalKind):
     name = "anytime"
     summary = "right-Haar t-mixture over the replicates; covers for all numbers of replicates at once"
 
-    def error_bar(self, draw: Draw, level: float) -> ErrorBar:
-        """Return the interval; see `IntervalKind.error_bar`."""
-        running = analysis.confidence_sequence(_replicates(draw, self.name), level)
-        return _over_replicates(self.name, draw, analysis.Interval(running.lower[..., -1], running.upper[..., -1]))
+    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals; see `IntervalKind.error_bars`."""
+        values = _replicates(sample, self.name)
+        running = analysis.confidence_sequence(values, level)
+        return _over_replicates(self.name, values, analysis.Interval(running.lower[..., -1], running.upper[..., -1]))
 
 
 class DesignBootstrap(IntervalKind):
@@ -123,14 +182,18 @@ class DesignBootstrap(IntervalKind):
     name = "design-bootstrap"
     summary = "hull of Student's t and a bootstrap that redraws the masks: for few hard tokens; needs 2 replicates"
 
-    def error_bar(self, draw: Draw, level: float) -> ErrorBar:
-        """Return the interval; see `IntervalKind.error_bar`."""
-        estimator = _estimator(draw)
+    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals; see `IntervalKind.error_bars`."""
+        estimator = _estimator(sample.draw)
         if isinstance(estimator, Regression):
             raise InputError(f"{self.name} redraws weighted sums; {estimator.name} is none: use student-t or design")
-        values = _replicates(draw, self.name)
-        baselines, weights = _redrawn(draw, _own_stream(draw, self.name))
-        return _over_replicates(self.name, draw, analysis.design_bootstrap(values, baselines, weights, level))
+        values = _replicates(sample, self.name)
+        # One set of new masks for all: an interval does not depend on the others.
+        weights = _redrawn(sample.draw, sample.size, _own_stream(sample.draw, self.name))
+        baselines = [_baselines(one) for one in sample.draw.blocks(sample.size)]
+        found = [analysis.design_bootstrap(*one, weights, level) for one in zip(values, baselines, strict=True)]
+        ends = np.array([(one.lower, one.upper) for one in found]).T
+        return _over_replicates(self.name, values, analysis.Interval(*ends))
 
 
 class Design(IntervalKind):
@@ -139,20 +202,18 @@ class Design(IntervalKind):
     name = "design"
     summary = "Student's t with the variance within the replicates, as the design tells it; works with 1 replicate"
 
-    def error_bar(self, draw: Draw, level: float) -> ErrorBar:
-        """Return the interval; see `IntervalKind.error_bar`."""
-        own = draw.own_variance
+    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals; see `IntervalKind.error_bars`."""
+        own, cell = sample.own_variance, sample.draw.cell
         if own is None:
             raise InputError(
-                f"the passes of {draw.cell.sampler.name} do not tell their variance here ({draw.cell.passes} passes); "
+                f"the passes of {cell.sampler.name} do not tell their variance here ({cell.passes} passes); "
                 "use student-t, with at least 2 replicates"
             )
-        interval = analysis.pooled_t(draw.estimates, own.variance, own.degrees, level)
-        pooled = _pooled(own)
-        error = float(np.sqrt(pooled.variance[0])) / len(draw.estimates)
+        centre, error = sample.estimates.mean(axis=-1), np.sqrt(own.variance) / sample.size
         # Parts that agree up to rounding: what is left of their spread tells nothing of its own error.
-        degrees = float(pooled.degrees[0]) if error > analysis.rounding(draw.estimates.mean()) else np.inf
-        return ErrorBar(self.name, error, degrees, float(interval.lower), float(interval.upper))
+        degrees = np.where(error > analysis.rounding(centre), own.degrees, np.inf)
+        return _students_t(self.name, centre, error, degrees, level)
 
 
 class Hall(IntervalKind):
@@ -161,17 +222,16 @@ class Hall(IntervalKind):
     name = "hall"
     summary = "Student's t over the independent passes of all replicates, transformed for skewness"
 
-    def error_bar(self, draw: Draw, level: float) -> ErrorBar:
-        """Return the interval; see `IntervalKind.error_bar`."""
-        parts = draw.parts.ravel()
-        if len(parts) < FEWEST_PARTS:
+    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals; see `IntervalKind.error_bars`."""
+        parts, cell = sample.parts, sample.draw.cell
+        count = parts.shape[1]
+        if count < FEWEST_PARTS:
             raise InputError(
-                f"{self.name} needs at least {FEWEST_PARTS} independent parts; {draw.cell.sampler.name} has "
-                f"{len(parts)} in {draw.cell.passes} passes x {len(draw.estimates)} replicates"
+                f"{self.name} needs at least {FEWEST_PARTS} independent parts; {cell.sampler.name} has {count} in "
+                f"{cell.passes} passes x {sample.size} replicates"
             )
-        interval = analysis.hall(parts, level)
-        error = float(parts.std(ddof=1)) / len(parts) ** 0.5
-        return ErrorBar(self.name, error, len(parts) - 1.0, float(interval.lower), float(interval.upper))
+        return _over_replicates(self.name, parts, analysis.hall(parts, level))
 
 
 class Auto(IntervalKind):
@@ -180,19 +240,19 @@ class Auto(IntervalKind):
     name = "auto"
     summary = "the narrowest of these that covers, by the estimator and the number of replicates"
 
-    def error_bar(self, draw: Draw, level: float) -> ErrorBar:
-        """Return the interval; see `IntervalKind.error_bar`."""
-        return self.choose(draw).error_bar(draw, level)
+    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals; see `IntervalKind.error_bars`."""
+        return self.choose(sample).error_bars(sample, level)
 
-    def choose(self, draw: Draw) -> IntervalKind:
+    def choose(self, sample: Sample) -> IntervalKind:
         """Choose by construction: statistics of the sample have no say."""
-        estimator = _estimator(draw)
+        estimator = _estimator(sample.draw)
         # Independent sizes by 1/m: few passes hide much, and they are far above the others.
-        if estimator == PointEstimator(TimeFree(), IID()) and draw.parts.size >= FEWEST_PARTS:
+        if estimator == PointEstimator(TimeFree(), IID()) and sample.parts.shape[1] >= FEWEST_PARTS:
             return Hall()
-        if isinstance(estimator, Regression) and len(draw.estimates) >= ENOUGH_REPLICATES:
+        if isinstance(estimator, Regression) and sample.size >= ENOUGH_REPLICATES:
             return StudentT()
-        return StudentT() if draw.own_variance is None else Design()
+        return StudentT() if sample.draw.own_variance is None else Design()
 
 
 KINDS: dict[str, IntervalKind] = {
@@ -269,10 +329,9 @@ def sum_of(bars: Sequence[ErrorBar], centre: float, level: float) -> ErrorBar:
     if len(bars) == 1:
         return bars[0]
     total = added(*(OwnVariance(np.array([one.standard_error**2]), np.array([one.degrees])) for one in bars))
-    error, degrees = float(np.sqrt(total.variance[0])), float(total.degrees[0])
-    half_width = float(stats.t.ppf((1 + level) / 2, degrees)) * error
     kinds = ", ".join(dict.fromkeys(one.kind for one in bars))
-    return ErrorBar(kinds, error, degrees, centre - half_width, centre + half_width)
+    whole = _students_t(kinds, np.array([centre]), np.sqrt(total.variance), total.degrees, level)
+    return ErrorBar(kinds, *(float(one[0]) for one in (whole.standard_error, whole.degrees, whole.lower, whole.upper)))
 
 
 def _estimator(draw: Draw) -> Estimator | None:
@@ -281,22 +340,21 @@ def _estimator(draw: Draw) -> Estimator | None:
     return one if isinstance(one, Estimator) else None
 
 
-def _replicates(draw: Draw, name: str) -> NDArray[np.float64]:
-    if len(draw.estimates) < 2:
-        raise InputError(f"a {name} interval needs at least 2 replicates, got {len(draw.estimates)}")
-    return draw.estimates
+def _replicates(sample: Sample, name: str) -> FloatArray:
+    if sample.size < 2:
+        raise InputError(f"a {name} interval needs at least 2 replicates, got {sample.size}")
+    return sample.estimates
 
 
-def _over_replicates(name: str, draw: Draw, interval: analysis.Interval) -> ErrorBar:
-    count = len(draw.estimates)
-    error = float(draw.estimates.std(ddof=1)) / count**0.5
-    return ErrorBar(name, error, count - 1.0, float(interval.lower), float(interval.upper))
+def _over_replicates(name: str, values: FloatArray, interval: analysis.Interval) -> ErrorBars:
+    count = values.shape[-1]
+    error = values.std(axis=-1, ddof=1) / np.sqrt(count)
+    return ErrorBars(name, error, np.full(len(values), count - 1.0), interval.lower, interval.upper)
 
 
-def _pooled(own: OwnVariance) -> OwnVariance:
-    return added(
-        *(OwnVariance(own.variance[one : one + 1], own.degrees[one : one + 1]) for one in range(len(own.variance)))
-    )
+def _students_t(name: str, centre: FloatArray, error: FloatArray, degrees: FloatArray, level: float) -> ErrorBars:
+    half_width = stats.t.ppf((1 + level) / 2, degrees) * error
+    return ErrorBars(name, error, degrees, centre - half_width, centre + half_width)
 
 
 def _own_stream(draw: Draw, name: str) -> np.random.Generator:
@@ -305,12 +363,16 @@ def _own_stream(draw: Draw, name: str) -> np.random.Generator:
     return stream(root_seed(0), name, cell.item.key, cell.sampler.name, str(cell.passes))
 
 
-def _redrawn(draw: Draw, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean loss of each position, and the weights of the positions in new draws; a pair's sides joined."""
+def _baselines(draw: Draw) -> FloatArray:
+    """Return the mean loss of each position; of a pair both sides, joined, the first one negative."""
     signs = (1.0,) if len(draw.evaluations) == 1 else (-1.0, 1.0)
-    baselines = [sign * side.position_losses for sign, side in zip(signs, draw.evaluations, strict=True)]
-    cell, replicates = draw.cell, len(draw.estimates)
-    size = cell.passes * replicates * sum(map(len, baselines))
+    return np.concatenate([sign * side.position_losses for sign, side in zip(signs, draw.evaluations, strict=True)])
+
+
+def _redrawn(draw: Draw, replicates: int, rng: np.random.Generator) -> FloatArray:
+    """Return the weights of the positions in new draws of so many replicates: (new draw, replicate, position)."""
+    cell = draw.cell
+    size = cell.passes * replicates * sum(side.length for side in cell.item.sides)
     block = min(REDRAWN, max(1, REDRAWN_AT_ONCE // size))
     found = []
     for start in range(0, REDRAWN, block):
@@ -318,4 +380,4 @@ def _redrawn(draw: Draw, rng: np.random.Generator) -> tuple[NDArray[np.float64],
         jobs = cell.sampler.jobs(cell.item, cell.passes, count * replicates, rng)
         weights = np.concatenate([job.plan.weights.sum(axis=1) for job in jobs], axis=-1)
         found.append(weights.reshape(count, replicates, -1))
-    return np.concatenate(baselines), np.concatenate(found)
+    return np.concatenate(found)

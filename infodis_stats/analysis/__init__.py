@@ -12,7 +12,7 @@ from infodis_stats.analysis.decisions import family_wise_signs
 from infodis_stats.analysis.design_bootstrap import design_bootstrap
 from infodis_stats.analysis.discrimination import auroc, auroc_interval
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
-from infodis_stats.analysis.intervals import Interval, bca, hall, pooled_t, student_t, widen
+from infodis_stats.analysis.intervals import Interval, bca, hall, student_t, widen
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
 from infodis_stats.analysis.replicates import check_level, rounding
 from infodis_stats.analysis.selection import GeometricMean, Regret, geometric_mean, regret, same_draws
@@ -45,7 +45,6 @@ __all__ = [
     "mean_squared_error",
     "pareto_khat",
     "pooled_bias",
-    "pooled_t",
     "regret",
     "relative_efficiency",
     "rounding",

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from estimators.own_variance import OwnVariance, added
 from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, check_level, check_resamples
 
-__all__ = ["Interval", "bca", "hall", "pooled_t", "student_t", "widen"]
+__all__ = ["Interval", "bca", "hall", "student_t", "widen"]
 
 LEAST_SKEWNESS = 1e-6  # below it Hall's interval is Student's to nine digits
 
@@ -171,49 +170,6 @@ def widen(interval: Interval, estimate: ArrayLike, error: ArrayLike, level: floa
     # A bootstrap interval may lie beside its estimate: that side stays negative.
     wider = [np.copysign(np.hypot(side, tau), side) for side in (below, above)]
     return Interval(np.asarray(centre - wider[0]), np.asarray(centre + wider[1]))
-
-
-def pooled_t(draws: ArrayLike, variances: ArrayLike, degrees: ArrayLike, level: float = 0.95) -> Interval:
-    """Student's t interval whose standard error comes from within the replicates, not from their spread.
-
-    Parameters
-    ----------
-    draws : array_like, shape (..., R)
-        R >= 1 independent replicates of each estimate, nats.
-    variances : array_like, shape (..., R)
-        An estimate of each replicate's variance from its own passes, nats squared.
-    degrees : array_like, shape (..., R)
-        Degrees of freedom of these estimates.
-    level : float
-        Confidence level in (0, 1).
-
-    Returns
-    -------
-    Interval
-        Arrays of shape (...). The standard error is ``sqrt(sum_r v_r) / R``, the degrees of freedom are
-        Satterthwaite's.
-
-    Raises
-    ------
-    InputError
-        If the level is outside (0, 1).
-
-    Examples
-    --------
-    >>> interval = pooled_t([[2.0]], variances=[[1.0]], degrees=[[4.0]])
-    >>> interval.upper.round(3)
-    array([4.776])
-    """
-    check_level(level)
-    values = as_draws(draws, 1, "an interval")
-    own = np.asarray(variances, dtype=np.float64), np.asarray(degrees, dtype=np.float64)
-    pooled = added(
-        *(OwnVariance(*(np.asarray(one)[..., replicate] for one in own)) for replicate in range(values.shape[-1]))
-    )
-    mean = values.mean(axis=-1)
-    quantile = stats.t.ppf((1 + level) / 2, pooled.degrees)
-    half_width = quantile * np.sqrt(pooled.variance) / values.shape[-1]
-    return Interval(np.asarray(mean - half_width), np.asarray(mean + half_width))
 
 
 def hall(draws: ArrayLike, level: float = 0.95) -> Interval:
