@@ -20,12 +20,14 @@ CAUTIONS = {
     "4 times the likelihood): a sample that misses the nearly full masks is far off and does not show it",
     "few-replicates": "fewer than 4 replicates an interval, or as few degrees of freedom: it is so wide that it "
     "says little",
+    "few-passes": "fewer than 16 forward passes in all: intervals fall short of their level by some points",
 }
 """Each caution and its sentence."""
 
 FEWEST_EFFECTIVE_POSITIONS = 3.0
 LARGEST_FULL_MASK_RATIO = 4.0
 FEWEST_REPLICATES = 4
+FEWEST_PASSES = 16
 
 
 def effective_positions(position_losses: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -57,6 +59,8 @@ def cautions_of(
     replicates: float,
     effective: NDArray[np.float64] | None = None,
     full_mask_ratio: NDArray[np.float64] | None = None,
+    *,
+    passes: int | None = None,
 ) -> list[str]:
     """Return the keys of the `CAUTIONS` that hold for intervals of a sampler on some targets.
 
@@ -69,6 +73,8 @@ def cautions_of(
         `effective_positions` of each target.
     full_mask_ratio : array of float64, optional
         Total loss of the fully masked pass over the likelihood's, for each target.
+    passes : int, optional
+        Forward passes behind an interval, over all its replicates.
 
     Examples
     --------
@@ -85,5 +91,6 @@ def cautions_of(
         "few-hard-tokens": effective is not None and bool((effective < FEWEST_EFFECTIVE_POSITIONS).any()),
         "near-deterministic": full_mask_ratio is not None and bool((full_mask_ratio > LARGEST_FULL_MASK_RATIO).any()),
         "few-replicates": replicates < FEWEST_REPLICATES,
+        "few-passes": passes is not None and passes < FEWEST_PASSES,
     }
     return [key for key in CAUTIONS if holds[key]]

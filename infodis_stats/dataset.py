@@ -52,6 +52,8 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "coverage_pooled": ("1", "share of the intervals that cover the truth, over all passes"),
     "coverage_pooled_ci": ("1", "Wilson interval of the coverage over all passes"),
     "intervals_pooled": ("1", "intervals that were counted, over all passes"),
+    "relative_width": ("1", "median width over that of the normal interval of known variance"),
+    "short_p": ("1", "p-value of the coverage being at most one point below the level, Holm-adjusted"),
     "missed_low": ("1", "intervals below the truth"),
     "missed_high": ("1", "intervals above the truth"),
     "intervals": ("1", "intervals that were counted"),

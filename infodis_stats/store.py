@@ -9,7 +9,7 @@ from infodis_stats.provenance import SCHEMA
 
 __all__ = ["read_store", "write_store"]
 
-GROUPS = ("draws", "summary", "provenance")
+GROUPS = ("summary", "provenance")
 
 
 def write_store(tree: xr.DataTree, path: Path | str) -> None:

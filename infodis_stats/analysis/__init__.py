@@ -7,7 +7,7 @@ NaN gives NaN, silently.
 
 from infodis_stats.analysis.confidence_sequence import confidence_sequence, sequential_p_value
 from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
-from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_test
+from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_of_counts, coverage_test
 from infodis_stats.analysis.decisions import family_wise_signs
 from infodis_stats.analysis.design_bootstrap import design_bootstrap
 from infodis_stats.analysis.discrimination import auroc, auroc_interval
@@ -35,6 +35,7 @@ __all__ = [
     "check_level",
     "confidence_sequence",
     "coverage",
+    "coverage_of_counts",
     "coverage_test",
     "design_bootstrap",
     "family_wise",

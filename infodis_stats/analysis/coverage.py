@@ -10,7 +10,7 @@ from statsmodels.stats.proportion import proportion_confint
 from estimators.errors import InputError
 from infodis_stats.analysis.replicates import FloatArray, as_draws, check_level, rounding
 
-__all__ = ["Coverage", "block", "coverage", "coverage_test"]
+__all__ = ["Coverage", "block", "coverage", "coverage_of_counts", "coverage_test"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +92,44 @@ def coverage(
     )
     slack = rounding(target)
     counted = ~(np.isnan(low) | np.isnan(high) | np.isnan(target))
-    count = np.asarray(counted.sum(axis=axis))
-    missed_low = np.asarray((counted & (high < target - slack)).sum(axis=axis))
-    missed_high = np.asarray((counted & (low > target + slack)).sum(axis=axis))
-    covered = count - missed_low - missed_high
+    missed_low = (counted & (high < target - slack)).sum(axis=axis)
+    missed_high = (counted & (low > target + slack)).sum(axis=axis)
+    return coverage_of_counts(missed_low, missed_high, counted.sum(axis=axis), level_of_band)
+
+
+def coverage_of_counts(
+    missed_low: ArrayLike, missed_high: ArrayLike, count: ArrayLike, level_of_band: float = 0.95
+) -> Coverage:
+    """Share of intervals that cover, from how many missed, with a Wilson band.
+
+    Parameters
+    ----------
+    missed_low, missed_high, count : array_like of int, one shape
+        Intervals below the truth, above it, and all of them.
+    level_of_band : float
+        Confidence level of the band in (0, 1).
+
+    Returns
+    -------
+    Coverage
+
+    Raises
+    ------
+    InputError
+        If the level is outside (0, 1).
+
+    Examples
+    --------
+    >>> float(coverage_of_counts(1, 4, 100).rate)
+    0.95
+    """
+    check_level(level_of_band)
+    low, high, number = (np.asarray(one, dtype=np.int64) for one in (missed_low, missed_high, count))
+    covered = number - low - high
     with np.errstate(divide="ignore", invalid="ignore"):
-        rate = np.asarray(covered / count)
-        band = proportion_confint(covered, count, alpha=1 - level_of_band, method="wilson")
-    return Coverage(rate, np.asarray(band[0]), np.asarray(band[1]), missed_low, missed_high, count)
+        rate = np.asarray(covered / number)
+        band = proportion_confint(covered, number, alpha=1 - level_of_band, method="wilson")
+    return Coverage(rate, np.asarray(band[0]), np.asarray(band[1]), low, high, number)
 
 
 def coverage_test(found: Coverage, level: float) -> FloatArray:

@@ -207,9 +207,11 @@ def hall(draws: ArrayLike, level: float = 0.95) -> Interval:
     values = as_draws(draws, 3, "a skewness")
     count = values.shape[-1]
     mean, spread = values.mean(axis=-1), values.std(axis=-1, ddof=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        skewness = stats.skew(values, axis=-1, bias=False) / np.sqrt(count)
-    skewness = np.where(all_equal(values) | (np.abs(skewness) < LEAST_SKEWNESS), LEAST_SKEWNESS, skewness)
+    point = all_equal(values)
+    # A point has no skewness: any draws without one stand in for it.
+    varied = np.where(point[..., None], np.arange(count, dtype=np.float64), values)
+    skewness = np.asarray(stats.skew(varied, axis=-1, bias=False) / np.sqrt(count))
+    skewness = np.where(np.abs(skewness) < LEAST_SKEWNESS, LEAST_SKEWNESS, skewness)
     quantile = stats.t.ppf((1 + level) / 2, count - 1)
     ends = [3.0 / skewness * (np.cbrt(1.0 + skewness * (one - skewness / 6.0)) - 1.0) for one in (quantile, -quantile)]
     scale = spread / np.sqrt(count)

@@ -34,6 +34,7 @@ def cautions_found(draws: Sequence[Draw], profiles: Sequence[Profile], bars: Seq
             bar.degrees + 1.0,
             np.array([profile.effective_positions]),
             np.array([profile.full_mask_ratio]),
+            passes=drawn.cell.passes * drawn.cell.replicates,
         )
     }
     return [key for key in CAUTIONS if key in found]

@@ -8,6 +8,7 @@ import jinja2
 import xarray as xr
 
 from infodis_stats.files import atomic_path, writable_folder
+from infodis_stats.report.calibration import calibration_document
 from infodis_stats.report.comparison import comparison_document
 from infodis_stats.report.corpora import corpora_document
 from infodis_stats.report.document import Document
@@ -17,6 +18,7 @@ from infodis_stats.store import write_store
 __all__ = ["document", "environment", "render_html", "render_markdown", "write_report", "write_texts"]
 
 KINDS: dict[str, Callable[[xr.DataTree], Document]] = {
+    "calibration": calibration_document,
     "comparison": comparison_document,
     "corpora": corpora_document,
     "frontier": frontier_document,

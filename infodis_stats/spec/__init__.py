@@ -1,5 +1,6 @@
 """What study files may say, checked before anything runs."""
 
+from infodis_stats.spec.calibration import CalibrationSpec
 from infodis_stats.spec.comparison import ComparisonSpec
 from infodis_stats.spec.corpora import CorporaSpec, CorpusSpec
 from infodis_stats.spec.frontier import FrontierSpec, SubjectSpec
@@ -9,6 +10,7 @@ from infodis_stats.spec.models import ModelSpec
 from infodis_stats.spec.study import StudySpec, read_study
 
 __all__ = [
+    "CalibrationSpec",
     "ComparisonSpec",
     "CorporaSpec",
     "CorpusSpec",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from infodis_stats.files import read_text
+from infodis_stats.spec.calibration import CalibrationSpec
 from infodis_stats.spec.comparison import ComparisonSpec
 from infodis_stats.spec.corpora import CorporaSpec
 from infodis_stats.spec.document import kind_of, validated
@@ -10,10 +11,11 @@ from infodis_stats.spec.frontier import FrontierSpec
 
 __all__ = ["StudySpec", "read_study"]
 
-StudySpec = ComparisonSpec | CorporaSpec | FrontierSpec
+StudySpec = ComparisonSpec | CalibrationSpec | CorporaSpec | FrontierSpec
 
 KINDS: dict[str, type[StudySpec]] = {
     "comparison": ComparisonSpec,
+    "calibration": CalibrationSpec,
     "corpora": CorporaSpec,
     "frontier": FrontierSpec,
 }
@@ -24,7 +26,7 @@ def read_study(path: Path | str) -> tuple[StudySpec, str]:
 
     Returns
     -------
-    spec : ComparisonSpec, CorporaSpec or FrontierSpec
+    spec : StudySpec
     text : str
         The file as it stands, for the record.
 

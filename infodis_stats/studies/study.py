@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from infodis_stats.estimates.request import rows_a_call
 from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
-from infodis_stats.spec import CorporaSpec, FrontierSpec, Scored, StudySpec, read_study
+from infodis_stats.spec import CalibrationSpec, CorporaSpec, FrontierSpec, Scored, StudySpec, read_study
+from infodis_stats.studies.calibration import calibrate
 from infodis_stats.studies.comparison import compare_estimators
 from infodis_stats.studies.corpora import compare_corpora
 from infodis_stats.studies.frontier import find_frontier
@@ -70,7 +71,7 @@ def run_study(
 
 def _subjects(spec: StudySpec, device: torch.device | str) -> list[Subject]:
     """Make what is scored; a network that several subjects name is loaded once."""
-    tables = spec.subjects if isinstance(spec, FrontierSpec) else (spec,)
+    tables = spec.subjects if isinstance(spec, FrontierSpec | CalibrationSpec) else (spec,)
     networks = {name: load_network(name, device) for name in {one.model for one in tables} if name is not None}
     laws = [one.law if isinstance(one, Scored) else None for one in tables]
     return [
@@ -84,6 +85,8 @@ def _run(
 ) -> Result:
     if isinstance(spec, FrontierSpec):
         return find_frontier(subjects, spec, batch_size=batch_size, device=device, bar=bar)
+    if isinstance(spec, CalibrationSpec):
+        return calibrate(subjects, spec, batch_size=batch_size, device=device, bar=bar)
     (subject,) = subjects
     rows = rows_a_call(subject.model, batch_size)
     if isinstance(spec, CorporaSpec):
