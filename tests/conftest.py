@@ -88,6 +88,27 @@ law = { kind = "table", alphabet = "AB", sequences = ["AABB", "ABAB", "BBBB"], p
 targets = [{ name = "all", sequences = "support" }]
 """
 
+SMALL_CALIBRATION = """\
+kind = "calibration"
+title = "Small <b>calibration</b>"
+seed = 3
+passes = [4, 8]
+replicates = [1, 4]
+draws = 40
+estimators = ["uniform-count", "uniform-count+stratified", "exhaustive"]
+intervals = ["auto", "student-t", "anytime"]
+levels = [0.8, 0.95]
+[[subjects]]
+name = "A <b>chain</b>"
+law = { kind = "markov-chain", order = 1, alphabet = "ACGT", seed = 5 }
+targets = [{ name = "8", count = 3, length = 8, seed = 1 }]
+[[subjects]]
+name = "Three letters"
+most_passes = 4
+law = { kind = "markov-chain", order = 1, alphabet = "ABC", seed = 6 }
+targets = [{ name = "2", count = 2, length = 2, seed = 1 }]
+"""
+
 
 @pytest.fixture
 def study_file(tmp_path: Path) -> Path:
@@ -114,4 +135,11 @@ def ratio_study(tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
 def frontier_study(tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
     path = tmp_path_factory.mktemp("study") / "frontier.toml"
     path.write_text(SMALL_FRONTIER)
+    return ids.run_study(path)
+
+
+@pytest.fixture(scope="session")
+def calibration_study(tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
+    path = tmp_path_factory.mktemp("study") / "calibration.toml"
+    path.write_text(SMALL_CALIBRATION)
     return ids.run_study(path)
