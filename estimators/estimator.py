@@ -14,6 +14,7 @@ from estimators.mask_maps import MaskMap
 from estimators.model import ConditionalModel
 from estimators.plan import MaskPlan
 from estimators.sampling import Cell, Sampler, sample
+from estimators.streams import skip
 from estimators.target import Context, Target, Tokens, make_targets
 
 __all__ = ["Estimator", "PointEstimator"]
@@ -80,9 +81,11 @@ class Estimator(Sampler[Target]):
         """Return what really samples the target: itself, unless it is there to choose."""
         return self
 
-    def jobs(self, item: Target, passes: int, replicates: int, rng: np.random.Generator) -> tuple[Job, ...]:
+    def jobs(
+        self, item: Target, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
+    ) -> tuple[Job, ...]:
         """Plan one target: one job."""
-        return (Job(item, self.plan(item.length, passes, replicates, rng)),)
+        return (Job(item, self.plan(item.length, passes, replicates, skip(rng, first))),)
 
     def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
         """Reduce the target's losses."""
