@@ -1,7 +1,7 @@
 """Plan times model times target: the only code that calls a model."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,16 @@ class Evaluation:
     plan: MaskPlan
     losses: NDArray[np.float64]
     forward_passes: int
+
+    @classmethod
+    def concatenate(cls, evaluations: Sequence["Evaluation"]) -> "Evaluation":
+        """Join the replicates of several evaluations of one target."""
+        return cls(
+            evaluations[0].target,
+            MaskPlan.concatenate([one.plan for one in evaluations]),
+            np.concatenate([one.losses for one in evaluations]),
+            sum(one.forward_passes for one in evaluations),
+        )
 
     @property
     def terms(self) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -105,6 +105,17 @@ class Draw:
     cell: Cell
     estimates: NDArray[np.float64]
     evaluations: tuple[Evaluation, ...]
+
+    @classmethod
+    def concatenate(cls, draws: Sequence["Draw"]) -> "Draw":
+        """Join draws of one stream, each of which begins where the one before stopped."""
+        cell = replace(draws[0].cell, replicates=sum(one.cell.replicates for one in draws))
+        sides = zip(*(one.evaluations for one in draws), strict=True)
+        return cls(
+            cell,
+            np.concatenate([one.estimates for one in draws]),
+            tuple(Evaluation.concatenate(side) for side in sides),
+        )
 
     @property
     def forward_passes(self) -> int:

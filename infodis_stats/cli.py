@@ -61,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     ratio.add_argument("second", nargs="?", help="file with as many second sequences")
     ratio.add_argument("--decoupled", action="store_true", help="independent masks on the two sides")
     for one in (nll, ratio):
+        one.add_argument("--precision", help="half-width to go on to: nats such as 0.05, or a share such as 5%%")
+        one.add_argument("--most-passes", type=int, default=4096, help="passes a sequence it may take (default 4096)")
         one.add_argument("--out", type=Path, help="write a row a sequence to this .csv file, or replicates to this .nc")
     scan = add("scan", "score every single substitution of sequences against the original, with intervals")
     scan.add_argument("model", help=MODEL)

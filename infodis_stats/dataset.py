@@ -1,6 +1,6 @@
 """The labelled face of the analysis: estimates and summaries as xarray data sets, with units and names."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import xarray as xr
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 
-__all__ = ["CI_BOUND", "describe", "replicates_dataset", "summarise"]
+__all__ = ["CI_BOUND", "describe", "equally_often", "replicates_dataset", "summarise"]
 
 FloatArray = NDArray[np.float64]
 
@@ -29,6 +29,8 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "truth_se": ("nat", "standard error of the value that estimates are compared with"),
     "law_value": ("nat", "exact value under the law that the sequences were drawn from"),
     "length": ("1", "scored positions"),
+    "reached": ("1", "whether the interval is as narrow as was asked for"),
+    "replicates": ("1", "replicates that were drawn"),
     "windows": ("1", "windows that the record was scored in"),
     "bits_per_token": ("bit", "negative log-likelihood of a scored token"),
     "bits_per_token_ci": ("bit", "confidence interval of the negative log-likelihood of a scored token"),
@@ -104,7 +106,7 @@ def replicates_dataset(
     name : str
         An entry of `VARIABLES`, such as ``"nll"``.
     estimates : array of float64, shape (item, replicate)
-        Nats.
+        Nats. NaN at the end of a row: the item has fewer replicates.
     labels : tuple of str and iterable
         The first dimension's name and its coordinate.
     level : float
@@ -118,14 +120,17 @@ def replicates_dataset(
         ``name``, ``name_se (item)``, ``name_ci (item, ci_bound)``, ``name_replicate (item, replicate)`` and the others.
     """
     unit, coordinate = labels
-    interval = analysis.student_t(estimates, level)
-    standard_error = np.sqrt(analysis.variance(estimates) / estimates.shape[-1])
+    mean, standard_error, lower, upper = np.empty((4, len(estimates)))
+    for rows, drawn in equally_often(estimates):
+        interval = analysis.student_t(drawn, level)
+        mean[rows], lower[rows], upper[rows] = drawn.mean(axis=-1), interval.lower, interval.upper
+        standard_error[rows] = np.sqrt(analysis.variance(drawn) / drawn.shape[-1])
     units, words = VARIABLES[name]
     dataset = xr.Dataset(
         {
-            name: (unit, estimates.mean(axis=-1)),
+            name: (unit, mean),
             f"{name}_se": (unit, standard_error, {"units": units, "long_name": f"standard error of the {words}"}),
-            f"{name}_ci": _interval_variable([unit], interval.lower, interval.upper),
+            f"{name}_ci": _interval_variable([unit], lower, upper),
             f"{name}_replicate": (
                 [unit, "replicate"],
                 estimates,
@@ -146,6 +151,14 @@ def replicates_dataset(
         "ci_prob": level,
     }
     return describe(dataset)
+
+
+def equally_often(estimates: FloatArray) -> Iterator[tuple[NDArray[np.intp], FloatArray]]:
+    """Yield the rows that have one number of replicates, and their replicates without the NaN behind them."""
+    counts = (~np.isnan(estimates)).sum(axis=-1)
+    for count in np.unique(counts):
+        rows = np.flatnonzero(counts == count)
+        yield rows, estimates[rows, :count]
 
 
 def _interval_variable(dims: Sequence[str], lower: FloatArray, upper: FloatArray) -> tuple[list[str], FloatArray]:

@@ -84,6 +84,8 @@ def estimate_texts(
     overlap: int | None = None,
     passes: int = 16,
     replicates: int = 8,
+    precision: float | str | None = None,
+    most_passes: int = 4096,
     seed: int = 0,
     level: float = 0.95,
     batch_size: int | None = None,
@@ -100,8 +102,8 @@ def estimate_texts(
         What `read_records` returns.
     overlap : int, optional
         Records longer than the model are scored in windows, each given so many tokens before it; see `windows`.
-    estimator, passes, replicates, seed, level, batch_size, device, progress
-        See `estimate_nll`; ``passes`` is for each window.
+    estimator, passes, replicates, precision, most_passes, seed, level, batch_size, device, progress
+        See `estimate_nll`; ``passes`` is for each window. A precision needs records of one window.
 
     Returns
     -------
@@ -128,6 +130,8 @@ def estimate_texts(
             parts = windows(model.encode(record.prompt), model.encode(record.response), model.longest, overlap)
         except InputError as error:
             raise InputError(f"{record.name!r}: {error}") from error
+        if precision is not None and len(parts) > 1:
+            raise InputError(f"{record.name!r}: a precision needs records of one window, this one has {len(parts)}")
         pieces += parts
         owners += [owner] * len(parts)
     pieces_result = estimate_nll(
@@ -137,6 +141,8 @@ def estimate_texts(
         context=[np.arange(len(piece.tokens)) < piece.context for piece in pieces],
         passes=passes,
         replicates=replicates,
+        precision=precision,
+        most_passes=most_passes,
         seed=seed,
         level=level,
         batch_size=batch_size,
@@ -158,6 +164,7 @@ def estimate_texts(
         length=lengths.astype(np.int64),
         windows=np.bincount(owners, minlength=len(records)),
         forward_passes=over_windows(pieces_result["forward_passes"].values).astype(np.int64),
+        **{name: pieces_result[name].values for name in ("reached", "replicates") if name in pieces_result},
     )
     result["bits_per_token"] = result["nll"] / lengths / np.log(2)
     result["bits_per_token_ci"] = result["nll_ci"] / lengths[:, None] / np.log(2)
@@ -174,6 +181,8 @@ def estimate_text_ratios(
     coupled: bool = True,
     passes: int = 16,
     replicates: int = 8,
+    precision: float | str | None = None,
+    most_passes: int = 4096,
     seed: int = 0,
     level: float = 0.95,
     batch_size: int | None = None,
@@ -188,7 +197,7 @@ def estimate_text_ratios(
         What `load_model` returns.
     pairs : sequence of TextPair
         What `read_pairs` returns; each must fit into the model.
-    estimator, coupled, passes, replicates, seed, level, batch_size, device, progress
+    estimator, coupled, passes, replicates, precision, most_passes, seed, level, batch_size, device, progress
         See `estimate_log_ratio`.
 
     Returns
@@ -219,6 +228,8 @@ def estimate_text_ratios(
         coupled=coupled,
         passes=passes,
         replicates=replicates,
+        precision=precision,
+        most_passes=most_passes,
         seed=seed,
         context=given,
         second_context=other,

@@ -6,12 +6,13 @@ import numpy as np
 import torch
 import xarray as xr
 
-from estimators import Cell, ConditionalModel, Estimator, draw, make_targets
+from estimators import Cell, ConditionalModel, Estimator, make_targets
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats.cautions import effective_positions
 from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
+from infodis_stats.estimates.precision import Precision, draw_rounds, padded
 from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
 from infodis_stats.oracles import Law
 
@@ -25,6 +26,8 @@ def estimate_nll(
     *,
     passes: int = 16,
     replicates: int = 8,
+    precision: float | str | None = None,
+    most_passes: int = 4096,
     seed: int = 0,
     context: Context = None,
     names: Sequence[str] | None = None,
@@ -46,6 +49,12 @@ def estimate_nll(
         Forward passes that one replicate may use per sequence; the total is ``passes * replicates``.
     replicates : int, default 8
         Independent replicates, at least 2: the error bar comes from them.
+    precision : float or str, optional
+        Half-width that the interval of each sequence should have: nats such as 0.05, or a share of the estimate such as
+        ``"5%"``. Replicates are added in rounds until it is reached or the budget is spent; the first round has
+        ``replicates``, at least 16. See `infodis_stats.estimates.precision` for the rule and its coverage.
+    most_passes : int, default 4096
+        With a precision, the budget of passes per sequence.
     seed : int, default 0
     context : int, array of bool, sequence of arrays of bool, or None
         The first ``context`` tokens are given, or the positions marked True: never masked, never scored.
@@ -62,7 +71,9 @@ def estimate_nll(
         ``nll``, ``nll_se (sequence)``, ``nll_ci (sequence, ci_bound)``, ``nll_replicate (sequence, replicate)`` in
         nats; ``length``, ``estimator`` (what ``auto`` chose), ``effective_positions``, ``forward_passes (sequence)``,
         and ``exact`` under a law. The attributes say what made it, and under ``cautions`` where the interval cannot be
-        trusted.
+        trusted. With a precision, ``reached`` and ``replicates (sequence)``; ``nll_replicate`` is padded with NaN; and
+        the attribute ``passes_saved`` counts the passes planned beyond these if all sequences had as many replicates
+        as the worst of them needed.
 
     Raises
     ------
@@ -83,19 +94,22 @@ def estimate_nll(
     sampler = named_estimator(estimator)
     targets = make_targets(tokens, context, names)
     check_replicates(replicates)
+    rule = None if precision is None else Precision.of(precision, most_passes, level)
+    replicates = replicates if rule is None else rule.first_round(passes, replicates)
     cells = [Cell(sampler, target, passes, replicates) for target in targets]
     rows = rows_a_call(model, batch_size)
-    draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
+    draws = draw_rounds(model, cells, seed, rule, batch_size=rows, device=device, progress=progress)
     effective = np.array([float(effective_positions(one.evaluations[0].position_losses)) for one in draws])
     dataset = replicates_dataset(
         "nll",
-        np.stack([one.estimates for one in draws]),
+        padded(draws),
         labels=("sequence", names or range(len(targets))),
         level=level,
         estimator=[one.cell.sampler.name for one in draws],
         length=[target.length for target in targets],
         effective_positions=effective,
         forward_passes=[one.forward_passes for one in draws],
+        **({} if rule is None else rule.found(draws)),
         **({"exact": [exact_value(model, target) for target in targets]} if isinstance(model, Law) else {}),
     )
     dataset.attrs = what_made_it(
@@ -107,4 +121,5 @@ def estimate_nll(
         forward_passes=sum(one.forward_passes for one in draws),
         cautions=cautions_found(draws, effective),
     )
+    dataset.attrs |= {} if rule is None else rule.attributes(draws)
     return dataset
