@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from estimators import Estimator, InputError
 from estimators.evaluate import Progress
 from infodis_stats.dataset import describe, replicates_dataset
-from infodis_stats.estimates import estimate_log_ratio, estimate_nll
+from infodis_stats.estimates import estimate_log_ratio, estimate_nll, rank_candidates
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.records import Record, TextPair
 
-__all__ = ["Window", "estimate_text_ratios", "estimate_texts", "windows"]
+__all__ = ["Window", "estimate_text_ratios", "estimate_texts", "rank_texts", "windows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,3 +239,73 @@ def estimate_text_ratios(
         progress=progress,
     )
     return result.assign_coords(pair=[one.name for one in pairs])
+
+
+def rank_texts(
+    model: TextModel,
+    prompt: str,
+    answers: Sequence[str],
+    estimator: str | Estimator = "auto",
+    *,
+    error: float = 0.05,
+    per_token: bool = False,
+    passes: int = 16,
+    replicates: int = 8,
+    most_passes: int = 4096,
+    seed: int = 0,
+    batch_size: int | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Find the likeliest of several answers to a prompt.
+
+    Parameters
+    ----------
+    model : TextModel
+        What `load_model` returns.
+    prompt : str
+        May be empty.
+    answers : sequence of str
+        At least 2, all different.
+    estimator, error, per_token, passes, replicates, most_passes, seed, batch_size, device, progress
+        See `rank_candidates`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `rank_candidates`'s; the candidates are the answers.
+
+    Raises
+    ------
+    InputError, ModelError
+        One sentence that names the answer.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> austen = ids.load_model("austen")
+    >>> ids.rank_texts(austen, "It is a truth ", ["universally", "zniverselly"], passes=8)["leader"].item()
+    'universally'
+    """
+    if len(set(answers)) < len(answers):
+        raise InputError("answers need to differ, but one stands more than once")
+    if not answers:
+        raise InputError("a ranking needs at least 2 candidates, got 0")
+    tokens, given = zip(*(conditioned(model, answer, prompt, answer) for answer in answers), strict=True)
+    result = rank_candidates(
+        model,
+        tokens,
+        estimator,
+        context=given,
+        error=error,
+        per_token=per_token,
+        passes=passes,
+        replicates=replicates,
+        most_passes=most_passes,
+        seed=seed,
+        batch_size=batch_size,
+        device=device,
+        progress=progress,
+    )
+    result["leader"] = ((), answers[int(result["leader"])], result["leader"].attrs)
+    return result.assign_coords(candidate=list(answers))

@@ -11,6 +11,7 @@ from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_
 from infodis_stats.analysis.decisions import family_wise_signs
 from infodis_stats.analysis.discrimination import auroc, auroc_interval
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
+from infodis_stats.analysis.elimination import Elimination, eliminate
 from infodis_stats.analysis.intervals import Interval, bca, student_t, widen
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
 from infodis_stats.analysis.selection import GeometricMean, Regret, geometric_mean, regret, same_draws
@@ -20,6 +21,7 @@ __all__ = [
     "Bias",
     "Coverage",
     "Efficiency",
+    "Elimination",
     "GeometricMean",
     "Interval",
     "LogVariance",
@@ -33,6 +35,7 @@ __all__ = [
     "confidence_sequence",
     "coverage",
     "coverage_test",
+    "eliminate",
     "family_wise",
     "family_wise_signs",
     "geometric_mean",
