@@ -1,5 +1,6 @@
 """Contrasts: one estimator on two targets, estimating ``log p(first) - log p(second)``."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from estimators.evaluate import Evaluation, Job, Progress
 from estimators.model import ConditionalModel
 from estimators.own_variance import OwnVariance, added, from_parts
 from estimators.sampling import Cell, Sampler, sample
-from estimators.streams import twins
+from estimators.streams import skip, twins
 from estimators.target import Context, Pair, Tokens, make_pairs
 
 __all__ = ["Contrast", "Coupled", "Decoupled"]
@@ -34,6 +35,19 @@ class Contrast(Sampler[Pair]):
         """Return the contrast of what samples the longer side."""
         longer = max(item.sides, key=lambda side: side.length)
         return replace(self, estimator=self.estimator.settled(longer, passes, model))
+
+    @abstractmethod
+    def generators(self, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
+        """Return the generators of the two sides, fresh from ``rng``."""
+
+    def jobs(
+        self, item: Pair, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
+    ) -> tuple[Job, ...]:
+        """Plan both sides: two jobs."""
+        sides = zip(item.sides, self.generators(rng), strict=True)
+        return tuple(
+            Job(side, self.estimator.plan(side.length, passes, replicates, skip(own, first))) for side, own in sides
+        )
 
     def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
         """Subtract: ``NLL(second) - NLL(first)``, which is ``log p(first) - log p(second)``."""
@@ -101,12 +115,9 @@ class Coupled(Contrast):
         """Such as ``"coupled time-free"``."""
         return f"coupled {self.estimator.name}"
 
-    def jobs(self, item: Pair, passes: int, replicates: int, rng: np.random.Generator) -> tuple[Job, ...]:
-        """Plan both sides from twin generators."""
-        return tuple(
-            Job(side, self.estimator.plan(side.length, passes, replicates, twin))
-            for side, twin in zip((item.first, item.second), twins(rng), strict=True)
-        )
+    def generators(self, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
+        """Return twins."""
+        return twins(rng)
 
     def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
         """Reduce the difference of the losses where the two sides have equal masks, else subtract as any contrast."""
@@ -139,12 +150,10 @@ class Decoupled(Contrast):
         """Such as ``"decoupled time-free"``."""
         return f"decoupled {self.estimator.name}"
 
-    def jobs(self, item: Pair, passes: int, replicates: int, rng: np.random.Generator) -> tuple[Job, ...]:
-        """Plan the sides from independent generators."""
-        return tuple(
-            Job(side, self.estimator.plan(side.length, passes, replicates, child))
-            for side, child in zip((item.first, item.second), rng.spawn(2), strict=True)
-        )
+    def generators(self, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
+        """Return independent generators."""
+        first, second = rng.spawn(2)
+        return first, second
 
     def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
         """Add the variances of the two sides."""

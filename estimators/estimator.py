@@ -15,6 +15,7 @@ from estimators.model import ConditionalModel
 from estimators.own_variance import OwnVariance, from_parts, from_residuals, from_second_differences
 from estimators.plan import MaskPlan, pass_terms
 from estimators.sampling import Cell, Sampler, sample
+from estimators.streams import skip
 from estimators.target import Context, Target, Tokens, make_targets
 
 __all__ = ["Estimator", "PointEstimator"]
@@ -100,9 +101,11 @@ class Estimator(Sampler[Target]):
         """Return what really samples the target: itself, unless it is there to choose."""
         return self
 
-    def jobs(self, item: Target, passes: int, replicates: int, rng: np.random.Generator) -> tuple[Job, ...]:
+    def jobs(
+        self, item: Target, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
+    ) -> tuple[Job, ...]:
         """Plan one target: one job."""
-        return (Job(item, self.plan(item.length, passes, replicates, rng)),)
+        return (Job(item, self.plan(item.length, passes, replicates, skip(rng, first))),)
 
     def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
         """Reduce the target's losses."""

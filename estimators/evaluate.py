@@ -1,7 +1,7 @@
 """Plan times model times target: the only code that calls a model."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,16 @@ class Evaluation:
         rows = np.unique(_packed(plan.masks.reshape(-1, plan.length)))
         empty = not plan.masks.any(axis=-1).all()
         return Evaluation(self.target, plan, self.losses[part], len(rows) - empty)
+
+    @classmethod
+    def concatenate(cls, evaluations: Sequence["Evaluation"]) -> "Evaluation":
+        """Join the replicates of several evaluations of one target."""
+        return cls(
+            evaluations[0].target,
+            MaskPlan.concatenate([one.plan for one in evaluations]),
+            np.concatenate([one.losses for one in evaluations]),
+            sum(one.forward_passes for one in evaluations),
+        )
 
     @property
     def terms(self) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -39,8 +39,10 @@ class Sampler(ABC, Generic[Item]):
         return self
 
     @abstractmethod
-    def jobs(self, item: Item, passes: int, replicates: int, rng: np.random.Generator) -> tuple[Job, ...]:
-        """Plan the item: the jobs whose losses `combine` needs."""
+    def jobs(
+        self, item: Item, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
+    ) -> tuple[Job, ...]:
+        """Plan the item: the jobs whose losses `combine` needs, from replicate ``first`` of the stream on."""
 
     @abstractmethod
     def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
@@ -57,18 +59,32 @@ class Sampler(ABC, Generic[Item]):
 
 @dataclass(frozen=True)
 class Cell:
-    """An item, a sampler, and how much of it: the smallest thing with random numbers of its own."""
+    """An item, a sampler, and how much of it: the smallest thing with random numbers of its own.
+
+    Parameters
+    ----------
+    sampler : Sampler
+    item : Target or Pair
+    passes : int
+        Forward passes that one replicate may use per sequence.
+    replicates : int
+    first : int, default 0
+        Replicates of the same stream that were drawn before; these ones follow them.
+    """
 
     sampler: Sampler[Any]
     item: Target | Pair
     passes: int
     replicates: int
+    first: int = 0
 
     def __post_init__(self) -> None:
         if self.passes < 1:
             raise InputError(f"passes needs to be at least 1, got {self.passes}")
         if self.replicates < 1:
             raise InputError(f"replicates needs to be at least 1, got {self.replicates}")
+        if self.first < 0:
+            raise InputError(f"the first replicate needs a number of at least 0, got {self.first}")
         length = max(side.length for side in self.item.sides)
         if self.passes * self.replicates * length > LARGEST_PLAN:
             raise InputError(
@@ -99,6 +115,17 @@ class Draw:
     cell: Cell
     estimates: NDArray[np.float64]
     evaluations: tuple[Evaluation, ...]
+
+    @classmethod
+    def concatenate(cls, draws: Sequence["Draw"]) -> "Draw":
+        """Join draws of one stream, each of which begins where the one before stopped."""
+        cell = replace(draws[0].cell, replicates=sum(one.cell.replicates for one in draws))
+        sides = zip(*(one.evaluations for one in draws), strict=True)
+        return cls(
+            cell,
+            np.concatenate([one.estimates for one in draws]),
+            tuple(Evaluation.concatenate(side) for side in sides),
+        )
 
     @property
     def forward_passes(self) -> int:
@@ -138,7 +165,7 @@ def draw(
     """Sample many cells through shared batches, lazily and in order.
 
     The numbers of a cell depend on the seed, its item, its sampler and its passes alone: not on the batch size, the
-    other cells or their order. More replicates continue the same stream.
+    other cells or their order. More replicates continue the same stream; a cell can begin where another one stopped.
 
     Parameters
     ----------
@@ -160,7 +187,7 @@ def draw(
         for given in cells:
             cell = replace(given, sampler=given.sampler.settled(given.item, given.passes, model))
             own = stream(root, cell.item.key, cell.sampler.name, str(cell.passes))
-            parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, own)
+            parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, own, first=cell.first)
             planned.append((cell, len(parts)))
             yield from parts
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from estimators.errors import InputError
 
-__all__ = ["root_seed", "stream", "twins"]
+__all__ = ["root_seed", "skip", "stream", "twins"]
 
 
 def root_seed(rng: np.random.Generator | np.random.SeedSequence | int) -> np.random.SeedSequence:
@@ -28,6 +28,12 @@ def stream(root: np.random.SeedSequence, *keys: str) -> np.random.Generator:
     digest = hashlib.sha256("\0".join(keys).encode()).digest()
     words = np.frombuffer(digest, dtype="<u4").tolist()
     return np.random.default_rng(np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, *words)))
+
+
+def skip(rng: np.random.Generator, replicates: int) -> np.random.Generator:
+    """Return ``rng`` after the children of so many replicates: a plan from it goes on where theirs stopped."""
+    rng.bit_generator.seed_seq.spawn(replicates)  # type: ignore[attr-defined]
+    return rng
 
 
 def twins(rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:

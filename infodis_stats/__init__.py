@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from estimators import *  # noqa: F403
-    from infodis_stats.estimates import estimate_log_ratio, estimate_nll
+    from infodis_stats.estimates import estimate_log_ratio, estimate_nll, rank_candidates
     from infodis_stats.files import StoreError
     from infodis_stats.loss_map import estimate_positions
     from infodis_stats.models import (
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from infodis_stats.scan import rank_substitutions, scan_substitutions
     from infodis_stats.store import read_store, write_store
     from infodis_stats.studies import run_study
-    from infodis_stats.texts import estimate_text_ratios, estimate_texts
+    from infodis_stats.texts import estimate_text_ratios, estimate_texts, rank_texts
 
 # Names are imported on first use: all of them take seconds, and the command line's --help needs none.
 _HOMES = {
@@ -49,7 +49,9 @@ _HOMES = {
     "estimate_texts": "infodis_stats.texts",
     "load_huggingface": "infodis_stats.models",
     "load_model": "infodis_stats.models",
+    "rank_candidates": "infodis_stats.estimates",
     "rank_substitutions": "infodis_stats.scan",
+    "rank_texts": "infodis_stats.texts",
     "read_pairs": "infodis_stats.records",
     "read_records": "infodis_stats.records",
     "read_store": "infodis_stats.store",
@@ -83,7 +85,9 @@ __all__ = [
     "estimate_texts",
     "load_huggingface",
     "load_model",
+    "rank_candidates",
     "rank_substitutions",
+    "rank_texts",
     "read_pairs",
     "read_records",
     "read_store",

@@ -61,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     ratio.add_argument("second", nargs="?", help="file with as many second sequences")
     ratio.add_argument("--decoupled", action="store_true", help="independent masks on the two sides")
     for one in (nll, ratio):
+        one.add_argument("--precision", help="half-width to go on to: nats such as 0.05, or a share such as 5%%")
+        one.add_argument("--interval", default="auto", help="how errors are told; see 'intervals' (default: auto)")
+        one.add_argument("--simultaneous", action="store_true", help="intervals that all cover at once")
         one.add_argument("--out", type=Path, help="write a row a sequence to this .csv file, or replicates to this .nc")
     scan = add("scan", "score every single substitution of sequences against the original, with intervals")
     scan.add_argument("model", help=MODEL)
@@ -68,26 +71,18 @@ def _parser() -> argparse.ArgumentParser:
     scan.add_argument("--out", type=Path, required=True, help="folder for scan.html, scan.md, scan.csv, scan.nc")
     scan.add_argument("--positions", help="where to substitute, counted from 1, such as 10-20,25 (default: everywhere)")
     scan.add_argument("--symbols", help="what to substitute, such as ACGT (default: the alphabet, or the residues)")
-    for one in (nll, ratio):
-        one.add_argument("--interval", default="auto", help="how errors are told; see 'intervals' (default: auto)")
-        one.add_argument("--simultaneous", action="store_true", help="intervals that all cover at once")
+    rank = add("rank", "choose the likeliest answer of each question, sampling no longer than that needs")
+    _add_question(rank)
+    for one in (nll, ratio, rank):
+        one.add_argument("--most-passes", type=int, default=4096, help="budget of a sequence or answer (default 4096)")
     for one in (nll, ratio, scan):
+        _add_interval(one)
+    for one in (nll, ratio, scan, rank):
         _add_sampling(one)
         _add_model(one)
 
     train = add("train", "train a small masked denoiser on text, or on an exact law")
-    train.add_argument("corpus", nargs="+", type=Path, help="text files, or one TOML file with a [law] table")
-    train.add_argument("--out", type=Path, required=True, help="the model, a .safetensors file")
-    train.add_argument("--held-out", type=Path, help="text file to test on (default: the last twentieth)")
-    train.add_argument("--length", type=int, default=128, help="longest sequence (default 128)")
-    train.add_argument("--layers", type=int, default=4, help="default 4")
-    train.add_argument("--width", type=int, default=128, help="default 128")
-    train.add_argument("--heads", type=int, default=4, help="default 4")
-    train.add_argument("--steps", type=int, default=4500, help="optimiser steps (default 4500)")
-    train.add_argument("--batch", type=int, default=32, help="sequences a step (default 32)")
-    train.add_argument("--rate", type=float, default=2e-3, help="peak learning rate (default 0.002)")
-    train.add_argument("--seed", type=int, default=0, help="default 0")
-    train.add_argument("--device", default="cpu", help="torch device (default cpu)")
+    _add_training(train)
 
     report = add("report", "write the report of a stored study anew")
     report.add_argument("study", type=Path, help="study.nc, or the folder that holds it")
@@ -102,13 +97,38 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_training(one: argparse.ArgumentParser) -> None:
+    one.add_argument("corpus", nargs="+", type=Path, help="text files, or one TOML file with a [law] table")
+    one.add_argument("--out", type=Path, required=True, help="the model, a .safetensors file")
+    one.add_argument("--held-out", type=Path, help="text file to test on (default: the last twentieth)")
+    one.add_argument("--length", type=int, default=128, help="longest sequence (default 128)")
+    one.add_argument("--layers", type=int, default=4, help="default 4")
+    one.add_argument("--width", type=int, default=128, help="default 128")
+    one.add_argument("--heads", type=int, default=4, help="default 4")
+    one.add_argument("--steps", type=int, default=4500, help="optimiser steps (default 4500)")
+    one.add_argument("--batch", type=int, default=32, help="sequences a step (default 32)")
+    one.add_argument("--rate", type=float, default=2e-3, help="peak learning rate (default 0.002)")
+    one.add_argument("--seed", type=int, default=0, help="default 0")
+    one.add_argument("--device", default="cpu", help="torch device (default cpu)")
+
+
+def _add_question(one: argparse.ArgumentParser) -> None:
+    one.add_argument("model", help=MODEL)
+    one.add_argument("file", help=".jsonl with prompt and answers a line, and the number of the correct one if known")
+    one.add_argument("--error", type=float, default=0.05, help="chance of a wrong decision (default 0.05)")
+    one.add_argument("--per-token", action="store_true", help="compare means over tokens instead of sums")
+
+
+def _add_interval(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--context", type=int, default=0, help="leading symbols that are given (default 0)")
+    one.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
+
+
 def _add_sampling(one: argparse.ArgumentParser) -> None:
     group = one.add_argument_group("sampling")
     group.add_argument("--estimator", default="auto", help="default: %(default)s")
     group.add_argument("--passes", type=int, default=16, help="forward passes of a replicate (default 16)")
     group.add_argument("--replicates", type=int, default=8, help="independent replicates (default 8)")
-    group.add_argument("--context", type=int, default=0, help="leading symbols that are given (default 0)")
-    group.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
     group.add_argument("--seed", type=int, default=0, help="default 0")
     group.add_argument("--json", action="store_true", help="print JSON")
 

@@ -1,6 +1,6 @@
 """The labelled face of the analysis: estimates and summaries as xarray data sets, with units and names."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import xarray as xr
@@ -10,7 +10,7 @@ from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.intervals import ErrorBar
 
-__all__ = ["CI_BOUND", "bars_of", "describe", "replicates_dataset", "summarise"]
+__all__ = ["CI_BOUND", "bars_of", "describe", "equally_often", "replicates_dataset", "summarise"]
 
 FloatArray = NDArray[np.float64]
 
@@ -30,6 +30,11 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "truth_se": ("nat", "standard error of the value that estimates are compared with"),
     "law_value": ("nat", "exact value under the law that the sequences were drawn from"),
     "length": ("1", "scored positions"),
+    "leader": ("1", "candidate with the smallest negative log-likelihood, in sum or per token as was asked for"),
+    "p_value": ("1", "p-value of the claim that the leader is the best, at any time"),
+    "status": ("1", "best, eliminated, or open where the budget is spent"),
+    "reached": ("1", "whether the interval is as narrow as was asked for"),
+    "replicates": ("1", "replicates that were drawn"),
     "windows": ("1", "windows that the record was scored in"),
     "bits_per_token": ("bit", "negative log-likelihood of a scored token"),
     "bits_per_token_ci": ("bit", "confidence interval of the negative log-likelihood of a scored token"),
@@ -110,7 +115,7 @@ def replicates_dataset(
     name : str
         An entry of `VARIABLES`, such as ``"nll"``.
     estimates : array of float64, shape (item, replicate)
-        Nats.
+        Nats. NaN at the end of a row: the item has fewer replicates.
     labels : tuple of str and iterable
         The first dimension's name and its coordinate.
     level : float
@@ -127,18 +132,21 @@ def replicates_dataset(
         with bars also ``interval`` and ``degrees (item)``.
     """
     unit, coordinate = labels
-    if bars is None:
-        interval = analysis.student_t(estimates, level)
-        lower, upper = interval.lower, interval.upper
-        standard_error = np.sqrt(analysis.variance(estimates) / estimates.shape[-1])
-    else:
+    mean, standard_error, lower, upper = np.empty((4, len(estimates)))
+    for rows, drawn in equally_often(estimates):
+        mean[rows] = drawn.mean(axis=-1)
+        if bars is None:
+            interval = analysis.student_t(drawn, level)
+            lower[rows], upper[rows] = interval.lower, interval.upper
+            standard_error[rows] = np.sqrt(analysis.variance(drawn) / drawn.shape[-1])
+    if bars is not None:
         numbers = np.array([(bar.lower, bar.upper, bar.standard_error, bar.degrees) for bar in bars])
         lower, upper, standard_error, degrees = numbers.T
         others |= {"interval": [bar.kind for bar in bars], "degrees": degrees}
     units, words = VARIABLES[name]
     dataset = xr.Dataset(
         {
-            name: (unit, estimates.mean(axis=-1)),
+            name: (unit, mean),
             f"{name}_se": (unit, standard_error, {"units": units, "long_name": f"standard error of the {words}"}),
             f"{name}_ci": _interval_variable([unit], lower, upper),
             f"{name}_replicate": (
@@ -167,6 +175,14 @@ def bars_of(dataset: xr.Dataset, name: str) -> list[ErrorBar]:
     """Return the error bars that `replicates_dataset` labelled."""
     columns = [dataset[key].values.tolist() for key in ("interval", f"{name}_se", "degrees")]
     return [ErrorBar(*one, *ends) for *one, ends in zip(*columns, dataset[f"{name}_ci"].values.tolist(), strict=True)]
+
+
+def equally_often(estimates: FloatArray) -> Iterator[tuple[NDArray[np.intp], FloatArray]]:
+    """Yield the rows that have one number of replicates, and their replicates without the NaN behind them."""
+    counts = (~np.isnan(estimates)).sum(axis=-1)
+    for count in np.unique(counts):
+        rows = np.flatnonzero(counts == count)
+        yield rows, estimates[rows, :count]
 
 
 def _interval_variable(dims: Sequence[str], lower: FloatArray, upper: FloatArray) -> tuple[list[str], FloatArray]:

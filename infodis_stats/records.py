@@ -5,11 +5,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from estimators import InputError
 from infodis_stats.files import read_text
 
-__all__ = ["Record", "TextPair", "parse_pairs", "parse_records", "read_pairs", "read_records"]
+__all__ = [
+    "Question",
+    "Record",
+    "TextPair",
+    "parse_pairs",
+    "parse_questions",
+    "parse_records",
+    "read_pairs",
+    "read_questions",
+    "read_records",
+]
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,28 @@ class TextPair:
     prompt: str
     first: str
     second: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prompt and the answers to choose from.
+
+    Attributes
+    ----------
+    name : str
+        Distinct within a file.
+    prompt : str
+        Given; may be empty.
+    answers : tuple of str
+        At least 2, all different.
+    correct : int or None
+        Which of them is right, counted from 0, where that is known.
+    """
+
+    name: str
+    prompt: str
+    answers: tuple[str, ...]
+    correct: int | None = None
 
 
 def read_records(path: Path | str) -> list[Record]:
@@ -119,6 +152,46 @@ def parse_pairs(text: str, where: str) -> list[TextPair]:
     return pairs
 
 
+def read_questions(path: Path | str) -> list[Question]:
+    """Read questions; see `parse_questions` for the format.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or a question is not as it should be; names the line.
+    """
+    return parse_questions(read_text(path), str(path))
+
+
+def parse_questions(text: str, where: str) -> list[Question]:
+    r"""Parse questions: an object a line with ``answers``, and optionally ``prompt``, ``correct`` and ``id``.
+
+    Parameters
+    ----------
+    text : str
+    where : str
+        What messages call the text.
+
+    Examples
+    --------
+    >>> parse_questions('{"prompt": "1 + 1 = ", "answers": ["2", "3"], "correct": 0, "id": "sum"}', "input")
+    [Question(name='sum', prompt='1 + 1 = ', answers=('2', '3'), correct=0)]
+    """
+    questions = []
+    for number, entry in _entries(text, where):
+        name, prompt = _name_and_prompt(entry, where, number)
+        answers, correct = entry.get("answers"), entry.get("correct")
+        if not (isinstance(answers, list) and all(isinstance(one, str) and one for one in answers)):
+            raise InputError(f'{where}, line {number}: needs an object with "answers", a list of texts')
+        if len(set(answers)) < max(2, len(answers)):
+            raise InputError(f"{where}, line {number}: needs at least 2 answers, all different")
+        if correct is not None and (type(correct) is not int or not 0 <= correct < len(answers)):
+            raise InputError(f'{where}, line {number}: "correct" counts answers from 0, got {correct!r}')
+        questions.append(Question(name, prompt, tuple(answers), correct))
+    _check_names([question.name for question in questions], where)
+    return questions
+
+
 def _check_names(names: Sequence[str], where: str) -> None:
     if not names:
         raise InputError(f"{where} holds nothing to score")
@@ -138,6 +211,14 @@ def _jsonl(text: str, where: str) -> list[Record]:
 def _objects(text: str, where: str, keys: tuple[str, ...]) -> Iterator[tuple[str, str, list[str]]]:
     """Yield the name, the prompt and the texts of each line."""
     needed = " and ".join(f'"{key}"' for key in keys)
+    for number, entry in _entries(text, where):
+        if not all(isinstance(entry.get(key), str) for key in keys):
+            raise InputError(f"{where}, line {number}: needs an object with a string {needed}")
+        yield *_name_and_prompt(entry, where, number), [entry[key] for key in keys]
+
+
+def _entries(text: str, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number and the object of each line; one that is no object is empty."""
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -145,12 +226,14 @@ def _objects(text: str, where: str, keys: tuple[str, ...]) -> Iterator[tuple[str
             entry = json.loads(line)
         except json.JSONDecodeError as error:
             raise InputError(f"{where}, line {number}: not JSON ({error.msg})") from error
-        if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in keys):
-            raise InputError(f"{where}, line {number}: needs an object with a string {needed}")
-        prompt, name = entry.get("prompt", ""), entry.get("id", f"line {number}")
-        if not isinstance(prompt, str) or not isinstance(name, str | int):
-            raise InputError(f'{where}, line {number}: "prompt" needs to be a string, and "id" a string or a number')
-        yield str(name), prompt, [entry[key] for key in keys]
+        yield number, entry if isinstance(entry, dict) else {}
+
+
+def _name_and_prompt(entry: dict[str, Any], where: str, number: int) -> tuple[str, str]:
+    prompt, name = entry.get("prompt", ""), entry.get("id", f"line {number}")
+    if not isinstance(prompt, str) or not isinstance(name, str | int):
+        raise InputError(f'{where}, line {number}: "prompt" needs to be a string, and "id" a string or a number')
+    return str(name), prompt
 
 
 def _fasta(text: str, where: str) -> list[Record]:

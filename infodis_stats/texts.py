@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from estimators import Estimator, InputError
 from estimators.evaluate import Progress
 from infodis_stats.dataset import bars_of, describe, replicates_dataset
-from infodis_stats.estimates import estimate_log_ratio, estimate_nll
+from infodis_stats.estimates import estimate_log_ratio, estimate_nll, rank_candidates
 from infodis_stats.intervals import simultaneous_level, sum_of
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.records import Record, TextPair
 
-__all__ = ["Window", "estimate_text_ratios", "estimate_texts", "windows"]
+__all__ = ["Window", "estimate_text_ratios", "estimate_texts", "rank_texts", "windows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +85,8 @@ def estimate_texts(
     overlap: int | None = None,
     passes: int = 16,
     replicates: int = 8,
+    precision: float | str | None = None,
+    most_passes: int = 4096,
     seed: int = 0,
     level: float = 0.95,
     interval: str = "auto",
@@ -103,8 +105,10 @@ def estimate_texts(
         What `read_records` returns.
     overlap : int, optional
         Records longer than the model are scored in windows, each given so many tokens before it; see `windows`.
-    estimator, passes, replicates, seed, level, interval, simultaneous, batch_size, device, progress
-        See `estimate_nll`; ``passes`` is for each window.
+    estimator, passes, replicates, precision, most_passes, seed, level, interval, simultaneous
+        See `estimate_nll`; ``passes`` is for each window. A precision needs records of one window.
+    batch_size, device, progress
+        See `estimate_nll`.
 
     Returns
     -------
@@ -131,6 +135,8 @@ def estimate_texts(
             parts = windows(model.encode(record.prompt), model.encode(record.response), model.longest, overlap)
         except InputError as error:
             raise InputError(f"{record.name!r}: {error}") from error
+        if precision is not None and len(parts) > 1:
+            raise InputError(f"{record.name!r}: a precision needs records of one window, this one has {len(parts)}")
         pieces += parts
         owners += [owner] * len(parts)
     own_level = simultaneous_level(level, len(records)) if simultaneous else level
@@ -141,6 +147,8 @@ def estimate_texts(
         context=[np.arange(len(piece.tokens)) < piece.context for piece in pieces],
         passes=passes,
         replicates=replicates,
+        precision=precision,
+        most_passes=most_passes,
         seed=seed,
         level=own_level,
         interval=interval,
@@ -166,6 +174,7 @@ def estimate_texts(
         length=lengths.astype(np.int64),
         windows=np.bincount(owners, minlength=len(records)),
         forward_passes=over_windows(pieces_result["forward_passes"].values).astype(np.int64),
+        **{name: pieces_result[name].values for name in ("reached", "replicates") if name in pieces_result},
     )
     result["bits_per_token"] = result["nll"] / lengths / np.log(2)
     result["bits_per_token_ci"] = result["nll_ci"] / lengths[:, None] / np.log(2)
@@ -182,6 +191,8 @@ def estimate_text_ratios(
     coupled: bool = True,
     passes: int = 16,
     replicates: int = 8,
+    precision: float | str | None = None,
+    most_passes: int = 4096,
     seed: int = 0,
     level: float = 0.95,
     interval: str = "auto",
@@ -198,7 +209,9 @@ def estimate_text_ratios(
         What `load_model` returns.
     pairs : sequence of TextPair
         What `read_pairs` returns; each must fit into the model.
-    estimator, coupled, passes, replicates, seed, level, interval, simultaneous, batch_size, device, progress
+    estimator, coupled, passes, replicates, precision, most_passes, seed, level, interval, simultaneous
+        See `estimate_log_ratio`.
+    batch_size, device, progress
         See `estimate_log_ratio`.
 
     Returns
@@ -229,6 +242,8 @@ def estimate_text_ratios(
         coupled=coupled,
         passes=passes,
         replicates=replicates,
+        precision=precision,
+        most_passes=most_passes,
         seed=seed,
         context=given,
         second_context=other,
@@ -240,3 +255,73 @@ def estimate_text_ratios(
         progress=progress,
     )
     return result.assign_coords(pair=[one.name for one in pairs])
+
+
+def rank_texts(
+    model: TextModel,
+    prompt: str,
+    answers: Sequence[str],
+    estimator: str | Estimator = "auto",
+    *,
+    error: float = 0.05,
+    per_token: bool = False,
+    passes: int = 16,
+    replicates: int = 8,
+    most_passes: int = 4096,
+    seed: int = 0,
+    batch_size: int | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Find the likeliest of several answers to a prompt.
+
+    Parameters
+    ----------
+    model : TextModel
+        What `load_model` returns.
+    prompt : str
+        May be empty.
+    answers : sequence of str
+        At least 2, all different.
+    estimator, error, per_token, passes, replicates, most_passes, seed, batch_size, device, progress
+        See `rank_candidates`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `rank_candidates`'s; the candidates are the answers.
+
+    Raises
+    ------
+    InputError, ModelError
+        One sentence that names the answer.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> austen = ids.load_model("austen")
+    >>> ids.rank_texts(austen, "It is a truth ", ["universally", "zniverselly"], passes=8)["leader"].item()
+    'universally'
+    """
+    if len(set(answers)) < len(answers):
+        raise InputError("answers need to differ, but one stands more than once")
+    if not answers:
+        raise InputError("a ranking needs at least 2 candidates, got 0")
+    tokens, given = zip(*(conditioned(model, answer, prompt, answer) for answer in answers), strict=True)
+    result = rank_candidates(
+        model,
+        tokens,
+        estimator,
+        context=given,
+        error=error,
+        per_token=per_token,
+        passes=passes,
+        replicates=replicates,
+        most_passes=most_passes,
+        seed=seed,
+        batch_size=batch_size,
+        device=device,
+        progress=progress,
+    )
+    result["leader"] = ((), answers[int(result["leader"])], result["leader"].attrs)
+    return result.assign_coords(candidate=list(answers))

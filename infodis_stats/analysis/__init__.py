@@ -12,6 +12,7 @@ from infodis_stats.analysis.decisions import family_wise_signs
 from infodis_stats.analysis.design_bootstrap import design_bootstrap
 from infodis_stats.analysis.discrimination import auroc, auroc_interval
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
+from infodis_stats.analysis.elimination import Elimination, eliminate
 from infodis_stats.analysis.intervals import Interval, bca, hall, student_t, widen
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
 from infodis_stats.analysis.replicates import check_level, rounding
@@ -22,6 +23,7 @@ __all__ = [
     "Bias",
     "Coverage",
     "Efficiency",
+    "Elimination",
     "GeometricMean",
     "Interval",
     "LogVariance",
@@ -38,6 +40,7 @@ __all__ = [
     "coverage_of_counts",
     "coverage_test",
     "design_bootstrap",
+    "eliminate",
     "family_wise",
     "family_wise_signs",
     "geometric_mean",

@@ -2,8 +2,9 @@
 
 from infodis_stats.commands.information import doctor, estimators, intervals
 from infodis_stats.commands.likelihoods import nll, ratio
+from infodis_stats.commands.ranking import rank
 from infodis_stats.commands.scanning import scan
 from infodis_stats.commands.studies import report, study
 from infodis_stats.commands.training import train
 
-__all__ = ["doctor", "estimators", "intervals", "nll", "ratio", "report", "scan", "study", "train"]
+__all__ = ["doctor", "estimators", "intervals", "nll", "rank", "ratio", "report", "scan", "study", "train"]

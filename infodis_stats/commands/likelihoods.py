@@ -75,7 +75,18 @@ def ratio(options: argparse.Namespace) -> None:
 
 
 def _sampling(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("passes", "replicates", "seed", "level", "interval", "simultaneous", "batch_size", "device")
+    names = (
+        "passes",
+        "replicates",
+        "precision",
+        "most_passes",
+        "seed",
+        "level",
+        "interval",
+        "simultaneous",
+        "batch_size",
+        "device",
+    )
     return {name: getattr(options, name) for name in names}
 
 

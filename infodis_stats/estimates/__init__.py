@@ -2,5 +2,6 @@
 
 from infodis_stats.estimates.log_ratio import estimate_log_ratio
 from infodis_stats.estimates.nll import estimate_nll
+from infodis_stats.estimates.ranking import rank_candidates
 
-__all__ = ["estimate_log_ratio", "estimate_nll"]
+__all__ = ["estimate_log_ratio", "estimate_nll", "rank_candidates"]

@@ -8,11 +8,12 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Cell, ConditionalModel, Contrast, Coupled, Decoupled, Estimator, draw, make_pairs
+from estimators import Cell, ConditionalModel, Contrast, Coupled, Decoupled, Estimator, make_pairs
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
+from infodis_stats.estimates.precision import Precision, draw_rounds, padded
 from infodis_stats.estimates.profile import loss_profiles
 from infodis_stats.estimates.request import named_estimator, rows_a_call
 from infodis_stats.intervals import check_interval, error_bars
@@ -30,6 +31,8 @@ def estimate_log_ratio(
     coupled: bool = True,
     passes: int = 16,
     replicates: int = 8,
+    precision: float | str | None = None,
+    most_passes: int = 4096,
     seed: int = 0,
     context: Context = None,
     second_context: Context = None,
@@ -53,8 +56,10 @@ def estimate_log_ratio(
         Whether the two sides share their masks.
     passes : int, default 16
         Forward passes that one replicate may use per sequence; a pair costs twice that.
-    replicates, seed, context, names, level, interval, simultaneous, batch_size, device, progress
+    replicates, precision, most_passes, seed, context, names, level, interval, simultaneous
         See `estimate_nll`; ``context`` applies to both sides.
+    batch_size, device, progress
+        See `estimate_nll`.
     second_context : int, array of bool, sequence of arrays of bool, or None
         The second side's own context, where it is another.
 
@@ -64,7 +69,7 @@ def estimate_log_ratio(
         ``log_ratio``, ``log_ratio_se (pair)``, ``log_ratio_ci (pair, ci_bound)``, ``log_ratio_replicate (pair,
         replicate)`` in nats; ``correlation (pair)`` of the two sides' estimates over replicates, and ``coupling_gain
         (pair)``, the variance that independent sides would have over the variance there is; ``interval``, ``degrees``,
-        ``forward_passes (pair)``, and ``exact`` under a law.
+        ``forward_passes (pair)``, and ``exact`` under a law. With a precision, ``reached`` and ``replicates (pair)``.
 
     Raises
     ------
@@ -83,24 +88,25 @@ def estimate_log_ratio(
     one = named_estimator(estimator)
     sampler: Contrast = Coupled(one) if coupled else Decoupled(one)
     pairs = make_pairs(first, second, context, names, second_context=second_context)
+    rule = None if precision is None else Precision.of(precision, most_passes, level, interval)
+    if rule is not None:
+        rule.check_budget(passes, replicates)
     cells = [Cell(sampler, pair, passes, replicates) for pair in pairs]
     check_interval(model, cells, interval, level)
     rows = rows_a_call(model, batch_size)
-    draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
+    draws = draw_rounds(model, cells, seed, rule, batch_size=rows, device=device, progress=progress)
     settled = [cast("Contrast", drawn.cell.sampler) for drawn in draws]
-    sides = np.array(
-        [
-            [contrast.estimator.reduce(side.plan, side.losses) for side in drawn.evaluations]
-            for contrast, drawn in zip(settled, draws, strict=True)
-        ]
-    )
+    sides = [
+        np.stack([contrast.estimator.reduce(side.plan, side.losses) for side in drawn.evaluations])
+        for contrast, drawn in zip(settled, draws, strict=True)
+    ]
     bars = error_bars(draws, interval, level, simultaneous=simultaneous)
     profiles = loss_profiles(model, draws, batch_size=rows, device=device)
     forward_passes = [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
-    correlation, gain = _coupling(sides)
+    correlation, gain = np.array([_coupling(one) for one in sides]).T
     dataset = replicates_dataset(
         "log_ratio",
-        np.stack([one.estimates for one in draws]),
+        padded(draws),
         labels=("pair", names or range(len(pairs))),
         level=level,
         bars=bars,
@@ -108,6 +114,7 @@ def estimate_log_ratio(
         correlation=correlation,
         coupling_gain=gain,
         forward_passes=forward_passes,
+        **({} if rule is None else rule.found(draws)),
         **({"exact": [exact_value(model, *pair.sides) for pair in pairs]} if isinstance(model, Law) else {}),
     )
     dataset.attrs = what_made_it(
@@ -121,13 +128,14 @@ def estimate_log_ratio(
         interval=interval,
         simultaneous=simultaneous,
     )
+    dataset.attrs |= {} if rule is None else rule.attributes(draws)
     return dataset
 
 
-def _coupling(sides: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Correlation and variance ratio of (pair, 2, replicate); NaN where a side does not vary."""
+def _coupling(sides: NDArray[np.float64]) -> tuple[float, float]:
+    """Correlation and variance ratio of (2, replicate); NaN where a side does not vary."""
     centred = sides - sides.mean(axis=-1, keepdims=True)
-    first, second = (centred**2).sum(axis=-1).T
-    cross = (centred[:, 0] * centred[:, 1]).sum(axis=-1)
+    first, second = (centred**2).sum(axis=-1)
+    cross = (centred[0] * centred[1]).sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         return cross / np.sqrt(first * second), (first + second) / (first + second - 2 * cross)

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 import xarray as xr
 
-from estimators import Cell, ConditionalModel, Estimator, draw, make_targets
+from estimators import Cell, ConditionalModel, Estimator, make_targets
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
+from infodis_stats.estimates.precision import Precision, draw_rounds, padded
 from infodis_stats.estimates.profile import loss_profiles
 from infodis_stats.estimates.request import named_estimator, rows_a_call
 from infodis_stats.intervals import check_interval, error_bars
@@ -26,6 +26,8 @@ def estimate_nll(
     *,
     passes: int = 16,
     replicates: int = 8,
+    precision: float | str | None = None,
+    most_passes: int = 4096,
     seed: int = 0,
     context: Context = None,
     names: Sequence[str] | None = None,
@@ -49,6 +51,12 @@ def estimate_nll(
         Forward passes that one replicate may use per sequence; the total is ``passes * replicates``.
     replicates : int, default 8
         Independent replicates. Most designs tell their error from within, so that one will do; others need 2.
+    precision : float or str, optional
+        Half-width that the interval of each sequence should have: nats such as 0.05, or a share of the estimate such as
+        ``"5%"``. Replicates are added in rounds until it is reached or the budget is spent; the first round has
+        ``replicates``. See `infodis_stats.estimates.precision` for the rule and its coverage.
+    most_passes : int, default 4096
+        With a precision, the budget of passes per sequence.
     seed : int, default 0
     context : int, array of bool, sequence of arrays of bool, or None
         The first ``context`` tokens are given, or the positions marked True: never masked, never scored.
@@ -70,7 +78,9 @@ def estimate_nll(
         ``nll``, ``nll_se (sequence)``, ``nll_ci (sequence, ci_bound)``, ``nll_replicate (sequence, replicate)`` in
         nats; ``length``, ``estimator`` and ``interval`` (what ``auto`` chose), ``degrees``, ``effective_positions``,
         ``full_mask_ratio``, ``forward_passes (sequence)``, and ``exact`` under a law. The attributes say what made it,
-        and under ``cautions`` where the interval cannot be trusted.
+        and under ``cautions`` where the interval cannot be trusted. With a precision, ``reached`` and ``replicates
+        (sequence)``; ``nll_replicate`` is padded with NaN; and the attribute ``passes_saved`` counts the passes planned
+        beyond these if all sequences had as many replicates as the worst of them needed.
 
     Raises
     ------
@@ -90,16 +100,19 @@ def estimate_nll(
     """
     sampler = named_estimator(estimator)
     targets = make_targets(tokens, context, names)
+    rule = None if precision is None else Precision.of(precision, most_passes, level, interval)
+    if rule is not None:
+        rule.check_budget(passes, replicates)
     cells = [Cell(sampler, target, passes, replicates) for target in targets]
     check_interval(model, cells, interval, level)
     rows = rows_a_call(model, batch_size)
-    draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
+    draws = draw_rounds(model, cells, seed, rule, batch_size=rows, device=device, progress=progress)
     bars = error_bars(draws, interval, level, simultaneous=simultaneous)
     profiles = loss_profiles(model, draws, batch_size=rows, device=device)
     forward_passes = [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
     dataset = replicates_dataset(
         "nll",
-        np.stack([one.estimates for one in draws]),
+        padded(draws),
         labels=("sequence", names or range(len(targets))),
         level=level,
         bars=bars,
@@ -108,6 +121,7 @@ def estimate_nll(
         effective_positions=[one.effective_positions for one in profiles],
         full_mask_ratio=[one.full_mask_ratio for one in profiles],
         forward_passes=forward_passes,
+        **({} if rule is None else rule.found(draws)),
         **({"exact": [exact_value(model, target) for target in targets]} if isinstance(model, Law) else {}),
     )
     dataset.attrs = what_made_it(
@@ -121,4 +135,5 @@ def estimate_nll(
         interval=interval,
         simultaneous=simultaneous,
     )
+    dataset.attrs |= {} if rule is None else rule.attributes(draws)
     return dataset

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
+from scipy import stats
 
 from estimators import InputError
 from infodis_stats import analysis
+from infodis_stats.dataset import equally_often
 from infodis_stats.report.numbers import significant
 
 __all__ = ["Summary", "made_by", "summary"]
@@ -24,6 +26,8 @@ HEADINGS = {
     "correlation": "correlation",
     "coupling_gain": "coupling gain",
     "exact": "exact",
+    "replicates": "replicates",
+    "reached": "reached",
 }
 
 
@@ -153,17 +157,23 @@ def _fixed(value: float, places: int) -> str:
 
 
 def _likelier(draws: FloatArray, level: float) -> list[str]:
-    sure = analysis.family_wise_signs(draws) < 1 - level
-    sides = np.where(draws.mean(axis=-1) > 0, "first", "second")
+    one_sided, means = np.empty((2, len(draws))), np.empty(len(draws))
+    for rows, drawn in equally_often(draws):
+        z = analysis.bias(drawn, 0.0).z
+        one_sided[:, rows] = stats.t.sf(np.stack([z, -z]), drawn.shape[-1] - 1)
+        means[rows] = drawn.mean(axis=-1)
+    sure = analysis.family_wise(one_sided).min(axis=0) < 1 - level  # as in `family_wise_signs`
+    sides = np.where(means > 0, "first", "second")
     return [str(side) if claimed else "open" for side, claimed in zip(sides, sure, strict=True)]
 
 
 def made_by(result: xr.Dataset) -> tuple[str, ...]:
     """Say what made a result: the estimator, the passes, what ``auto`` chose, and the cautions."""
     attributes = result.attrs
+    until = f" or more until +-{attributes['precision']}" if "precision" in attributes else ""
+    amount = f"{attributes['passes']} passes x {attributes['replicates']} replicates{until}"
     return (
-        f"nats; {attributes['estimator']}, {attributes['passes']} passes x {attributes['replicates']} replicates, "
-        f"seed {attributes['seed']}; {_intervals(result)}",
+        f"nats; {attributes['estimator']}, {amount}, seed {attributes['seed']}; {_intervals(result)}",
         *(f"auto chose {name}: {why}." for name, why in json.loads(attributes["choices"]).items()),
         *(f"Caution ({key}): {sentence}." for key, sentence in json.loads(attributes["cautions"]).items()),
     )

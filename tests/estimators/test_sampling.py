@@ -22,6 +22,33 @@ def test_contract_no_number_depends_on_batches_order_or_company(name):
     np.testing.assert_array_equal(more[:, :3], reference)
 
 
+def continued(sampler, item, passes, parts):
+    """Draw parts of so many replicates, each from where the one before stopped."""
+    starts = np.cumsum([0, *parts[:-1]])
+    cells = [Cell(sampler, item, passes, count, int(first)) for count, first in zip(parts, starts, strict=True)]
+    return np.concatenate([one.estimates for one in draw(ArbitraryLosses(5), cells, 4)])
+
+
+@pytest.mark.parametrize("name", estimator_names())
+def test_contract_a_cell_goes_on_where_another_stopped(name):
+    (target,) = make_targets(TOKENS[:1])
+    equal, unequal = make_pairs([TOKENS[0]] * 2, [TOKENS[1], TOKENS[2][:3]])
+    kinds = [(estimator(name), target)]
+    kinds += [(contrast(estimator(name)), pair) for contrast in (Coupled, Decoupled) for pair in (equal, unequal)]
+    for sampler, item in kinds:
+        whole = continued(sampler, item, 32, [8])
+        np.testing.assert_array_equal(continued(sampler, item, 32, [4, 4]), whole)
+        np.testing.assert_array_equal(continued(sampler, item, 32, [5, 1, 2]), whole)
+
+
+def test_control_without_the_number_of_the_first_replicate_a_cell_repeats_itself():
+    (target,) = make_targets(TOKENS[:1])
+    twice = [Cell(estimator("time-free"), target, 4, 4)] * 2
+    one, two = (drawn.estimates for drawn in draw(ArbitraryLosses(5), twice, 4))
+    np.testing.assert_array_equal(one, two)
+    assert not np.array_equal(continued(estimator("time-free"), target, 4, [8])[4:], two)
+
+
 def test_contract_a_cell_does_not_depend_on_the_other_cells():
     model = ArbitraryLosses(5)
     (target,) = make_targets(TOKENS[:1])
@@ -112,6 +139,12 @@ def test_plans_beyond_any_memory_and_negative_seeds_are_refused():
 def test_no_passes_or_replicates_are_refused(passes, replicates, word):
     with pytest.raises(InputError, match=f"{word} needs to be at least 1, got 0"):
         estimator("time-free").sample(ArbitraryLosses(5), TOKENS, passes=passes, replicates=replicates, rng=0)
+
+
+def test_a_negative_first_replicate_is_refused():
+    (target,) = make_targets(TOKENS[:1])
+    with pytest.raises(InputError, match="the first replicate needs a number of at least 0, got -1"):
+        Cell(estimator("time-free"), target, 4, 4, first=-1)
 
 
 def test_cells_of_other_passes_or_estimators_draw_other_numbers():

@@ -1,0 +1,72 @@
+"""The command that answers questions: the likeliest answer of each, and how many are right."""
+
+import argparse
+import json
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from estimators import InputError
+from infodis_stats.commands.models import read_model
+from infodis_stats.models import TextModel
+from infodis_stats.oracles import Law
+from infodis_stats.records import Question, read_questions
+from infodis_stats.texts import rank_texts
+
+__all__ = ["rank"]
+
+
+def rank(options: argparse.Namespace) -> None:
+    """Rank the answers of the questions of a file, and print the likeliest ones."""
+    questions = read_questions(options.file)
+    model = read_model(options)
+    if isinstance(model, Law):
+        raise InputError("rank reads questions in words, which are for networks; a law knows sequences only")
+    with tqdm(questions, unit="question", disable=None) as bar:
+        rows = [_row(model, question, options) for question in bar]
+    totals = _totals(rows)
+    if options.json:
+        print(json.dumps(totals | {"error": options.error, "rows": rows}, indent=1))
+        return
+    print(pd.DataFrame(rows).to_markdown(index=False, tablefmt="simple", floatfmt=".2g"))
+    print(
+        f"\n{totals['settled']} of {totals['questions']} questions settled, each with a chance of at most "
+        f"{options.error:g} of being wrong about the model; {totals['passes run']} passes run"
+    )
+    if totals["with a key"]:
+        print(
+            f"right: {totals['right']} of {totals['with a key']}, and of the settled ones "
+            f"{totals['settled and right']} of {totals['settled with a key']}"
+        )
+
+
+def _row(model: TextModel, question: Question, options: argparse.Namespace) -> dict[str, Any]:
+    names = ("error", "per_token", "passes", "replicates", "most_passes", "seed", "batch_size", "device")
+    how = {name: getattr(options, name) for name in names}
+    try:
+        result = rank_texts(model, question.prompt, question.answers, options.estimator, **how)
+    except InputError as error:
+        raise InputError(f"{options.file}, {question.name!r}: {error}") from error
+    leader = result["leader"].item()
+    return {
+        "question": question.name,
+        "answer": leader,
+        "settled": bool((result["status"] == "best").any()),
+        "p value": result["p_value"].item(),
+        "passes run": int(result["forward_passes"].sum()),
+        "right": None if question.correct is None else leader == question.answers[question.correct],
+    }
+
+
+def _totals(rows: list[dict[str, Any]]) -> dict[str, int]:
+    settled = [row for row in rows if row["settled"]]
+    return {
+        "questions": len(rows),
+        "settled": len(settled),
+        "passes run": sum(row["passes run"] for row in rows),
+        "with a key": sum(row["right"] is not None for row in rows),
+        "right": sum(row["right"] is True for row in rows),
+        "settled with a key": sum(row["right"] is not None for row in settled),
+        "settled and right": sum(row["right"] is True for row in settled),
+    }

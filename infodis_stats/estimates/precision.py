@@ -1,0 +1,203 @@
+"""Precision on demand: sampling goes on until an interval is narrow enough, or a budget is spent."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from estimators import Cell, ConditionalModel, Draw, InputError, draw
+from estimators.evaluate import Progress
+from infodis_stats.analysis.replicates import all_equal
+from infodis_stats.intervals import ErrorBar, interval_kind
+
+__all__ = ["Precision", "draw_rounds", "padded"]
+
+FEWEST_DEGREES = 15  # of freedom: intervals that were looked at with fewer cover too little
+SMALLEST_STEP = 9 / 8  # of the replicates so far
+LARGEST_STEP = 2
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A rule to stop by: the half-width of an interval is small enough, or the next round is too expensive.
+
+    Parameters
+    ----------
+    half_width : float
+        Nats, or a share of the estimate if ``relative``.
+    relative : bool
+    most_passes : int
+        Budget of passes per sequence, as ``passes * replicates`` counts them.
+    level : float
+        Confidence level of the interval.
+    interval : str, default "auto"
+        Its kind.
+
+    Notes
+    -----
+    An interval of fewer than 15 degrees of freedom is not looked at: 16 replicates where they alone tell the error,
+    fewer where the design does; until then the replicates are doubled. From ``n`` of them and a half-width ``h`` above
+    the goal ``g`` it goes on to ``n h^2 / g^2``, at least ``9 n / 8`` and at most ``2 n``. All are kept, and the
+    interval is that of all. Looking biases it, because one stops where the spread happens to look small; from 15
+    degrees on there is little left to bias, and few looks are few chances.
+
+    Measured coverage in percent (nominal 95) where the true standard deviation asks for 18, 34, 64, 174 replicates, and
+    the passes spent over those of the fixed number (8,000 simulations: errors of 0.3). Markov: order 2, 16 positions,
+    8 stratified passes a replicate. Table: one hard token among six, 8 passes a replicate.
+
+    ====================  ==================  ==================  ==================  ==================  =============
+    rule                  normal              exponential         Markov              table               passes
+    ====================  ==================  ==================  ==================  ==================  =============
+    fixed number          95.2 95.1 95.3 95.0 92.1 92.7 94.3 94.8 94.3 95.0 94.8 94.9 94.5 94.7 94.8 95.1 1
+    t at every n >= 2     87.6 89.8 92.5 93.1 76.7 77.1 80.7 89.4 86.8 88.1 90.9 93.1 86.5 88.4 91.0 93.3 0.84 to 0.97
+    t at every n >= 4     91.2 92.6 94.4 94.5 82.3 81.5 84.1 91.8 90.1 90.8 93.0 94.4 90.1 90.9 93.0 94.7 0.88 to 0.99
+    t at every n >= 16    94.5 93.8 94.8 94.6 91.2 90.1 88.8 92.9 94.0 93.1 93.8 94.5 94.0 93.6 93.7 94.8 0.95 to 1.06
+    this one              94.5 94.3 94.9 94.7 91.1 89.3 89.0 93.0 94.0 93.0 93.8 94.3 93.8 93.7 94.2 94.8 1.05 to 1.14
+    Stein, 16 first       94.9 95.1 95.5 94.9 91.2 90.2 89.9 91.3 94.3 93.8 94.3 94.3 94.2 94.6 95.0 94.3 1.11 to 1.17
+    16, then fresh ones   95.3 95.1 95.3 95.0 91.7 92.2 93.5 94.4 94.4 94.6 94.3 95.1 94.5 94.7 95.1 95.0 1.07 to 1.91
+    t-mixture from 16     99.7 99.7 99.8 99.9 97.8 96.7 98.6 99.7 99.2 99.4 99.7 99.9 99.3 99.5 99.7 99.9 2.2 to 2.8
+    ====================  ==================  ==================  ==================  ==================  =============
+
+    (Passes: the range over all but the exponential draws.) Where fewer than 16 would do, the first round settles it, at
+    a fixed number of replicates. `analysis.confidence_sequence` is for stopping by a rule of one's own.
+    """
+
+    half_width: float
+    relative: bool
+    most_passes: int
+    level: float
+    interval: str = "auto"
+
+    @classmethod
+    def of(cls, precision: float | str, most_passes: int, level: float, interval: str = "auto") -> "Precision":
+        """Read nats such as 0.05, or a share of the estimate such as ``"5%"``.
+
+        Raises
+        ------
+        InputError
+            If it is no positive number.
+
+        Examples
+        --------
+        >>> Precision.of("5%", most_passes=4096, level=0.95)
+        Precision(half_width=0.05, relative=True, most_passes=4096, level=0.95, interval='auto')
+        """
+        number, share = re.fullmatch(r"\s*(.*?)\s*(%?)\s*", str(precision), re.DOTALL).groups()  # type: ignore[union-attr]
+        try:
+            half_width = float(number) / (100 if share else 1)
+        except ValueError:
+            half_width = float("nan")
+        if not 0 < half_width < np.inf:
+            raise InputError(f"precision needs nats above 0 such as 0.05, or a share such as '5%', got {precision!r}")
+        return cls(half_width, bool(share), most_passes, level, interval)
+
+    def __str__(self) -> str:
+        """Return what `of` reads."""
+        return f"{100 * self.half_width:g}%" if self.relative else f"{self.half_width:g}"
+
+    def check_budget(self, passes: int, replicates: int) -> None:
+        """Refuse a budget that does not cover the first round. Raises `InputError`."""
+        if passes * replicates > self.most_passes:
+            raise InputError(
+                f"a precision needs most_passes of at least {passes * replicates} here, {passes} passes x {replicates} "
+                f"replicates of the first round, got {self.most_passes}"
+            )
+
+    def reached(self, drawn: Draw) -> bool:
+        """Say whether the interval is narrow enough, and sure of its own width."""
+        bar, goal = self._bar(drawn)
+        exact = bool(all_equal(drawn.estimates)) and len(drawn.estimates) > 1
+        return exact or (bar.degrees >= FEWEST_DEGREES and (bar.upper - bar.lower) / 2 <= goal)
+
+    def next_round(self, drawn: Draw) -> int:
+        """Return how many replicates are to follow those there are; 0 where that is enough or the budget is spent."""
+        if self.reached(drawn):
+            return 0
+        bar, goal = self._bar(drawn)
+        count = len(drawn.estimates)
+        needed = count * ((bar.upper - bar.lower) / 2 / goal) ** 2 if goal else np.inf
+        smallest = LARGEST_STEP if bar.degrees < FEWEST_DEGREES else SMALLEST_STEP
+        total = int(np.ceil(np.clip(needed, count * smallest, count * LARGEST_STEP)))
+        return max(0, min(total, self.most_passes // drawn.cell.passes) - count)
+
+    def _bar(self, drawn: Draw) -> tuple[ErrorBar, float]:
+        # What there is, and how wide it should be.
+        size = abs(float(drawn.estimates.mean())) if self.relative else 1.0
+        return interval_kind(self.interval).error_bar(drawn, self.level), self.half_width * size
+
+    def found(self, draws: Sequence[Draw]) -> dict[str, list[bool] | list[int]]:
+        """Return the variables that say how far each draw came."""
+        return {
+            "reached": [self.reached(one) for one in draws],
+            "replicates": [one.cell.replicates for one in draws],
+        }
+
+    def attributes(self, draws: Sequence[Draw]) -> dict[str, str | int]:
+        """Return the attributes that tell the rule and what it saved.
+
+        ``passes_saved`` compares with a fixed number of replicates, the same for all, that would have made every
+        interval as narrow: as many as the most expensive one took. Planned passes are compared with planned passes.
+        """
+        largest = max(one.cell.replicates for one in draws)
+        fixed = sum(one.cell.planned_passes * largest // one.cell.replicates for one in draws)
+        return {
+            "precision": str(self),
+            "most_passes": self.most_passes,
+            "passes_saved": fixed - sum(one.cell.planned_passes for one in draws),
+        }
+
+
+def padded(draws: Sequence[Draw]) -> NDArray[np.float64]:
+    """Return the estimates (cell, replicate) in nats; NaN where a cell drew fewer replicates than another."""
+    table = np.full((len(draws), max(len(one.estimates) for one in draws)), np.nan)
+    for row, one in zip(table, draws, strict=True):
+        row[: len(one.estimates)] = one.estimates
+    return table
+
+
+def draw_rounds(
+    model: ConditionalModel,
+    cells: Sequence[Cell],
+    seed: int,
+    precision: Precision | None,
+    *,
+    batch_size: int | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> list[Draw]:
+    """Sample cells; with a precision, round by round until each is precise enough or has spent its budget.
+
+    All that are still open share the batches of a round. A cell stops by its own replicates alone, so its numbers do
+    not depend on the other cells; they are those of a cell with so many replicates from the start.
+
+    Parameters
+    ----------
+    model : ConditionalModel
+    cells : sequence of Cell
+        The first round.
+    seed : int
+    precision : Precision or None
+        None: the first round is the only one.
+    batch_size, device, progress
+        See `estimators.evaluate`.
+
+    Returns
+    -------
+    list of Draw
+        One a cell, over all of its rounds.
+    """
+    drawn: dict[int, Draw] = {}
+    waiting = dict(enumerate(cells))
+    while waiting:
+        now = draw(model, waiting.values(), seed, batch_size=batch_size, device=device, progress=progress)
+        following = {}
+        for index, one in zip(waiting, now, strict=True):
+            drawn[index] = Draw.concatenate([drawn[index], one]) if index in drawn else one
+            if precision is not None and (more := precision.next_round(drawn[index])):
+                done = one.cell.first + one.cell.replicates
+                following[index] = replace(one.cell, first=done, replicates=more)
+        waiting = following
+    return [drawn[index] for index in range(len(cells))]

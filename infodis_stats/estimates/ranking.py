@@ -1,0 +1,233 @@
+"""Ranking: which of several candidates is the likeliest, sampled no longer than the decision needs."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+
+from estimators import Cell, ConditionalModel, Draw, Estimator, InputError, Target, draw, make_targets
+from estimators.evaluate import Progress
+from estimators.target import Context, Tokens
+from infodis_stats import analysis
+from infodis_stats.dataset import CI_BOUND, describe
+from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
+from infodis_stats.estimates.profile import loss_profiles
+from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
+from infodis_stats.intervals import error_bars
+from infodis_stats.oracles import Law
+
+__all__ = ["rank_candidates"]
+
+CI_KIND = "t-mixture confidence sequence"
+GROWTH = 8  # a round adds an eighth of the replicates there are
+
+
+def rank_candidates(
+    model: ConditionalModel,
+    candidates: Tokens,
+    estimator: str | Estimator = "auto",
+    *,
+    context: Context = None,
+    error: float = 0.05,
+    per_token: bool = False,
+    passes: int = 16,
+    replicates: int = 8,
+    most_passes: int = 4096,
+    seed: int = 0,
+    names: Sequence[str] | None = None,
+    batch_size: int | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Find the likeliest of several sequences that share their context, such as the answers to a question.
+
+    All candidates are sampled with the same masks, in rounds. One that is surely worse than the leader is sampled no
+    further; the race ends when one is left or the budget is spent.
+
+    Parameters
+    ----------
+    model : ConditionalModel
+    candidates : array of int, shape (candidate, length), or sequence of arrays of int
+        At least 2, context included; lengths may differ.
+    estimator : str or Estimator, default "auto"
+    context : int, array of bool, sequence of arrays of bool, or None
+        As in `estimate_nll`; the given tokens must be the same for all.
+    error : float, default 0.05
+        Largest chance that the race ends with a wrong one, or with one of several that are equally good.
+    per_token : bool, default False
+        Whether the mean over scored tokens is compared instead of the sum.
+    passes : int, default 16
+        Forward passes that one replicate may use per candidate.
+    replicates : int, default 8
+        Replicates at the first look, at least 2. More of them suit skewed estimates.
+    most_passes : int, default 4096
+        Budget of passes per candidate.
+    seed, names, batch_size, device, progress
+        See `estimate_nll`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over ``candidate``: ``nll`` in nats, ``log_ratio`` to the leader (per token where that is compared) and
+        ``log_ratio_ci (candidate, ci_bound)``, ``status`` ("best", "eliminated", "open"), ``length``, ``replicates``,
+        ``forward_passes``, and ``exact`` under a law. Without dimension: ``leader``, and ``p_value`` of the claim that
+        it is the best. The chance that a race ends with a wrong one, or with an interval that misses, is ``error``.
+
+    Raises
+    ------
+    InputError, ModelError
+        One sentence: what, where, what would be right.
+
+    Notes
+    -----
+    See `analysis.eliminate` for the guarantee. It is exact for normal replicates; skewed ones are nearer to normal the
+    more passes a replicate has. The p-value is the largest of the single ones times their number.
+
+    Measured on normal replicates: of two equal candidates, watched for 256 replicates, 3.7 % are settled at an error of
+    0.05, and 30 % by Student's t at every look (600 races, errors of 1 and 2 points). Replicates with a skewness of 1.4
+    settle 8 % of them (6 % from 16 replicates on). Where the likelihoods of the candidates differ by a standard
+    deviation of one replicate's, races of at most 256 replicates take 70 of each of two candidates on average; the
+    fixed number that names as few wrong leaders is 256, and it does not know which of its answers are sure. With four
+    candidates these are 73 and 215 (1,500 races).
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    >>> result = ids.rank_candidates(law, law.encode(["ACGTACGT", "ACAAAAAA", "ACCCGGTT"]), context=2)
+    >>> result["leader"].item(), result["status"].values.tolist()
+    (1, ['eliminated', 'best', 'eliminated'])
+    """
+    targets = _twins(make_targets(candidates, context, names))
+    check_replicates(replicates)
+    _check(targets, error, passes * replicates, most_passes)
+    lengths = np.array([target.length for target in targets])
+    longest = targets[lengths.argmax()]
+    asked = Cell(named_estimator(estimator), longest, passes, replicates)
+    race = _Race(
+        model=model,
+        cells=[Cell(asked.sampler.settled(longest, passes, model), one, passes, replicates) for one in targets],
+        scales=lengths if per_token else np.ones_like(lengths),
+        level=1 - error / (len(targets) - 1),
+        most=most_passes // passes,
+    )
+    rows = rows_a_call(model, batch_size)
+    finish = race.run(seed, batch_size=rows, device=device, progress=progress)
+    draws = finish.draws
+    profiles = loss_profiles(model, draws, batch_size=rows, device=device)
+    forward_passes = [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
+    ratios = np.array([race.log_ratio(one, finish) for one in range(len(targets))])
+    dataset = xr.Dataset(
+        {
+            "nll": ("candidate", [one.estimates.mean() for one in draws]),
+            "log_ratio": ("candidate", ratios[:, 0]),
+            "log_ratio_ci": (["candidate", CI_BOUND[0]], ratios[:, 1:]),
+            "status": ("candidate", finish.status),
+            "length": ("candidate", lengths),
+            "replicates": ("candidate", [one.cell.replicates for one in draws]),
+            "forward_passes": ("candidate", forward_passes),
+            **(
+                {"exact": ("candidate", [exact_value(model, target) for target in targets])}
+                if isinstance(model, Law)
+                else {}
+            ),
+        },
+        coords={"candidate": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
+    )
+    dataset["leader"] = ((), dataset["candidate"].values[finish.leader])
+    dataset["p_value"] = ((), finish.p_value)
+    dataset = describe(dataset)
+    interval = {"ci_kind": CI_KIND, "ci_prob": 1 - error}
+    words = f"log-likelihood ratio{' per token' if per_token else ''}, candidate over leader"
+    dataset["log_ratio"].attrs = {"units": "nat", "long_name": words}
+    dataset["log_ratio_ci"].attrs = {"units": "nat", "long_name": f"confidence interval of the {words}"} | interval
+    dataset.attrs = what_made_it(
+        model,
+        asked,
+        [longest.length],
+        seed=seed,
+        level=1 - error,
+        forward_passes=sum(forward_passes),
+        cautions=cautions_found(draws, profiles, error_bars(draws, "anytime", 1 - error)),
+    )
+    dataset.attrs |= {"ci_kind": CI_KIND, "most_passes": most_passes, "per_token": int(per_token)}
+    return dataset
+
+
+@dataclass(frozen=True, eq=False)
+class _Finish:
+    # One draw a candidate, who leads, how each ended, and the p-value of the leader being the best.
+    draws: list[Draw]
+    leader: int
+    status: list[str]
+    p_value: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Race:
+    # Cells of the first round, what their estimates are divided by, the level of a pair, replicates at most.
+    model: ConditionalModel
+    cells: list[Cell]
+    scales: NDArray[np.int64]
+    level: float
+    most: int
+
+    def run(self, seed: int, **how: Any) -> _Finish:
+        drawn: list[list[Draw]] = [[] for _ in self.cells]
+        p_values = np.ones(len(self.cells))
+        running, spent, more = np.arange(len(self.cells)), 0, self.cells[0].replicates
+        while more:
+            cells = [replace(self.cells[index], replicates=more, first=spent) for index in running]
+            for index, one in zip(running, draw(self.model, cells, seed, **how), strict=True):
+                drawn[index].append(one)
+            spent += more
+            found = analysis.eliminate(
+                [self._scores(int(index), drawn[index]) for index in running],
+                self.level,
+                start=self.cells[0].replicates,
+            )
+            leader, p_values[running] = int(running[found.leader]), found.p_value
+            running = running[~found.worse]
+            more = 0 if (found.worse | found.tied).all() else min(max(1, spent // GROWTH), self.most - spent)
+        status = np.full(len(self.cells), "eliminated")
+        status[running] = "best" if len(running) == 1 else "open"
+        p_value = min(1.0, (len(self.cells) - 1) * float(np.delete(p_values, leader).max()))
+        return _Finish([Draw.concatenate(rounds) for rounds in drawn], leader, status.tolist(), p_value)
+
+    def log_ratio(self, index: int, finish: _Finish) -> tuple[float, float, float]:
+        # Of a candidate over the leader, with its interval, from the replicates that both have.
+        own, leading = (self._scores(one, finish.draws[one : one + 1]) for one in (index, finish.leader))
+        gaps = leading[: len(own)] - own
+        interval = analysis.confidence_sequence(gaps, self.level, start=self.cells[0].replicates)
+        return float(gaps.mean()), float(interval.lower[-1]), float(interval.upper[-1])
+
+    def _scores(self, index: int, rounds: Sequence[Draw]) -> NDArray[np.float64]:
+        scores: NDArray[np.float64] = np.concatenate([one.estimates for one in rounds]) / self.scales[index]
+        return scores
+
+
+def _twins(targets: list[Target]) -> list[Target]:
+    # One key, whatever the order: all candidates draw from one stream, and other questions from others.
+    key = hashlib.sha256("\0".join(sorted(target.key for target in targets)).encode()).hexdigest()
+    return [
+        replace(target, key=f"race:{key}", label=target.label.replace("sequence", "candidate")) for target in targets
+    ]
+
+
+def _check(targets: list[Target], error: float, first: int, most: int) -> None:
+    if len(targets) < 2:
+        raise InputError(f"a ranking needs at least 2 candidates, got {len(targets)}")
+    if not 0 < error < 1:
+        raise InputError(f"error is a chance between 0 and 1, got {error}")
+    if first > most:
+        raise InputError(f"most_passes needs to cover the first round, {first} passes a candidate, got {most}")
+    given = [np.delete(target.tokens, target.scored) for target in targets]
+    places = [np.delete(np.arange(len(target.tokens)), target.scored) for target in targets]
+    for target, tokens, positions in zip(targets, given, places, strict=True):
+        if not (np.array_equal(tokens, given[0]) and np.array_equal(positions, places[0])):
+            raise InputError(f"{target.label} has another context than {targets[0].label}; candidates share theirs")

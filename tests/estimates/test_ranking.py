@@ -1,0 +1,157 @@
+"""Ranking candidates: which is likeliest, at what error, and what it may depend on."""
+
+import numpy as np
+import pytest
+import torch
+
+import infodis_stats as ids
+from toys import ArbitraryLosses
+
+LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+TOKENS = [LAW.encode([text])[0] for text in ("ACGTACGTAC", "ACAAAAAAAA", "ACCCGGTT", "ACTTTTTTTTTT")]
+ASKED = {"estimator": "uniform-count", "context": 2, "passes": 8, "seed": 1}
+
+
+def test_the_likeliest_is_found_and_the_others_are_sampled_less():
+    result = ids.rank_candidates(LAW, TOKENS, **(ASKED | {"passes": 2}))
+    exact = result["exact"].values
+    best = int(exact.argmin())
+    assert result["leader"] == best
+    assert result["status"].values.tolist() == ["best" if one == best else "eliminated" for one in range(4)]
+    assert result["p_value"] <= 0.05
+    ratios = exact[best] - exact
+    lower, upper = result["log_ratio_ci"].values.T
+    assert ((lower <= ratios) & (ratios <= upper)).all()
+    assert (upper[np.arange(4) != best] < 0).all()
+    assert lower[best] == upper[best] == result["log_ratio"].values[best] == 0
+    assert result["replicates"].values.max() == result["replicates"].values[best]
+    assert len(set(result["replicates"].values.tolist())) > 1
+    assert result.attrs["forward_passes"] == result["forward_passes"].sum()
+
+
+def test_numbers_are_those_of_the_estimator_under_shared_masks():
+    result = ids.rank_candidates(LAW, [TOKENS[0], TOKENS[0]], **ASKED)
+    assert result["status"].values.tolist() == ["open", "open"]  # twins: no sampling tells them apart
+    assert result["replicates"].values.tolist() == [8, 8]
+    np.testing.assert_array_equal(result["log_ratio_ci"], 0)
+    result = ids.rank_candidates(LAW, TOKENS[:2], **ASKED)
+    count = int(result["replicates"].max())
+    np.testing.assert_allclose(result["nll"], result["exact"], atol=6 / np.sqrt(count))  # an sd of 1 to 2 nats
+
+
+def test_nothing_depends_on_the_order_or_the_batches():
+    whole = ids.rank_candidates(LAW, TOKENS, **ASKED)
+    for other in (
+        ids.rank_candidates(LAW, TOKENS, **ASKED, batch_size=3),
+        ids.rank_candidates(LAW, TOKENS[::-1], **ASKED).isel(candidate=slice(None, None, -1)),
+    ):
+        for name in ("nll", "log_ratio_ci", "status", "replicates"):
+            np.testing.assert_array_equal(other[name], whole[name])
+
+
+def test_per_token_compares_means_and_may_choose_another():
+    short, long = LAW.encode(["ACGT"])[0], LAW.encode(["ACAAAAAAAA"])[0]
+    few, many = LAW.nll([short], context=2)[0], LAW.nll([long], context=2)[0]
+    assert few < many
+    assert few / 2 > many / 8
+    assert ids.rank_candidates(LAW, [short, long], **ASKED)["leader"] == 0
+    per_token = ids.rank_candidates(LAW, [short, long], **ASKED, per_token=True)
+    assert per_token["leader"] == 1
+    lower, upper = per_token["log_ratio_ci"].values[0]
+    assert lower <= many / 8 - few / 2 <= upper < 0
+
+
+def test_an_exact_estimator_decides_at_the_first_look():
+    result = ids.rank_candidates(LAW, TOKENS, passes=12, context=2)
+    assert result["replicates"].values.tolist() == [8] * 4
+    assert (result["status"] == "best").sum() == 1
+    assert result["p_value"] == 0
+
+
+def test_what_the_budget_cannot_settle_stays_open():
+    result = ids.rank_candidates(Mirrored(), MIRRORED, "uniform-count", passes=4, most_passes=60)
+    assert result["status"].values.tolist() == ["open", "open"]
+    assert result["replicates"].values.tolist() == [15, 15]
+    assert result["p_value"] > 0.05
+
+
+class Mirrored:
+    """Two sequences with one likelihood and other losses for every mask: the second is the first from behind."""
+
+    table = ArbitraryLosses(6, seed=3)
+
+    def token_nll(self, tokens, masked):
+        second = tokens[:, :1] == 1
+        own, mirrored = self.table.token_nll(tokens, masked), self.table.token_nll(tokens, masked.flip(1)).flip(1)
+        return torch.where(second, mirrored, own)
+
+
+MIRRORED = [[0] * 6, [1] * 6]
+
+
+def settled_ties(error, races):
+    model, count = Mirrored(), 0
+    for seed in range(races):
+        result = ids.rank_candidates(
+            model, MIRRORED, "uniform-count", passes=8, most_passes=512, seed=seed, error=error
+        )
+        count += int((result["status"] == "best").any())
+    return count
+
+
+def test_mirrored_sequences_are_equally_likely():
+    result = ids.estimate_nll(Mirrored(), MIRRORED, "exhaustive", passes=63, replicates=2)
+    assert result["nll"][0] == pytest.approx(result["nll"][1].item(), rel=1e-12)
+
+
+@pytest.mark.slow
+def test_ties_of_a_model_are_settled_no_more_often_than_allowed():
+    assert settled_ties(0.05, 600) <= 600 * 0.05 + 4 * np.sqrt(600 * 0.05 * 0.95)
+    assert settled_ties(0.5, 600) > 600 * 0.05 + 4 * np.sqrt(600 * 0.05 * 0.95)  # control: another error
+
+
+def test_texts_and_names():
+    austen = ids.load_model("austen")
+    result = ids.rank_texts(austen, "It is a truth ", ["universally", "zniverselly", "univ"], passes=8)
+    assert result["candidate"].values.tolist() == ["universally", "zniverselly", "univ"]
+    assert result["status"].sel(candidate="zniverselly") == "eliminated"
+    with pytest.raises(ids.InputError, match="answers need to differ"):
+        ids.rank_texts(austen, "It is a truth ", ["univ", "univ"])
+    with pytest.raises(ids.InputError, match="at least 2 candidates, got 0"):
+        ids.rank_texts(austen, "It is a truth ", [])
+
+
+def test_questions_with_the_same_answers_have_masks_of_their_own():
+    models = [Masks(), Masks()]
+    for model, given in zip(models, (0, 1), strict=True):
+        ids.rank_candidates(model, [[given, *[0] * 8], [given, *[1] * 8]], "time-free", context=1, passes=4)
+    assert not torch.equal(models[0].seen[0], models[1].seen[0])
+
+
+class Masks:
+    """Losses of a half, and a record of the masks."""
+
+    def __init__(self):
+        self.seen = []
+
+    def token_nll(self, tokens, masked):
+        self.seen.append(masked)
+        return masked * 0.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"candidates": TOKENS[:1]}, "a ranking needs at least 2 candidates, got 1"),
+        ({"replicates": 1}, "at least 2 replicates, got 1"),
+        ({"error": 0.0}, "error is a chance between 0 and 1, got 0.0"),
+        ({"error": float("nan")}, "error is a chance between 0 and 1, got nan"),
+        ({"most_passes": 63}, "most_passes needs to cover the first round, 64 passes a candidate, got 63"),
+        ({"context": 3}, "candidate 1 has another context than candidate 0"),
+        ({"names": ["a", "a", "b", "c"]}, "'a' stands more than once"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments, sentence):
+    with pytest.raises(ids.InfodisError, match=sentence) as caught:
+        ids.rank_candidates(LAW, **({"candidates": TOKENS} | ASKED | arguments))
+    assert "\n" not in str(caught.value)
