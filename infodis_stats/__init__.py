@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from estimators import *  # noqa: F403
-    from infodis_stats.estimates import estimate_log_ratio, estimate_nll
+    from infodis_stats.estimates import estimate_log_ratio, estimate_model_log_ratio, estimate_nll
     from infodis_stats.files import StoreError
     from infodis_stats.loss_map import estimate_positions
     from infodis_stats.models import (
@@ -43,6 +43,7 @@ _HOMES = {
     "TextPair": "infodis_stats.records",
     "accelerated": "infodis_stats.models",
     "estimate_log_ratio": "infodis_stats.estimates",
+    "estimate_model_log_ratio": "infodis_stats.estimates",
     "estimate_nll": "infodis_stats.estimates",
     "estimate_positions": "infodis_stats.loss_map",
     "estimate_text_ratios": "infodis_stats.texts",
@@ -77,6 +78,7 @@ __all__ = [
     "TextPair",
     "accelerated",
     "estimate_log_ratio",
+    "estimate_model_log_ratio",
     "estimate_nll",
     "estimate_positions",
     "estimate_text_ratios",

@@ -1,6 +1,7 @@
 """Likelihoods and likelihood ratios with their error bars: the calls that most users need."""
 
 from infodis_stats.estimates.log_ratio import estimate_log_ratio
+from infodis_stats.estimates.model_log_ratio import estimate_model_log_ratio
 from infodis_stats.estimates.nll import estimate_nll
 
-__all__ = ["estimate_log_ratio", "estimate_nll"]
+__all__ = ["estimate_log_ratio", "estimate_model_log_ratio", "estimate_nll"]

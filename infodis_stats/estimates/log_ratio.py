@@ -1,18 +1,16 @@
 """Log-likelihood ratios of pairs, with their error bars."""
 
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 import torch
 import xarray as xr
-from numpy.typing import NDArray
 
 from estimators import Cell, ConditionalModel, Contrast, Coupled, Decoupled, Estimator, draw, make_pairs
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
-from infodis_stats.cautions import effective_positions
 from infodis_stats.dataset import replicates_dataset
+from infodis_stats.estimates.coupling import coupling, least_effective_positions, sampled_by
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
 from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
 from infodis_stats.oracles import Law
@@ -51,7 +49,7 @@ def estimate_log_ratio(
     passes : int, default 16
         Forward passes that one replicate may use per sequence; a pair costs twice that.
     replicates, seed, context, names, level, batch_size, device, progress
-        See `estimate_nll`; ``context`` applies to both sides.
+        See `estimate_nll`; ``context`` says which positions of both sides are given. What stands there may differ.
     second_context : int, array of bool, sequence of arrays of bool, or None
         The second side's own context, where it is another.
 
@@ -84,23 +82,14 @@ def estimate_log_ratio(
     cells = [Cell(sampler, pair, passes, replicates) for pair in pairs]
     rows = rows_a_call(model, batch_size)
     draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
-    settled = [cast("Contrast", drawn.cell.sampler) for drawn in draws]
-    sides = np.array(
-        [
-            [contrast.estimator.reduce(side.plan, side.losses) for side in drawn.evaluations]
-            for contrast, drawn in zip(settled, draws, strict=True)
-        ]
-    )
-    effective = np.array(
-        [min(float(effective_positions(side.position_losses)) for side in drawn.evaluations) for drawn in draws]
-    )
-    correlation, gain = _coupling(sides)
+    correlation, gain = coupling(draws)
+    effective = least_effective_positions(draws)
     dataset = replicates_dataset(
         "log_ratio",
         np.stack([one.estimates for one in draws]),
         labels=("pair", names or range(len(pairs))),
         level=level,
-        estimator=[contrast.estimator.name for contrast in settled],
+        estimator=sampled_by(draws),
         correlation=correlation,
         coupling_gain=gain,
         forward_passes=[one.forward_passes for one in draws],
@@ -116,12 +105,3 @@ def estimate_log_ratio(
         cautions=cautions_found(draws, effective),
     )
     return dataset
-
-
-def _coupling(sides: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Correlation and variance ratio of (pair, 2, replicate); NaN where a side does not vary."""
-    centred = sides - sides.mean(axis=-1, keepdims=True)
-    first, second = (centred**2).sum(axis=-1).T
-    cross = (centred[:, 0] * centred[:, 1]).sum(axis=-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return cross / np.sqrt(first * second), (first + second) / (first + second - 2 * cross)
