@@ -49,7 +49,7 @@ def estimate_log_ratio(
     passes : int, default 16
         Forward passes that one replicate may use per sequence; a pair costs twice that.
     replicates, seed, context, names, level, batch_size, device, progress
-        See `estimate_nll`; ``context`` says which positions of both sides are given. What stands there may differ.
+        See `estimate_nll`; ``context`` applies to both sides, which must be given the same tokens.
     second_context : int, array of bool, sequence of arrays of bool, or None
         The second side's own context, where it is another.
 
