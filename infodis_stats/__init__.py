@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from estimators import *  # noqa: F403
-    from infodis_stats.estimates import estimate_log_ratio, estimate_model_log_ratio, estimate_nll
+    from infodis_stats.estimates import decide, estimate_log_ratio, estimate_model_log_ratio, estimate_nll
     from infodis_stats.files import StoreError
     from infodis_stats.loss_map import estimate_positions
     from infodis_stats.models import (
@@ -42,6 +42,7 @@ _HOMES = {
     "TextModel": "infodis_stats.models",
     "TextPair": "infodis_stats.records",
     "accelerated": "infodis_stats.models",
+    "decide": "infodis_stats.estimates",
     "estimate_log_ratio": "infodis_stats.estimates",
     "estimate_model_log_ratio": "infodis_stats.estimates",
     "estimate_nll": "infodis_stats.estimates",
@@ -77,6 +78,7 @@ __all__ = [
     "TextModel",
     "TextPair",
     "accelerated",
+    "decide",
     "estimate_log_ratio",
     "estimate_model_log_ratio",
     "estimate_nll",

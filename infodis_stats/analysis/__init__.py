@@ -7,7 +7,7 @@ NaN gives NaN, silently.
 
 from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
 from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_test
-from infodis_stats.analysis.decisions import family_wise_signs
+from infodis_stats.analysis.decisions import false_discovery_signs, family_wise_signs, signs
 from infodis_stats.analysis.discrimination import auroc, auroc_interval
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
 from infodis_stats.analysis.intervals import Interval, bca, student_t, widen
@@ -31,6 +31,7 @@ __all__ = [
     "block",
     "coverage",
     "coverage_test",
+    "false_discovery_signs",
     "family_wise",
     "family_wise_signs",
     "geometric_mean",
@@ -41,6 +42,7 @@ __all__ = [
     "regret",
     "relative_efficiency",
     "same_draws",
+    "signs",
     "slope",
     "student_t",
     "variance",

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import InputError
-from infodis_stats import analysis
+from infodis_stats.estimates import decide
 from infodis_stats.report.numbers import significant
 
 __all__ = ["Summary", "made_by", "summary"]
@@ -92,7 +92,8 @@ def summary(result: xr.Dataset) -> Summary:
     Summary
         Prints as text; ``to_dataframe()``, ``to_markdown()``, ``to_latex()``. Errors are given to two digits, and
         estimates to the same decimal place. Pairs have a column ``likelier``: the side that is likelier, where the
-        chance of any wrong claim in the table stays below one minus the confidence level, else "open".
+        chance of any wrong claim in the table stays below one minus the confidence level, else "open"; see
+        `decide`.
 
     Raises
     ------
@@ -128,7 +129,8 @@ def summary(result: xr.Dataset) -> Summary:
     places = _decimals(np.where(agree, 0.0, error))
     decimals = dict.fromkeys((name, "se", "lower", "upper", "exact"), places)
     if name == "log_ratio":
-        columns["likelier"] = _likelier(result["log_ratio_replicate"].values, result.attrs["ci_prob"])
+        decided = decide(result, 1 - result.attrs["ci_prob"], "family-wise")
+        columns["likelier"] = decided["likelier"].values
     columns |= {heading: result[key].values for key, heading in HEADINGS.items() if key in result}
     if "bits_per_token" in result:
         bits = result["bits_per_token_ci"]
@@ -150,12 +152,6 @@ def _decimals(error: FloatArray) -> NDArray[np.int64]:
 
 def _fixed(value: float, places: int) -> str:
     return f"{value:.{places}f}" if math.isfinite(value) else significant(value)
-
-
-def _likelier(draws: FloatArray, level: float) -> list[str]:
-    sure = analysis.family_wise_signs(draws) < 1 - level
-    sides = np.where(draws.mean(axis=-1) > 0, "first", "second")
-    return [str(side) if claimed else "open" for side, claimed in zip(sides, sure, strict=True)]
 
 
 def made_by(result: xr.Dataset) -> tuple[str, ...]:

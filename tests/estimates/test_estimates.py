@@ -169,7 +169,7 @@ def test_bad_ratios_are_one_sentence():
 
 def test_ratios_of_different_contexts_are_asked_for():
     first, second = LAW.encode(["ACGT"]), LAW.encode(["CCGA"])
-    with pytest.raises(ids.InputError, match="pair 0: its sides are given different tokens; .* pass second_context"):
+    with pytest.raises(ids.InputError, match=r"pair 0: its sides are given different tokens; .* pass second_context"):
         ids.estimate_log_ratio(LAW, first, second, context=2)
     asked = ids.estimate_log_ratio(LAW, first, second, context=2, second_context=2)
     np.testing.assert_allclose(asked["log_ratio"], LAW.nll(second, context=2) - LAW.nll(first, context=2), atol=1e-12)
