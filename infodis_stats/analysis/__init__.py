@@ -5,6 +5,8 @@ leading axes are cells such as sequences, estimators and numbers of passes. A `t
 NaN gives NaN, silently.
 """
 
+from infodis_stats.analysis.averages import Average, Of, average, win_rate
+from infodis_stats.analysis.components import Components, components, mask_share, reml
 from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
 from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_test
 from infodis_stats.analysis.decisions import false_discovery_signs, family_wise_signs, signs
@@ -16,19 +18,24 @@ from infodis_stats.analysis.selection import GeometricMean, Regret, geometric_me
 from infodis_stats.analysis.tails import pareto_khat
 
 __all__ = [
+    "Average",
     "Bias",
+    "Components",
     "Coverage",
     "Efficiency",
     "GeometricMean",
     "Interval",
     "LogVariance",
+    "Of",
     "Regret",
     "Slope",
     "auroc",
     "auroc_interval",
+    "average",
     "bca",
     "bias",
     "block",
+    "components",
     "coverage",
     "coverage_test",
     "false_discovery_signs",
@@ -36,15 +43,18 @@ __all__ = [
     "family_wise_signs",
     "geometric_mean",
     "log_variance",
+    "mask_share",
     "mean_squared_error",
     "pareto_khat",
     "pooled_bias",
     "regret",
     "relative_efficiency",
+    "reml",
     "same_draws",
     "signs",
     "slope",
     "student_t",
     "variance",
     "widen",
+    "win_rate",
 ]
