@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from estimators import *  # noqa: F403
-    from infodis_stats.estimates import decide, estimate_log_ratio, estimate_model_log_ratio, estimate_nll
+    from infodis_stats.estimates import (
+        average,
+        decide,
+        estimate_log_ratio,
+        estimate_model_log_ratio,
+        estimate_nll,
+        split_budget,
+    )
     from infodis_stats.files import StoreError
     from infodis_stats.loss_map import estimate_positions
     from infodis_stats.models import (
@@ -42,6 +49,7 @@ _HOMES = {
     "TextModel": "infodis_stats.models",
     "TextPair": "infodis_stats.records",
     "accelerated": "infodis_stats.models",
+    "average": "infodis_stats.estimates",
     "decide": "infodis_stats.estimates",
     "estimate_log_ratio": "infodis_stats.estimates",
     "estimate_model_log_ratio": "infodis_stats.estimates",
@@ -57,6 +65,7 @@ _HOMES = {
     "read_store": "infodis_stats.store",
     "run_study": "infodis_stats.studies",
     "scan_substitutions": "infodis_stats.scan",
+    "split_budget": "infodis_stats.estimates",
     "Summary": "infodis_stats.report",
     "summary": "infodis_stats.report",
     "write_report": "infodis_stats.report",
@@ -78,6 +87,7 @@ __all__ = [
     "TextModel",
     "TextPair",
     "accelerated",
+    "average",
     "decide",
     "estimate_log_ratio",
     "estimate_model_log_ratio",
@@ -93,6 +103,7 @@ __all__ = [
     "read_store",
     "run_study",
     "scan_substitutions",
+    "split_budget",
     "summary",
     "write_report",
     "write_scans",

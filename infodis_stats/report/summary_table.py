@@ -11,13 +11,22 @@ from numpy.typing import NDArray
 
 from estimators import InputError
 from infodis_stats.estimates import decide
-from infodis_stats.report.numbers import significant
+from infodis_stats.report.numbers import percent, significant
 
 __all__ = ["Summary", "made_by", "summary"]
 
 FloatArray = NDArray[np.float64]
 
 NEGLIGIBLE = 1e-9  # relative: replicates that differ by rounding agree
+
+AVERAGES = {
+    "nll": "nats a document",
+    "nll_per_token": "nats a token",
+    "bits_per_token": "bits a token",
+    "perplexity": "perplexity",
+    "log_ratio": "log ratio of a pair, nats",
+    "win_rate": "win-rate of the first",
+}
 
 HEADINGS = {
     "bits_per_token": "bits a token",
@@ -85,7 +94,7 @@ def summary(result: xr.Dataset) -> Summary:
     Parameters
     ----------
     result : xarray.Dataset
-        Of `estimate_nll`, `estimate_log_ratio`, `estimate_texts` or `estimate_text_ratios`.
+        Of `estimate_nll`, `estimate_log_ratio` or their kin, or of `average` or `split_budget`.
 
     Returns
     -------
@@ -112,6 +121,10 @@ def summary(result: xr.Dataset) -> Summary:
     |          1 | 12.98 | 0.15 |   12.52 |   13.45 |   13.90 |           32 |
     """
     known = result.data_vars if isinstance(result, xr.Dataset) else ()
+    if "of" in getattr(result, "attrs", {}):
+        return _average_table(result)
+    if "expected_se" in known:
+        return _split_table(result)
     name = next((one for one in ("nll", "log_ratio") if one in known), None)
     if name is None or result[name].ndim != 1 or f"{name}_replicate" not in result:
         raise InputError("a summary needs the result of estimate_nll, estimate_log_ratio, or their kin for texts")
@@ -141,6 +154,69 @@ def summary(result: xr.Dataset) -> Summary:
     columns["passes run"] = result["forward_passes"].values
     frame = pd.DataFrame(columns)
     return Summary(frame, decimals, (*made_by(result), *_points(agree)))
+
+
+def _average_table(result: xr.Dataset) -> Summary:
+    """Tabulate what `average` returns, a row an average."""
+    names = [name for name in AVERAGES if name in result]
+    error = np.array([float(result[f"{name}_se"]) if f"{name}_se" in result else np.nan for name in names])
+    ends = np.array([result[f"{name}_ci"].values for name in names])
+    estimate = np.array([float(result[name]) for name in names])
+    frame = pd.DataFrame(
+        {
+            "average": [AVERAGES[name] for name in names],
+            "estimate": estimate,
+            "se": error,
+            "lower": ends[:, 0],
+            "upper": ends[:, 1],
+        }
+    )
+    sure = error <= NEGLIGIBLE * np.maximum(1.0, np.abs(estimate))
+    # What has no standard error is a share.
+    places = np.where(np.isnan(error), 3, _decimals(np.where(sure, 0.0, error)))
+    attributes = result.attrs
+    documents = f"{attributes['documents']} documents"
+    if "tokens" in attributes:
+        documents += f", {attributes['tokens']} tokens"
+    notes = [
+        f"Of these {documents}: the error is that of the masks alone."
+        if attributes["of"] == "these"
+        else f"Of the population that {documents} were drawn from: the error is that of the sample, masks included."
+    ]
+    if "mask_share" in result and math.isfinite(float(result["mask_share"])):
+        share = percent(float(result["mask_share"]))
+        notes.append(f"Of the variance between documents, {share} % is noise of the masks.")
+    return Summary(frame, dict.fromkeys(("estimate", "se", "lower", "upper"), places), (*notes, *made_by(result)))
+
+
+def _split_table(result: xr.Dataset) -> Summary:
+    """Tabulate what `split_budget` returns, a row a split, and say what to do."""
+    passes, error = result["document_passes"].values, result["expected_se"].values
+    frame = pd.DataFrame(
+        {"passes a document": passes, "documents": result["documents"].values, "expected se, nats": error}
+    )
+    attributes = result.attrs
+    row = passes.tolist().index(attributes["best"])
+    advice = (
+        f"Of {attributes['budget']} passes, {attributes['best']} for each of {frame['documents'][row]} documents give "
+        f"the smallest error, {significant(float(error[row]))} nats."
+    )
+    reasons = [
+        f"Variance between documents {significant(attributes['between'])} nats^2, of one pass "
+        f"{significant(attributes['within'])} nats^2, a document costs {attributes['document_cost']:g} passes."
+    ]
+    if attributes["within"] == 0:
+        reasons.append("The masks add no error here: only more documents help.")
+    else:
+        reasons.append(
+            "Assumed: the variance of the masks falls like one over the passes. It was measured at "
+            f"{attributes['pilot_passes']:.0f} passes a document."
+        )
+    if row == 0 and attributes["best"] < attributes["pilot_passes"] / 2:
+        reasons.append(
+            "Fewer passes for each of still more documents may do better: this is as far as the pilot tells."
+        )
+    return Summary(frame, {}, (advice, *reasons, *made_by(result)))
 
 
 def _decimals(error: FloatArray) -> NDArray[np.int64]:
