@@ -198,6 +198,18 @@ def make_targets(tokens: Tokens, context: Context = None, names: Sequence[str] |
     ]
 
 
+def _check_one_context(firsts: Sequence[Target], seconds: Sequence[Target]) -> None:
+    for index, (one, two) in enumerate(zip(firsts, seconds, strict=True)):
+        if not np.array_equal(_given(one), _given(two)):
+            raise InputError(
+                f"pair {index}: its sides are given different tokens; where that is meant, pass second_context"
+            )
+
+
+def _given(target: Target) -> NDArray[np.int64]:
+    return np.delete(target.tokens, target.scored)
+
+
 def make_pairs(
     first: Tokens,
     second: Tokens,
@@ -208,7 +220,14 @@ def make_pairs(
 ) -> list[Pair]:
     """Check sequences that are compared two by two.
 
-    Arguments as in `make_targets`. ``context`` is for both sides, unless the second has a ``second_context``.
+    Arguments as in `make_targets`. ``context`` is for both sides, which must then be given the same tokens, unless the
+    second has a ``second_context``.
+
+    Raises
+    ------
+    InputError
+        As `make_targets`; if there are not as many first as second sequences; if the sides of a pair are given
+        different tokens and there is no ``second_context``.
 
     Examples
     --------
@@ -220,6 +239,8 @@ def make_pairs(
     seconds = make_targets(second, context if second_context is None else second_context)
     if len(firsts) != len(seconds):
         raise InputError(f"pairs need as many first as second sequences, got {len(firsts)} and {len(seconds)}")
+    if second_context is None:
+        _check_one_context(firsts, seconds)
     digests = [f"{one.key.split('#')[0]}|{two.key.split('#')[0]}" for one, two in zip(firsts, seconds, strict=True)]
     keys, labels = _keys_and_labels(digests, names, "pair")
     return [

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from estimators import *  # noqa: F403
-    from infodis_stats.estimates import estimate_log_ratio, estimate_nll, rank_candidates
+    from infodis_stats.estimates import (
+        average,
+        decide,
+        estimate_log_ratio,
+        estimate_model_log_ratio,
+        estimate_nll,
+        rank_candidates,
+        split_budget,
+    )
     from infodis_stats.files import StoreError
     from infodis_stats.loss_map import estimate_positions
     from infodis_stats.models import (
@@ -42,7 +50,10 @@ _HOMES = {
     "TextModel": "infodis_stats.models",
     "TextPair": "infodis_stats.records",
     "accelerated": "infodis_stats.models",
+    "average": "infodis_stats.estimates",
+    "decide": "infodis_stats.estimates",
     "estimate_log_ratio": "infodis_stats.estimates",
+    "estimate_model_log_ratio": "infodis_stats.estimates",
     "estimate_nll": "infodis_stats.estimates",
     "estimate_positions": "infodis_stats.loss_map",
     "estimate_text_ratios": "infodis_stats.texts",
@@ -57,6 +68,7 @@ _HOMES = {
     "read_store": "infodis_stats.store",
     "run_study": "infodis_stats.studies",
     "scan_substitutions": "infodis_stats.scan",
+    "split_budget": "infodis_stats.estimates",
     "Summary": "infodis_stats.report",
     "summary": "infodis_stats.report",
     "write_report": "infodis_stats.report",
@@ -78,7 +90,10 @@ __all__ = [
     "TextModel",
     "TextPair",
     "accelerated",
+    "average",
+    "decide",
     "estimate_log_ratio",
+    "estimate_model_log_ratio",
     "estimate_nll",
     "estimate_positions",
     "estimate_text_ratios",
@@ -93,6 +108,7 @@ __all__ = [
     "read_store",
     "run_study",
     "scan_substitutions",
+    "split_budget",
     "summary",
     "write_report",
     "write_scans",

@@ -1,6 +1,6 @@
 """The labelled face of the analysis: estimates and summaries as xarray data sets, with units and names."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import xarray as xr
@@ -10,7 +10,7 @@ from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.intervals import ErrorBar
 
-__all__ = ["CI_BOUND", "bars_of", "describe", "equally_often", "replicates_dataset", "summarise"]
+__all__ = ["CI_BOUND", "bars_of", "describe", "replicates_dataset", "summarise"]
 
 FloatArray = NDArray[np.float64]
 
@@ -20,7 +20,15 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "nll": ("nat", "negative log-likelihood"),
     "log_ratio": ("nat", "log-likelihood ratio, first over second"),
     "log_ratio_p": ("1", "p-value of the log ratio's sign, Holm-adjusted over the scan"),
+    "likelier": ("1", "side that is likelier, or open"),
+    "p_value": ("1", "p-value of the claim that is made"),
+    "adjusted": ("1", "p-value of the log ratio's sign, adjusted for all pairs"),
     "exact": ("nat", "exact value"),
+    "nll_per_token": ("nat", "negative log-likelihood of a scored token"),
+    "perplexity": ("1", "perplexity of a scored token"),
+    "win_rate": ("1", "share of pairs whose log-likelihood ratio is above zero"),
+    "documents": ("1", "documents that the budget buys"),
+    "expected_se": ("nat", "expected standard error of the mean over documents"),
     "correlation": ("1", "correlation of the two sides' estimates over replicates"),
     "coupling_gain": ("1", "variance of independent sides over the variance of the difference"),
     "estimate": ("nat", "estimate of one replicate"),
@@ -31,7 +39,6 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "law_value": ("nat", "exact value under the law that the sequences were drawn from"),
     "length": ("1", "scored positions"),
     "leader": ("1", "candidate with the smallest negative log-likelihood, in sum or per token as was asked for"),
-    "p_value": ("1", "p-value of the claim that the leader is the best, at any time"),
     "status": ("1", "best, eliminated, or open where the budget is spent"),
     "reached": ("1", "whether the interval is as narrow as was asked for"),
     "replicates": ("1", "replicates that were drawn"),
@@ -132,14 +139,12 @@ def replicates_dataset(
         with bars also ``interval`` and ``degrees (item)``.
     """
     unit, coordinate = labels
-    mean, standard_error, lower, upper = np.empty((4, len(estimates)))
-    for rows, drawn in equally_often(estimates):
-        mean[rows] = drawn.mean(axis=-1)
-        if bars is None:
-            interval = analysis.student_t(drawn, level)
-            lower[rows], upper[rows] = interval.lower, interval.upper
-            standard_error[rows] = np.sqrt(analysis.variance(drawn) / drawn.shape[-1])
-    if bars is not None:
+    mean = np.nanmean(estimates, axis=-1)
+    if bars is None:
+        interval = analysis.student_t(estimates, level)
+        lower, upper = interval.lower, interval.upper
+        standard_error = np.sqrt(analysis.variance(estimates) / estimates.shape[-1])
+    else:
         numbers = np.array([(bar.lower, bar.upper, bar.standard_error, bar.degrees) for bar in bars])
         lower, upper, standard_error, degrees = numbers.T
         others |= {"interval": [bar.kind for bar in bars], "degrees": degrees}
@@ -175,14 +180,6 @@ def bars_of(dataset: xr.Dataset, name: str) -> list[ErrorBar]:
     """Return the error bars that `replicates_dataset` labelled."""
     columns = [dataset[key].values.tolist() for key in ("interval", f"{name}_se", "degrees")]
     return [ErrorBar(*one, *ends) for *one, ends in zip(*columns, dataset[f"{name}_ci"].values.tolist(), strict=True)]
-
-
-def equally_often(estimates: FloatArray) -> Iterator[tuple[NDArray[np.intp], FloatArray]]:
-    """Yield the rows that have one number of replicates, and their replicates without the NaN behind them."""
-    counts = (~np.isnan(estimates)).sum(axis=-1)
-    for count in np.unique(counts):
-        rows = np.flatnonzero(counts == count)
-        yield rows, estimates[rows, :count]
 
 
 def _interval_variable(dims: Sequence[str], lower: FloatArray, upper: FloatArray) -> tuple[list[str], FloatArray]:

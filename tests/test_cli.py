@@ -43,6 +43,22 @@ def test_nll_reads_a_file_and_prints_numbers(capsys, study_file):
     assert "95 % intervals: design" in out
 
 
+def test_several_sequences_are_averaged_at_the_end(capsys, study_file):
+    sequences = study_file.parent / "sequences.txt"
+    sequences.write_text("ACGTAC\nGG\nTTA\n")
+    status, out, _ = run(capsys, "nll", study_file, sequences, "--estimator", "exhaustive", "--passes", 63)
+    assert status == 0
+    these, population = out.splitlines()[-2:]
+    assert these.startswith("These on average: nats a document ")
+    assert "[" not in these  # all masks: a point
+    assert population.startswith("The population they were drawn from: nats a document ")
+    assert population.count("[") == 4
+    _, out, _ = run(capsys, "ratio", study_file, sequences, sequences)
+    assert out.splitlines()[-2].endswith("win-rate of the first 0.5000.")
+    sequences.write_text("ACGTAC\n")
+    assert "on average" not in run(capsys, "nll", study_file, sequences)[1]
+
+
 def test_ratio_reads_two_files(capsys, study_file):
     first, second = study_file.parent / "first.txt", study_file.parent / "second.txt"
     first.write_text("ACGT\n")

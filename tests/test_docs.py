@@ -10,7 +10,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), fl
 
 
 def test_readme_code_runs_in_order(capsys):
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
     names: dict[str, object] = {}
     for block in BLOCKS:
         exec(block, names)

@@ -5,10 +5,12 @@ leading axes are cells such as sequences, estimators and numbers of passes. A `t
 NaN gives NaN, silently.
 """
 
+from infodis_stats.analysis.averages import Average, Of, average, win_rate
+from infodis_stats.analysis.components import Components, components, mask_share, reml
 from infodis_stats.analysis.confidence_sequence import confidence_sequence, sequential_p_value
 from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
 from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_of_counts, coverage_test
-from infodis_stats.analysis.decisions import family_wise_signs
+from infodis_stats.analysis.decisions import false_discovery_signs, family_wise_signs, signs
 from infodis_stats.analysis.design_bootstrap import design_bootstrap
 from infodis_stats.analysis.discrimination import auroc, auroc_interval
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
@@ -20,42 +22,52 @@ from infodis_stats.analysis.selection import GeometricMean, Regret, geometric_me
 from infodis_stats.analysis.tails import pareto_khat
 
 __all__ = [
+    "Average",
     "Bias",
+    "Components",
     "Coverage",
     "Efficiency",
     "Elimination",
     "GeometricMean",
     "Interval",
     "LogVariance",
+    "Of",
     "Regret",
     "Slope",
     "auroc",
     "auroc_interval",
+    "average",
     "bca",
     "bias",
     "block",
     "check_level",
+    "components",
     "confidence_sequence",
     "coverage",
     "coverage_of_counts",
     "coverage_test",
     "design_bootstrap",
     "eliminate",
+    "false_discovery_signs",
     "family_wise",
     "family_wise_signs",
     "geometric_mean",
     "hall",
     "log_variance",
+    "mask_share",
     "mean_squared_error",
     "pareto_khat",
     "pooled_bias",
     "regret",
     "relative_efficiency",
+    "reml",
     "rounding",
     "same_draws",
     "sequential_p_value",
+    "signs",
     "slope",
     "student_t",
     "variance",
     "widen",
+    "win_rate",
 ]

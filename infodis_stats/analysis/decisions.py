@@ -4,10 +4,43 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from infodis_stats.analysis.moments import bias, family_wise
-from infodis_stats.analysis.replicates import FloatArray
+from infodis_stats.analysis.moments import family_wise
+from infodis_stats.analysis.replicates import FloatArray, padded_moments, rounding
 
-__all__ = ["family_wise_signs"]
+__all__ = ["false_discovery_signs", "family_wise_signs", "signs"]
+
+
+def signs(draws: ArrayLike) -> FloatArray:
+    """p-value of the claim that a mean has the sign it shows, each cell for itself.
+
+    Claiming a sign where the value is below a level keeps the chance that this one claim is false below that level. A
+    claim is false if the true value is zero or has the other sign.
+
+    Parameters
+    ----------
+    draws : array_like, shape (..., R)
+        R >= 2 independent replicates of each estimate, nats. NaN stands where a cell has no replicate.
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+        0 where all replicates are equal and not zero, 1 where they are zero; NaN where there are fewer than 2.
+
+    Raises
+    ------
+    InputError
+        If R < 2.
+
+    Notes
+    -----
+    Twice the smaller of both one-sided Student-t tests, that is, the two-sided test of zero.
+
+    Examples
+    --------
+    >>> signs([[1.0, 1.1, 1.2], [-0.4, 0.1, 0.2], [0.0, 0.0, 0.0]]).round(3)
+    array([0.003, 0.874, 1.   ])
+    """
+    return np.asarray(np.minimum(1.0, 2 * _one_sided(draws).min(axis=0)))
 
 
 def family_wise_signs(draws: ArrayLike) -> FloatArray:
@@ -19,12 +52,12 @@ def family_wise_signs(draws: ArrayLike) -> FloatArray:
     Parameters
     ----------
     draws : array_like, shape (..., R)
-        R >= 2 independent replicates of each estimate, nats. Cells may share random numbers. NaN cells are left out.
+        As in `signs`. Cells may share random numbers.
 
     Returns
     -------
     ndarray of float64, shape (...)
-        1 where all replicates are zero; NaN for NaN cells.
+        As in `signs`.
 
     Raises
     ------
@@ -33,8 +66,8 @@ def family_wise_signs(draws: ArrayLike) -> FloatArray:
 
     Notes
     -----
-    Both one-sided Student-t tests of every cell, R - 1 degrees of freedom, form one family for Holm's procedure. Holm's
-    adjustment of two-sided tests would not do: it is not known to control wrong signs under dependence.
+    Both one-sided Student-t tests of every cell form one family for Holm's procedure. Holm's adjustment of two-sided
+    tests would not do: it is not known to control wrong signs under dependence.
 
     References
     ----------
@@ -45,6 +78,67 @@ def family_wise_signs(draws: ArrayLike) -> FloatArray:
     >>> family_wise_signs([[1.0, 1.1, 1.2], [-0.4, 0.1, 0.2], [0.0, 0.0, 0.0]]).round(3)
     array([0.008, 1.   , 1.   ])
     """
-    test = bias(draws, 0.0)
-    one_sided = stats.t.sf(np.stack([test.z, -test.z]), np.shape(draws)[-1] - 1)
-    return np.asarray(family_wise(one_sided).min(axis=0))
+    return np.asarray(family_wise(_one_sided(draws)).min(axis=0))
+
+
+def false_discovery_signs(draws: ArrayLike, *, independent: bool) -> FloatArray:
+    """p-value of the claim that each mean has the sign it shows, adjusted so that few of the claims made are false.
+
+    Claiming a sign where the value is below a level keeps the expected share of false ones among all claims (0 where
+    none is made) below that level. A claim is false if the true value is zero or has the other sign.
+
+    Parameters
+    ----------
+    draws : array_like, shape (..., R)
+        As in `signs`.
+    independent : bool
+        Whether the cells have random numbers of their own, as the pairs of `estimate_log_ratio` have and the mutants of
+        `scan_substitutions` have not. Where they have not, values are larger, by about the logarithm of their number.
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+        As in `signs`.
+
+    Raises
+    ------
+    InputError
+        If R < 2.
+
+    Notes
+    -----
+    Independent cells: the procedure of Benjamini and Hochberg on `signs`, which controls wrong signs too [1]_. Others:
+    the procedure of Benjamini and Yekutieli [2]_ with both one-sided Student-t tests of every cell as its family, so
+    that a false claim is a false rejection.
+
+    Measured share of false claims in percent, nominal 10 (4,000 tables of 30 independent cells, half of them null):
+    with R = 3, 4, 8, 16 normal replicates 5, 5, 5, 5; with exponential ones 17, 16, 12, 9. Without adjustment: 18, 15,
+    11, 10 and 26, 22, 16, 13.
+
+    References
+    ----------
+    .. [1] Y. Benjamini, D. Yekutieli, False discovery rate-adjusted multiple confidence intervals for selected
+       parameters, J. American Statistical Association 100, 2005.
+    .. [2] Y. Benjamini, D. Yekutieli, The control of the false discovery rate in multiple testing under dependency,
+       Annals of Statistics 29, 2001.
+
+    Examples
+    --------
+    >>> false_discovery_signs([[1.0, 1.1, 1.2], [2.0, 2.1, 2.3], [-0.4, 0.1, 0.2]], independent=True).round(3)
+    array([0.004, 0.004, 0.874])
+    """
+    family = signs(draws)[None] if independent else _one_sided(draws)
+    known = ~np.isnan(family)
+    adjusted = np.full(family.shape, np.nan)
+    if known.any():
+        adjusted[known] = stats.false_discovery_control(family[known], method="bh" if independent else "by")
+    return np.asarray(adjusted.min(axis=0))
+
+
+def _one_sided(draws: ArrayLike) -> FloatArray:
+    """p-values (2, ...) of the t tests of each mean not being above, and not being below, zero."""
+    moments = padded_moments(draws, "a sign")
+    exact = (moments.variance == 0) & (np.abs(moments.mean) <= rounding(0.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = np.where(exact, 0.0, moments.mean / moments.standard_error)
+    return np.asarray(stats.t.sf(np.stack([statistic, -statistic]), moments.count - 1))

@@ -1,11 +1,23 @@
 """The replicate axis: what every function of the analysis asks of its draws, and when draws count as equal."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from estimators.errors import InputError
 
-__all__ = ["FloatArray", "all_equal", "as_draws", "as_truth", "check_level", "check_resamples", "rounding"]
+__all__ = [
+    "FloatArray",
+    "Moments",
+    "all_equal",
+    "as_draws",
+    "as_truth",
+    "check_level",
+    "check_resamples",
+    "padded_moments",
+    "rounding",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -163,3 +175,58 @@ def all_equal(draws: FloatArray) -> NDArray[np.bool_]:
     array([ True, False])
     """
     return np.asarray(draws.std(axis=-1) <= rounding(draws.mean(axis=-1)))
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Number, mean and variance of the replicates of each cell; all arrays share one shape.
+
+    Attributes
+    ----------
+    count : ndarray of int64
+        Replicates that the cell has.
+    mean : ndarray of float64
+        Nats; NaN where there are fewer than 2 replicates.
+    variance : ndarray of float64
+        With divisor ``count - 1``, nats squared; 0 where replicates are equal up to `rounding`.
+    """
+
+    count: NDArray[np.int64]
+    mean: FloatArray
+    variance: FloatArray
+
+    @property
+    def standard_error(self) -> FloatArray:
+        """Standard error of the mean, nats."""
+        return np.asarray(np.sqrt(self.variance / self.count))
+
+
+def padded_moments(draws: ArrayLike, purpose: str) -> Moments:
+    """Count, average and spread of replicates, of which some cells may have fewer than others.
+
+    Parameters
+    ----------
+    draws : array_like, shape (..., R)
+        Nats. NaN stands where a cell has no replicate.
+    purpose : str
+        As in `as_draws`, which it is checked by: R >= 2.
+
+    Returns
+    -------
+    Moments
+        Arrays of shape (...).
+
+    Examples
+    --------
+    >>> found = padded_moments([[1.0, 2.0, 3.0], [2.0, 4.0, float("nan")]], "an error")
+    >>> found.count, found.mean, found.variance
+    (array([3, 2]), array([2., 3.]), array([1., 2.]))
+    """
+    values = as_draws(draws, 2, purpose)
+    there = ~np.isnan(values)
+    count = there.sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.where(count >= 2, np.where(there, values, 0.0).sum(axis=-1) / count, np.nan)
+        squares = np.where(there, (values - mean[..., None]) ** 2, 0.0).sum(axis=-1)
+        variance = np.where(count >= 2, squares / (count - 1), np.nan)
+    return Moments(count, mean, np.where(np.sqrt(variance) <= rounding(mean), 0.0, variance))

@@ -13,11 +13,13 @@ from tqdm import tqdm
 
 from estimators import InputError
 from infodis_stats.commands.models import read_model
-from infodis_stats.estimates import estimate_log_ratio, estimate_nll
+from infodis_stats.estimates import average, estimate_log_ratio, estimate_nll
 from infodis_stats.files import StoreError, atomic_path, read_text, writable_folder
 from infodis_stats.oracles import Law
 from infodis_stats.records import TextPair, read_pairs, read_records
 from infodis_stats.report import summary
+from infodis_stats.report.numbers import band
+from infodis_stats.report.summary_table import AVERAGES
 from infodis_stats.texts import estimate_text_ratios, estimate_texts
 
 __all__ = ["attributes_of", "nll", "ratio"]
@@ -143,7 +145,25 @@ def _show(result: xr.Dataset, options: argparse.Namespace) -> None:
         rows = json.loads(frame.to_json(orient="records"))
         print(json.dumps({"attributes": attributes_of(result), f"{frame.columns[0]}s": rows}, indent=1))
     else:
-        print(table)
+        print("\n".join([str(table), *_averages(result)]))
+
+
+def _averages(result: xr.Dataset) -> list[str]:
+    """Say what the documents cost on average, where there are several, and what their population does."""
+    if result["forward_passes"].size < 2:
+        return []
+    return [
+        f"These on average: {_bands(average(result, 'these'))}.",
+        f"The population they were drawn from: {_bands(average(result, 'population'))}.",
+    ]
+
+
+def _bands(averaged: xr.Dataset) -> str:
+    def one(name: str) -> str:
+        lower, upper = averaged[f"{name}_ci"].values.tolist()
+        return band(float(averaged[name]), lower, upper, digits=4)
+
+    return ", ".join(f"{words} {one(name)}" for name, words in AVERAGES.items() if name in averaged)
 
 
 def attributes_of(result: xr.Dataset) -> dict[str, object]:

@@ -1,7 +1,18 @@
 """Likelihoods and likelihood ratios with their error bars: the calls that most users need."""
 
+from infodis_stats.estimates.data_sets import average, split_budget
+from infodis_stats.estimates.decisions import decide
 from infodis_stats.estimates.log_ratio import estimate_log_ratio
+from infodis_stats.estimates.model_log_ratio import estimate_model_log_ratio
 from infodis_stats.estimates.nll import estimate_nll
 from infodis_stats.estimates.ranking import rank_candidates
 
-__all__ = ["estimate_log_ratio", "estimate_nll", "rank_candidates"]
+__all__ = [
+    "average",
+    "decide",
+    "estimate_log_ratio",
+    "estimate_model_log_ratio",
+    "estimate_nll",
+    "rank_candidates",
+    "split_budget",
+]

@@ -1,17 +1,15 @@
 """Log-likelihood ratios of pairs, with their error bars."""
 
 from collections.abc import Sequence
-from typing import cast
 
-import numpy as np
 import torch
 import xarray as xr
-from numpy.typing import NDArray
 
 from estimators import Cell, ConditionalModel, Contrast, Coupled, Decoupled, Estimator, make_pairs
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats.dataset import replicates_dataset
+from infodis_stats.estimates.coupling import coupling, sampled_by
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
 from infodis_stats.estimates.precision import Precision, draw_rounds, padded
 from infodis_stats.estimates.profile import loss_profiles
@@ -57,7 +55,7 @@ def estimate_log_ratio(
     passes : int, default 16
         Forward passes that one replicate may use per sequence; a pair costs twice that.
     replicates, precision, most_passes, seed, context, names, level, interval, simultaneous
-        See `estimate_nll`; ``context`` applies to both sides.
+        See `estimate_nll`; ``context`` applies to both sides, which must be given the same tokens.
     batch_size, device, progress
         See `estimate_nll`.
     second_context : int, array of bool, sequence of arrays of bool, or None
@@ -95,22 +93,17 @@ def estimate_log_ratio(
     check_interval(model, cells, interval, level)
     rows = rows_a_call(model, batch_size)
     draws = draw_rounds(model, cells, seed, rule, batch_size=rows, device=device, progress=progress)
-    settled = [cast("Contrast", drawn.cell.sampler) for drawn in draws]
-    sides = [
-        np.stack([contrast.estimator.reduce(side.plan, side.losses) for side in drawn.evaluations])
-        for contrast, drawn in zip(settled, draws, strict=True)
-    ]
     bars = error_bars(draws, interval, level, simultaneous=simultaneous)
-    profiles = loss_profiles(model, draws, batch_size=rows, device=device)
+    profiles = loss_profiles([model, model], draws, batch_size=batch_size, device=device)
     forward_passes = [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
-    correlation, gain = np.array([_coupling(one) for one in sides]).T
+    correlation, gain = coupling(draws)
     dataset = replicates_dataset(
         "log_ratio",
         padded(draws),
         labels=("pair", names or range(len(pairs))),
         level=level,
         bars=bars,
-        estimator=[contrast.estimator.name for contrast in settled],
+        estimator=sampled_by(draws),
         correlation=correlation,
         coupling_gain=gain,
         forward_passes=forward_passes,
@@ -130,12 +123,3 @@ def estimate_log_ratio(
     )
     dataset.attrs |= {} if rule is None else rule.attributes(draws)
     return dataset
-
-
-def _coupling(sides: NDArray[np.float64]) -> tuple[float, float]:
-    """Correlation and variance ratio of (2, replicate); NaN where a side does not vary."""
-    centred = sides - sides.mean(axis=-1, keepdims=True)
-    first, second = (centred**2).sum(axis=-1)
-    cross = (centred[0] * centred[1]).sum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return cross / np.sqrt(first * second), (first + second) / (first + second - 2 * cross)

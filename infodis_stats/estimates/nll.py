@@ -108,7 +108,7 @@ def estimate_nll(
     rows = rows_a_call(model, batch_size)
     draws = draw_rounds(model, cells, seed, rule, batch_size=rows, device=device, progress=progress)
     bars = error_bars(draws, interval, level, simultaneous=simultaneous)
-    profiles = loss_profiles(model, draws, batch_size=rows, device=device)
+    profiles = loss_profiles([model], draws, batch_size=batch_size, device=device)
     forward_passes = [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
     dataset = replicates_dataset(
         "nll",

@@ -8,6 +8,7 @@ import torch
 
 from estimators import ConditionalModel, Draw, Evaluation, Job, MaskPlan, evaluate
 from infodis_stats.cautions import effective_positions
+from infodis_stats.estimates.request import rows_a_call
 
 __all__ = ["Profile", "loss_profiles"]
 
@@ -34,28 +35,44 @@ class Profile:
 
 
 def loss_profiles(
-    model: ConditionalModel, draws: Sequence[Draw], *, batch_size: int | None, device: torch.device | str
+    models: Sequence[ConditionalModel], draws: Sequence[Draw], *, batch_size: int | None, device: torch.device | str
 ) -> list[Profile]:
-    """Return the profile of each draw, from its own losses and, where need be, one more pass a target."""
-    sides = [side for one in draws for side in one.evaluations]
-    losses = [_full_mask_loss(side) for side in sides]
-    unseen = [place for place, loss in enumerate(losses) if loss is None]
-    jobs = (Job(sides[place].target, _full_mask(sides[place].target.length)) for place in unseen)
-    runs = evaluate(model, jobs, batch_size=batch_size, device=device)
-    found = dict(enumerate(losses)) | {place: float(run.losses.sum()) for place, run in zip(unseen, runs, strict=True)}
-    ratios = [_ratio(found[place], side) for place, side in enumerate(sides)]
-    profiles, start = [], 0
-    for one in draws:
-        own = range(start, start + len(one.evaluations))
-        start = own.stop
-        profiles.append(
-            Profile(
-                min(float(effective_positions(side.position_losses)) for side in one.evaluations),
-                max(ratios[place] for place in own),
-                sum(losses[place] is None for place in own),
-            )
+    """Return the profile of each draw, from its own losses and, where need be, one more pass a target.
+
+    Parameters
+    ----------
+    models : sequence of ConditionalModel
+        One for each side of a draw.
+    draws : sequence of Draw
+    batch_size, device
+        See `estimators.evaluate`.
+    """
+    sides = [
+        _side_profiles(model, [one.evaluations[side] for one in draws], batch_size=batch_size, device=device)
+        for side, model in enumerate(models)
+    ]
+    return [
+        Profile(
+            min(side.effective_positions for side in own),
+            max(side.full_mask_ratio for side in own),
+            sum(side.forward_passes for side in own),
         )
-    return profiles
+        for own in zip(*sides, strict=True)
+    ]
+
+
+def _side_profiles(
+    model: ConditionalModel, sides: Sequence[Evaluation], *, batch_size: int | None, device: torch.device | str
+) -> list[Profile]:
+    losses = [_full_mask_loss(side) for side in sides]
+    unseen = (side.target for side, loss in zip(sides, losses, strict=True) if loss is None)
+    jobs = (Job(target, _full_mask(target.length)) for target in unseen)
+    runs = evaluate(model, jobs, batch_size=rows_a_call(model, batch_size), device=device)
+    found = [float(next(runs).losses.sum()) if loss is None else loss for loss in losses]
+    return [
+        Profile(float(effective_positions(side.position_losses)), _ratio(loss, side), int(seen is None))
+        for side, loss, seen in zip(sides, found, losses, strict=True)
+    ]
 
 
 def _full_mask(length: int) -> MaskPlan:
@@ -69,7 +86,6 @@ def _full_mask_loss(side: Evaluation) -> float | None:
     return float(side.losses[tuple(full[0])].sum()) if len(full) else None
 
 
-def _ratio(full_mask_loss: float | None, side: Evaluation) -> float:
-    assert full_mask_loss is not None
+def _ratio(full_mask_loss: float, side: Evaluation) -> float:
     nll = float((side.plan.weights * side.losses).sum()) / side.plan.replicates
     return full_mask_loss / nll if nll > NO_LOSS else 1.0

@@ -119,7 +119,7 @@ def rank_candidates(
     rows = rows_a_call(model, batch_size)
     finish = race.run(seed, batch_size=rows, device=device, progress=progress)
     draws = finish.draws
-    profiles = loss_profiles(model, draws, batch_size=rows, device=device)
+    profiles = loss_profiles([model], draws, batch_size=batch_size, device=device)
     forward_passes = [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
     ratios = np.array([race.log_ratio(one, finish) for one in range(len(targets))])
     dataset = xr.Dataset(

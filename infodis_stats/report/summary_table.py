@@ -8,18 +8,25 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import stats
 
 from estimators import InputError
-from infodis_stats import analysis
-from infodis_stats.dataset import equally_often
-from infodis_stats.report.numbers import significant
+from infodis_stats.estimates import decide
+from infodis_stats.report.numbers import percent, significant
 
 __all__ = ["Summary", "made_by", "summary"]
 
 FloatArray = NDArray[np.float64]
 
 NEGLIGIBLE = 1e-9  # relative: replicates that differ by rounding agree
+
+AVERAGES = {
+    "nll": "nats a document",
+    "nll_per_token": "nats a token",
+    "bits_per_token": "bits a token",
+    "perplexity": "perplexity",
+    "log_ratio": "log ratio of a pair, nats",
+    "win_rate": "win-rate of the first",
+}
 
 HEADINGS = {
     "bits_per_token": "bits a token",
@@ -89,14 +96,15 @@ def summary(result: xr.Dataset) -> Summary:
     Parameters
     ----------
     result : xarray.Dataset
-        Of `estimate_nll`, `estimate_log_ratio`, `estimate_texts` or `estimate_text_ratios`.
+        Of `estimate_nll`, `estimate_log_ratio` or their kin, or of `average` or `split_budget`.
 
     Returns
     -------
     Summary
         Prints as text; ``to_dataframe()``, ``to_markdown()``, ``to_latex()``. Errors are given to two digits, and
         estimates to the same decimal place. Pairs have a column ``likelier``: the side that is likelier, where the
-        chance of any wrong claim in the table stays below one minus the confidence level, else "open".
+        chance of any wrong claim in the table stays below one minus the confidence level, else "open"; see
+        `decide`.
 
     Raises
     ------
@@ -115,6 +123,10 @@ def summary(result: xr.Dataset) -> Summary:
     |          1 | 12.98 | 0.15 |   12.52 |   13.45 |   13.90 |           32 |
     """
     known = result.data_vars if isinstance(result, xr.Dataset) else ()
+    if "of" in getattr(result, "attrs", {}):
+        return _average_table(result)
+    if "expected_se" in known:
+        return _split_table(result)
     name = next((one for one in ("nll", "log_ratio") if one in known), None)
     if name is None or result[name].ndim != 1 or f"{name}_replicate" not in result:
         raise InputError("a summary needs the result of estimate_nll, estimate_log_ratio, or their kin for texts")
@@ -132,7 +144,8 @@ def summary(result: xr.Dataset) -> Summary:
     places = _decimals(np.where(agree, 0.0, error))
     decimals = dict.fromkeys((name, "se", "lower", "upper", "exact"), places)
     if name == "log_ratio":
-        columns["likelier"] = _likelier(result["log_ratio_replicate"].values, result.attrs["ci_prob"])
+        decided = decide(result, 1 - result.attrs["ci_prob"], "family-wise")
+        columns["likelier"] = decided["likelier"].values
     columns |= {heading: result[key].values for key, heading in HEADINGS.items() if key in result}
     if "bits_per_token" in result:
         bits = result["bits_per_token_ci"]
@@ -145,6 +158,69 @@ def summary(result: xr.Dataset) -> Summary:
     return Summary(frame, decimals, (*made_by(result), *_points(agree)))
 
 
+def _average_table(result: xr.Dataset) -> Summary:
+    """Tabulate what `average` returns, a row an average."""
+    names = [name for name in AVERAGES if name in result]
+    error = np.array([float(result[f"{name}_se"]) if f"{name}_se" in result else np.nan for name in names])
+    ends = np.array([result[f"{name}_ci"].values for name in names])
+    estimate = np.array([float(result[name]) for name in names])
+    frame = pd.DataFrame(
+        {
+            "average": [AVERAGES[name] for name in names],
+            "estimate": estimate,
+            "se": error,
+            "lower": ends[:, 0],
+            "upper": ends[:, 1],
+        }
+    )
+    sure = error <= NEGLIGIBLE * np.maximum(1.0, np.abs(estimate))
+    # What has no standard error is a share.
+    places = np.where(np.isnan(error), 3, _decimals(np.where(sure, 0.0, error)))
+    attributes = result.attrs
+    documents = f"{attributes['documents']} documents"
+    if "tokens" in attributes:
+        documents += f", {attributes['tokens']} tokens"
+    notes = [
+        f"Of these {documents}: the error is that of the masks alone."
+        if attributes["of"] == "these"
+        else f"Of the population that {documents} were drawn from: the error is that of the sample, masks included."
+    ]
+    if "mask_share" in result and math.isfinite(float(result["mask_share"])):
+        share = percent(float(result["mask_share"]))
+        notes.append(f"Of the variance between documents, {share} % is noise of the masks.")
+    return Summary(frame, dict.fromkeys(("estimate", "se", "lower", "upper"), places), (*notes, *made_by(result)))
+
+
+def _split_table(result: xr.Dataset) -> Summary:
+    """Tabulate what `split_budget` returns, a row a split, and say what to do."""
+    passes, error = result["document_passes"].values, result["expected_se"].values
+    frame = pd.DataFrame(
+        {"passes a document": passes, "documents": result["documents"].values, "expected se, nats": error}
+    )
+    attributes = result.attrs
+    row = passes.tolist().index(attributes["best"])
+    advice = (
+        f"Of {attributes['budget']} passes, {attributes['best']} for each of {frame['documents'][row]} documents give "
+        f"the smallest error, {significant(float(error[row]))} nats."
+    )
+    reasons = [
+        f"Variance between documents {significant(attributes['between'])} nats^2, of one pass "
+        f"{significant(attributes['within'])} nats^2, a document costs {attributes['document_cost']:g} passes."
+    ]
+    if attributes["within"] == 0:
+        reasons.append("The masks add no error here: only more documents help.")
+    else:
+        reasons.append(
+            "Assumed: the variance of the masks falls like one over the passes. It was measured at "
+            f"{attributes['pilot_passes']:.0f} passes a document."
+        )
+    if row == 0 and attributes["best"] < attributes["pilot_passes"] / 2:
+        reasons.append(
+            "Fewer passes for each of still more documents may do better: this is as far as the pilot tells."
+        )
+    return Summary(frame, {}, (advice, *reasons, *made_by(result)))
+
+
 def _decimals(error: FloatArray) -> NDArray[np.int64]:
     """Return how many decimals give each error two digits; 6 where there is none."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -154,17 +230,6 @@ def _decimals(error: FloatArray) -> NDArray[np.int64]:
 
 def _fixed(value: float, places: int) -> str:
     return f"{value:.{places}f}" if math.isfinite(value) else significant(value)
-
-
-def _likelier(draws: FloatArray, level: float) -> list[str]:
-    one_sided, means = np.empty((2, len(draws))), np.empty(len(draws))
-    for rows, drawn in equally_often(draws):
-        z = analysis.bias(drawn, 0.0).z
-        one_sided[:, rows] = stats.t.sf(np.stack([z, -z]), drawn.shape[-1] - 1)
-        means[rows] = drawn.mean(axis=-1)
-    sure = analysis.family_wise(one_sided).min(axis=0) < 1 - level  # as in `family_wise_signs`
-    sides = np.where(means > 0, "first", "second")
-    return [str(side) if claimed else "open" for side, claimed in zip(sides, sure, strict=True)]
 
 
 def made_by(result: xr.Dataset) -> tuple[str, ...]:

@@ -118,8 +118,7 @@ def summarise_corpora(draws: xr.Dataset, reference: str, level: float = 0.95) ->
 def _corpus(bits: FloatArray, base: FloatArray | None, level: float) -> xr.Dataset:
     """Summarise bits a token (text, passes, replicate) of one corpus against those of the reference."""
     means = bits[:, -1].mean(axis=-1)
-    interval = analysis.student_t(means, level)
-    spread, noise = float(analysis.variance(means)), float(analysis.variance(bits[:, -1]).mean()) / bits.shape[-1]
+    mean = analysis.average(bits[:, -1], "population", level=level)
     difference, ends = 0.0, np.zeros(2)
     areas, bounds = np.full(bits.shape[1], np.nan), np.full((bits.shape[1], 2), np.nan)
     if base is not None:
@@ -132,11 +131,11 @@ def _corpus(bits: FloatArray, base: FloatArray | None, level: float) -> xr.Datas
     return xr.Dataset(
         {
             "texts": len(bits),
-            "bits_per_token": float(means.mean()),
-            "bits_per_token_ci": (CI_BOUND[0], np.array([interval.lower, interval.upper])),
+            "bits_per_token": mean.estimate,
+            "bits_per_token_ci": (CI_BOUND[0], np.array([mean.interval.lower, mean.interval.upper])),
             "difference": difference,
             "difference_ci": (CI_BOUND[0], ends),
-            "mask_share": noise / spread if spread > 0 else np.nan,
+            "mask_share": analysis.mask_share(bits[:, -1]),
             "auroc": ("passes", areas),
             "auroc_ci": (["passes", CI_BOUND[0]], bounds),
         }

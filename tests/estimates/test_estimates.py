@@ -167,6 +167,16 @@ def test_bad_ratios_are_one_sentence():
         ids.estimate_log_ratio(LAW, TOKENS, TOKENS[:2])
 
 
+def test_ratios_of_different_contexts_are_asked_for():
+    first, second = LAW.encode(["ACGT"]), LAW.encode(["CCGA"])
+    with pytest.raises(ids.InputError, match=r"pair 0: its sides are given different tokens; .* pass second_context"):
+        ids.estimate_log_ratio(LAW, first, second, context=2)
+    asked = ids.estimate_log_ratio(LAW, first, second, context=2, second_context=2)
+    np.testing.assert_allclose(asked["log_ratio"], LAW.nll(second, context=2) - LAW.nll(first, context=2), atol=1e-12)
+    # One context on sides of different length is no obstacle.
+    ids.estimate_log_ratio(LAW, first, first[:, :3], context=2)
+
+
 def test_public_names_resolve():
     for name in dir(ids):
         assert getattr(ids, name) is not None

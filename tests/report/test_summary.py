@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import infodis_stats as ids
+from infodis_stats.report.numbers import significant
 
 LAW = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=3)
 FIRST, SECOND = LAW.sample(3, length=12, seed=0), LAW.sample(3, length=12, seed=1)
@@ -95,6 +96,40 @@ def test_texts_have_bits(tmp_path):
     assert frame["bits a token"][0] == pytest.approx(frame["nll"][0] / 5 / np.log(2))
     assert frame["bits lower"][0] <= frame["bits a token"][0] <= frame["bits upper"][0]
     assert frame["tokens"].tolist() == [5]
+
+
+def test_averages_have_the_digits_of_their_errors(result):
+    table = ids.summary(ids.average(result, "population"))
+    frame = table.to_dataframe()
+    assert frame["average"].tolist() == ["nats a document", "nats a token", "bits a token", "perplexity"]
+    assert frame["estimate"][0] == pytest.approx(float(result["nll"].mean()))
+    for row in str(table).splitlines()[2:6]:
+        estimate, error, lower, upper = row.split()[-4:]
+        assert len(error.replace(".", "").lstrip("0")) == 2
+        assert len({len(text.partition(".")[2]) for text in (estimate, error, lower, upper)}) == 1
+    assert "Of the population that 3 documents, 36 tokens were drawn from" in str(table)
+    assert "is noise of the masks." in str(table)
+
+
+def test_win_rates_have_no_standard_error(ratio):
+    table = ids.summary(ids.average(ratio, "these"))
+    row = str(table).splitlines()[3].split()
+    assert row[:3] == ["win-rate", "of", "the"]
+    assert row[5] == significant(float("nan"))
+    assert "Of these 3 documents: the error is that of the masks alone." in str(table)
+
+
+def test_splits_say_what_to_do():
+    pilot = ids.estimate_nll(Anonymous(), np.tile(FIRST, (2, 1)), "uniform-count", passes=8, replicates=8)
+    split = ids.split_budget(pilot, 20_000, document_cost=100)
+    text = str(ids.summary(split))
+    best = split.attrs["best"]
+    assert f"{best} for each of {int(split['documents'].sel(document_passes=best))} documents" in text
+    assert "Assumed: the variance of the masks falls like one over the passes." in text
+    free = str(ids.summary(ids.split_budget(pilot, 20_000)))
+    assert "this is as far as the pilot tells" in free
+    exact = ids.estimate_nll(LAW, np.tile(FIRST, (2, 1)), passes=12)
+    assert "The masks add no error here" in str(ids.summary(ids.split_budget(exact, 20_000)))
 
 
 @pytest.mark.parametrize("name", ["scan", "empty"])

@@ -1,0 +1,162 @@
+"""Log-likelihood ratios of the same sequences under two models, with their error bars."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+import xarray as xr
+
+from estimators import (
+    Cell,
+    ConditionalModel,
+    Contrast,
+    Coupled,
+    Decoupled,
+    Draw,
+    Estimator,
+    Pair,
+    evaluate,
+    make_targets,
+)
+from estimators.evaluate import Progress
+from estimators.streams import root_seed, stream
+from estimators.target import Context, Tokens
+from infodis_stats.dataset import replicates_dataset
+from infodis_stats.estimates.coupling import coupling, sampled_by
+from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
+from infodis_stats.estimates.profile import loss_profiles
+from infodis_stats.estimates.request import named_estimator, rows_a_call
+from infodis_stats.intervals import check_interval, error_bars
+from infodis_stats.oracles import Law
+from infodis_stats.provenance import model_fingerprint
+
+__all__ = ["estimate_model_log_ratio"]
+
+
+def estimate_model_log_ratio(
+    first_model: ConditionalModel,
+    second_model: ConditionalModel,
+    tokens: Tokens,
+    estimator: str | Estimator = "auto",
+    *,
+    coupled: bool = True,
+    passes: int = 16,
+    replicates: int = 8,
+    seed: int = 0,
+    context: Context = None,
+    names: Sequence[str] | None = None,
+    level: float = 0.95,
+    interval: str = "auto",
+    simultaneous: bool = False,
+    batch_size: int | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Estimate ``log p_first(x | context) - log p_second(x | context)`` of each sequence, with a confidence interval.
+
+    What preference optimisation asks of a policy and its reference.
+
+    Parameters
+    ----------
+    first_model, second_model : ConditionalModel
+        Both must mean the same by a token. That cannot be checked here: two vocabularies of one size give a number.
+    tokens : array of int, shape (sequence, length), or sequence of arrays of int
+    estimator : str or Estimator, default "auto"
+        One for both models; ``auto`` chooses for the model that promises less.
+    coupled : bool, default True
+        Whether the two models see the same masks.
+    passes : int, default 16
+        Forward passes that one replicate may use per sequence and model.
+    replicates, seed, context, names, level, interval, simultaneous, batch_size, device, progress
+        See `estimate_nll`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `estimate_log_ratio`'s, over ``sequence``, with ``length (sequence)``; ``forward_passes`` counts those of
+        both models. The attributes name them as ``model`` and ``second_model``.
+
+    Raises
+    ------
+    InputError, ModelError
+        One sentence: what, where, what would be right.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> policy, reference = (ids.MarkovChain.random(order=1, alphabet="ACGT", seed=seed) for seed in (0, 1))
+    >>> tokens = policy.sample(2, length=8, seed=2)
+    >>> result = ids.estimate_model_log_ratio(policy, reference, tokens, passes=8, replicates=4)
+    >>> result["log_ratio_ci"].dims
+    ('sequence', 'ci_bound')
+    """
+    one = named_estimator(estimator)
+    contrast: Contrast = Coupled(one) if coupled else Decoupled(one)
+    models = (first_model, second_model)
+    decisive = min(models, key=lambda model: bool(getattr(model, "consistent", False)))
+    targets = make_targets(tokens, context, names)
+    pairs = [
+        Pair(
+            replace(target, label=f"{target.label} under the first model"),
+            replace(target, label=f"{target.label} under the second model"),
+            target.label,
+            target.key,
+        )
+        for target in targets
+    ]
+    cells = [Cell(contrast.settled(pair, passes, decisive), pair, passes, replicates) for pair in pairs]
+    check_interval(decisive, cells, interval, level)
+    root = root_seed(seed)
+    jobs = [
+        cell.sampler.jobs(pair, passes, replicates, stream(root, pair.key, cell.sampler.name, str(passes)))
+        for cell, pair in zip(cells, pairs, strict=True)
+    ]
+    sides = [
+        evaluate(
+            model,
+            [job[side] for job in jobs],
+            batch_size=rows_a_call(model, batch_size),
+            device=device,
+            progress=progress,
+        )
+        for side, model in enumerate(models)
+    ]
+    draws = [
+        Draw(cell, cell.sampler.combine((first, second)), (first, second))
+        for cell, first, second in zip(cells, *sides, strict=True)
+    ]
+    exact = (
+        {"exact": [exact_value(second_model, target) - exact_value(first_model, target) for target in targets]}
+        if isinstance(first_model, Law) and isinstance(second_model, Law)
+        else {}
+    )
+    correlation, gain = coupling(draws)
+    bars = error_bars(draws, interval, level, simultaneous=simultaneous)
+    profiles = loss_profiles(models, draws, batch_size=batch_size, device=device)
+    forward_passes = [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
+    dataset = replicates_dataset(
+        "log_ratio",
+        np.stack([one.estimates for one in draws]),
+        labels=("sequence", names or range(len(targets))),
+        level=level,
+        bars=bars,
+        estimator=sampled_by(draws),
+        length=[target.length for target in targets],
+        correlation=correlation,
+        coupling_gain=gain,
+        forward_passes=forward_passes,
+        **exact,
+    )
+    dataset.attrs = what_made_it(
+        decisive,
+        Cell(contrast, pairs[0], passes, replicates),
+        [target.length for target in targets],
+        seed=seed,
+        level=level,
+        forward_passes=sum(forward_passes),
+        cautions=cautions_found(draws, profiles, bars),
+        interval=interval,
+        simultaneous=simultaneous,
+    ) | {"model": model_fingerprint(first_model), "second_model": model_fingerprint(second_model)}
+    return dataset

@@ -1,0 +1,177 @@
+"""Averages over documents: their errors against closed forms, the bootstrap and simulation."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from estimators.errors import InputError
+from infodis_stats.analysis import average, win_rate
+from stat_asserts import assert_mean, assert_rate
+
+SIZES = np.array([8, 16, 24, 40, 64, 10, 30, 50])
+TRUTH = 2.0 * SIZES + np.array([1.0, -3.0, 5.0, 2.0, -8.0, 0.0, 4.0, -1.0])
+
+
+def documents(rng, count=1, replicates=4):
+    """The documents with mask errors in proportion to their length, `count` times over."""
+    return TRUTH[:, None] + 0.05 * SIZES[:, None] * rng.normal(size=(count, len(SIZES), replicates))
+
+
+def test_these_documents_by_the_definition():
+    (draws,) = documents(np.random.default_rng(0))
+    found = average(draws, "these", SIZES, level=0.9)
+    errors = draws.var(axis=1, ddof=1) / 4
+    assert found.estimate == pytest.approx(draws.mean(axis=1).sum() / SIZES.sum())
+    assert found.standard_error == pytest.approx(np.sqrt(errors.sum()) / SIZES.sum())
+    half = stats.t.ppf(0.95, errors.sum() ** 2 / (errors**2 / 3).sum()) * found.standard_error
+    assert (found.interval.upper - found.interval.lower) / 2 == pytest.approx(half)
+
+
+def test_a_population_mean_is_the_t_interval_of_the_means():
+    (draws,) = documents(np.random.default_rng(1))
+    found = average(draws, "population")
+    means = draws.mean(axis=1)
+    expected = stats.t.interval(0.95, len(means) - 1, means.mean(), stats.sem(means))
+    np.testing.assert_allclose((found.interval.lower, found.interval.upper), expected)
+
+
+def test_padding_counts_the_replicates_there_are():
+    (draws,) = documents(np.random.default_rng(2))
+    draws[3, 2:] = np.nan
+    errors = [stats.sem(row[~np.isnan(row)]) ** 2 for row in draws]
+    assert average(draws, "these").standard_error == pytest.approx(np.sqrt(np.sum(errors)) / len(SIZES))
+
+
+def test_the_ratio_of_a_population_has_the_error_of_the_bootstrap():
+    rng = np.random.default_rng(3)
+    sizes = rng.integers(10, 60, 80)
+    draws = (2 * sizes + 6 * rng.normal(size=80))[:, None] + rng.normal(size=(80, 4))
+    index = rng.integers(0, 80, (4000, 80))
+    ratios = draws.mean(axis=1)[index].sum(axis=1) / sizes[index].sum(axis=1)
+    # 4,000 resamples give the bootstrap's standard error to 1.1 %; both differ by terms of order 1/80.
+    assert average(draws, "population", sizes).standard_error == pytest.approx(ratios.std(), rel=0.06)
+    with pytest.raises(AssertionError):  # control: as if the documents' lengths did not vary
+        assert average(draws, "population").standard_error / sizes.mean() == pytest.approx(ratios.std(), rel=0.06)
+
+
+def covered(found, value):
+    return bool(found.interval.lower <= value <= found.interval.upper)
+
+
+def test_these_documents_are_covered():
+    draws = documents(np.random.default_rng(4), 2000)
+    truth = TRUTH.sum() / SIZES.sum()
+    assert_mean([average(one, "these", SIZES).estimate for one in draws], truth)
+    # Satterthwaite's degrees err on the long side: up to 2 points for documents of unlike variance.
+    rate = np.mean([covered(average(one, "these", SIZES), truth) for one in draws])
+    assert 0.95 - 4 * np.sqrt(0.95 * 0.05 / 2000) < rate < 0.97 + 4 * np.sqrt(0.95 * 0.05 / 2000)
+
+
+def population(rng, count=20):
+    """Documents of random length, 2 nats a token and a spread of their own, masks a third of it."""
+    sizes = rng.integers(10, 60, count)
+    truth = 2 * sizes + 3 * np.sqrt(sizes) * rng.normal(size=count)
+    return truth[:, None] + np.sqrt(4 * sizes)[:, None] * rng.normal(size=(count, 4)), sizes
+
+
+def test_a_population_is_covered():
+    rng = np.random.default_rng(5)
+    hits = {"mean": 0, "ratio": 0, "these": 0}
+    for _ in range(2000):
+        draws, sizes = population(rng)
+        hits["mean"] += covered(average(draws, "population"), 2 * 34.5)
+        hits["ratio"] += covered(average(draws, "population", sizes), 2.0)
+        hits["these"] += covered(average(draws, "these", sizes), 2.0)
+    assert_rate(hits["mean"], 2000, 0.95)
+    # Linearising a ratio of 20 documents costs up to 1 point.
+    rate = hits["ratio"] / 2000
+    assert 0.94 - 4 * np.sqrt(0.95 * 0.05 / 2000) < rate < 0.95 + 4 * np.sqrt(0.95 * 0.05 / 2000)
+    with pytest.raises(AssertionError):  # control: masks alone do not make a population
+        assert_rate(hits["these"], 2000, 0.95)
+
+
+def signs(rng, truth, replicates):
+    return truth[:, None] + rng.normal(size=(len(truth), replicates))
+
+
+def test_win_rates_of_smooth_values_are_nearly_unbiased():
+    rng = np.random.default_rng(6)
+    found, plain = [], []
+    for _ in range(500):
+        truth = rng.normal(0.8, 1.0, size=400)
+        draws = signs(rng, truth, 8)
+        share = (truth > 0).mean()
+        found.append(win_rate(draws, "these").estimate - share)
+        plain.append((draws.mean(axis=1) > 0).mean() - share)
+    # Noise of variance 1/8 takes P(Z > -0.8) to P(Z > -0.8 / sqrt(9/8)), 1.3 % less.
+    share, once = stats.norm.cdf(0.8 / np.sqrt([1, 9 / 8]))
+    assert_mean(plain, once - share)
+    # Terms of second order are left: 0.2 % for a known variance, some more for an estimated one. 500 tables give the
+    # mean to 0.09 %, so half of the plain share's error is four standard errors away.
+    assert abs(np.mean(found)) < abs(once - share) / 2
+    with pytest.raises(AssertionError):
+        assert_mean(plain, 0.0)
+
+
+@pytest.mark.parametrize("replicates", [3, 8])
+def test_win_rates_hold_in_the_worst_case(replicates):
+    """Ten values are clearly above zero and ten just not: every claim about these is false and no other is missing."""
+    rng = np.random.default_rng(7)
+    truth = np.where(np.arange(20) % 2, -1e-6, 8.0)
+    hits = plain = 0
+    for _ in range(2000):
+        draws = signs(rng, truth, replicates)
+        hits += covered(win_rate(draws, "these"), 0.5)
+        claims = stats.ttest_1samp(draws, 0, axis=1, alternative="greater").pvalue < 0.025
+        plain += claims.sum() <= 10
+    # One false claim among ten is allowed for, two are a miss: exactly P(binomial(10, 0.025) >= 2) = 2.46 %.
+    assert_rate(hits, 2000, stats.binom.cdf(1, 10, 0.025))
+    with pytest.raises(AssertionError):  # control: the claims themselves are no bound
+        assert_rate(plain, 2000, stats.binom.cdf(1, 10, 0.025))
+
+
+def test_near_ties_are_no_obstacle_for_the_interval_and_ruin_the_plain_one():
+    rng = np.random.default_rng(8)
+    hits = plain = 0
+    for _ in range(300):
+        truth = np.where(rng.random(100) < 0.5, 0.02, rng.choice([-3.0, 3.0], size=100))
+        draws = signs(rng, truth, 8)
+        hits += covered(win_rate(draws, "population"), 0.75)
+        share = (draws.mean(axis=1) > 0).mean()
+        plain += abs(share - 0.75) < 1.96 * np.sqrt(share * (1 - share) / 100)
+    assert hits / 300 > 0.95
+    assert plain / 300 < 0.5
+
+
+def test_sure_signs_and_ties_are_counted_as_they_are():
+    draws = np.repeat([[3.0], [0.1], [-2.0], [0.0]], 4, axis=1)
+    found = win_rate(draws, "these")
+    assert (found.estimate, found.interval.lower, found.interval.upper) == (0.625, 0.625, 0.625)
+    assert win_rate(np.ones((3, 2)), "population").interval.upper == 1  # where Wilson's formula rounds
+    wider = win_rate(draws, "population").interval
+    assert 0 < wider.lower < 0.625 < wider.upper < 1
+    point = average(draws, "these")
+    assert point.interval.lower == point.interval.upper == point.estimate
+
+
+def test_win_rates_of_the_other_side_are_the_rest():
+    draws = signs(np.random.default_rng(9), np.linspace(-1, 2, 40), 6)
+    one, other = win_rate(draws, "population"), win_rate(-draws, "population")
+    assert one.estimate == pytest.approx(1 - other.estimate)
+    assert one.interval.lower == pytest.approx(1 - other.interval.upper)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"of": "all"}, "of 'these' or of the 'population', got 'all'"),
+        ({"draws": [[1.0, 2.0]], "of": "population"}, "at least 2 documents of it, got 1"),
+        ({"sizes": [1, 2]}, "8 documents need as many positive sizes"),
+        ({"level": 95}, "between 0 and 1, got 95"),
+        ({"draws": [1.0, 2.0]}, "an average needs documents"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments, sentence):
+    (draws,) = documents(np.random.default_rng(0))
+    with pytest.raises(InputError, match=sentence):
+        average(**({"draws": draws, "of": "these"} | arguments))

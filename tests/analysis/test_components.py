@@ -1,0 +1,108 @@
+"""Variance components: unbiased moments, REML against statsmodels, and how often the intervals hold."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.regression.mixed_linear_model import MixedLM
+
+from estimators.errors import InputError
+from infodis_stats.analysis import components, mask_share, reml
+from stat_asserts import assert_mean, assert_rate
+
+
+def data(rng, documents=12, replicates=5, between=2.0, unequal=False):
+    """Normal documents around 3 nats; mask variances 1, or 0.2 to 1.8, whose mean is 1."""
+    scale = np.sqrt(np.linspace(0.2, 1.8, documents))[:, None] if unequal else 1.0
+    truth = 3 + np.sqrt(between) * rng.normal(size=(documents, 1))
+    return truth + scale * rng.normal(size=(documents, replicates))
+
+
+def padded(draws):
+    """The same with 2 to R replicates a document."""
+    short = draws.copy()
+    for row, one in enumerate(short):
+        one[2 + row % (draws.shape[1] - 1) :] = np.nan
+    return short
+
+
+@pytest.mark.parametrize("between", [2.0, 0.0])
+@pytest.mark.parametrize("unequal", [False, True])
+def test_reml_is_that_of_statsmodels(between, unequal):
+    draws = data(np.random.default_rng(4), between=between, documents=30)
+    if unequal:
+        draws = padded(draws)
+    document, _ = there = np.nonzero(~np.isnan(draws))
+    found = reml(draws)
+    if between == 0:
+        assert found[0] == pytest.approx(0, abs=0.1)
+        return
+    fit = MixedLM(draws[there], np.ones(len(document)), groups=document).fit(reml=True)
+    np.testing.assert_allclose(found, (fit.cov_re.item(), fit.scale), rtol=1e-4)
+
+
+def test_balanced_reml_is_the_closed_form_and_that_of_moments():
+    for seed in range(20):
+        draws = data(np.random.default_rng(seed), between=0.1)
+        found = components(draws)
+        between, within = reml(draws)
+        if found.between > 0:
+            assert (between, within) == pytest.approx((found.between, found.within))
+        else:  # all that varies is masks: the variance of all draws about their mean
+            assert (between, within) == (0.0, pytest.approx(draws.var(ddof=1)))
+
+
+def test_the_search_finds_the_closed_form():
+    """One replicate less in one document changes little: the search and the closed form meet."""
+    draws = data(np.random.default_rng(8), documents=200, replicates=40)
+    whole = reml(draws)
+    draws[0, -1] = np.nan
+    np.testing.assert_allclose(reml(draws), whole, rtol=1e-3)
+
+
+def test_moments_are_unbiased_for_unequal_masks_and_replicates():
+    rng = np.random.default_rng(5)
+    found = [components(padded(data(rng, between=4.0, unequal=True))) for _ in range(1500)]
+    assert all(one.between > 0 for one in found)  # nothing was cut at zero
+    assert_mean([one.between for one in found], 4.0)
+    assert_mean([one.within for one in found], 1.0)
+
+
+def test_control_the_variance_of_means_is_no_component():
+    rng = np.random.default_rng(6)
+    spreads = [np.nanmean(padded(data(rng, between=4.0)), axis=1).var(ddof=1) for _ in range(1500)]
+    with pytest.raises(AssertionError):
+        assert_mean(spreads, 4.0)
+
+
+def covers(interval, value):
+    return bool(interval.lower <= value <= interval.upper)
+
+
+def test_intervals_hold_for_normal_documents():
+    rng = np.random.default_rng(7)
+    found = [components(data(rng, documents=30, between=0.4)) for _ in range(1500)]
+    # The kurtosis of 30 normal values lowers the degrees by chance: 1 to 2 points too many.
+    rate = np.mean([covers(one.between_interval, 0.4) for one in found])
+    assert 0.95 - 4 * np.sqrt(0.95 * 0.05 / 1500) < rate < 0.985
+    assert_rate(sum(covers(one.within_interval, 1.0) for one in found), 1500, 0.95)
+    naive = [stats.t.interval(0.95, 29, one.between, one.between * np.sqrt(2 / 29) + 1e-12) for one in found]
+    with pytest.raises(AssertionError):  # control: as if the masks cost nothing
+        assert_rate(sum(low <= 0.4 <= high for low, high in naive), 1500, 0.95)
+
+
+def test_exact_documents_vary_alone():
+    found = components([[1.0, 1.0], [2.0, 2.0], [4.0, 4.0], [5.0, 5.0]])
+    assert (found.between, found.within) == (pytest.approx(10 / 3), 0.0)
+    assert found.within_interval.upper == 0
+    assert mask_share([[1.0, 1.0], [2.0, 2.0]]) == 0
+    assert reml([[1.0, 1.0], [2.0, 2.0]]) == (0.5, 0.0)
+    assert np.isnan(mask_share(np.ones((4, 3))))
+
+
+def test_bad_input_is_one_sentence():
+    with pytest.raises(InputError, match="at least 4 of them, got 3"):
+        components(np.zeros((3, 4)))
+    with pytest.raises(InputError, match="at least 2 replicates each"):
+        components([[1.0, np.nan], [1.0, 2.0]])
+    with pytest.raises(InputError, match="at least 2 replicates"):
+        reml([[1.0], [2.0]])

@@ -1,0 +1,112 @@
+"""Which side of a pair is likelier: the labels, and what each kind of control promises."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import infodis_stats as ids
+from infodis_stats import analysis
+
+LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+COUNT = 400
+FIRST, SECOND = LAW.sample(COUNT, length=8, seed=1), LAW.sample(COUNT, length=8, seed=2)
+SECOND[::2] = FIRST[::2]  # every other pair is one sequence twice: its log ratio is zero
+FEW = slice(0, 40)
+
+
+@pytest.fixture(scope="module")
+def result():
+    """Independent masks, or equal sides would agree in every replicate."""
+    return ids.estimate_log_ratio(
+        LAW, FIRST, SECOND, "uniform-count+stratified", coupled=False, passes=16, replicates=8
+    )
+
+
+def test_labels_are_those_of_the_p_values(result):
+    decided = ids.decide(result, 0.1)
+    draws = result["log_ratio_replicate"].values
+    np.testing.assert_allclose(decided["p_value"], stats.ttest_1samp(draws, 0, axis=1).pvalue)
+    np.testing.assert_allclose(decided["adjusted"], stats.false_discovery_control(decided["p_value"].values))
+    sides = np.where(result["log_ratio"] > 0, "first", "second")
+    expected = np.where(decided["adjusted"] < 0.1, sides, "open")
+    assert decided["likelier"].values.tolist() == expected.tolist()
+    assert decided.attrs["claims"] == (expected != "open").sum()
+    assert decided.attrs["guarantee"] == "of the claims made, 10 % are false on average"
+    assert decided.attrs["cautions"] == result.attrs["cautions"]
+    assert decided["adjusted"].attrs["long_name"]
+
+
+def test_each_control_claims_more_than_the_stricter_one(result):
+    claims = [
+        ids.decide(result, 0.1, control).attrs["claims"] for control in ("family-wise", "false-discovery", "each")
+    ]
+    assert 0 < claims[0] < claims[1] < claims[2]
+
+
+def test_real_estimates_keep_the_promise(result):
+    """One table of 400 independent pairs: the share of false claims is near its mean."""
+    exact = result["exact"].values
+    truth = np.where(exact > 1e-12, "first", np.where(exact < -1e-12, "second", "open"))
+
+    def false(control):
+        found = ids.decide(result, 0.1, control)["likelier"].values
+        return int(((found != "open") & (found != truth)).sum()), int((found != "open").sum())
+
+    wrong, claims = false("false-discovery")
+    # Four binomial standard deviations above 10 %.
+    assert wrong <= 0.1 * claims + 4 * np.sqrt(0.09 * claims)
+    assert claims > 50
+    wrong, _ = false("family-wise")
+    assert wrong == 0
+    wrong, _ = false("each")
+    assert wrong > 0.1 * COUNT / 2 - 4 * np.sqrt(0.09 * COUNT / 2)  # control: a tenth of the equal pairs
+
+
+def test_summary_has_the_family_wise_claims(result):
+    few = result.isel(pair=FEW)
+    expected = ids.decide(few, 0.05, "family-wise")["likelier"].values
+    assert ids.summary(few).to_dataframe()["likelier"].tolist() == expected.tolist()
+
+
+def test_points_are_sure_and_zero_is_open():
+    exact = ids.estimate_log_ratio(LAW, FIRST[FEW], SECOND[FEW], "exhaustive", passes=255, replicates=2)
+    decided = ids.decide(exact, control="family-wise")
+    zero = exact["exact"].values == 0
+    np.testing.assert_array_equal(decided["p_value"], zero)
+    np.testing.assert_array_equal(decided["likelier"] == "open", zero)
+
+
+def test_padded_replicates_count_for_what_they_are(result):
+    few = result.isel(pair=FEW).copy(deep=True)
+    few["log_ratio_replicate"][3, 4:] = np.nan
+    expected = stats.ttest_1samp(few["log_ratio_replicate"].values[3, :4], 0).pvalue
+    assert ids.decide(few)["p_value"].values[3] == pytest.approx(expected)
+    assert not np.isnan(ids.decide(few)["adjusted"]).any()
+
+
+def test_two_models_are_decided_like_two_sides():
+    other = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=1)
+    decided = ids.decide(ids.estimate_model_log_ratio(LAW, other, FIRST[:5], passes=8))
+    truth = np.where(LAW.nll(FIRST[:5]) < other.nll(FIRST[:5]), "first", "second")
+    assert decided["likelier"].dims == ("sequence",)
+    assert decided["likelier"].values.tolist() == truth.tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"error": 5}, "error lies between 0 and 1, got 5"),
+        ({"control": "fdr"}, "control is one of false-discovery, family-wise, each, got 'fdr'"),
+        ({"result": 3}, "a decision needs the result of estimate_log_ratio"),
+    ],
+)
+def test_bad_input_is_one_sentence(result, arguments, sentence):
+    with pytest.raises(ids.InputError, match=sentence):
+        ids.decide(**({"result": result} | arguments))
+
+
+def test_control_a_table_of_nothing_is_left_open():
+    """All null: claims under family-wise control would be luck, and unadjusted ones are made."""
+    draws = np.random.default_rng(5).normal(size=(400, 8))
+    assert (analysis.family_wise_signs(draws) >= 0.01).all()
+    assert (analysis.signs(draws) < 0.05).any()
