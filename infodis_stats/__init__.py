@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from estimators import *  # noqa: F403
+    from infodis_stats.consistency import order_gap, order_swaps
     from infodis_stats.estimates import estimate_log_ratio, estimate_nll
     from infodis_stats.files import StoreError
     from infodis_stats.loss_map import estimate_positions
@@ -49,6 +50,8 @@ _HOMES = {
     "estimate_texts": "infodis_stats.texts",
     "load_huggingface": "infodis_stats.models",
     "load_model": "infodis_stats.models",
+    "order_gap": "infodis_stats.consistency",
+    "order_swaps": "infodis_stats.consistency",
     "rank_substitutions": "infodis_stats.scan",
     "read_pairs": "infodis_stats.records",
     "read_records": "infodis_stats.records",
@@ -83,6 +86,8 @@ __all__ = [
     "estimate_texts",
     "load_huggingface",
     "load_model",
+    "order_gap",
+    "order_swaps",
     "rank_substitutions",
     "read_pairs",
     "read_records",

@@ -72,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_sampling(one)
         _add_model(one)
 
+    _add_orders(add("consistency", "test whether a model's conditionals come from one law, by orders or swaps"))
+
     train = add("train", "train a small masked denoiser on text, or on an exact law")
     train.add_argument("corpus", nargs="+", type=Path, help="text files, or one TOML file with a [law] table")
     train.add_argument("--out", type=Path, required=True, help="the model, a .safetensors file")
@@ -106,6 +108,20 @@ def _add_sampling(one: argparse.ArgumentParser) -> None:
     group.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
     group.add_argument("--seed", type=int, default=0, help="default 0")
     group.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_orders(one: argparse.ArgumentParser) -> None:
+    one.add_argument("model", help=MODEL)
+    one.add_argument("file", help="text with a sequence a line, .jsonl with prompts and responses, .fasta, or -")
+    group = one.add_argument_group("sampling")
+    group.add_argument("--orders", type=int, default=32, help="random orders of a sequence (default 32)")
+    group.add_argument("--swaps", type=int, help="instead of orders, so many swaps of two positions: 3 passes each")
+    group.add_argument("--tolerance", type=float, help="nats by which rounding moves a conditional (default 0.0001)")
+    group.add_argument("--context", type=int, default=0, help="leading symbols that are given (default 0)")
+    group.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
+    group.add_argument("--seed", type=int, default=0, help="default 0")
+    group.add_argument("--json", action="store_true", help="print JSON")
+    _add_model(one)
 
 
 def _add_model(one: argparse.ArgumentParser) -> None:

@@ -75,6 +75,17 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "mean_regret_ci": ("1", "interval of the geometric mean of the regret"),
     "regret_infinite": ("1", "groups of infinite regret, where only another is exact; not in the mean"),
     "gain_infinite": ("1", "groups of infinite gain, where the estimator is exact; not in the mean"),
+    "order_nll": ("nat", "negative log-likelihood by the chain rule in one order"),
+    "order_gap": ("nat", "mean over orders, over minus the log of the mean probability"),
+    "order_gap_se": ("nat", "standard error of the order gap"),
+    "order_gap_ci": ("nat", "confidence interval of the order gap"),
+    "order_sd": ("nat", "standard deviation over orders"),
+    "effective_orders": ("1", "number of orders that carry the mean probability"),
+    "one_law": ("1", "0 where the conditionals are proved not to come from one law"),
+    "swap_defect": ("nat", "cost of two positions in one order minus that in the other"),
+    "swap_rms": ("nat", "root mean square of the swap defects"),
+    "swaps_beyond": ("1", "share of the swaps whose defect is no rounding"),
+    "swaps_beyond_ci": ("1", "confidence interval of the share of swaps whose defect is no rounding"),
     "passes_run": ("1", "forward passes really run, per replicate and sequence"),
 }
 

@@ -11,6 +11,7 @@ from infodis_stats.analysis.decisions import family_wise_signs
 from infodis_stats.analysis.discrimination import auroc, auroc_interval
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
 from infodis_stats.analysis.intervals import Interval, bca, student_t, widen
+from infodis_stats.analysis.jensen_gap import JensenGap, jensen_gap
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
 from infodis_stats.analysis.selection import GeometricMean, Regret, geometric_mean, regret, same_draws
 from infodis_stats.analysis.tails import pareto_khat
@@ -21,6 +22,7 @@ __all__ = [
     "Efficiency",
     "GeometricMean",
     "Interval",
+    "JensenGap",
     "LogVariance",
     "Regret",
     "Slope",
@@ -34,6 +36,7 @@ __all__ = [
     "family_wise",
     "family_wise_signs",
     "geometric_mean",
+    "jensen_gap",
     "log_variance",
     "mean_squared_error",
     "pareto_khat",
