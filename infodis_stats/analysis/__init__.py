@@ -5,6 +5,7 @@ leading axes are cells such as sequences, estimators and numbers of passes. A `t
 NaN gives NaN, silently.
 """
 
+from infodis_stats.analysis.confidence_sequence import confidence_sequence, sequential_p_value
 from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
 from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_test
 from infodis_stats.analysis.decisions import family_wise_signs
@@ -31,6 +32,7 @@ __all__ = [
     "bca",
     "bias",
     "block",
+    "confidence_sequence",
     "coverage",
     "coverage_test",
     "family_wise",
@@ -44,6 +46,7 @@ __all__ = [
     "regret",
     "relative_efficiency",
     "same_draws",
+    "sequential_p_value",
     "slope",
     "student_t",
     "variance",
