@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from infodis_stats.records import Record, TextPair, read_pairs, read_records
     from infodis_stats.report import Summary, summary, write_report, write_scans
     from infodis_stats.scan import rank_substitutions, scan_substitutions
+    from infodis_stats.sizes import estimate_sizes
     from infodis_stats.store import read_store, write_store
     from infodis_stats.studies import run_study
     from infodis_stats.texts import estimate_text_ratios, estimate_texts
@@ -46,6 +47,7 @@ _HOMES = {
     "estimate_log_ratio": "infodis_stats.estimates",
     "estimate_nll": "infodis_stats.estimates",
     "estimate_positions": "infodis_stats.loss_map",
+    "estimate_sizes": "infodis_stats.sizes",
     "estimate_text_ratios": "infodis_stats.texts",
     "estimate_texts": "infodis_stats.texts",
     "load_huggingface": "infodis_stats.models",
@@ -82,6 +84,7 @@ __all__ = [
     "estimate_log_ratio",
     "estimate_nll",
     "estimate_positions",
+    "estimate_sizes",
     "estimate_text_ratios",
     "estimate_texts",
     "load_huggingface",

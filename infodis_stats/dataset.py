@@ -86,6 +86,14 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "swap_rms": ("nat", "root mean square of the swap defects"),
     "swaps_beyond": ("1", "share of the swaps whose defect is no rounding"),
     "swaps_beyond_ci": ("1", "confidence interval of the share of swaps whose defect is no rounding"),
+    "size_nll": ("nat", "contribution of masks of certain sizes to the negative log-likelihood"),
+    "size_nll_se": ("nat", "standard error of the contribution of masks of certain sizes"),
+    "size_nll_ci": ("nat", "confidence band of the contributions of masks of certain sizes"),
+    "size_nll_replicate": ("nat", "contribution of masks of certain sizes, a replicate"),
+    "size_share": ("1", "share of the negative log-likelihood"),
+    "size_loss": ("nat", "mean loss of a masked token, averaged over the sizes"),
+    "fewest_masked": ("1", "fewest masked positions"),
+    "most_masked": ("1", "most masked positions"),
     "passes_run": ("1", "forward passes really run, per replicate and sequence"),
 }
 

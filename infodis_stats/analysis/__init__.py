@@ -6,6 +6,7 @@ NaN gives NaN, silently.
 """
 
 from infodis_stats.analysis.confidence_sequence import confidence_sequence, sequential_p_value
+from infodis_stats.analysis.control_variate import centred
 from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
 from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_test
 from infodis_stats.analysis.decisions import family_wise_signs
@@ -32,6 +33,7 @@ __all__ = [
     "bca",
     "bias",
     "block",
+    "centred",
     "confidence_sequence",
     "coverage",
     "coverage_test",
