@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from estimators import *  # noqa: F403
     from infodis_stats.consistency import order_gap, order_swaps
+    from infodis_stats.diagnostics import Diagnosis, Verdict, diagnose
     from infodis_stats.estimates import estimate_log_ratio, estimate_nll
     from infodis_stats.files import StoreError
     from infodis_stats.loss_map import estimate_positions
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Denoiser": "infodis_stats.models",
     "DenoiserConfig": "infodis_stats.models",
+    "Diagnosis": "infodis_stats.diagnostics",
     "HiddenMarkov": "infodis_stats.oracles",
     "Law": "infodis_stats.oracles",
     "MarkovChain": "infodis_stats.oracles",
@@ -43,7 +45,9 @@ _HOMES = {
     "TableLaw": "infodis_stats.oracles",
     "TextModel": "infodis_stats.models",
     "TextPair": "infodis_stats.records",
+    "Verdict": "infodis_stats.diagnostics",
     "accelerated": "infodis_stats.models",
+    "diagnose": "infodis_stats.diagnostics",
     "estimate_log_ratio": "infodis_stats.estimates",
     "estimate_nll": "infodis_stats.estimates",
     "estimate_positions": "infodis_stats.loss_map",
@@ -70,6 +74,7 @@ _HOMES = {
 __all__ = [
     "Denoiser",
     "DenoiserConfig",
+    "Diagnosis",
     "HiddenMarkov",
     "Law",
     "MarkovChain",
@@ -80,7 +85,9 @@ __all__ = [
     "TableLaw",
     "TextModel",
     "TextPair",
+    "Verdict",
     "accelerated",
+    "diagnose",
     "estimate_log_ratio",
     "estimate_nll",
     "estimate_positions",
