@@ -34,7 +34,7 @@ def estimator_verdicts(tree: xr.DataTree) -> Diagnosis:
     is said of those without a caution: their variances may be compared, their intervals are not known.
     """
     summary = tree["summary"].to_dataset()
-    if "estimator" not in summary.dims:
+    if tree.attrs["kind"] not in KINDS or "estimator" not in summary.dims:
         return Diagnosis([])
     every = [_estimator(summary.sel(estimator=name)) for name in summary["estimator"].values.tolist()]
     return Diagnosis(one for one in every if "coverage_p" in summary or one.verdict != "fine")

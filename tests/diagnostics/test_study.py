@@ -82,6 +82,12 @@ def test_corpora():
     assert estimator_verdicts(corpora(0.1, 40)).verdicts == ()
 
 
+def test_nothing_is_said_of_a_kind_without_checks(study):
+    other = study.copy()
+    other.attrs["kind"] = "of tomorrow"
+    assert ids.diagnose(other).verdicts == estimator_verdicts(other).verdicts == ()
+
+
 def test_every_report_opens_with_its_verdict(study, ratio_study, frontier_study):
     for tree in (study, ratio_study, frontier_study):
         page, text = render_html(tree), render_markdown(tree)
