@@ -48,13 +48,16 @@ class Sampler(ABC, Generic[Item]):
     def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
         """Reduce the losses of the item's jobs to one number per replicate, in nats: shape (replicates,)."""
 
-    @abstractmethod
     def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
         """Estimate the variance of each replicate from its own passes; None where they do not tell it."""
+        return None
 
-    @abstractmethod
     def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Return the independent estimates that each replicate is the mean of: shape (replicates, parts), nats."""
+        """Return the independent estimates that each replicate is the mean of: shape (replicates, parts), nats.
+
+        The replicate itself, one part, where nothing else is known.
+        """
+        return self.combine(evaluations)[:, None]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from estimators import *  # noqa: F403
+    from infodis_stats.consistency import order_gap, order_swaps
+    from infodis_stats.diagnostics import Diagnosis, Verdict, diagnose
     from infodis_stats.estimates import (
         average,
         decide,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from infodis_stats.records import Record, TextPair, read_pairs, read_records
     from infodis_stats.report import Summary, summary, write_report, write_scans
     from infodis_stats.scan import rank_substitutions, scan_substitutions
+    from infodis_stats.sizes import estimate_sizes
     from infodis_stats.store import read_store, write_store
     from infodis_stats.studies import run_study
     from infodis_stats.texts import estimate_text_ratios, estimate_texts, rank_texts
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Denoiser": "infodis_stats.models",
     "DenoiserConfig": "infodis_stats.models",
+    "Diagnosis": "infodis_stats.diagnostics",
     "HiddenMarkov": "infodis_stats.oracles",
     "Law": "infodis_stats.oracles",
     "MarkovChain": "infodis_stats.oracles",
@@ -49,17 +53,22 @@ _HOMES = {
     "TableLaw": "infodis_stats.oracles",
     "TextModel": "infodis_stats.models",
     "TextPair": "infodis_stats.records",
+    "Verdict": "infodis_stats.diagnostics",
     "accelerated": "infodis_stats.models",
     "average": "infodis_stats.estimates",
     "decide": "infodis_stats.estimates",
+    "diagnose": "infodis_stats.diagnostics",
     "estimate_log_ratio": "infodis_stats.estimates",
     "estimate_model_log_ratio": "infodis_stats.estimates",
     "estimate_nll": "infodis_stats.estimates",
     "estimate_positions": "infodis_stats.loss_map",
+    "estimate_sizes": "infodis_stats.sizes",
     "estimate_text_ratios": "infodis_stats.texts",
     "estimate_texts": "infodis_stats.texts",
     "load_huggingface": "infodis_stats.models",
     "load_model": "infodis_stats.models",
+    "order_gap": "infodis_stats.consistency",
+    "order_swaps": "infodis_stats.consistency",
     "rank_candidates": "infodis_stats.estimates",
     "rank_substitutions": "infodis_stats.scan",
     "rank_texts": "infodis_stats.texts",
@@ -79,6 +88,7 @@ _HOMES = {
 __all__ = [
     "Denoiser",
     "DenoiserConfig",
+    "Diagnosis",
     "HiddenMarkov",
     "Law",
     "MarkovChain",
@@ -89,17 +99,22 @@ __all__ = [
     "TableLaw",
     "TextModel",
     "TextPair",
+    "Verdict",
     "accelerated",
     "average",
     "decide",
+    "diagnose",
     "estimate_log_ratio",
     "estimate_model_log_ratio",
     "estimate_nll",
     "estimate_positions",
+    "estimate_sizes",
     "estimate_text_ratios",
     "estimate_texts",
     "load_huggingface",
     "load_model",
+    "order_gap",
+    "order_swaps",
     "rank_candidates",
     "rank_substitutions",
     "rank_texts",

@@ -81,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_sampling(one)
         _add_model(one)
 
+    _add_orders(add("consistency", "test whether a model's conditionals come from one law, by orders or swaps"))
+
     train = add("train", "train a small masked denoiser on text, or on an exact law")
     _add_training(train)
 
@@ -131,6 +133,20 @@ def _add_sampling(one: argparse.ArgumentParser) -> None:
     group.add_argument("--replicates", type=int, default=8, help="independent replicates (default 8)")
     group.add_argument("--seed", type=int, default=0, help="default 0")
     group.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_orders(one: argparse.ArgumentParser) -> None:
+    one.add_argument("model", help=MODEL)
+    one.add_argument("file", help="text with a sequence a line, .jsonl with prompts and responses, .fasta, or -")
+    group = one.add_argument_group("sampling")
+    group.add_argument("--orders", type=int, default=32, help="random orders of a sequence (default 32)")
+    group.add_argument("--swaps", type=int, help="instead of orders, so many swaps of two positions: 3 passes each")
+    group.add_argument("--tolerance", type=float, help="nats by which rounding moves a conditional (default 0.0001)")
+    group.add_argument("--context", type=int, default=0, help="leading symbols that are given (default 0)")
+    group.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
+    group.add_argument("--seed", type=int, default=0, help="default 0")
+    group.add_argument("--json", action="store_true", help="print JSON")
+    _add_model(one)
 
 
 def _add_model(one: argparse.ArgumentParser) -> None:

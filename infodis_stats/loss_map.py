@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from estimators import Cell, Estimator, Evaluation, draw, make_targets
 from estimators.evaluate import Progress
+from infodis_stats.analysis import centred
 from infodis_stats.cautions import cautions_of, effective_positions
 from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.origin import what_made_it
@@ -44,11 +45,7 @@ def position_nll(evaluation: Evaluation) -> NDArray[np.float64]:
     """
     weights, losses = evaluation.plan.weights, evaluation.losses
     mass, paid = weights.sum(axis=1), (weights * losses).sum(axis=1)
-    others, total = mass.sum(axis=0) - mass, paid.sum(axis=0) - paid
-    baseline = np.zeros_like(mass)
-    np.divide(total, others, out=baseline, where=others > 1e-12)
-    contributions: NDArray[np.float64] = paid + (1 - mass) * baseline
-    return contributions
+    return centred(paid, mass)
 
 
 def estimate_positions(

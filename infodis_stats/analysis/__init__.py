@@ -8,6 +8,7 @@ NaN gives NaN, silently.
 from infodis_stats.analysis.averages import Average, Of, average, win_rate
 from infodis_stats.analysis.components import Components, components, mask_share, reml
 from infodis_stats.analysis.confidence_sequence import confidence_sequence, sequential_p_value
+from infodis_stats.analysis.control_variate import centred
 from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
 from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_of_counts, coverage_test
 from infodis_stats.analysis.decisions import false_discovery_signs, family_wise_signs, signs
@@ -16,6 +17,7 @@ from infodis_stats.analysis.discrimination import auroc, auroc_interval
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
 from infodis_stats.analysis.elimination import Elimination, eliminate
 from infodis_stats.analysis.intervals import Interval, bca, hall, student_t, widen
+from infodis_stats.analysis.jensen_gap import JensenGap, jensen_gap
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
 from infodis_stats.analysis.replicates import check_level, rounding
 from infodis_stats.analysis.selection import GeometricMean, Regret, geometric_mean, regret, same_draws
@@ -30,6 +32,7 @@ __all__ = [
     "Elimination",
     "GeometricMean",
     "Interval",
+    "JensenGap",
     "LogVariance",
     "Of",
     "Regret",
@@ -40,6 +43,7 @@ __all__ = [
     "bca",
     "bias",
     "block",
+    "centred",
     "check_level",
     "components",
     "confidence_sequence",
@@ -53,6 +57,7 @@ __all__ = [
     "family_wise_signs",
     "geometric_mean",
     "hall",
+    "jensen_gap",
     "log_variance",
     "mask_share",
     "mean_squared_error",

@@ -1,5 +1,6 @@
 """What the commands do: from parsed arguments to tables, JSON or files. Each is a function of its own name."""
 
+from infodis_stats.commands.consistency import consistency
 from infodis_stats.commands.information import doctor, estimators, intervals
 from infodis_stats.commands.likelihoods import nll, ratio
 from infodis_stats.commands.ranking import rank
@@ -7,4 +8,16 @@ from infodis_stats.commands.scanning import scan
 from infodis_stats.commands.studies import report, study
 from infodis_stats.commands.training import train
 
-__all__ = ["doctor", "estimators", "intervals", "nll", "rank", "ratio", "report", "scan", "study", "train"]
+__all__ = [
+    "consistency",
+    "doctor",
+    "estimators",
+    "intervals",
+    "nll",
+    "rank",
+    "ratio",
+    "report",
+    "scan",
+    "study",
+    "train",
+]

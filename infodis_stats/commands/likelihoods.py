@@ -22,7 +22,7 @@ from infodis_stats.report.numbers import band
 from infodis_stats.report.summary_table import AVERAGES
 from infodis_stats.texts import estimate_text_ratios, estimate_texts
 
-__all__ = ["attributes_of", "nll", "ratio"]
+__all__ = ["attributes_of", "nll", "ratio", "sequences"]
 
 
 def nll(options: argparse.Namespace) -> None:
@@ -30,8 +30,8 @@ def nll(options: argparse.Namespace) -> None:
     _check_out(options.out)
     model = read_model(options)
     if isinstance(model, Law):
-        sequences = _sequences(options.file, model)
-        result = estimate_nll(model, sequences, options.estimator, context=options.context, **_sampling(options))
+        tokens = sequences(options.file, model)
+        result = estimate_nll(model, tokens, options.estimator, context=options.context, **_sampling(options))
         _show(result, options)
         return
     _check_context(options)
@@ -56,7 +56,7 @@ def ratio(options: argparse.Namespace) -> None:
     if isinstance(model, Law):
         if options.second is None:
             raise InputError("a law needs two files of sequences, FIRST and SECOND")
-        first, second = _sequences(options.first, model), _sequences(options.second, model)
+        first, second = sequences(options.first, model), sequences(options.second, model)
         result = estimate_log_ratio(
             model, first, second, options.estimator, coupled=coupled, context=options.context, **_sampling(options)
         )
@@ -112,18 +112,18 @@ def _pairs(options: argparse.Namespace) -> list[TextPair]:
     ]
 
 
-def _sequences(name: str, law: Law) -> list[NDArray[np.int64]]:
+def sequences(name: str, law: Law) -> list[NDArray[np.int64]]:
     """Read a sequence a line; blank lines are passed over."""
-    sequences = []
+    found = []
     for number, line in enumerate(read_text(name).splitlines(), 1):
         if line.strip():
             try:
-                sequences.append(law.encode([line.strip()])[0])
+                found.append(law.encode([line.strip()])[0])
             except InputError as error:
                 raise InputError(f"{name}, line {number}: {error}") from error
-    if not sequences:
+    if not found:
         raise InputError(f"{name} holds no sequence")
-    return sequences
+    return found
 
 
 def _check_out(path: Path | None) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import jinja2
 import xarray as xr
 
+from infodis_stats.diagnostics import diagnose, estimator_verdicts
 from infodis_stats.files import atomic_path, writable_folder
 from infodis_stats.report.calibration import calibration_document
 from infodis_stats.report.comparison import comparison_document
@@ -92,6 +93,8 @@ def _rendered(suffix: str, tree: xr.DataTree, report: Document, figures: Mapping
         report.content,
         title=tree.attrs["title"],
         answer=report.answer,
+        diagnosis=diagnose(tree),
+        estimator_words=estimator_verdicts(tree).by_word(),
         figures=figures,
         model=provenance["model"],
         seed=provenance["seed"],

@@ -1,0 +1,98 @@
+"""The command that tests whether a model's conditionals come from one law."""
+
+import argparse
+import json
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from estimators import InputError
+from infodis_stats.commands.likelihoods import attributes_of, sequences
+from infodis_stats.commands.models import read_model
+from infodis_stats.consistency import order_gap, order_swaps
+from infodis_stats.models import TextModel, conditioned
+from infodis_stats.oracles import Law
+from infodis_stats.records import read_records
+from infodis_stats.report.numbers import band, significant
+
+__all__ = ["consistency"]
+
+COLUMNS = {
+    "order_sd": "sd over orders",
+    "order_gap": "gap",
+    "effective_orders": "effective orders",
+    "swap_rms": "root mean square swap",
+    "swaps_beyond": "share beyond rounding",
+    "one_law": "one law",
+    "forward_passes": "passes run",
+}
+
+
+def consistency(options: argparse.Namespace) -> None:
+    """Compare the orders in which sequences can be revealed: whole ones, or by swaps of two neighbours."""
+    model = read_model(options)
+    names, tokens, given = _sequences(model, options)
+    asked = {name: getattr(options, name) for name in ("seed", "level", "batch_size", "device")}
+    with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+        asked |= {"context": given, "names": names, "progress": bar.update}
+        if options.tolerance is not None:
+            asked["tolerance"] = options.tolerance
+        if options.swaps is None:
+            found = order_gap(model, tokens, orders=options.orders, **asked)
+        else:
+            found = order_swaps(model, tokens, swaps=options.swaps, **asked)
+    frame = _frame(found)
+    if options.json:
+        rows = json.loads(frame.to_json(orient="records"))
+        attributes = attributes_of(found)
+        if "mean_order_gap_ci" in attributes:  # JSON has no infinity
+            attributes["mean_order_gap_ci"] = [end if np.isfinite(end) else None for end in found.mean_order_gap_ci]
+        print(json.dumps({"attributes": attributes, "sequences": rows}, indent=1))
+        return
+    shown = frame.map(lambda value: significant(value) if isinstance(value, float) else value)
+    print(shown.to_markdown(index=False, tablefmt="simple", disable_numparse=True))
+    print(f"\nnats; {_answer(found)}")
+
+
+def _sequences(
+    model: Law | TextModel, options: argparse.Namespace
+) -> tuple[list[str] | None, list[NDArray[np.int64]], list[NDArray[np.bool_]] | int]:
+    """Return names, tokens and what is given of them."""
+    if isinstance(model, Law):
+        return None, sequences(options.file, model), options.context
+    if options.context:
+        raise InputError("--context is for laws; a network reads its prompts from the records of a .jsonl file")
+    records = read_records(options.file)
+    pairs = [conditioned(model, one.name, one.prompt, one.response) for one in records]
+    return [one.name for one in records], [tokens for tokens, _ in pairs], [given for _, given in pairs]
+
+
+def _frame(found: xr.Dataset) -> pd.DataFrame:
+    """Return a row a sequence, in full precision; 1 and 0 as words."""
+    columns: dict[str, object] = {"sequence": found["sequence"].values}
+    for name, heading in COLUMNS.items():
+        if name in found:
+            columns[heading] = found[name].values
+        if f"{name}_ci" in found:
+            columns |= {f"{heading} {end}": found[f"{name}_ci"].sel(ci_bound=end).values for end in ("lower", "upper")}
+    columns["one law"] = np.where(found["one_law"], "not disproved", "disproved")
+    return pd.DataFrame(columns)
+
+
+def _answer(found: xr.Dataset) -> str:
+    """Say in a sentence what was found."""
+    disproved, count = int((found["one_law"] == 0).sum()), found.sizes["sequence"]
+    if not disproved:
+        return f"nothing speaks against one law in {count} sequences: no difference of orders is more than rounding."
+    if "order_gap" in found:
+        mean = band(found.attrs["mean_order_gap"], *found.attrs["mean_order_gap_ci"])
+        told = (
+            f"the mean over orders lies {mean} nats ({100 * found.attrs['ci_prob']:g} %) above minus the log of the "
+            "probability that the model gives a sequence in random order, on average over the sequences"
+        )
+    else:
+        told = f"two neighbours in an order differ by {significant(float(found['swap_rms'].mean()))} nats on average"
+    return f"the conditionals of {disproved} of {count} sequences do not come from one law; {told}."

@@ -1,0 +1,69 @@
+"""Verdicts against the truth, where it is known, and against what no likelihood can be."""
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from infodis_stats.analysis import bias
+from infodis_stats.analysis.replicates import FloatArray, rounding
+from infodis_stats.diagnostics.sampling import beyond_chance
+from infodis_stats.diagnostics.verdict import Verdict, concise
+
+__all__ = ["precision_verdicts", "truth_verdicts"]
+
+
+def truth_verdicts(result: xr.Dataset, name: str, draws: list[FloatArray], labels: list[object]) -> list[Verdict]:
+    """Compare with the exact value: t tests of each sequence, and how many intervals hold it.
+
+    An alarm is a bias, or an error bar that is too short: a sample that missed what carries the loss has both.
+
+    Notes
+    -----
+    The tests of sequences and the one-sided binomial test of coverage are one family, Bonferroni. Measured alarms in
+    percent, nominal 1, for 1 / 16 / 100 sequences (4,000, 2,000, 1,000 results): normal 0.4 / 0.9 / 1.8 at R = 8 and
+    0.2 / 1.0 / 0.6 at R = 32; gamma of shape 4 1.0 / 3.3 / 4.6 at R = 8, whose far tail a t test does not know. On
+    estimates of committed studies: 5 of 672 results of Markov chains, and 50 of 504 of 128 table sequences of length 8,
+    where intervals do fall short of their level.
+    """
+    if "exact" not in result:
+        return []
+    exact = result["exact"].values
+    tests = [bias(one, value) for one, value in zip(draws, exact, strict=True)]
+    lower, upper = (result[f"{name}_ci"].sel(ci_bound=end).values for end in ("lower", "upper"))
+    slack = rounding(exact)
+    covered = (lower - slack <= exact) & (exact <= upper + slack)
+    level = result.attrs["ci_prob"]
+    varied = upper - lower > 2 * slack
+    short = float(stats.binom.cdf((covered & varied).sum(), varied.sum(), level))
+    found = beyond_chance([*(float(one.p_value) for one in tests), short])
+    off = found[:-1]
+    largest = max(abs(float(one.z)) for one in tests)
+    measured = f"{int(covered.sum())} of {len(covered)} intervals hold the exact value; largest |z| {largest:.3g}"
+    if not found.any():
+        return [Verdict("exact value", "fine", "the exact values are where the intervals say", "", measured)]
+    names = concise(label for label, missed in zip(labels, off, strict=True) if missed)
+    reason = (
+        f"the exact value is missed beyond chance ({names})" if off.any() else "too few intervals hold the exact value"
+    )
+    return [Verdict("exact value", "do not use", reason, "use auto, or more passes and replicates", measured)]
+
+
+def precision_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:
+    """Say how precise the estimates are; look where an interval reaches below 0, which no likelihood does."""
+    value, lower, upper = (
+        result[name].values,
+        *(result[f"{name}_ci"].sel(ci_bound=end).values for end in ("lower", "upper")),
+    )
+    half = (upper - lower) / 2
+    measured = f"half-widths {half.min():.3g} to {half.max():.3g} nats"
+    if name == "log_ratio":
+        open_sign = int(((lower <= 0) & (upper >= 0)).sum())
+        reason = f"{len(value) - open_sign} of {len(value)} intervals leave 0 out"
+        return [Verdict("precision", "fine", reason, "", measured)]
+    below = (lower < -rounding(value)) & (half > rounding(value))
+    if below.any():
+        names = concise(result[result[name].dims[0]].values[below])
+        reason = f"an interval reaches below 0, which no negative log-likelihood does ({names}): it is too wide to use"
+        return [Verdict("precision", "look", reason, "take more passes or replicates", measured)]
+    relative = np.median(half / np.maximum(value, rounding(value)))
+    return [Verdict("precision", "fine", f"a half-width is {100 * relative:.2g} % of its estimate", "", measured)]

@@ -1,0 +1,101 @@
+"""Verdicts: what a check found, in words, and what to do about it."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Literal, get_args
+
+import pandas as pd
+
+__all__ = ["Diagnosis", "Verdict", "Word", "concise"]
+
+Word = Literal["fine", "look", "do not use"]
+"""The three verdicts, best first."""
+
+WORDS: tuple[Word, ...] = get_args(Word)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one check found.
+
+    Parameters
+    ----------
+    check : str
+        What was looked at.
+    verdict : {"fine", "look", "do not use"}
+    reason : str
+        Why, in a sentence.
+    advice : str
+        What to do; empty where there is nothing to do.
+    measured : str
+        The numbers behind it; empty where the verdict holds by construction.
+    """
+
+    check: str
+    verdict: Word
+    reason: str
+    advice: str = ""
+    measured: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Verdicts, worst first; prints as a table under the overall one.
+
+    Parameters
+    ----------
+    verdicts : iterable of Verdict
+        In the order in which equally bad ones are shown.
+    """
+
+    verdicts: tuple[Verdict, ...]
+
+    def __init__(self, verdicts: Iterable[Verdict]) -> None:
+        ordered = sorted(verdicts, key=lambda one: -WORDS.index(one.verdict))
+        object.__setattr__(self, "verdicts", tuple(ordered))
+
+    @property
+    def verdict(self) -> Word:
+        """The worst verdict of all; fine where there is none."""
+        return self.verdicts[0].verdict if self.verdicts else "fine"
+
+    @property
+    def overall(self) -> str:
+        """The overall verdict in a sentence, with what decided it."""
+        deciding = [one for one in self.verdicts if one.verdict == self.verdict]
+        if self.verdict == "fine":
+            return f"fine: {len(deciding)} check{'s' if len(deciding) != 1 else ''}, nothing found."
+        return f"{self.verdict}: {'; '.join(one.reason.rstrip('.') for one in deciding)}."
+
+    def by_word(self) -> dict[Word, list[Verdict]]:
+        """Return the verdicts by word, best first; only words that occur."""
+        groups = {word: [one for one in self.verdicts if one.verdict == word] for word in WORDS}
+        return {word: group for word, group in groups.items() if group}
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return a row a check, worst first."""
+        return pd.DataFrame([asdict(one) for one in self.verdicts], columns=list(Verdict.__dataclass_fields__))
+
+    def to_markdown(self) -> str:
+        """Return the table as Markdown."""
+        return str(self.to_dataframe().to_markdown(index=False))
+
+    def __str__(self) -> str:
+        """Return the overall verdict and the table."""
+        frame = self.to_dataframe()
+        widths = [14, 10, 44, 32, 32]
+        table = frame.to_markdown(index=False, tablefmt="simple", maxcolwidths=widths) if len(frame) else ""
+        return f"{self.overall}\n\n{table}".rstrip()
+
+
+def concise(names: Iterable[object], most: int = 3) -> str:
+    """Return the first few names and how many more there are.
+
+    Examples
+    --------
+    >>> concise("abc"), concise(range(5))
+    ('a, b, c', '0, 1, 2 and 2 more')
+    """
+    every = [str(name) for name in names]
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more

@@ -1,0 +1,118 @@
+"""The diagnosis of results: what is known by construction leads, and each verdict can be provoked."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import infodis_stats as ids
+from infodis_stats.cautions import CAUTIONS
+from infodis_stats.diagnostics import Diagnosis, Verdict
+from infodis_stats.diagnostics.construction import OF_CAUTIONS, caution_verdicts
+
+LAW = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=0)
+TOKENS = LAW.sample(8, length=12, seed=1)
+
+
+def estimated(name="uniform-count+stratified", passes=8, replicates=16, **asked):
+    return ids.estimate_nll(LAW, TOKENS, name, passes=passes, replicates=replicates, **asked)
+
+
+def words(result):
+    return {one.check: one.verdict for one in ids.diagnose(result).verdicts}
+
+
+def test_a_sound_result_is_fine():
+    found = ids.diagnose(estimated())
+    assert found.verdict == "fine"
+    assert found.overall == "fine: 6 checks, nothing found."
+    assert set(words(estimated())) == {"construction", "exact value", "streams", "running mean", "tails", "precision"}
+
+
+def test_construction_leads():
+    found = ids.diagnose(estimated("time-integral", replicates=3, interval="student-t"))
+    assert found.verdict == "do not use"
+    assert [one.check for one in found.verdicts[:2]] == ["infinite-variance", "few-replicates"]
+    assert found.overall.startswith("do not use: infinite variance by construction")
+    assert "auto" in found.verdicts[0].advice
+
+
+def test_every_caution_has_a_verdict_of_its_own():
+    assert set(OF_CAUTIONS) == set(CAUTIONS)
+    assert {one.verdict for one in caution_verdicts(CAUTIONS)} == {"look", "do not use"}
+    (unknown,) = caution_verdicts({"new": "a caution of tomorrow"})
+    assert unknown.verdict == "look"
+
+
+def test_exact_results_are_points_that_can_be_believed():
+    found = ids.diagnose(ids.estimate_nll(LAW, TOKENS[:, :4], "exhaustive", passes=15, replicates=2))
+    assert found.verdict == "fine"
+    assert "8 of 8 rows" in next(one.reason for one in found.verdicts if one.check == "points")
+    assert words(estimated("chain", passes=12))["points"] == "fine"
+
+
+def test_points_of_a_sampler_are_looked_at():
+    """All but the first symbol follow from one another: masks that reveal anything cost nothing."""
+    law = ids.TableLaw(["AAAAAAAA", "BBBBBBBB"], [0.5, 0.5])
+    tokens = law.encode(["AAAAAAAA"])
+    result = ids.estimate_nll(law, tokens, "published-infodis", passes=2, replicates=4)
+    assert (result["nll_replicate"] == 0).all()  # it never hides everything; the truth is ln 2
+    assert words(result)["points"] == "look"
+    assert words(result)["exact value"] == "do not use"
+
+
+def test_an_estimate_off_its_exact_value_is_found():
+    result = estimated()
+    result["exact"] = result["exact"] + 0.5 * np.array([1, *[0] * 7]) * 40
+    found = ids.diagnose(result).verdicts[0]
+    assert (found.check, found.verdict) == ("exact value", "do not use")
+    assert "(0)" in found.reason
+
+
+def test_too_few_intervals_that_hold_the_exact_value_are_found():
+    """Each is off by two and a half standard errors, which none of eight alone would prove."""
+    result = estimated()
+    result["exact"] = result["nll"] + 2.5 * result["nll_se"]
+    found = ids.diagnose(result).verdicts[0]
+    assert found.reason == "too few intervals hold the exact value"
+
+
+def test_an_interval_below_zero_is_looked_at():
+    law = ids.TableLaw(["AA", "AB", "BB"], [0.5, 0.25, 0.25])
+    result = ids.estimate_nll(law, law.encode(["AA"]), "time-free", passes=1, replicates=3, seed=3)
+    assert float(result["nll_ci"][0, 0]) < 0
+    assert words(result)["precision"] == "look"
+
+
+def test_ratios_and_missing_replicates():
+    ratio = ids.estimate_log_ratio(LAW, TOKENS[:4], TOKENS[4:], "uniform-count", passes=8, replicates=16)
+    assert words(ratio)["precision"] == "fine"
+    result = estimated()
+    padded = result["nll_replicate"].values.copy()
+    padded[2, 10:] = np.nan
+    result["nll_replicate"] = (("sequence", "replicate"), padded)
+    assert ids.diagnose(result).verdict == "fine"
+
+
+def test_texts():
+    record = ids.Record("opening", "It is a truth ", "universally")
+    result = ids.estimate_texts(ids.load_model("austen"), [record], passes=8, replicates=8)
+    assert "exact value" not in words(result)
+    assert ids.diagnose(result).verdict == "fine"
+
+
+def test_prints_worst_first():
+    found = Diagnosis(
+        [Verdict("a", "fine", "well"), Verdict("b", "do not use", "bad", "stop"), Verdict("c", "look", "hm")]
+    )
+    assert [one.check for one in found.verdicts] == ["b", "c", "a"]
+    assert str(found).splitlines()[0] == "do not use: bad."
+    assert found.to_dataframe()["advice"].tolist() == ["stop", "", ""]
+    assert found.to_markdown().splitlines()[2].split("|")[1].strip() == "b"
+    assert list(found.by_word()) == ["fine", "look", "do not use"]
+    assert str(Diagnosis([])) == "fine: 0 checks, nothing found."
+
+
+@pytest.mark.parametrize("other", [xr.Dataset(), xr.DataTree(), None, estimated().drop_vars("nll_replicate")])
+def test_refuses_what_is_no_result(other):
+    with pytest.raises(ids.InputError, match="a diagnosis needs"):
+        ids.diagnose(other)
