@@ -14,7 +14,7 @@ Coordinates lie in ``[0, 1]``; both ends are allowed, because the reflection of 
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 import torch
@@ -22,10 +22,25 @@ from numpy.typing import NDArray
 
 from estimators.errors import InputError, PassesError
 
-__all__ = ["IID", "Antithetic", "Design", "LatinHypercube", "Sobol", "Stratified", "Systematic", "draw_points"]
+__all__ = [
+    "IID",
+    "Antithetic",
+    "Dependence",
+    "Design",
+    "LatinHypercube",
+    "Sobol",
+    "Stratified",
+    "Systematic",
+    "draw_points",
+]
 
 DIGITS = 53  # binary digits of a float64 in [0, 1)
 LEVEL = 0  # the coordinate that says how much is masked; the others are the keys
+
+
+Dependence = Literal["none", "pairs", "strata", "other"]
+"""How passes depend on one another: not at all, in consecutive pairs, by one level in each of as many equal strata as
+passes, or in any other way. Error bars go by it."""
 
 
 class Design(Protocol):
@@ -33,7 +48,7 @@ class Design(Protocol):
 
     name: ClassVar[str]
     summary: ClassVar[str]
-    together: ClassVar[int]  # passes that are drawn independently of all others; 0 where all depend on one another
+    dependence: ClassVar[Dependence]
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate.
@@ -74,7 +89,7 @@ class IID:
 
     name: ClassVar[str] = "iid"
     summary: ClassVar[str] = "independent points"
-    together: ClassVar[int] = 1
+    dependence: ClassVar[Dependence] = "none"
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -91,7 +106,7 @@ class Antithetic:
 
     name: ClassVar[str] = "antithetic"
     summary: ClassVar[str] = "pairs u and 1 - u: a mask and its complement"
-    together: ClassVar[int] = 2
+    dependence: ClassVar[Dependence] = "pairs"
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -106,7 +121,7 @@ class Stratified:
 
     name: ClassVar[str] = "stratified"
     summary: ClassVar[str] = "one level in each of as many equal strata as passes; independent keys"
-    together: ClassVar[int] = 0
+    dependence: ClassVar[Dependence] = "strata"
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -117,11 +132,15 @@ class Stratified:
 
 @dataclass(frozen=True)
 class Systematic:
-    """Levels on a grid of spacing ``1 / passes`` with one common random offset; independent keys."""
+    """Levels on a grid of spacing ``1 / passes`` with one common random offset; independent keys.
+
+    What the offset adds to the error does not show within a replicate: on 54 characters of text with 16 passes, error
+    bars by strata were 0.84 times as wide as they should be.
+    """
 
     name: ClassVar[str] = "systematic"
     summary: ClassVar[str] = "levels on a grid with one common offset; independent keys"
-    together: ClassVar[int] = 0
+    dependence: ClassVar[Dependence] = "other"
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -140,7 +159,7 @@ class LatinHypercube:
 
     name: ClassVar[str] = "latin-hypercube"
     summary: ClassVar[str] = "level and every key once in each of as many equal strata as passes"
-    together: ClassVar[int] = 0
+    dependence: ClassVar[Dependence] = "strata"
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -159,7 +178,7 @@ class Sobol:
 
     name: ClassVar[str] = "sobol"
     summary: ClassVar[str] = "a scrambled Sobol net; needs 2^k passes"
-    together: ClassVar[int] = 0
+    dependence: ClassVar[Dependence] = "strata"
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`.

@@ -20,6 +20,7 @@ from estimators.target import Context, Target, Tokens, make_targets
 
 __all__ = ["Estimator", "PointEstimator"]
 
+TOGETHER = {"none": 1, "pairs": 2}  # passes that are drawn independently of all others
 FEWEST_STRATA = 4  # to judge a line or its bends by
 
 
@@ -214,7 +215,7 @@ class PointEstimator(Estimator):
 
     def parts(self, plan: MaskPlan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the terms of independent passes, or of independent groups of them; see `Estimator.parts`."""
-        together = self.design.together
+        together = TOGETHER.get(self.design.dependence, 0)
         if not together or plan.passes % together:
             return super().parts(plan, losses)
         groups: NDArray[np.float64] = pass_terms(plan, losses).reshape(plan.replicates, -1, together).mean(axis=-1)
@@ -222,7 +223,7 @@ class PointEstimator(Estimator):
 
     def own_variance(self, plan: MaskPlan, losses: NDArray[np.float64]) -> OwnVariance | None:
         """Estimate each replicate's variance: from its parts, or from one pass in each stratum of the level."""
-        if self.design.together or plan.passes < FEWEST_STRATA:
+        if self.design.dependence != "strata" or plan.passes < FEWEST_STRATA:
             return super().own_variance(plan, losses)
         sizes = plan.masks.sum(axis=-1)
         order = np.argsort(sizes, axis=-1, kind="stable")

@@ -16,6 +16,7 @@ class Weyl:
 
     name: ClassVar[str] = "weyl"
     summary: ClassVar[str] = "levels a golden section apart, from a random start; independent keys"
+    dependence: ClassVar[str] = "other"
 
     def points(self, dimension, passes, rng):
         points = rng.random((dimension, passes)).T
@@ -36,6 +37,8 @@ def test_a_new_design_is_named_estimated_and_unbiased(registered):
     tokens = law.sample(1, length=6, seed=1)
     draws = ids.estimator(name).sample(law, tokens, passes=4, replicates=4000, rng=0)[0]
     assert abs(draws.mean() - law.nll(tokens)[0]) < 4 * draws.std() / np.sqrt(len(draws))
+    result = ids.estimate_nll(law, tokens, name, passes=8)
+    assert result["interval"].item() == "student-t"  # its passes tell nothing of their error
 
 
 def test_control_it_is_unknown_before(registered, monkeypatch):

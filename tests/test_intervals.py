@@ -198,6 +198,7 @@ class TestChoice:
             ("time-free", 2, 2, "design"),
             ("time-free+stratified", 8, 1, "design"),
             ("uniform-count", 8, 8, "design"),
+            ("systematic", 16, 8, "student-t"),
             ("uniform-count+antithetic", 3, 4, "student-t"),
             ("regression", 16, 1, "design"),
             ("regression", 16, 8, "student-t"),

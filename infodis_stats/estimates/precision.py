@@ -61,8 +61,10 @@ class Precision:
     t-mixture from 16     99.7 99.7 99.8 99.9 97.8 96.7 98.6 99.7 99.2 99.4 99.7 99.9 99.3 99.5 99.7 99.9 2.2 to 2.8
     ====================  ==================  ==================  ==================  ==================  =============
 
-    (Passes: the range over all but the exponential draws.) Where fewer than 16 would do, the first round settles it, at
-    a fixed number of replicates. `analysis.confidence_sequence` is for stopping by a rule of one's own.
+    (Passes: the range over all but the exponential draws.) Where the design tells the error, looks begin earlier: with
+    1 to 8 replicates of 16 passes to begin with and goals that ask for 3 to 24, stratified, triangular and independent
+    passes cover 92.5 to 95.9 % on two Markov chains (2,500 simulations: errors of 0.5) and spend 1.0 to 1.7 times the
+    fixed number, most where it is smallest. `analysis.confidence_sequence` is for stopping by a rule of one's own.
     """
 
     half_width: float
