@@ -102,4 +102,4 @@ def test_bad_input_names_the_model():
     with pytest.raises(ids.InputError, match=r"sequence 0 under the second model, position \d+: token"):
         ids.estimate_model_log_ratio(POLICY, small, [[0, 1, 3, 2]])
     with pytest.raises(ids.InputError, match="at least 2 replicates"):
-        ids.estimate_model_log_ratio(POLICY, REFERENCE, TOKENS, replicates=1)
+        ids.estimate_model_log_ratio(POLICY, REFERENCE, TOKENS, replicates=1, interval="student-t")
