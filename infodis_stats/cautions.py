@@ -20,14 +20,14 @@ CAUTIONS = {
     "4 times the likelihood): a sample that misses the nearly full masks is far off and does not show it",
     "few-replicates": "fewer than 4 replicates an interval, or as few degrees of freedom: it is so wide that it "
     "says little",
-    "few-passes": "fewer than 16 forward passes in all: intervals fall short of their level by some points",
+    "few-passes": "fewer than 32 forward passes in all: intervals fall short of their level by some points",
 }
 """Each caution and its sentence."""
 
 FEWEST_EFFECTIVE_POSITIONS = 3.0
 LARGEST_FULL_MASK_RATIO = 4.0
 FEWEST_REPLICATES = 4
-FEWEST_PASSES = 16
+FEWEST_PASSES = 32
 
 
 def effective_positions(position_losses: NDArray[np.float64]) -> NDArray[np.float64]:

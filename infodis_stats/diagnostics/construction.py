@@ -18,7 +18,7 @@ OF_CAUTIONS: dict[str, tuple[Word, str]] = {
     "few-hard-tokens": ("look", "ask for the interval design-bootstrap, or all masks if it is short"),
     "near-deterministic": ("look", "use triangular, whose first pass hides everything"),
     "few-replicates": ("look", "take 8 replicates"),
-    "few-passes": ("look", "take 16 passes or more"),
+    "few-passes": ("look", "take 32 passes or more"),
 }
 
 

@@ -50,7 +50,9 @@ def estimate_nll(
     passes : int, default 16
         Forward passes that one replicate may use per sequence; the total is ``passes * replicates``.
     replicates : int, default 8
-        Independent replicates. Most designs tell their error from within, so that one will do; others need 2.
+        Independent replicates. Most designs tell their error from within, so that one will do; others need 2. Many
+        passes in few replicates serve the regression best: on text, one of 128 passes has about 6 times less variance
+        than 8 of 16.
     precision : float or str, optional
         Half-width that the interval of each sequence should have: nats such as 0.05, or a share of the estimate such as
         ``"5%"``. Replicates are added in rounds until it is reached or the budget is spent; the first round has

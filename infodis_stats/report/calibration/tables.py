@@ -13,9 +13,9 @@ __all__ = ["estimator_table", "kind_table", "numeric_tables", "short_table"]
 
 
 def numeric_tables(tree: xr.DataTree) -> dict[str, pd.DataFrame]:
-    """Return ``summary``: every cell in full precision."""
-    summary = flat(tree["summary"].to_dataset())
-    return {"summary": summary.to_dataframe().reset_index()}
+    """Return ``summary``: every cell that was told, shares and widths to six decimals."""
+    cells_of = flat(tree["summary"].to_dataset()).to_dataframe().reset_index()
+    return {"summary": cells_of[cells_of["intervals"] > 0].round(6)}
 
 
 def kind_table(tree: xr.DataTree, *, cautioned: bool) -> pd.DataFrame:
