@@ -158,6 +158,9 @@ def _calibration(tree: xr.DataTree) -> list[Verdict]:
     told = own["short_p"].notnull() & clean
     short = (own["short_p"] < FAMILY) & clean
     measured = f"{int(told.sum())} cells over {summary.sizes['level']} levels"
+    if not told.any():
+        reason = "every cell has a caution: this is about where intervals cannot be trusted"
+        return [Verdict("coverage", "look", reason, "read it as a warning")]
     if short.any():
         reason = f"{main} covers less than its level in {int(short.sum())} cells without a caution"
         return [Verdict("coverage", "look", reason, "use more replicates there", measured)]

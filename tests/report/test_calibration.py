@@ -61,6 +61,17 @@ def test_a_default_that_fails_is_said_first(calibration_study):
     assert "falls short without a caution" in render_html(tree)
 
 
+def test_where_all_cells_have_a_caution_it_is_said(calibration_study):
+    tree = calibration_study.copy(deep=True)
+    tree["summary"]["cautions"][:] = "few-hard-tokens"
+    sentences = answer(tree)
+    assert sentences[0].startswith("auto, with a caution: ")
+    assert sentences[1].startswith("student-t, with a caution everywhere: it covers ")
+    assert ids.diagnose(tree).verdict == "look"
+    assert ids.diagnose(calibration_study).verdict == "fine"
+    assert ids.diagnose(spoiled(calibration_study)).verdict == "look"
+
+
 def test_tables_hold_every_kind_and_estimator(calibration_study):
     plain = kind_table(calibration_study, cautioned=False)
     told = cells(summary_of(calibration_study), 0.95)

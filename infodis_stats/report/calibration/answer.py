@@ -57,14 +57,16 @@ def _cautioned(part: pd.DataFrame, name: str, level: float) -> list[str]:
 
 
 def _kind(told: pd.DataFrame, name: str) -> str:
-    own = told[(told["interval"] == name) & (told["cautions"] == "")]
-    if own.empty:
-        return f"{name}: told nowhere without a caution."
+    every = told[told["interval"] == name]
+    if every.empty:
+        return f"{name}: told nowhere."
+    plain = every[every["cautions"] == ""]
+    own, where = (every, "with a caution everywhere") if plain.empty else (plain, "no caution")
     widths = own.groupby("replicates")["relative_width"].median()
     listed = ", ".join(f"{significant(float(width))} at {count}" for count, width in widths.items())
     short = int((own["short_p"] < SHORT).sum())
     return (
-        f"{name}, no caution: it covers {percent(mean_coverage(own))} % on average and falls short in {short:,} of "
+        f"{name}, {where}: it covers {percent(mean_coverage(own))} % on average and falls short in {short:,} of "
         f"{len(own):,} cells; median width by replicates {listed}."
     )
 
