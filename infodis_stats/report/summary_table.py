@@ -239,8 +239,20 @@ def made_by(result: xr.Dataset) -> tuple[str, ...]:
     amount = f"{attributes['passes']} passes x {attributes['replicates']} replicates{until}"
     return (
         f"nats; {attributes['estimator']}, {amount}, seed {attributes['seed']}; {_intervals(result)}",
+        *_reached(result),
         *(f"auto chose {name}: {why}." for name, why in json.loads(attributes["choices"]).items()),
         *(f"Caution ({key}): {sentence}." for key, sentence in json.loads(attributes["cautions"]).items()),
+    )
+
+
+def _reached(result: xr.Dataset) -> tuple[str, ...]:
+    """Say how far a precision was reached, and what that saved."""
+    if "passes_saved" not in result.attrs:
+        return ()
+    reached, saved = result["reached"].values, int(result.attrs["passes_saved"])
+    return (
+        f"The precision is reached in {int(reached.sum())} of {reached.size} rows; {saved:,} passes saved against as many "
+        "replicates for all as the widest needed.",
     )
 
 

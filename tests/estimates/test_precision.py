@@ -50,6 +50,8 @@ def test_it_stops_once_the_interval_is_narrow_enough_and_not_before():
     assert result.attrs["passes_saved"] == 8 * (6 * result["replicates"].max() - result["replicates"].sum())
     assert result.attrs["passes_saved"] > 0
     assert result.attrs["precision"] == "0.4"
+    told = f"reached in 6 of 6 rows; {result.attrs['passes_saved']:,} passes saved"
+    assert told in str(ids.summary(result))
 
 
 def test_a_number_depends_on_nothing_but_its_own_target():
