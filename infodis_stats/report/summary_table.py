@@ -251,8 +251,8 @@ def _reached(result: xr.Dataset) -> tuple[str, ...]:
         return ()
     reached, saved = result["reached"].values, int(result.attrs["passes_saved"])
     return (
-        f"The precision is reached in {int(reached.sum())} of {reached.size} rows; {saved:,} passes saved against as many "
-        "replicates for all as the widest needed.",
+        f"The precision is reached in {int(reached.sum())} of {reached.size} rows; {saved:,} passes saved against as "
+        "many replicates for all as the widest needed.",
     )
 
 
