@@ -178,7 +178,7 @@ class Sobol:
 
     name: ClassVar[str] = "sobol"
     summary: ClassVar[str] = "a scrambled Sobol net; needs 2^k passes"
-    dependence: ClassVar[Dependence] = "strata"
+    dependence: ClassVar[Dependence] = "other"  # what the net gains does not show in its levels
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`.

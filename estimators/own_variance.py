@@ -141,7 +141,7 @@ def added(*parts: OwnVariance) -> OwnVariance:
     --------
     >>> one = OwnVariance(np.array([1.0]), np.array([4.0]))
     >>> added(one, one).degrees
-    array([10.])
+    array([8.])
     """
     variance = np.stack([one.variance for one in parts])
     degrees = np.stack([one.degrees for one in parts])

@@ -10,7 +10,7 @@ from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.intervals import ErrorBar
 
-__all__ = ["CI_BOUND", "bars_of", "describe", "replicates_dataset", "summarise"]
+__all__ = ["CI_BOUND", "bars_of", "describe", "estimates_of", "replicates_dataset", "summarise"]
 
 FloatArray = NDArray[np.float64]
 
@@ -199,6 +199,11 @@ def bars_of(dataset: xr.Dataset, name: str) -> list[ErrorBar]:
     """Return the error bars that `replicates_dataset` labelled."""
     columns = [dataset[key].values.tolist() for key in ("interval", f"{name}_se", "degrees")]
     return [ErrorBar(*one, *ends) for *one, ends in zip(*columns, dataset[f"{name}_ci"].values.tolist(), strict=True)]
+
+
+def estimates_of(dataset: xr.Dataset, name: str) -> analysis.Estimates:
+    """Return the estimates with the standard errors and degrees of freedom that `replicates_dataset` labelled."""
+    return analysis.Estimates(*(dataset[key].values for key in (name, f"{name}_se", "degrees")))
 
 
 def _interval_variable(dims: Sequence[str], lower: FloatArray, upper: FloatArray) -> tuple[list[str], FloatArray]:

@@ -162,7 +162,7 @@ def scan_substitutions(
     log_ratios[changed] = differences
 
     claims = np.full(changed.shape, np.nan)
-    claims[changed] = analysis.family_wise_signs(log_ratios[changed])
+    claims[changed] = analysis.family_wise_signs(analysis.Estimates.of_replicates(log_ratios[changed]))
     dataset = _labelled(log_ratios, level, log_ratio_p=claims, **exact).assign_coords(
         position=("position", sites, {"long_name": "index into the tokens, from 0"}),
         site=("position", sites + 1, {"long_name": "position, counted from 1"}),

@@ -57,15 +57,20 @@ def test_intervals_cover_at_their_level_on_regular_laws(law, name):
     count = 150 if name == "regression" else 600
     covered, sequences, cautions = coverage(LAWS[law], LENGTHS[law], name, seed=77, sequences=count)
     assert cautions == {}
-    assert_rate(covered, sequences, 0.95)
+    if name.startswith("triangular"):
+        # Its draws lie in equal parts of each stratum, which the spread within the stratum does not credit: wide, not
+        # narrow, most so for short targets and many passes.
+        assert covered >= 0.95 * sequences - 4 * (0.95 * 0.05 * sequences) ** 0.5
+    else:
+        assert_rate(covered, sequences, 0.95)
 
 
 @pytest.mark.parametrize("name", CHAINS)
 @pytest.mark.parametrize("length", [7, 10])
 def test_intervals_of_chains_cover_where_the_conditionals_disagree(name, length):
-    """600 occurrences of one target, each with random numbers of its own; 32 passes hold 4 or 3 chains."""
+    """Occurrences of one target, each with random numbers of its own; 32 passes hold 4 or 3 chains."""
     model = ArbitraryLosses(length, seed=904)
-    tokens = np.zeros((600, length), dtype=int)
+    tokens = np.zeros((150 if name == "auto" else 600, length), dtype=int)  # auto takes a regression
     result = ids.estimate_nll(model, tokens, name, passes=PASSES, replicates=8, seed=79)
     truth = slow_nll(model, ids.make_targets(tokens[:1])[0])
     lower, upper = result["nll_ci"].values.T

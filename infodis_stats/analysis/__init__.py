@@ -1,8 +1,8 @@
 """Statistics of replicated estimates: plain numpy in, numpy out.
 
 `draws` are arrays (..., R) in nats: the last axis holds R independent replicates of an estimate, the unit of error;
-leading axes are cells such as sequences, estimators and numbers of passes. A `truth` broadcasts to (...). A cell of
-NaN gives NaN, silently.
+leading axes are cells such as sequences, estimators and numbers of passes. `Estimates` are what is left of them, or of
+one replicate whose design tells its error. A `truth` broadcasts to (...). A cell of NaN gives NaN, silently.
 """
 
 from infodis_stats.analysis.averages import Average, Of, average, win_rate
@@ -19,7 +19,7 @@ from infodis_stats.analysis.elimination import Elimination, eliminate
 from infodis_stats.analysis.intervals import Interval, bca, hall, student_t, widen
 from infodis_stats.analysis.jensen_gap import JensenGap, jensen_gap
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
-from infodis_stats.analysis.replicates import check_level, rounding
+from infodis_stats.analysis.replicates import Estimates, check_level, rounding
 from infodis_stats.analysis.selection import GeometricMean, Regret, geometric_mean, regret, same_draws
 from infodis_stats.analysis.tails import pareto_khat
 
@@ -30,6 +30,7 @@ __all__ = [
     "Coverage",
     "Efficiency",
     "Elimination",
+    "Estimates",
     "GeometricMean",
     "Interval",
     "JensenGap",

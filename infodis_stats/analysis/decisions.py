@@ -1,16 +1,15 @@
 """Decisions about many estimates at once: which of them are above zero, and which below."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import stats
 
 from infodis_stats.analysis.moments import family_wise
-from infodis_stats.analysis.replicates import FloatArray, padded_moments, rounding
+from infodis_stats.analysis.replicates import Estimates, FloatArray
 
 __all__ = ["false_discovery_signs", "family_wise_signs", "signs"]
 
 
-def signs(draws: ArrayLike) -> FloatArray:
+def signs(estimates: Estimates) -> FloatArray:
     """p-value of the claim that a mean has the sign it shows, each cell for itself.
 
     Claiming a sign where the value is below a level keeps the chance that this one claim is false below that level. A
@@ -18,32 +17,29 @@ def signs(draws: ArrayLike) -> FloatArray:
 
     Parameters
     ----------
-    draws : array_like, shape (..., R)
-        R >= 2 independent replicates of each estimate, nats. NaN stands where a cell has no replicate.
+    estimates : Estimates
+        Of arrays (...), nats.
 
     Returns
     -------
     ndarray of float64, shape (...)
-        0 where all replicates are equal and not zero, 1 where they are zero; NaN where there are fewer than 2.
-
-    Raises
-    ------
-    InputError
-        If R < 2.
+        0 where an estimate is sure and not zero, 1 where it is sure to be zero; NaN where there is none.
 
     Notes
     -----
-    Twice the smaller of both one-sided Student-t tests, that is, the two-sided test of zero.
+    Twice the smaller of both one-sided Student-t tests, that is, the two-sided test of zero: below ``1 - level`` where
+    Student's interval leaves zero out.
 
     Examples
     --------
-    >>> signs([[1.0, 1.1, 1.2], [-0.4, 0.1, 0.2], [0.0, 0.0, 0.0]]).round(3)
+    >>> draws = [[1.0, 1.1, 1.2], [-0.4, 0.1, 0.2], [0.0, 0.0, 0.0]]
+    >>> signs(Estimates.of_replicates(draws)).round(3)
     array([0.003, 0.874, 1.   ])
     """
-    return np.asarray(np.minimum(1.0, 2 * _one_sided(draws).min(axis=0)))
+    return np.asarray(np.minimum(1.0, 2 * _one_sided(estimates).min(axis=0)))
 
 
-def family_wise_signs(draws: ArrayLike) -> FloatArray:
+def family_wise_signs(estimates: Estimates) -> FloatArray:
     """p-value of the claim that each mean has the sign it shows, adjusted for all claims that could be made.
 
     Claiming a sign where the value is below a level keeps the chance of any false claim in the table below that level,
@@ -51,18 +47,13 @@ def family_wise_signs(draws: ArrayLike) -> FloatArray:
 
     Parameters
     ----------
-    draws : array_like, shape (..., R)
+    estimates : Estimates
         As in `signs`. Cells may share random numbers.
 
     Returns
     -------
     ndarray of float64, shape (...)
         As in `signs`.
-
-    Raises
-    ------
-    InputError
-        If R < 2.
 
     Notes
     -----
@@ -75,13 +66,14 @@ def family_wise_signs(draws: ArrayLike) -> FloatArray:
 
     Examples
     --------
-    >>> family_wise_signs([[1.0, 1.1, 1.2], [-0.4, 0.1, 0.2], [0.0, 0.0, 0.0]]).round(3)
+    >>> draws = [[1.0, 1.1, 1.2], [-0.4, 0.1, 0.2], [0.0, 0.0, 0.0]]
+    >>> family_wise_signs(Estimates.of_replicates(draws)).round(3)
     array([0.008, 1.   , 1.   ])
     """
-    return np.asarray(family_wise(_one_sided(draws)).min(axis=0))
+    return np.asarray(family_wise(_one_sided(estimates)).min(axis=0))
 
 
-def false_discovery_signs(draws: ArrayLike, *, independent: bool) -> FloatArray:
+def false_discovery_signs(estimates: Estimates, *, independent: bool) -> FloatArray:
     """p-value of the claim that each mean has the sign it shows, adjusted so that few of the claims made are false.
 
     Claiming a sign where the value is below a level keeps the expected share of false ones among all claims (0 where
@@ -89,7 +81,7 @@ def false_discovery_signs(draws: ArrayLike, *, independent: bool) -> FloatArray:
 
     Parameters
     ----------
-    draws : array_like, shape (..., R)
+    estimates : Estimates
         As in `signs`.
     independent : bool
         Whether the cells have random numbers of their own, as the pairs of `estimate_log_ratio` have and the mutants of
@@ -99,11 +91,6 @@ def false_discovery_signs(draws: ArrayLike, *, independent: bool) -> FloatArray:
     -------
     ndarray of float64, shape (...)
         As in `signs`.
-
-    Raises
-    ------
-    InputError
-        If R < 2.
 
     Notes
     -----
@@ -124,10 +111,11 @@ def false_discovery_signs(draws: ArrayLike, *, independent: bool) -> FloatArray:
 
     Examples
     --------
-    >>> false_discovery_signs([[1.0, 1.1, 1.2], [2.0, 2.1, 2.3], [-0.4, 0.1, 0.2]], independent=True).round(3)
+    >>> found = Estimates.of_replicates([[1.0, 1.1, 1.2], [2.0, 2.1, 2.3], [-0.4, 0.1, 0.2]])
+    >>> false_discovery_signs(found, independent=True).round(3)
     array([0.004, 0.004, 0.874])
     """
-    family = signs(draws)[None] if independent else _one_sided(draws)
+    family = signs(estimates)[None] if independent else _one_sided(estimates)
     known = ~np.isnan(family)
     adjusted = np.full(family.shape, np.nan)
     if known.any():
@@ -135,10 +123,7 @@ def false_discovery_signs(draws: ArrayLike, *, independent: bool) -> FloatArray:
     return np.asarray(adjusted.min(axis=0))
 
 
-def _one_sided(draws: ArrayLike) -> FloatArray:
+def _one_sided(estimates: Estimates) -> FloatArray:
     """p-values (2, ...) of the t tests of each mean not being above, and not being below, zero."""
-    moments = padded_moments(draws, "a sign")
-    exact = (moments.variance == 0) & (np.abs(moments.mean) <= rounding(0.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = np.where(exact, 0.0, moments.mean / moments.standard_error)
-    return np.asarray(stats.t.sf(np.stack([statistic, -statistic]), moments.count - 1))
+    statistic = estimates.statistic
+    return np.asarray(stats.t.sf(np.stack([statistic, -statistic]), estimates.degrees))

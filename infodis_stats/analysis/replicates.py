@@ -1,4 +1,4 @@
-"""The replicate axis: what every function of the analysis asks of its draws, and when draws count as equal."""
+"""Replicates and what they are reduced to: what the analysis asks of its draws, and when draws count as equal."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 from estimators.errors import InputError
 
 __all__ = [
+    "Estimates",
     "FloatArray",
-    "Moments",
     "all_equal",
     "as_draws",
     "as_truth",
     "check_level",
     "check_resamples",
-    "padded_moments",
     "rounding",
 ]
 
@@ -178,55 +177,81 @@ def all_equal(draws: FloatArray) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
-    """Number, mean and variance of the replicates of each cell; all arrays share one shape.
-
-    Attributes
-    ----------
-    count : ndarray of int64
-        Replicates that the cell has.
-    mean : ndarray of float64
-        Nats; NaN where there are fewer than 2 replicates.
-    variance : ndarray of float64
-        With divisor ``count - 1``, nats squared; 0 where replicates are equal up to `rounding`.
-    """
-
-    count: NDArray[np.int64]
-    mean: FloatArray
-    variance: FloatArray
-
-    @property
-    def standard_error(self) -> FloatArray:
-        """Standard error of the mean, nats."""
-        return np.asarray(np.sqrt(self.variance / self.count))
-
-
-def padded_moments(draws: ArrayLike, purpose: str) -> Moments:
-    """Count, average and spread of replicates, of which some cells may have fewer than others.
+class Estimates:
+    """Estimates and their errors, all that Student's t asks for; the arrays share one shape.
 
     Parameters
     ----------
-    draws : array_like, shape (..., R)
-        Nats. NaN stands where a cell has no replicate.
-    purpose : str
-        As in `as_draws`, which it is checked by: R >= 2.
+    estimate : ndarray of float64
+        Nats; NaN where there is none.
+    standard_error : ndarray of float64
+        Nats. One that is float `rounding` of its estimate becomes 0.
+    degrees : ndarray of float64
+        Degrees of freedom of the standard error; infinite where it is known.
 
-    Returns
-    -------
-    Moments
-        Arrays of shape (...).
+    Raises
+    ------
+    InputError
+        If shapes differ, a standard error is negative, or there are no degrees of freedom.
 
     Examples
     --------
-    >>> found = padded_moments([[1.0, 2.0, 3.0], [2.0, 4.0, float("nan")]], "an error")
-    >>> found.count, found.mean, found.variance
-    (array([3, 2]), array([2., 3.]), array([1., 2.]))
+    >>> Estimates([3.0, 0.0], [1.5, 0.0], [7, np.inf]).statistic
+    array([2., 0.])
     """
-    values = as_draws(draws, 2, purpose)
-    there = ~np.isnan(values)
-    count = there.sum(axis=-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.where(count >= 2, np.where(there, values, 0.0).sum(axis=-1) / count, np.nan)
+
+    estimate: FloatArray
+    standard_error: FloatArray
+    degrees: FloatArray
+
+    def __post_init__(self) -> None:
+        """Check the arrays, and take rounding for what it is."""
+        given = (self.estimate, self.standard_error, self.degrees)
+        estimate, error, degrees = (np.asarray(one, dtype=np.float64) for one in given)
+        if not estimate.shape == error.shape == degrees.shape:
+            shapes = ", ".join(str(one.shape) for one in (estimate, error, degrees))
+            raise InputError(f"estimates, standard errors and degrees of freedom need one shape, got {shapes}")
+        if (error < 0).any() or (degrees <= 0).any():
+            raise InputError("standard errors need to be at least 0, and degrees of freedom above 0")
+        object.__setattr__(self, "estimate", estimate)
+        object.__setattr__(self, "standard_error", np.where(error <= rounding(estimate), 0.0, error))
+        object.__setattr__(self, "degrees", degrees)
+
+    @classmethod
+    def of_replicates(cls, draws: ArrayLike) -> "Estimates":
+        """Reduce replicates to their means.
+
+        Parameters
+        ----------
+        draws : array_like, shape (..., R)
+            R >= 2 independent replicates of each estimate, nats. NaN stands where a cell has no replicate.
+
+        Returns
+        -------
+        Estimates
+            Arrays of shape (...); NaN where a cell has fewer than 2 replicates.
+
+        Raises
+        ------
+        InputError
+            If R < 2.
+
+        Examples
+        --------
+        >>> found = Estimates.of_replicates([[1.0, 2.0, 3.0], [2.0, 4.0, float("nan")]])
+        >>> found.estimate, found.standard_error.round(3), found.degrees
+        (array([2., 3.]), array([0.577, 1.   ]), array([2., 1.]))
+        """
+        values = as_draws(draws, 2, "a standard error")
+        there = ~np.isnan(values)
+        count = np.where(there.sum(axis=-1) >= 2, there.sum(axis=-1), np.nan)
+        mean = np.where(there, values, 0.0).sum(axis=-1) / count
         squares = np.where(there, (values - mean[..., None]) ** 2, 0.0).sum(axis=-1)
-        variance = np.where(count >= 2, squares / (count - 1), np.nan)
-    return Moments(count, mean, np.where(np.sqrt(variance) <= rounding(mean), 0.0, variance))
+        return cls(mean, np.sqrt(squares / (count - 1) / count), count - 1)
+
+    @property
+    def statistic(self) -> FloatArray:
+        """Student's statistic against zero: infinite where an estimate is sure, 0 where it is sure to be zero."""
+        sure_zero = (self.standard_error == 0) & (np.abs(self.estimate) <= rounding(0.0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(sure_zero, 0.0, self.estimate / self.standard_error)

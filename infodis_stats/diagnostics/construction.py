@@ -3,11 +3,10 @@
 import json
 from collections.abc import Mapping
 
-import numpy as np
 import xarray as xr
 
 from estimators import Chain, InputError, registry
-from infodis_stats.analysis.replicates import FloatArray, all_equal
+from infodis_stats.analysis import Estimates
 from infodis_stats.diagnostics.verdict import Verdict, Word, concise
 
 __all__ = ["caution_verdicts", "point_verdicts"]
@@ -17,7 +16,7 @@ OF_CAUTIONS: dict[str, tuple[Word, str]] = {
     "biased": ("do not use", "use it to relate published numbers; for likelihoods use auto"),
     "few-hard-tokens": ("look", "ask for the interval design-bootstrap, or all masks if it is short"),
     "near-deterministic": ("look", "use triangular, whose first pass hides everything"),
-    "few-replicates": ("look", "take 8 replicates"),
+    "few-replicates": ("look", "take 8 replicates, or more passes where the design tells its error"),
     "few-passes": ("look", "take 32 passes or more"),
 }
 
@@ -38,9 +37,9 @@ def caution_verdicts(cautions: Mapping[str, str], passed: str = "construction") 
     return [Verdict(key, words[key][0], sentence, words[key][1]) for key, sentence in cautions.items()]
 
 
-def point_verdicts(result: xr.Dataset, draws: list[FloatArray], labels: list[object]) -> list[Verdict]:
-    """Say where all replicates agree, so that the interval is a point, and whether that is to be believed."""
-    agree = np.array([bool(all_equal(one)) for one in draws])
+def point_verdicts(result: xr.Dataset, estimates: Estimates, labels: list[object]) -> list[Verdict]:
+    """Say where nothing varies, so that the interval is a point, and whether that is to be believed."""
+    agree = estimates.standard_error == 0
     if not agree.any():
         return []
     count = f"{int(agree.sum())} of {len(agree)}"
@@ -49,15 +48,15 @@ def point_verdicts(result: xr.Dataset, draws: list[FloatArray], labels: list[obj
     else:
         names = set(json.loads(result.attrs["choices"])) or {result.attrs["estimator"]}
     if all(_settles(name) for name in names):
-        reason = f"all replicates agree in {count} rows: these are exact, and their intervals are points"
+        reason = f"nothing varies in {count} rows: these are exact, and their intervals are points"
         return [Verdict("points", "fine", reason)]
     where = concise(label for label, same in zip(labels, agree, strict=True) if same)
     return [
         Verdict(
             "points",
             "look",
-            f"all replicates agree in {count} rows ({where}) though {concise(sorted(names))} samples: what it did not "
-            "draw may cost more",
+            f"nothing varies in {count} rows ({where}) though {concise(sorted(names))} samples: what it did not draw "
+            "may cost more",
             "compare with chain or exhaustive",
         )
     ]

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from estimators import InputError
+from infodis_stats.analysis import Estimates
 from infodis_stats.diagnostics.construction import caution_verdicts, point_verdicts
 from infodis_stats.diagnostics.sampling import running_verdicts, stream_verdicts, tail_verdicts
 from infodis_stats.diagnostics.study import study_verdicts
@@ -21,7 +22,8 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
     What holds by construction comes first: infinite variance, a bias, few hard tokens. It says more than any sample,
     for the bad samples are the ones that missed what matters. Then come the checks of the sample, each with about
     1 % false alarms over all its sequences where replicates are normal; their docstrings have what was measured, on
-    skewed replicates too. Rows without a verdict could not be checked, for want of replicates or of an exact value.
+    skewed replicates too. Rows without a verdict could not be checked, for want of replicates or of an exact value: one
+    replicate tells neither of random streams, nor of a running mean, nor of tails.
 
     Parameters
     ----------
@@ -54,15 +56,16 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
         return Diagnosis(study_verdicts(result))
     known = result.data_vars if isinstance(result, xr.Dataset) else ()
     name = next((one for one in ("nll", "log_ratio") if one in known), None)
-    if name is None or f"{name}_replicate" not in result or "cautions" not in result.attrs:
+    if name is None or not {f"{name}_replicate", "degrees"} <= set(known) or "cautions" not in result.attrs:
         raise InputError("a diagnosis needs the result of estimate_nll, estimate_log_ratio or their kin for texts")
     labels: list[object] = result[result[name].dims[0]].values.tolist()
+    estimates = Estimates(*(result[key].values for key in (name, f"{name}_se", "degrees")))
     draws = [one[~np.isnan(one)] for one in result[f"{name}_replicate"].values]
     return Diagnosis(
         [
             *caution_verdicts(json.loads(result.attrs["cautions"])),
-            *point_verdicts(result, draws, labels),
-            *truth_verdicts(result, name, draws, labels),
+            *point_verdicts(result, estimates, labels),
+            *truth_verdicts(result, name, estimates, draws),
             *stream_verdicts(draws, labels),
             *running_verdicts(draws, labels),
             *tail_verdicts(draws, labels),

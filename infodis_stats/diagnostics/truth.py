@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from infodis_stats.analysis import bias
+from infodis_stats.analysis import Estimates, bias
 from infodis_stats.analysis.replicates import FloatArray, rounding
 from infodis_stats.diagnostics.sampling import beyond_chance
 from infodis_stats.diagnostics.verdict import Verdict, concise
@@ -12,10 +12,11 @@ from infodis_stats.diagnostics.verdict import Verdict, concise
 __all__ = ["precision_verdicts", "truth_verdicts"]
 
 
-def truth_verdicts(result: xr.Dataset, name: str, draws: list[FloatArray], labels: list[object]) -> list[Verdict]:
-    """Compare with the exact value: t tests of each sequence, and how many intervals hold it.
+def truth_verdicts(result: xr.Dataset, name: str, estimates: Estimates, draws: list[FloatArray]) -> list[Verdict]:
+    """Compare with the exact value: t tests of each sequence over its replicates, and how many intervals hold it.
 
-    An alarm is a bias, or an error bar that is too short: a sample that missed what carries the loss has both.
+    An alarm is a bias, or an error bar that is too short: a sample that missed what carries the loss has both. A
+    sequence of one replicate is off by itself only where its interval is a point.
 
     Notes
     -----
@@ -23,25 +24,31 @@ def truth_verdicts(result: xr.Dataset, name: str, draws: list[FloatArray], label
     percent, nominal 1, for 1 / 16 / 100 sequences (4,000, 2,000, 1,000 results): normal 0.4 / 0.9 / 1.8 at R = 8 and
     0.2 / 1.0 / 0.6 at R = 32; gamma of shape 4 1.0 / 3.3 / 4.6 at R = 8, whose far tail a t test does not know. On
     estimates of committed studies: 5 of 672 results of Markov chains, and 50 of 504 of 128 table sequences of length 8,
-    where intervals do fall short of their level.
+    where intervals do fall short of their level. One replicate has no test of its own, because Student's of skewed
+    passes is wrong so far out: on Markov chains, 16 passes, it would alarm in 4 of 100 results of 16 sequences.
     """
     if "exact" not in result:
         return []
     exact = result["exact"].values
-    tests = [bias(one, value) for one, value in zip(draws, exact, strict=True)]
     lower, upper = (result[f"{name}_ci"].sel(ci_bound=end).values for end in ("lower", "upper"))
     slack = rounding(exact)
+    error = np.where(np.abs(estimates.estimate - exact) <= slack, 0.0, estimates.estimate - exact)
+    z = Estimates(error, estimates.standard_error, estimates.degrees).statistic
+    tests = [
+        float(bias(one, value).p_value) if len(one) > 1 else float(np.isfinite(own))
+        for one, value, own in zip(draws, exact, z, strict=True)
+    ]
     covered = (lower - slack <= exact) & (exact <= upper + slack)
     level = result.attrs["ci_prob"]
     varied = upper - lower > 2 * slack
     short = float(stats.binom.cdf((covered & varied).sum(), varied.sum(), level))
-    found = beyond_chance([*(float(one.p_value) for one in tests), short])
+    found = beyond_chance([*tests, short])
     off = found[:-1]
-    largest = max(abs(float(one.z)) for one in tests)
+    largest = float(np.abs(z).max())
     measured = f"{int(covered.sum())} of {len(covered)} intervals hold the exact value; largest |z| {largest:.3g}"
     if not found.any():
         return [Verdict("exact value", "fine", "the exact values are where the intervals say", "", measured)]
-    names = concise(label for label, missed in zip(labels, off, strict=True) if missed)
+    names = concise(result[result[name].dims[0]].values[off])
     reason = (
         f"the exact value is missed beyond chance ({names})" if off.any() else "too few intervals hold the exact value"
     )

@@ -6,8 +6,7 @@ from numpy.typing import NDArray
 
 from estimators import InputError
 from infodis_stats import analysis
-from infodis_stats.analysis.components import documents_moments
-from infodis_stats.dataset import CI_BOUND, describe
+from infodis_stats.dataset import CI_BOUND, describe, estimates_of
 
 __all__ = ["average", "split_budget"]
 
@@ -17,8 +16,9 @@ FloatArray = NDArray[np.float64]
 def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> xr.Dataset:
     """Average estimates over the documents of a data set, or over the population that they were drawn from.
 
-    The two have different errors. Of these documents only the masks are random; as a sample of a population they are
-    random themselves, and their spread, which contains the noise of the masks, is the error.
+    The two have different errors. Of these documents only the masks are random: the error is made of those that the
+    result's intervals have. As a sample of a population documents are random themselves, and their spread, which
+    contains the noise of the masks, is the error. Neither asks for more replicates than the result has.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
     Raises
     ------
     InputError
-        If the data set is none of these, or has too few documents or replicates.
+        If the data set is none of these, or has too few documents.
 
     Notes
     -----
@@ -60,10 +60,12 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
     """
     name = _quantity(result, "an average")
     confidence = result.attrs["ci_prob"] if level is None else level
-    draws = _draws(result, name)
-    values: dict[str, tuple[float, float, FloatArray]] = {name: _entry(analysis.average(draws, of, level=confidence))}
+    documents = estimates_of(result, name)
+    values: dict[str, tuple[float, float, FloatArray]] = {
+        name: _entry(analysis.average(documents, of, level=confidence))
+    }
     if name == "nll":
-        estimate, error, ends = _entry(analysis.average(draws, of, result["length"].values, confidence))
+        estimate, error, ends = _entry(analysis.average(documents, of, result["length"].values, confidence))
         perplexity = np.exp(estimate)
         values |= {
             "nll_per_token": (estimate, error, ends),
@@ -71,22 +73,22 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
             "perplexity": (perplexity, perplexity * error, np.exp(ends)),
         }
     else:
-        values["win_rate"] = _entry(analysis.win_rate(draws, of, confidence))
+        values["win_rate"] = _entry(analysis.win_rate(documents, of, confidence))
     averaged = xr.Dataset(
         {one: estimate for one, (estimate, _, _) in values.items()}
         | {f"{one}_se": error for one, (_, error, _) in values.items() if one != "win_rate"}
         | {f"{one}_ci": (CI_BOUND[0], ends) for one, (_, _, ends) in values.items()},
         coords={CI_BOUND[0]: CI_BOUND[1]},
     )
-    if len(draws) > 1:
-        averaged["mask_share"] = analysis.mask_share(draws)
+    if result[name].size > 1:
+        averaged["mask_share"] = analysis.mask_share(documents)
     averaged = describe(averaged)
     for one in values:
         about = averaged[one].attrs
         for suffix, words in (("_se", "standard error of the "), ("_ci", "confidence interval of the ")):
             if one + suffix in averaged:
                 averaged[one + suffix].attrs = about | {"long_name": words + about["long_name"]}
-    averaged.attrs = result.attrs | {"of": of, "ci_prob": confidence, "documents": len(draws)}
+    averaged.attrs = result.attrs | {"of": of, "ci_prob": confidence, "documents": result[name].size}
     if name == "nll":
         averaged.attrs["tokens"] = int(result["length"].sum())
     return averaged
@@ -121,10 +123,10 @@ def split_budget(result: xr.Dataset, budget: int, document_cost: float = 0.0) ->
     -----
     ``se^2 = (between + within / p) / documents`` for ``p`` passes a document, ``within`` being the variance of one
     pass, and so ``p = sqrt(document_cost * within / between)`` is best: documents that cost nothing ask for as few
-    passes each as the estimator can do with. ``within`` is what the pilot found, times its passes a document. That is
-    right where the variance falls like one over the passes, as it does for more replicates. With more passes in a
-    replicate it may fall faster, and with fewer rise faster, for stratified, chain and regression estimators: where the
-    advice is far from the pilot, have a second one there.
+    passes each as the estimator can do with. ``within`` is the pilot's mean of passes times squared standard error,
+    document by document. That is right where the variance falls like one over the passes, as it does for more
+    replicates. With more passes in a replicate it may fall faster, and with fewer rise faster, for stratified, chain
+    and regression estimators: where the advice is far from the pilot, have a second one there.
 
     Examples
     --------
@@ -136,24 +138,24 @@ def split_budget(result: xr.Dataset, budget: int, document_cost: float = 0.0) ->
     (25, 48)
     """
     name = _quantity(result, "a split")
-    draws = _draws(result, name)
-    between = analysis.components(draws).between
+    documents = estimates_of(result, name)
+    between = analysis.components(documents).between
     if document_cost < 0:
         raise InputError(f"the cost of a document is at least 0 passes, got {document_cost}")
-    passes = float(result["forward_passes"].mean())
-    within = passes * float((documents_moments(draws, "a split").standard_error ** 2).mean())
+    spent = result["forward_passes"].values
+    passes, within = float(spent.mean()), float((spent * documents.standard_error**2).mean())
     candidates = _candidates(passes, within, between, document_cost)
-    documents = np.floor(budget / (candidates + document_cost)).astype(np.int64)
-    bought = documents >= 2
+    counts = np.floor(budget / (candidates + document_cost)).astype(np.int64)
+    bought = counts >= 2
     if not bought.any():
         least = int(np.ceil(2 * (candidates[0] + document_cost)))
         raise InputError(f"a budget of {budget} passes buys no two documents; they cost {least}")
-    candidates, documents = candidates[bought], documents[bought]
-    errors = np.sqrt((between + within / candidates) / documents)
+    candidates, counts = candidates[bought], counts[bought]
+    errors = np.sqrt((between + within / candidates) / counts)
     best = int(candidates[errors.argmin()])
     split = describe(
         xr.Dataset(
-            {"documents": ("document_passes", documents), "expected_se": ("document_passes", errors)},
+            {"documents": ("document_passes", counts), "expected_se": ("document_passes", errors)},
             coords={"document_passes": candidates},
         )
     )
@@ -182,13 +184,9 @@ def _candidates(passes: float, within: float, between: float, document_cost: flo
 def _quantity(result: xr.Dataset, purpose: str) -> str:
     known = result.data_vars if isinstance(result, xr.Dataset) else ()
     name = next((one for one in ("nll", "log_ratio") if one in known), None)
-    if name is None or f"{name}_replicate" not in known or result[name].ndim != 1:
+    if name is None or "degrees" not in known or "forward_passes" not in known:
         raise InputError(f"{purpose} needs the result of estimate_nll, estimate_log_ratio, or their kin")
     return name
-
-
-def _draws(result: xr.Dataset, name: str) -> FloatArray:
-    return np.asarray(result[f"{name}_replicate"].transpose(..., "replicate").values)
 
 
 def _entry(found: analysis.Average) -> tuple[float, float, FloatArray]:

@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from estimators import InputError
 from infodis_stats import analysis
-from infodis_stats.dataset import describe
+from infodis_stats.dataset import describe, estimates_of
 
 __all__ = ["decide"]
 
@@ -20,7 +20,7 @@ __all__ = ["decide"]
 class _Control:
     """How p-values are adjusted, and what claims below an error then mean."""
 
-    adjust: Callable[[ArrayLike], NDArray[np.float64]]
+    adjust: Callable[[analysis.Estimates], NDArray[np.float64]]
     guarantee: str
 
 
@@ -43,7 +43,8 @@ def decide(
 ) -> xr.Dataset:
     """Decide which side of each pair is likelier, or leave it open.
 
-    A claim is false if the other side is likelier or both are equally likely.
+    A claim is false if the other side is likelier or both are equally likely. The test is Student's, with the standard
+    error and the degrees of freedom of the result's own intervals, so that one replicate will do where they do.
 
     Parameters
     ----------
@@ -59,19 +60,26 @@ def decide(
     -------
     xarray.Dataset
         Over the pairs: ``likelier`` ("first", "second" or "open"), ``p_value`` (the error at which the pair alone would
-        just be decided) and ``adjusted`` (the same under ``control``). Where all replicates agree, the pair is decided
-        with 0, or open with 1 if they are zero. The attributes are the result's, and ``control``, ``error``, ``claims``
-        and ``guarantee``.
+        just be decided) and ``adjusted`` (the same under ``control``). Where an interval is a point, the pair is
+        decided with 0, or open with 1 if the point is zero. The attributes are the result's, and ``control``,
+        ``error``, ``claims`` and ``guarantee``.
 
     Raises
     ------
     InputError
-        If the data set is none of these, the error is not between 0 and 1, or there is no such control.
+        If the data set is none of these, the error is not between 0 and 1, there is no such control, or the intervals
+        are ``anytime``.
 
     Notes
     -----
-    The guarantee is Student's: it asks for unbiased estimates whose replicates are nearly normal. Heed the cautions,
-    and take 8 replicates or more; `infodis_stats.analysis.false_discovery_signs` has figures for skewed replicates.
+    With intervals of the kinds ``student-t`` and ``design``, control "each" claims a side exactly where the interval of
+    level ``1 - error`` leaves 0 out. Intervals of ``hall``, ``bca`` and ``design-bootstrap`` are not symmetric; their
+    pairs get the t test with the same standard error, and a claim may differ from the interval where 0 is near its end.
+    An ``anytime`` interval holds however its replicates were stopped, and a t test does not:
+    `infodis_stats.analysis.sequential_p_value` of ``log_ratio_replicate`` does.
+
+    The guarantee asks for unbiased estimates whose errors are nearly normal. Heed the cautions, and take 8 replicates
+    or as many degrees of freedom; `infodis_stats.analysis.false_discovery_signs` has figures for skewed replicates.
 
     Examples
     --------
@@ -83,23 +91,29 @@ def decide(
     >>> decided["likelier"].values.tolist(), decided.attrs["claims"]
     (['first', 'open', 'first'], 2)
     """
-    if not isinstance(result, xr.Dataset) or "log_ratio" not in result or result["log_ratio"].ndim != 1:
+    known = result.data_vars if isinstance(result, xr.Dataset) else ()
+    if "log_ratio" not in known or "degrees" not in known:
         raise InputError("a decision needs the result of estimate_log_ratio, or its kin for texts or two models")
     if not 0 < error < 1:
         raise InputError(f"error lies between 0 and 1, got {error}")
     if control not in CONTROLS:
         raise InputError(f"control is one of {', '.join(CONTROLS)}, got {control!r}")
+    if (result["interval"] == "anytime").any():
+        raise InputError(
+            "a t test does not hold for replicates that were stopped by looking at them, as anytime intervals do; "
+            "take the side where such an interval leaves 0 out, or ask for another interval"
+        )
     chosen = CONTROLS[control]
-    draws = result["log_ratio_replicate"].transpose(..., "replicate").values
-    adjusted = chosen.adjust(draws)
+    estimates = estimates_of(result, "log_ratio")
+    adjusted = chosen.adjust(estimates)
     claimed = adjusted < error
-    side = np.where(result["log_ratio"].values > 0, "first", "second")
+    side = np.where(estimates.estimate > 0, "first", "second")
     (unit,) = result["log_ratio"].dims
     decided = describe(
         xr.Dataset(
             {
                 "likelier": (unit, np.where(claimed, side, "open")),
-                "p_value": (unit, analysis.signs(draws)),
+                "p_value": (unit, analysis.signs(estimates)),
                 "adjusted": (unit, adjusted),
             },
             coords={unit: result[unit]},

@@ -104,7 +104,7 @@ def summary(result: xr.Dataset) -> Summary:
         Prints as text; ``to_dataframe()``, ``to_markdown()``, ``to_latex()``. Errors are given to two digits, and
         estimates to the same decimal place. Pairs have a column ``likelier``: the side that is likelier, where the
         chance of any wrong claim in the table stays below one minus the confidence level, else "open"; see
-        `decide`.
+        `decide`. With ``anytime`` intervals they have none, for a t test does not hold where these do.
 
     Raises
     ------
@@ -119,8 +119,8 @@ def summary(result: xr.Dataset) -> Summary:
     >>> print(ids.summary(result).to_markdown())
     |   sequence |   nll |   se |   lower |   upper |   exact |   passes run |
     |-----------:|------:|-----:|--------:|--------:|--------:|-------------:|
-    |          0 | 12.72 | 0.31 |   11.75 |   13.69 |   13.38 |           31 |
-    |          1 | 12.98 | 0.15 |   12.52 |   13.45 |   13.90 |           32 |
+    |          0 | 12.72 | 0.42 |   11.85 |   13.59 |   13.38 |           32 |
+    |          1 | 12.98 | 0.45 |   12.06 |   13.91 |   13.90 |           33 |
     """
     known = result.data_vars if isinstance(result, xr.Dataset) else ()
     if "of" in getattr(result, "attrs", {}):
@@ -143,7 +143,7 @@ def summary(result: xr.Dataset) -> Summary:
     }
     places = _decimals(np.where(agree, 0.0, error))
     decimals = dict.fromkeys((name, "se", "lower", "upper", "exact"), places)
-    if name == "log_ratio":
+    if name == "log_ratio" and not (result["interval"] == "anytime").any():
         decided = decide(result, 1 - result.attrs["ci_prob"], "family-wise")
         columns["likelier"] = decided["likelier"].values
     columns |= {heading: result[key].values for key, heading in HEADINGS.items() if key in result}
@@ -265,4 +265,4 @@ def _intervals(result: xr.Dataset) -> str:
 def _points(agree: NDArray[np.bool_]) -> tuple[str, ...]:
     if not agree.any():
         return ()
-    return (f"In {int(agree.sum())} of {len(agree)} rows all replicates agree: the interval is a point.",)
+    return (f"In {int(agree.sum())} of {len(agree)} rows nothing varies: the interval is a point.",)

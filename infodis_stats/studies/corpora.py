@@ -118,7 +118,8 @@ def summarise_corpora(draws: xr.Dataset, reference: str, level: float = 0.95) ->
 def _corpus(bits: FloatArray, base: FloatArray | None, level: float) -> xr.Dataset:
     """Summarise bits a token (text, passes, replicate) of one corpus against those of the reference."""
     means = bits[:, -1].mean(axis=-1)
-    mean = analysis.average(bits[:, -1], "population", level=level)
+    texts = analysis.Estimates.of_replicates(bits[:, -1])
+    mean = analysis.average(texts, "population", level=level)
     difference, ends = 0.0, np.zeros(2)
     areas, bounds = np.full(bits.shape[1], np.nan), np.full((bits.shape[1], 2), np.nan)
     if base is not None:
@@ -135,7 +136,7 @@ def _corpus(bits: FloatArray, base: FloatArray | None, level: float) -> xr.Datas
             "bits_per_token_ci": (CI_BOUND[0], np.array([mean.interval.lower, mean.interval.upper])),
             "difference": difference,
             "difference_ci": (CI_BOUND[0], ends),
-            "mask_share": analysis.mask_share(bits[:, -1]),
+            "mask_share": analysis.mask_share(texts),
             "auroc": ("passes", areas),
             "auroc_ci": (["passes", CI_BOUND[0]], bounds),
         }

@@ -5,11 +5,12 @@ import pytest
 from scipy import stats
 
 from estimators.errors import InputError
-from infodis_stats.analysis import average, win_rate
+from infodis_stats.analysis import Estimates, average, win_rate
 from stat_asserts import assert_mean, assert_rate
 
 SIZES = np.array([8, 16, 24, 40, 64, 10, 30, 50])
 TRUTH = 2.0 * SIZES + np.array([1.0, -3.0, 5.0, 2.0, -8.0, 0.0, 4.0, -1.0])
+over = Estimates.of_replicates
 
 
 def documents(rng, count=1, replicates=4):
@@ -19,27 +20,36 @@ def documents(rng, count=1, replicates=4):
 
 def test_these_documents_by_the_definition():
     (draws,) = documents(np.random.default_rng(0))
-    found = average(draws, "these", SIZES, level=0.9)
+    found = average(over(draws), "these", SIZES, level=0.9)
     errors = draws.var(axis=1, ddof=1) / 4
     assert found.estimate == pytest.approx(draws.mean(axis=1).sum() / SIZES.sum())
     assert found.standard_error == pytest.approx(np.sqrt(errors.sum()) / SIZES.sum())
-    half = stats.t.ppf(0.95, errors.sum() ** 2 / (errors**2 / 3).sum()) * found.standard_error
+    half = stats.t.ppf(0.95, errors.sum() ** 2 / (errors**2 / 5).sum() - 2) * found.standard_error
     assert (found.interval.upper - found.interval.lower) / 2 == pytest.approx(half)
 
 
 def test_a_population_mean_is_the_t_interval_of_the_means():
     (draws,) = documents(np.random.default_rng(1))
-    found = average(draws, "population")
+    found = average(over(draws), "population")
     means = draws.mean(axis=1)
     expected = stats.t.interval(0.95, len(means) - 1, means.mean(), stats.sem(means))
     np.testing.assert_allclose((found.interval.lower, found.interval.upper), expected)
+
+
+def test_errors_that_a_design_tells_need_no_replicates():
+    found = average(Estimates([1.0, 5.0], [0.3, 0.4], [np.inf, np.inf]), "these")
+    assert (found.estimate, found.standard_error) == (3.0, pytest.approx(0.25))
+    assert found.interval.upper == pytest.approx(3 + stats.norm.ppf(0.975) * 0.25)
+    one = Estimates([1.0], [0.3], [5.0])
+    half = stats.t.ppf(0.975, 5) * 0.3
+    assert average(one, "these").interval.upper == pytest.approx(1 + half)  # a single document keeps its interval
 
 
 def test_padding_counts_the_replicates_there_are():
     (draws,) = documents(np.random.default_rng(2))
     draws[3, 2:] = np.nan
     errors = [stats.sem(row[~np.isnan(row)]) ** 2 for row in draws]
-    assert average(draws, "these").standard_error == pytest.approx(np.sqrt(np.sum(errors)) / len(SIZES))
+    assert average(over(draws), "these").standard_error == pytest.approx(np.sqrt(np.sum(errors)) / len(SIZES))
 
 
 def test_the_ratio_of_a_population_has_the_error_of_the_bootstrap():
@@ -49,9 +59,9 @@ def test_the_ratio_of_a_population_has_the_error_of_the_bootstrap():
     index = rng.integers(0, 80, (4000, 80))
     ratios = draws.mean(axis=1)[index].sum(axis=1) / sizes[index].sum(axis=1)
     # 4,000 resamples give the bootstrap's standard error to 1.1 %; both differ by terms of order 1/80.
-    assert average(draws, "population", sizes).standard_error == pytest.approx(ratios.std(), rel=0.06)
+    assert average(over(draws), "population", sizes).standard_error == pytest.approx(ratios.std(), rel=0.06)
     with pytest.raises(AssertionError):  # control: as if the documents' lengths did not vary
-        assert average(draws, "population").standard_error / sizes.mean() == pytest.approx(ratios.std(), rel=0.06)
+        assert average(over(draws), "population").standard_error / sizes.mean() == pytest.approx(ratios.std(), rel=0.06)
 
 
 def covered(found, value):
@@ -61,10 +71,9 @@ def covered(found, value):
 def test_these_documents_are_covered():
     draws = documents(np.random.default_rng(4), 2000)
     truth = TRUTH.sum() / SIZES.sum()
-    assert_mean([average(one, "these", SIZES).estimate for one in draws], truth)
-    # Satterthwaite's degrees err on the long side: up to 2 points for documents of unlike variance.
-    rate = np.mean([covered(average(one, "these", SIZES), truth) for one in draws])
-    assert 0.95 - 4 * np.sqrt(0.95 * 0.05 / 2000) < rate < 0.97 + 4 * np.sqrt(0.95 * 0.05 / 2000)
+    assert_mean([average(over(one), "these", SIZES).estimate for one in draws], truth)
+    hits = sum(covered(average(over(one), "these", SIZES), truth) for one in draws)
+    assert_rate(hits, 2000, 0.95)
 
 
 def population(rng, count=20):
@@ -79,9 +88,9 @@ def test_a_population_is_covered():
     hits = {"mean": 0, "ratio": 0, "these": 0}
     for _ in range(2000):
         draws, sizes = population(rng)
-        hits["mean"] += covered(average(draws, "population"), 2 * 34.5)
-        hits["ratio"] += covered(average(draws, "population", sizes), 2.0)
-        hits["these"] += covered(average(draws, "these", sizes), 2.0)
+        hits["mean"] += covered(average(over(draws), "population"), 2 * 34.5)
+        hits["ratio"] += covered(average(over(draws), "population", sizes), 2.0)
+        hits["these"] += covered(average(over(draws), "these", sizes), 2.0)
     assert_rate(hits["mean"], 2000, 0.95)
     # Linearising a ratio of 20 documents costs up to 1 point.
     rate = hits["ratio"] / 2000
@@ -101,7 +110,7 @@ def test_win_rates_of_smooth_values_are_nearly_unbiased():
         truth = rng.normal(0.8, 1.0, size=400)
         draws = signs(rng, truth, 8)
         share = (truth > 0).mean()
-        found.append(win_rate(draws, "these").estimate - share)
+        found.append(win_rate(over(draws), "these").estimate - share)
         plain.append((draws.mean(axis=1) > 0).mean() - share)
     # Noise of variance 1/8 takes P(Z > -0.8) to P(Z > -0.8 / sqrt(9/8)), 1.3 % less.
     share, once = stats.norm.cdf(0.8 / np.sqrt([1, 9 / 8]))
@@ -121,7 +130,7 @@ def test_win_rates_hold_in_the_worst_case(replicates):
     hits = plain = 0
     for _ in range(2000):
         draws = signs(rng, truth, replicates)
-        hits += covered(win_rate(draws, "these"), 0.5)
+        hits += covered(win_rate(over(draws), "these"), 0.5)
         claims = stats.ttest_1samp(draws, 0, axis=1, alternative="greater").pvalue < 0.025
         plain += claims.sum() <= 10
     # One false claim among ten is allowed for, two are a miss: exactly P(binomial(10, 0.025) >= 2) = 2.46 %.
@@ -136,7 +145,7 @@ def test_near_ties_are_no_obstacle_for_the_interval_and_ruin_the_plain_one():
     for _ in range(300):
         truth = np.where(rng.random(100) < 0.5, 0.02, rng.choice([-3.0, 3.0], size=100))
         draws = signs(rng, truth, 8)
-        hits += covered(win_rate(draws, "population"), 0.75)
+        hits += covered(win_rate(over(draws), "population"), 0.75)
         share = (draws.mean(axis=1) > 0).mean()
         plain += abs(share - 0.75) < 1.96 * np.sqrt(share * (1 - share) / 100)
     assert hits / 300 > 0.95
@@ -145,18 +154,18 @@ def test_near_ties_are_no_obstacle_for_the_interval_and_ruin_the_plain_one():
 
 def test_sure_signs_and_ties_are_counted_as_they_are():
     draws = np.repeat([[3.0], [0.1], [-2.0], [0.0]], 4, axis=1)
-    found = win_rate(draws, "these")
+    found = win_rate(over(draws), "these")
     assert (found.estimate, found.interval.lower, found.interval.upper) == (0.625, 0.625, 0.625)
-    assert win_rate(np.ones((3, 2)), "population").interval.upper == 1  # where Wilson's formula rounds
-    wider = win_rate(draws, "population").interval
+    assert win_rate(over(np.ones((3, 2))), "population").interval.upper == 1  # where Wilson's formula rounds
+    wider = win_rate(over(draws), "population").interval
     assert 0 < wider.lower < 0.625 < wider.upper < 1
-    point = average(draws, "these")
+    point = average(over(draws), "these")
     assert point.interval.lower == point.interval.upper == point.estimate
 
 
 def test_win_rates_of_the_other_side_are_the_rest():
     draws = signs(np.random.default_rng(9), np.linspace(-1, 2, 40), 6)
-    one, other = win_rate(draws, "population"), win_rate(-draws, "population")
+    one, other = win_rate(over(draws), "population"), win_rate(over(-draws), "population")
     assert one.estimate == pytest.approx(1 - other.estimate)
     assert one.interval.lower == pytest.approx(1 - other.interval.upper)
 
@@ -165,13 +174,14 @@ def test_win_rates_of_the_other_side_are_the_rest():
     ("arguments", "sentence"),
     [
         ({"of": "all"}, "of 'these' or of the 'population', got 'all'"),
-        ({"draws": [[1.0, 2.0]], "of": "population"}, "at least 2 documents of it, got 1"),
+        ({"estimates": over([[1.0, 2.0]]), "of": "population"}, "at least 2 documents of it, got 1"),
         ({"sizes": [1, 2]}, "8 documents need as many positive sizes"),
         ({"level": 95}, "between 0 and 1, got 95"),
-        ({"draws": [1.0, 2.0]}, "an average needs documents"),
+        ({"estimates": over([1.0, 2.0])}, r"estimates of documents, shape \(D,\), got shape \(\)"),
+        ({"estimates": over([[1.0, np.nan], [1.0, 2.0]])}, "its error for each document, 1 have none"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, sentence):
     (draws,) = documents(np.random.default_rng(0))
     with pytest.raises(InputError, match=sentence):
-        average(**({"draws": draws, "of": "these"} | arguments))
+        average(**({"estimates": over(draws), "of": "these"} | arguments))

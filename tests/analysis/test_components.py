@@ -6,8 +6,10 @@ from scipy import stats
 from statsmodels.regression.mixed_linear_model import MixedLM
 
 from estimators.errors import InputError
-from infodis_stats.analysis import components, mask_share, reml
+from infodis_stats.analysis import Estimates, components, mask_share, reml
 from stat_asserts import assert_mean, assert_rate
+
+over = Estimates.of_replicates
 
 
 def data(rng, documents=12, replicates=5, between=2.0, unequal=False):
@@ -43,10 +45,10 @@ def test_reml_is_that_of_statsmodels(between, unequal):
 def test_balanced_reml_is_the_closed_form_and_that_of_moments():
     for seed in range(20):
         draws = data(np.random.default_rng(seed), between=0.1)
-        found = components(draws)
+        found = components(over(draws))
         between, within = reml(draws)
         if found.between > 0:
-            assert (between, within) == pytest.approx((found.between, found.within))
+            assert (between, within) == pytest.approx((found.between, 5 * found.within))
         else:  # all that varies is masks: the variance of all draws about their mean
             assert (between, within) == (0.0, pytest.approx(draws.var(ddof=1)))
 
@@ -61,10 +63,12 @@ def test_the_search_finds_the_closed_form():
 
 def test_moments_are_unbiased_for_unequal_masks_and_replicates():
     rng = np.random.default_rng(5)
-    found = [components(padded(data(rng, between=4.0, unequal=True))) for _ in range(1500)]
+    found = [components(over(padded(data(rng, between=4.0, unequal=True)))) for _ in range(1500)]
     assert all(one.between > 0 for one in found)  # nothing was cut at zero
     assert_mean([one.between for one in found], 4.0)
-    assert_mean([one.within for one in found], 1.0)
+    # Two to five replicates in turn: a mean has so much of its document's mask variance.
+    counts = (~np.isnan(padded(np.zeros((12, 5))))).sum(axis=1)
+    assert_mean([one.within for one in found], (np.linspace(0.2, 1.8, 12) / counts).mean())
 
 
 def test_control_the_variance_of_means_is_no_component():
@@ -80,29 +84,39 @@ def covers(interval, value):
 
 def test_intervals_hold_for_normal_documents():
     rng = np.random.default_rng(7)
-    found = [components(data(rng, documents=30, between=0.4)) for _ in range(1500)]
+    found = [components(over(data(rng, documents=30, between=0.4))) for _ in range(1500)]
     # The kurtosis of 30 normal values lowers the degrees by chance: 1 to 2 points too many.
     rate = np.mean([covers(one.between_interval, 0.4) for one in found])
     assert 0.95 - 4 * np.sqrt(0.95 * 0.05 / 1500) < rate < 0.985
-    assert_rate(sum(covers(one.within_interval, 1.0) for one in found), 1500, 0.95)
+    assert_rate(sum(covers(one.within_interval, 1 / 5) for one in found), 1500, 0.95)
     naive = [stats.t.interval(0.95, 29, one.between, one.between * np.sqrt(2 / 29) + 1e-12) for one in found]
     with pytest.raises(AssertionError):  # control: as if the masks cost nothing
         assert_rate(sum(low <= 0.4 <= high for low, high in naive), 1500, 0.95)
 
 
+def test_known_errors_need_no_replicates():
+    """Documents 2, 4, 4 and 10, known to +-1 or exactly: the variance of the values is 12, of which masks are 0.5."""
+    values, errors = [2.0, 4.0, 4.0, 10.0], [1.0, 0.0, 1.0, 0.0]
+    for degrees in ([np.inf] * 4, [9.0] * 4):
+        found = components(Estimates(values, errors, degrees))
+        assert (found.between, found.within) == (pytest.approx(11.5), 0.5)
+        assert found.between_interval.lower < 11.5 < found.between_interval.upper
+    assert mask_share(Estimates(values, errors, [9.0] * 4)) == pytest.approx(0.5 / 12)
+
+
 def test_exact_documents_vary_alone():
-    found = components([[1.0, 1.0], [2.0, 2.0], [4.0, 4.0], [5.0, 5.0]])
+    found = components(over([[1.0, 1.0], [2.0, 2.0], [4.0, 4.0], [5.0, 5.0]]))
     assert (found.between, found.within) == (pytest.approx(10 / 3), 0.0)
     assert found.within_interval.upper == 0
-    assert mask_share([[1.0, 1.0], [2.0, 2.0]]) == 0
+    assert mask_share(over([[1.0, 1.0], [2.0, 2.0]])) == 0
     assert reml([[1.0, 1.0], [2.0, 2.0]]) == (0.5, 0.0)
-    assert np.isnan(mask_share(np.ones((4, 3))))
+    assert np.isnan(mask_share(over(np.ones((4, 3)))))
 
 
 def test_bad_input_is_one_sentence():
     with pytest.raises(InputError, match="at least 4 of them, got 3"):
-        components(np.zeros((3, 4)))
-    with pytest.raises(InputError, match="at least 2 replicates each"):
-        components([[1.0, np.nan], [1.0, 2.0]])
+        components(over(np.zeros((3, 4))))
+    with pytest.raises(InputError, match="its error for each document, 1 have none"):
+        components(over([[1.0, np.nan], [1.0, 2.0]]))
     with pytest.raises(InputError, match="at least 2 replicates"):
         reml([[1.0], [2.0]])

@@ -6,8 +6,10 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from estimators.errors import InputError
-from infodis_stats.analysis import false_discovery_signs, family_wise_signs, signs
+from infodis_stats.analysis import Estimates, false_discovery_signs, family_wise_signs, signs
 from stat_asserts import assert_rate
+
+over = Estimates.of_replicates
 
 
 def holm(p_values):
@@ -24,19 +26,25 @@ def test_values_by_the_definition():
     draws = np.random.default_rng(1).normal([[0.0], [1.0], [-2.0], [0.3]], 1.0, size=(4, 6))
     tests = [stats.ttest_1samp(draws, 0, axis=1, alternative=side).pvalue for side in ("greater", "less")]
     expected = holm(np.concatenate(tests)).reshape(2, 4).min(axis=0)
-    np.testing.assert_allclose(family_wise_signs(draws), expected)
-    np.testing.assert_allclose(family_wise_signs(draws.reshape(2, 2, 6)), expected.reshape(2, 2))
+    np.testing.assert_allclose(family_wise_signs(over(draws)), expected)
+    np.testing.assert_allclose(family_wise_signs(over(draws.reshape(2, 2, 6))), expected.reshape(2, 2))
 
 
 def test_single_claims_are_two_sided_tests_and_false_discovery_is_that_of_statsmodels():
     draws = np.random.default_rng(2).normal(np.linspace(-2, 2, 12)[:, None], 1.0, size=(12, 5))
     two_sided = stats.ttest_1samp(draws, 0, axis=1).pvalue
-    np.testing.assert_allclose(signs(draws), two_sided)
+    np.testing.assert_allclose(signs(over(draws)), two_sided)
     adjusted = multipletests(two_sided, method="fdr_bh")[1]
-    np.testing.assert_allclose(false_discovery_signs(draws, independent=True), adjusted)
+    np.testing.assert_allclose(false_discovery_signs(over(draws), independent=True), adjusted)
     tests = [stats.ttest_1samp(draws, 0, axis=1, alternative=side).pvalue for side in ("greater", "less")]
     adjusted = multipletests(np.concatenate(tests), method="fdr_by")[1].reshape(2, 12).min(axis=0)
-    np.testing.assert_allclose(false_discovery_signs(draws, independent=False), adjusted)
+    np.testing.assert_allclose(false_discovery_signs(over(draws), independent=False), adjusted)
+
+
+def test_estimates_need_no_replicates():
+    """Two standard errors above zero, of 4 degrees of freedom and known."""
+    found = signs(Estimates([2.0, -2.0], [1.0, 1.0], [4.0, np.inf]))
+    np.testing.assert_allclose(found, [2 * stats.t.sf(2, 4), 2 * stats.norm.sf(2)])
 
 
 def test_padded_cells_have_their_own_degrees_of_freedom():
@@ -44,16 +52,16 @@ def test_padded_cells_have_their_own_degrees_of_freedom():
     draws[1, 4:] = np.nan
     draws[2, 1:] = np.nan
     expected = [stats.ttest_1samp(draws[0], 0).pvalue, stats.ttest_1samp(draws[1, :4], 0).pvalue]
-    for test in (signs, family_wise_signs, lambda draws: false_discovery_signs(draws, independent=True)):
-        np.testing.assert_array_equal(np.isnan(test(draws)), [False, False, True])
-    np.testing.assert_allclose(signs(draws)[:2], expected)
+    for test in (signs, family_wise_signs, lambda one: false_discovery_signs(one, independent=True)):
+        np.testing.assert_array_equal(np.isnan(test(over(draws))), [False, False, True])
+    np.testing.assert_allclose(signs(over(draws))[:2], expected)
 
 
 def test_exact_estimates_are_certain_and_missing_ones_are_left_out():
     draws = np.array([[2.0, 2.0], [-1.0, -1.0], [0.0, 0.0], [np.nan, 1.0]])
-    np.testing.assert_array_equal(family_wise_signs(draws), [0, 0, 1, np.nan])
+    np.testing.assert_array_equal(family_wise_signs(over(draws)), [0, 0, 1, np.nan])
     with pytest.raises(InputError, match="at least 2 replicates"):
-        family_wise_signs([[1.0]])
+        over([[1.0]])
 
 
 CELLS, TABLES = 30, 2000
@@ -79,7 +87,7 @@ def tables_with_a_false_claim(p_values_of):
 
 @pytest.mark.usefixtures("quick")
 def test_false_claims_are_as_rare_as_promised():
-    false = tables_with_a_false_claim(family_wise_signs)
+    false = tables_with_a_false_claim(lambda draws: family_wise_signs(over(draws)))
     # At most 5 %, four binomial standard deviations allowed: 4 sqrt(0.05 * 0.95 / 2000) = 0.02.
     assert false / TABLES < 0.05 + 0.02
     assert false > 0
@@ -108,7 +116,8 @@ def normal(rng, size):
 
 @pytest.mark.parametrize("replicates", [3, 4, 8])
 def test_few_discoveries_are_false(replicates):
-    shares, claims = false_shares(lambda table: false_discovery_signs(table, independent=True), replicates, normal)
+    adjusted = lambda table: false_discovery_signs(over(table), independent=True)  # noqa: E731
+    shares, claims = false_shares(adjusted, replicates, normal)
     # At most 10 %, four standard errors of the mean share allowed.
     assert shares.mean() < 0.1 + 4 * stats.sem(shares)
     # Half of the cells are null: the procedure spends about half of what it may, or it would be needlessly timid.
@@ -117,15 +126,15 @@ def test_few_discoveries_are_false(replicates):
 
 
 def test_control_unadjusted_claims_fail_the_same_check():
-    shares, _ = false_shares(signs, 4, normal)
+    shares, _ = false_shares(lambda table: signs(over(table)), 4, normal)
     assert shares.mean() > 0.1 + 4 * stats.sem(shares)
 
 
 @pytest.mark.usefixtures("quick")
 def test_family_wise_claims_are_fewer_and_dependence_costs():
-    few = false_shares(family_wise_signs, 8, normal, tables=300)[1]
-    some = false_shares(lambda table: false_discovery_signs(table, independent=False), 8, normal, tables=300)[1]
-    most = false_shares(lambda table: false_discovery_signs(table, independent=True), 8, normal, tables=300)[1]
+    few = false_shares(lambda table: family_wise_signs(over(table)), 8, normal, tables=300)[1]
+    some = false_shares(lambda table: false_discovery_signs(over(table), independent=False), 8, normal, tables=300)[1]
+    most = false_shares(lambda table: false_discovery_signs(over(table), independent=True), 8, normal, tables=300)[1]
     assert 0 < few < some < most
 
 
@@ -135,6 +144,6 @@ def test_dependent_cells_keep_the_promise_that_is_made_for_them():
     def shared(rng, size):
         return np.sqrt(0.9) * rng.normal(size=(size[0], 1, size[2])) + np.sqrt(0.1) * rng.normal(size=size)
 
-    shares, claims = false_shares(lambda table: false_discovery_signs(table, independent=False), 8, shared)
+    shares, claims = false_shares(lambda table: false_discovery_signs(over(table), independent=False), 8, shared)
     assert shares.mean() < 0.1 + 4 * stats.sem(shares)
     assert claims > TABLES

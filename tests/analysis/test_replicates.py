@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from estimators.errors import InputError
-from infodis_stats.analysis.replicates import all_equal, as_draws, as_truth, check_resamples, rounding
+from infodis_stats.analysis.replicates import Estimates, all_equal, as_draws, as_truth, check_resamples, rounding
 
 
 def test_rounding_is_relative_above_a_nat():
@@ -33,3 +34,38 @@ def test_resamples_reach_the_tails(level, needed):
     check_resamples(needed, level)
     with pytest.raises(InputError, match=f"at least {needed} resamples, got {needed - 1}"):
         check_resamples(needed - 1, level)
+
+
+def test_replicates_are_reduced_to_what_a_t_test_needs():
+    draws = np.random.default_rng(0).normal(1.0, 2.0, size=(2, 3, 6))
+    found = Estimates.of_replicates(draws)
+    expected = stats.ttest_1samp(draws, 0, axis=-1)
+    np.testing.assert_allclose(found.statistic, expected.statistic)
+    np.testing.assert_array_equal(found.degrees, np.full((2, 3), 5.0))
+    np.testing.assert_allclose(found.standard_error, stats.sem(draws, axis=-1))
+
+
+def test_missing_replicates_are_not_counted_and_one_alone_tells_nothing():
+    found = Estimates.of_replicates([[1.0, 3.0, np.nan], [5.0, np.nan, np.nan]])
+    np.testing.assert_array_equal(found.estimate, [2.0, np.nan])
+    np.testing.assert_array_equal(found.standard_error, [1.0, np.nan])
+    np.testing.assert_array_equal(found.degrees, [1.0, np.nan])
+
+
+def test_what_is_rounding_is_sure():
+    found = Estimates([250.0, 1e-10, 250.0], [1e-8, 1e-12, 1e-6], [3.0, 3.0, 3.0])
+    np.testing.assert_array_equal(found.standard_error, [0.0, 0.0, 1e-6])
+    np.testing.assert_allclose(found.statistic, [np.inf, 0.0, 2.5e8])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        (([1.0, 2.0], [1.0], [1.0]), r"need one shape, got \(2,\), \(1,\), \(1,\)"),
+        (([1.0], [-1.0], [1.0]), "standard errors need to be at least 0"),
+        (([1.0], [1.0], [0.0]), "degrees of freedom above 0"),
+    ],
+)
+def test_bad_estimates_are_refused_in_one_sentence(arrays, sentence):
+    with pytest.raises(InputError, match=sentence):
+        Estimates(*arrays)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 
 import infodis_stats as ids
 from infodis_stats.cautions import CAUTIONS
@@ -74,6 +75,19 @@ def test_too_few_intervals_that_hold_the_exact_value_are_found():
     result["exact"] = result["nll"] + 2.5 * result["nll_se"]
     found = ids.diagnose(result).verdicts[0]
     assert found.reason == "too few intervals hold the exact value"
+
+
+def test_one_replicate_is_checked_as_far_as_it_goes():
+    found = estimated(replicates=1)
+    assert words(found) == {"few-passes": "look", "exact value": "fine", "precision": "fine"}
+    checks = ("construction", "exact value", "precision")
+    assert words(estimated(passes=32, replicates=1)) == dict.fromkeys(checks, "fine")
+    found["exact"] = found["nll"] + 2.5 * found["nll_se"] * stats.t.ppf(0.975, found["degrees"])
+    assert ids.diagnose(found).verdicts[0].reason == "too few intervals hold the exact value"
+    exact = ids.estimate_nll(LAW, TOKENS[:, :4], "exhaustive", passes=15, replicates=1)
+    assert ids.diagnose(exact).verdict == "fine"
+    exact["exact"][2] += 1.0
+    assert "missed beyond chance (2)" in ids.diagnose(exact).verdicts[0].reason
 
 
 def test_an_interval_below_zero_is_looked_at():

@@ -5,6 +5,10 @@ import pytest
 from scipy import stats
 
 import infodis_stats as ids
+from estimators import Cell, draw, make_targets
+from estimators.plan import pass_terms
+from infodis_stats import analysis
+from infodis_stats.intervals import Sample, interval_kind
 from infodis_stats.oracles.stationary import stationary
 from stat_asserts import assert_rate
 
@@ -35,13 +39,15 @@ def test_likelihoods_are_averaged_by_document_and_by_token(result):
     assert ids.average(result, "these")["nll_se"].item() == pytest.approx(masks)
 
 
-def test_padded_replicates_count_for_what_they_are(result):
-    short = result.copy(deep=True)
-    short["nll_replicate"][0, 3:] = np.nan
-    draws = short["nll_replicate"].values
-    errors = [stats.sem(row[~np.isnan(row)]) ** 2 for row in draws]
-    assert ids.average(short, "these")["nll_se"].item() == pytest.approx(np.sqrt(np.sum(errors)) / 12)
-    assert ids.split_budget(short, 10_000).attrs["within"] > 0
+def test_replicates_on_demand_count_for_what_they_are():
+    rounds = {"passes": 4, "replicates": 4, "precision": 0.5, "interval": "student-t"}
+    one = ids.estimate_nll(LAW, ROWS, "uniform-count", **rounds)
+    draws = one["nll_replicate"].values
+    assert np.isnan(draws).any()
+    errors = np.array([stats.sem(row[~np.isnan(row)]) ** 2 for row in draws])
+    assert ids.average(one, "these")["nll_se"].item() == pytest.approx(np.sqrt(errors.sum()) / 12)
+    within = (errors * one["forward_passes"].values).mean()
+    assert ids.split_budget(one, 10_000).attrs["within"] == pytest.approx(within)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +92,54 @@ def test_the_population_of_a_chain_has_its_entropy(samples):
 def test_control_the_error_of_masks_is_not_that_of_the_population(samples):
     with pytest.raises(AssertionError):
         assert_rate(hits(samples, "these", entropy), 100, 0.95)
+
+
+@pytest.fixture(scope="module")
+def single_replicates():
+    """Twelve documents, 1,000 times over, each time with one replicate: estimates, their errors, their passes."""
+    law = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=0, concentration=0.3)
+    targets = make_targets(law.sample(12, length=16, seed=11))
+    draws = list(draw(law, [Cell(ids.estimator("uniform-count+stratified"), one, 16, 1000) for one in targets], 0))
+    values = np.array([one.estimates for one in draws])
+    bars = [interval_kind("design").error_bars(Sample(one, 1), 0.95) for one in draws]
+    passes = [pass_terms(one.evaluations[0].plan, one.evaluations[0].losses) for one in draws]
+    return law.nll(np.stack([one.tokens for one in targets])).mean(), values, bars, passes
+
+
+def covered(truth, values, errors, degrees):
+    """How many of the averages have an interval that holds their value."""
+    columns = (analysis.Estimates(*one) for one in zip(values.T, errors.T, degrees.T, strict=True))
+    ends = [analysis.average(one, "these").interval for one in columns]
+    return sum(end.lower <= truth <= end.upper for end in ends)
+
+
+def test_one_replicate_a_document_is_enough(single_replicates):
+    truth, values, bars, _ = single_replicates
+    errors, degrees = (np.array([getattr(one, name) for one in bars]) for name in ("standard_error", "degrees"))
+    assert_rate(covered(truth, values, errors, degrees), 1000, 0.95)
+
+
+def test_control_passes_taken_for_independent_ones_are_not_the_error(single_replicates):
+    """Passes of different strata differ in their means, which adds to their spread and not to the error."""
+    truth, values, _, passes = single_replicates
+    errors = np.array([one.std(axis=1, ddof=1) / 4 for one in passes])
+    with pytest.raises(AssertionError):
+        assert_rate(covered(truth, values, errors, np.full(errors.shape, 15.0)), 1000, 0.95)
+
+
+def test_results_of_one_replicate_have_averages_and_splits():
+    one = ids.estimate_nll(LAW, ROWS, "uniform-count+stratified", passes=16, replicates=1)
+    these = ids.average(one, "these")
+    assert these["nll_se"].item() == pytest.approx(np.sqrt((one["nll_se"] ** 2).sum().item()) / 12)
+    assert ids.average(one, "population")["nll_se"].item() == pytest.approx(stats.sem(one["nll"].values))
+    share = (one["nll_se"] ** 2).mean() / one["nll"].var(ddof=1)
+    assert these["mask_share"].item() == pytest.approx(share.item())
+    split = ids.split_budget(one, 1000)
+    assert split.attrs["within"] == pytest.approx((one["nll_se"] ** 2 * one["forward_passes"]).mean().item())
+    ratios = ids.estimate_log_ratio(LAW, ROWS[:6], ROWS[1:6] + ROWS[:1], passes=16, replicates=1)
+    assert 0 <= ids.average(ratios, "these")["win_rate"].item() <= 1
+    single = ids.average(one.isel(sequence=[0]), "these")
+    np.testing.assert_allclose(single["nll_ci"], one["nll_ci"][0])
 
 
 def test_long_documents_cost_the_entropy_rate_a_token():
@@ -143,7 +197,7 @@ def test_free_documents_ask_for_few_passes_and_exact_ones_for_no_more():
     [
         (lambda one: ids.average(one, "all"), "of 'these' or of the 'population', got 'all'"),
         (lambda one: ids.average(one.isel(sequence=[0]), "population"), "at least 2 documents"),
-        (lambda one: ids.average(one.drop_vars("nll_replicate"), "these"), "an average needs the result of"),
+        (lambda one: ids.average(one.drop_vars("degrees"), "these"), "an average needs the result of"),
         (lambda one: ids.split_budget(one, 10), "a budget of 10 passes buys no two documents; they cost"),
         (lambda one: ids.split_budget(one.isel(sequence=slice(3)), 1000), "at least 4 of them, got 3"),
         (lambda one: ids.split_budget(one, 1000, -1), "at least 0 passes, got -1"),

@@ -24,8 +24,8 @@ def result():
 
 def test_labels_are_those_of_the_p_values(result):
     decided = ids.decide(result, 0.1)
-    draws = result["log_ratio_replicate"].values
-    np.testing.assert_allclose(decided["p_value"], stats.ttest_1samp(draws, 0, axis=1).pvalue)
+    statistic = np.abs(result["log_ratio"] / result["log_ratio_se"])
+    np.testing.assert_allclose(decided["p_value"], 2 * stats.t.sf(statistic, result["degrees"]))
     np.testing.assert_allclose(decided["adjusted"], stats.false_discovery_control(decided["p_value"].values))
     sides = np.where(result["log_ratio"] > 0, "first", "second")
     expected = np.where(decided["adjusted"] < 0.1, sides, "open")
@@ -76,12 +76,31 @@ def test_points_are_sure_and_zero_is_open():
     np.testing.assert_array_equal(decided["likelier"] == "open", zero)
 
 
-def test_padded_replicates_count_for_what_they_are(result):
-    few = result.isel(pair=FEW).copy(deep=True)
-    few["log_ratio_replicate"][3, 4:] = np.nan
-    expected = stats.ttest_1samp(few["log_ratio_replicate"].values[3, :4], 0).pvalue
-    assert ids.decide(few)["p_value"].values[3] == pytest.approx(expected)
-    assert not np.isnan(ids.decide(few)["adjusted"]).any()
+@pytest.mark.parametrize(("interval", "replicates"), [("student-t", 2), ("student-t", 8), ("design", 1), ("design", 4)])
+def test_claims_are_where_the_intervals_leave_zero_out(interval, replicates):
+    few = {"passes": 8, "replicates": replicates, "interval": interval, "level": 0.9}
+    one = ids.estimate_log_ratio(LAW, FIRST[FEW], SECOND[FEW], "uniform-count+stratified", coupled=False, **few)
+    lower, upper = one["log_ratio_ci"].values.T
+    expected = np.where(lower > 0, "first", np.where(upper < 0, "second", "open"))
+    assert set(expected) == {"first", "second", "open"}
+    assert ids.decide(one, 0.1, "each")["likelier"].values.tolist() == expected.tolist()
+    # Control: at another level they differ.
+    assert ids.decide(one, 0.5, "each")["likelier"].values.tolist() != expected.tolist()
+
+
+def test_replicates_on_demand_count_for_what_they_are():
+    rounds = {"passes": 4, "replicates": 4, "precision": 0.5, "interval": "student-t"}
+    one = ids.estimate_log_ratio(LAW, FIRST[FEW], SECOND[FEW], "uniform-count", coupled=False, **rounds)
+    draws = one["log_ratio_replicate"].values
+    assert np.isnan(draws).any()
+    expected = stats.ttest_1samp(draws, 0, axis=1, nan_policy="omit").pvalue
+    np.testing.assert_allclose(ids.decide(one)["p_value"], expected)
+
+
+def test_anytime_intervals_are_not_decided_by_a_t_test():
+    one = ids.estimate_log_ratio(LAW, FIRST[:2], SECOND[:2], "uniform-count", passes=4, interval="anytime")
+    with pytest.raises(ids.InputError, match="a t test does not hold for replicates that were stopped"):
+        ids.decide(one)
 
 
 def test_two_models_are_decided_like_two_sides():
@@ -108,5 +127,6 @@ def test_bad_input_is_one_sentence(result, arguments, sentence):
 def test_control_a_table_of_nothing_is_left_open():
     """All null: claims under family-wise control would be luck, and unadjusted ones are made."""
     draws = np.random.default_rng(5).normal(size=(400, 8))
-    assert (analysis.family_wise_signs(draws) >= 0.01).all()
-    assert (analysis.signs(draws) < 0.05).any()
+    found = analysis.Estimates.of_replicates(draws)
+    assert (analysis.family_wise_signs(found) >= 0.01).all()
+    assert (analysis.signs(found) < 0.05).any()

@@ -64,6 +64,18 @@ def test_pairs_say_which_side_is_likelier(ratio):
     assert list(frame)[:6] == ["pair", "log_ratio", "se", "lower", "upper", "likelier"]
 
 
+def test_one_replicate_whose_design_tells_its_error_is_enough(ratio):
+    second = np.concatenate([SECOND[:2], FIRST[2:]])
+    one = ids.estimate_log_ratio(LAW, FIRST, second, "uniform-count+stratified", passes=8192, replicates=1)
+    claims = [ids.summary(result).to_dataframe()["likelier"].tolist() for result in (one, ratio)]
+    assert claims[0] == claims[1] != ["open"] * 3
+
+
+def test_anytime_intervals_have_no_claims_beside_them():
+    any_time = ids.estimate_log_ratio(LAW, FIRST, SECOND, "uniform-count", passes=4, interval="anytime")
+    assert "likelier" not in ids.summary(any_time).to_dataframe()
+
+
 def test_control_few_passes_leave_it_open():
     """One pass and two replicates: claims would be luck."""
     ratio = ids.estimate_log_ratio(LAW, FIRST, SECOND, "uniform-count", passes=1, replicates=2)
@@ -73,7 +85,7 @@ def test_control_few_passes_leave_it_open():
 def test_notes_say_what_made_it():
     text = str(ids.summary(ids.estimate_nll(Anonymous(), FIRST[:, :3], passes=8, replicates=2)))
     assert "auto chose exhaustive: all masks fit into the passes: exact." in text
-    assert "In 3 of 3 rows all replicates agree: the interval is a point." in text
+    assert "In 3 of 3 rows nothing varies: the interval is a point." in text
     heavy = str(ids.summary(ids.estimate_nll(Anonymous(), FIRST, "time-integral", passes=2, replicates=2)))
     assert "Caution (infinite-variance)" in heavy
     assert "Caution (few-replicates)" in heavy
@@ -85,7 +97,7 @@ def test_rounding_is_no_error():
     exact = ids.estimate_nll(LAW, FIRST, passes=12, replicates=4)
     assert exact["nll_se"].values.any()  # or this tests nothing
     text = str(ids.summary(exact))
-    assert "In 3 of 3 rows all replicates agree" in text
+    assert "In 3 of 3 rows nothing varies" in text
     assert f"{float(exact['exact'][0]):.6f}  0.000000" in text
 
 
