@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from infodis_stats.diagnostics import Diagnosis, Verdict, diagnose
     from infodis_stats.estimates import (
         average,
+        compare_variances,
         decide,
         estimate_log_ratio,
         estimate_model_log_ratio,
@@ -56,6 +57,7 @@ _HOMES = {
     "Verdict": "infodis_stats.diagnostics",
     "accelerated": "infodis_stats.models",
     "average": "infodis_stats.estimates",
+    "compare_variances": "infodis_stats.estimates",
     "decide": "infodis_stats.estimates",
     "diagnose": "infodis_stats.diagnostics",
     "estimate_log_ratio": "infodis_stats.estimates",
@@ -102,6 +104,7 @@ __all__ = [
     "Verdict",
     "accelerated",
     "average",
+    "compare_variances",
     "decide",
     "diagnose",
     "estimate_log_ratio",

@@ -22,6 +22,7 @@ from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared
 from infodis_stats.analysis.replicates import check_level, rounding
 from infodis_stats.analysis.selection import GeometricMean, Regret, geometric_mean, regret, same_draws
 from infodis_stats.analysis.tails import pareto_khat
+from infodis_stats.analysis.variance_comparison import VarianceComparison, brown_forsythe, compare_variances
 
 __all__ = [
     "Average",
@@ -37,14 +38,17 @@ __all__ = [
     "Of",
     "Regret",
     "Slope",
+    "VarianceComparison",
     "auroc",
     "auroc_interval",
     "average",
     "bca",
     "bias",
     "block",
+    "brown_forsythe",
     "centred",
     "check_level",
+    "compare_variances",
     "components",
     "confidence_sequence",
     "coverage",
