@@ -16,6 +16,7 @@ from infodis_stats.analysis.design_bootstrap import design_bootstrap
 from infodis_stats.analysis.discrimination import auroc, auroc_interval
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
 from infodis_stats.analysis.elimination import Elimination, eliminate
+from infodis_stats.analysis.half_ranks import HalfRanks, half_ranks
 from infodis_stats.analysis.intervals import Interval, bca, hall, student_t, widen
 from infodis_stats.analysis.jensen_gap import JensenGap, jensen_gap
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
@@ -32,6 +33,7 @@ __all__ = [
     "Efficiency",
     "Elimination",
     "GeometricMean",
+    "HalfRanks",
     "Interval",
     "JensenGap",
     "LogVariance",
@@ -60,6 +62,7 @@ __all__ = [
     "family_wise",
     "family_wise_signs",
     "geometric_mean",
+    "half_ranks",
     "hall",
     "jensen_gap",
     "log_variance",
