@@ -40,7 +40,7 @@ def caution_verdicts(cautions: Mapping[str, str], passed: str = "construction") 
 
 def point_verdicts(result: xr.Dataset, draws: list[FloatArray], labels: list[object]) -> list[Verdict]:
     """Say where all replicates agree, so that the interval is a point, and whether that is to be believed."""
-    agree = np.array([bool(all_equal(one)) for one in draws])
+    agree = np.array([len(one) > 1 and bool(all_equal(one)) for one in draws])
     if not agree.any():
         return []
     count = f"{int(agree.sum())} of {len(agree)}"
@@ -51,14 +51,15 @@ def point_verdicts(result: xr.Dataset, draws: list[FloatArray], labels: list[obj
     if all(_settles(name) for name in names):
         reason = f"all replicates agree in {count} rows: these are exact, and their intervals are points"
         return [Verdict("points", "fine", reason)]
-    where = concise(label for label, same in zip(labels, agree, strict=True) if same)
+    items = tuple(label for label, same in zip(labels, agree, strict=True) if same)
     return [
         Verdict(
             "points",
             "look",
-            f"all replicates agree in {count} rows ({where}) though {concise(sorted(names))} samples: what it did not "
-            "draw may cost more",
+            f"all replicates agree in {count} rows ({concise(items)}) though {concise(sorted(names))} samples: what it "
+            "did not draw may cost more",
             "compare with chain or exhaustive",
+            items=items,
         )
     ]
 

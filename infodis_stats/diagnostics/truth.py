@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from infodis_stats.analysis import bias
+from infodis_stats.analysis import Bias, bias
 from infodis_stats.analysis.replicates import FloatArray, rounding
 from infodis_stats.diagnostics.sampling import beyond_chance
 from infodis_stats.diagnostics.verdict import Verdict, concise
@@ -28,7 +28,10 @@ def truth_verdicts(result: xr.Dataset, name: str, draws: list[FloatArray], label
     if "exact" not in result:
         return []
     exact = result["exact"].values
-    tests = [bias(one, value) for one, value in zip(draws, exact, strict=True)]
+    tests = [
+        bias(one, value) if len(one) > 1 else _own_test(result.isel({result[name].dims[0]: row}), name)
+        for row, (one, value) in enumerate(zip(draws, exact, strict=True))
+    ]
     lower, upper = (result[f"{name}_ci"].sel(ci_bound=end).values for end in ("lower", "upper"))
     slack = rounding(exact)
     covered = (lower - slack <= exact) & (exact <= upper + slack)
@@ -36,16 +39,27 @@ def truth_verdicts(result: xr.Dataset, name: str, draws: list[FloatArray], label
     varied = upper - lower > 2 * slack
     short = float(stats.binom.cdf((covered & varied).sum(), varied.sum(), level))
     found = beyond_chance([*(float(one.p_value) for one in tests), short])
-    off = found[:-1]
     largest = max(abs(float(one.z)) for one in tests)
     measured = f"{int(covered.sum())} of {len(covered)} intervals hold the exact value; largest |z| {largest:.3g}"
     if not found.any():
         return [Verdict("exact value", "fine", "the exact values are where the intervals say", "", measured)]
-    names = concise(label for label, missed in zip(labels, off, strict=True) if missed)
+    items = tuple(label for label, missed in zip(labels, found[:-1], strict=True) if missed)
     reason = (
-        f"the exact value is missed beyond chance ({names})" if off.any() else "too few intervals hold the exact value"
+        f"the exact value is missed beyond chance ({concise(items)})"
+        if items
+        else "too few intervals hold the exact value"
     )
-    return [Verdict("exact value", "do not use", reason, "use auto, or more passes and replicates", measured)]
+    return [Verdict("exact value", "do not use", reason, "use auto, or more passes and replicates", measured, items)]
+
+
+def _own_test(row: xr.Dataset, name: str) -> Bias:
+    """Test the error of one replicate, whose standard error comes from within it."""
+    error, standard_error = row[name].values - row["exact"].values, row[f"{name}_se"].values
+    if standard_error <= rounding(row[name].values):
+        z = np.where(np.abs(error) <= rounding(row["exact"].values), 0.0, np.inf)
+    else:
+        z = error / standard_error
+    return Bias(error, standard_error, z, np.asarray(2 * stats.t.sf(np.abs(z), row["degrees"].values)))
 
 
 def precision_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:
@@ -62,8 +76,9 @@ def precision_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:
         return [Verdict("precision", "fine", reason, "", measured)]
     below = (lower < -rounding(value)) & (half > rounding(value))
     if below.any():
-        names = concise(result[result[name].dims[0]].values[below])
-        reason = f"an interval reaches below 0, which no negative log-likelihood does ({names}): it is too wide to use"
-        return [Verdict("precision", "look", reason, "take more passes or replicates", measured)]
+        items = tuple(result[result[name].dims[0]].values[below].tolist())
+        whose = concise(items)
+        reason = f"an interval reaches below 0, which no negative log-likelihood does ({whose}): it is too wide to use"
+        return [Verdict("precision", "look", reason, "take more passes or replicates", measured, items)]
     relative = np.median(half / np.maximum(value, rounding(value)))
     return [Verdict("precision", "fine", f"a half-width is {100 * relative:.2g} % of its estimate", "", measured)]
