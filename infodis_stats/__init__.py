@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from infodis_stats.oracles import HiddenMarkov, Law, MarkovChain, TableLaw
     from infodis_stats.records import Record, TextPair, read_pairs, read_records
-    from infodis_stats.report import Summary, summary, write_report, write_scans
+    from infodis_stats.report import Summary, summary, write_diagnosis, write_report, write_scans
     from infodis_stats.scan import rank_substitutions, scan_substitutions
     from infodis_stats.sizes import estimate_sizes
     from infodis_stats.store import read_store, write_store
@@ -82,6 +82,7 @@ _HOMES = {
     "split_budget": "infodis_stats.estimates",
     "Summary": "infodis_stats.report",
     "summary": "infodis_stats.report",
+    "write_diagnosis": "infodis_stats.report",
     "write_report": "infodis_stats.report",
     "write_scans": "infodis_stats.report",
     "write_store": "infodis_stats.store",
@@ -128,6 +129,7 @@ __all__ = [
     "scan_substitutions",
     "split_budget",
     "summary",
+    "write_diagnosis",
     "write_report",
     "write_scans",
     "write_store",

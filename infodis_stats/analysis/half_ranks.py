@@ -32,9 +32,7 @@ class HalfRanks:
     upper: FloatArray
 
 
-def half_ranks(
-    draws: Sequence[ArrayLike], bins: int, rng: np.random.Generator, level: float = 0.95
-) -> HalfRanks:
+def half_ranks(draws: Sequence[ArrayLike], bins: int, rng: np.random.Generator, level: float = 0.95) -> HalfRanks:
     """Rank the replicates of each sequence, and say where the first half of them lies.
 
     Parameters
