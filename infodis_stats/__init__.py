@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from infodis_stats.diagnostics import Diagnosis, Verdict, diagnose
     from infodis_stats.estimates import (
         average,
+        compare_variances,
         decide,
         estimate_log_ratio,
         estimate_model_log_ratio,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     )
     from infodis_stats.oracles import HiddenMarkov, Law, MarkovChain, TableLaw
     from infodis_stats.records import Record, TextPair, read_pairs, read_records
-    from infodis_stats.report import Summary, summary, write_report, write_scans
+    from infodis_stats.report import Summary, summary, write_diagnosis, write_report, write_scans
     from infodis_stats.scan import rank_substitutions, scan_substitutions
     from infodis_stats.sizes import estimate_sizes
     from infodis_stats.store import read_store, write_store
@@ -56,6 +57,7 @@ _HOMES = {
     "Verdict": "infodis_stats.diagnostics",
     "accelerated": "infodis_stats.models",
     "average": "infodis_stats.estimates",
+    "compare_variances": "infodis_stats.estimates",
     "decide": "infodis_stats.estimates",
     "diagnose": "infodis_stats.diagnostics",
     "estimate_log_ratio": "infodis_stats.estimates",
@@ -80,6 +82,7 @@ _HOMES = {
     "split_budget": "infodis_stats.estimates",
     "Summary": "infodis_stats.report",
     "summary": "infodis_stats.report",
+    "write_diagnosis": "infodis_stats.report",
     "write_report": "infodis_stats.report",
     "write_scans": "infodis_stats.report",
     "write_store": "infodis_stats.store",
@@ -102,6 +105,7 @@ __all__ = [
     "Verdict",
     "accelerated",
     "average",
+    "compare_variances",
     "decide",
     "diagnose",
     "estimate_log_ratio",
@@ -125,6 +129,7 @@ __all__ = [
     "scan_substitutions",
     "split_budget",
     "summary",
+    "write_diagnosis",
     "write_report",
     "write_scans",
     "write_store",

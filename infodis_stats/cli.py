@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--interval", default="auto", help="how errors are told; see 'intervals' (default: auto)")
         one.add_argument("--simultaneous", action="store_true", help="intervals that all cover at once")
         one.add_argument("--out", type=Path, help="write a row a sequence to this .csv file, or replicates to this .nc")
+        one.add_argument("--diagnosis", type=Path, metavar="FOLDER", help="write verdicts and their pictures, a page")
     scan = add("scan", "score every single substitution of sequences against the original, with intervals")
     scan.add_argument("model", help=MODEL)
     scan.add_argument("file", help="text with a sequence a line, .fasta, or - for standard input")

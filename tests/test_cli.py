@@ -59,6 +59,16 @@ def test_several_sequences_are_averaged_at_the_end(capsys, study_file):
     assert "on average" not in run(capsys, "nll", study_file, sequences)[1]
 
 
+def test_a_diagnosis_is_written_where_it_is_asked_for(capsys, study_file):
+    sequences, folder = study_file.parent / "sequences.txt", study_file.parent / "diagnosis"
+    sequences.write_text("ACGTAC\nGGTACC\n")
+    for command in (("nll", study_file, sequences), ("ratio", study_file, sequences, sequences)):
+        status, out, _ = run(capsys, *command, "--diagnosis", folder / command[0], "--json")
+        assert status == 0
+        json.loads(out)
+        assert "<h1>Diagnosis</h1>" in (folder / command[0] / "diagnosis.html").read_text()
+
+
 def test_ratio_reads_two_files(capsys, study_file):
     first, second = study_file.parent / "first.txt", study_file.parent / "second.txt"
     first.write_text("ACGT\n")
@@ -104,6 +114,7 @@ def test_estimators_and_doctor(capsys):
         (["nll", "austen", "{folder}/good.txt", "--context", "1"], "--context is for laws"),
         (["nll", "{file}", "{folder}/good.txt", "--out", "{folder}/x.txt"], "--out needs a .csv or .nc file"),
         (["nll", "{file}", "{folder}/good.txt", "--out", "{file}/x.nc"], "cannot be written"),
+        (["nll", "{file}", "{folder}/good.txt", "--diagnosis", "{file}/x"], "cannot be written"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(capsys, study_file, arguments, sentence):

@@ -9,7 +9,8 @@ ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
 
 
-def test_readme_code_runs_in_order(capsys):
+def test_readme_code_runs_in_order(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     assert len(BLOCKS) == 7
     names: dict[str, object] = {}
     for block in BLOCKS:

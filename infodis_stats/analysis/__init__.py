@@ -16,12 +16,14 @@ from infodis_stats.analysis.design_bootstrap import design_bootstrap
 from infodis_stats.analysis.discrimination import auroc, auroc_interval
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
 from infodis_stats.analysis.elimination import Elimination, eliminate
+from infodis_stats.analysis.half_ranks import HalfRanks, half_ranks
 from infodis_stats.analysis.intervals import Interval, bca, hall, student_t, widen
 from infodis_stats.analysis.jensen_gap import JensenGap, jensen_gap
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
 from infodis_stats.analysis.replicates import Estimates, check_level, rounding
 from infodis_stats.analysis.selection import GeometricMean, Regret, geometric_mean, regret, same_draws
 from infodis_stats.analysis.tails import pareto_khat
+from infodis_stats.analysis.variance_comparison import VarianceComparison, brown_forsythe, compare_variances
 
 __all__ = [
     "Average",
@@ -32,20 +34,24 @@ __all__ = [
     "Elimination",
     "Estimates",
     "GeometricMean",
+    "HalfRanks",
     "Interval",
     "JensenGap",
     "LogVariance",
     "Of",
     "Regret",
     "Slope",
+    "VarianceComparison",
     "auroc",
     "auroc_interval",
     "average",
     "bca",
     "bias",
     "block",
+    "brown_forsythe",
     "centred",
     "check_level",
+    "compare_variances",
     "components",
     "confidence_sequence",
     "coverage",
@@ -57,6 +63,7 @@ __all__ = [
     "family_wise",
     "family_wise_signs",
     "geometric_mean",
+    "half_ranks",
     "hall",
     "jensen_gap",
     "log_variance",

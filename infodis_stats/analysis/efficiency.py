@@ -1,5 +1,6 @@
 """How many times less variance one estimator has than another."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,11 +22,14 @@ class Efficiency:
         Variance of the reference over the variance of the draws: above 1 the draws are better.
     lower, upper : ndarray of float64
         Ends of the interval.
+    p_value : ndarray of float64
+        Of the two variances being equal, two-sided, by the same resamples.
     """
 
     ratio: FloatArray
     lower: FloatArray
     upper: FloatArray
+    p_value: FloatArray
 
 
 def relative_efficiency(
@@ -34,6 +38,8 @@ def relative_efficiency(
     rng: np.random.Generator,
     level: float = 0.95,
     resamples: int = 999,
+    *,
+    paired: bool = False,
 ) -> Efficiency:
     """How many times less variance `draws` has than `reference`, over a fixed set of sequences.
 
@@ -42,35 +48,38 @@ def relative_efficiency(
     Parameters
     ----------
     draws : array_like, shape (..., S, R1)
-        R1 >= 3 independent replicates of each estimate for S sequences, nats.
+        R1 >= 3 independent replicates of each estimate for S sequences, nats. Where a sequence has fewer, NaN stands in
+        all of (...).
     reference : array_like, shape (..., S, R2)
-        The same of the estimator compared with, R2 >= 3. Draws and reference must not share random numbers.
+        The same of the estimator compared with, R2 >= 3.
     rng : numpy.random.Generator
         Source of the resampling.
     level : float
         Confidence level in (0, 1).
     resamples : int
-        Number of bootstrap resamples.
+        Number of bootstrap resamples. No p-value is below one over one more than that, but of exact draws.
+    paired : bool
+        Whether the r-th replicates of both share random numbers; then R1 = R2. Without, they must not.
 
     Returns
     -------
     Efficiency
         Arrays of the broadcast shape (...). Where only the draws are exact (equal replicates in every sequence)
-        ratio and ends are inf, where only the reference is they are 0, where both are they are NaN. NaN replicates
-        give NaN.
+        ratio and ends are inf, where only the reference is they are 0, the p-value 0; where both are all are NaN. A
+        sequence of NaN gives NaN.
 
     Raises
     ------
     InputError
-        If there are fewer than 3 replicates, the numbers of sequences differ, the level is outside (0, 1), or there
-        are too few resamples for the level.
+        If there are fewer than 3 replicates, the numbers of sequences differ or, of pairs, those of replicates, the
+        level is outside (0, 1), or there are too few resamples for the level.
 
     Notes
     -----
-    Replicates are resampled within each sequence, independently in the two arrays. The log ratio is studentised by
-    the jackknife error of the variances, which follows their kurtosis; the interval is the estimate plus and minus
-    the level's quantile of the absolute studentised errors. It is (0, inf) where resamples are degenerate too often
-    (three replicates of one sequence).
+    Replicates are resampled within each sequence, independently in the two arrays, or pair by pair. The log ratio is
+    studentised by the jackknife error of the variances, which follows their kurtosis, and the covariance of pairs; the
+    interval is the estimate plus and minus the level's quantile of the absolute studentised errors. It is (0, inf)
+    where resamples are degenerate too often (three replicates of one sequence).
 
     Measured coverage in percent, nominal 95 (3,000 simulations, errors 0.4), of this interval and of the ones it
     was chosen against, for S = 1 and 16 sequences of R = 32 (128) replicates of both estimators:
@@ -91,6 +100,18 @@ def relative_efficiency(
     the two laws differ: 91 to 92 for a gamma 1 reference against normal draws at S = 1, R = 32 or S = 16, R = 8, where
     it understates the ratio: a short sample of a skewed law has too small a variance more often than not.
 
+    Pairs, of a normal copula with correlation 0.8, R = 8, 32, 128 (2,000 simulations for S = 1 and 1,000 for S = 16,
+    500 of each for R = 128):
+
+    ===================  ==============  ==============
+    terms                S = 1           S = 16
+    ===================  ==============  ==============
+    normal               95.1 94.2 93.6  95.0 95.2 94.4
+    gamma 4              94.0 94.2 95.2  94.0 94.5 94.4
+    gamma 1              89.0 92.8 93.8  94.5 96.4 94.4
+    normal and gamma 1   91.8 91.6 93.4  93.5 94.0 95.4
+    ===================  ==============  ==============
+
     References
     ----------
     P. Hall, On symmetric bootstrap confidence intervals, J. Royal Statistical Society B 50, 1988.
@@ -109,18 +130,24 @@ def relative_efficiency(
     second = _sequences(reference)
     if first.shape[-2] != second.shape[-2]:
         raise InputError(f"draws have {first.shape[-2]} sequences and the reference {second.shape[-2]}")
+    if paired and first.shape[-1] != second.shape[-1]:
+        raise InputError(
+            f"draws have {first.shape[-1]} replicates and the reference {second.shape[-1]}; pairs need as many of both"
+        )
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_first, error_first = _log_variance(_sums(first))
-        log_second, error_second = _log_variance(_sums(second))
-        log_first = np.where(all_equal(first).all(axis=-1), -np.inf, log_first)
-        log_second = np.where(all_equal(second).all(axis=-1), -np.inf, log_second)
-        log_ratio = np.asarray(log_second - log_first)
-        standard_error = np.sqrt(error_first + error_second)
+        if paired:
+            found, again = _paired_sums(first, second), _resampled_pairs(first, second, rng, resamples)
+        else:
+            found = (_sums(first), _sums(second), np.zeros(()))
+            again = (_resampled_sums(first, rng, resamples), _resampled_sums(second, rng, resamples), np.zeros(()))
+        log_ratio, standard_error = _log_ratio(*found)
+        # Replicates that differ by rounding have no variance.
+        draws_exact, reference_exact = _exact(first), _exact(second)
+        log_ratio = np.where(draws_exact, np.where(reference_exact, np.nan, np.inf), log_ratio)
+        log_ratio = np.where(reference_exact & ~draws_exact, -np.inf, log_ratio)
 
-        again_first, error_first = _log_variance(_resampled_sums(first, rng, resamples))
-        again_second, error_second = _log_variance(_resampled_sums(second, rng, resamples))
-        error = np.abs(again_second - again_first - log_ratio[..., None])
-        studentised = error / np.sqrt(error_first + error_second)
+        again_ratio, again_error = _log_ratio(*again)
+        studentised = np.abs(again_ratio - log_ratio[..., None]) / again_error
         # A resample without variance says nothing: it counts as the largest error.
         studentised = np.where(np.isnan(studentised), np.inf, studentised)
         quantile = np.quantile(studentised, level, axis=-1, method="higher")
@@ -128,7 +155,10 @@ def relative_efficiency(
         exact = np.isinf(log_ratio)
         lower = np.where(exact, log_ratio, log_ratio - half_width)
         upper = np.where(exact, log_ratio, log_ratio + half_width)
-    return Efficiency(np.asarray(np.exp(log_ratio)), np.asarray(np.exp(lower)), np.asarray(np.exp(upper)))
+        farther = (studentised * standard_error[..., None] >= np.abs(log_ratio)[..., None]).sum(axis=-1)
+        p_value = np.where(standard_error > 0, (1 + farther) / (1 + resamples), 1.0)
+        p_value = np.where(exact, 0.0, np.where(np.isnan(log_ratio), np.nan, p_value))
+    return Efficiency(np.exp(log_ratio), np.exp(lower), np.exp(upper), np.asarray(p_value))
 
 
 def _sequences(draws: ArrayLike) -> FloatArray:
@@ -150,18 +180,74 @@ def _moments(draws: FloatArray) -> FloatArray:
 
 def _sums(draws: FloatArray) -> FloatArray:
     """Both moments summed over sequences: (..., S, R) -> (2, ...)."""
-    return np.asarray(_moments(draws).sum(axis=-1))
+    total = np.zeros((2, *draws.shape[:-2]))
+    for sequence in range(draws.shape[-2]):
+        total += _moments(_drawn(draws[..., sequence, :]))
+    return total
 
 
 def _resampled_sums(draws: FloatArray, rng: np.random.Generator, resamples: int) -> FloatArray:
     """Both moments of resampled replicates summed over sequences: (..., S, R) -> (2, ..., resamples)."""
     total = np.zeros((2, *draws.shape[:-2], resamples))
     for sequence in range(draws.shape[-2]):
-        index: NDArray[np.int64] = rng.integers(draws.shape[-1], size=(resamples, draws.shape[-1]))
-        total += _moments(draws[..., sequence, :][..., index])
+        one = _drawn(draws[..., sequence, :])
+        total += _moments(one[..., _index(one, rng, resamples)])
     return total
 
 
-def _log_variance(sums: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Log of the summed variance and its squared standard error by the delta method."""
-    return np.log(sums[0]), sums[1] / sums[0] ** 2
+def _paired_sums(first: FloatArray, second: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Moments of both and the covariance of their variances, summed over sequences: (2, ...), (2, ...), (...)."""
+    pairs = _pairs(first, second)
+    parts = [(_moments(one), _moments(two), _covariance(one, two)) for one, two in pairs]
+    own, other, shared = (np.asarray(sum(part)) for part in zip(*parts, strict=True))
+    return own, other, shared
+
+
+def _resampled_pairs(
+    first: FloatArray, second: FloatArray, rng: np.random.Generator, resamples: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Do as `_paired_sums` does of resampled pairs; each array has an axis more, of the resamples."""
+    sums = (np.zeros(()), np.zeros(()), np.zeros(()))
+    for one, two in _pairs(first, second):
+        index = _index(one, rng, resamples)
+        own, other = one[..., index], two[..., index]
+        sums = (sums[0] + _moments(own), sums[1] + _moments(other), sums[2] + _covariance(own, other))
+    return sums
+
+
+def _pairs(first: FloatArray, second: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
+    both = np.stack(np.broadcast_arrays(first, second))
+    both = np.where(np.isnan(both).any(axis=0), np.nan, both)  # half a pair is none
+    for sequence in range(both.shape[-2]):
+        one, two = _drawn(both[..., sequence, :])
+        yield one, two
+
+
+def _index(draws: FloatArray, rng: np.random.Generator, resamples: int) -> NDArray[np.int64]:
+    return rng.integers(draws.shape[-1], size=(resamples, draws.shape[-1]))
+
+
+def _drawn(draws: FloatArray) -> FloatArray:
+    """Leave out replicates that no cell has; all of them stay where there is none."""
+    there = ~np.isnan(draws).all(axis=tuple(range(draws.ndim - 1)))
+    return draws[..., there] if there.any() else draws
+
+
+def _exact(draws: FloatArray) -> NDArray[np.bool_]:
+    """Say where the replicates of every sequence are equal: (..., S, R) -> (...)."""
+    sequences = range(draws.shape[-2])
+    return np.asarray(np.stack([all_equal(_drawn(draws[..., one, :])) for one in sequences]).all(axis=0))
+
+
+def _covariance(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Jackknife estimate of the covariance of two sample variances over the same replicates."""
+    replicates = first.shape[-1]
+    one, two = ((draws - draws.mean(axis=-1, keepdims=True)) ** 2 for draws in (first, second))
+    spread = ((one - one.mean(axis=-1, keepdims=True)) * (two - two.mean(axis=-1, keepdims=True))).sum(axis=-1)
+    return np.asarray(spread * replicates / ((replicates - 1) * (replicates - 2) ** 2))
+
+
+def _log_ratio(first: FloatArray, second: FloatArray, shared: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Log of the second summed variance over the first and its standard error by the delta method."""
+    squared = first[1] / first[0] ** 2 + second[1] / second[0] ** 2 - 2 * shared / (first[0] * second[0])
+    return np.asarray(np.log(second[0]) - np.log(first[0])), np.sqrt(np.maximum(squared, 0.0))

@@ -17,7 +17,7 @@ from infodis_stats.estimates import average, estimate_log_ratio, estimate_nll
 from infodis_stats.files import StoreError, atomic_path, read_text, writable_folder
 from infodis_stats.oracles import Law
 from infodis_stats.records import TextPair, read_pairs, read_records
-from infodis_stats.report import summary
+from infodis_stats.report import summary, write_diagnosis
 from infodis_stats.report.numbers import band
 from infodis_stats.report.summary_table import AVERAGES
 from infodis_stats.texts import estimate_text_ratios, estimate_texts
@@ -27,7 +27,7 @@ __all__ = ["attributes_of", "nll", "ratio", "sequences"]
 
 def nll(options: argparse.Namespace) -> None:
     """Estimate negative log-likelihoods of the lines or records of a file, under an exact law or a network."""
-    _check_out(options.out)
+    _check_out(options)
     model = read_model(options)
     if isinstance(model, Law):
         tokens = sequences(options.file, model)
@@ -50,7 +50,7 @@ def nll(options: argparse.Namespace) -> None:
 
 def ratio(options: argparse.Namespace) -> None:
     """Estimate log-likelihood ratios of the lines of two files under a law, or of pairs of texts under a network."""
-    _check_out(options.out)
+    _check_out(options)
     coupled = not options.decoupled
     model = read_model(options)
     if isinstance(model, Law):
@@ -126,8 +126,11 @@ def sequences(name: str, law: Law) -> list[NDArray[np.int64]]:
     return found
 
 
-def _check_out(path: Path | None) -> None:
-    """Refuse a file that cannot be written before anything is computed."""
+def _check_out(options: argparse.Namespace) -> None:
+    """Refuse what cannot be written before anything is computed."""
+    if options.diagnosis is not None:
+        writable_folder(options.diagnosis)
+    path: Path | None = options.out
     if path is None:
         return
     if path.suffix not in (".csv", ".nc"):
@@ -141,6 +144,8 @@ def _show(result: xr.Dataset, options: argparse.Namespace) -> None:
     frame = table.to_dataframe()
     if options.out is not None:
         _write(result, frame, options.out)
+    if options.diagnosis is not None:
+        write_diagnosis(result, options.diagnosis)
     if options.json:
         rows = json.loads(frame.to_json(orient="records"))
         print(json.dumps({"attributes": attributes_of(result), f"{frame.columns[0]}s": rows}, indent=1))

@@ -50,14 +50,15 @@ def point_verdicts(result: xr.Dataset, estimates: Estimates, labels: list[object
     if all(_settles(name) for name in names):
         reason = f"nothing varies in {count} rows: these are exact, and their intervals are points"
         return [Verdict("points", "fine", reason)]
-    where = concise(label for label, same in zip(labels, agree, strict=True) if same)
+    items = tuple(label for label, same in zip(labels, agree, strict=True) if same)
     return [
         Verdict(
             "points",
             "look",
-            f"nothing varies in {count} rows ({where}) though {concise(sorted(names))} samples: what it did not draw "
-            "may cost more",
+            f"nothing varies in {count} rows ({concise(items)}) though {concise(sorted(names))} samples: what it did "
+            "not draw may cost more",
             "compare with chain or exhaustive",
+            items=items,
         )
     ]
 

@@ -73,9 +73,9 @@ def stream_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdi
     together = float(stats.friedmanchisquare(*table.T).pvalue) if len(series) > 1 else 1.0
     found = beyond_chance([*halves, together, _repeats_p(table)])
     reasons = []
-    if found[:-2].any():
-        names = concise(label for (_, label), drifts in zip(chosen, found[:-2], strict=True) if drifts)
-        reasons.append(f"the two halves of the replicates differ beyond chance ({names})")
+    items = tuple(label for (_, label), drifts in zip(chosen, found[:-2], strict=True) if drifts)
+    if items:
+        reasons.append(f"the two halves of the replicates differ beyond chance ({concise(items)})")
     if found[-2]:
         reasons.append("replicates move together over sequences, as if these shared their random numbers")
     if found[-1]:
@@ -84,7 +84,7 @@ def stream_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdi
     if not reasons:
         return [Verdict("streams", "fine", "replicates neither drift, nor move together, nor repeat", "", measured)]
     advice = "put only results of one model and of different seeds together; estimate again with one call"
-    return [Verdict("streams", "do not use", "; ".join(reasons), advice, measured)]
+    return [Verdict("streams", "do not use", "; ".join(reasons), advice, measured, items)]
 
 
 def _varies(draws: FloatArray, fewest: int) -> bool:
@@ -159,9 +159,9 @@ def tail_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdict
         measured = f"largest Pareto k-hat {largest:.2f} ({asks})"
     if not found.any():
         return [Verdict("tails", "fine", "no replicate stands apart", "", measured)]
-    names = concise(label for (_, label), apart in zip(chosen, found, strict=True) if apart)
-    reason = f"one replicate stands apart from the others ({names}): the interval hangs on it"
-    return [Verdict("tails", "look", reason, "take more replicates, or an estimator of less variance", measured)]
+    items = tuple(label for (_, label), apart in zip(chosen, found, strict=True) if apart)
+    reason = f"one replicate stands apart from the others ({concise(items)}): the interval hangs on it"
+    return [Verdict("tails", "look", reason, "take more replicates, or an estimator of less variance", measured, items)]
 
 
 def _grubbs_p(draws: FloatArray) -> float:
@@ -197,6 +197,6 @@ def running_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verd
     measured = f"last half-width at most {last:.3g} nats"
     if not any(found):
         return [Verdict("running mean", "fine", "it stays within its anytime-valid band", "", measured)]
-    names = concise(label for (_, label), left in zip(chosen, found, strict=True) if left)
-    reason = f"the running mean has left its anytime-valid band ({names}): replicates are not alike"
-    return [Verdict("running mean", "do not use", reason, "estimate again with one call", measured)]
+    items = tuple(label for (_, label), left in zip(chosen, found, strict=True) if left)
+    reason = f"the running mean has left its anytime-valid band ({concise(items)}): replicates are not alike"
+    return [Verdict("running mean", "do not use", reason, "estimate again with one call", measured, items)]

@@ -43,16 +43,17 @@ def truth_verdicts(result: xr.Dataset, name: str, estimates: Estimates, draws: l
     varied = upper - lower > 2 * slack
     short = float(stats.binom.cdf((covered & varied).sum(), varied.sum(), level))
     found = beyond_chance([*tests, short])
-    off = found[:-1]
     largest = float(np.abs(z).max())
     measured = f"{int(covered.sum())} of {len(covered)} intervals hold the exact value; largest |z| {largest:.3g}"
     if not found.any():
         return [Verdict("exact value", "fine", "the exact values are where the intervals say", "", measured)]
-    names = concise(result[result[name].dims[0]].values[off])
+    items = tuple(result[result[name].dims[0]].values[found[:-1]].tolist())
     reason = (
-        f"the exact value is missed beyond chance ({names})" if off.any() else "too few intervals hold the exact value"
+        f"the exact value is missed beyond chance ({concise(items)})"
+        if items
+        else "too few intervals hold the exact value"
     )
-    return [Verdict("exact value", "do not use", reason, "use auto, or more passes and replicates", measured)]
+    return [Verdict("exact value", "do not use", reason, "use auto, or more passes and replicates", measured, items)]
 
 
 def precision_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:
@@ -69,8 +70,9 @@ def precision_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:
         return [Verdict("precision", "fine", reason, "", measured)]
     below = (lower < -rounding(value)) & (half > rounding(value))
     if below.any():
-        names = concise(result[result[name].dims[0]].values[below])
-        reason = f"an interval reaches below 0, which no negative log-likelihood does ({names}): it is too wide to use"
-        return [Verdict("precision", "look", reason, "take more passes or replicates", measured)]
+        items = tuple(result[result[name].dims[0]].values[below].tolist())
+        whose = concise(items)
+        reason = f"an interval reaches below 0, which no negative log-likelihood does ({whose}): it is too wide to use"
+        return [Verdict("precision", "look", reason, "take more passes or replicates", measured, items)]
     relative = np.median(half / np.maximum(value, rounding(value)))
     return [Verdict("precision", "fine", f"a half-width is {100 * relative:.2g} % of its estimate", "", measured)]

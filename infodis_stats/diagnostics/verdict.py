@@ -29,6 +29,8 @@ class Verdict:
         What to do; empty where there is nothing to do.
     measured : str
         The numbers behind it; empty where the verdict holds by construction.
+    items : tuple
+        Labels of the sequences or pairs that it is about; empty where it is about all.
     """
 
     check: str
@@ -36,6 +38,7 @@ class Verdict:
     reason: str
     advice: str = ""
     measured: str = ""
+    items: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ class Diagnosis:
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return a row a check, worst first."""
-        return pd.DataFrame([asdict(one) for one in self.verdicts], columns=list(Verdict.__dataclass_fields__))
+        columns = [name for name in Verdict.__dataclass_fields__ if name != "items"]
+        return pd.DataFrame([asdict(one) for one in self.verdicts], columns=columns)
 
     def to_markdown(self) -> str:
         """Return the table as Markdown."""

@@ -6,9 +6,11 @@ from infodis_stats.estimates.log_ratio import estimate_log_ratio
 from infodis_stats.estimates.model_log_ratio import estimate_model_log_ratio
 from infodis_stats.estimates.nll import estimate_nll
 from infodis_stats.estimates.ranking import rank_candidates
+from infodis_stats.estimates.variance_comparison import compare_variances
 
 __all__ = [
     "average",
+    "compare_variances",
     "decide",
     "estimate_log_ratio",
     "estimate_model_log_ratio",

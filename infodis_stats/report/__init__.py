@@ -1,7 +1,17 @@
-"""Reports: a stored study, or substitution scans, as a page, Markdown and tables; a result as a table."""
+"""Reports: a stored study, substitution scans or a diagnosis as a page; a result as a table."""
 
+from infodis_stats.report.diagnosis import write_diagnosis
 from infodis_stats.report.page import document, render_html, render_markdown, write_report
 from infodis_stats.report.scan import write_scans
 from infodis_stats.report.summary_table import Summary, summary
 
-__all__ = ["Summary", "document", "render_html", "render_markdown", "summary", "write_report", "write_scans"]
+__all__ = [
+    "Summary",
+    "document",
+    "render_html",
+    "render_markdown",
+    "summary",
+    "write_diagnosis",
+    "write_report",
+    "write_scans",
+]

@@ -1,6 +1,8 @@
 """The report: a study as a self-contained page, as Markdown and as tables."""
 
+import html
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -116,4 +118,10 @@ def environment(*, autoescape: bool) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["markdown_table"] = lambda frame: frame.to_markdown(index=False, disable_numparse=True)
+    environment.filters["markdown_text"] = _markdown_text
     return environment
+
+
+def _markdown_text(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line, in a cell of a table too."""
+    return " ".join(re.sub(r"([\\`*_\[\]|~$])", r"\\\1", html.escape(text, quote=False)).split())

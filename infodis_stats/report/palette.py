@@ -2,7 +2,7 @@
 
 from matplotlib.colors import to_hex, to_rgb
 
-__all__ = ["colour_of", "shade_of", "text_on"]
+__all__ = ["MISS", "colour_of", "shade_of", "text_on"]
 
 COLOURS = {
     "time-integral": "#c2571a",
@@ -17,6 +17,7 @@ COLOURS = {
     "regression": "#111111",
     "exhaustive": "#777777",
 }
+MISS = "#c81e3a"  # an interval that misses the truth
 PUBLISHED = "#a05a5a"  # what public implementations compute
 LIGHTER = {"": 0.0, "stratified": 0.3, "antithetic": 0.5, "sobol": 0.6, "latin-hypercube": 0.7}
 

@@ -6,14 +6,13 @@ import xarray as xr
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from infodis_stats import analysis
-from infodis_stats.report.palette import colour_of
+from infodis_stats.report.palette import MISS, colour_of
 from infodis_stats.report.svg import COLUMNS, STYLE, panels, to_svg
 
 __all__ = ["efficiency_figure", "estimates_figure", "variance_figure"]
 
 MARKERS = {"": "o", "antithetic": "s", "stratified": "^", "latin-hypercube": "v", "sobol": "P"}
 DASHES = {"": "-", "antithetic": "--", "stratified": ":", "latin-hypercube": "-.", "sobol": "--"}
-MISS = "#c81e3a"
 
 
 def _look(name: str) -> dict[str, str]:

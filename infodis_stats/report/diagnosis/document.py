@@ -1,0 +1,155 @@
+"""The page of a diagnosis."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import xarray as xr
+
+from estimators import InputError
+from infodis_stats.diagnostics import Diagnosis, diagnose
+from infodis_stats.files import writable_folder
+from infodis_stats.report.diagnosis.figures import (
+    SHOWN,
+    covered,
+    intervals_figure,
+    ranks_figure,
+    running_figure,
+    sizes_figure,
+)
+from infodis_stats.report.page import environment, write_texts
+from infodis_stats.report.summary_table import made_by
+
+__all__ = ["worst_first", "write_diagnosis"]
+
+
+def write_diagnosis(result: xr.Dataset, folder: Path | str, sizes: xr.Dataset | None = None) -> Path:
+    """Write the diagnosis of a result into a folder: its verdicts, and pictures of what they are about.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        What `diagnose` takes, but a study, whose report opens with its own.
+    folder : Path or str
+        Made if need be. Gets ``diagnosis.html`` (self-contained), and ``diagnosis.md`` with ``figures/*.svg``; each
+        file is replaced whole.
+    sizes : xarray.Dataset, optional
+        Of `estimate_sizes` on the same sequences: what masks of each size contribute is drawn too.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    InputError
+        If it is no such result, or the sizes are of other sequences.
+    StoreError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import infodis_stats as ids
+    >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    >>> result = ids.estimate_nll(law, law.sample(4, length=12, seed=1), replicates=16)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ids.write_diagnosis(result, folder).name
+    'diagnosis.html'
+    """
+    diagnosis = diagnose(result)
+    if "kind" in result.attrs:
+        raise InputError("write_diagnosis draws a result; the report of a study, write_report, opens with its own")
+    name = "nll" if "nll" in result else "log_ratio"
+    rows = worst_first(diagnosis, result[result[name].dims[0]].values.tolist())
+    pictures = list(_pictures(result, name, rows))
+    if sizes is not None:
+        pictures.append(_sizes(sizes, result, name, rows))
+    content = {
+        "diagnosis": diagnosis,
+        "pictures": pictures,
+        "model": result.attrs["model"],
+        "made_by": made_by(result),
+        "forward_passes": f"{result.attrs['forward_passes']:,}",
+        "versions": json.loads(result.attrs["versions"]),
+    }
+    folder = writable_folder(folder)
+    files = {
+        f"diagnosis.{suffix}": environment(autoescape=suffix == "html")
+        .get_template(f"diagnosis.{suffix}.jinja")
+        .render(content)
+        for suffix in ("html", "md")
+    }
+    write_texts(files | {f"figures/{one.name}.svg": one.svg for one in pictures}, folder)
+    return folder / "diagnosis.html"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its heading and what it says."""
+
+    name: str
+    title: str
+    caption: str
+    svg: str
+
+
+def worst_first(diagnosis: Diagnosis, labels: Sequence[object]) -> list[int]:
+    """Return the places of labels: first those that a bad verdict is about, the worst first, then the others.
+
+    Examples
+    --------
+    >>> worst_first(Diagnosis([]), ["a", "b"])
+    [0, 1]
+    """
+    named = [item for one in diagnosis.verdicts if one.verdict != "fine" for item in one.items]
+    return sorted(range(len(labels)), key=lambda row: named.index(labels[row]) if labels[row] in named else len(named))
+
+
+def _pictures(result: xr.Dataset, name: str, rows: Sequence[int]) -> Iterator[Picture]:
+    level, unit = result.attrs["ci_prob"], str(result[name].dims[0])
+    percent = f"{100 * level:g} %"
+    running = running_figure(result, name, rows)
+    if running is not None:
+        which = f"{SHOWN} of {len(rows)} {unit}s; any that the verdicts name come first. " if len(rows) > SHOWN else ""
+        dashed = " The dashed line is the exact value." if "exact" in result else ""
+        caption = (
+            f"{which}Dots are replicates, the line is their mean so far. The band begins where they are enough, and "
+            f"holds the value at all their numbers at once with {percent} confidence.{dashed} A mean that leaves its "
+            "earlier band, or one dot far from all others, is what to look for."
+        )
+        yield Picture("running", "Running means", caption, running)
+    ranks = ranks_figure(result, name)
+    if ranks is not None:
+        caption = (
+            f"Replicates are ranked within their {unit}. If those drawn first are like those drawn later, all bars end "
+            f"near the black line, and with {percent} confidence within the grey band; red ones do not. A slope is a "
+            "drift, a U or its reverse a change of spread."
+        )
+        yield Picture("ranks", "Ranks of the first half", caption, ranks)
+    caption = f"The {percent} interval of each {unit}; no exact value is known here."
+    if "exact" in result:
+        missed = int((~covered(result, name)).sum())
+        expected = (
+            f"with {percent} confidence none at all should"
+            if result.attrs["ci_simultaneous"]
+            else f"about {(1 - level) * len(rows):.2g} are to be expected"
+        )
+        caption = f"Each {percent} interval minus the exact value. {missed} of {len(rows)} miss it (red); {expected}."
+    yield Picture("intervals", "All intervals", caption, intervals_figure(result, name))
+
+
+def _sizes(sizes: xr.Dataset, result: xr.Dataset, name: str, rows: Sequence[int]) -> Picture:
+    unit = str(result[name].dims[0])
+    if not isinstance(sizes, xr.Dataset) or "size_nll" not in sizes:
+        raise InputError("sizes need the result of estimate_sizes")
+    if unit != "sequence" or sizes["sequence"].values.tolist() != result[unit].values.tolist():
+        raise InputError("sizes are of other sequences than the result; give both the same names")
+    caption = (
+        "The area under the line is the negative log-likelihood; the bands of a sequence hold together with "
+        f"{100 * sizes.attrs['ci_prob']:g} % confidence. What rises at the right is lost where almost everything is "
+        "masked: a few revealed tokens determine the rest, and few masks say so."
+    )
+    return Picture("sizes", "Where it is lost: by mask size", caption, sizes_figure(sizes, rows))
