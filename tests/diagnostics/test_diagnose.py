@@ -130,14 +130,3 @@ def test_prints_worst_first():
 def test_refuses_what_is_no_result(other):
     with pytest.raises(ids.InputError, match="a diagnosis needs"):
         ids.diagnose(other)
-
-
-def test_one_replicate_is_tested_with_the_error_from_within():
-    result = estimated(replicates=1, interval="design")
-    assert words(result)["exact value"] == "fine"
-    assert "points" not in words(result)
-    result["exact"] = result["exact"] + 60 * result["nll_se"] * np.array([1, *[0] * 7])
-    found = ids.diagnose(result).verdicts[0]
-    assert (found.check, found.verdict, found.items) == ("exact value", "do not use", (0,))
-    exact = ids.estimate_nll(LAW, TOKENS[:, :4], "exhaustive", passes=15, replicates=1)
-    assert words(exact)["exact value"] == "fine"
