@@ -136,7 +136,7 @@ def test_ratios_have_it_too_and_say_which_side_is_likelier():
     assert "8 replicates or more until +-0.6" in str(ids.summary(result))
 
 
-def stopped_coverage(monkeypatch, first, trials=3000):
+def stopped_coverage(monkeypatch, first, trials=1500):
     """Coverage of 0 on normal replicates of sd 1 whose half-width of 0.35 asks for 34 of them."""
     monkeypatch.setattr(precision, "FEWEST_DEGREES", first - 1)
     rule = Precision.of(0.35, most_passes=10**6, level=0.95, interval="student-t")
@@ -153,11 +153,11 @@ def stopped_coverage(monkeypatch, first, trials=3000):
 
 def test_the_interval_it_stops_with_covers(monkeypatch):
     # 94.2 % in a study of 24,000; the bound of 4 standard errors is for the 94 % that the rule is meant to keep.
-    assert stopped_coverage(monkeypatch, 16) >= 3000 * 0.94 - 4 * np.sqrt(3000 * 0.94 * 0.06)
+    assert stopped_coverage(monkeypatch, 16) >= 1500 * 0.94 - 4 * np.sqrt(1500 * 0.94 * 0.06)
 
 
 def test_control_a_first_look_at_2_replicates_fails_the_same_check(monkeypatch):
-    assert stopped_coverage(monkeypatch, 2) < 3000 * 0.94 - 4 * np.sqrt(3000 * 0.94 * 0.06)
+    assert stopped_coverage(monkeypatch, 2) < 1500 * 0.94 - 4 * np.sqrt(1500 * 0.94 * 0.06)
 
 
 @pytest.mark.slow
