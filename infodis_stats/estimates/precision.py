@@ -1,6 +1,5 @@
 """Precision on demand: sampling goes on until an interval is narrow enough, or a budget is spent."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -87,14 +86,15 @@ class Precision:
         >>> Precision.of("5%", most_passes=4096, level=0.95)
         Precision(half_width=0.05, relative=True, most_passes=4096, level=0.95, interval='auto')
         """
-        number, share = re.fullmatch(r"\s*(.*?)\s*(%?)\s*", str(precision), re.DOTALL).groups()  # type: ignore[union-attr]
+        text = str(precision).strip()
+        share = text.endswith("%")
         try:
-            half_width = float(number) / (100 if share else 1)
+            half_width = float(text.removesuffix("%")) / (100 if share else 1)
         except ValueError:
             half_width = float("nan")
         if not 0 < half_width < np.inf:
             raise InputError(f"precision needs nats above 0 such as 0.05, or a share such as '5%', got {precision!r}")
-        return cls(half_width, bool(share), most_passes, level, interval)
+        return cls(half_width, share, most_passes, level, interval)
 
     def __str__(self) -> str:
         """Return what `of` reads."""

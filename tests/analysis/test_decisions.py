@@ -116,8 +116,9 @@ def normal(rng, size):
 
 @pytest.mark.parametrize("replicates", [3, 4, 8])
 def test_few_discoveries_are_false(replicates):
-    adjusted = lambda table: false_discovery_signs(over(table), independent=True)  # noqa: E731
-    shares, claims = false_shares(adjusted, replicates, normal)
+    shares, claims = false_shares(
+        lambda table: false_discovery_signs(over(table), independent=True), replicates, normal
+    )
     # At most 10 %, four standard errors of the mean share allowed.
     assert shares.mean() < 0.1 + 4 * stats.sem(shares)
     # Half of the cells are null: the procedure spends about half of what it may, or it would be needlessly timid.
