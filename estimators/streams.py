@@ -32,7 +32,9 @@ def stream(root: np.random.SeedSequence, *keys: str) -> np.random.Generator:
 
 def skip(rng: np.random.Generator, replicates: int) -> np.random.Generator:
     """Return ``rng`` after the children of so many replicates: a plan from it goes on where theirs stopped."""
-    rng.bit_generator.seed_seq.spawn(replicates)  # type: ignore[attr-defined]
+    seed = rng.bit_generator.seed_seq
+    assert isinstance(seed, np.random.SeedSequence)
+    seed.spawn(replicates)
     return rng
 
 

@@ -35,7 +35,7 @@ __all__ = [
     "error_bars",
     "interval_kind",
     "interval_names",
-    "simultaneous_level",
+    "level_of_each",
     "sum_of",
 ]
 
@@ -283,25 +283,21 @@ def interval_kind(name: str) -> IntervalKind:
     return KINDS[name]
 
 
-def simultaneous_level(level: float, count: int) -> float:
-    """Return the level of each of ``count`` independent intervals that all cover at once with chance ``level``.
+def level_of_each(level: float, count: int, *, simultaneous: bool) -> float:
+    """Return the level of each of ``count`` independent intervals; simultaneous ones all cover at once with ``level``.
 
     Examples
     --------
-    >>> round(simultaneous_level(0.95, 10), 5)
-    0.99488
+    >>> round(level_of_each(0.95, 10, simultaneous=True), 5), level_of_each(0.95, 10, simultaneous=False)
+    (0.99488, 0.95)
     """
     analysis.check_level(level)
-    return float(level ** (1.0 / count))
+    return float(level ** (1.0 / count)) if simultaneous else level
 
 
-def error_bars(draws: Sequence[Draw], kind: str, level: float, *, simultaneous: bool = False) -> list[ErrorBar]:
-    """Return the interval of each draw; ``simultaneous`` ones all cover at once with chance ``level``.
-
-    Draws of different items are independent. Raises `InputError` where a draw does not tell its error.
-    """
-    own_level = simultaneous_level(level, len(draws)) if simultaneous else level
-    return [interval_kind(kind).error_bar(one, own_level) for one in draws]
+def error_bars(draws: Sequence[Draw], kind: str, level: float) -> list[ErrorBar]:
+    """Return the interval of each draw. Raises `InputError` where a draw does not tell its error."""
+    return [interval_kind(kind).error_bar(one, level) for one in draws]
 
 
 def check_interval(model: ConditionalModel, cells: Sequence[Cell], kind: str, level: float) -> None:

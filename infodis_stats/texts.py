@@ -12,7 +12,7 @@ from estimators import Estimator, InputError
 from estimators.evaluate import Progress
 from infodis_stats.dataset import bars_of, describe, replicates_dataset
 from infodis_stats.estimates import estimate_log_ratio, estimate_nll, rank_candidates
-from infodis_stats.intervals import simultaneous_level, sum_of
+from infodis_stats.intervals import level_of_each, sum_of
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.records import Record, TextPair
 
@@ -139,7 +139,7 @@ def estimate_texts(
             raise InputError(f"{record.name!r}: a precision needs records of one window, this one has {len(parts)}")
         pieces += parts
         owners += [owner] * len(parts)
-    own_level = simultaneous_level(level, len(records)) if simultaneous else level
+    own_level = level_of_each(level, len(records), simultaneous=simultaneous)
     pieces_result = estimate_nll(
         model,
         [piece.tokens for piece in pieces],

@@ -12,9 +12,9 @@ from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.coupling import coupling, sampled_by
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
 from infodis_stats.estimates.precision import Precision, draw_rounds, padded
-from infodis_stats.estimates.profile import loss_profiles
+from infodis_stats.estimates.profile import loss_profiles, passes_run
 from infodis_stats.estimates.request import named_estimator, rows_a_call
-from infodis_stats.intervals import check_interval, error_bars
+from infodis_stats.intervals import check_interval, error_bars, level_of_each
 from infodis_stats.oracles import Law
 
 __all__ = ["estimate_log_ratio"]
@@ -86,16 +86,17 @@ def estimate_log_ratio(
     one = named_estimator(estimator)
     sampler: Contrast = Coupled(one) if coupled else Decoupled(one)
     pairs = make_pairs(first, second, context, names, second_context=second_context)
-    rule = None if precision is None else Precision.of(precision, most_passes, level, interval)
+    own_level = level_of_each(level, len(pairs), simultaneous=simultaneous)
+    rule = None if precision is None else Precision.of(precision, most_passes, own_level, interval)
     if rule is not None:
         rule.check_budget(passes, replicates)
     cells = [Cell(sampler, pair, passes, replicates) for pair in pairs]
     check_interval(model, cells, interval, level)
     rows = rows_a_call(model, batch_size)
     draws = draw_rounds(model, cells, seed, rule, batch_size=rows, device=device, progress=progress)
-    bars = error_bars(draws, interval, level, simultaneous=simultaneous)
+    bars = error_bars(draws, interval, own_level)
     profiles = loss_profiles([model, model], draws, batch_size=batch_size, device=device)
-    forward_passes = [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
+    forward_passes = passes_run(draws, profiles)
     correlation, gain = coupling(draws)
     dataset = replicates_dataset(
         "log_ratio",

@@ -25,9 +25,9 @@ from estimators.target import Context, Tokens
 from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.coupling import coupling, sampled_by
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
-from infodis_stats.estimates.profile import loss_profiles
+from infodis_stats.estimates.profile import loss_profiles, passes_run
 from infodis_stats.estimates.request import named_estimator, rows_a_call
-from infodis_stats.intervals import check_interval, error_bars
+from infodis_stats.intervals import check_interval, error_bars, level_of_each
 from infodis_stats.oracles import Law
 from infodis_stats.provenance import model_fingerprint
 
@@ -132,9 +132,9 @@ def estimate_model_log_ratio(
         else {}
     )
     correlation, gain = coupling(draws)
-    bars = error_bars(draws, interval, level, simultaneous=simultaneous)
+    bars = error_bars(draws, interval, level_of_each(level, len(draws), simultaneous=simultaneous))
     profiles = loss_profiles(models, draws, batch_size=batch_size, device=device)
-    forward_passes = [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
+    forward_passes = passes_run(draws, profiles)
     dataset = replicates_dataset(
         "log_ratio",
         np.stack([one.estimates for one in draws]),

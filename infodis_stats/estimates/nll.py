@@ -11,9 +11,9 @@ from estimators.target import Context, Tokens
 from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
 from infodis_stats.estimates.precision import Precision, draw_rounds, padded
-from infodis_stats.estimates.profile import loss_profiles
+from infodis_stats.estimates.profile import loss_profiles, passes_run
 from infodis_stats.estimates.request import named_estimator, rows_a_call
-from infodis_stats.intervals import check_interval, error_bars
+from infodis_stats.intervals import check_interval, error_bars, level_of_each
 from infodis_stats.oracles import Law
 
 __all__ = ["estimate_nll"]
@@ -102,16 +102,17 @@ def estimate_nll(
     """
     sampler = named_estimator(estimator)
     targets = make_targets(tokens, context, names)
-    rule = None if precision is None else Precision.of(precision, most_passes, level, interval)
+    own_level = level_of_each(level, len(targets), simultaneous=simultaneous)
+    rule = None if precision is None else Precision.of(precision, most_passes, own_level, interval)
     if rule is not None:
         rule.check_budget(passes, replicates)
     cells = [Cell(sampler, target, passes, replicates) for target in targets]
     check_interval(model, cells, interval, level)
     rows = rows_a_call(model, batch_size)
     draws = draw_rounds(model, cells, seed, rule, batch_size=rows, device=device, progress=progress)
-    bars = error_bars(draws, interval, level, simultaneous=simultaneous)
+    bars = error_bars(draws, interval, own_level)
     profiles = loss_profiles([model], draws, batch_size=batch_size, device=device)
-    forward_passes = [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
+    forward_passes = passes_run(draws, profiles)
     dataset = replicates_dataset(
         "nll",
         padded(draws),

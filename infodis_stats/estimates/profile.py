@@ -10,7 +10,7 @@ from estimators import ConditionalModel, Draw, Evaluation, Job, MaskPlan, evalua
 from infodis_stats.cautions import effective_positions
 from infodis_stats.estimates.request import rows_a_call
 
-__all__ = ["Profile", "loss_profiles"]
+__all__ = ["Profile", "loss_profiles", "passes_run"]
 
 NO_LOSS = 1e-9  # nats: what is sure has no profile
 
@@ -59,6 +59,11 @@ def loss_profiles(
         )
         for own in zip(*sides, strict=True)
     ]
+
+
+def passes_run(draws: Sequence[Draw], profiles: Sequence[Profile]) -> list[int]:
+    """Return the forward passes of each draw and of its profile."""
+    return [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
 
 
 def _side_profiles(

@@ -16,7 +16,7 @@ from estimators.target import Context, Tokens
 from infodis_stats import analysis
 from infodis_stats.dataset import CI_BOUND, describe
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
-from infodis_stats.estimates.profile import loss_profiles
+from infodis_stats.estimates.profile import loss_profiles, passes_run
 from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
 from infodis_stats.intervals import error_bars
 from infodis_stats.oracles import Law
@@ -120,7 +120,7 @@ def rank_candidates(
     finish = race.run(seed, batch_size=rows, device=device, progress=progress)
     draws = finish.draws
     profiles = loss_profiles([model], draws, batch_size=batch_size, device=device)
-    forward_passes = [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
+    forward_passes = passes_run(draws, profiles)
     ratios = np.array([race.log_ratio(one, finish) for one in range(len(targets))])
     dataset = xr.Dataset(
         {

@@ -101,6 +101,17 @@ def test_where_the_design_tells_the_error_few_replicates_will_do():
     assert result["replicates"].sum() < over["replicates"].sum()
 
 
+def test_simultaneous_intervals_are_as_narrow_as_each_was_asked_to_be():
+    plain = ids.estimate_nll(LAW, TOKENS, **ASKED)
+    together = ids.estimate_nll(LAW, TOKENS, **ASKED, simultaneous=True)
+    assert together["reached"].all()
+    assert (half_width(together) <= 0.4).all()
+    assert (together["replicates"] > plain["replicates"]).all()  # at one level each they would be a third too wide
+    ratio = {"passes": 8, "precision": 0.8, "simultaneous": True}
+    result = ids.estimate_log_ratio(LAW, TOKENS[:3], TOKENS[3:], "uniform-count", **ratio)
+    assert (half_width(result, "log_ratio") <= 0.8).all()
+
+
 def test_what_the_budget_cannot_reach_is_said_and_kept():
     result = ids.estimate_nll(LAW, TOKENS, **(ASKED | {"precision": 0.05}), most_passes=200)
     assert not result["reached"].any()
