@@ -35,7 +35,6 @@ __all__ = [
     "error_bars",
     "interval_kind",
     "interval_names",
-    "level_of_each",
     "sum_of",
 ]
 
@@ -281,18 +280,6 @@ def interval_kind(name: str) -> IntervalKind:
     if name not in KINDS:
         raise InputError(f"there is no interval {name!r}; there are {', '.join(KINDS)}")
     return KINDS[name]
-
-
-def level_of_each(level: float, count: int, *, simultaneous: bool) -> float:
-    """Return the level of each of ``count`` independent intervals; simultaneous ones all cover at once with ``level``.
-
-    Examples
-    --------
-    >>> round(level_of_each(0.95, 10, simultaneous=True), 5), level_of_each(0.95, 10, simultaneous=False)
-    (0.99488, 0.95)
-    """
-    analysis.check_level(level)
-    return float(level ** (1.0 / count)) if simultaneous else level
 
 
 def error_bars(draws: Sequence[Draw], kind: str, level: float) -> list[ErrorBar]:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from estimators import Estimator, InputError
 from estimators.evaluate import Progress
+from infodis_stats.analysis import level_of_each
 from infodis_stats.dataset import bars_of, describe, replicates_dataset
 from infodis_stats.estimates import estimate_log_ratio, estimate_nll, rank_candidates
-from infodis_stats.intervals import level_of_each, sum_of
+from infodis_stats.intervals import sum_of
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.records import Record, TextPair
 

@@ -15,7 +15,6 @@ from infodis_stats.intervals import (
     error_bars,
     interval_kind,
     interval_names,
-    level_of_each,
     sum_of,
 )
 from stat_asserts import assert_rate
@@ -246,7 +245,7 @@ class TestRefusals:
 
     def test_levels_are_shares(self):
         with pytest.raises(ids.InputError, match="between 0 and 1, got 95"):
-            level_of_each(95, 3, simultaneous=False)
+            analysis.level_of_each(95, 3, simultaneous=False)
 
     def test_hall_needs_three(self):
         with pytest.raises(ids.InputError, match="a skewness needs at least 3"):

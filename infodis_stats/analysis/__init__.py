@@ -17,7 +17,7 @@ from infodis_stats.analysis.discrimination import auroc, auroc_interval
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
 from infodis_stats.analysis.elimination import Elimination, eliminate
 from infodis_stats.analysis.half_ranks import HalfRanks, half_ranks
-from infodis_stats.analysis.intervals import Interval, bca, hall, student_t, widen
+from infodis_stats.analysis.intervals import Interval, bca, hall, level_of_each, student_t, widen
 from infodis_stats.analysis.jensen_gap import JensenGap, jensen_gap
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
 from infodis_stats.analysis.replicates import Estimates, check_level, rounding
@@ -66,6 +66,7 @@ __all__ = [
     "half_ranks",
     "hall",
     "jensen_gap",
+    "level_of_each",
     "log_variance",
     "mask_share",
     "mean_squared_error",

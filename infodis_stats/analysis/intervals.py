@@ -8,7 +8,7 @@ from scipy import stats
 
 from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, check_level, check_resamples
 
-__all__ = ["Interval", "bca", "hall", "student_t", "widen"]
+__all__ = ["Interval", "bca", "hall", "level_of_each", "student_t", "widen"]
 
 LEAST_SKEWNESS = 1e-6  # below it Hall's interval is Student's to nine digits
 
@@ -216,3 +216,33 @@ def hall(draws: ArrayLike, level: float = 0.95) -> Interval:
     ends = [3.0 / skewness * (np.cbrt(1.0 + skewness * (one - skewness / 6.0)) - 1.0) for one in (quantile, -quantile)]
     scale = spread / np.sqrt(count)
     return Interval(np.asarray(mean - scale * ends[0]), np.asarray(mean - scale * ends[1]))
+
+
+def level_of_each(level: float, count: int, *, simultaneous: bool) -> float:
+    """Return the level of each of several independent intervals.
+
+    Parameters
+    ----------
+    level : float
+        Confidence level in (0, 1).
+    count : int
+        Number of intervals.
+    simultaneous : bool
+        Whether all of them are to cover at once with that level (Sidak), instead of each.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        If the level is outside (0, 1).
+
+    Examples
+    --------
+    >>> round(level_of_each(0.95, 10, simultaneous=True), 5), level_of_each(0.95, 10, simultaneous=False)
+    (0.99488, 0.95)
+    """
+    check_level(level)
+    return float(level ** (1.0 / count)) if simultaneous else level

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from infodis_stats.analysis import Estimates, bias
+from infodis_stats.analysis import Estimates, bias, level_of_each
 from infodis_stats.analysis.replicates import FloatArray, rounding
 from infodis_stats.diagnostics.sampling import beyond_chance
 from infodis_stats.diagnostics.verdict import Verdict, concise
@@ -39,7 +39,7 @@ def truth_verdicts(result: xr.Dataset, name: str, estimates: Estimates, draws: l
         for one, value, own in zip(draws, exact, z, strict=True)
     ]
     covered = (lower - slack <= exact) & (exact <= upper + slack)
-    level = result.attrs["ci_prob"]
+    level = level_of_each(result.attrs["ci_prob"], len(exact), simultaneous=bool(result.attrs.get("ci_simultaneous")))
     varied = upper - lower > 2 * slack
     short = float(stats.binom.cdf((covered & varied).sum(), varied.sum(), level))
     found = beyond_chance([*tests, short])

@@ -8,13 +8,14 @@ import xarray as xr
 from estimators import Cell, ConditionalModel, Contrast, Coupled, Decoupled, Estimator, make_pairs
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
+from infodis_stats.analysis import level_of_each
 from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.coupling import coupling, sampled_by
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
 from infodis_stats.estimates.precision import Precision, draw_rounds, padded
 from infodis_stats.estimates.profile import loss_profiles, passes_run
 from infodis_stats.estimates.request import named_estimator, rows_a_call
-from infodis_stats.intervals import check_interval, error_bars, level_of_each
+from infodis_stats.intervals import check_interval, error_bars
 from infodis_stats.oracles import Law
 
 __all__ = ["estimate_log_ratio"]

@@ -90,6 +90,15 @@ def test_one_replicate_is_checked_as_far_as_it_goes():
     assert "missed beyond chance (2)" in ids.diagnose(exact).verdicts[0].reason
 
 
+def test_three_simultaneous_intervals_that_miss_are_too_many():
+    """With 8 sequences, three misses at 95 % each may be chance; of intervals that all cover with 95 % they are not."""
+    for simultaneous, verdict in ((False, "fine"), (True, "do not use")):
+        result = estimated(passes=32, replicates=1, simultaneous=simultaneous)
+        outside = result["nll_ci"].sel(ci_bound="upper") + 0.1
+        result["exact"] = result["nll"].where(result["sequence"] > 2, outside)
+        assert words(result)["exact value"] == verdict
+
+
 def test_an_interval_below_zero_is_looked_at():
     law = ids.TableLaw(["AA", "AB", "BB"], [0.5, 0.25, 0.25])
     result = ids.estimate_nll(law, law.encode(["AA"]), "time-free", passes=1, replicates=3, seed=3)
