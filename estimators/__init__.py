@@ -4,25 +4,26 @@ Needs numpy and torch only, so it can be imported inside a training loop. All va
 """
 
 from estimators.auto import Auto, Choice
-from estimators.chains import BlockChain, Chain
 from estimators.contrast import Contrast, Coupled, Decoupled
 from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified, Systematic
 from estimators.errors import InfodisError, InputError, ModelError, PassesError, TokenError
-from estimators.estimator import Estimator, PointEstimator
+from estimators.estimator import Estimator
 from estimators.evaluate import Evaluation, Job, evaluate
-from estimators.exhaustive import Exhaustive, pass_totals
-from estimators.mask_law import MaskLaw, all_masks, estimand_weights
-from estimators.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
+from estimators.masked.chains import BlockChain, Chain
+from estimators.masked.exhaustive import Exhaustive, pass_totals
+from estimators.masked.mask_law import MaskLaw, all_masks, estimand_weights
+from estimators.masked.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
+from estimators.masked.plan import MaskPlan
+from estimators.masked.points import PointEstimator
+from estimators.masked.regression import Regression
+from estimators.masked.substitutions import evaluate_substitutions
+from estimators.masked.systematic import SystematicCount
+from estimators.masked.triangular import Triangular
+from estimators.masked.without_replacement import WithoutReplacement
 from estimators.model import ConditionalModel
-from estimators.plan import MaskPlan
 from estimators.registry import estimator, estimator_names
-from estimators.regression import Regression
 from estimators.sampling import Cell, Draw, Sampler, draw
-from estimators.substitutions import evaluate_substitutions
-from estimators.systematic import SystematicCount
 from estimators.target import Pair, Target, make_pairs, make_targets
-from estimators.triangular import Triangular
-from estimators.without_replacement import WithoutReplacement
 
 __all__ = [
     "IID",

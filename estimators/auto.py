@@ -6,14 +6,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.chains import BlockChain, Chain
 from estimators.estimator import Estimator
-from estimators.exhaustive import Exhaustive
-from estimators.model import ConditionalModel
-from estimators.plan import MaskPlan
-from estimators.regression import Regression
+from estimators.masked.chains import BlockChain, Chain
+from estimators.masked.exhaustive import Exhaustive
+from estimators.masked.regression import Regression
+from estimators.masked.without_replacement import WithoutReplacement
+from estimators.model import Model
+from estimators.plan import Plan
 from estimators.target import Target
-from estimators.without_replacement import WithoutReplacement
 
 __all__ = ["Auto", "Choice"]
 
@@ -68,18 +68,18 @@ class Auto(Estimator):
             return Choice(WithoutReplacement(), "few masks: none is drawn twice")
         return Choice(Regression(), "enough passes and positions to learn from")
 
-    def knowing(self, model: ConditionalModel) -> "Auto":
+    def knowing(self, model: Model) -> "Auto":
         """Return the rules for a model, which may say that its conditionals are consistent."""
         return Auto(self.consistent or bool(getattr(model, "consistent", False)))
 
-    def settled(self, item: Target, passes: int, model: ConditionalModel) -> Estimator:
+    def settled(self, item: Target, passes: int, model: Model) -> Estimator:
         """Return the chosen estimator."""
         return self.knowing(model).choose(item.length, passes).estimator
 
-    def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
+    def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> Plan:
         """Draw what the chosen estimator draws; see `Estimator.plan`."""
         return self.choose(length, passes).estimator.plan(length, passes, replicates, rng)
 
-    def reduce(self, plan: MaskPlan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    def reduce(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Reduce as the chosen estimator does: a plan of its own has it chosen again."""
         return self.choose(plan.length, plan.passes).estimator.reduce(plan, losses)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from estimators.estimator import Estimator
 from estimators.evaluate import Evaluation, Job, Progress
-from estimators.model import ConditionalModel
+from estimators.model import Model
 from estimators.own_variance import OwnVariance, added, from_parts
 from estimators.sampling import Cell, Sampler, sample
 from estimators.streams import skip, twins
@@ -31,7 +31,7 @@ class Contrast(Sampler[Pair]):
 
     estimator: Estimator
 
-    def settled(self, item: Pair, passes: int, model: ConditionalModel) -> "Contrast":
+    def settled(self, item: Pair, passes: int, model: Model) -> "Contrast":
         """Return the contrast of what samples the longer side."""
         longer = max(item.sides, key=lambda side: side.length)
         return replace(self, estimator=self.estimator.settled(longer, passes, model))
@@ -66,7 +66,7 @@ class Contrast(Sampler[Pair]):
 
     def sample(
         self,
-        model: ConditionalModel,
+        model: Model,
         first: Tokens,
         second: Tokens,
         *,
@@ -83,7 +83,7 @@ class Contrast(Sampler[Pair]):
 
         Parameters
         ----------
-        model : ConditionalModel
+        model : Model
         first, second : array of int, shape (pair, length), or sequence of arrays of int
             The two sides may differ in length. Nothing is broadcast.
         passes : int

@@ -2,30 +2,24 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from estimators.designs import IID, Design, draw_points
 from estimators.evaluate import Evaluation, Job, Progress
-from estimators.mask_maps import MaskMap
-from estimators.model import ConditionalModel
-from estimators.own_variance import OwnVariance, from_parts, from_residuals, from_second_differences
-from estimators.plan import MaskPlan, pass_terms
+from estimators.model import Model
+from estimators.own_variance import OwnVariance, from_parts
+from estimators.plan import Plan
 from estimators.sampling import Cell, Sampler, sample
 from estimators.streams import skip
 from estimators.target import Context, Target, Tokens, make_targets
 
-__all__ = ["Estimator", "PointEstimator"]
-
-TOGETHER = {"none": 1, "pairs": 2}  # passes that are drawn independently of all others
-FEWEST_STRATA = 4  # to judge a line or its bends by
+__all__ = ["Estimator"]
 
 
 class Estimator(Sampler[Target]):
-    """A random plan of weighted masks whose weighted losses estimate a negative log-likelihood.
+    """A random plan of weighted passes whose weighted losses estimate a negative log-likelihood.
 
     Subclasses provide `name`, `summary` and `plan`; those that reduce by more than a weighted sum override `reduce`.
     """
@@ -51,7 +45,7 @@ class Estimator(Sampler[Target]):
         return False
 
     @abstractmethod
-    def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
+    def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> Plan:
         """Draw independent replicates of the plan.
 
         Parameters
@@ -68,7 +62,7 @@ class Estimator(Sampler[Target]):
 
         Returns
         -------
-        MaskPlan
+        Plan
 
         Raises
         ------
@@ -76,12 +70,12 @@ class Estimator(Sampler[Target]):
             If the estimator cannot work with so few passes at this length; says how many it needs.
         """
 
-    def reduce(self, plan: MaskPlan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    def reduce(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn token losses (replicates, passes, length) into estimates (replicates,), both in nats."""
         estimates: NDArray[np.float64] = (plan.weights * losses).reshape(plan.replicates, -1).sum(axis=1)
         return estimates
 
-    def parts(self, plan: MaskPlan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    def parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what each replicate is the mean of: independent, identically distributed estimates, in nats.
 
         Returns
@@ -91,14 +85,14 @@ class Estimator(Sampler[Target]):
         """
         return self.reduce(plan, losses)[:, None]
 
-    def own_variance(self, plan: MaskPlan, losses: NDArray[np.float64]) -> OwnVariance | None:
+    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance | None:
         """Estimate each replicate's variance from its own passes; None where they do not tell it."""
         if self.exact:
             return OwnVariance(np.zeros(plan.replicates), np.full(plan.replicates, np.inf))
         parts = self.parts(plan, losses)
         return from_parts(parts) if parts.shape[1] > 1 else None
 
-    def settled(self, item: Target, passes: int, model: ConditionalModel) -> "Estimator":
+    def settled(self, item: Target, passes: int, model: Model) -> "Estimator":
         """Return what really samples the target: itself, unless it is there to choose."""
         return self
 
@@ -125,7 +119,7 @@ class Estimator(Sampler[Target]):
 
     def sample(
         self,
-        model: ConditionalModel,
+        model: Model,
         tokens: Tokens,
         *,
         passes: int,
@@ -141,7 +135,7 @@ class Estimator(Sampler[Target]):
 
         Parameters
         ----------
-        model : ConditionalModel
+        model : Model
         tokens : array of int, shape (sequence, length), or sequence of arrays of int
         passes : int
             Forward passes that one replicate may use per sequence.
@@ -171,65 +165,3 @@ class Estimator(Sampler[Target]):
         """
         cells = [Cell(self, target, passes, replicates) for target in make_targets(tokens, context, names)]
         return sample(model, cells, rng, batch_size=batch_size, device=device, progress=progress)
-
-
-@dataclass(frozen=True)
-class PointEstimator(Estimator):
-    """One point, one mask: any mask map under any design, averaged over the passes.
-
-    Parameters
-    ----------
-    mask_map : MaskMap
-        Which identity is sampled.
-    design : Design, default IID()
-        How the points are drawn.
-    """
-
-    mask_map: MaskMap
-    design: Design = field(default_factory=IID)
-
-    @property
-    def name(self) -> str:
-        """The name in the registry, such as ``"time-free+antithetic"``."""
-        return self.mask_map.name if self.design == IID() else f"{self.mask_map.name}+{self.design.name}"
-
-    @property
-    def summary(self) -> str:
-        """The estimator in one line."""
-        return f"{self.mask_map.summary}; {self.design.summary}"
-
-    @property
-    def unbiased(self) -> bool:
-        """Whether the mean is the negative log-likelihood for every model: a property of the map."""
-        return self.mask_map.unbiased
-
-    @property
-    def finite_variance(self) -> bool:
-        """Whether the variance is finite for every model with finite losses: a property of the map."""
-        return self.mask_map.finite_variance
-
-    def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
-        """Draw independent replicates of the plan; see `Estimator.plan`."""
-        masks, weights = self.mask_map.masks(draw_points(self.design, length, passes, replicates, rng))
-        return MaskPlan(masks, masks * (weights / passes)[..., None])
-
-    def parts(self, plan: MaskPlan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the terms of independent passes, or of independent groups of them; see `Estimator.parts`."""
-        together = TOGETHER.get(self.design.dependence, 0)
-        if not together or plan.passes % together:
-            return super().parts(plan, losses)
-        groups: NDArray[np.float64] = pass_terms(plan, losses).reshape(plan.replicates, -1, together).mean(axis=-1)
-        return groups
-
-    def own_variance(self, plan: MaskPlan, losses: NDArray[np.float64]) -> OwnVariance | None:
-        """Estimate each replicate's variance: from its parts, or from one pass in each stratum of the level."""
-        if self.design.dependence != "strata" or plan.passes < FEWEST_STRATA:
-            return super().own_variance(plan, losses)
-        sizes = plan.masks.sum(axis=-1)
-        order = np.argsort(sizes, axis=-1, kind="stable")
-        terms = np.take_along_axis(pass_terms(plan, losses), order, axis=-1)
-        scale = plan.weights.sum(axis=-1)
-        if np.allclose(scale, scale[0, 0], rtol=1e-9, atol=0.0):
-            # A loss that is everywhere the same gives all passes one mean: what is left is nearly a line.
-            return from_residuals(terms, np.take_along_axis(sizes, order, axis=-1) / plan.length)
-        return from_second_differences(terms)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from estimators.batches import Batches
 from estimators.errors import InputError, ModelError, TokenError
-from estimators.model import ConditionalModel
-from estimators.plan import MaskPlan, pass_terms
+from estimators.model import Model
+from estimators.plan import Inputs, Plan, Question, pass_terms
 from estimators.target import Target
 
 __all__ = ["Evaluation", "Job", "Progress", "evaluate"]
@@ -28,7 +28,7 @@ class Job:
     """A plan for a target."""
 
     target: Target
-    plan: MaskPlan
+    plan: Plan
 
 
 @dataclass(frozen=True)
@@ -38,31 +38,29 @@ class Evaluation:
     Attributes
     ----------
     target : Target
-    plan : MaskPlan
+    plan : Plan
     losses : array of float64, shape (replicates, passes, length)
-        ``c(i, S)`` in nats where masked, 0 elsewhere.
+        What each pass loses at each position: ``c(i, S)`` where masked, or the score entropy; 0 elsewhere. Nats.
     forward_passes : int
-        Passes really run: distinct masks that hide something.
+        Passes really run: distinct ones that hide something.
     """
 
     target: Target
-    plan: MaskPlan
+    plan: Plan
     losses: NDArray[np.float64]
     forward_passes: int
 
     def replicates_in(self, part: slice) -> "Evaluation":
         """Return some of the replicates, with the passes that they alone would have run."""
-        plan = MaskPlan(self.plan.masks[part], self.plan.weights[part])
-        rows = np.unique(_packed(plan.masks.reshape(-1, plan.length)))
-        empty = not plan.masks.any(axis=-1).all()
-        return Evaluation(self.target, plan, self.losses[part], len(rows) - empty)
+        plan = self.plan.part(part)
+        return Evaluation(self.target, plan, self.losses[part], len(plan.inputs(self.target)))
 
     @classmethod
     def concatenate(cls, evaluations: Sequence["Evaluation"]) -> "Evaluation":
         """Join the replicates of several evaluations of one target."""
         return cls(
             evaluations[0].target,
-            MaskPlan.concatenate([one.plan for one in evaluations]),
+            type(evaluations[0].plan).concatenate([one.plan for one in evaluations]),
             np.concatenate([one.losses for one in evaluations]),
             sum(one.forward_passes for one in evaluations),
         )
@@ -82,55 +80,58 @@ class Evaluation:
 
 
 class _Work:
-    """A job on its way: its distinct masks, and their losses as they come in."""
+    """A job on its way: its distinct inputs, and their losses as they come in."""
 
     def __init__(self, job: Job) -> None:
         target, plan = job.target, job.plan
         if plan.length != target.length:
             raise InputError(f"{target.label} has {target.length} scored positions, its plan has {plan.length}")
         self.job = job
-        rows = plan.masks.reshape(-1, plan.length)
-        _, first, self.inverse, self.counts = np.unique(
-            _packed(rows), return_index=True, return_inverse=True, return_counts=True
-        )
-        self.masks = rows[first]
-        self.losses = np.zeros(self.masks.shape)
-        self.begin = int(not self.masks[0].any())  # the empty mask sorts first and needs no pass
-        self.next = self.begin
-        self.unsettled = self.forward_passes = len(self.masks) - self.begin
+        self.inputs: Inputs = plan.inputs(target)
+        needed = self.inputs.row_of_pass[self.inputs.row_of_pass >= 0]
+        self.counts = np.bincount(needed, minlength=len(self.inputs))
+        self.free = len(self.inputs.row_of_pass) - len(needed)
+        self.losses = np.zeros((len(self.inputs), target.length))
+        self.next = 0
+        self.unsettled = self.forward_passes = len(self.inputs)
+
+    @property
+    def bucket(self) -> "_Bucket":
+        return len(self.job.target.tokens), self.inputs.question
 
     def result(self) -> Evaluation:
-        losses = self.losses[self.inverse.reshape(-1)].reshape(self.job.plan.masks.shape)
-        return Evaluation(self.job.target, self.job.plan, losses, self.forward_passes)
+        rows = self.inputs.row_of_pass
+        if self.free:
+            losses = np.zeros((len(rows), self.job.target.length))
+            losses[rows >= 0] = self.losses[rows[rows >= 0]]
+        else:
+            losses = self.losses[rows]
+        return Evaluation(
+            self.job.target, self.job.plan, losses.reshape(self.job.plan.weights.shape), self.forward_passes
+        )
 
 
-def _packed(rows: NDArray[np.bool_]) -> NDArray[np.generic]:
-    # A mask as one comparable value: a machine word, or bytes for long masks.
-    bits = np.packbits(rows, axis=1)
-    words = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), dtype=np.uint8)
-    words[:, : bits.shape[1]] = bits
-    if words.shape[1] == 8:
-        return words.view(np.uint64)[:, 0]
-    return words.view(np.dtype((np.void, words.shape[1])))[:, 0]
+_Bucket = tuple[int, Question]
+_Pieces = list[tuple[_Work, slice]]
 
 
 def evaluate(
-    model: ConditionalModel,
+    model: Model,
     jobs: Iterable[Job],
     *,
     batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> Iterator[Evaluation]:
-    """Run the masks of many jobs through a model, in order, a full batch at a time.
+    """Run the passes of many jobs through a model, in order, a full batch at a time.
 
     Jobs are taken from the iterable as needed, so memory does not grow with their number. Rows share a batch with any
-    rows of the same total length. Within a job each distinct mask is run once. A call that does not fit into the memory
-    of the device is run again with half of its rows, and so are those that follow.
+    rows of the same question and total length. Within a job each distinct input is run once. A call that does not fit
+    into the memory of the device is run again with half of its rows, and so are those that follow.
 
     Parameters
     ----------
-    model : ConditionalModel
+    model : Model
     jobs : iterable of Job
     batch_size : int, optional
         Largest number of rows in a call. None: 2,048 tokens a thread on a CPU, which suits networks; on a CUDA device
@@ -149,7 +150,8 @@ def evaluate(
     Raises
     ------
     InputError
-        If a plan does not fit its target, the model does not know a token, or the device is not available.
+        If a plan does not fit its target, the model cannot be asked such a thing or does not know a token, or the
+        device is not available.
     ModelError
         If the model returns another shape, or a NaN, infinite or negative loss; names the sequence and the position.
         If a single row does not fit into memory.
@@ -157,22 +159,22 @@ def evaluate(
     device = _available(device)
     batches = Batches(batch_size, device)
     queue: deque[_Work] = deque()
-    buckets: dict[int, deque[_Work]] = {}
-    waiting: dict[int, int] = {}
+    buckets: dict[_Bucket, deque[_Work]] = {}
+    waiting: dict[_Bucket, int] = {}
 
-    def run(length: int) -> None:
-        pieces, size = [], batches.rows(length)
+    def run(bucket: _Bucket) -> None:
+        pieces, size = [], batches.rows(bucket[0])
         room = size
-        bucket = buckets[length]
-        while room and bucket:
-            work = bucket[0]
-            stop = min(work.next + room, len(work.masks))
+        works = buckets[bucket]
+        while room and works:
+            work = works[0]
+            stop = min(work.next + room, len(work.inputs))
             pieces.append((work, slice(work.next, stop)))
             room -= stop - work.next
             work.next = stop
-            if stop == len(work.masks):
-                bucket.popleft()
-        waiting[length] -= size - room
+            if stop == len(work.inputs):
+                works.popleft()
+        waiting[bucket] -= size - room
         _run_batch(model, pieces, batches, device)
         if progress is not None:
             progress(sum(int(work.counts[rows].sum()) for work, rows in pieces))
@@ -184,20 +186,20 @@ def evaluate(
     for job in jobs:
         work = _Work(job)
         queue.append(work)
-        if progress is not None and work.begin:
-            progress(int(work.counts[0]))
+        if progress is not None and work.free:
+            progress(work.free)
         if work.unsettled:
-            length = len(job.target.tokens)
-            buckets.setdefault(length, deque()).append(work)
-            waiting[length] = waiting.get(length, 0) + work.unsettled
-            while waiting[length] >= batches.rows(length):
-                run(length)
-            while sum(count / batches.rows(one) for one, count in waiting.items()) > BATCHES_WAITING:
-                run(len(queue[0].job.target.tokens))
+            bucket = work.bucket
+            buckets.setdefault(bucket, deque()).append(work)
+            waiting[bucket] = waiting.get(bucket, 0) + work.unsettled
+            while waiting[bucket] >= batches.rows(bucket[0]):
+                run(bucket)
+            while sum(count / batches.rows(length) for (length, _), count in waiting.items()) > BATCHES_WAITING:
+                run(queue[0].bucket)
         yield from settled()
-    for length in list(buckets):
-        while waiting[length]:
-            run(length)
+    for bucket in list(buckets):
+        while waiting[bucket]:
+            run(bucket)
     yield from settled()
 
 
@@ -208,29 +210,20 @@ def _available(device: torch.device | str) -> torch.device:
         raise InputError(f"the device {str(device)!r} is not available here") from error
 
 
-def _run_batch(
-    model: ConditionalModel, pieces: list[tuple[_Work, slice]], batches: Batches, device: torch.device
-) -> None:
-    length = len(pieces[0][0].job.target.tokens)
-    count = sum(rows.stop - rows.start for _, rows in pieces)
-    tokens = np.empty((count, length), dtype=np.int64)
-    masked = np.zeros((count, length), dtype=bool)
-    start = 0
-    for work, rows in pieces:
-        block = slice(start, start + rows.stop - rows.start)
-        tokens[block] = work.job.target.tokens
-        masked[block, work.job.target.scored] = work.masks[rows]
-        start = block.stop
-    losses = np.empty((count, length))
+def _run_batch(model: Model, pieces: _Pieces, batches: Batches, device: torch.device) -> None:
+    length, question = pieces[0][0].bucket
+    inputs = [[column[rows] for column in work.inputs.columns] for work, rows in pieces]
+    columns = [np.concatenate(parts) for parts in zip(*inputs, strict=True)]
+    losses = np.empty((len(columns[0]), length))
 
     def call(rows: slice) -> None:
         try:
-            losses[rows] = _token_nll(model, tokens[rows], masked[rows], device)
+            losses[rows] = question.losses(model, [column[rows] for column in columns], device)
         except TokenError as error:
             label = _owner(pieces, rows.start + error.row).job.target.label
             raise InputError(f"{label}, position {error.position}: {error.problem}") from error
 
-    batches.run(call, count, length)
+    batches.run(call, len(losses), length)
     if not (np.isfinite(losses) & (losses >= -ROUNDING)).all():
         _refuse(losses, pieces)
     start = 0
@@ -241,31 +234,13 @@ def _run_batch(
         start = block.stop
 
 
-def _token_nll(
-    model: ConditionalModel, tokens: NDArray[np.int64], masked: NDArray[np.bool_], device: torch.device
-) -> NDArray[np.float64]:
-    with torch.no_grad():
-        returned = model.token_nll(torch.from_numpy(tokens).to(device), torch.from_numpy(masked).to(device))
-    if not isinstance(returned, torch.Tensor) or returned.shape != masked.shape:
-        got = f"shape {tuple(returned.shape)}" if isinstance(returned, torch.Tensor) else type(returned).__name__
-        raise ModelError(f"the model's token_nll must return a tensor of shape {masked.shape}, it returned {got}")
-    return np.where(masked, returned.detach().cpu().to(torch.float64).numpy(), 0.0)
-
-
-def _owner(pieces: list[tuple[_Work, slice]], row: int) -> _Work:
+def _owner(pieces: _Pieces, row: int) -> _Work:
     ends = np.cumsum([rows.stop - rows.start for _, rows in pieces])
     return pieces[int(np.searchsorted(ends, row, side="right"))][0]
 
 
-def _refuse(losses: NDArray[np.float64], pieces: list[tuple[_Work, slice]]) -> None:
+def _refuse(losses: NDArray[np.float64], pieces: _Pieces) -> None:
     row, position = (int(index[0]) for index in np.nonzero(~(np.isfinite(losses) & (losses >= -ROUNDING))))
-    target, value = _owner(pieces, row).job.target, losses[row, position]
-    place = f"{target.label}, position {position} (token {target.tokens[position]})"
-    if np.isnan(value):
-        raise ModelError(f"{place}: the model returned NaN as a loss")
-    if value < 0:
-        raise ModelError(
-            f"{place}: the model returned a loss of {value:g} nats, a positive log-probability; "
-            "losses are -log p and at least 0"
-        )
-    raise ModelError(f"{place}: the model gives this token probability 0, so the likelihood is 0 and has no estimate")
+    work = _owner(pieces, row)
+    target, problem = work.job.target, work.inputs.question.problem(losses[row, position])
+    raise ModelError(f"{target.label}, position {position} (token {target.tokens[position]}): {problem}")

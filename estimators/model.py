@@ -1,10 +1,10 @@
-"""The one seam between models and estimators."""
+"""The seams between models and estimators: what can be asked of a model."""
 
 from typing import Protocol
 
 import torch
 
-__all__ = ["ConditionalModel"]
+__all__ = ["ConditionalModel", "Model"]
 
 
 class ConditionalModel(Protocol):
@@ -33,3 +33,7 @@ class ConditionalModel(Protocol):
             ``-log p(tokens[b, i] | unmasked tokens of row b)`` in nats where ``masked[b, i]``; 0 elsewhere.
         """
         ...
+
+
+Model = ConditionalModel
+"""Whatever an estimator can ask."""

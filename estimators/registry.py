@@ -5,13 +5,14 @@ import re
 from dataclasses import replace
 
 from estimators.auto import Auto
-from estimators.chains import BlockChain, Chain
 from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified
 from estimators.errors import InputError
-from estimators.estimator import Estimator, PointEstimator
-from estimators.exhaustive import Exhaustive
-from estimators.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
-from estimators.published import (
+from estimators.estimator import Estimator
+from estimators.masked.chains import BlockChain, Chain
+from estimators.masked.exhaustive import Exhaustive
+from estimators.masked.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
+from estimators.masked.points import PointEstimator
+from estimators.masked.published import (
     InfodisCount,
     PublishedD1,
     PublishedDiffuCoder,
@@ -19,10 +20,10 @@ from estimators.published import (
     PublishedLLaDA,
     PublishedRADD,
 )
-from estimators.regression import Regression
-from estimators.systematic import SystematicCount
-from estimators.triangular import Triangular
-from estimators.without_replacement import WithoutReplacement
+from estimators.masked.regression import Regression
+from estimators.masked.systematic import SystematicCount
+from estimators.masked.triangular import Triangular
+from estimators.masked.without_replacement import WithoutReplacement
 
 __all__ = ["estimator", "estimator_names"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from estimators.errors import InputError
 from estimators.evaluate import Evaluation, Job, Progress, evaluate
-from estimators.model import ConditionalModel
+from estimators.model import Model
 from estimators.own_variance import OwnVariance
 from estimators.streams import root_seed, stream
 from estimators.target import Pair, Target
@@ -34,7 +34,7 @@ class Sampler(ABC, Generic[Item]):
     def name(self) -> str:
         """Its name in tables; its random streams hang on it."""
 
-    def settled(self, item: Item, passes: int, model: ConditionalModel) -> "Sampler[Item]":
+    def settled(self, item: Item, passes: int, model: Model) -> "Sampler[Item]":
         """Return what really samples the item: itself, unless it is there to choose."""
         return self
 
@@ -157,7 +157,7 @@ class Draw:
 
 
 def draw(
-    model: ConditionalModel,
+    model: Model,
     cells: Iterable[Cell],
     rng: np.random.Generator | np.random.SeedSequence | int,
     *,
@@ -172,7 +172,7 @@ def draw(
 
     Parameters
     ----------
-    model : ConditionalModel
+    model : Model
     cells : iterable of Cell
     rng : numpy.random.Generator, numpy.random.SeedSequence or int
         A generator is advanced; a seed sequence or an integer gives the same numbers every time.
@@ -202,7 +202,7 @@ def draw(
 
 
 def sample(
-    model: ConditionalModel,
+    model: Model,
     cells: Iterable[Cell],
     rng: np.random.Generator | np.random.SeedSequence | int,
     *,

@@ -303,7 +303,7 @@ def check_interval(model: ConditionalModel, cells: Sequence[Cell], kind: str, le
             continue
         settled = replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, model))
         jobs = settled.sampler.jobs(cell.item, cell.passes, cell.replicates, np.random.default_rng(0))
-        nothing = tuple(Evaluation(job.target, job.plan, np.zeros(job.plan.masks.shape), 0) for job in jobs)
+        nothing = tuple(Evaluation(job.target, job.plan, np.zeros(job.plan.weights.shape), 0) for job in jobs)
         one.error_bar(Draw(settled, np.zeros(cell.replicates), nothing), 0.5)
 
 

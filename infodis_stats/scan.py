@@ -19,6 +19,7 @@ from estimators import (
     make_targets,
 )
 from estimators.evaluate import Progress
+from estimators.masked.plan import mask_plan
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.cautions import cautions_of, effective_positions
@@ -137,7 +138,7 @@ def scan_substitutions(
     exact = {"exact": _exact(model, target, sites, others)} if isinstance(model, Law) else {}
 
     random = stream(root_seed(seed), target.key, "substitutions", one.name, str(passes))
-    plan = one.plan(target.length, passes, replicates, random)
+    plan = mask_plan(one.plan(target.length, passes, replicates, random), "scans")
     evaluations = evaluate_substitutions(
         model,
         target,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from estimators import Cell, ConditionalModel, Estimator, Evaluation, InputError, draw, make_targets
 from estimators.evaluate import Progress
+from estimators.masked.plan import mask_plan
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import centred, student_t, variance
 from infodis_stats.dataset import CI_BOUND, describe
@@ -47,7 +48,7 @@ def size_nll(evaluation: Evaluation, edges: NDArray[np.int64]) -> NDArray[np.flo
     >>> size_nll(evaluation, np.array([0, 3, 6])).shape
     (4, 2)
     """
-    plan = evaluation.plan
+    plan = mask_plan(evaluation.plan, "sizes")
     belongs = (np.searchsorted(edges, plan.masks.sum(axis=2)) - 1)[..., None] == np.arange(len(edges) - 1)
     mass = (plan.weights.sum(axis=2)[..., None] * belongs).sum(axis=1)
     paid = ((plan.weights * evaluation.losses).sum(axis=2)[..., None] * belongs).sum(axis=1)

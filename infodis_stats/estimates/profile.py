@@ -87,6 +87,8 @@ def _full_mask(length: int) -> MaskPlan:
 
 def _full_mask_loss(side: Evaluation) -> float | None:
     """Return the total loss where all positions are masked, if the plan has such a pass."""
+    if not isinstance(side.plan, MaskPlan):
+        return None
     full = np.argwhere(side.plan.masks.all(axis=-1))
     return float(side.losses[tuple(full[0])].sum()) if len(full) else None
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from estimators.designs import Design, Systematic
-from estimators.estimator import PointEstimator
-from estimators.mask_maps import MaskMap, UniformCount
+from estimators.masked.mask_maps import MaskMap, UniformCount
+from estimators.masked.points import PointEstimator
 
 __all__ = ["SystematicCount"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from estimators import all_masks
-from estimators.regression import prior
+from estimators.masked.regression import prior
 
 LENGTH = 5
 

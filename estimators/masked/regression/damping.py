@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.regression.leave_one_out import held_out
+from estimators.masked.regression.leave_one_out import held_out
 
 __all__ = ["Adjusted", "adjusted"]
 

@@ -4,6 +4,6 @@
 ``leave_one_out.py`` predicts each pass from the others, ``damping.py`` subtracts as much of that as has proved right.
 """
 
-from estimators.regression.estimator import Regression
+from estimators.masked.regression.estimator import Regression
 
 __all__ = ["Regression"]

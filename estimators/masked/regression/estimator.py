@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from estimators.designs import Stratified, draw_points
 from estimators.estimator import Estimator
+from estimators.masked.plan import MaskPlan, mask_plan
+from estimators.masked.regression.damping import Adjusted, adjusted
+from estimators.masked.regression.strata import full_mask_passes, size_strata, sized_masks
 from estimators.own_variance import OwnVariance
-from estimators.plan import MaskPlan
-from estimators.regression.damping import Adjusted, adjusted
-from estimators.regression.strata import full_mask_passes, size_strata, sized_masks
+from estimators.plan import Plan
 
 __all__ = ["Regression"]
 
@@ -36,8 +37,8 @@ class Regression(Estimator):
 
     See Also
     --------
-    estimators.regression.prior : what the regression takes to be likely.
-    estimators.regression.damping : how far it is believed.
+    estimators.masked.regression.prior : what the regression takes to be likely.
+    estimators.masked.regression.damping : how far it is believed.
 
     References
     ----------
@@ -57,11 +58,11 @@ class Regression(Estimator):
         weights = 1.0 / (size_strata(length, passes).sum(axis=0)[sizes - 1] * sizes)
         return MaskPlan(masks, masks * weights[..., None])
 
-    def reduce(self, plan: MaskPlan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    def reduce(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn token losses (replicates, passes, length) into estimates (replicates,), both in nats."""
         return np.array([one.estimate for one in self._adjusted(plan, losses)])
 
-    def own_variance(self, plan: MaskPlan, losses: NDArray[np.float64]) -> OwnVariance | None:
+    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance | None:
         """Estimate each replicate's variance from what is left of its passes; see `Estimator.own_variance`.
 
         The predictions of the passes share what they learned from, which the residuals do not show: they are taken
@@ -75,6 +76,6 @@ class Regression(Estimator):
         variance = SHARED**2 * (residuals**2).sum(axis=1)
         return OwnVariance(variance, np.full(plan.replicates, drawn - 1.0))
 
-    def _adjusted(self, plan: MaskPlan, losses: NDArray[np.float64]) -> list[Adjusted]:
-        strata = size_strata(plan.length, plan.passes)
-        return [adjusted(*one, strata) for one in zip(plan.masks, plan.weights, losses, strict=True)]
+    def _adjusted(self, plan: Plan, losses: NDArray[np.float64]) -> list[Adjusted]:
+        strata, masks = size_strata(plan.length, plan.passes), mask_plan(plan, "regressions").masks
+        return [adjusted(*one, strata) for one in zip(masks, plan.weights, losses, strict=True)]

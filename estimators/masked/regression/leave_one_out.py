@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from estimators.regression.prior import covariance, expected_covariance
+from estimators.masked.regression.prior import covariance, expected_covariance
 
 __all__ = ["held_out"]
 

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from estimators.errors import InputError
 from estimators.evaluate import Evaluation, Job, evaluate
+from estimators.masked.plan import MaskPlan
 from estimators.model import ConditionalModel
-from estimators.plan import MaskPlan
 from estimators.target import Target
 
 __all__ = ["evaluate_substitutions"]

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.allocation import equal_proportions
 from estimators.designs import Design, Stratified, draw_points
 from estimators.errors import PassesError
 from estimators.estimator import Estimator
-from estimators.mask_maps import smallest
+from estimators.masked.allocation import equal_proportions
+from estimators.masked.mask_maps import smallest
+from estimators.masked.plan import MaskPlan
 from estimators.own_variance import OwnVariance, from_strata
-from estimators.plan import MaskPlan
+from estimators.plan import Plan
 
 __all__ = ["Triangular"]
 
@@ -68,9 +69,9 @@ class Triangular(Estimator):
         masks = smallest(points[..., 1:], sizes)
         return MaskPlan(masks, masks * (step[cell] / sizes)[..., None])
 
-    def own_variance(self, plan: MaskPlan, losses: NDArray[np.float64]) -> OwnVariance:
+    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance:
         """Estimate each replicate's variance from the spread within the strata; see `Estimator.own_variance`."""
-        order = np.argsort(-plan.masks.sum(axis=-1), axis=-1, kind="stable")
+        order = np.argsort(-plan.levels, axis=-1, kind="stable")
         contributions = np.take_along_axis((plan.weights * losses).sum(axis=-1), order, axis=-1)
         shares = _shares(_edges(plan.length), plan.passes)
         return from_strata(contributions, np.repeat(np.arange(len(shares)), shares))

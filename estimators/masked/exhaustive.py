@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from estimators.errors import PassesError
 from estimators.estimator import Estimator
 from estimators.evaluate import Job, Progress, evaluate
-from estimators.mask_law import all_masks, estimand_weights
+from estimators.masked.mask_law import all_masks, estimand_weights
+from estimators.masked.plan import MaskPlan
 from estimators.model import ConditionalModel
-from estimators.plan import MaskPlan
 from estimators.target import Context, Tokens, make_targets
 
 __all__ = ["Exhaustive", "pass_totals"]

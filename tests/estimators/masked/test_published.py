@@ -9,7 +9,7 @@ from scipy.integrate import quad
 
 from enumeration import Points, estimand_by_mask, expected_weights, worst_z
 from estimators import PassesError, TimeIntegral, UniformCount, all_masks, estimator, estimator_names
-from estimators.published import InfodisCount, PublishedDream
+from estimators.masked.published import InfodisCount, PublishedDream
 
 LENGTH = 4
 BIASED = [name for name in estimator_names() if not estimator(name).unbiased]

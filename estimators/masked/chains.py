@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from estimators.designs import IID, Antithetic, draw_points
 from estimators.errors import PassesError
 from estimators.estimator import Estimator
-from estimators.plan import MaskPlan, pass_terms
+from estimators.masked.plan import MaskPlan
+from estimators.plan import Plan, pass_terms
 
 __all__ = ["BlockChain", "Chain"]
 
@@ -39,7 +40,7 @@ class _Chains(Estimator):
     def chains(self, length: int, passes: int) -> int:
         """Return how many chains share the passes; with each at least one pass."""
 
-    def parts(self, plan: MaskPlan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    def parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what each chain, or each pair of them, estimates; see `Estimator.parts`."""
         chains = self.chains(plan.length, plan.passes)
         together = 2 if self.antithetic else 1

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from estimators import all_masks
-from estimators.regression import leave_one_out, prior
-from estimators.regression.leave_one_out import held_out
-from estimators.regression.strata import size_strata
+from estimators.masked.regression import leave_one_out, prior
+from estimators.masked.regression.leave_one_out import held_out
+from estimators.masked.regression.strata import size_strata
 
 
 def refitted(masks, weights, losses, shares, subset):

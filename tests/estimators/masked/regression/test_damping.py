@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from estimators import all_masks, estimand_weights
-from estimators.regression import damping, leave_one_out
-from estimators.regression.damping import adjusted
-from estimators.regression.strata import size_strata
+from estimators.masked.regression import damping, leave_one_out
+from estimators.masked.regression.damping import adjusted
+from estimators.masked.regression.strata import size_strata
 
 
 def arbitrary_losses(length, seed=3):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators.errors import InputError
-from estimators.mask_law import MaskLaw, estimand_weights
+from estimators.masked.mask_law import MaskLaw, estimand_weights
 
 __all__ = ["MaskMap", "RootCount", "TimeFree", "TimeIntegral", "UniformCount", "smallest"]
 

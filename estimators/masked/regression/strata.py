@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.mask_maps import smallest
+from estimators.masked.mask_maps import smallest
 
 __all__ = ["full_mask_passes", "size_strata", "sized_masks"]
 

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from estimators.designs import IID, Design, Stratified, Systematic, draw_points
 from estimators.errors import PassesError
-from estimators.estimator import Estimator, PointEstimator
-from estimators.mask_law import MaskLaw, estimand_weights
-from estimators.mask_maps import MaskMap, TimeIntegral, WeightedMasks, smallest
-from estimators.plan import MaskPlan
+from estimators.estimator import Estimator
+from estimators.masked.mask_law import MaskLaw, estimand_weights
+from estimators.masked.mask_maps import MaskMap, TimeIntegral, WeightedMasks, smallest
+from estimators.masked.plan import MaskPlan
+from estimators.masked.points import PointEstimator
 
 __all__ = [
     "InfodisCount",

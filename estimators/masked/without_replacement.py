@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from estimators.allocation import equal_proportions
 from estimators.errors import InputError, PassesError
 from estimators.estimator import Estimator
-from estimators.mask_law import all_masks
-from estimators.plan import MaskPlan
+from estimators.masked.allocation import equal_proportions
+from estimators.masked.mask_law import all_masks
+from estimators.masked.plan import MaskPlan
 
 __all__ = ["WithoutReplacement"]
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from estimators.allocation import equal_proportions
+from estimators.masked.allocation import equal_proportions
 
 SPREAD = np.array([0.3, 1.0, 1.7, 4.0])
 FEWEST, MOST = np.array([1, 2, 1, 1]), np.array([9, 9, 3, 20])

@@ -1,0 +1,127 @@
+"""Mask plans: weighted masks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators.errors import InputError
+from estimators.masked.tokens import MaskedTokens
+from estimators.plan import Inputs, Plan
+from estimators.target import Target
+
+__all__ = ["MaskPlan", "mask_plan"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MaskPlan(Plan):
+    """Weighted masks: ``R`` independent replicates of ``N`` forward passes over ``L`` scored positions.
+
+    The estimate of replicate ``r`` is ``sum_k sum_i weights[r, k, i] * c(i, S_k)``, where ``S_k`` is ``masks[r, k]``
+    and ``c(i, S)`` is the loss of the true token at ``i`` when ``S`` is masked. It is unbiased for every model if and
+    only if ``E[sum_k weights[k, i] 1{S_k = S}] = B(m, L - m + 1)`` for every ``S`` of size ``m`` and ``i`` in ``S``.
+
+    Parameters
+    ----------
+    masks : array of bool, shape (replicates, passes, length)
+        True where a position is hidden. A mask may be empty: it costs no forward pass.
+    weights : array of float64, shape (replicates, passes, length)
+        Weight of the loss at each position, 0 where it is not masked.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, or a weight is not finite, or an unmasked position has one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from estimators import estimator
+    >>> plan = estimator("uniform-count").plan(length=4, passes=3, replicates=1, rng=np.random.default_rng(1))
+    >>> plan
+    MaskPlan(replicates=1, passes=3, length=4)
+    >>> print(plan)
+    ###.  0.444444
+    ...#  1.33333
+    .###  0.444444
+    """
+
+    masks: NDArray[np.bool_]
+    weights: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        masks = np.array(self.masks, dtype=bool)
+        weights = np.array(self.weights, dtype=np.float64)
+        if masks.ndim != 3 or weights.shape != masks.shape:
+            raise InputError(
+                f"a mask plan needs masks and weights of one shape (replicates, passes, length); "
+                f"got {masks.shape} and {weights.shape}"
+            )
+        if not np.isfinite(weights).all():
+            raise InputError("a mask plan needs finite weights")
+        if weights[~masks].any():
+            raise InputError("a mask plan has a weight at a position that is not masked; it must be 0 there")
+        masks.flags.writeable = weights.flags.writeable = False
+        object.__setattr__(self, "masks", masks)
+        object.__setattr__(self, "weights", weights)
+
+    @property
+    def levels(self) -> NDArray[np.float64]:
+        """Share of the positions that each pass hides: (replicates, passes)."""
+        shares: NDArray[np.float64] = self.masks.mean(axis=-1)
+        return shares
+
+    def inputs(self, target: Target) -> Inputs:
+        """Return each distinct mask once; the empty one needs no pass."""
+        rows = self.masks.reshape(-1, self.length)
+        _, first, inverse = np.unique(_packed(rows), return_index=True, return_inverse=True)
+        begin = int(not rows[first[0]].any())  # the empty mask sorts first
+        masked = np.zeros((len(first) - begin, len(target.tokens)), dtype=bool)
+        masked[:, target.scored] = rows[first[begin:]]
+        tokens = np.broadcast_to(target.tokens, masked.shape)
+        return Inputs(MaskedTokens(), (tokens, masked), inverse.reshape(-1) - begin)
+
+    def part(self, replicates: slice) -> "MaskPlan":
+        """Return the plan of some of the replicates."""
+        return MaskPlan(self.masks[replicates], self.weights[replicates])
+
+    def joined(self, others: Sequence["MaskPlan"]) -> "MaskPlan":
+        """Return this plan's replicates and then those of others; see `Plan.concatenate`."""
+        plans = (self, *others)
+        return MaskPlan(np.concatenate([one.masks for one in plans]), np.concatenate([one.weights for one in plans]))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MaskPlan):
+            return NotImplemented
+        return np.array_equal(self.masks, other.masks) and np.array_equal(self.weights, other.weights)
+
+    def __hash__(self) -> int:
+        return hash((self.masks.shape, self.masks.tobytes()))
+
+    def __repr__(self) -> str:
+        return f"MaskPlan(replicates={self.replicates}, passes={self.passes}, length={self.length})"
+
+    def __str__(self) -> str:
+        """Draw the first replicate, a line a pass: the mask and its largest token weight."""
+        return "\n".join(
+            f"{''.join('#' if hidden else '.' for hidden in mask)}  {weight:g}"
+            for mask, weight in zip(self.masks[0], self.weights[0].max(axis=-1), strict=True)
+        )
+
+
+def mask_plan(plan: Plan, purpose: str) -> MaskPlan:
+    """Return a plan that is one of masks. Raises `InputError` if it is not: the purpose goes by masks."""
+    if not isinstance(plan, MaskPlan):
+        raise InputError(f"{purpose} go by masks, and this estimator has none; uniform-count+stratified would do")
+    return plan
+
+
+def _packed(rows: NDArray[np.bool_]) -> NDArray[np.generic]:
+    # A mask as one comparable value: a machine word, or bytes for long masks.
+    bits = np.packbits(rows, axis=1)
+    words = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), dtype=np.uint8)
+    words[:, : bits.shape[1]] = bits
+    if words.shape[1] == 8:
+        return words.view(np.uint64)[:, 0]
+    return words.view(np.dtype((np.void, words.shape[1])))[:, 0]

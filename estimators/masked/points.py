@@ -1,0 +1,54 @@
+"""Estimators of one mask a point: any mask map under any design."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators.designs import IID, Design
+from estimators.masked.mask_maps import MaskMap
+from estimators.masked.plan import MaskPlan
+from estimators.pointwise import Pointwise
+
+__all__ = ["PointEstimator"]
+
+
+@dataclass(frozen=True)
+class PointEstimator(Pointwise):
+    """One point, one mask: any mask map under any design, averaged over the passes.
+
+    Parameters
+    ----------
+    mask_map : MaskMap
+        Which identity is sampled.
+    design : Design, default IID()
+        How the points are drawn.
+    """
+
+    mask_map: MaskMap
+    design: Design = field(default_factory=IID)
+
+    @property
+    def name(self) -> str:
+        """The name in the registry, such as ``"time-free+antithetic"``."""
+        return self.mask_map.name if self.design == IID() else f"{self.mask_map.name}+{self.design.name}"
+
+    @property
+    def summary(self) -> str:
+        """The estimator in one line."""
+        return f"{self.mask_map.summary}; {self.design.summary}"
+
+    @property
+    def unbiased(self) -> bool:
+        """Whether the mean is the negative log-likelihood for every model: a property of the map."""
+        return self.mask_map.unbiased
+
+    @property
+    def finite_variance(self) -> bool:
+        """Whether the variance is finite for every model with finite losses: a property of the map."""
+        return self.mask_map.finite_variance
+
+    def plan_of(self, points: NDArray[np.float64]) -> MaskPlan:
+        """Turn points into a plan; see `Pointwise.plan_of`."""
+        masks, weights = self.mask_map.masks(points)
+        return MaskPlan(masks, masks * (weights / points.shape[1])[..., None])

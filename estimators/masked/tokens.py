@@ -1,0 +1,45 @@
+"""The question that masks ask: what the hidden tokens cost, given those that are seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from estimators.errors import InputError, ModelError
+from estimators.model import Model
+
+__all__ = ["MaskedTokens"]
+
+
+@dataclass(frozen=True)
+class MaskedTokens:
+    """Asks a `ConditionalModel`. The columns are tokens and masks, both (rows, total length)."""
+
+    def losses(self, model: Model, columns: Sequence[NDArray[np.generic]], device: torch.device) -> NDArray[np.float64]:
+        """Price the masked tokens; see `Question.losses`."""
+        token_nll = getattr(model, "token_nll", None)
+        if token_nll is None:
+            raise InputError(
+                f"{type(model).__name__} does not price masked tokens: it has no token_nll; "
+                "a model of score ratios needs an estimator such as score-entropy(uniform)"
+            )
+        tokens, masked = columns
+        with torch.no_grad():
+            returned = token_nll(torch.from_numpy(tokens).to(device), torch.from_numpy(masked).to(device))
+        if not isinstance(returned, torch.Tensor) or returned.shape != masked.shape:
+            got = f"shape {tuple(returned.shape)}" if isinstance(returned, torch.Tensor) else type(returned).__name__
+            raise ModelError(f"the model's token_nll must return a tensor of shape {masked.shape}, it returned {got}")
+        return np.where(masked, returned.detach().cpu().to(torch.float64).numpy(), 0.0)
+
+    def problem(self, loss: float) -> str:
+        """Say what is wrong with a loss; see `Question.problem`."""
+        if np.isnan(loss):
+            return "the model returned NaN as a loss"
+        if loss < 0:
+            return (
+                f"the model returned a loss of {loss:g} nats, a positive log-probability; "
+                "losses are -log p and at least 0"
+            )
+        return "the model gives this token probability 0, so the likelihood is 0 and has no estimate"

@@ -1,0 +1,53 @@
+"""Estimators that make one pass of one point of the unit cube, under any design."""
+
+from abc import abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators.designs import Design, draw_points
+from estimators.estimator import Estimator
+from estimators.own_variance import OwnVariance, from_residuals, from_second_differences
+from estimators.plan import Plan, pass_terms
+
+__all__ = ["Pointwise"]
+
+TOGETHER = {"none": 1, "pairs": 2}  # passes that are drawn independently of all others
+FEWEST_STRATA = 4  # to judge a line or its bends by
+
+
+class Pointwise(Estimator):
+    """One point, one pass: a map from points to passes, averaged over the points of a design.
+
+    Subclasses have a `design`, which draws the points, and provide `plan_of`.
+    """
+
+    design: Design
+
+    @abstractmethod
+    def plan_of(self, points: NDArray[np.float64]) -> Plan:
+        """Turn points (replicates, passes, 1 + length) into a plan."""
+
+    def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> Plan:
+        """Draw independent replicates of the plan; see `Estimator.plan`."""
+        return self.plan_of(draw_points(self.design, length, passes, replicates, rng))
+
+    def parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the terms of independent passes, or of independent groups of them; see `Estimator.parts`."""
+        together = TOGETHER.get(self.design.dependence, 0)
+        if not together or plan.passes % together:
+            return super().parts(plan, losses)
+        groups: NDArray[np.float64] = pass_terms(plan, losses).reshape(plan.replicates, -1, together).mean(axis=-1)
+        return groups
+
+    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance | None:
+        """Estimate each replicate's variance: from its parts, or from one pass in each stratum of the level."""
+        if self.design.dependence != "strata" or plan.passes < FEWEST_STRATA:
+            return super().own_variance(plan, losses)
+        order = np.argsort(plan.levels, axis=-1, kind="stable")
+        terms = np.take_along_axis(pass_terms(plan, losses), order, axis=-1)
+        scale = plan.weights.sum(axis=-1)
+        if np.allclose(scale, scale[0, 0], rtol=1e-9, atol=0.0):
+            # A loss that is everywhere the same gives all passes one mean: what is left is nearly a line.
+            return from_residuals(terms, np.take_along_axis(plan.levels, order, axis=-1))
+        return from_second_differences(terms)
