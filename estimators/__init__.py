@@ -1,4 +1,4 @@
-"""Estimators of the likelihoods of masked diffusion models: random plans of weighted masks.
+"""Estimators of the likelihoods of discrete diffusion models: random plans of weighted passes.
 
 Needs numpy and torch only, so it can be imported inside a training loop. All values are in nats.
 """
@@ -20,13 +20,21 @@ from estimators.masked.substitutions import evaluate_substitutions
 from estimators.masked.systematic import SystematicCount
 from estimators.masked.triangular import Triangular
 from estimators.masked.without_replacement import WithoutReplacement
-from estimators.model import ConditionalModel
+from estimators.model import ConditionalModel, Model, ScoreModel
+from estimators.noised.estimator import ScoreEntropy
+from estimators.noised.noise import Absorbing, Noise, Uniform
+from estimators.noised.plan import NoisePlan
+from estimators.noised.rate_matrix import RateMatrix
+from estimators.noised.schedule import Geometric, LogLinear, Polynomial, Schedule
+from estimators.noised.states import NoisedTokens, marginal_score_entropy, score_entropy
+from estimators.plan import Plan
 from estimators.registry import estimator, estimator_names
 from estimators.sampling import Cell, Draw, Sampler, draw
 from estimators.target import Pair, Target, make_pairs, make_targets
 
 __all__ = [
     "IID",
+    "Absorbing",
     "Antithetic",
     "Auto",
     "BlockChain",
@@ -42,20 +50,32 @@ __all__ = [
     "Estimator",
     "Evaluation",
     "Exhaustive",
+    "Geometric",
     "InfodisError",
     "InputError",
     "Job",
     "LatinHypercube",
+    "LogLinear",
     "MaskLaw",
     "MaskMap",
     "MaskPlan",
+    "Model",
     "ModelError",
+    "Noise",
+    "NoisePlan",
+    "NoisedTokens",
     "Pair",
     "PassesError",
+    "Plan",
     "PointEstimator",
+    "Polynomial",
+    "RateMatrix",
     "Regression",
     "RootCount",
     "Sampler",
+    "Schedule",
+    "ScoreEntropy",
+    "ScoreModel",
     "Sobol",
     "Stratified",
     "Systematic",
@@ -65,6 +85,7 @@ __all__ = [
     "TimeIntegral",
     "TokenError",
     "Triangular",
+    "Uniform",
     "UniformCount",
     "WithoutReplacement",
     "all_masks",
@@ -76,5 +97,7 @@ __all__ = [
     "evaluate_substitutions",
     "make_pairs",
     "make_targets",
+    "marginal_score_entropy",
     "pass_totals",
+    "score_entropy",
 ]

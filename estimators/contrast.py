@@ -12,6 +12,7 @@ from estimators.estimator import Estimator
 from estimators.evaluate import Evaluation, Job, Progress
 from estimators.model import Model
 from estimators.own_variance import OwnVariance, added, from_parts
+from estimators.plan import pass_terms
 from estimators.sampling import Cell, Sampler, sample
 from estimators.streams import skip, twins
 from estimators.target import Context, Pair, Tokens, make_pairs
@@ -35,6 +36,21 @@ class Contrast(Sampler[Pair]):
         """Return the contrast of what samples the longer side."""
         longer = max(item.sides, key=lambda side: side.length)
         return replace(self, estimator=self.estimator.settled(longer, passes, model))
+
+    def pilot_jobs(self, item: Pair, rng: np.random.Generator) -> tuple[Job, ...]:
+        """Plan the pilots of both sides."""
+        sides = zip(item.sides, self.generators(rng), strict=True)
+        return tuple(job for side, own in sides for job in self.estimator.pilot_jobs(side, own))
+
+    def after_pilot(self, evaluations: tuple[Evaluation, ...]) -> "Contrast":
+        """Return the contrast of the estimator that knows both pilots: one, as both sides share their points."""
+        plan = evaluations[0].plan
+        return replace(self, estimator=self.estimator.informed(plan, self.squared_terms(evaluations)))
+
+    def squared_terms(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Return what each pass contributes to the variance of the difference: squares of terms, added."""
+        first, second = (pass_terms(one.plan, one.losses) for one in evaluations)
+        return first**2 + second**2
 
     @abstractmethod
     def generators(self, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
@@ -115,6 +131,16 @@ class Coupled(Contrast):
         """Such as ``"coupled time-free"``."""
         return f"coupled {self.estimator.name}"
 
+    @property
+    def stream_name(self) -> str:
+        """Such as ``"coupled time-free"``."""
+        return f"coupled {self.estimator.stream_name}"
+
+    def squared_terms(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Return the square of the difference of the terms of each pass."""
+        first, second = (pass_terms(one.plan, one.losses) for one in evaluations)
+        return np.square(second - first)
+
     def generators(self, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
         """Return twins."""
         return twins(rng)
@@ -149,6 +175,11 @@ class Decoupled(Contrast):
     def name(self) -> str:
         """Such as ``"decoupled time-free"``."""
         return f"decoupled {self.estimator.name}"
+
+    @property
+    def stream_name(self) -> str:
+        """Such as ``"decoupled time-free"``."""
+        return f"decoupled {self.estimator.stream_name}"
 
     def generators(self, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
         """Return independent generators."""

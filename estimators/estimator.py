@@ -92,6 +92,10 @@ class Estimator(Sampler[Target]):
         parts = self.parts(plan, losses)
         return from_parts(parts) if parts.shape[1] > 1 else None
 
+    def informed(self, plan: Plan, squares: NDArray[np.float64]) -> "Estimator":
+        """Return the estimator that has learned from a pilot's plan and its squared terms (replicates, passes)."""
+        return self
+
     def settled(self, item: Target, passes: int, model: Model) -> "Estimator":
         """Return what really samples the target: itself, unless it is there to choose."""
         return self

@@ -4,7 +4,9 @@ from typing import Protocol
 
 import torch
 
-__all__ = ["ConditionalModel", "Model"]
+from estimators.noised.noise import Noise
+
+__all__ = ["ConditionalModel", "Model", "ScoreModel"]
 
 
 class ConditionalModel(Protocol):
@@ -35,5 +37,47 @@ class ConditionalModel(Protocol):
         ...
 
 
-Model = ConditionalModel
+class ScoreModel(Protocol):
+    """Anything that gives the score of noised sequences: an exact law, a network trained on score entropies.
+
+    One call is one forward pass for each of its rows. A model that was made for one noise has it as an attribute
+    ``noise``, and is then never asked for another; an exact law answers for any.
+
+    Attributes
+    ----------
+    vocabulary_size : int
+        Number of clean symbols.
+    """
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of clean symbols."""
+        ...
+
+    def log_ratios(
+        self, noised: torch.Tensor, acts: torch.Tensor, total_noise: torch.Tensor, noise: Noise
+    ) -> torch.Tensor:
+        """Return the log score ratios of all sequences that differ in one position.
+
+        Parameters
+        ----------
+        noised : Tensor of int64, shape (batch, length)
+            States: symbols, and what else the noise has.
+        acts : Tensor of bool, shape (batch, length)
+            Where noise acts; the other positions are context and clean.
+        total_noise : Tensor of float64, shape (batch,)
+            How much noise there was: the integral of its rate.
+        noise : Noise
+
+        Returns
+        -------
+        Tensor of floating point, shape (batch, length, states)
+            ``log p_t(y) - log p_t(x)`` where ``y`` is the row ``x`` with the position in that state, and ``p_t`` the
+            law of noised sequences given the context; 0 for the state that is there. Only what is read matters: where
+            noise acts, for states that change into the present one in one jump.
+        """
+        ...
+
+
+Model = ConditionalModel | ScoreModel
 """Whatever an estimator can ask."""

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ __all__ = ["Inputs", "Plan", "Question", "pass_terms"]
 class Question(Protocol):
     """How a model is asked. Equal questions, of inputs of one length, share a call."""
 
-    def losses(self, model: Model, columns: Sequence[NDArray[np.generic]], device: torch.device) -> NDArray[np.float64]:
+    def losses(self, model: Model, columns: Sequence[NDArray[Any]], device: torch.device) -> NDArray[np.float64]:
         """Ask for the losses of some inputs.
 
         Parameters
@@ -65,7 +65,7 @@ class Inputs:
     """
 
     question: Question
-    columns: tuple[NDArray[np.generic], ...]
+    columns: tuple[NDArray[Any], ...]
     row_of_pass: NDArray[np.int64]
 
     def __len__(self) -> int:

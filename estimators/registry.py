@@ -1,8 +1,12 @@
-"""Names of estimators: ``"time-free+antithetic"`` is a mask map and a design; what is neither has a name of its own."""
+"""Names of estimators: ``"time-free+antithetic"`` is a mask map and a design, ``"score-entropy(uniform)"`` a noise.
+
+What is neither has a name of its own.
+"""
 
 import difflib
 import re
 from dataclasses import replace
+from typing import Literal
 
 from estimators.auto import Auto
 from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified
@@ -24,6 +28,8 @@ from estimators.masked.regression import Regression
 from estimators.masked.systematic import SystematicCount
 from estimators.masked.triangular import Triangular
 from estimators.masked.without_replacement import WithoutReplacement
+from estimators.noised.naming import KINDS, score_entropy_named
+from estimators.noised.naming import catalogue as score_entropies
 
 __all__ = ["estimator", "estimator_names"]
 
@@ -53,14 +59,24 @@ OTHERS: dict[str, Estimator] = {
 }
 
 
-def _catalogue() -> dict[str, Estimator]:
-    points = (PointEstimator(one, design) for one in MASK_MAPS.values() for design in (IID(), *DESIGNS.values()))
-    return {Auto.name: Auto()} | {one.name: one for one in points} | OTHERS
+Family = Literal["masked", "noised"]
+"""What a pass shows a model: tokens or masks, or tokens with noise."""
 
 
-def estimator_names() -> list[str]:
-    """Return the names of all estimators."""
-    return list(_catalogue())
+def _catalogue(family: Family | None = None) -> dict[str, Estimator]:
+    designs = (IID(), *DESIGNS.values())
+    points = (PointEstimator(one, design) for one in MASK_MAPS.values() for design in designs)
+    noised = (replace(one, design=design) for one in score_entropies() for design in designs)
+    families: dict[Family, dict[str, Estimator]] = {
+        "masked": {Auto.name: Auto()} | {one.name: one for one in points} | OTHERS,
+        "noised": {one.name: one for one in noised},
+    }
+    return families[family] if family else families["masked"] | families["noised"]
+
+
+def estimator_names(family: Family | None = None) -> list[str]:
+    """Return the names of all estimators, or of those of a family: ``"masked"`` or ``"noised"``."""
+    return list(_catalogue(family))
 
 
 def estimator(name: str) -> Estimator:
@@ -74,6 +90,9 @@ def estimator(name: str) -> Estimator:
         ``time-integral(eps=0.001)`` cuts the integral. Or one of the others: ``auto``, ``systematic``, ``chain``,
         ``chain+antithetic``, ``block-chain``, ``triangular``, ``without-replacement``, ``regression``, ``exhaustive``,
         and what public implementations compute, ``published-llada`` and the like; `estimator_names` lists them all.
+        Of noised tokens: ``score-entropy(NOISE)`` or ``marginal-score-entropy(NOISE)``, with a noise (``absorbing``,
+        ``uniform``) and, after commas, a schedule (``log-linear``, ``polynomial``, ``geometric``), its parameters,
+        ``end=`` and ``pilot=``; designs as above.
 
     Raises
     ------
@@ -86,8 +105,14 @@ def estimator(name: str) -> Estimator:
     PointEstimator(mask_map=TimeFree(), design=Antithetic())
     >>> estimator("time-integral(eps=0.001)").name
     'time-integral(eps=0.001)'
+    >>> estimator("score-entropy(uniform,geometric,largest=5)+stratified").name
+    'score-entropy(uniform,geometric,largest=5)+stratified'
     """
     catalogue = _catalogue()
+    call = re.fullmatch(r"(?P<kind>[^(+]+)(\((?P<words>[^)]*)\))?(\+(?P<design>.+))?", name)
+    if call and call["kind"] in KINDS and (call["design"] or IID.name) in DESIGNS | {IID.name: IID()}:
+        words = [word.strip() for word in (call["words"] or "").split(",") if word.strip()]
+        return replace(score_entropy_named(call["kind"], words), design=DESIGNS.get(call["design"], IID()))
     cut = re.fullmatch(r"(?P<base>[^(+]+)\(eps=(?P<eps>[^)]*)\)(?P<design>\+.+)?", name)
     plain = cut["base"] + (cut["design"] or "") if cut else name
     if plain not in catalogue:

@@ -32,7 +32,20 @@ class Sampler(ABC, Generic[Item]):
     @property
     @abstractmethod
     def name(self) -> str:
-        """Its name in tables; its random streams hang on it."""
+        """Its name in tables."""
+
+    @property
+    def stream_name(self) -> str:
+        """What its random streams hang on: its name, unless it draws the points of another one."""
+        return self.name
+
+    def pilot_jobs(self, item: Item, rng: np.random.Generator) -> tuple[Job, ...]:
+        """Plan what is to be known before replicates are planned: mostly nothing."""
+        return ()
+
+    def after_pilot(self, evaluations: tuple[Evaluation, ...]) -> "Sampler[Item]":
+        """Return what samples the item once the pilot's losses are known."""
+        return self
 
     def settled(self, item: Item, passes: int, model: Model) -> "Sampler[Item]":
         """Return what really samples the item: itself, unless it is there to choose."""
@@ -113,11 +126,14 @@ class Draw:
         Nats.
     evaluations : tuple of Evaluation
         The losses they were made of: one entry for a target, two for a pair.
+    pilot_passes : int
+        Passes that were run before, to know how to sample.
     """
 
     cell: Cell
     estimates: NDArray[np.float64]
     evaluations: tuple[Evaluation, ...]
+    pilot_passes: int = 0
 
     @classmethod
     def concatenate(cls, draws: Sequence["Draw"]) -> "Draw":
@@ -128,12 +144,13 @@ class Draw:
             cell,
             np.concatenate([one.estimates for one in draws]),
             tuple(Evaluation.concatenate(side) for side in sides),
+            sum(one.pilot_passes for one in draws),
         )
 
     @property
     def forward_passes(self) -> int:
-        """Passes really run, over all replicates."""
-        return sum(evaluation.forward_passes for evaluation in self.evaluations)
+        """Passes really run, over all replicates, those of a pilot included."""
+        return self.pilot_passes + sum(evaluation.forward_passes for evaluation in self.evaluations)
 
     def blocks(self, replicates: int) -> Iterator["Draw"]:
         """Yield draws of so many replicates each, in order; what is left over is dropped.
@@ -184,21 +201,28 @@ def draw(
     Draw
     """
     root = root_seed(rng)
-    planned: deque[tuple[Cell, int]] = deque()
+    planned: deque[tuple[Cell, int, int]] = deque()
+
+    def piloted(sampler: Sampler[Any], item: Target | Pair, own: tuple[str, ...]) -> tuple[Sampler[Any], int]:
+        pilot = sampler.pilot_jobs(item, stream(root, *own, "pilot"))
+        found = tuple(evaluate(model, pilot, batch_size=batch_size, device=device))
+        return (sampler.after_pilot(found) if pilot else sampler), sum(one.forward_passes for one in found)
 
     def jobs() -> Iterator[Job]:
         for given in cells:
-            cell = replace(given, sampler=given.sampler.settled(given.item, given.passes, model))
-            own = stream(root, cell.item.key, cell.sampler.name, str(cell.passes))
-            parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, own, first=cell.first)
-            planned.append((cell, len(parts)))
+            settled = given.sampler.settled(given.item, given.passes, model)
+            own = (given.item.key, settled.stream_name, str(given.passes))
+            sampler, spent = piloted(settled, given.item, own)
+            cell = replace(given, sampler=sampler)
+            parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, stream(root, *own), first=cell.first)
+            planned.append((cell, len(parts), spent))
             yield from parts
 
     evaluations = evaluate(model, jobs(), batch_size=batch_size, device=device, progress=progress)
     for first in evaluations:
-        cell, count = planned.popleft()
-        settled = (first, *islice(evaluations, count - 1))
-        yield Draw(cell, cell.sampler.combine(settled), settled)
+        cell, count, spent = planned.popleft()
+        parts = (first, *islice(evaluations, count - 1))
+        yield Draw(cell, cell.sampler.combine(parts), parts, spent)
 
 
 def sample(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ __all__ = ["MaskedTokens"]
 class MaskedTokens:
     """Asks a `ConditionalModel`. The columns are tokens and masks, both (rows, total length)."""
 
-    def losses(self, model: Model, columns: Sequence[NDArray[np.generic]], device: torch.device) -> NDArray[np.float64]:
+    def losses(self, model: Model, columns: Sequence[NDArray[Any]], device: torch.device) -> NDArray[np.float64]:
         """Price the masked tokens; see `Question.losses`."""
         token_nll = getattr(model, "token_nll", None)
         if token_nll is None:

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from estimators.errors import InputError
+from estimators.errors import InputError, TokenError
+from estimators.noised.noise import Noise
 from estimators.target import scored_masks
 from infodis_stats.oracles.alphabet import check_alphabet, check_tokens, decode, encode, token_rows
 
@@ -211,6 +212,62 @@ class Law(ABC):
             losses[rows] = torch.where(masked[rows], 0.0 - probabilities.log().T, 0.0)
         return losses
 
+    def log_ratios(self, noised: Tensor, acts: Tensor, total_noise: Tensor, noise: Noise) -> Tensor:
+        """Return the exact log score ratios of noised sequences, so that a law is a ``ScoreModel`` for every noise.
+
+        With the kernel ``k(y | a)`` of the noise and the posterior marginals of the clean symbols given what is seen,
+        ``p_t(y) / p_t(x) = sum_a P(a | x) k(y | a) / k(x_i | a)``, where ``y`` is ``x`` with position ``i`` in another
+        state: one forward-backward pass for all neighbours.
+
+        Parameters
+        ----------
+        noised : Tensor of int64, shape (batch, length)
+            States of the noise.
+        acts : Tensor of bool, shape (batch, length)
+            Where noise acts; the other positions are clean.
+        total_noise : Tensor of float64, shape (batch,)
+            Positive and finite.
+        noise : Noise
+
+        Returns
+        -------
+        Tensor of float64, shape (batch, length, states)
+            ``log p_t(y) - log p_t(x)``: 0 for the state that is there, ``-inf`` for one that is impossible. NaN where
+            it is not asked for: for a state that does not change into the present one in one jump, and where no noise
+            acts.
+
+        Raises
+        ------
+        InputError
+            If shapes or values are not as above.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from estimators import Uniform
+        >>> from infodis_stats.oracles import TableLaw
+        >>> law = TableLaw(["AC", "CA"], [0.25, 0.75])
+        >>> seen, everywhere = torch.tensor([[0, 0]]), torch.tensor([[True, True]])
+        >>> total_noise = torch.tensor([1.0], dtype=torch.float64)
+        >>> law.log_ratios(seen, everywhere, total_noise, Uniform()).exp().round(decimals=3)
+        tensor([[[1.0000, 1.7380],
+                 [1.0000, 0.8880]]], dtype=torch.float64)
+        """
+        states = noise.states(self.vocabulary_size)
+        self._check_noised(noised, acts, total_noise, states)
+        kernel = noise.kernel(total_noise, self.vocabulary_size)
+        rows = torch.arange(len(noised), device=noised.device)[:, None]
+        seen = kernel[rows, noised.clamp(max=kernel.shape[1] - 1)]
+        clean = torch.nn.functional.one_hot(noised, states)[..., : self.vocabulary_size].double()
+        _, marginals = self.posterior(torch.where(acts[..., None], seen, clean))
+        weights = torch.where(seen > 0, marginals / torch.where(seen > 0, seen, 1.0), 0.0)
+        ratios = torch.zeros(*noised.shape, states, dtype=torch.float64, device=noised.device)
+        for symbol in range(self.vocabulary_size):  # additions in order: a row has the same bits in every batch
+            ratios += weights[..., symbol, None] * kernel[:, None, :, symbol]
+        logs = ratios.log()
+        asked = (noise.inflow(noised, self.vocabulary_size) > 0) & acts[..., None]
+        return torch.where(asked, logs, torch.nan).scatter_(2, noised[..., None], 0.0)
+
     def nll(self, tokens: ArrayLike, context: ArrayLike | None = None) -> NDArray[np.float64]:
         """Return the exact negative log-likelihood of sequences, or of part of them given the rest.
 
@@ -348,6 +405,24 @@ class Law(ABC):
             raise InputError(f"this law has sequences of length {self.length}, got length {length}")
         if length < 1:
             raise InputError(f"sequences need a length of at least 1, got {length}")
+
+    def _check_noised(self, noised: Tensor, acts: Tensor, total_noise: Tensor, states: int) -> None:
+        if noised.dtype != torch.int64 or noised.ndim != 2:
+            raise InputError(
+                f"noised states need to be int64 of shape (batch, length), got {noised.dtype} {tuple(noised.shape)}"
+            )
+        if acts.dtype != torch.bool or acts.shape != noised.shape or total_noise.shape != noised.shape[:1]:
+            raise InputError(
+                f"for states of shape {tuple(noised.shape)}, where noise acts is torch.bool of that shape and total "
+                f"noise has shape ({len(noised)},), got {acts.dtype} {tuple(acts.shape)} and {tuple(total_noise.shape)}"
+            )
+        self._check_length(noised.shape[1])
+        outside = ((noised < 0) | (noised >= torch.where(acts, states, self.vocabulary_size))).nonzero()
+        if len(outside):
+            row, position = outside[0].tolist()
+            raise TokenError(row, position, f"state {int(noised[row, position])} is not one of {states} states")
+        if total_noise.dtype != torch.float64 or not (torch.isfinite(total_noise) & (total_noise > 0)).all():
+            raise InputError("total noise needs to be float64, positive and finite")
 
     def _chunks(self, batch: int, length: int) -> Iterator[slice]:
         rows = max(1, WORKING_BYTES // self._bytes_per_row(length))

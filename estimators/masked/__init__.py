@@ -1,0 +1,1 @@
+"""Estimators of masked tokens: random plans of weighted masks."""

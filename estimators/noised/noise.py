@@ -1,0 +1,201 @@
+"""Noise: continuous-time Markov processes that act on every position by itself.
+
+Time is measured in *total noise*, the integral of the noise's rate: what a schedule says about clocks is not in here. A
+clean symbol is a number below ``symbols``; a noised position is in one of ``states`` states, the first of which are the
+symbols.
+
+Source: *Information-Theoretic Discrete Diffusion* (arXiv 2510.24088), Section 3; A. Lou, C. Meng, S. Ermon, *Discrete
+diffusion modeling by estimating the ratios of the data distribution* (SEDD, arXiv 2310.16834), for the two that are in
+use.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from estimators.errors import InputError
+
+__all__ = ["Absorbing", "Noise", "Uniform", "excess"]
+
+
+def excess(exponent: Tensor) -> Tensor:
+    """Return ``exp(d) - 1 - d``: at least 0, and what the Bregman divergence behind the score entropy is made of."""
+    return (torch.expm1(exponent) - exponent).clamp(min=0.0)
+
+
+class Noise(ABC):
+    """A noise process: a value."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Its name in the names of estimators."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """The noise in some words."""
+
+    @property
+    @abstractmethod
+    def joins_all(self) -> bool:
+        """Whether every state can become every other in one jump."""
+
+    @property
+    def slowest_rate(self) -> float:
+        """What is left of the start decays as ``exp(-slowest_rate * total_noise)``."""
+        return 1.0
+
+    @abstractmethod
+    def states(self, symbols: int) -> int:
+        """Return the number of states for an alphabet of so many symbols. Raises `InputError` if there are none."""
+
+    @abstractmethod
+    def rates(self, symbols: int) -> Tensor:
+        """Return the rate of each jump: (state after, state before), float64; columns sum to 0."""
+
+    @abstractmethod
+    def kernel(self, total_noise: Tensor, symbols: int) -> Tensor:
+        """Return the probability of each state given each symbol: (row, state, symbol), float64."""
+
+    @abstractmethod
+    def log_kernel(self, tokens: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
+        """Return the log probability of each state given the tokens (row, position): (row, position, state)."""
+
+    @abstractmethod
+    def inflow(self, noised: Tensor, symbols: int) -> Tensor:
+        """Return the rate of the jump from each state to that of ``noised`` (row, position): (row, position, state).
+
+        0 for a state that cannot, and for the own one.
+        """
+
+    @abstractmethod
+    def drawn(
+        self, tokens: NDArray[np.int64], total_noise: NDArray[np.float64], keys: NDArray[np.float64], symbols: int
+    ) -> NDArray[np.int64]:
+        """Turn tokens (row, position) into noised states, by total noise (row,) and uniform keys (row, position).
+
+        The smaller the key, the more it changes: positions of equal token and key become equal.
+        """
+
+    def without_loss(self, total_noise: NDArray[np.float64], keys: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which rows (row,) lose nothing whatever the model, so that they need no pass."""
+        return np.zeros(total_noise.shape, dtype=bool)
+
+    @abstractmethod
+    def marginal_excess(self, kernel: Tensor, exponent: Tensor) -> Tensor:
+        """Return ``sum_{z, y} rate(y -> z) kernel(y) (exp(u_y - u_z) - 1 - u_y + u_z)`` over the last dimension."""
+
+
+class _Redrawn(Noise):
+    """Noise that redraws a position, at rate 1, from a law that does not look at its state."""
+
+    def drawn(
+        self, tokens: NDArray[np.int64], total_noise: NDArray[np.float64], keys: NDArray[np.float64], symbols: int
+    ) -> NDArray[np.int64]:
+        """Redraw where the key is below the chance of it; see `Noise.drawn`."""
+        chance = -np.expm1(-total_noise)[:, None]
+        redrawn = keys < chance
+        share = np.divide(keys, chance, out=np.zeros_like(keys), where=redrawn)
+        return np.where(redrawn, self._redrawn(share, symbols), tokens)
+
+    @abstractmethod
+    def _redrawn(self, uniform: NDArray[np.float64], symbols: int) -> NDArray[np.int64]:
+        """Turn uniform numbers into states of the law that redraws."""
+
+
+@dataclass(frozen=True)
+class Absorbing(_Redrawn):
+    """Masking: a symbol becomes the mask at rate 1, and stays it. The mask is the last of ``symbols + 1`` states."""
+
+    name: ClassVar[str] = "absorbing"
+    summary: ClassVar[str] = "absorbing noise, which is masking"
+    joins_all: ClassVar[bool] = False
+
+    def states(self, symbols: int) -> int:
+        """Return one more than there are symbols."""
+        return symbols + 1
+
+    def rates(self, symbols: int) -> Tensor:
+        """Return the rate of each jump; see `Noise.rates`."""
+        rates = torch.diag(-torch.ones(symbols + 1, dtype=torch.float64))
+        rates[symbols] = 1.0
+        rates[symbols, symbols] = 0.0
+        return rates
+
+    def kernel(self, total_noise: Tensor, symbols: int) -> Tensor:
+        """Return the probability of each state given each symbol; see `Noise.kernel`."""
+        kept = torch.exp(-total_noise)[:, None, None] * torch.eye(symbols, dtype=torch.float64).to(total_noise.device)
+        masked = -torch.expm1(-total_noise)[:, None, None].expand(-1, 1, symbols)
+        return torch.cat([kept, masked], dim=1)
+
+    def log_kernel(self, tokens: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
+        """Return the log probability of each state given the tokens; see `Noise.log_kernel`."""
+        logs = total_noise.new_full((*tokens.shape, symbols + 1), -torch.inf)
+        logs.scatter_(2, tokens[..., None], (-total_noise)[:, None, None].expand(*tokens.shape, 1))
+        logs[..., symbols] = torch.log(-torch.expm1(-total_noise))[:, None]
+        return logs
+
+    def inflow(self, noised: Tensor, symbols: int) -> Tensor:
+        """Return 1 from each symbol to a mask; see `Noise.inflow`."""
+        inflow = (noised == symbols)[..., None].double().repeat(1, 1, symbols + 1)
+        inflow[..., symbols] = 0.0
+        return inflow
+
+    def without_loss(self, total_noise: NDArray[np.float64], keys: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which rows mask nothing."""
+        chance = -np.expm1(-total_noise)[:, None]
+        return np.asarray((keys >= chance).all(axis=1))
+
+    def marginal_excess(self, kernel: Tensor, exponent: Tensor) -> Tensor:
+        """Refuse: a symbol that is seen does not tell what it would cost if it were masked."""
+        raise InputError("absorbing noise cannot be averaged over a position's own noise: use score-entropy(absorbing)")
+
+    def _redrawn(self, uniform: NDArray[np.float64], symbols: int) -> NDArray[np.int64]:
+        return np.full(uniform.shape, symbols)
+
+
+@dataclass(frozen=True)
+class Uniform(_Redrawn):
+    """Uniform noise: a position is redrawn at rate 1, uniformly over all symbols, its own included."""
+
+    name: ClassVar[str] = "uniform"
+    summary: ClassVar[str] = "uniform noise"
+    joins_all: ClassVar[bool] = True
+
+    def states(self, symbols: int) -> int:
+        """Return the number of symbols: there is no other state."""
+        return symbols
+
+    def rates(self, symbols: int) -> Tensor:
+        """Return the rate of each jump; see `Noise.rates`."""
+        return torch.full((symbols, symbols), 1.0 / symbols, dtype=torch.float64) - torch.eye(symbols).double()
+
+    def kernel(self, total_noise: Tensor, symbols: int) -> Tensor:
+        """Return the probability of each state given each symbol; see `Noise.kernel`."""
+        changed = (-torch.expm1(-total_noise) / symbols)[:, None, None]
+        return changed + torch.exp(-total_noise)[:, None, None] * torch.eye(symbols).double().to(total_noise.device)
+
+    def log_kernel(self, tokens: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
+        """Return the log probability of each state given the tokens; see `Noise.log_kernel`."""
+        changed = -torch.expm1(-total_noise) / symbols
+        logs = changed.log()[:, None, None].repeat(1, tokens.shape[1], symbols)
+        kept = (torch.exp(-total_noise) + changed).log()
+        return logs.scatter_(2, tokens[..., None], kept[:, None, None].expand(*tokens.shape, 1))
+
+    def inflow(self, noised: Tensor, symbols: int) -> Tensor:
+        """Return the same rate from each other symbol; see `Noise.inflow`."""
+        inflow = torch.full((*noised.shape, symbols), 1.0 / symbols, dtype=torch.float64, device=noised.device)
+        return inflow.scatter_(2, noised[..., None], 0.0)
+
+    def marginal_excess(self, kernel: Tensor, exponent: Tensor) -> Tensor:
+        """Return the sum, which for a law that redraws comes apart into two; see `Noise.marginal_excess`."""
+        return (kernel * excess(exponent)).sum(dim=-1) + excess(-exponent).mean(dim=-1)
+
+    def _redrawn(self, uniform: NDArray[np.float64], symbols: int) -> NDArray[np.int64]:
+        return np.minimum((uniform * symbols).astype(np.int64), symbols - 1)

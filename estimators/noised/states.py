@@ -1,0 +1,130 @@
+"""The question that noise asks: what the score entropy of the noised tokens is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from estimators.errors import InputError, ModelError, TokenError
+from estimators.model import Model, ScoreModel
+from estimators.noised.noise import Noise, excess
+
+__all__ = ["NoisedTokens", "marginal_score_entropy", "score_entropy"]
+
+
+def score_entropy(
+    log_ratios: Tensor, tokens: Tensor, noised: Tensor, total_noise: Tensor, *, noise: Noise, symbols: int
+) -> Tensor:
+    """Return the denoising score entropy of each position, for each unit of total noise.
+
+    ``sum_{y != x} rate(y -> x) (s_y - r_y log s_y + r_y (log r_y - 1))``, with the model's ratios
+    ``s_y = p_t(y) / p_t(x)`` and those of the noise, ``r_y = p_{t|0}(y | x_0) / p_{t|0}(x | x_0)``: the ``l_DSE`` of
+    the paper's Theorem 3.1, position by position. It is at least 0.
+
+    Parameters
+    ----------
+    log_ratios : Tensor of floating point, shape (row, position, state)
+        As `ScoreModel.log_ratios` returns them.
+    tokens, noised : Tensor of int64, shape (row, position)
+        Clean, and noised.
+    total_noise : Tensor of float64, shape (row,)
+    noise : Noise
+    symbols : int
+        Size of the clean alphabet.
+
+    Returns
+    -------
+    Tensor of float64, shape (row, position)
+        Nats; infinite where a ratio is 0 that cannot be.
+    """
+    logs = noise.log_kernel(tokens, total_noise, symbols)
+    own = logs.gather(2, noised[..., None])
+    true = logs - own
+    rates = noise.inflow(noised, symbols)
+    ratios = true.exp()
+    found = log_ratios.double()
+    gap = torch.where(ratios > 0, found - true, 0.0)
+    terms = torch.where(ratios > 0, ratios * excess(gap), found.exp())
+    return torch.where(rates > 0, rates * terms, 0.0).sum(dim=2)
+
+
+def marginal_score_entropy(
+    log_ratios: Tensor, tokens: Tensor, total_noise: Tensor, *, noise: Noise, symbols: int
+) -> Tensor:
+    """Return the score entropy of each position, averaged over the position's own noise.
+
+    Given all other positions, the ratios at a position do not depend on its own state, up to their common factor: they
+    are those of ``p_t(x_i | the others)``. So one set of ratios tells the score entropy for every state that the
+    position could be in, and the average over them has the same mean for a model whose ratios come from one law, and
+    less variance (Rao and Blackwell). It is free of the rare jumps that make the plain one heavy-tailed.
+
+    Parameters and returned value as in `score_entropy`.
+    """
+    logs = noise.log_kernel(tokens, total_noise, symbols)
+    exponent = log_ratios.double().log_softmax(dim=2) - logs
+    return noise.marginal_excess(logs.exp(), exponent)
+
+
+@dataclass(frozen=True)
+class NoisedTokens:
+    """Asks a `ScoreModel`. The columns are tokens, where noise acts and keys (rows, total length), and total noise.
+
+    Parameters
+    ----------
+    noise : Noise
+    marginal : bool, default False
+        Whether to average over each position's own noise.
+    """
+
+    noise: Noise
+    marginal: bool = False
+
+    def losses(self, model: Model, columns: Sequence[NDArray[Any]], device: torch.device) -> NDArray[np.float64]:
+        """Return the score entropy where noise acts; see `Question.losses`."""
+        asked = self._asked(model)
+        symbols = asked.vocabulary_size
+        tokens, acts, keys, total_noise = columns
+        unknown = np.argwhere(tokens >= symbols)
+        if len(unknown):
+            row, position = unknown[0].tolist()
+            raise TokenError(row, position, f"token {tokens[row, position]} is not one of {symbols} symbols")
+        noised = np.where(acts, self.noise.drawn(tokens, total_noise, keys, symbols), tokens)
+        clean, states, where, noise_so_far = (
+            torch.from_numpy(one).to(device) for one in (tokens, noised, acts, total_noise)
+        )
+        with torch.no_grad():
+            returned = asked.log_ratios(states, where, noise_so_far, self.noise)
+        shape = (*tokens.shape, self.noise.states(symbols))
+        if not isinstance(returned, Tensor) or returned.shape != shape:
+            got = f"shape {tuple(returned.shape)}" if isinstance(returned, Tensor) else type(returned).__name__
+            raise ModelError(f"the model's log_ratios must return a tensor of shape {shape}, it returned {got}")
+        if self.marginal:
+            losses = marginal_score_entropy(returned, clean, noise_so_far, noise=self.noise, symbols=symbols)
+        else:
+            losses = score_entropy(returned, clean, states, noise_so_far, noise=self.noise, symbols=symbols)
+        return torch.where(where, losses, 0.0).cpu().numpy()
+
+    def problem(self, loss: float) -> str:
+        """Say what is wrong with a loss; see `Question.problem`."""
+        if np.isnan(loss):
+            return "the model returned NaN as a log score ratio"
+        return (
+            "the model's score ratios have an infinite score entropy here, so there is no estimate; "
+            "ratios of probabilities that the noise joins are positive and finite"
+        )
+
+    def _asked(self, model: Model) -> ScoreModel:
+        name, asked = type(model).__name__, self.noise.name
+        if not hasattr(model, "log_ratios"):
+            raise InputError(
+                f"{name} has no score ratios under {asked} noise (log_ratios), it prices masked tokens; "
+                "an estimator of masks such as uniform-count+stratified would do"
+            )
+        own = getattr(model, "noise", self.noise)
+        if own != self.noise:
+            raise InputError(f"{name} was made for {own.name} noise, the estimator asks for {asked} noise")
+        return cast("ScoreModel", model)
