@@ -24,7 +24,7 @@ def catalogue() -> list[ScoreEntropy]:
     """Return the estimators that have a name of their own, without a design."""
     schedules: tuple[Schedule, ...] = (LogLinear(), Polynomial())
     plain = [ScoreEntropy(noise, schedule) for noise in NOISES.values() for schedule in schedules]
-    return [*plain, ScoreEntropy(Uniform(), marginal=True)]
+    return [*plain, *(ScoreEntropy(Uniform(), schedule, marginal=True) for schedule in schedules)]
 
 
 def score_entropy_named(kind: str, words: list[str]) -> ScoreEntropy:
