@@ -18,6 +18,7 @@ CAUTIONS = {
     "their level, those of antithetic pairs most; ask for design-bootstrap",
     "near-deterministic": "few revealed tokens determine the rest of some sequence (the fully masked pass costs over "
     "4 times the likelihood): a sample that misses the nearly full masks is far off and does not show it",
+    "unfinished-noise": "the noise ends before it has hidden everything: what the integral lacks is in the interval",
     "few-replicates": "fewer than 4 replicates an interval, or as few degrees of freedom: it is so wide that it "
     "says little",
     "few-passes": "fewer than 32 forward passes in all: intervals fall short of their level by some points",
@@ -93,4 +94,4 @@ def cautions_of(
         "few-replicates": replicates < FEWEST_REPLICATES,
         "few-passes": passes is not None and passes < FEWEST_PASSES,
     }
-    return [key for key in CAUTIONS if holds[key]]
+    return [key for key in CAUTIONS if holds.get(key)]

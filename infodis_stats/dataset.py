@@ -48,6 +48,8 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "estimator": ("1", "estimator that was used"),
     "interval": ("1", "kind of interval that was used"),
     "degrees": ("1", "degrees of freedom of the standard error"),
+    "remainder_lower": ("nat", "least that the integral of the score entropy lacks, which is in the estimate"),
+    "remainder_upper": ("nat", "most that the integral of the score entropy lacks, which is in the interval"),
     "effective_positions": ("1", "number of positions that carry the loss"),
     "full_mask_ratio": ("1", "loss of the fully masked pass over the negative log-likelihood"),
     "exact_pass_variance": ("nat2", "exact variance of one independent pass"),

@@ -12,14 +12,15 @@ from scipy import stats
 from estimators import (
     IID,
     Cell,
-    ConditionalModel,
     Contrast,
     Draw,
     Estimator,
     Evaluation,
     InputError,
+    Model,
     PointEstimator,
     Regression,
+    ScoreEntropy,
     TimeFree,
 )
 from estimators.own_variance import OwnVariance, added
@@ -184,8 +185,10 @@ class DesignBootstrap(IntervalKind):
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals; see `IntervalKind.error_bars`."""
         estimator = _estimator(sample.draw)
-        if isinstance(estimator, Regression):
-            raise InputError(f"{self.name} redraws weighted sums; {estimator.name} is none: use student-t or design")
+        if isinstance(estimator, Regression | ScoreEntropy):
+            raise InputError(
+                f"{self.name} redraws weighted sums of masked losses; {estimator.name} is none: use student-t or design"
+            )
         values = _replicates(sample, self.name)
         # One set of new masks for all: an interval does not depend on the others.
         weights = _redrawn(sample.draw, sample.size, _own_stream(sample.draw, self.name))
@@ -287,7 +290,7 @@ def error_bars(draws: Sequence[Draw], kind: str, level: float) -> list[ErrorBar]
     return [interval_kind(kind).error_bar(one, level) for one in draws]
 
 
-def check_interval(model: ConditionalModel, cells: Sequence[Cell], kind: str, level: float) -> None:
+def check_interval(model: Model, cells: Sequence[Cell], kind: str, level: float) -> None:
     """Refuse an interval that the cells cannot tell, before a single pass is spent on them.
 
     Raises

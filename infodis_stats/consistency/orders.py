@@ -117,7 +117,7 @@ def order_gap(
         seed=seed,
         level=level,
         forward_passes=sum(one.forward_passes for one in draws),
-        cautions=[],
+        cautions={},
     ) | {
         "passes": int(lengths.max()),
         "ci_kind": "chi-square of the jackknife",

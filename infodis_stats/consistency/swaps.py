@@ -149,6 +149,6 @@ def order_swaps(
         seed=seed,
         level=level,
         forward_passes=sum(one.forward_passes for one in draws),
-        cautions=[],
+        cautions={},
     ) | {"ci_kind": "clopper-pearson", "tolerance": tolerance}
     return dataset

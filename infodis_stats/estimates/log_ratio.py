@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 import xarray as xr
 
-from estimators import Cell, ConditionalModel, Contrast, Coupled, Decoupled, Estimator, make_pairs
+from estimators import Cell, Contrast, Coupled, Decoupled, Estimator, Model, make_pairs
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import level_of_each
@@ -14,6 +14,7 @@ from infodis_stats.estimates.coupling import coupling, sampled_by
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
 from infodis_stats.estimates.precision import Precision, draw_rounds, padded
 from infodis_stats.estimates.profile import loss_profiles, passes_run
+from infodis_stats.estimates.remainder import check_precision, known_part, remainder_variables, remainders, shifted
 from infodis_stats.estimates.request import named_estimator, rows_a_call
 from infodis_stats.intervals import check_interval, error_bars
 from infodis_stats.oracles import Law
@@ -22,7 +23,7 @@ __all__ = ["estimate_log_ratio"]
 
 
 def estimate_log_ratio(
-    model: ConditionalModel,
+    model: Model,
     first: Tokens,
     second: Tokens,
     estimator: str | Estimator = "auto",
@@ -47,7 +48,7 @@ def estimate_log_ratio(
 
     Parameters
     ----------
-    model : ConditionalModel
+    model : Model
     first, second : array of int, shape (pair, length), or sequence of arrays of int
         The sides of a pair may differ in length. Nothing is broadcast.
     estimator : str or Estimator, default "auto"
@@ -91,25 +92,28 @@ def estimate_log_ratio(
     rule = None if precision is None else Precision.of(precision, most_passes, own_level, interval)
     if rule is not None:
         rule.check_budget(passes, replicates)
+        check_precision(sampler)
     cells = [Cell(sampler, pair, passes, replicates) for pair in pairs]
     check_interval(model, cells, interval, level)
     rows = rows_a_call(model, batch_size)
     draws = draw_rounds(model, cells, seed, rule, batch_size=rows, device=device, progress=progress)
     bars = error_bars(draws, interval, own_level)
+    missing = remainders([model, model], draws, bars)
     profiles = loss_profiles([model, model], draws, batch_size=batch_size, device=device)
     forward_passes = passes_run(draws, profiles)
     correlation, gain = coupling(draws)
     dataset = replicates_dataset(
         "log_ratio",
-        padded(draws),
+        padded(draws) + known_part(missing),
         labels=("pair", names or range(len(pairs))),
         level=level,
-        bars=bars,
+        bars=shifted(bars, missing),
         estimator=sampled_by(draws),
         correlation=correlation,
         coupling_gain=gain,
         forward_passes=forward_passes,
         **({} if rule is None else rule.found(draws)),
+        **remainder_variables(missing),
         **({"exact": [exact_value(model, *pair.sides) for pair in pairs]} if isinstance(model, Law) else {}),
     )
     dataset.attrs = what_made_it(
@@ -119,7 +123,7 @@ def estimate_log_ratio(
         seed=seed,
         level=level,
         forward_passes=sum(forward_passes),
-        cautions=cautions_found(draws, profiles, bars),
+        cautions=cautions_found(draws, profiles, bars, missing),
         interval=interval,
         simultaneous=simultaneous,
     )

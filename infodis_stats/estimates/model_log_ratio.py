@@ -9,13 +9,15 @@ import xarray as xr
 
 from estimators import (
     Cell,
-    ConditionalModel,
     Contrast,
     Coupled,
     Decoupled,
     Draw,
     Estimator,
+    InputError,
+    Model,
     Pair,
+    ScoreEntropy,
     evaluate,
     make_targets,
 )
@@ -27,6 +29,7 @@ from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.coupling import coupling, sampled_by
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
 from infodis_stats.estimates.profile import loss_profiles, passes_run
+from infodis_stats.estimates.remainder import known_part, remainder_variables, remainders, shifted
 from infodis_stats.estimates.request import named_estimator, rows_a_call
 from infodis_stats.intervals import check_interval, error_bars
 from infodis_stats.oracles import Law
@@ -36,8 +39,8 @@ __all__ = ["estimate_model_log_ratio"]
 
 
 def estimate_model_log_ratio(
-    first_model: ConditionalModel,
-    second_model: ConditionalModel,
+    first_model: Model,
+    second_model: Model,
     tokens: Tokens,
     estimator: str | Estimator = "auto",
     *,
@@ -60,7 +63,7 @@ def estimate_model_log_ratio(
 
     Parameters
     ----------
-    first_model, second_model : ConditionalModel
+    first_model, second_model : Model
         Both must mean the same by a token. That cannot be checked here: two vocabularies of one size give a number.
     tokens : array of int, shape (sequence, length), or sequence of arrays of int
     estimator : str or Estimator, default "auto"
@@ -93,6 +96,8 @@ def estimate_model_log_ratio(
     ('sequence', 'ci_bound')
     """
     one = named_estimator(estimator)
+    if isinstance(one, ScoreEntropy) and one.pilot:
+        raise InputError(f"{one.name}: a pilot asks one model, and here are two; leave pilot= out")
     contrast: Contrast = Coupled(one) if coupled else Decoupled(one)
     models = (first_model, second_model)
     decisive = min(models, key=lambda model: bool(getattr(model, "consistent", False)))
@@ -110,7 +115,7 @@ def estimate_model_log_ratio(
     check_interval(decisive, cells, interval, level)
     root = root_seed(seed)
     jobs = [
-        cell.sampler.jobs(pair, passes, replicates, stream(root, pair.key, cell.sampler.name, str(passes)))
+        cell.sampler.jobs(pair, passes, replicates, stream(root, pair.key, cell.sampler.stream_name, str(passes)))
         for cell, pair in zip(cells, pairs, strict=True)
     ]
     sides = [
@@ -134,19 +139,21 @@ def estimate_model_log_ratio(
     )
     correlation, gain = coupling(draws)
     bars = error_bars(draws, interval, level_of_each(level, len(draws), simultaneous=simultaneous))
+    missing = remainders(models, draws, bars)
     profiles = loss_profiles(models, draws, batch_size=batch_size, device=device)
     forward_passes = passes_run(draws, profiles)
     dataset = replicates_dataset(
         "log_ratio",
-        np.stack([one.estimates for one in draws]),
+        np.stack([one.estimates for one in draws]) + known_part(missing),
         labels=("sequence", names or range(len(targets))),
         level=level,
-        bars=bars,
+        bars=shifted(bars, missing),
         estimator=sampled_by(draws),
         length=[target.length for target in targets],
         correlation=correlation,
         coupling_gain=gain,
         forward_passes=forward_passes,
+        **remainder_variables(missing),
         **exact,
     )
     dataset.attrs = what_made_it(
@@ -156,7 +163,7 @@ def estimate_model_log_ratio(
         seed=seed,
         level=level,
         forward_passes=sum(forward_passes),
-        cautions=cautions_found(draws, profiles, bars),
+        cautions=cautions_found(draws, profiles, bars, missing),
         interval=interval,
         simultaneous=simultaneous,
     ) | {"model": model_fingerprint(first_model), "second_model": model_fingerprint(second_model)}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 import xarray as xr
 
-from estimators import Cell, ConditionalModel, Estimator, make_targets
+from estimators import Cell, Estimator, Model, make_targets
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import level_of_each
@@ -13,6 +13,7 @@ from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
 from infodis_stats.estimates.precision import Precision, draw_rounds, padded
 from infodis_stats.estimates.profile import loss_profiles, passes_run
+from infodis_stats.estimates.remainder import check_precision, known_part, remainder_variables, remainders, shifted
 from infodis_stats.estimates.request import named_estimator, rows_a_call
 from infodis_stats.intervals import check_interval, error_bars
 from infodis_stats.oracles import Law
@@ -21,7 +22,7 @@ __all__ = ["estimate_nll"]
 
 
 def estimate_nll(
-    model: ConditionalModel,
+    model: Model,
     tokens: Tokens,
     estimator: str | Estimator = "auto",
     *,
@@ -43,7 +44,7 @@ def estimate_nll(
 
     Parameters
     ----------
-    model : ConditionalModel
+    model : Model
         A law, a network, or anything with ``token_nll``.
     tokens : array of int, shape (sequence, length), or sequence of arrays of int
     estimator : str or Estimator, default "auto"
@@ -107,25 +108,28 @@ def estimate_nll(
     rule = None if precision is None else Precision.of(precision, most_passes, own_level, interval)
     if rule is not None:
         rule.check_budget(passes, replicates)
+        check_precision(sampler)
     cells = [Cell(sampler, target, passes, replicates) for target in targets]
     check_interval(model, cells, interval, level)
     rows = rows_a_call(model, batch_size)
     draws = draw_rounds(model, cells, seed, rule, batch_size=rows, device=device, progress=progress)
     bars = error_bars(draws, interval, own_level)
+    missing = remainders([model], draws, bars)
     profiles = loss_profiles([model], draws, batch_size=batch_size, device=device)
     forward_passes = passes_run(draws, profiles)
     dataset = replicates_dataset(
         "nll",
-        padded(draws),
+        padded(draws) + known_part(missing),
         labels=("sequence", names or range(len(targets))),
         level=level,
-        bars=bars,
+        bars=shifted(bars, missing),
         estimator=[one.cell.sampler.name for one in draws],
         length=[target.length for target in targets],
         effective_positions=[one.effective_positions for one in profiles],
         full_mask_ratio=[one.full_mask_ratio for one in profiles],
         forward_passes=forward_passes,
         **({} if rule is None else rule.found(draws)),
+        **remainder_variables(missing),
         **({"exact": [exact_value(model, target) for target in targets]} if isinstance(model, Law) else {}),
     )
     dataset.attrs = what_made_it(
@@ -135,7 +139,7 @@ def estimate_nll(
         seed=seed,
         level=level,
         forward_passes=sum(forward_passes),
-        cautions=cautions_found(draws, profiles, bars),
+        cautions=cautions_found(draws, profiles, bars, missing),
         interval=interval,
         simultaneous=simultaneous,
     )

@@ -6,9 +6,10 @@ from typing import cast
 
 import numpy as np
 
-from estimators import Auto, Cell, ConditionalModel, Contrast, Draw, Estimator, Target
+from estimators import Auto, Cell, Contrast, Draw, Estimator, Model, Target
 from infodis_stats.cautions import CAUTIONS, cautions_of
 from infodis_stats.estimates.profile import Profile
+from infodis_stats.estimates.remainder import Remainder
 from infodis_stats.intervals import ErrorBar
 from infodis_stats.oracles import Law
 from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
@@ -24,8 +25,19 @@ def exact_value(law: Law, first: Target, second: Target | None = None) -> float:
     return own if second is None else exact_value(law, second) - own
 
 
-def cautions_found(draws: Sequence[Draw], profiles: Sequence[Profile], bars: Sequence[ErrorBar]) -> list[str]:
-    """Return the keys of the cautions that hold for some of the draws."""
+LARGEST_REMAINDER = 0.01  # nats that noise may leave without a word
+
+
+def cautions_found(
+    draws: Sequence[Draw],
+    profiles: Sequence[Profile],
+    bars: Sequence[ErrorBar],
+    missing: Sequence[Remainder] | None = None,
+) -> dict[str, str]:
+    """Return the cautions that hold for some of the draws, each with its sentence.
+
+    With remainders, the estimates are not biased by what they lack, as the intervals have it.
+    """
     found = {
         key
         for drawn, profile, bar in zip(draws, profiles, bars, strict=True)
@@ -37,18 +49,24 @@ def cautions_found(draws: Sequence[Draw], profiles: Sequence[Profile], bars: Seq
             passes=drawn.cell.passes * drawn.cell.replicates,
         )
     }
-    return [key for key in CAUTIONS if key in found]
+    if missing is not None:
+        found.discard("biased")
+    largest = max((max(one.upper, -one.lower) for one in missing or ()), default=0.0)
+    sentences = {key: CAUTIONS[key] for key in CAUTIONS if key in found}
+    if largest > LARGEST_REMAINDER:
+        sentences["unfinished-noise"] = f"{CAUTIONS['unfinished-noise']}: up to {largest:.3g} nats of some sequence"
+    return sentences
 
 
 def what_made_it(
-    model: ConditionalModel,
+    model: Model,
     cell: Cell,
     lengths: Iterable[int],
     *,
     seed: int,
     level: float,
     forward_passes: int,
-    cautions: list[str],
+    cautions: dict[str, str],
     interval: str = "student-t",
     simultaneous: bool = False,
 ) -> dict[str, str | int | float]:
@@ -63,14 +81,14 @@ def what_made_it(
         "ci_prob": level,
         "ci_simultaneous": int(simultaneous),
         "forward_passes": forward_passes,
-        "cautions": json.dumps({key: CAUTIONS[key] for key in cautions}),
+        "cautions": json.dumps(cautions),
         "model": model_fingerprint(model),
         "versions": json.dumps(versions()),
         "schema": SCHEMA,
     }
 
 
-def _choices(cell: Cell, model: ConditionalModel, lengths: Iterable[int]) -> dict[str, str]:
+def _choices(cell: Cell, model: Model, lengths: Iterable[int]) -> dict[str, str]:
     """Return what ``auto`` chose, and why."""
     one = cell.sampler.estimator if isinstance(cell.sampler, Contrast) else cell.sampler
     if not isinstance(one, Auto):

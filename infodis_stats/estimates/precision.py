@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from estimators import Cell, ConditionalModel, Draw, InputError, draw
+from estimators import Cell, Draw, InputError, Model, draw
 from estimators.evaluate import Progress
 from infodis_stats.analysis.replicates import all_equal
 from infodis_stats.intervals import ErrorBar, interval_kind
@@ -161,7 +161,7 @@ def padded(draws: Sequence[Draw]) -> NDArray[np.float64]:
 
 
 def draw_rounds(
-    model: ConditionalModel,
+    model: Model,
     cells: Sequence[Cell],
     seed: int,
     precision: Precision | None,
@@ -177,7 +177,7 @@ def draw_rounds(
 
     Parameters
     ----------
-    model : ConditionalModel
+    model : Model
     cells : sequence of Cell
         The first round.
     seed : int

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from estimators import ConditionalModel, Draw, Evaluation, Job, MaskPlan, evaluate
+from estimators import Draw, Evaluation, Job, MaskPlan, Model, evaluate
 from infodis_stats.cautions import effective_positions
 from infodis_stats.estimates.request import rows_a_call
 
@@ -24,7 +24,7 @@ class Profile:
     effective_positions : float
         Number of positions that carry the loss.
     full_mask_ratio : float
-        Loss of the fully masked pass over the negative log-likelihood.
+        Loss of the fully masked pass over the negative log-likelihood; NaN for a model that prices no masks.
     forward_passes : int
         Passes that had to be run for it: none where the plan has the full mask.
     """
@@ -35,13 +35,13 @@ class Profile:
 
 
 def loss_profiles(
-    models: Sequence[ConditionalModel], draws: Sequence[Draw], *, batch_size: int | None, device: torch.device | str
+    models: Sequence[Model], draws: Sequence[Draw], *, batch_size: int | None, device: torch.device | str
 ) -> list[Profile]:
     """Return the profile of each draw, from its own losses and, where need be, one more pass a target.
 
     Parameters
     ----------
-    models : sequence of ConditionalModel
+    models : sequence of Model
         One for each side of a draw.
     draws : sequence of Draw
     batch_size, device
@@ -67,8 +67,10 @@ def passes_run(draws: Sequence[Draw], profiles: Sequence[Profile]) -> list[int]:
 
 
 def _side_profiles(
-    model: ConditionalModel, sides: Sequence[Evaluation], *, batch_size: int | None, device: torch.device | str
+    model: Model, sides: Sequence[Evaluation], *, batch_size: int | None, device: torch.device | str
 ) -> list[Profile]:
+    if not hasattr(model, "token_nll"):  # a model of score ratios alone
+        return [Profile(float(effective_positions(side.position_losses)), float("nan"), 0) for side in sides]
     losses = [_full_mask_loss(side) for side in sides]
     unseen = (side.target for side, loss in zip(sides, losses, strict=True) if loss is None)
     jobs = (Job(target, _full_mask(target.length)) for target in unseen)

@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Cell, ConditionalModel, Draw, Estimator, InputError, Target, draw, make_targets
+from estimators import Cell, Draw, Estimator, InputError, Model, Target, draw, make_targets
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats import analysis
@@ -28,7 +28,7 @@ GROWTH = 8  # a round adds an eighth of the replicates there are
 
 
 def rank_candidates(
-    model: ConditionalModel,
+    model: Model,
     candidates: Tokens,
     estimator: str | Estimator = "auto",
     *,
@@ -51,7 +51,7 @@ def rank_candidates(
 
     Parameters
     ----------
-    model : ConditionalModel
+    model : Model
     candidates : array of int, shape (candidate, length), or sequence of arrays of int
         At least 2, context included; lengths may differ.
     estimator : str or Estimator, default "auto"
@@ -171,7 +171,7 @@ class _Finish:
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Race:
     # Cells of the first round, what their estimates are divided by, the level of a pair, replicates at most.
-    model: ConditionalModel
+    model: Model
     cells: list[Cell]
     scales: NDArray[np.int64]
     level: float

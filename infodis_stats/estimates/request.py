@@ -1,6 +1,6 @@
 """What a call asks for, checked: an estimator by name, enough replicates, rows for a call of the model."""
 
-from estimators import ConditionalModel, Estimator, InputError, registry
+from estimators import Estimator, InputError, Model, registry
 from infodis_stats.oracles import Law
 
 __all__ = ["check_replicates", "named_estimator", "rows_a_call"]
@@ -8,7 +8,7 @@ __all__ = ["check_replicates", "named_estimator", "rows_a_call"]
 LAW_ROWS = 1024
 
 
-def rows_a_call(model: ConditionalModel | None, batch_size: int | None) -> int | None:
+def rows_a_call(model: Model | None, batch_size: int | None) -> int | None:
     """Return how many rows go into a call where nothing was asked for: more of an exact law than suit a network."""
     return LAW_ROWS if batch_size is None and isinstance(model, Law) else batch_size
 

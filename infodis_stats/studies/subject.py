@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from estimators import ConditionalModel, InputError
+from estimators import InputError, Model
 from infodis_stats.models import TextModel, load_model
 from infodis_stats.oracles import Law
 from infodis_stats.spec import ModelSpec
@@ -29,7 +29,7 @@ class Subject:
     network: TextModel | None
 
     @property
-    def model(self) -> ConditionalModel:
+    def model(self) -> Model:
         """What is scored."""
         model = self.law if self.network is None else self.network
         assert model is not None
