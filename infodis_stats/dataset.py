@@ -6,15 +6,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from estimators.errors import InputError
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.intervals import ErrorBar
 
-__all__ = ["CI_BOUND", "bars_of", "describe", "estimates_of", "replicates_dataset", "summarise"]
+__all__ = ["CI_BOUND", "LARGEST_REMAINDER", "bars_of", "describe", "estimates_of", "replicates_dataset", "summarise"]
 
 FloatArray = NDArray[np.float64]
 
 CI_BOUND = ("ci_bound", ["lower", "upper"])
+LARGEST_REMAINDER = 0.01  # nats that noise may leave without a word
 
 VARIABLES: dict[str, tuple[str, str]] = {
     "nll": ("nat", "negative log-likelihood"),
@@ -211,7 +213,20 @@ def bars_of(dataset: xr.Dataset, name: str) -> list[ErrorBar]:
 
 
 def estimates_of(dataset: xr.Dataset, name: str) -> analysis.Estimates:
-    """Return the estimates with the standard errors and degrees of freedom that `replicates_dataset` labelled."""
+    """Return the estimates with the standard errors and degrees of freedom that `replicates_dataset` labelled.
+
+    Raises
+    ------
+    InputError
+        If an estimate lacks a remainder that is only bounded: standard errors know nothing of it.
+    """
+    if "remainder_upper" in dataset:
+        largest = float((dataset["remainder_upper"] - dataset["remainder_lower"]).max())
+        if largest > LARGEST_REMAINDER:
+            raise InputError(
+                f"an estimate lacks up to {largest:.3g} nats that are only bounded, as its noise ends before it has "
+                "hidden everything; standard errors know nothing of it, so take a schedule such as polynomial"
+            )
     return analysis.Estimates(*(dataset[key].values for key in (name, f"{name}_se", "degrees")))
 
 

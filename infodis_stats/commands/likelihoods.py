@@ -157,10 +157,11 @@ def _averages(result: xr.Dataset) -> list[str]:
     """Say what the documents cost on average, where there are several, and what their population does."""
     if result["forward_passes"].size < 2:
         return []
-    return [
-        f"These on average: {_bands(average(result, 'these'))}.",
-        f"The population they were drawn from: {_bands(average(result, 'population'))}.",
-    ]
+    try:
+        these, population = average(result, "these"), average(result, "population")
+    except InputError as error:  # only bounds are known of what some estimate lacks
+        return [f"No average: {error}."]
+    return [f"These on average: {_bands(these)}.", f"The population they were drawn from: {_bands(population)}."]
 
 
 def _bands(averaged: xr.Dataset) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from estimators import Auto, Cell, Contrast, Draw, Estimator, Model, Target
 from infodis_stats.cautions import CAUTIONS, cautions_of
+from infodis_stats.dataset import LARGEST_REMAINDER
 from infodis_stats.estimates.profile import Profile
 from infodis_stats.estimates.remainder import Remainder
 from infodis_stats.intervals import ErrorBar
@@ -23,9 +24,6 @@ def exact_value(law: Law, first: Target, second: Target | None = None) -> float:
     given[first.scored] = False
     own = float(law.nll(first.tokens[None], context=given[None])[0])
     return own if second is None else exact_value(law, second) - own
-
-
-LARGEST_REMAINDER = 0.01  # nats that noise may leave without a word
 
 
 def cautions_found(

@@ -130,8 +130,14 @@ def test_bounds_widen_the_interval_and_are_told():
         f"up to {result['remainder_upper'].values.max():.3g} nats of some sequence"
     )
     assert "biased" not in cautions
+    with pytest.raises(ids.InputError, match="standard errors know nothing of it"):
+        ids.average(result, "these")
+    ratios = ids.estimate_log_ratio(law, tokens[:1], tokens[1:], name, passes=32, replicates=8)
+    with pytest.raises(ids.InputError, match="standard errors know nothing of it"):
+        ids.decide(ratios)
     small = ids.estimate_nll(law, tokens, name.replace("2)", "9)"), passes=32, replicates=8)
     assert 0 < small["remainder_upper"].values.max() < 0.01
+    assert ids.average(small, "these")["nll"] > 0
     assert "unfinished-noise" not in json.loads(small.attrs["cautions"])
     finished = ids.estimate_nll(law, tokens, "marginal-score-entropy(uniform)+stratified", passes=32, replicates=8)
     assert "remainder_upper" not in finished
