@@ -6,12 +6,16 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from estimators.designs import Stratified
 from estimators.estimator import Estimator
 from estimators.masked.chains import BlockChain, Chain
 from estimators.masked.exhaustive import Exhaustive
 from estimators.masked.regression import Regression
 from estimators.masked.without_replacement import WithoutReplacement
 from estimators.model import Model
+from estimators.noised.estimator import ScoreEntropy
+from estimators.noised.noise import Noise
+from estimators.noised.schedule import Polynomial
 from estimators.plan import Plan
 from estimators.target import Target
 
@@ -39,6 +43,9 @@ class Auto(Estimator):
     consistent : bool, default False
         Whether the model's conditionals come from one joint law. Then a chain is exact. A model says so by an
         attribute ``consistent``; for one that does not, `sample` and all studies take False.
+    noise : Noise, optional
+        The noise of a model that gives score ratios and prices no masked tokens: it is then one of score entropies,
+        averaged over each position's own noise only if the ratios come from one law.
 
     Notes
     -----
@@ -46,6 +53,7 @@ class Auto(Estimator):
     """
 
     consistent: bool = False
+    noise: Noise | None = None
 
     name: ClassVar[str] = "auto"
     summary: ClassVar[str] = "the best of these for the number of scored positions, the passes and the model"
@@ -58,6 +66,10 @@ class Auto(Estimator):
         >>> Auto().choose(length=3, passes=8).estimator.name, Auto().choose(length=40, passes=16).estimator.name
         ('exhaustive', 'regression')
         """
+        if self.noise is not None:
+            marginal = self.consistent and self.noise.joins_all
+            score_entropy = ScoreEntropy(self.noise, Polynomial(), Stratified(), marginal=marginal)
+            return Choice(score_entropy, "score ratios: many looks at little noise, where they vary most")
         if 2**length - 1 <= passes:
             return Choice(Exhaustive(), "all masks fit into the passes: exact")
         if self.consistent and passes >= length:
@@ -69,8 +81,9 @@ class Auto(Estimator):
         return Choice(Regression(), "enough passes and positions to learn from")
 
     def knowing(self, model: Model) -> "Auto":
-        """Return the rules for a model, which may say that its conditionals are consistent."""
-        return Auto(self.consistent or bool(getattr(model, "consistent", False)))
+        """Return the rules for a model, which may say that its conditionals are consistent, and what its noise is."""
+        noise = self.noise if hasattr(model, "token_nll") else getattr(model, "noise", self.noise)
+        return Auto(self.consistent or bool(getattr(model, "consistent", False)), noise)
 
     def settled(self, item: Target, passes: int, model: Model) -> Estimator:
         """Return the chosen estimator."""

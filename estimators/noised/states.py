@@ -15,6 +15,8 @@ from estimators.noised.noise import Noise, excess
 
 __all__ = ["NoisedTokens", "marginal_score_entropy", "score_entropy"]
 
+AT_ONCE = 2**22  # ratios that are reduced at once, in float64: some hundred megabytes
+
 
 def score_entropy(
     log_ratios: Tensor, tokens: Tensor, noised: Tensor, total_noise: Tensor, *, noise: Noise, symbols: int
@@ -102,11 +104,15 @@ class NoisedTokens:
         if not isinstance(returned, Tensor) or returned.shape != shape:
             got = f"shape {tuple(returned.shape)}" if isinstance(returned, Tensor) else type(returned).__name__
             raise ModelError(f"the model's log_ratios must return a tensor of shape {shape}, it returned {got}")
+        step = max(1, AT_ONCE // (shape[1] * shape[2]))
+        parts = [slice(start, start + step) for start in range(0, len(states), step)]
+        losses = [self._losses(returned[one], clean[one], states[one], noise_so_far[one], symbols) for one in parts]
+        return torch.where(where, torch.cat(losses), 0.0).cpu().numpy()
+
+    def _losses(self, log_ratios: Tensor, clean: Tensor, states: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
         if self.marginal:
-            losses = marginal_score_entropy(returned, clean, noise_so_far, noise=self.noise, symbols=symbols)
-        else:
-            losses = score_entropy(returned, clean, states, noise_so_far, noise=self.noise, symbols=symbols)
-        return torch.where(where, losses, 0.0).cpu().numpy()
+            return marginal_score_entropy(log_ratios, clean, total_noise, noise=self.noise, symbols=symbols)
+        return score_entropy(log_ratios, clean, states, total_noise, noise=self.noise, symbols=symbols)
 
     def problem(self, loss: float) -> str:
         """Say what is wrong with a loss; see `Question.problem`."""

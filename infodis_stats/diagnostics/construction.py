@@ -12,10 +12,14 @@ from infodis_stats.diagnostics.verdict import Verdict, Word, concise
 __all__ = ["caution_verdicts", "point_verdicts"]
 
 OF_CAUTIONS: dict[str, tuple[Word, str]] = {
-    "infinite-variance": ("do not use", "use auto, or uniform-count+stratified"),
+    "infinite-variance": (
+        "do not use",
+        "use auto or uniform-count+stratified; of score entropies the polynomial schedule",
+    ),
     "biased": ("do not use", "use it to relate published numbers; for likelihoods use auto"),
     "few-hard-tokens": ("look", "ask for the interval design-bootstrap, or all masks if it is short"),
     "near-deterministic": ("look", "use triangular, whose first pass hides everything"),
+    "unfinished-noise": ("look", "use a schedule that ends in pure noise, such as polynomial"),
     "few-replicates": ("look", "take 8 replicates, or more passes where the design tells its error"),
     "few-passes": ("look", "take 32 passes or more"),
 }

@@ -175,6 +175,9 @@ def test_a_model_of_ratios_alone_is_estimated_and_bounded():
         assert "exact" not in result
         assert np.isnan(result["full_mask_ratio"]).all()
     assert (cut["remainder_lower"] < cut["remainder_upper"]).all()
+    chosen = ids.estimate_nll(model, tokens)
+    assert set(chosen["estimator"].values) == {names[0]}
+    assert json.loads(chosen.attrs["choices"]).keys() == {names[0]}
     with pytest.raises(ids.InputError, match="RatiosOnly does not price masked tokens"):
         ids.estimate_nll(model, tokens, "uniform-count")
     with pytest.raises(ids.InputError, match="was made for absorbing noise, the estimator asks for uniform noise"):
