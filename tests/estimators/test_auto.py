@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import infodis_stats as ids
-from estimators import Auto, Cell, Coupled, draw, estimator, make_pairs, make_targets
+from estimators import Absorbing, Auto, Cell, Coupled, Uniform, draw, estimator, make_pairs, make_targets
+from stat_asserts import assert_unbiased
 from toys import ArbitraryLosses
 
 LENGTHS, PASSES = [1, 2, 3, 5, 6, 7, 8, 9, 33, 4096], [1, 2, 3, 4, 5, 8, 16, 33, 512, 10_000]
@@ -53,3 +54,30 @@ def test_maths_unbiased_whatever_it_chooses(length, passes):
     exact = estimator("exhaustive").sample(model, tokens, passes=2**length - 1, replicates=1, rng=0)[0, 0]
     estimates = Auto().sample(model, tokens, passes=passes, replicates=1000, rng=1)[0]
     assert abs(estimates.mean() - exact) <= 4 * estimates.std() / np.sqrt(1000) + 1e-9
+
+
+class Ratios:
+    """Score ratios of a law for one noise; no prices of masked tokens."""
+
+    def __init__(self, law, noise, consistent=False):
+        self.log_ratios, self.vocabulary_size, self.noise = law.log_ratios, law.vocabulary_size, noise
+        self.consistent = consistent
+
+
+@pytest.mark.parametrize(
+    ("noise", "consistent", "name"),
+    [
+        (Uniform(), False, "score-entropy(uniform,polynomial)+stratified"),
+        (Uniform(), True, "marginal-score-entropy(uniform,polynomial)+stratified"),
+        (Absorbing(), True, "score-entropy(absorbing,polynomial)+stratified"),
+    ],
+)
+def test_a_model_of_score_ratios_is_asked_for_them(noise, consistent, name):
+    """A network's ratios come from no one law: averaging over a position's own noise would be another number."""
+    law = ids.MarkovChain.random(order=1, alphabet="AC", seed=0)
+    (target,) = make_targets(law.sample(1, length=4, seed=0))
+    (chosen,) = draw(Ratios(law, noise, consistent), [Cell(Auto(), target, 8, 400)], 0)
+    assert chosen.cell.sampler == estimator(name)
+    assert_unbiased(chosen.estimates, law.nll([target.tokens])[0])
+    (masked,) = draw(law, [Cell(Auto(), target, 8, 4)], 0)  # a law that answers both is asked for masks
+    assert masked.cell.sampler.name == "chain"
