@@ -6,7 +6,7 @@ Statistics of the sample cannot tell: the bad samples are the ones that missed t
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators import Contrast, Estimator
+from estimators import Contrast, Estimator, ScoreEntropy
 
 __all__ = ["CAUTIONS", "cautions_of", "effective_positions"]
 
@@ -18,6 +18,8 @@ CAUTIONS = {
     "their level, those of antithetic pairs most; ask for design-bootstrap",
     "near-deterministic": "few revealed tokens determine the rest of some sequence (the fully masked pass costs over "
     "4 times the likelihood): a sample that misses the nearly full masks is far off and does not show it",
+    "little-noise": "few passes at little noise carry the error: intervals fall short of their level by some points; "
+    "marginal-score-entropy with the polynomial schedule is steady",
     "unfinished-noise": "the noise ends before it has hidden everything: what the integral lacks is in the interval",
     "few-replicates": "fewer than 4 replicates an interval, or as few degrees of freedom: it is so wide that it "
     "says little",
@@ -91,7 +93,8 @@ def cautions_of(
         "biased": not estimator.unbiased,
         "few-hard-tokens": effective is not None and bool((effective < FEWEST_EFFECTIVE_POSITIONS).any()),
         "near-deterministic": full_mask_ratio is not None and bool((full_mask_ratio > LARGEST_FULL_MASK_RATIO).any()),
+        "little-noise": isinstance(estimator, ScoreEntropy) and not estimator.steady,
         "few-replicates": replicates < FEWEST_REPLICATES,
         "few-passes": passes is not None and passes < FEWEST_PASSES,
     }
-    return [key for key in CAUTIONS if holds.get(key)]
+    return [key for key in CAUTIONS if holds.get(key)]  # what noise leaves out has to be computed first

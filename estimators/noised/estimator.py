@@ -10,11 +10,12 @@ from estimators.errors import InputError
 from estimators.evaluate import Evaluation, Job
 from estimators.masked.mask_maps import TimeIntegral
 from estimators.masked.points import PointEstimator
-from estimators.noised.noise import Noise
+from estimators.noised.noise import Absorbing, Noise
 from estimators.noised.plan import NoisePlan
 from estimators.noised.schedule import LogLinear, Schedule
 from estimators.noised.states import NoisedTokens
 from estimators.noised.time_law import TimeLaw
+from estimators.own_variance import OwnVariance
 from estimators.plan import Plan, pass_terms
 from estimators.pointwise import Pointwise
 from estimators.target import Target
@@ -113,6 +114,25 @@ class ScoreEntropy(Pointwise):
         """Whether jumps out of little noise are looked for often enough, and the noise forgets fast enough."""
         begins = self.marginal or self.schedule.order > 1
         return begins and (self.final_noise < np.inf or self.noise.slowest_rate > 0.25)
+
+    @property
+    def steady(self) -> bool:
+        """Whether no few passes at little noise carry the error: intervals are then as good as those of masks.
+
+        Averaged over a position's own noise, terms grow with the logarithm of the noise level, which a schedule that
+        begins slowly takes away; under masking it is enough that it does. Elsewhere single jumps stand out.
+        """
+        return self.schedule.order > 1 and (self.marginal or self.noise == Absorbing())
+
+    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance | None:
+        """Estimate each replicate's variance; see `Estimator.own_variance`.
+
+        Strata do not tell it where terms grow without bound in the first of them: intervals that went by its
+        neighbours covered 81 to 95 % of nominal 95.
+        """
+        if self.design.dependence == "strata" and self.schedule.order <= 1:
+            return None
+        return super().own_variance(plan, losses)
 
     def plan_of(self, points: NDArray[np.float64]) -> NoisePlan:
         """Turn points into a plan; see `Pointwise.plan_of`."""
