@@ -1,6 +1,6 @@
 """Names of score-entropy estimators: ``score-entropy(uniform,polynomial,power=3,pilot=64)``."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from estimators.errors import InputError
@@ -50,14 +50,15 @@ def score_entropy_named(kind: str, words: list[str]) -> ScoreEntropy:
             f"{kind} needs one noise ({', '.join(NOISES)}) and at most one schedule ({', '.join(SCHEDULES)}){wrong}"
         )
     clock = SCHEDULES[clocks[0] if clocks else "log-linear"]
+    parameters = [field.name for field in fields(clock)]
     schedule, own = {}, {}
     for key, value in pairs.items():
         if key in OWN:
             own[key] = _number(kind, key, value, OWN[key])
-        elif key in clock.__dataclass_fields__:
+        elif key in parameters:
             schedule[key] = _number(kind, key, value, float)
         else:
-            known = ", ".join([*clock.__dataclass_fields__, *OWN])
+            known = ", ".join([*parameters, *OWN])
             raise InputError(f"{kind} with this schedule has no {key!r}; it has {known}")
     return replace(ScoreEntropy(NOISES[noises[0]], clock(**schedule), marginal=KINDS[kind]), **own)
 
