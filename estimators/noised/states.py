@@ -106,7 +106,7 @@ class NoisedTokens:
             losses = marginal_score_entropy(returned, clean, noise_so_far, noise=self.noise, symbols=symbols)
         else:
             losses = score_entropy(returned, clean, states, noise_so_far, noise=self.noise, symbols=symbols)
-        return torch.where(where, losses, 0.0).cpu().numpy()
+        return torch.where(where, losses, 0.0).detach().cpu().numpy()
 
     def problem(self, loss: float) -> str:
         """Say what is wrong with a loss; see `Question.problem`."""
