@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from estimators import Target
+from estimators import Noise, Target
 
 
 class ArbitraryLosses:
@@ -40,3 +40,34 @@ def fitting_passes(name: str, length: int) -> int:
     if name == "exhaustive":
         return 2**length - 1
     return 2 * length if name.endswith("+sobol") or name == "chain+antithetic" else 6
+
+
+class ArbitraryRatios:
+    """Score ratios that agree with no law: at each position those of a denoiser that looks at the others its own way.
+
+    The denoiser is arbitrary, but the ratios at a position are those of one law of that position, so that an average
+    over its own noise keeps the mean.
+    """
+
+    def __init__(self, symbols: int = 4, seed: int = 0) -> None:
+        self.vocabulary_size, self.seed = symbols, seed
+
+    def log_ratios(
+        self, noised: torch.Tensor, acts: torch.Tensor, total_noise: torch.Tensor, noise: Noise
+    ) -> torch.Tensor:
+        places = torch.arange(noised.shape[1])
+        code = noised * (3 * places + 2)
+        others = (code.sum(dim=1, keepdim=True) - code + 17 * places + self.seed)[..., None]
+        clean = torch.cos(1.7 * others * (1 + torch.arange(self.vocabulary_size))).double().softmax(dim=2)
+        kernel = noise.kernel(total_noise, self.vocabulary_size)
+        law = sum(clean[..., [one]] * kernel[:, None, :, one] for one in range(self.vocabulary_size))
+        logs = torch.as_tensor(law).log()
+        return logs - logs.gather(2, noised[..., None])
+
+
+class ArbitraryModel(ArbitraryRatios, ArbitraryLosses):
+    """What can be asked either question, and agrees with no law."""
+
+    def __init__(self, length: int, seed: int = 0) -> None:
+        ArbitraryLosses.__init__(self, length, seed)
+        ArbitraryRatios.__init__(self, seed=seed)

@@ -113,7 +113,9 @@ class ScoreEntropy(Pointwise):
     def finite_variance(self) -> bool:
         """Whether jumps out of little noise are looked for often enough, and the noise forgets fast enough."""
         begins = self.marginal or self.schedule.order > 1
-        return begins and (self.final_noise < np.inf or self.noise.slowest_rate > 0.25)
+        # Terms fall with the square of what is left of the start, or as it does where states die out, as symbols do.
+        ends = self.final_noise < np.inf or self.noise.slowest_rate > (0.25 if self.noise.joins_all else 0.5)
+        return begins and ends
 
     @property
     def steady(self) -> bool:

@@ -25,7 +25,8 @@ __all__ = ["Absorbing", "Noise", "Uniform", "excess"]
 
 def excess(exponent: Tensor) -> Tensor:
     """Return ``exp(d) - 1 - d``: at least 0, and what the Bregman divergence behind the score entropy is made of."""
-    return (torch.expm1(exponent) - exponent).clamp(min=0.0)
+    finite = exponent.clamp(max=torch.finfo(exponent.dtype).max)  # infinity less itself would be NaN
+    return (torch.expm1(exponent) - finite).clamp(min=0.0)
 
 
 class Noise(ABC):

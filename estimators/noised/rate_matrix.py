@@ -17,6 +17,7 @@ MOST_STATES = 256
 TOLERANCE = 1e-9  # of a column's sum, beside its largest rate
 STEP = 0.5  # expected jumps of the piece that is summed as a series
 TERMS = 18  # of that series: what is left out is below 1e-21 of it
+ALIGNED = 8  # states: products of aligned matrices have the same bits in every batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,7 @@ class RateMatrix(Noise):
     Raises
     ------
     InputError
-        If it is not such a matrix, never forgets where it started, or has more than 256 states.
+        If it is not such a matrix, never forgets where it started, or has not 2 to 256 states.
 
     Notes
     -----
@@ -72,9 +73,8 @@ class RateMatrix(Noise):
 
     @property
     def slowest_rate(self) -> float:
-        """The smallest rate of decay among the matrix's own; infinite for a single state."""
-        decay = np.sort(-np.linalg.eigvals(self._rates).real)
-        return float(decay[1]) if len(decay) > 1 else np.inf
+        """The smallest rate of decay among the matrix's own."""
+        return float(np.sort(-np.linalg.eigvals(self._rates).real)[1])
 
     @property
     def joins_all(self) -> bool:
@@ -106,20 +106,22 @@ class RateMatrix(Noise):
     def kernel(self, total_noise: Tensor, symbols: int) -> Tensor:
         """Return the probability of each state given each symbol; see `Noise.kernel`."""
         rates = self.rates(symbols).to(total_noise.device)
+        states, added = len(rates), -len(rates) % ALIGNED
+        rates = torch.nn.functional.pad(rates, (0, added, 0, added))
         fastest = float(-rates.diagonal().min())
-        jump = rates / fastest + torch.eye(len(rates), dtype=torch.float64, device=rates.device)
+        power = torch.eye(len(rates), dtype=torch.float64, device=rates.device)
+        jump = rates / fastest + power
         expected = total_noise * fastest
         halvings = torch.ceil(torch.log2(expected / STEP)).clamp(min=0)
         step = (expected / 2**halvings)[:, None, None]
-        term = torch.eye(len(rates), dtype=torch.float64, device=rates.device).expand(len(expected), -1, -1)
-        kernel = term.clone()
+        weight = torch.exp(-step)
+        kernel = weight * power
         for order in range(1, TERMS):
-            term = term @ jump * (step / order)
-            kernel = kernel + term
-        kernel = kernel * torch.exp(-step)
+            power, weight = power @ jump, weight * (step / order)
+            kernel = kernel + weight * power
         for done in range(int(halvings.max().item()) if len(halvings) else 0):
             kernel = torch.where((halvings > done)[:, None, None], kernel @ kernel, kernel)
-        return kernel[:, :, :symbols]
+        return kernel[:, :states, :symbols]
 
     def log_kernel(self, tokens: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
         """Return the log probability of each state given the tokens; see `Noise.log_kernel`."""
@@ -143,17 +145,17 @@ class RateMatrix(Noise):
     def marginal_excess(self, kernel: Tensor, exponent: Tensor) -> Tensor:
         """Return the sum over all pairs of states; see `Noise.marginal_excess`."""
         rates = torch.from_numpy(self._rates.copy()).to(kernel.device).fill_diagonal_(0.0)
-        pairs = excess(exponent[..., None, :] - exponent[..., :, None])
-        return torch.einsum("zy,...y,...zy->...", rates, kernel, pairs)
+        gaps = torch.where(rates > 0, exponent[..., None, :] - exponent[..., :, None], 0.0)
+        return torch.einsum("zy,...y,...zy->...", rates, kernel, excess(gaps))
 
 
 def _checked(values: ArrayLike) -> NDArray[np.float64]:
     try:
-        matrix = np.array(values, dtype=np.float64)
+        matrix = np.asarray(values, dtype=np.float64).copy()
     except (TypeError, ValueError) as error:
         raise InputError(f"a rate matrix needs to be an array of numbers: {error}") from error
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not 1 <= len(matrix) <= MOST_STATES:
-        raise InputError(f"a rate matrix needs shape (states, states), 1 to {MOST_STATES} states; got {matrix.shape}")
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not 2 <= len(matrix) <= MOST_STATES:
+        raise InputError(f"a rate matrix needs shape (states, states), 2 to {MOST_STATES} states; got {matrix.shape}")
     if not np.isfinite(matrix).all():
         raise InputError("a rate matrix needs finite rates")
     negative = np.argwhere((matrix < 0) & ~np.eye(len(matrix), dtype=bool))

@@ -107,7 +107,7 @@ class NoisedTokens:
         step = max(1, AT_ONCE // (shape[1] * shape[2]))
         parts = [slice(start, start + step) for start in range(0, len(states), step)]
         losses = [self._losses(returned[one], clean[one], states[one], noise_so_far[one], symbols) for one in parts]
-        return torch.where(where, torch.cat(losses), 0.0).cpu().numpy()
+        return torch.where(where, torch.cat(losses), 0.0).detach().cpu().numpy()
 
     def _losses(self, log_ratios: Tensor, clean: Tensor, states: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
         if self.marginal:

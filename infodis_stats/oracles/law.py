@@ -420,7 +420,12 @@ class Law(ABC):
         outside = ((noised < 0) | (noised >= torch.where(acts, states, self.vocabulary_size))).nonzero()
         if len(outside):
             row, position = outside[0].tolist()
-            raise TokenError(row, position, f"state {int(noised[row, position])} is not one of {states} states")
+            known = (
+                f"{states} states"
+                if acts[row, position]
+                else f"{self.vocabulary_size} symbols, and no noise acts there"
+            )
+            raise TokenError(row, position, f"state {int(noised[row, position])} is not one of {known}")
         if total_noise.dtype != torch.float64 or not (torch.isfinite(total_noise) & (total_noise > 0)).all():
             raise InputError("total noise needs to be float64, positive and finite")
 

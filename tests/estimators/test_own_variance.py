@@ -18,10 +18,10 @@ from estimators import (
 from estimators.own_variance import OwnVariance, added, from_parts, from_residuals, from_second_differences, from_strata
 from estimators.plan import pass_terms
 from stat_asserts import assert_mean
-from toys import ArbitraryLosses, fitting_passes
+from toys import ArbitraryLosses, ArbitraryModel, fitting_passes
 
 LENGTH = 6
-MODEL = ArbitraryLosses(LENGTH, seed=41)
+MODEL = ArbitraryModel(LENGTH, seed=41)
 (TARGET,) = make_targets(np.zeros((1, LENGTH), dtype=int))
 
 

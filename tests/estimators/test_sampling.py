@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from estimators import Cell, Coupled, Decoupled, InputError, draw, estimator, estimator_names, make_pairs, make_targets
-from toys import ArbitraryLosses, slow_nll
+from toys import ArbitraryLosses, ArbitraryModel, slow_nll
 
 TOKENS = np.random.default_rng(1).integers(0, 4, size=(6, 5))
 
 
 @pytest.mark.parametrize("name", estimator_names())
 def test_contract_no_number_depends_on_batches_order_or_company(name):
-    model, sampler = ArbitraryLosses(5), estimator(name)
+    model, sampler = ArbitraryModel(5), estimator(name)
     arguments = {"passes": 32, "replicates": 3, "rng": 4}
     reference = sampler.sample(model, TOKENS, **arguments)
     assert reference.shape == (6, 3)
@@ -26,7 +26,7 @@ def continued(sampler, item, passes, parts):
     """Draw parts of so many replicates, each from where the one before stopped."""
     starts = np.cumsum([0, *parts[:-1]])
     cells = [Cell(sampler, item, passes, count, int(first)) for count, first in zip(parts, starts, strict=True)]
-    return np.concatenate([one.estimates for one in draw(ArbitraryLosses(5), cells, 4)])
+    return np.concatenate([one.estimates for one in draw(ArbitraryModel(5), cells, 4)])
 
 
 @pytest.mark.parametrize("name", estimator_names())
@@ -96,8 +96,8 @@ def test_contrasts_estimate_the_log_ratio():
 
 
 @pytest.mark.parametrize("name", estimator_names())
-def test_coupled_sides_share_their_masks_and_keep_their_marginals(name):
-    """Coupling contract: equal lengths get equal masks; either side alone is an ordinary draw of the estimator."""
+def test_coupled_sides_share_their_plans_and_keep_their_marginals(name):
+    """Coupling contract: equal lengths get equal plans; either side alone is an ordinary draw of the estimator."""
     (pair,) = make_pairs([[0, 1, 2]], [[2, 1, 0]])
     first, second = Coupled(estimator(name)).jobs(pair, 8, 3, np.random.default_rng(0))
     assert first.plan == second.plan
@@ -115,7 +115,7 @@ def test_coupled_sides_of_unequal_length_share_their_uniforms():
 
 
 def test_coupling_a_sequence_with_itself_gives_exactly_zero():
-    model = ArbitraryLosses(5)
+    model = ArbitraryModel(5)
     for name in estimator_names():
         assert not Coupled(estimator(name)).sample(model, TOKENS, TOKENS, passes=32, replicates=2, rng=0).any()
     assert Decoupled(estimator("time-free")).sample(model, TOKENS, TOKENS, passes=4, replicates=2, rng=0).all()

@@ -1,4 +1,4 @@
-"""Every estimator is unbiased for every model: enumerated where the randomness can be enumerated, else simulated."""
+"""Every estimator of masks is unbiased for every model: enumerated where the randomness can be, else simulated."""
 
 import math
 
@@ -20,7 +20,8 @@ class MeanOverMasked(UniformCount):
         return masks, np.ones_like(weights)
 
 
-UNBIASED = [name for name in estimator_names() if estimator(name).unbiased]  # the others have their biases tested
+# The others have their biases tested.
+UNBIASED = [name for name in estimator_names("masked") if estimator(name).unbiased]
 # Not by points of a cube: a threshold cuts the keys too; masks without replacement have their own enumeration.
 OTHERWISE = ("time-integral", "without-replacement", "published-radd")
 ENUMERATED = [name for name in UNBIASED if not name.startswith(OTHERWISE)]

@@ -10,7 +10,7 @@ def plan_of(name, length=5, passes=32, replicates=3, seed=0):
     return estimator(name).plan(length, passes, replicates, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("name", estimator_names())
+@pytest.mark.parametrize("name", estimator_names("masked"))
 def test_contract_one_shape_and_weights_only_where_masked(name):
     plan = plan_of(name)
     assert plan.masks.shape == plan.weights.shape == (3, plan.passes, 5)
@@ -21,7 +21,7 @@ def test_contract_one_shape_and_weights_only_where_masked(name):
     np.testing.assert_array_equal(plan.weights.any(axis=-1), plan.masks.any(axis=-1))  # no pass is wasted
 
 
-@pytest.mark.parametrize("name", estimator_names())
+@pytest.mark.parametrize("name", estimator_names("masked"))
 def test_contract_more_replicates_extend_fewer(name):
     few, many = plan_of(name, replicates=2), plan_of(name, replicates=5)
     np.testing.assert_array_equal(many.masks[:2], few.masks)

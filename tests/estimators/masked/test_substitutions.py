@@ -55,7 +55,7 @@ def plan_of(estimator: Estimator, passes: int = 64, replicates: int = 3) -> Mask
     return estimator.plan(TARGET.length, passes, replicates, np.random.default_rng(1))
 
 
-@pytest.mark.parametrize("name", ids.estimator_names())
+@pytest.mark.parametrize("name", ids.estimator_names("masked"))
 @pytest.mark.parametrize("model", [LAW, Learned()], ids=["law", "learned"])
 def test_losses_are_those_of_every_mutant_on_its_own(model, name):
     plan, places = plan_of(ids.estimator(name)), mutants(TARGET)

@@ -13,7 +13,7 @@ TOO_FEW = ("chain", "chain+antithetic", "exhaustive", "triangular", "triangular+
 
 @pytest.mark.parametrize("name", [name for name in estimator_names() if name not in TOO_FEW])
 def test_a_plan_needs_no_memory_but_its_own(name):
-    """A plan keeps 9 bytes a pass and position; 16 times that is allowed, and 4,096^2 bytes are 28 times it."""
+    """A plan keeps 9 or 16 bytes a pass and position; 16 times 9 is allowed, and 4,096^2 bytes are 28 times it."""
     tracemalloc.start()
     plan = estimator(name).plan(LENGTH, PASSES, 1, np.random.default_rng(0))
     _, peak = tracemalloc.get_traced_memory()
