@@ -56,7 +56,8 @@ def test_intervals_cover_at_their_level_on_regular_laws(law, name):
     # A regression costs a hundred times as much; its own study has thousands of intervals.
     count = 150 if name == "regression" else 600
     covered, sequences, cautions = coverage(LAWS[law], LENGTHS[law], name, seed=77, sequences=count)
-    assert cautions == {}
+    # The rare jumps of plain uniform noise leave few degrees of freedom, and that is said.
+    assert set(cautions) <= ({"few-replicates"} if name.startswith("score-entropy(uniform") else set())
     if name.startswith("triangular"):
         # Its draws lie in equal parts of each stratum, which the spread within the stratum does not credit: wide, not
         # narrow, most so for short targets and many passes.

@@ -146,6 +146,16 @@ class ScoreEntropy(Pointwise):
         spread = np.broadcast_to(weights[..., None], keys.shape)
         return NoisePlan(total_noise, keys, spread, NoisedTokens(self.noise, self.marginal))
 
+    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance | None:
+        """Estimate each replicate's variance; see `Pointwise.own_variance`.
+
+        None for strata of a clock that hurries through little noise: the first stratum holds most of the variance, and
+        has no neighbour before it. By second differences it was found 0.5 to 0.8 times as large as it is.
+        """
+        if self.design.dependence == "strata" and self.schedule.order <= 1:
+            return None
+        return super().own_variance(plan, losses)
+
     def pilot_jobs(self, item: Target, rng: np.random.Generator) -> tuple[Job, ...]:
         """Plan the pilot, if there is to be one: with times in strata."""
         if not self.pilot or self.time_law is not None:
