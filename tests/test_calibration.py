@@ -26,7 +26,11 @@ PASSES = 32
 SOUND = [
     name
     for name in ids.estimator_names()
-    if ids.estimator(name).unbiased and ids.estimator(name).finite_variance and not ids.estimator(name).exact
+    if ids.estimator(name).unbiased
+    and ids.estimator(name).finite_variance
+    and not ids.estimator(name).exact
+    # Where few passes at little noise carry the error, intervals fall short: below.
+    and not (isinstance(ids.estimator(name), ids.ScoreEntropy) and not ids.estimator(name).steady)
 ]
 # Exact for the conditionals of one law, and auto takes one: no interval to speak of.
 CHAINS = [name for name in SOUND if "chain" in name or name == "auto"]
@@ -40,7 +44,13 @@ def works(name, length):
     return True
 
 
-CASES = [(law, name) for law in LAWS for name in SOUND if name not in CHAINS and works(name, LENGTHS[law])]
+CASES = [
+    (law, name)
+    for law in LAWS
+    for name in SOUND
+    # Score entropies have a study of their own: one law will do here.
+    if name not in CHAINS and works(name, LENGTHS[law]) and ("score" not in name or law == "order 2")
+]
 
 
 def coverage(law, length, name, *, seed, sequences=600):
@@ -56,14 +66,29 @@ def test_intervals_cover_at_their_level_on_regular_laws(law, name):
     # A regression costs a hundred times as much; its own study has thousands of intervals.
     count = 150 if name == "regression" else 600
     covered, sequences, cautions = coverage(LAWS[law], LENGTHS[law], name, seed=77, sequences=count)
-    # The rare jumps of plain uniform noise leave few degrees of freedom, and that is said.
-    assert set(cautions) <= ({"few-replicates"} if name.startswith("score-entropy(uniform") else set())
+    assert cautions == {}
     if name.startswith("triangular"):
         # Its draws lie in equal parts of each stratum, which the spread within the stratum does not credit: wide, not
         # narrow, most so for short targets and many passes.
         assert covered >= 0.95 * sequences - 4 * (0.95 * 0.05 * sequences) ** 0.5
     else:
         assert_rate(covered, sequences, 0.95)
+
+
+def test_intervals_fall_short_where_little_noise_carries_the_error_and_say_so():
+    law = ids.HiddenMarkov.random(states=4, alphabet="ACGT", seed=905)
+    tokens = law.sample(600, length=24, seed=80)
+    names = {"marginal-score-entropy(uniform)+antithetic": True, "marginal-score-entropy(uniform,polynomial)": False}
+    for one, short in names.items():
+        result = ids.estimate_nll(law, tokens, one, passes=8, replicates=8, seed=80)
+        lower, upper = result["nll_ci"].values.T
+        covered = int(((lower <= result["exact"]) & (result["exact"] <= upper)).sum())
+        assert ("little-noise" in json.loads(result.attrs["cautions"])) == short
+        if short:
+            with pytest.raises(AssertionError):
+                assert_rate(covered, 600, 0.95)
+        else:
+            assert_rate(covered, 600, 0.95)
 
 
 @pytest.mark.parametrize("name", CHAINS)

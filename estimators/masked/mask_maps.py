@@ -106,7 +106,7 @@ class TimeIntegral:
     @property
     def name(self) -> str:
         """The map's name in the registry, parameters included."""
-        return f"time-integral(eps={self.eps:g})" if self.eps else "time-integral"
+        return f"time-integral(eps={self.eps:.12g})" if self.eps else "time-integral"
 
     @property
     def summary(self) -> str:

@@ -91,7 +91,7 @@ class LogLinear:
     @property
     def name(self) -> str:
         """The name, parameters included."""
-        return f"log-linear,eps={self.eps:g}" if self.eps else "log-linear"
+        return f"log-linear,eps={self.eps:.12g}" if self.eps else "log-linear"
 
     @property
     def final_noise(self) -> float:
@@ -142,7 +142,7 @@ class Polynomial:
     @property
     def name(self) -> str:
         """The name, parameters included."""
-        return f"polynomial,power={self.power:g}" if self.power != 2 else "polynomial"
+        return f"polynomial,power={self.power:.12g}" if self.power != 2 else "polynomial"
 
     @property
     def order(self) -> float:
@@ -203,7 +203,7 @@ class Geometric:
     @property
     def name(self) -> str:
         """The name, parameters included."""
-        given = [f",smallest={self.smallest:g}"] * (self.smallest != 1e-4) + [f",largest={self.largest:g}"] * (
+        given = [f",smallest={self.smallest:.12g}"] * (self.smallest != 1e-4) + [f",largest={self.largest:.12g}"] * (
             self.largest != 20
         )
         return "geometric" + "".join(given)

@@ -7,9 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from estimators.errors import InputError
 
-__all__ = ["TimeLaw"]
+__all__ = ["SMALLEST_PILOT", "TimeLaw"]
 
 PASSES_A_BIN = 16  # fewer, and single rare jumps rule: the variance was up to 3 times larger with 8
+SMALLEST_PILOT = 2 * PASSES_A_BIN  # two bins
 EVENLY = 0.3  # share of the passes that goes evenly to all times: no weight is more than 3.3 times too large
 
 

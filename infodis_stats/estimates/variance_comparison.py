@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import InputError
+from estimators import InputError, registry
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.analysis.replicates import all_equal
@@ -123,9 +123,18 @@ def _share_masks(first: xr.Dataset, second: xr.Dataset) -> bool:
 
 def _sampled_by(result: xr.Dataset) -> list[str]:
     contrast, _, name = result.attrs["estimator"].rpartition(" ")
-    if "estimator" in result:
-        return [contrast, *result["estimator"].values.tolist()]
-    return [contrast, *(json.loads(result.attrs["choices"]) or [name])]
+    own = (
+        result["estimator"].values.tolist() if "estimator" in result else json.loads(result.attrs["choices"]) or [name]
+    )
+    return [contrast, *map(_stream_name, own)]
+
+
+def _stream_name(name: str) -> str:
+    """Return what the streams of an estimator hang on; of one that is not in the registry, its name."""
+    try:
+        return registry.estimator(name.rpartition(" ")[2]).stream_name
+    except InputError:
+        return name
 
 
 def _passes(result: xr.Dataset, name: str) -> FloatArray:

@@ -113,7 +113,7 @@ def test_two_models_have_remainders_of_their_own():
     result = ids.estimate_model_log_ratio(first, second, tokens, CUT_UNIFORM, passes=16, replicates=200)
     assert_unbiased(result["log_ratio_replicate"].values, result["exact"].values)
     with pytest.raises(ids.InputError, match="a pilot asks one model, and here are two"):
-        ids.estimate_model_log_ratio(first, second, tokens, "score-entropy(uniform,pilot=16)")
+        ids.estimate_model_log_ratio(first, second, tokens, "score-entropy(uniform,pilot=32)")
 
 
 def test_bounds_widen_the_interval_and_are_told():

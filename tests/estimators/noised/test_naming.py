@@ -63,7 +63,7 @@ def test_words_may_come_in_any_order_and_with_spaces():
 
 
 def test_points_are_those_of_the_time_integral_whatever_the_noise():
-    for name in ("score-entropy(absorbing)", "marginal-score-entropy(uniform,polynomial,pilot=8)"):
+    for name in ("score-entropy(absorbing)", "marginal-score-entropy(uniform,polynomial,pilot=32)"):
         assert estimator(name).stream_name == "time-integral"
         assert estimator(f"{name}+stratified").stream_name == "time-integral+stratified"
 
