@@ -118,6 +118,10 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "size_loss": ("nat", "mean loss of a masked token, averaged over the sizes"),
     "fewest_masked": ("1", "fewest masked positions"),
     "most_masked": ("1", "most masked positions"),
+    "information": ("nat", "mutual information of the clean sequence and the noised one"),
+    "information_se": ("nat", "standard error of the mutual information"),
+    "information_ci": ("nat", "confidence band of the mutual information"),
+    "entropy": ("nat", "entropy of the law"),
     "passes_run": ("1", "forward passes really run, per replicate and sequence"),
 }
 
