@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         split_budget,
     )
     from infodis_stats.files import StoreError
+    from infodis_stats.information import estimate_information, exact_information
     from infodis_stats.loss_map import estimate_positions
     from infodis_stats.models import (
         Denoiser,
@@ -60,6 +61,7 @@ _HOMES = {
     "compare_variances": "infodis_stats.estimates",
     "decide": "infodis_stats.estimates",
     "diagnose": "infodis_stats.diagnostics",
+    "estimate_information": "infodis_stats.information",
     "estimate_log_ratio": "infodis_stats.estimates",
     "estimate_model_log_ratio": "infodis_stats.estimates",
     "estimate_nll": "infodis_stats.estimates",
@@ -67,6 +69,7 @@ _HOMES = {
     "estimate_sizes": "infodis_stats.sizes",
     "estimate_text_ratios": "infodis_stats.texts",
     "estimate_texts": "infodis_stats.texts",
+    "exact_information": "infodis_stats.information",
     "load_huggingface": "infodis_stats.models",
     "load_model": "infodis_stats.models",
     "order_gap": "infodis_stats.consistency",
@@ -108,6 +111,7 @@ __all__ = [
     "compare_variances",
     "decide",
     "diagnose",
+    "estimate_information",
     "estimate_log_ratio",
     "estimate_model_log_ratio",
     "estimate_nll",
@@ -115,6 +119,7 @@ __all__ = [
     "estimate_sizes",
     "estimate_text_ratios",
     "estimate_texts",
+    "exact_information",
     "load_huggingface",
     "load_model",
     "order_gap",

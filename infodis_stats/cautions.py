@@ -3,12 +3,14 @@
 Statistics of the sample cannot tell: the bad samples are the ones that missed the tail.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from estimators import Contrast, Estimator, ScoreEntropy
 
-__all__ = ["CAUTIONS", "cautions_of", "effective_positions"]
+__all__ = ["CAUTIONS", "cautions_of", "effective_positions", "sentences"]
 
 CAUTIONS = {
     "infinite-variance": "infinite variance by construction: its sample variance grows with the sample, and no "
@@ -31,6 +33,12 @@ FEWEST_EFFECTIVE_POSITIONS = 3.0
 LARGEST_FULL_MASK_RATIO = 4.0
 FEWEST_REPLICATES = 4
 FEWEST_PASSES = 32
+
+
+def sentences(keys: Iterable[str]) -> dict[str, str]:
+    """Return the sentence of each caution, in the order of `CAUTIONS`."""
+    held = set(keys)
+    return {key: sentence for key, sentence in CAUTIONS.items() if key in held}
 
 
 def effective_positions(position_losses: NDArray[np.float64]) -> NDArray[np.float64]:

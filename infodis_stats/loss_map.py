@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from estimators import Cell, Estimator, Evaluation, draw, make_targets
 from estimators.evaluate import Progress
 from infodis_stats.analysis import centred
-from infodis_stats.cautions import CAUTIONS, cautions_of, effective_positions
+from infodis_stats.cautions import cautions_of, effective_positions, sentences
 from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.origin import what_made_it
 from infodis_stats.estimates.request import check_replicates, named_estimator
@@ -103,7 +103,7 @@ def estimate_positions(
     )
     dataset["token"] = ("position", [model.decode(target.tokens[[place]]) for place in target.scored])
     effective = effective_positions(drawn.evaluations[0].position_losses)
-    cautions = {key: CAUTIONS[key] for key in cautions_of(sampler, replicates, effective)}
+    cautions = sentences(cautions_of(sampler, replicates, effective))
     dataset.attrs = what_made_it(
         model, cell, [target.length], seed=seed, level=level, forward_passes=drawn.forward_passes, cautions=cautions
     )

@@ -22,7 +22,7 @@ from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
-from infodis_stats.cautions import CAUTIONS, cautions_of, effective_positions
+from infodis_stats.cautions import cautions_of, effective_positions, sentences
 from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.origin import what_made_it
 from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
@@ -171,7 +171,7 @@ def scan_substitutions(
         symbol=("symbol", symbol_names(model, others), {"long_name": "symbol of the mutant"}),
         token=("symbol", others, {"long_name": "token of the symbol"}),
     )
-    cautions = {key: CAUTIONS[key] for key in cautions_of(sampler, replicates, np.array(effective))}
+    cautions = sentences(cautions_of(sampler, replicates, np.array(effective)))
     dataset.attrs = what_made_it(
         model, cell, [target.length], seed=seed, level=level, forward_passes=forward_passes, cautions=cautions
     ) | {"sequence": "".join(symbol_names(model, target.tokens))}

@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 
 from estimators import Auto, Cell, Contrast, Draw, Estimator, Model, Target
-from infodis_stats.cautions import CAUTIONS, cautions_of
+from infodis_stats.cautions import CAUTIONS, cautions_of, sentences
 from infodis_stats.dataset import LARGEST_REMAINDER
 from infodis_stats.estimates.profile import Profile
 from infodis_stats.estimates.remainder import Remainder
@@ -50,10 +50,10 @@ def cautions_found(
     if missing is not None:
         found.discard("biased")
     largest = max((max(one.upper, -one.lower) for one in missing or ()), default=0.0)
-    sentences = {key: CAUTIONS[key] for key in CAUTIONS if key in found}
+    told = sentences(found)
     if largest > LARGEST_REMAINDER:
-        sentences["unfinished-noise"] = f"{CAUTIONS['unfinished-noise']}: up to {largest:.3g} nats of some sequence"
-    return sentences
+        told["unfinished-noise"] = f"{CAUTIONS['unfinished-noise']}: up to {largest:.3g} nats of some sequence"
+    return told
 
 
 def what_made_it(

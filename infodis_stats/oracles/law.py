@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import entr
 from torch import Tensor
 
 from estimators.errors import InputError, TokenError
@@ -21,6 +22,8 @@ Seed = int | np.random.SeedSequence | np.random.Generator
 """What randomness is made from."""
 
 WORKING_BYTES = 2**25  # per chunk of rows: fewer mean more calls, more leave the cache
+MOST_STRINGS = 2**20  # that are enumerated
+STRINGS_AT_ONCE = 2**16
 
 
 class Law(ABC):
@@ -341,14 +344,68 @@ class Law(ABC):
         >>> law.sample(3, length=8, seed=1).shape
         (3, 8)
         """
-        if length is None:
-            length = self.length
-        if length is None:
-            raise InputError("sample needs a length: this law has sequences of every length")
+        length = self._own_length(length, "sample")
         if size < 0:
             raise InputError(f"sample needs a size of at least 0, got {size}")
-        self._check_length(length)
         return self._draw(np.random.default_rng(seed), size, length)
+
+    def joint(self, length: int | None = None) -> NDArray[np.float64]:
+        """Return the probability of every string.
+
+        Parameters
+        ----------
+        length : int, optional
+            Tokens in each; needed unless the law has a `length` of its own.
+
+        Returns
+        -------
+        array of float64, shape (vocabulary_size,) * length
+
+        Raises
+        ------
+        InputError
+            If there are more than 2**20 strings, or the length is not as above.
+
+        Examples
+        --------
+        >>> from infodis_stats.oracles import MarkovChain
+        >>> MarkovChain([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], alphabet="AB").joint(2)
+        array([[0.45, 0.05],
+               [0.05, 0.45]])
+        """
+        length = self._own_length(length, "joint")
+        count = self.vocabulary_size**length
+        if count > MOST_STRINGS:
+            raise InputError(
+                f"there are {self.vocabulary_size}^{length} strings of length {length} over {self.alphabet}, "
+                f"more than the {MOST_STRINGS} that can be enumerated"
+            )
+        place = self.vocabulary_size ** np.arange(length)[::-1]
+        parts = (np.arange(start, min(start + STRINGS_AT_ONCE, count)) for start in range(0, count, STRINGS_AT_ONCE))
+        losses = [self.nll(part[:, None] // place % self.vocabulary_size) for part in parts]
+        return np.exp(-np.concatenate(losses)).reshape((self.vocabulary_size,) * length)
+
+    def entropy(self, length: int | None = None) -> float:
+        """Return the Shannon entropy of the law's sequences in nats: their expected negative log-likelihood.
+
+        Parameters
+        ----------
+        length : int, optional
+            Tokens in each; needed unless the law has a `length` of its own.
+
+        Raises
+        ------
+        InputError
+            If the length is not as above, or the law has no better way than to enumerate more than 2**20 strings.
+
+        Examples
+        --------
+        >>> from infodis_stats.oracles import MarkovChain
+        >>> law = MarkovChain([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], alphabet="AB")
+        >>> round(law.entropy(1), 4), round(law.entropy(100), 4)
+        (0.6931, 32.8764)
+        """
+        return self._entropy(self._own_length(length, "entropy"))
 
     def encode(self, strings: Sequence[str]) -> NDArray[np.int64]:
         """Turn strings of one length into tokens.
@@ -399,6 +456,18 @@ class Law(ABC):
         ['GATT']
         """
         return decode(tokens, self.alphabet)
+
+    def _entropy(self, length: int) -> float:
+        """Return the entropy for a length that was checked."""
+        return float(entr(self.joint(length)).sum())
+
+    def _own_length(self, length: int | None, what: str) -> int:
+        if length is None:
+            length = self.length
+        if length is None:
+            raise InputError(f"{what} needs a length: this law has sequences of every length")
+        self._check_length(length)
+        return length
 
     def _check_length(self, length: int) -> None:
         if self.length is not None and length != self.length:

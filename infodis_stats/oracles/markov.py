@@ -12,7 +12,7 @@ from infodis_stats.oracles.forward_backward import bytes_per_row, forward_backwa
 from infodis_stats.oracles.law import Law, Seed
 from infodis_stats.oracles.probabilities import checked_probabilities, dirichlet, numbers
 from infodis_stats.oracles.stationary import MOST_STATES, stationary
-from infodis_stats.oracles.steps import conditionals, walk
+from infodis_stats.oracles.steps import chain_entropy, conditionals, walk
 
 __all__ = ["MarkovChain"]
 
@@ -130,3 +130,6 @@ class MarkovChain(Law):
 
     def _draw(self, rng: np.random.Generator, size: int, length: int) -> NDArray[np.int64]:
         return walk(self._steps, rng.random((size, length)))
+
+    def _entropy(self, length: int) -> float:
+        return chain_entropy(self._steps, length)

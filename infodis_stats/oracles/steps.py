@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import entr
 from torch import Tensor
 
 from infodis_stats.oracles.probabilities import cumulative, inverse
 
-__all__ = ["conditionals", "walk"]
+__all__ = ["chain_entropy", "conditionals", "walk"]
 
 
 def conditionals(initial: NDArray[np.float64], transition: NDArray[np.float64]) -> list[Tensor]:
@@ -48,3 +49,14 @@ def walk(steps: Sequence[Tensor], uniform: NDArray[np.float64]) -> NDArray[np.in
         symbols[:, position] = inverse(table[context], uniform[:, position])
         context = (context * size + symbols[:, position]) % len(tables[-1])
     return symbols
+
+
+def chain_entropy(steps: Sequence[Tensor], length: int) -> float:
+    """Return the entropy of a chain's sequences in nats: that of each step given its context, by the chain rule."""
+    context, total = np.ones(1), 0.0
+    for position in range(length):
+        step = steps[min(position, len(steps) - 1)][..., 0].numpy()
+        law = context.reshape(step.shape[:2])
+        total += float((law * entr(step).sum(axis=2)).sum())
+        context = (law[..., None] * step).sum(axis=0).ravel()
+    return total

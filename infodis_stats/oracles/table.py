@@ -6,6 +6,7 @@ from typing import ClassVar, Final, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import entr
 from torch import Tensor
 
 from estimators.errors import InputError
@@ -155,6 +156,9 @@ class TableLaw(Law):
     def _draw(self, rng: np.random.Generator, size: int, length: int) -> NDArray[np.int64]:
         cumulative = np.cumsum(self.probabilities)
         return self.sequences[np.searchsorted(cumulative / cumulative[-1], rng.random(size), side="right")]
+
+    def _entropy(self, length: int) -> float:
+        return float(entr(self.probabilities).sum())
 
     def _check_distinct(self, rows: NDArray[np.int64]) -> None:
         _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)

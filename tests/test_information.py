@@ -1,0 +1,161 @@
+"""Mutual information under noise: the enumeration is the definition, and the estimate agrees with it."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+import infodis_stats as ids
+
+LAW = ids.MarkovChain.random(order=1, alphabet="ABC", seed=3)
+NOISES = [
+    ids.Absorbing(),
+    ids.Uniform(),
+    ids.RateMatrix([[-1.0, 0.4, 0.2], [0.7, -0.9, 0.3], [0.3, 0.5, -0.5]], "all"),
+    ids.RateMatrix([[-1.0, 0.0, 2.0], [1.0, -1.0, 0.0], [0.0, 1.0, -2.0]], "ring"),
+]
+
+
+def by_definition(law, noise, total_noise, length):
+    """Sum over all pairs of strings of ``p(x, y) log(p(y | x) / p(y))``."""
+    size = law.vocabulary_size
+    kernel = noise.kernel(torch.tensor([total_noise], dtype=torch.float64), size)[0].numpy()
+    clean = list(itertools.product(range(size), repeat=length))
+    prior = np.exp(-law.nll(np.array(clean)))
+    noised = itertools.product(range(noise.states(size)), repeat=length)
+    total = 0.0
+    for states in noised:
+        given = np.array([kernel[list(states), list(symbols)].prod() for symbols in clean])
+        marginal = (prior * given).sum()
+        seen = given > 0
+        total += (prior[seen] * given[seen] * np.log(given[seen] / marginal)).sum()
+    return total
+
+
+@pytest.mark.parametrize("noise", NOISES, ids=lambda one: one.name)
+def test_exact_information_is_its_definition(noise):
+    amounts = [0.05, 0.7, 3.0]
+    expected = [by_definition(LAW, noise, one, 3) for one in amounts]
+    np.testing.assert_allclose(ids.exact_information(LAW, noise, amounts, 3), expected, rtol=0, atol=1e-12)
+    with pytest.raises(AssertionError):
+        np.testing.assert_allclose(ids.exact_information(LAW, noise, [0.06, 0.7, 3.0], 3), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("noise", NOISES, ids=lambda one: one.name)
+def test_exact_information_falls_from_the_entropy_to_nothing(noise):
+    found = ids.exact_information(LAW, noise, [0.0, 0.1, 1.0, 5.0, np.inf], 3)
+    assert found[0] == pytest.approx(LAW.entropy(3), rel=1e-12)
+    assert (np.diff(found) < 0).all()
+    assert found[-1] == 0
+
+
+def z_scores(found, exact):
+    """Of all levels but the last, where nothing is left."""
+    return (found["information"].values - exact)[:-1] / found["information_se"].values[:-1]
+
+
+@pytest.mark.parametrize("noise", NOISES, ids=lambda one: one.name)
+def test_the_estimate_is_the_information_at_every_level(noise):
+    found = ids.estimate_information(LAW, noise, length=3, sequences=1000, passes=8, levels=9, seed=1)
+    exact = ids.exact_information(LAW, noise, -np.log1p(-np.linspace(0, 0.875, 8)), 3)
+    np.testing.assert_allclose(found["exact"][:-1], exact, rtol=1e-12)
+    assert np.abs(z_scores(found, found["exact"].values)).max() < 4
+    assert (found["information"][-1], found["information_se"][-1]) == (0, 0)
+    assert found.attrs["entropy"] == pytest.approx(found["exact"].values[0])
+    wrong = ids.MarkovChain.random(order=1, alphabet="ABC", seed=4, concentration=0.5)
+    amounts = -np.log1p(-found["noise_level"].values[:-1])
+    off = z_scores(found, np.append(ids.exact_information(wrong, noise, amounts, 3), 0))
+    assert np.abs(off).max() > 10
+
+
+def test_scores_of_another_law_do_not_add_up_to_the_entropy():
+    """Sequences of one law under the scores of another cost the cross entropy: more than the entropy."""
+
+    class Drawn(ids.MarkovChain):
+        def sample(self, size, length=None, seed=0):
+            return LAW.sample(size, length, seed)
+
+    other = ids.MarkovChain.random(order=1, alphabet="ABC", seed=4)
+    wrong = Drawn(other.initial, other.transition, "ABC")
+    found = ids.estimate_information(wrong, ids.Uniform(), length=3, sequences=1000, levels=3)
+    assert found["information"].values[0] - LAW.entropy(3) > 6 * found["information_se"].values[0]
+
+
+def test_any_score_entropy_of_the_noise_has_the_same_mean():
+    names = ["score-entropy(uniform,polynomial,power=3)", "marginal-score-entropy(uniform,pilot=8)+sobol"]
+    for name in names:
+        found = ids.estimate_information(LAW, ids.Uniform(), length=3, estimator=name, sequences=1000, levels=5, seed=2)
+        assert np.abs(z_scores(found, found["exact"].values)).max() < 4
+        assert found.attrs["estimator"] == name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", NOISES[:2], ids=lambda one: one.name)
+def test_the_band_holds_for_all_levels_at_once(noise):
+    """Of 200 bands at 95 % at least 180 hold (less: P < 0.002); so do not pointwise intervals of the same draws."""
+    simultaneous = pointwise = 0
+    for seed in range(200):
+        found = ids.estimate_information(LAW, noise, length=3, sequences=64, passes=8, levels=9, seed=seed)
+        error = np.abs(found["information"] - found["exact"]).values
+        lower, upper = found["information_ci"].values.T
+        simultaneous += bool((error <= (upper - lower) / 2 + 1e-12).all())
+        pointwise += bool((error <= stats.t.ppf(0.975, 63) * found["information_se"].values + 1e-12).all())
+    assert simultaneous >= 180
+    assert pointwise < 180
+
+
+def test_a_sequence_that_is_drawn_twice_has_noise_of_its_own():
+    law = ids.TableLaw(["AB"], [1.0], alphabet="AB")
+    found = ids.estimate_information(law, ids.Absorbing(), sequences=32, levels=3)
+    assert found["information"].values.max() < 1e-12
+    two = ids.TableLaw(["AAA", "BBB"], [0.5, 0.5])
+    found = ids.estimate_information(two, ids.Uniform(), sequences=32, passes=2, levels=3)
+    # With one noise for both draws of a sequence, 32 replicates would have 2 values.
+    assert found["information_se"].values[0] > 0.01
+
+
+def test_batches_change_no_number_and_the_seed_does():
+    asked = {"length": 3, "sequences": 8, "levels": 3}
+    first = ids.estimate_information(LAW, ids.Uniform(), **asked)
+    again = ids.estimate_information(LAW, ids.Uniform(), batch_size=7, **asked)
+    other = ids.estimate_information(LAW, ids.Uniform(), seed=1, **asked)
+    np.testing.assert_array_equal(first["information"], again["information"])
+    assert (first["information"][0] != other["information"][0]).all()
+
+
+def test_what_made_it_is_said_and_what_is_not_known_is_left_out():
+    law = ids.HiddenMarkov.random(seed=0)
+    found = ids.estimate_information(law, ids.Uniform(), length=11, sequences=8, passes=4, levels=3)
+    assert "exact" not in found
+    assert "entropy" not in found.attrs
+    assert found.attrs["noise"] == "uniform"
+    assert (found.attrs["sequences"], found.attrs["passes"], found.attrs["length"]) == (8, 4, 11)
+    assert found.attrs["forward_passes"] == 32
+    assert json.loads(found.attrs["cautions"]) == {}
+    assert found["information_ci"].attrs["units"] == "nat"
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"estimator": "uniform-count"}, "needs a score entropy"),
+        ({"estimator": "score-entropy(absorbing)"}, "needs a score entropy"),
+        ({"estimator": "score-entropy(uniform,end=0.5)"}, "stops before"),
+        ({"levels": 1}, "2 levels"),
+        ({"sequences": 1}, "2 replicates"),
+        ({"length": None}, "needs a length"),
+    ],
+)
+def test_refuses_what_it_cannot_use(asked, words):
+    with pytest.raises(ids.InputError, match=words):
+        ids.estimate_information(LAW, ids.Uniform(), **({"length": 3} | asked))
+
+
+def test_refuses_to_enumerate_too_much_and_negative_noise():
+    with pytest.raises(ids.InputError, match=r"4\^11 strings"):
+        ids.exact_information(LAW, ids.Absorbing(), [1.0], 11)
+    with pytest.raises(ids.InputError, match="at least 0"):
+        ids.exact_information(LAW, ids.Uniform(), [-1.0], 3)
