@@ -26,6 +26,7 @@ STYLE: dict[Any, Any] = {
 }
 COLUMNS = 3
 PAGE = 9.8  # inches
+ROW = 9.3  # inches of a full row of panels
 
 
 def to_svg(figure: Figure, name: str) -> str:
@@ -39,11 +40,11 @@ def to_svg(figure: Figure, name: str) -> str:
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
 
 
-def panels(count: int, height: float, margin: float = 0.0) -> tuple[Figure, list[Axes]]:
-    """Lay out panels across a page of one width; ``margin`` leaves room for names or a legend. Inches."""
-    columns = min(count, COLUMNS)
+def panels(count: int, height: float, margin: float = 0.0, *, most: int = COLUMNS) -> tuple[Figure, list[Axes]]:
+    """Lay out panels across a page of one width, so many in a row at most; ``margin`` leaves room for names. Inches."""
+    columns = min(count, most)
     rows = -(-count // columns)
-    width = min(3.1 * columns, PAGE - margin) if columns > 1 else 4.6
+    width = min(ROW / most * columns, PAGE - margin) if columns > 1 else 4.6
     figure = Figure(figsize=(width + margin, height * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for spare in axes[count:]:

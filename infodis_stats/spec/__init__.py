@@ -1,7 +1,7 @@
 """What study files may say, checked before anything runs."""
 
 from infodis_stats.spec.calibration import CalibrationSpec
-from infodis_stats.spec.comparison import ComparisonSpec
+from infodis_stats.spec.comparison import ComparedSpec, ComparisonSpec
 from infodis_stats.spec.corpora import CorporaSpec, CorpusSpec
 from infodis_stats.spec.frontier import FrontierSpec, SubjectSpec
 from infodis_stats.spec.groups import PairsSpec, Scored, TargetsSpec
@@ -11,6 +11,7 @@ from infodis_stats.spec.study import StudySpec, read_study
 
 __all__ = [
     "CalibrationSpec",
+    "ComparedSpec",
     "ComparisonSpec",
     "CorporaSpec",
     "CorpusSpec",

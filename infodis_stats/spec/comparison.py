@@ -5,31 +5,26 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from estimators import Contrast, Estimator
-from infodis_stats.spec.document import Count, Seed, Text
+from infodis_stats.spec.document import Count, Seed, Table, Text
 from infodis_stats.spec.groups import ContrastName, Scored, named_samplers
 
-__all__ = ["ComparisonSpec"]
+__all__ = ["ComparedSpec", "ComparisonSpec"]
 
 
-class ComparisonSpec(Scored):
-    """A grid of targets x estimators x passes x replicates, with its seed."""
+class ComparedSpec(Table):
+    """Estimators x passes x replicates, told against the truth and against a reference, with their seed."""
 
-    kind: Literal["comparison"] = "comparison"
     title: Text
     seed: Seed
     passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
     replicates: Annotated[int, Field(ge=2)]
     estimators: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     reference: str
-    truth_passes: Annotated[int, Field(ge=16)] = 4096
-    contrasts: Annotated[tuple[ContrastName, ...], Field(strict=False)] = ()
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     interval_replicates: Annotated[int, Field(ge=2)] = 8
 
     @model_validator(mode="after")
-    def _consistent(self) -> "ComparisonSpec":
-        if bool(self.pairs) != bool(self.contrasts):
-            raise ValueError('contrasts = ["coupled", "decoupled"] and [[pairs]] go together')
+    def _comparable(self) -> "ComparedSpec":
         for what, values in (("passes", self.passes), ("estimators", self.estimators)):
             if len(set(values)) < len(values):
                 raise ValueError(f"{what} need to differ from one another")
@@ -39,6 +34,29 @@ class ComparisonSpec(Scored):
         if self.replicates < self.interval_replicates:
             raise ValueError(f"replicates needs to be at least interval_replicates, {self.interval_replicates}")
         return self
+
+    def samplers(self) -> list[Estimator] | list[Contrast]:
+        """Return the stochastic objects that the study compares."""
+        return named_samplers(self.estimators)
+
+
+class ContrastedSpec(Scored):
+    """Targets; or pairs, and the contrasts that estimate their ratios."""
+
+    contrasts: Annotated[tuple[ContrastName, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _contrasts_of_pairs(self) -> "ContrastedSpec":
+        if bool(self.pairs) != bool(self.contrasts):
+            raise ValueError('contrasts = ["coupled", "decoupled"] and [[pairs]] go together')
+        return self
+
+
+class ComparisonSpec(ComparedSpec, ContrastedSpec):
+    """A grid of targets or pairs x estimators x passes x replicates."""
+
+    kind: Literal["comparison"] = "comparison"
+    truth_passes: Annotated[int, Field(ge=16)] = 4096
 
     def samplers(self) -> list[Estimator] | list[Contrast]:
         """Return the stochastic objects that the study compares."""

@@ -1,24 +1,24 @@
 """Comparisons of estimators: targets x estimators x passes x replicates, each cell with random numbers of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Draw, draw
+from estimators import Cell, Draw, draw
 from infodis_stats import analysis
 from infodis_stats.cautions import cautions_of
 from infodis_stats.dataset import describe, summarise
-from infodis_stats.spec import ComparisonSpec
-from infodis_stats.studies.grid import Samplers, Slot, lay_out
+from infodis_stats.spec import ComparedSpec, ComparisonSpec
+from infodis_stats.studies.grid import Slot, lay_out
 from infodis_stats.studies.groups import Group, make_groups
 from infodis_stats.studies.result import Bar, Result
 from infodis_stats.studies.subject import Subject
 from infodis_stats.studies.truth import item_coords, long_run, truth_dataset
 
-__all__ = ["compare_estimators"]
+__all__ = ["compare_estimators", "draws_dataset", "summary_dataset"]
 
 
 def compare_estimators(
@@ -38,8 +38,7 @@ def compare_estimators(
     cells, not_run = lay_out(items, samplers, spec.passes, spec.replicates)
     long_runs = [] if subject.exact else [long_run(item, spec.truth_passes) for item in items]
     bar.total = sum(cell.planned_passes for cell in (*cells.values(), *long_runs))
-    drawn = draw(subject.model, cells.values(), spec.seed, batch_size=batch_size, device=device, progress=bar.update)
-    draws = _draws_dataset(groups, samplers, spec, dict(zip(cells, map(_statistics, drawn), strict=True)))
+    draws = draws_dataset(subject, groups, cells, spec, batch_size=batch_size, device=device, bar=bar)
     truth = truth_dataset(
         subject,
         groups,
@@ -50,41 +49,44 @@ def compare_estimators(
         device=device,
         progress=bar.update,
     )
-    summary = summarise(
-        draws,
-        truth,
-        reference=spec.reference,
-        level=spec.level,
-        interval_replicates=spec.interval_replicates,
-        seed=spec.seed,
-    )
-    summary["cautions"] = (["group", "estimator"], _cautions(groups, samplers, truth, spec.interval_replicates))
     return Result(
-        {"draws": draws, "truth": truth, "summary": summary},
+        {"draws": draws, "truth": truth, "summary": summary_dataset(draws, truth, spec)},
         forward_passes=int(np.nansum(draws["forward_passes"].values)),
         not_run=not_run,
         attributes={"truth_passes": spec.truth_passes, "quantity": "log_ratio" if spec.pairs else "nll"},
     )
 
 
-Statistics = tuple[NDArray[np.float64], int, float]
-
-
-def _statistics(one: Draw) -> Statistics:
-    """Keep of a draw what a study stores; its losses are let go."""
-    terms = [evaluation.terms for evaluation in one.evaluations]
-    spread = terms[0] if len(terms) == 1 else np.abs(terms[1] - terms[0])
-    return one.estimates, one.forward_passes, float(analysis.pareto_khat(spread.ravel()))
-
-
-def _draws_dataset(
-    groups: Sequence[Group], samplers: Samplers, spec: ComparisonSpec, statistics: dict[Slot, Statistics]
+def draws_dataset(
+    subject: Subject,
+    groups: Sequence[Group],
+    cells: Mapping[Slot, Cell],
+    spec: ComparedSpec,
+    *,
+    batch_size: int | None,
+    device: torch.device | str,
+    bar: Bar,
 ) -> xr.Dataset:
+    """Draw the grid of a subject.
+
+    Parameters
+    ----------
+    cells : mapping of Slot to Cell
+        What `lay_out` made of the groups' items, the estimators of the study and its passes.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``estimate (item, estimator, passes, replicate)``, ``forward_passes`` and ``khat (item, estimator, passes)``,
+        NaN where nothing could be run; see `summarise`.
+    """
+    samplers = spec.samplers()
     shape = (sum(len(group.items) for group in groups), len(samplers), len(spec.passes))
     estimates = np.full((*shape, spec.replicates), np.nan)
     forward_passes, khat = np.full(shape, np.nan), np.full(shape, np.nan)
-    for slot, values in statistics.items():
-        estimates[slot], forward_passes[slot], khat[slot] = values
+    drawn = draw(subject.model, cells.values(), spec.seed, batch_size=batch_size, device=device, progress=bar.update)
+    for slot, one in zip(cells, drawn, strict=True):
+        estimates[slot], forward_passes[slot], khat[slot] = _statistics(one)
     dims = ["item", "estimator", "passes"]
     return describe(
         xr.Dataset(
@@ -103,11 +105,30 @@ def _draws_dataset(
     )
 
 
-def _cautions(groups: Sequence[Group], samplers: Samplers, truth: xr.Dataset, replicates: int) -> list[list[str]]:
+def summary_dataset(draws: xr.Dataset, truth: xr.Dataset, spec: ComparedSpec) -> xr.Dataset:
+    """Summarise draws and add ``cautions (group, estimator)``: which hold for some item of the group."""
+    summary = summarise(
+        draws,
+        truth,
+        reference=spec.reference,
+        level=spec.level,
+        interval_replicates=spec.interval_replicates,
+        seed=spec.seed,
+    )
     rows = []
-    for group in groups:
-        member = (truth["group"] == group.name).values
+    for group in summary["group"].values.tolist():
+        member = (truth["group"] == group).values
         effective = truth["effective_positions"].values[member]
         ratio = truth["full_mask_ratio"].values[member]
-        rows.append([" ".join(cautions_of(sampler, replicates, effective, ratio)) for sampler in samplers])
-    return rows
+        rows.append(
+            [" ".join(cautions_of(sampler, spec.interval_replicates, effective, ratio)) for sampler in spec.samplers()]
+        )
+    summary["cautions"] = (["group", "estimator"], rows)
+    return summary
+
+
+def _statistics(one: Draw) -> tuple[NDArray[np.float64], int, float]:
+    """Keep of a draw what a study stores; its losses are let go."""
+    terms = [evaluation.terms for evaluation in one.evaluations]
+    spread = terms[0] if len(terms) == 1 else np.abs(terms[1] - terms[0])
+    return one.estimates, one.forward_passes, float(analysis.pareto_khat(spread.ravel()))

@@ -7,7 +7,7 @@ from statsmodels.stats.proportion import proportion_confint
 from infodis_stats.report.comparison.learned import law_gaps
 from infodis_stats.report.numbers import band, percent, significant
 
-__all__ = ["answer"]
+__all__ = ["answer", "bias_sentence", "coverage_sentences"]
 
 UNTRUSTED = ("infinite-variance", "biased")
 
@@ -17,8 +17,8 @@ def answer(tree: xr.DataTree) -> list[str]:
     summary = tree["summary"].to_dataset()
     return [
         *(_winner(summary, group) for group in summary["group"].values.tolist()),
-        _bias(summary),
-        *_coverage(summary),
+        bias_sentence(summary),
+        *coverage_sentences(summary),
         *_learned(tree),
     ]
 
@@ -44,7 +44,8 @@ def _winner(summary: xr.Dataset, group: str) -> str:
     )
 
 
-def _bias(summary: xr.Dataset) -> str:
+def bias_sentence(summary: xr.Dataset) -> str:
+    """Say which estimators are off the truth beyond chance."""
     p_values, z = summary["bias_p"], summary["bias_z"]
     cells = int(p_values.notnull().sum())
     declared = xr.apply_ufunc(np.vectorize(lambda text: "biased" in str(text).split()), summary["cautions"])
@@ -58,7 +59,7 @@ def _bias(summary: xr.Dataset) -> str:
     return f"Biased beyond chance (Holm, 5 % family-wise, {cells} cells): {', '.join(names)}."
 
 
-def _coverage(summary: xr.Dataset) -> list[str]:
+def coverage_sentences(summary: xr.Dataset) -> list[str]:
     """Say how often Student-t intervals cover, apart for estimators with and without a caution."""
     level, replicates = summary.attrs["ci_prob"], summary.attrs["interval_replicates"]
     student = summary.sel(interval="student-t")

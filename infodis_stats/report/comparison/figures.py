@@ -1,22 +1,37 @@
 """Figures of a comparison of estimators."""
 
+from collections.abc import Mapping
+
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
+from numpy.typing import NDArray
 
 from infodis_stats import analysis
 from infodis_stats.report.palette import MISS, colour_of
 from infodis_stats.report.svg import COLUMNS, STYLE, panels, to_svg
 
-__all__ = ["efficiency_figure", "estimates_figure", "variance_figure"]
+__all__ = [
+    "draw_estimates",
+    "draw_variances",
+    "efficiency_figure",
+    "estimates_figure",
+    "look_of",
+    "variance_figure",
+]
 
 MARKERS = {"": "o", "antithetic": "s", "stratified": "^", "latin-hypercube": "v", "sobol": "P"}
 DASHES = {"": "-", "antithetic": "--", "stratified": ":", "latin-hypercube": "-.", "sobol": "--"}
 
 
-def _look(name: str) -> dict[str, str]:
-    """Colour by mask map, marker and dashes by design, hollow if decoupled."""
+Look = dict[str, str]
+"""Colour, marker and dashes of an estimator, as matplotlib calls them."""
+
+
+def look_of(name: str) -> Look:
+    """Return the looks of an estimator: colour by mask map, marker and dashes by design, hollow if decoupled."""
     contrast, _, estimator = name.rpartition(" ")
     base, _, design = estimator.partition("+")
     colour = colour_of(base)
@@ -46,57 +61,65 @@ def estimates_figure(tree: xr.DataTree) -> str:
         low, high = truth.min(), truth.max()
         margin = 0.08 * (high - low) + 0.1
         for axis, name in zip(axes, names, strict=True):
-            values = chosen.sel(estimator=name).values
-            interval = analysis.student_t(values, level)
-            allowed = analysis.widen(interval, values.mean(axis=-1), known["truth_se"].values, level)
-            covers = (allowed.lower <= truth + 1e-9) & (truth - 1e-9 <= allowed.upper)
-            axis.plot([low, high], [low, high], color="#999999", linewidth=0.8, zorder=1)
-            for shown, colour in ((covers, _look(name)["color"]), (~covers, MISS)):
-                axis.vlines(truth[shown], interval.lower[shown], interval.upper[shown], color=colour, linewidth=0.9)
-                axis.plot(truth[shown], values[shown].mean(axis=1), "o", color=colour, markersize=2.6)
+            draw_estimates(axis, chosen.sel(estimator=name).values, known, level, look_of(name)["color"])
             axis.set_xlim(low - margin, high + margin)
             axis.set_ylim(low - 4 * margin, high + 4 * margin)
             axis.set_title(name)
-            axis.text(
-                0.03,
-                0.97,
-                f"{int(covers.sum())} of {covers.size} cover",
-                transform=axis.transAxes,
-                va="top",
-                color="#555555",
-            )
         whose = "the network's" if known["truth_se"].values.any() else "exact"
         figure.supxlabel(f"{whose} {_quantity(tree)} (nats)")
         figure.supylabel(f"estimate, {passes} passes × {replicates} (nats)")
         return to_svg(figure, "estimates")
 
 
+def draw_estimates(axis: Axes, values: NDArray[np.float64], known: xr.Dataset, level: float, colour: str) -> None:
+    """Draw replicates (item, replicate) as means with Student's t intervals against the truth, red where they miss."""
+    truth = known["truth"].values
+    interval = analysis.student_t(values, level)
+    allowed = analysis.widen(interval, values.mean(axis=-1), known["truth_se"].values, level)
+    covers = (allowed.lower <= truth + 1e-9) & (truth - 1e-9 <= allowed.upper)
+    ends = [truth.min(), truth.max()]
+    axis.plot(ends, ends, color="#999999", linewidth=0.8, zorder=1)
+    for shown, shade in ((covers, colour), (~covers, MISS)):
+        axis.vlines(truth[shown], interval.lower[shown], interval.upper[shown], color=shade, linewidth=0.9)
+        axis.plot(truth[shown], values[shown].mean(axis=1), "o", color=shade, markersize=2.6)
+    words = f"{int(covers.sum())} of {covers.size} cover"
+    axis.text(0.03, 0.97, words, transform=axis.transAxes, va="top", color="#555555")
+
+
 def variance_figure(tree: xr.DataTree) -> str:
     """Draw the variance against the passes on log axes with the fitted slopes, a panel a group."""
     summary = tree["summary"].to_dataset()
-    passes = summary["passes"].values.astype(float)
     with mpl.rc_context(STYLE):
         figure, axes = panels(summary.sizes["group"], 3.3, margin=2.4)
         for axis, group in zip(axes, summary["group"].values.tolist(), strict=True):
-            for name in summary["estimator"].values.tolist():
-                one = summary.sel(group=group, estimator=name)
-                variance = one["variance"].values
-                shown = np.isfinite(variance) & (variance > 1e-18)
-                if not shown.any():
-                    continue
-                label = f"{name}  ({float(one['slope']):.2f})" if summary.sizes["group"] == 1 else name
-                axis.loglog(passes[shown], variance[shown], markersize=4, label=label, **_look(name))
-                exact = one["exact_variance"].values
-                if np.isfinite(exact).any():
-                    axis.loglog(passes, exact, color=_look(name)["color"], linewidth=5, alpha=0.18, zorder=1)
-            axis.set_title(group)
-            axis.set_xticks(passes, [f"{count:g}" for count in passes])
-            axis.xaxis.set_minor_formatter(NullFormatter())
+            names = summary["estimator"].values.tolist()
+            draw_variances(axis, summary.sel(group=group), {name: look_of(name) for name in names})
         figure.supxlabel("forward passes of one replicate")
         figure.supylabel("variance (nats²)")
-        title = "estimator (slope)" if summary.sizes["group"] == 1 else "estimator"
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", title=title, fontsize=8)
+        handles, names = axes[0].get_legend_handles_labels()
+        title, labels = "estimator", names
+        if summary.sizes["group"] == 1:
+            title = "estimator (slope)"
+            labels = [f"{name}  ({float(summary['slope'].sel(estimator=name)[0]):.2f})" for name in names]
+        figure.legend(handles, labels, loc="outside right center", title=title, fontsize=8)
         return to_svg(figure, "variance")
+
+
+def draw_variances(axis: Axes, part: xr.Dataset, looks: Mapping[str, Look]) -> None:
+    """Draw the variances of a group against the passes on log axes, and as broad pale lines those known exactly."""
+    passes = part["passes"].values.astype(float)
+    for name, look in looks.items():
+        one = part.sel(estimator=name)
+        variance, exact = one["variance"].values, one["exact_variance"].values
+        shown = np.isfinite(variance) & (variance > 1e-18)
+        if not shown.any():
+            continue
+        axis.loglog(passes[shown], variance[shown], markersize=4, label=name, **look)
+        if np.isfinite(exact).any():
+            axis.loglog(passes, exact, color=look["color"], linewidth=5, alpha=0.18, zorder=1)
+    axis.set_title(str(part["group"].item()))
+    axis.set_xticks(passes, [f"{count:g}" for count in passes])
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def efficiency_figure(tree: xr.DataTree) -> str:
@@ -115,7 +138,7 @@ def efficiency_figure(tree: xr.DataTree) -> str:
                 ratio = float(one["efficiency"])
                 if not np.isfinite(ratio):
                     continue
-                look = _look(name)
+                look = look_of(name)
                 axis.hlines(height, *one["efficiency_ci"].values.tolist(), color=look["color"], linewidth=1.4)
                 axis.plot(
                     ratio,

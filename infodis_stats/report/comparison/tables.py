@@ -10,9 +10,12 @@ from infodis_stats.report.numbers import band, percent, significant
 
 __all__ = [
     "bias_table",
+    "coverage_cell",
     "coverage_table",
+    "efficiency_cell",
     "efficiency_table",
     "main_table",
+    "marked",
     "numeric_tables",
     "slope_table",
     "tail_table",
@@ -50,9 +53,9 @@ def main_table(tree: xr.DataTree, group: str) -> pd.DataFrame:
             {
                 "estimator": name,
                 "sd (nats)": significant(float(one["variance"]) ** 0.5),
-                f"times less variance than {summary.attrs['reference']}": _efficiency(one),
+                f"times less variance than {summary.attrs['reference']}": efficiency_cell(one),
                 "bias (z)": significant(float(one["bias_z"]), 2),
-                f"coverage of {100 * summary.attrs['ci_prob']:g} % t, all passes": _coverage(
+                f"coverage of {100 * summary.attrs['ci_prob']:g} % t, all passes": coverage_cell(
                     student, "coverage_pooled"
                 ),
                 "caution": ", ".join(str(one["cautions"].item()).split()),
@@ -61,14 +64,15 @@ def main_table(tree: xr.DataTree, group: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _efficiency(cell: xr.Dataset) -> str:
+def efficiency_cell(cell: xr.Dataset) -> str:
+    """Return how many times less variance than the reference, with its interval."""
     lower, upper = cell["efficiency_ci"].values.tolist()
     return band(float(cell["efficiency"]), lower, upper)
 
 
 def efficiency_table(tree: xr.DataTree, group: str) -> pd.DataFrame:
     """Return how many times less variance each estimator has than the reference, a column a number of passes."""
-    return _by_passes(tree, group, _efficiency)
+    return _by_passes(tree, group, efficiency_cell)
 
 
 def bias_table(tree: xr.DataTree, group: str) -> pd.DataFrame:
@@ -86,16 +90,17 @@ def coverage_table(tree: xr.DataTree, group: str, interval: str) -> pd.DataFrame
 
     def cell(one: xr.Dataset) -> str:
         kind = one.sel(interval=interval)
-        return _coverage(kind, "coverage") + ("*" if float(kind["coverage_p"]) < 0.05 else "")
+        return coverage_cell(kind, "coverage") + ("*" if float(kind["coverage_p"]) < 0.05 else "")
 
     table = _by_passes(tree, group, cell)
     pooled = tree["summary"].to_dataset().sel(group=group, interval=interval)
     names = pooled["estimator"].values.tolist()
-    table["all"] = [_coverage(pooled.sel(estimator=name), "coverage_pooled") for name in names]
+    table["all"] = [coverage_cell(pooled.sel(estimator=name), "coverage_pooled") for name in names]
     return table
 
 
-def _coverage(cell: xr.Dataset, name: str) -> str:
+def coverage_cell(cell: xr.Dataset, name: str) -> str:
+    """Return a coverage in percent with its Wilson interval."""
     lower, upper = cell[f"{name}_ci"].values.tolist()
     return f"{percent(float(cell[name]))} [{percent(lower)}, {percent(upper)}]"
 
@@ -106,7 +111,7 @@ def slope_table(tree: xr.DataTree, group: str) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "estimator": _marked(summary, name),
+                "estimator": marked(summary, name),
                 "slope": band(
                     float(summary["slope"].sel(estimator=name)),
                     *summary["slope_ci"].sel(estimator=name).values.tolist(),
@@ -128,7 +133,7 @@ def tail_table(tree: xr.DataTree, group: str) -> pd.DataFrame:
     return _by_passes(tree, group, cell)
 
 
-def _marked(summary: xr.Dataset, name: str) -> str:
+def marked(summary: xr.Dataset, name: str) -> str:
     """Mark an estimator that has a caution in this group."""
     return f"{name} †" if str(summary["cautions"].sel(estimator=name).item()) else name
 
@@ -137,7 +142,7 @@ def _by_passes(tree: xr.DataTree, group: str, cell: Callable[[xr.Dataset], str])
     summary = tree["summary"].to_dataset().sel(group=group)
     rows = []
     for name in summary["estimator"].values.tolist():
-        row = {"estimator": _marked(summary, name)}
+        row = {"estimator": marked(summary, name)}
         for passes in summary["passes"].values.tolist():
             one = summary.sel(estimator=name, passes=passes)
             row[str(passes)] = "–" if bool(one["variance"].isnull()) else cell(one)
