@@ -122,6 +122,12 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "information_se": ("nat", "standard error of the mutual information"),
     "information_ci": ("nat", "confidence band of the mutual information"),
     "entropy": ("nat", "entropy of the law"),
+    "best_masked": ("1", "masked estimator with the least variance, chosen on the first half of the replicates"),
+    "best_noised": ("1", "score entropy with the least variance, chosen on the first half of the replicates"),
+    "lead": ("1", "variance of the best masked estimator over that of the best score entropy, on the second half"),
+    "lead_ci": ("1", "bootstrap interval of the lead"),
+    "entropy_z": ("1", "information without noise minus the entropy of the law, over its standard error"),
+    "entropy_p": ("1", "p-value of the information without noise being the entropy, Holm-adjusted over the study"),
     "passes_run": ("1", "forward passes really run, per replicate and sequence"),
 }
 

@@ -109,6 +109,37 @@ law = { kind = "markov-chain", order = 1, alphabet = "ABC", seed = 6 }
 targets = [{ name = "2", count = 2, length = 2, seed = 1 }]
 """
 
+SMALL_INFORMATION = """\
+kind = "information"
+title = "Small <b>information</b>"
+seed = 3
+passes = [4, 8]
+replicates = 16
+reference = "uniform-count+stratified"
+estimators = [
+    "time-integral",
+    "uniform-count+stratified",
+    "triangular",
+    "score-entropy(uniform)",
+    "score-entropy(absorbing,polynomial)+stratified",
+    "marginal-score-entropy(uniform,polynomial)+stratified",
+]
+curves = { sequences = 64, passes = 8 }
+
+[[subjects]]
+name = "A <b>chain</b>"
+law = { kind = "markov-chain", order = 1, alphabet = "ACGT", seed = 5 }
+targets = [
+    { name = "short", count = 3, length = 5, seed = 1 },
+    { name = "long", count = 3, length = 11, seed = 1 },
+]
+
+[[subjects]]
+name = "Hidden"
+law = { kind = "hidden-markov", states = 2, alphabet = "AB", seed = 5 }
+targets = [{ name = "25", count = 3, length = 25, seed = 1 }]
+"""
+
 
 @pytest.fixture
 def study_file(tmp_path: Path) -> Path:
@@ -142,4 +173,11 @@ def frontier_study(tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
 def calibration_study(tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
     path = tmp_path_factory.mktemp("study") / "calibration.toml"
     path.write_text(SMALL_CALIBRATION)
+    return ids.run_study(path)
+
+
+@pytest.fixture(scope="session")
+def information_study(tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
+    path = tmp_path_factory.mktemp("study") / "information.toml"
+    path.write_text(SMALL_INFORMATION)
     return ids.run_study(path)

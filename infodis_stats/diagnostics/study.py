@@ -12,7 +12,7 @@ from infodis_stats.diagnostics.verdict import Diagnosis, Verdict, concise
 __all__ = ["estimator_verdicts", "study_verdicts"]
 
 FEWEST_TEXTS = 10
-COMPARING = ("comparison", "frontier")
+COMPARING = ("comparison", "frontier", "information")
 FAMILY = 0.05  # the p-values of a study are Holm-adjusted over all of it
 
 
@@ -168,9 +168,27 @@ def _calibration(tree: xr.DataTree) -> list[Verdict]:
     return [Verdict("coverage", "fine", reason, "", measured)]
 
 
+def _information(tree: xr.DataTree) -> list[Verdict]:
+    """Look whether curves of information start at the entropy, and hold the exact ones where these are known."""
+    curves = tree["curves"].to_dataset()
+    known, p_values = int(curves["entropy"].notnull().sum()), curves["entropy_p"]
+    verdicts = _comparison(tree)
+    if not known:
+        return [*verdicts, Verdict("entropy", "fine", "no entropy is known here to compare totals with")]
+    least = f"smallest adjusted p-value {float(p_values.min()):.2g} of {int(p_values.notnull().sum())} totals"
+    if (p_values < FAMILY).any():
+        names = [
+            group for group, off in zip(curves["group"].values, (p_values < FAMILY).any("noise"), strict=True) if off
+        ]
+        reason = f"the information without noise is not the entropy, beyond chance: {concise(names)}"
+        return [*verdicts, Verdict("entropy", "look", reason, "raise the sequences or passes of curves", least)]
+    return [*verdicts, Verdict("entropy", "fine", "the information without noise is the entropy of the law", "", least)]
+
+
 KINDS: dict[str, Callable[[xr.DataTree], list[Verdict]]] = {
     "calibration": _calibration,
     "comparison": _comparison,
     "corpora": _corpora,
     "frontier": _frontier,
+    "information": _information,
 }

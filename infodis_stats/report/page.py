@@ -16,6 +16,7 @@ from infodis_stats.report.comparison import comparison_document
 from infodis_stats.report.corpora import corpora_document
 from infodis_stats.report.document import Document
 from infodis_stats.report.frontier import frontier_document
+from infodis_stats.report.information import information_document
 from infodis_stats.store import write_store
 
 __all__ = ["document", "environment", "render_html", "render_markdown", "write_report", "write_texts"]
@@ -25,6 +26,7 @@ KINDS: dict[str, Callable[[xr.DataTree], Document]] = {
     "comparison": comparison_document,
     "corpora": corpora_document,
     "frontier": frontier_document,
+    "information": information_document,
 }
 
 

@@ -16,6 +16,8 @@ COLOURS = {
     "without-replacement": "#7f5539",
     "regression": "#111111",
     "exhaustive": "#777777",
+    "score-entropy": "#d1495b",
+    "marginal-score-entropy": "#7a1f3d",
 }
 MISS = "#c81e3a"  # an interval that misses the truth
 PUBLISHED = "#a05a5a"  # what public implementations compute

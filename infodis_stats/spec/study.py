@@ -8,16 +8,18 @@ from infodis_stats.spec.comparison import ComparisonSpec
 from infodis_stats.spec.corpora import CorporaSpec
 from infodis_stats.spec.document import kind_of, validated
 from infodis_stats.spec.frontier import FrontierSpec
+from infodis_stats.spec.information import InformationSpec
 
 __all__ = ["StudySpec", "read_study"]
 
-StudySpec = ComparisonSpec | CalibrationSpec | CorporaSpec | FrontierSpec
+StudySpec = ComparisonSpec | CalibrationSpec | CorporaSpec | FrontierSpec | InformationSpec
 
 KINDS: dict[str, type[StudySpec]] = {
     "comparison": ComparisonSpec,
     "calibration": CalibrationSpec,
     "corpora": CorporaSpec,
     "frontier": FrontierSpec,
+    "information": InformationSpec,
 }
 
 

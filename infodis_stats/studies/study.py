@@ -10,11 +10,20 @@ from tqdm import tqdm
 
 from infodis_stats.estimates.request import rows_a_call
 from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
-from infodis_stats.spec import CalibrationSpec, CorporaSpec, FrontierSpec, Scored, StudySpec, read_study
+from infodis_stats.spec import (
+    CalibrationSpec,
+    CorporaSpec,
+    FrontierSpec,
+    InformationSpec,
+    Scored,
+    StudySpec,
+    read_study,
+)
 from infodis_stats.studies.calibration import calibrate
 from infodis_stats.studies.comparison import compare_estimators
 from infodis_stats.studies.corpora import compare_corpora
 from infodis_stats.studies.frontier import find_frontier
+from infodis_stats.studies.information import follow_information
 from infodis_stats.studies.result import Bar, Result
 from infodis_stats.studies.subject import Subject, load_network
 
@@ -39,9 +48,9 @@ def run_study(
     Returns
     -------
     xarray.DataTree
-        ``draws`` (every replicate), ``summary`` and ``provenance``; of estimators also ``truth`` (what they are
-        compared with, and loss profiles), of corpora ``maps`` (what each token of chosen texts costs), of frontiers
-        ``subjects`` (averages over lengths).
+        ``draws`` (every replicate), ``summary`` and ``provenance``; of estimators and of information also ``truth``
+        (what they are compared with, and loss profiles), of information ``curves`` (over levels of noise), of corpora
+        ``maps`` (what each token of chosen texts costs), of frontiers ``subjects`` (averages over lengths).
 
     Raises
     ------
@@ -71,7 +80,7 @@ def run_study(
 
 def _subjects(spec: StudySpec, device: torch.device | str) -> list[Subject]:
     """Make what is scored; a network that several subjects name is loaded once."""
-    tables = spec.subjects if isinstance(spec, FrontierSpec | CalibrationSpec) else (spec,)
+    tables = spec.subjects if isinstance(spec, FrontierSpec | CalibrationSpec | InformationSpec) else (spec,)
     networks = {name: load_network(name, device) for name in {one.model for one in tables} if name is not None}
     laws = [one.law if isinstance(one, Scored) else None for one in tables]
     return [
@@ -87,6 +96,8 @@ def _run(
         return find_frontier(subjects, spec, batch_size=batch_size, device=device, bar=bar)
     if isinstance(spec, CalibrationSpec):
         return calibrate(subjects, spec, batch_size=batch_size, device=device, bar=bar)
+    if isinstance(spec, InformationSpec):
+        return follow_information(subjects, spec, batch_size=batch_size, device=device, bar=bar)
     (subject,) = subjects
     rows = rows_a_call(subject.model, batch_size)
     if isinstance(spec, CorporaSpec):

@@ -1,0 +1,184 @@
+"""Information: masked estimators against score entropies on laws, and what noise leaves of their sequences."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import stats
+
+from estimators import Estimator, ScoreEntropy
+from estimators.noised.naming import NOISES
+from estimators.streams import root_seed, stream
+from infodis_stats import analysis
+from infodis_stats.dataset import CI_BOUND, describe
+from infodis_stats.estimates.request import rows_a_call
+from infodis_stats.information import estimate_information
+from infodis_stats.oracles import Law
+from infodis_stats.spec import InformationSpec, SequencesSpec
+from infodis_stats.studies.comparison import draws_dataset, summary_dataset
+from infodis_stats.studies.grid import Samplers, lay_out
+from infodis_stats.studies.groups import Group, make_groups
+from infodis_stats.studies.result import Bar, Result
+from infodis_stats.studies.subject import Subject
+from infodis_stats.studies.truth import truth_dataset
+
+__all__ = ["family_lead", "follow_information"]
+
+
+def follow_information(
+    subjects: Sequence[Subject],
+    spec: InformationSpec,
+    *,
+    batch_size: int | None,
+    device: torch.device | str,
+    bar: Bar,
+) -> Result:
+    """Run a study of information, subject after subject.
+
+    Returns
+    -------
+    Result
+        ``draws``, ``truth`` and ``summary`` as of a comparison of estimators, with the groups of all subjects, and in
+        the summary the `family_lead`; and ``curves`` over group, noise and level of noise: those of
+        `estimate_information`, with the entropy of each group's law and whether the total agrees with it.
+    """
+    samplers = spec.samplers()
+    grouped = [_named_groups(subject, table) for subject, table in zip(subjects, spec.subjects, strict=True)]
+    grids = [
+        lay_out([item for group in groups for item in group.items], samplers, spec.passes, spec.replicates)
+        for groups in grouped
+    ]
+    a_curve = spec.curves.sequences * spec.curves.passes
+    bar.total = sum(cell.planned_passes for cells, _ in grids for cell in cells.values())
+    bar.total += sum(map(len, grouped)) * len(spec.curves.noises) * a_curve
+    drawn, truths, curves = [], [], []
+    for subject, groups, (cells, _) in zip(subjects, grouped, grids, strict=True):
+        rows = rows_a_call(subject.model, batch_size)
+        drawn.append(draws_dataset(subject, groups, cells, spec, batch_size=rows, device=device, bar=bar))
+        truths.append(
+            truth_dataset(subject, groups, samplers, passes=0, seed=spec.seed, batch_size=rows, device=device)
+        )
+        assert subject.law is not None
+        curves += [_curves(group, subject.law, spec, batch_size=rows, device=device, bar=bar) for group in groups]
+    draws, truth = (describe(xr.concat(parts, dim="item")) for parts in (drawn, truths))
+    judged = _judged(xr.concat(curves, dim="group"), spec)
+    lead = family_lead(draws, samplers, level=spec.level, seed=spec.seed)
+    summary = describe(summary_dataset(draws, truth, spec).assign(lead))
+    return Result(
+        {"draws": draws, "truth": truth, "summary": summary, "curves": judged},
+        forward_passes=int(np.nansum(draws["forward_passes"].values)) + int(judged["forward_passes"].sum()),
+        not_run=[reason for _, reasons in grids for reason in reasons],
+        attributes={"quantity": "nll"},
+    )
+
+
+def family_lead(draws: xr.Dataset, samplers: Samplers, *, level: float = 0.95, seed: int = 0) -> xr.Dataset:
+    """Compare the best score entropy with the best masked estimator, group by group, at equal passes.
+
+    The best have the least variance of one half of the replicates, averaged over the group; they are compared on the
+    other half, because the smallest of many noisy variances would flatter itself. Estimators that are biased or have
+    infinite variance by construction are left out.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        ``estimate (item, estimator, passes, replicate)``, with a coordinate ``group`` on the items.
+    samplers : sequence of Estimator
+        In the order of the draws.
+    level : float, default 0.95
+    seed : int, default 0
+        For the bootstrap.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over ``(group, passes)``: ``best_masked`` and ``best_noised``, empty where there is none; ``lead``, how many
+        times less variance the score entropy has, with ``lead_ci``.
+    """
+    names = np.array([*(one.name for one in samplers), ""])
+    sound = np.array([isinstance(one, Estimator) and one.unbiased and one.finite_variance for one in samplers])
+    noised = np.array([isinstance(one, ScoreEntropy) for one in samplers])
+    groups = list(dict.fromkeys(draws["group"].values.tolist()))
+    half, steps = draws.sizes["replicate"] // 2, np.arange(draws.sizes["passes"])
+    parts = []
+    for group in groups:
+        estimates = draws["estimate"].values[(draws["group"] == group).values].transpose(1, 2, 0, 3)
+        spread = analysis.variance(estimates[..., :half]).mean(axis=-1)
+        masked, other = (_least(spread, sound & family) for family in (~noised, noised))
+        rng = stream(root_seed(seed), "lead", group)
+        rest = estimates[..., half:]
+        found = analysis.relative_efficiency(rest[other, steps], rest[masked, steps], rng, level)
+        told = (masked >= 0) & (other >= 0)
+        ends = np.stack([found.ratio, found.lower, found.upper], axis=-1)
+        parts.append((names[masked], names[other], np.where(told[:, None], ends, np.nan)))
+    best_masked, best_noised, leads = (np.stack(one) for one in zip(*parts, strict=True))
+    cells = ["group", "passes"]
+    return xr.Dataset(
+        {
+            "best_masked": (cells, best_masked),
+            "best_noised": (cells, best_noised),
+            "lead": (cells, leads[..., 0]),
+            "lead_ci": ([*cells, CI_BOUND[0]], leads[..., 1:]),
+        },
+        coords={"group": groups, "passes": draws["passes"].values, CI_BOUND[0]: CI_BOUND[1]},
+    )
+
+
+def _least(spread: NDArray[np.float64], candidates: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return which candidate has the least spread (estimator, passes), by passes; -1 where none was run."""
+    known = np.where(candidates[:, None] & np.isfinite(spread), spread, np.inf)
+    return np.where(np.isfinite(known).any(axis=0), known.argmin(axis=0), -1)
+
+
+def _named_groups(subject: Subject, table: SequencesSpec) -> list[Group]:
+    """Make the groups of a subject: its name alone where there is one, before theirs where there are more."""
+    groups = make_groups(subject, table)
+    return [replace(one, name=table.name if len(groups) == 1 else f"{table.name}: {one.name}") for one in groups]
+
+
+def _curves(
+    group: Group,
+    law: Law,
+    spec: InformationSpec,
+    *,
+    batch_size: int | None,
+    device: torch.device | str,
+    bar: Bar,
+) -> xr.Dataset:
+    """Return the curves of a law at the length of a group's sequences, over noise and its level."""
+    length = len(group.items[0].sides[0].tokens)
+    curves = []
+    for name in spec.curves.noises:
+        found = estimate_information(
+            law,
+            NOISES[name],
+            length=length,
+            sequences=spec.curves.sequences,
+            passes=spec.curves.passes,
+            seed=spec.seed,
+            level=spec.level,
+            batch_size=batch_size,
+            device=device,
+            progress=bar.update,
+        )
+        known = {"forward_passes": found.attrs["forward_passes"], "entropy": found.attrs.get("entropy", np.nan)}
+        exact = found.get("exact", xr.full_like(found["information"], np.nan))
+        curves.append(found.assign(exact=exact, **known).drop_attrs())
+    joined = xr.concat(curves, dim="noise").assign_coords(noise=list(spec.curves.noises))
+    return joined.assign(entropy=joined["entropy"][0], length=length).assign_coords(group=group.name)
+
+
+def _judged(curves: xr.Dataset, spec: InformationSpec) -> xr.Dataset:
+    """Add whether the information without noise is the entropy, where that is known."""
+    total = curves.isel(noise_level=0)
+    error = total["information"] - total["entropy"]
+    error = error.where(~(np.abs(error) <= analysis.rounding(total["entropy"].values)[:, None]), 0.0)
+    degrees = np.full(error.shape, spec.curves.sequences - 1.0)
+    z = analysis.Estimates(error.values, total["information_se"].values, degrees).statistic
+    p_value = analysis.family_wise(2 * stats.t.sf(np.abs(z), degrees))
+    judged = describe(curves.assign(entropy_z=(error.dims, z), entropy_p=(error.dims, p_value)))
+    judged.attrs = {"ci_prob": spec.level, "sequences": spec.curves.sequences, "passes": spec.curves.passes}
+    return judged
