@@ -31,6 +31,9 @@ def with_lead(tree, lead, lower, upper):
         ((4.0, 2.0, 8.0), r"marginal\S+ has 4.00 \[2.00, 8.00\] times less variance than triangular"),
         ((0.25, 0.2, 0.5), r"triangular has 4.00 \[2.00, 5.00\] times less variance than marginal"),
         ((1.2, 0.8, 1.8), r"are not told apart \(1.20 \[0.800, 1.80\]"),
+        ((0.0, 0.0, 0.0), r"at 8 passes triangular is exact\."),
+        ((np.inf, np.inf, np.inf), r"at 8 passes marginal\S+ is exact\."),
+        ((np.nan, np.nan, np.nan), r"at 8 passes triangular and marginal\S+ are exact\."),
     ],
 )
 def test_the_answer_says_which_family_wins(information_study, lead, words):
@@ -39,6 +42,7 @@ def test_the_answer_says_which_family_wins(information_study, lead, words):
 
 def test_a_family_alone_is_not_compared(information_study):
     tree = with_lead(information_study, *[np.nan] * 3)
+    tree["summary"]["best_noised"][{"group": 0, "passes": -1}] = ""
     assert "no two families" in answer(tree)[1]
     assert lead_table(tree)["8"][0] == significant(np.nan)
 
@@ -49,7 +53,7 @@ def test_the_first_sentence_counts_the_groups(information_study):
     tree["summary"]["lead_ci"][{"passes": -1}] = [[2.0, 8.0], [0.4, 0.6], [0.9, 1.4]]
     assert "in 1 of 3 groups, and more in 1: 0.500 to 4.00 times less" in answer(tree)[0]
     tree["summary"]["lead"][{"passes": -1}] = np.nan
-    assert "no two families" in answer(tree)[0]
+    assert "the best score entropy" not in answer(tree)[0]
 
 
 def test_totals_and_curves_are_told_and_judged(information_study):

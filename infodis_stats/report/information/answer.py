@@ -40,10 +40,13 @@ def _overall(last: xr.Dataset) -> list[str]:
 
 def _lead(one: xr.Dataset) -> str:
     """Say whether the best score entropy or the best masked estimator has less variance."""
-    group, passes = one["group"].item(), int(one["passes"])
+    where = f"{one['group'].item()}: at {int(one['passes'])} passes"
     masked, noised, lead = one["best_masked"].item(), one["best_noised"].item(), float(one["lead"])
-    if np.isnan(lead):
-        return f"{group}: at {passes} passes there are no two families to compare."
+    if not (masked and noised):
+        return f"{where} there are no two families to compare."
+    if not 0 < lead < np.inf:
+        exact = f"{masked} and {noised} are" if np.isnan(lead) else f"{noised if lead else masked} is"
+        return f"{where} {exact} exact."
     lower, upper = one["lead_ci"].values.tolist()
     if lower <= 1 <= upper:
         gap = f"{noised} and {masked} are not told apart ({band(lead, lower, upper)} times less variance)"
@@ -51,7 +54,7 @@ def _lead(one: xr.Dataset) -> str:
         gap = f"{noised} has {band(lead, lower, upper)} times less variance than {masked}"
     else:
         gap = f"{masked} has {band(1 / lead, 1 / upper, 1 / lower)} times less variance than {noised}"
-    return f"{group}: at {passes} passes {gap}, the best of each family."
+    return f"{where} {gap}, the best of each family."
 
 
 def _totals(curves: xr.Dataset) -> list[str]:
