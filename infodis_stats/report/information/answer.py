@@ -15,7 +15,7 @@ def answer(tree: xr.DataTree) -> list[str]:
     last = summary.isel(passes=-1)
     return [
         *_overall(last),
-        *(_lead(last.sel(group=group)) for group in summary["group"].values.tolist()),
+        *(_lead(last.sel(group=group), summary.attrs["reference"]) for group in summary["group"].values.tolist()),
         bias_sentence(summary),
         *coverage_sentences(summary),
         *_totals(curves),
@@ -24,21 +24,22 @@ def answer(tree: xr.DataTree) -> list[str]:
 
 
 def _overall(last: xr.Dataset) -> list[str]:
-    """Say in how many groups the best score entropy has less variance than the best masked estimator."""
+    """Say in how many groups which family has less variance, and by how much; nothing of one group, told below."""
     told = last.isel(group=last["lead"].notnull().values)
-    if not told.sizes["group"]:
+    if told.sizes["group"] < 2:
         return []
     lower, upper = (told["lead_ci"].sel(ci_bound=end).values for end in ("lower", "upper"))
-    ahead, behind = int((lower > 1).sum()), int((upper < 1).sum())
-    least, most = float(told["lead"].min()), float(told["lead"].max())
+    masks, scores = int((upper < 1).sum()), int((lower > 1).sum())
+    with np.errstate(divide="ignore"):
+        times = 1 / told["lead"].values
     return [
-        f"At {int(last['passes'])} passes the best score entropy has less variance than the best masked estimator in "
-        f"{ahead} of {told.sizes['group']} groups, and more in {behind}: {significant(least)} to {significant(most)} "
-        "times less."
+        f"At {int(last['passes'])} passes masks have less variance in {masks} of {len(times)} groups, score entropies "
+        f"in {scores}: the best score entropy has {significant(times.min())} to {significant(times.max())} times the "
+        "variance of the best masked estimator."
     ]
 
 
-def _lead(one: xr.Dataset) -> str:
+def _lead(one: xr.Dataset, reference: str) -> str:
     """Say whether the best score entropy or the best masked estimator has less variance."""
     where = f"{one['group'].item()}: at {int(one['passes'])} passes"
     masked, noised, lead = one["best_masked"].item(), one["best_noised"].item(), float(one["lead"])
@@ -54,7 +55,9 @@ def _lead(one: xr.Dataset) -> str:
         gap = f"{noised} has {band(lead, lower, upper)} times less variance than {masked}"
     else:
         gap = f"{masked} has {band(1 / lead, 1 / upper, 1 / lower)} times less variance than {noised}"
-    return f"{where} {gap}, the best of each family."
+    gain = one.sel(estimator=noised)
+    told = band(float(gain["efficiency"]), *gain["efficiency_ci"].values.tolist())
+    return f"{where} {gap}, the best of each family; the score entropy has a gain of {told} over {reference}."
 
 
 def _totals(curves: xr.Dataset) -> list[str]:

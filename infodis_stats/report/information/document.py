@@ -1,5 +1,6 @@
 """The report of a study of information, put together."""
 
+import numpy as np
 import xarray as xr
 
 from infodis_stats.cautions import CAUTIONS
@@ -30,6 +31,7 @@ def information_document(tree: xr.DataTree) -> Document:
             "lengths": {group: int(truth["length"].values[member][0]) for group, member in members.items()},
             "costs": costs,
             "means": {group: float(truth["truth"].values[member].mean()) for group, member in members.items()},
+            "enumerated": bool(np.isfinite(summary["exact_variance"]).any()),
             "leads": lead_table(tree),
             "totals": total_table(tree),
             "largest_passes": largest,

@@ -11,7 +11,7 @@ __all__ = ["MASKS", "families", "family_of", "looks"]
 
 MASKS = "masks"
 SHADES = {  # cool for masks, warm for score entropies
-    MASKS: ("Blues", 0.95, 0.5),
+    MASKS: ("YlGnBu", 0.95, 0.45),
     "score entropy, absorbing noise": ("YlOrBr", 0.4, 0.6),
     "score entropy, uniform noise": ("Reds", 0.4, 0.65),
     "marginal score entropy, uniform noise": ("RdPu", 0.95, 0.5),

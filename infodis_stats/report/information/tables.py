@@ -42,12 +42,12 @@ def cost_table(tree: xr.DataTree, group: str) -> pd.DataFrame:
         one = summary.sel(estimator=name)
         if bool(one["variance"].isnull()):
             continue
+        value, z = significant(mean + float(one["bias"]), 4), significant(float(one["bias_z"]), 2)
         star = "*" if float(one["bias_p"]) < 0.05 else ""
         rows.append(
             {
                 "estimator": marked(summary, name),
-                "mean (nats)": significant(mean + float(one["bias"]), 4),
-                "bias (z)": f"{significant(float(one['bias']), 2)} ({significant(float(one['bias_z']), 2)}){star}",
+                "mean (z)": f"{value} ({z}){star}",
                 "variance (nats²)": significant(float(one["variance"])),
                 "gain": efficiency_cell(one),
                 "coverage (%)": coverage_cell(one.sel(interval="student-t"), "coverage_pooled"),
