@@ -40,18 +40,23 @@ class ComparedSpec(Table):
         return named_samplers(self.estimators)
 
 
-class ComparisonSpec(ComparedSpec, Scored):
+class ContrastedSpec(Scored):
+    """Targets; or pairs, and the contrasts that estimate their ratios."""
+
+    contrasts: Annotated[tuple[ContrastName, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _contrasts_of_pairs(self) -> "ContrastedSpec":
+        if bool(self.pairs) != bool(self.contrasts):
+            raise ValueError('contrasts = ["coupled", "decoupled"] and [[pairs]] go together')
+        return self
+
+
+class ComparisonSpec(ComparedSpec, ContrastedSpec):
     """A grid of targets or pairs x estimators x passes x replicates."""
 
     kind: Literal["comparison"] = "comparison"
     truth_passes: Annotated[int, Field(ge=16)] = 4096
-    contrasts: Annotated[tuple[ContrastName, ...], Field(strict=False)] = ()
-
-    @model_validator(mode="after")
-    def _contrasts_of_pairs(self) -> "ComparisonSpec":
-        if bool(self.pairs) != bool(self.contrasts):
-            raise ValueError('contrasts = ["coupled", "decoupled"] and [[pairs]] go together')
-        return self
 
     def samplers(self) -> list[Estimator] | list[Contrast]:
         """Return the stochastic objects that the study compares."""
