@@ -22,6 +22,8 @@ CAUTIONS = {
     "4 times the likelihood): a sample that misses the nearly full masks is far off and does not show it",
     "little-noise": "few passes at little noise carry the error: intervals fall short of their level by some points; "
     "marginal-score-entropy with the polynomial schedule is steady",
+    "not-one-law": "averaged over each position's own noise under a model that does not say that its ratios come from "
+    "one law: the mean need not be that of the score entropy",
     "unfinished-noise": "the noise ends before it has hidden everything: what the integral lacks is in the interval",
     "few-replicates": "fewer than 4 replicates an interval, or as few degrees of freedom: it is so wide that it "
     "says little",
@@ -105,4 +107,4 @@ def cautions_of(
         "few-replicates": replicates < FEWEST_REPLICATES,
         "few-passes": passes is not None and passes < FEWEST_PASSES,
     }
-    return [key for key in CAUTIONS if holds.get(key)]  # what noise leaves out has to be computed first
+    return [key for key in CAUTIONS if holds.get(key)]  # others have to be computed, or go by the model

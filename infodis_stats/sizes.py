@@ -120,6 +120,7 @@ def estimate_sizes(
     rows = rows_a_call(model, batch_size)
     draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
     bars = error_bars(draws, "student-t", level)
+    profiles = loss_profiles([model], draws, batch_size=batch_size, device=device)
     lengths = np.array([target.length for target in targets])
     edges = np.linspace(0, lengths, min(bins, int(lengths.min())) + 1, axis=-1).round().astype(np.int64)
     parts = np.stack([size_nll(one.evaluations[0], ends).T for one, ends in zip(draws, edges, strict=True)])
@@ -149,6 +150,6 @@ def estimate_sizes(
         seed=seed,
         level=level,
         forward_passes=sum(one.forward_passes for one in draws),
-        cautions=cautions_found(draws, loss_profiles([model], draws, batch_size=batch_size, device=device), bars),
+        cautions=cautions_found(draws, profiles, bars, models=[model]),
     ) | {"ci_kind": "student-t, simultaneous over bins (Bonferroni)"}
     return dataset

@@ -11,7 +11,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), fl
 
 def test_readme_code_runs_in_order(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 9
     names: dict[str, object] = {}
     for block in BLOCKS:
         exec(block, names)

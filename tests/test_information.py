@@ -85,7 +85,7 @@ def test_scores_of_another_law_do_not_add_up_to_the_entropy():
 
 
 def test_any_score_entropy_of_the_noise_has_the_same_mean():
-    names = ["score-entropy(uniform,polynomial,power=3)", "marginal-score-entropy(uniform,pilot=8)+sobol"]
+    names = ["score-entropy(uniform,polynomial,power=3)", "marginal-score-entropy(uniform,pilot=32)+sobol"]
     for name in names:
         found = ids.estimate_information(LAW, ids.Uniform(), length=3, estimator=name, sequences=1000, levels=5, seed=2)
         assert np.abs(z_scores(found, found["exact"].values)).max() < 4

@@ -123,7 +123,7 @@ def estimate_log_ratio(
         seed=seed,
         level=level,
         forward_passes=sum(forward_passes),
-        cautions=cautions_found(draws, profiles, bars, missing),
+        cautions=cautions_found(draws, profiles, bars, missing, models=[model]),
         interval=interval,
         simultaneous=simultaneous,
     )

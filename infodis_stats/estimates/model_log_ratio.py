@@ -163,7 +163,7 @@ def estimate_model_log_ratio(
         seed=seed,
         level=level,
         forward_passes=sum(forward_passes),
-        cautions=cautions_found(draws, profiles, bars, missing),
+        cautions=cautions_found(draws, profiles, bars, missing, models=models),
         interval=interval,
         simultaneous=simultaneous,
     ) | {"model": model_fingerprint(first_model), "second_model": model_fingerprint(second_model)}

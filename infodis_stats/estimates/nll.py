@@ -139,7 +139,7 @@ def estimate_nll(
         seed=seed,
         level=level,
         forward_passes=sum(forward_passes),
-        cautions=cautions_found(draws, profiles, bars, missing),
+        cautions=cautions_found(draws, profiles, bars, missing, models=[model]),
         interval=interval,
         simultaneous=simultaneous,
     )

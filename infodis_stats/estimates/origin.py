@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from estimators import Auto, Cell, Contrast, Draw, Estimator, Model, Target
+from estimators import Auto, Cell, Contrast, Draw, Estimator, Model, ScoreEntropy, Target
 from infodis_stats.cautions import CAUTIONS, cautions_of, sentences
 from infodis_stats.dataset import LARGEST_REMAINDER
 from infodis_stats.estimates.profile import Profile
@@ -31,6 +31,8 @@ def cautions_found(
     profiles: Sequence[Profile],
     bars: Sequence[ErrorBar],
     missing: Sequence[Remainder] | None = None,
+    *,
+    models: Sequence[Model],
 ) -> dict[str, str]:
     """Return the cautions that hold for some of the draws, each with its sentence.
 
@@ -49,11 +51,20 @@ def cautions_found(
     }
     if missing is not None:
         found.discard("biased")
+    one_law = all(getattr(model, "consistent", False) for model in models)
+    if not one_law and any(_averages_own_noise(drawn) for drawn in draws):
+        found.add("not-one-law")
     largest = max((max(one.upper, -one.lower) for one in missing or ()), default=0.0)
     told = sentences(found)
     if largest > LARGEST_REMAINDER:
         told["unfinished-noise"] = f"{CAUTIONS['unfinished-noise']}: up to {largest:.3g} nats of some sequence"
     return told
+
+
+def _averages_own_noise(draw: Draw) -> bool:
+    sampler = draw.cell.sampler
+    one = sampler.estimator if isinstance(sampler, Contrast) else sampler
+    return isinstance(one, ScoreEntropy) and one.marginal
 
 
 def what_made_it(

@@ -153,7 +153,7 @@ def rank_candidates(
         seed=seed,
         level=1 - error,
         forward_passes=sum(forward_passes),
-        cautions=cautions_found(draws, profiles, error_bars(draws, "anytime", 1 - error)),
+        cautions=cautions_found(draws, profiles, error_bars(draws, "anytime", 1 - error), models=[model]),
     )
     dataset.attrs |= {"ci_kind": CI_KIND, "most_passes": most_passes, "per_token": int(per_token)}
     return dataset

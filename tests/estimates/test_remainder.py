@@ -184,6 +184,16 @@ def test_a_model_of_ratios_alone_is_estimated_and_bounded():
         ids.estimate_nll(model, tokens, "score-entropy(uniform)")
 
 
+def test_own_noise_is_averaged_with_a_caution_unless_ratios_come_from_one_law():
+    law = LAWS["markov"]
+    tokens, name = law.sample(2, 5, seed=7), "marginal-score-entropy(uniform,polynomial)+stratified"
+    for model, said in ((RatiosOnly(law, Uniform()), True), (law, False)):
+        result = ids.estimate_nll(model, tokens, name, passes=32)
+        assert ("not-one-law" in json.loads(result.attrs["cautions"])) == said
+        plain = ids.estimate_nll(model, tokens, name.removeprefix("marginal-"), passes=32)
+        assert "not-one-law" not in json.loads(plain.attrs["cautions"])
+
+
 def test_masks_cannot_be_redrawn_where_there_are_none():
     law = LAWS["markov"]
     with pytest.raises(ids.InputError, match="redraws weighted sums of masked losses"):
