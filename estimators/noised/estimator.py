@@ -87,8 +87,9 @@ class ScoreEntropy(Pointwise):
 
     @property
     def stream_name(self) -> str:
-        """That of the masked time-integral, whose points these are."""
-        return PointEstimator(TimeIntegral(), self.design).name
+        """Its name; that of the masked time-integral where it is the same estimator."""
+        masked = ScoreEntropy(Absorbing(), LogLinear(), self.design)
+        return PointEstimator(TimeIntegral(), self.design).name if self == masked else self.name
 
     @property
     def summary(self) -> str:
