@@ -54,6 +54,12 @@ class ScoreEntropy(Pointwise):
     ------
     InputError
         If ``end`` is not in (0, 1], a pilot has fewer than 32 passes, or own noise cannot be averaged over.
+
+    Examples
+    --------
+    >>> from estimators import Polynomial, Stratified, Uniform
+    >>> ScoreEntropy(Uniform(), Polynomial(), Stratified(), marginal=True).name
+    'marginal-score-entropy(uniform,polynomial)+stratified'
     """
 
     noise: Noise

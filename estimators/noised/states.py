@@ -42,6 +42,15 @@ def score_entropy(
     -------
     Tensor of float64, shape (row, position)
         Nats; infinite where a ratio is 0 that cannot be.
+
+    Examples
+    --------
+    >>> from estimators import Uniform
+    >>> clean, seen = torch.tensor([[0]]), torch.tensor([[1]])
+    >>> total_noise = torch.tensor([1.0], dtype=torch.float64)
+    >>> even = torch.zeros(1, 1, 2, dtype=torch.float64)  # both symbols are taken to be equally likely
+    >>> score_entropy(even, clean, seen, total_noise, noise=Uniform(), symbols=2).round(decimals=3)
+    tensor([[0.2530]], dtype=torch.float64)
     """
     logs = noise.log_kernel(tokens, total_noise, symbols)
     own = logs.gather(2, noised[..., None])
@@ -65,6 +74,13 @@ def marginal_score_entropy(
     less variance (Rao and Blackwell). It is free of the rare jumps that make the plain one heavy-tailed.
 
     Parameters and returned value as in `score_entropy`.
+
+    Examples
+    --------
+    >>> from estimators import Uniform
+    >>> total_noise, even = torch.tensor([1.0], dtype=torch.float64), torch.zeros(1, 1, 2, dtype=torch.float64)
+    >>> marginal_score_entropy(even, torch.tensor([[0]]), total_noise, noise=Uniform(), symbols=2).round(decimals=3)
+    tensor([[0.1420]], dtype=torch.float64)
     """
     logs = noise.log_kernel(tokens, total_noise, symbols)
     exponent = log_ratios.double().log_softmax(dim=2) - logs
