@@ -21,11 +21,11 @@ from estimators.masked.systematic import SystematicCount
 from estimators.masked.triangular import Triangular
 from estimators.masked.without_replacement import WithoutReplacement
 from estimators.model import ConditionalModel, Model, ScoreModel
+from estimators.noise.process import Absorbing, Noise, Uniform
+from estimators.noise.rate_matrix import RateMatrix
+from estimators.noise.schedule import Geometric, LogLinear, Polynomial, Schedule
 from estimators.noised.estimator import ScoreEntropy
-from estimators.noised.noise import Absorbing, Noise, Uniform
 from estimators.noised.plan import NoisePlan
-from estimators.noised.rate_matrix import RateMatrix
-from estimators.noised.schedule import Geometric, LogLinear, Polynomial, Schedule
 from estimators.noised.states import NoisedTokens, marginal_score_entropy, score_entropy
 from estimators.plan import Plan
 from estimators.registry import estimator, estimator_names

@@ -13,9 +13,9 @@ from estimators.masked.exhaustive import Exhaustive
 from estimators.masked.regression import Regression
 from estimators.masked.without_replacement import WithoutReplacement
 from estimators.model import Model
+from estimators.noise.process import Noise
+from estimators.noise.schedule import Polynomial
 from estimators.noised.estimator import ScoreEntropy
-from estimators.noised.noise import Noise
-from estimators.noised.schedule import Polynomial
 from estimators.plan import Plan
 from estimators.target import Target
 

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import torch
 
-from estimators.noised.noise import Noise
+from estimators.noise.process import Noise
 
 __all__ = ["ConditionalModel", "Model", "ScoreModel"]
 

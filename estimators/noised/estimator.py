@@ -10,9 +10,9 @@ from estimators.errors import InputError
 from estimators.evaluate import Evaluation, Job
 from estimators.masked.mask_maps import TimeIntegral
 from estimators.masked.points import PointEstimator
-from estimators.noised.noise import Absorbing, Noise
+from estimators.noise.process import Absorbing, Noise
+from estimators.noise.schedule import LogLinear, Schedule
 from estimators.noised.plan import NoisePlan
-from estimators.noised.schedule import LogLinear, Schedule
 from estimators.noised.states import NoisedTokens
 from estimators.noised.time_law import SMALLEST_PILOT, TimeLaw
 from estimators.own_variance import OwnVariance

@@ -4,9 +4,9 @@ from dataclasses import fields, replace
 from typing import Any
 
 from estimators.errors import InputError
+from estimators.noise.process import Absorbing, Noise, Uniform
+from estimators.noise.schedule import Geometric, LogLinear, Polynomial, Schedule
 from estimators.noised.estimator import ScoreEntropy
-from estimators.noised.noise import Absorbing, Noise, Uniform
-from estimators.noised.schedule import Geometric, LogLinear, Polynomial, Schedule
 
 __all__ = ["KINDS", "catalogue", "score_entropy_named"]
 

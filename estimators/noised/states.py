@@ -11,7 +11,7 @@ from torch import Tensor
 
 from estimators.errors import InputError, ModelError, TokenError
 from estimators.model import Model, ScoreModel
-from estimators.noised.noise import Noise, excess
+from estimators.noise.process import Noise, excess
 
 __all__ = ["NoisedTokens", "marginal_score_entropy", "score_entropy"]
 

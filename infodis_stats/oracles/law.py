@@ -12,7 +12,7 @@ from scipy.special import entr
 from torch import Tensor
 
 from estimators.errors import InputError, TokenError
-from estimators.noised.noise import Noise
+from estimators.noise.process import Noise
 from estimators.target import scored_masks
 from infodis_stats.oracles.alphabet import check_alphabet, check_tokens, decode, encode, token_rows
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from estimators import Absorbing, InputError, RateMatrix, Uniform, marginal_score_entropy, score_entropy
-from estimators.noised.noise import excess
+from estimators.noise.process import excess
 from noising import NOISES, exact_kernel, plain_score_entropy, random_rates
 
 SYMBOLS, LENGTH = 4, 6

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from estimators.errors import InputError
-from estimators.noised.noise import Noise, excess
+from estimators.noise.process import Noise, excess
 
 __all__ = ["MOST_STATES", "RateMatrix"]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from estimators import Geometric, InputError, LogLinear, Polynomial
-from estimators.noised.schedule import FIRST, LAST
+from estimators.noise.schedule import FIRST, LAST
 
 SCHEDULES = [
     LogLinear(),
