@@ -74,7 +74,7 @@ def noise_remainder(model: ScoreModel, target: Target, estimator: ScoreEntropy, 
     >>> estimator = ids.estimator("score-entropy(absorbing,eps=0.001)")
     >>> found = noise_remainder(law, target, estimator, integral=8.0)
     >>> found.lower == found.upper, round(found.lower, 4)
-    (True, 0.0083)
+    (True, 0.0076)
     """
     noise, end = estimator.noise, torch.tensor([estimator.final_noise], dtype=torch.float64)
     if not np.isfinite(estimator.final_noise):
