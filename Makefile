@@ -8,11 +8,14 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 report: .venv/ready  ## compare the estimators on the paper's DNA problem and write a report
 	$(BIN)/infodis-stats study reports/dna_markov.toml --out out/dna_markov
 
+# A process a core, each with one thread of its own.
+test test-slow: export OMP_NUM_THREADS = 1
+
 test: .venv/ready  ## run the tests but the slow calibration studies
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto
 
 test-slow: .venv/ready  ## run the slow calibration studies
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --numprocesses auto
 
 lint: .venv/ready  ## ruff, strict mypy, the import contract
 	$(BIN)/ruff check
