@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from estimators import Cell, Estimator, Evaluation, draw, make_targets
 from estimators.evaluate import Progress
+from estimators.masked.plan import mask_plan
 from infodis_stats.analysis import centred
 from infodis_stats.cautions import cautions_of, effective_positions, sentences
 from infodis_stats.dataset import replicates_dataset
@@ -43,7 +44,7 @@ def position_nll(evaluation: Evaluation) -> NDArray[np.float64]:
     >>> position_nll(evaluation).shape
     (4, 6)
     """
-    weights, losses = evaluation.plan.weights, evaluation.losses
+    weights, losses = mask_plan(evaluation.plan, "loss maps").weights, evaluation.losses
     mass, paid = weights.sum(axis=1), (weights * losses).sum(axis=1)
     return centred(paid, mass)
 

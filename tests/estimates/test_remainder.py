@@ -11,6 +11,7 @@ import infodis_stats as ids
 from estimators import Absorbing, Geometric, LogLinear, RateMatrix, ScoreEntropy, Stratified, Uniform, make_targets
 from infodis_stats.estimates import remainder
 from infodis_stats.estimates.remainder import noise_remainder
+from infodis_stats.loss_map import position_nll
 from stat_asserts import assert_unbiased
 
 RATES = RateMatrix([[-1.0, 0.3, 0.2, 0.5], [0.4, -0.9, 0.3, 0.5], [0.3, 0.3, -0.7, 0.5], [0.3, 0.3, 0.2, -1.5]])
@@ -198,6 +199,10 @@ def test_masks_cannot_be_redrawn_where_there_are_none():
     law = LAWS["markov"]
     with pytest.raises(ids.InputError, match="redraws weighted sums of masked losses"):
         ids.estimate_nll(law, law.sample(1, 4, seed=1), CUT, interval="design-bootstrap")
+    (target,) = make_targets(law.sample(1, 4, seed=1))
+    (evaluation,) = ids.evaluate(law, [ids.Job(target, ids.estimator(CUT).plan(4, 8, 2, np.random.default_rng(0)))])
+    with pytest.raises(ids.InputError, match="loss maps go by masks"):
+        position_nll(evaluation)
     with pytest.raises(ids.InputError, match="sizes go by masks"):
         ids.estimate_sizes(law, law.sample(1, 4, seed=1), "score-entropy(uniform)")
 
