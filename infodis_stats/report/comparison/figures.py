@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 MARKERS = {"": "o", "antithetic": "s", "stratified": "^", "latin-hypercube": "v", "sobol": "P"}
+TITLE_WIDTH = 36  # characters over a panel
 DASHES = {"": "-", "antithetic": "--", "stratified": ":", "latin-hypercube": "-.", "sobol": "--"}
 
 
@@ -64,7 +65,7 @@ def estimates_figure(tree: xr.DataTree) -> str:
             draw_estimates(axis, chosen.sel(estimator=name).values, known, level, look_of(name)["color"])
             axis.set_xlim(low - margin, high + margin)
             axis.set_ylim(low - 4 * margin, high + 4 * margin)
-            axis.set_title(name)
+            axis.set_title(name.replace("(", "\n(") if len(name) > TITLE_WIDTH else name)
         whose = "the network's" if known["truth_se"].values.any() else "exact"
         figure.supxlabel(f"{whose} {_quantity(tree)} (nats)")
         figure.supylabel(f"estimate, {passes} passes × {replicates} (nats)")
