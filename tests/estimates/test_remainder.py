@@ -74,6 +74,17 @@ def test_bounds_hold(monkeypatch, noise, total_noise, seed):
         np.testing.assert_allclose(bounds.lower, exact, rtol=0.05)
 
 
+@pytest.mark.parametrize("total_noise", [0.5, 5.0])
+def test_one_masked_position_leaves_no_room_between_the_bounds(monkeypatch, total_noise):
+    """It is seen alone or not at all: both bounds are its own chance times its own loss."""
+    law, tokens = LAWS["markov"], LAWS["markov"].sample(1, 4, seed=3)[0]
+    exact = found(law, tokens, 3, Absorbing(), total_noise).known
+    monkeypatch.setattr(remainder, "MOST_STATES", 0)
+    bounds = found(law, tokens, 3, Absorbing(), total_noise)
+    np.testing.assert_allclose([bounds.lower, bounds.upper], exact, rtol=1e-9)
+    np.testing.assert_allclose(exact, np.exp(-total_noise) * law.nll(tokens[None], context=3)[0], rtol=1e-9)
+
+
 def test_nothing_is_left_of_noise_without_end():
     law = LAWS["markov"]
     (target,) = make_targets(law.sample(1, 3, seed=0))
