@@ -85,6 +85,28 @@ def test_one_masked_position_leaves_no_room_between_the_bounds(monkeypatch, tota
     np.testing.assert_allclose(exact, np.exp(-total_noise) * law.nll(tokens[None], context=3)[0], rtol=1e-9)
 
 
+@pytest.mark.parametrize("total_noise", [0.5, 5.0])
+def test_of_two_masked_positions_the_upper_bound_is_the_remainder(monkeypatch, total_noise):
+    """What is not seen alone is seen whole, and costs the whole likelihood: integral and remainder."""
+    law, tokens = LAWS["markov"], LAWS["markov"].sample(1, 3, seed=3)[0]
+    (target,) = make_targets(tokens[None], 1)
+    estimator = ScoreEntropy(Absorbing(), Geometric(largest=total_noise))
+    exact = noise_remainder(law, target, estimator, 0.0).known
+    monkeypatch.setattr(remainder, "MOST_STATES", 0)
+    integral = law.nll(tokens[None], context=1)[0] - exact
+    np.testing.assert_allclose(noise_remainder(law, target, estimator, integral).upper, exact, rtol=1e-9)
+
+
+def test_an_upper_bound_allows_for_the_error_of_the_integral(monkeypatch):
+    """Two positions, where the bound at the true integral is the remainder itself: half of the estimates are below."""
+    law, name = LAWS["markov"], "score-entropy(absorbing,polynomial,end=0.8)"
+    tokens = law.sample(100, 3, seed=6)
+    exact = ids.estimate_nll(law, tokens, name, passes=8, replicates=4, context=1)["remainder_upper"].values
+    monkeypatch.setattr(remainder, "MOST_STATES", 0)
+    result = ids.estimate_nll(law, tokens, name, passes=8, replicates=4, context=1)
+    assert (result["remainder_upper"].values >= exact).mean() > 0.97
+
+
 def test_nothing_is_left_of_noise_without_end():
     law = LAWS["markov"]
     (target,) = make_targets(law.sample(1, 3, seed=0))
