@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import infodis_stats as ids
+from estimators import Coupled, estimator
 from infodis_stats.cautions import CAUTIONS, cautions_of, effective_positions
 
 PLAIN = ids.estimator("uniform-count")
@@ -32,3 +33,19 @@ def test_the_estimator_decides():
 
 def test_effective_positions_by_hand():
     np.testing.assert_allclose(effective_positions(np.array([[3.0, 1.0], [0.0, 0.0]])), [16 / 10, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "steady"),
+    [
+        ("marginal-score-entropy(uniform,polynomial)+stratified", True),
+        ("score-entropy(absorbing,polynomial)", True),
+        ("marginal-score-entropy(uniform)", False),
+        ("marginal-score-entropy(uniform,geometric)", False),
+        ("score-entropy(uniform,polynomial)", False),
+        ("score-entropy(absorbing)", False),
+    ],
+)
+def test_score_entropies_whose_error_lies_at_little_noise_say_so(name, steady):
+    assert ("little-noise" in cautions_of(estimator(name), replicates=8)) == (not steady)
+    assert ("little-noise" in cautions_of(Coupled(estimator(name)), replicates=8)) == (not steady)

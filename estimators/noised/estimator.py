@@ -165,7 +165,6 @@ class ScoreEntropy(Pointwise):
         return self.informed(evaluation.plan, pass_terms(evaluation.plan, evaluation.losses) ** 2)
 
     def informed(self, plan: Plan, squares: NDArray[np.float64]) -> "ScoreEntropy":
-        """Return the estimator with the law of the time for squared terms of a pilot with times in strata."""
-        order = np.argsort(plan.levels[0], kind="stable")
+        """Return the estimator with the law of the time for squared terms of a pilot, a pass a stratum in order."""
         times = (np.arange(plan.passes) + 0.5) / plan.passes
-        return replace(self, time_law=TimeLaw.fitted(times, squares[0, order]))
+        return replace(self, time_law=TimeLaw.fitted(times, squares[0]))

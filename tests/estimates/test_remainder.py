@@ -169,6 +169,9 @@ def test_bounds_widen_the_interval_and_are_told():
     ratios = ids.estimate_log_ratio(law, tokens[:1], tokens[1:], name, passes=32, replicates=8)
     with pytest.raises(ids.InputError, match="standard errors know nothing of it"):
         ids.decide(ratios)
+    lower, upper = ratios["log_ratio_ci"].values.T
+    assert (lower < ratios["log_ratio"] + ratios["remainder_lower"]).all()  # below and above by what is not known
+    assert (upper > ratios["log_ratio"] + ratios["remainder_upper"]).all()
     small = ids.estimate_nll(law, tokens, name.replace("2)", "9)"), passes=32, replicates=8)
     assert 0 < small["remainder_upper"].values.max() < 0.01
     assert ids.average(small, "these")["nll"] > 0

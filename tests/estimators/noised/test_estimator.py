@@ -303,6 +303,22 @@ class TestPilot:
         assert not np.isin(replicates, pilot).any()
         assert found.cell.sampler.time_law is not None
 
+    def test_its_keys_are_those_of_no_replicate(self):
+        """As many passes in the same strata: from one stream they would be the first replicate's own."""
+        (target,) = make_targets([[0, 1, 2, 3, 3]])
+        pilots = []
+
+        class Watched(ScoreEntropy):
+            def pilot_jobs(self, item, rng):
+                jobs = super().pilot_jobs(item, rng)
+                pilots.extend(jobs)
+                return jobs
+
+        one = Watched(Uniform(), Polynomial(), Stratified(), marginal=True, pilot=64)
+        (found,) = draw(self.LAW, cells(one, target, passes=64), 0)
+        (pilot,) = pilots
+        assert not np.isin(found.evaluations[0].plan.keys, pilot.plan.keys).any()
+
     @pytest.mark.parametrize("kind", [None, Coupled, Decoupled])
     def test_a_cell_goes_on_where_another_stopped_with_the_same_law_of_the_time(self, kind):
         (item,) = make_targets([[0, 1, 2, 3]]) if kind is None else make_pairs([[0, 1, 2, 3]], [[0, 1, 3, 3]])
