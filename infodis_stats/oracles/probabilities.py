@@ -60,9 +60,7 @@ def dirichlet(rng: np.random.Generator, concentration: float, shape: tuple[int, 
         If the concentration is not from 1e-300 to 1e300.
     """
     if not SMALLEST <= concentration <= LARGEST:
-        raise InputError(
-            f"concentration needs to be positive and finite, got {concentration}; it may be 1e-300 to 1e300"
-        )
+        raise InputError(f"concentration needs to be positive and finite, got {concentration} (1e-300 to 1e300)")
     # Gamma(a) is Gamma(a + 1) U^(1/a): in logarithms, because numpy's own rounds small probabilities to zero.
     log_gamma = np.log(rng.standard_gamma(concentration + 1, shape)) - rng.standard_exponential(shape) / concentration
     weights: NDArray[np.float64] = np.exp(log_gamma - log_gamma.max(axis=1, keepdims=True))
