@@ -12,6 +12,9 @@ from estimators import InfodisError, InputError
 __all__ = ["StoreError", "atomic_path", "read_text", "writable_folder"]
 
 
+MOST_CHARACTERS = 2**28
+
+
 class StoreError(InfodisError):
     """A file that cannot be written, or is damaged, or is not one of ours."""
 
@@ -43,9 +46,18 @@ def writable_folder(path: Path | str) -> Path:
 
 
 def read_text(path: Path | str) -> str:
-    """Return the text of a file, or of the standard input for ``-``; `InputError` if it cannot be read."""
+    """Return the text of a file, or of the standard input for ``-``; `InputError` if it cannot be read.
+
+    A file may begin with a byte order mark, which is not text, and end within 2**28 characters: some never end.
+    """
     try:
-        return sys.stdin.read() if str(path) == "-" else Path(path).read_text(encoding="utf-8")
+        with contextlib.nullcontext(sys.stdin) if str(path) == "-" else Path(path).open(encoding="utf-8-sig") as file:
+            text = file.read(MOST_CHARACTERS + 1)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InputError(f"{path} cannot be read: {reason}") from error
+    except ValueError as error:
+        raise InputError(f"{str(path)!a} cannot be read: no file can have that name") from error
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(f"{path} cannot be read: it has more than {MOST_CHARACTERS} characters")
+    return text
