@@ -1,6 +1,7 @@
 """Files: read as text, written whole or not at all."""
 
 import contextlib
+import itertools
 import os
 import sys
 import tempfile
@@ -13,6 +14,7 @@ __all__ = ["StoreError", "atomic_path", "read_text", "writable_folder"]
 
 
 MOST_CHARACTERS = 2**28
+PIECE = 2**16  # characters
 
 
 class StoreError(InfodisError):
@@ -52,7 +54,8 @@ def read_text(path: Path | str) -> str:
     """
     try:
         with contextlib.nullcontext(sys.stdin) if str(path) == "-" else Path(path).open(encoding="utf-8-sig") as file:
-            text = file.read(MOST_CHARACTERS + 1)
+            # A piece at a time: a reader makes room for all it is asked for.
+            text = "".join(itertools.islice(iter(lambda: file.read(PIECE), ""), MOST_CHARACTERS // PIECE + 1))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InputError(f"{path} cannot be read: {reason}") from error
