@@ -10,7 +10,7 @@ import jinja2
 import xarray as xr
 
 from infodis_stats.diagnostics import diagnose, estimator_verdicts
-from infodis_stats.files import atomic_path, writable_folder
+from infodis_stats.files import StoreError, atomic_path, writable_folder
 from infodis_stats.report.calibration import calibration_document
 from infodis_stats.report.comparison import comparison_document
 from infodis_stats.report.corpora import corpora_document
@@ -68,11 +68,22 @@ def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
 
 
 def write_texts(files: Mapping[str, str], folder: Path) -> None:
-    """Write texts to files in a folder, each replaced whole; folders inside it are made if need be."""
+    """Write texts to files in a folder, each replaced whole; folders inside it are made if need be.
+
+    Raises
+    ------
+    StoreError
+        If a file cannot be written, or a link in the folder leads out of it.
+    """
     for name, text in files.items():
         path = folder / name
-        with atomic_path(writable_folder(path.parent) / path.name) as beside:
-            beside.write_text(text, encoding="utf-8")
+        if not path.parent.resolve().is_relative_to(folder.resolve()):
+            raise StoreError(f"{path.parent} is a link that leads out of the folder {folder}")
+        try:
+            with atomic_path(writable_folder(path.parent) / path.name) as beside:
+                beside.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def render_html(tree: xr.DataTree) -> str:
