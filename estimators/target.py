@@ -111,7 +111,7 @@ def _check_names(names: Any) -> None:
             raise InputError(f"names need to be Unicode, but {name!r} has half a surrogate pair")
 
 
-def _arrays(rows: Any, what: str, right: str) -> list[NDArray[np.generic]]:
+def _arrays(rows: Any, what: str, right: str) -> list[NDArray[Any]]:
     try:
         return [np.asarray(row) for row in rows]
     except (TypeError, ValueError) as error:  # no sequence at all, or a row of rows of unequal lengths
