@@ -2,8 +2,9 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -85,18 +86,36 @@ def token_arrays(tokens: Tokens) -> list[NDArray[np.int64]]:
     """
     if isinstance(tokens, np.ndarray) and tokens.ndim != 2 and tokens.dtype != object:
         raise InputError(f"tokens need shape (sequence, length), got {tokens.shape}")
-    rows = [np.asarray(row) for row in tokens]  # type: ignore[union-attr]
+    rows = _arrays(tokens, "tokens", "a sequence of rows of integers")
     if not rows:
         raise InputError("there is no sequence to score")
     for index, row in enumerate(rows):
         if row.ndim != 1 or row.size == 0:
             raise InputError(f"sequence {index} needs a non-empty row of tokens, got shape {row.shape}")
-        if not np.issubdtype(row.dtype, np.integer):
+        if row.dtype.kind not in "iu":
             raise InputError(f"sequence {index} has tokens of type {row.dtype}; tokens are integers")
         if row.min() < 0:
             position = int(row.argmin())
             raise InputError(f"sequence {index}, position {position}: token {row[position]} is negative")
+        if row.max() > np.iinfo(np.int64).max:
+            position = int(row.argmax())
+            raise InputError(f"sequence {index}, position {position}: token {row[position]} is larger than any model's")
     return [row.astype(np.int64) for row in rows]
+
+
+def _check_names(names: Any) -> None:
+    if isinstance(names, str) or not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+        raise InputError("names need to be a sequence of strings, one for each row")
+    for name in names:
+        if any("\ud800" <= symbol <= "\udfff" for symbol in name):
+            raise InputError(f"names need to be Unicode, but {name!r} has half a surrogate pair")
+
+
+def _arrays(rows: Any, what: str, right: str) -> list[NDArray[Any]]:
+    try:
+        return [np.asarray(row) for row in rows]
+    except (TypeError, ValueError) as error:  # no sequence at all, or a row of rows of unequal lengths
+        raise InputError(f"{what}: needed {right}, but this {type(rows).__name__} is none") from error
 
 
 def scored_masks(context: Context, lengths: Sequence[int]) -> list[NDArray[np.bool_]]:
@@ -126,7 +145,7 @@ def scored_masks(context: Context, lengths: Sequence[int]) -> list[NDArray[np.bo
             raise InputError(f"context needs a number of leading tokens >= 0, got {context}")
         scored = [np.arange(length) >= context for length in lengths]
     else:
-        given = [np.asarray(row) for row in context]  # type: ignore[union-attr]
+        given = _arrays(context, "context", "a number, or a sequence of rows of booleans")
         if len(given) != len(lengths):
             raise InputError(f"context has {len(given)} rows for {len(lengths)} sequences")
         for index, (row, length) in enumerate(zip(given, lengths, strict=True)):
@@ -158,6 +177,7 @@ def _digest(tokens: NDArray[np.int64], scored: NDArray[np.bool_]) -> str:
 def _keys_and_labels(digests: list[str], names: Sequence[str] | None, kind: str) -> tuple[list[str], list[str]]:
     if names is None:
         return _numbered(digests), [f"{kind} {index}" for index in range(len(digests))]
+    _check_names(names)
     if len(names) != len(digests):
         raise InputError(f"there are {len(names)} names for {len(digests)} {kind}s")
     repeated = [name for name, count in Counter(names).items() if count > 1]

@@ -1,6 +1,7 @@
 """Files: read as text, written whole or not at all."""
 
 import contextlib
+import itertools
 import os
 import sys
 import tempfile
@@ -10,6 +11,10 @@ from pathlib import Path
 from estimators import InfodisError, InputError
 
 __all__ = ["StoreError", "atomic_path", "read_text", "writable_folder"]
+
+
+MOST_CHARACTERS = 2**28
+PIECE = 2**16  # characters
 
 
 class StoreError(InfodisError):
@@ -43,9 +48,19 @@ def writable_folder(path: Path | str) -> Path:
 
 
 def read_text(path: Path | str) -> str:
-    """Return the text of a file, or of the standard input for ``-``; `InputError` if it cannot be read."""
+    """Return the text of a file, or of the standard input for ``-``; `InputError` if it cannot be read.
+
+    A file may begin with a byte order mark, which is not text, and end within 2**28 characters: some never end.
+    """
     try:
-        return sys.stdin.read() if str(path) == "-" else Path(path).read_text(encoding="utf-8")
+        with contextlib.nullcontext(sys.stdin) if str(path) == "-" else Path(path).open(encoding="utf-8-sig") as file:
+            # A piece at a time: a reader makes room for all it is asked for.
+            text = "".join(itertools.islice(iter(lambda: file.read(PIECE), ""), MOST_CHARACTERS // PIECE + 1))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InputError(f"{path} cannot be read: {reason}") from error
+    except ValueError as error:
+        raise InputError(f"{str(path)!a} cannot be read: no file can have that name") from error
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(f"{path} cannot be read: it has more than {MOST_CHARACTERS} characters")
+    return text

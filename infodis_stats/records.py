@@ -1,6 +1,8 @@
 """Records: what a text file asks to be scored, a prompt and a response each."""
 
 import json
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -195,13 +197,21 @@ def parse_questions(text: str, where: str) -> list[Question]:
 def _check_names(names: Sequence[str], where: str) -> None:
     if not names:
         raise InputError(f"{where} holds nothing to score")
+    for name in names:
+        if any(unicodedata.category(symbol) == "Cc" and symbol != "\t" for symbol in name):
+            raise InputError(f"{where}: the name {name!r} has control characters")
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise InputError(f"{where}: the name {repeated[0]!r} stands more than once")
 
 
 def _lines(text: str, _: str) -> list[Record]:
-    return [Record(f"line {number}", "", line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    return [Record(f"line {number}", "", line) for number, line in _numbered(text) if line.strip()]
+
+
+def _numbered(text: str) -> Iterator[tuple[int, str]]:
+    # str.splitlines would also end a line at a form feed or a separator that is part of it.
+    return enumerate(re.split(r"\r\n|\r|\n", text), 1)
 
 
 def _jsonl(text: str, where: str) -> list[Record]:
@@ -219,19 +229,24 @@ def _objects(text: str, where: str, keys: tuple[str, ...]) -> Iterator[tuple[str
 
 def _entries(text: str, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number and the object of each line; one that is no object is empty."""
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in _numbered(text):
         if not line.strip():
             continue
         try:
             entry = json.loads(line)
+            json.dumps(entry, ensure_ascii=False).encode()
         except json.JSONDecodeError as error:
             raise InputError(f"{where}, line {number}: not JSON ({error.msg})") from error
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                f"{where}, line {number}: JSON too deep, with a number too long, or with half a surrogate pair"
+            ) from error
         yield number, entry if isinstance(entry, dict) else {}
 
 
 def _name_and_prompt(entry: dict[str, Any], where: str, number: int) -> tuple[str, str]:
     prompt, name = entry.get("prompt", ""), entry.get("id", f"line {number}")
-    if not isinstance(prompt, str) or not isinstance(name, str | int):
+    if not isinstance(prompt, str) or not isinstance(name, str | int) or isinstance(name, bool):
         raise InputError(f'{where}, line {number}: "prompt" needs to be a string, and "id" a string or a number')
     return str(name), prompt
 
@@ -239,7 +254,7 @@ def _name_and_prompt(entry: dict[str, Any], where: str, number: int) -> tuple[st
 def _fasta(text: str, where: str) -> list[Record]:
     records: list[Record] = []
     name, parts = None, [""]
-    for number, raw in enumerate([*text.splitlines(), ">"], 1):
+    for number, raw in _numbered(f"{text}\n>"):
         line = raw.strip()
         if line.startswith(">"):
             if name is not None:

@@ -1,7 +1,12 @@
-"""Studies on disk: one NetCDF file, written beside and moved into place, read whole and checked."""
+"""Studies on disk: one NetCDF file, sealed with its digest, moved into place, read whole and checked.
 
+The seal stands behind what HDF5 reads, so that other programs read the file too. Files without one are read unchecked.
+"""
+
+import hashlib
 from pathlib import Path
 
+import h5py
 import xarray as xr
 
 from infodis_stats.files import StoreError, atomic_path
@@ -10,6 +15,8 @@ from infodis_stats.provenance import SCHEMA
 __all__ = ["read_store", "write_store"]
 
 GROUPS = ("summary", "provenance")
+SEAL = b"infodis-stats sha256 "
+MOST_BYTES = 2**32  # of all arrays: a small file can claim any size
 
 
 def write_store(tree: xr.DataTree, path: Path | str) -> None:
@@ -31,6 +38,9 @@ def write_store(tree: xr.DataTree, path: Path | str) -> None:
     try:
         with atomic_path(path) as beside:
             tree.to_netcdf(beside, engine="h5netcdf")
+            with beside.open("r+b") as file:
+                digest = hashlib.file_digest(file, "sha256").digest()
+                file.write(SEAL + digest)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -53,16 +63,57 @@ def read_store(path: Path | str) -> xr.DataTree:
         If there is no such file, or it is truncated, or not a study of ours.
     """
     path = Path(path)
-    if path.is_dir():
-        path = path / "study.nc"
-    if not path.is_file():
-        raise StoreError(f"there is no study at {path}")
+    damaged = f"{path} is not a readable NetCDF file: it is damaged, truncated or another kind"
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
-            loaded = tree.load()
+        path = path / "study.nc" if path.is_dir() else path
+        present = path.is_file()
+    except OSError:  # a name that no file can have
+        present = False
+    if not present:
+        raise StoreError(f"there is no study at {path}")
+    if not _intact(path):
+        raise StoreError(damaged)
+    try:
+        bounded = _bounded(path)
+        if bounded:
+            with xr.open_datatree(path, engine="h5netcdf") as tree:
+                loaded = tree.load()
     except Exception as error:  # the HDF5 layers raise many types for a damaged file
-        raise StoreError(f"{path} is not a readable NetCDF file: it is damaged, truncated or another kind") from error
-    if loaded.attrs.get("schema") != SCHEMA or any(group not in loaded.children for group in GROUPS):
-        found = loaded.attrs.get("schema", "none")
+        raise StoreError(damaged) from error
+    if not bounded:
+        raise StoreError(
+            f"{path} is not a study: it points to other files, or its arrays have more than {MOST_BYTES} bytes"
+        )
+    found = str(loaded.attrs.get("schema", "none"))
+    if found != SCHEMA or any(group not in loaded.children for group in GROUPS):
         raise StoreError(f"{path} is not a study of this version (its schema is {found!r}, ours {SCHEMA!r})")
     return loaded
+
+
+def _intact(path: Path) -> bool:
+    """Whether a file has the digest that it was sealed with, if it was."""
+    with path.open("rb") as file:
+        size = max(path.stat().st_size - len(SEAL) - hashlib.sha256().digest_size, 0)
+        file.seek(size)
+        seal = file.read()
+        if not seal.startswith(SEAL):
+            return SEAL not in seal  # a truncated one stands too far back
+        file.seek(0)
+        digest, left = hashlib.sha256(), size
+        while left and (piece := file.read(min(left, 2**20))):
+            digest.update(piece)
+            left -= len(piece)
+    return seal == SEAL + digest.digest()
+
+
+def _bounded(path: Path) -> bool:
+    """Whether all arrays of a file are its own, and small enough to be loaded."""
+    sizes: list[int] = []
+
+    def visit(_: str, one: object) -> None:
+        if isinstance(one, h5py.Dataset):
+            sizes.append(MOST_BYTES + 1 if one.external or one.is_virtual else one.nbytes)
+
+    with h5py.File(path, "r") as file:
+        file.visititems(visit)
+    return sum(sizes) <= MOST_BYTES

@@ -16,6 +16,7 @@ __all__ = ["MOST_STATES", "RateMatrix"]
 MOST_STATES = 256
 TOLERANCE = 1e-9  # of a column's sum, beside its largest rate
 STEP = 0.5  # expected jumps of the piece that is summed as a series
+LONGEST = 1e300  # expected jumps: what comes later changes nothing
 TERMS = 18  # of that series: what is left out is below 1e-21 of it
 ALIGNED = 8  # states: products of aligned matrices have the same bits in every batch
 
@@ -111,7 +112,7 @@ class RateMatrix(Noise):
         fastest = float(-rates.diagonal().min())
         power = torch.eye(len(rates), dtype=torch.float64, device=rates.device)
         jump = rates / fastest + power
-        expected = total_noise * fastest
+        expected = (total_noise * fastest).clamp(max=LONGEST)
         halvings = torch.ceil(torch.log2(expected / STEP)).clamp(min=0)
         step = (expected / 2**halvings)[:, None, None]
         weight = torch.exp(-step)
@@ -120,7 +121,9 @@ class RateMatrix(Noise):
             power, weight = power @ jump, weight * (step / order)
             kernel = kernel + weight * power
         for done in range(int(halvings.max().item()) if len(halvings) else 0):
-            kernel = torch.where((halvings > done)[:, None, None], kernel @ kernel, kernel)
+            square = kernel @ kernel
+            square = square / (torch.ones_like(power) @ square)  # else the rounding of the sums doubles each time
+            kernel = torch.where((halvings > done)[:, None, None], square, kernel)
         return kernel[:, :states, :symbols]
 
     def log_kernel(self, tokens: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
@@ -152,7 +155,7 @@ class RateMatrix(Noise):
 def _checked(values: ArrayLike) -> NDArray[np.float64]:
     try:
         matrix = np.asarray(values, dtype=np.float64).copy()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"a rate matrix needs to be an array of numbers: {error}") from error
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not 2 <= len(matrix) <= MOST_STATES:
         raise InputError(f"a rate matrix needs shape (states, states), 2 to {MOST_STATES} states; got {matrix.shape}")
@@ -164,7 +167,8 @@ def _checked(values: ArrayLike) -> NDArray[np.float64]:
         raise InputError(
             f"the rate from state {before} to state {after} is {matrix[after, before]:g}; it is at least 0"
         )
-    sums, scale = matrix.sum(axis=0), np.abs(matrix).max(axis=0)
+    with np.errstate(over="ignore"):  # an infinite sum is not 0 either
+        sums, scale = matrix.sum(axis=0), np.abs(matrix).max(axis=0)
     off = np.flatnonzero(np.abs(sums) > TOLERANCE * scale)
     if len(off):
         raise InputError(

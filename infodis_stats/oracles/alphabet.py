@@ -1,5 +1,6 @@
 """Symbols and tokens: a token is an index into an alphabet."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,15 +12,20 @@ from estimators.errors import InputError, TokenError
 
 __all__ = ["check_alphabet", "check_tokens", "decode", "encode", "token_rows"]
 
+MOST_SYMBOLS = 4096
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 def check_alphabet(alphabet: str) -> None:
-    """Raise an `InputError` unless the alphabet is a string of distinct symbols, at least one."""
+    """Raise an `InputError` unless the alphabet is a string of 1 to 4096 distinct symbols."""
     if not isinstance(alphabet, str) or not alphabet:
         raise InputError(f"alphabet needs to be a string of at least one symbol, got {alphabet!r}")
-    for symbol in alphabet:
-        if alphabet.count(symbol) > 1:
+    if len(alphabet) > MOST_SYMBOLS:
+        raise InputError(f"an alphabet may have {MOST_SYMBOLS} symbols, got {len(alphabet)}")
+    if any("\ud800" <= symbol <= "\udfff" for symbol in alphabet):
+        raise InputError(f"alphabet needs Unicode symbols, but {alphabet!r} has half a surrogate pair")
+    for symbol, count in Counter(alphabet).items():
+        if count > 1:
             raise InputError(f"alphabet needs distinct symbols, but {alphabet!r} repeats {symbol!r}")
 
 

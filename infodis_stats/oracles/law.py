@@ -23,6 +23,8 @@ Seed = int | np.random.SeedSequence | np.random.Generator
 
 WORKING_BYTES = 2**25  # per chunk of rows: fewer mean more calls, more leave the cache
 MOST_STRINGS = 2**20  # that are enumerated
+MOST_AXES = 32
+MOST_TOKENS = 2**28  # of a sample: 2 GiB
 STRINGS_AT_ONCE = 2**16
 
 
@@ -347,6 +349,8 @@ class Law(ABC):
         length = self._own_length(length, "sample")
         if size < 0:
             raise InputError(f"sample needs a size of at least 0, got {size}")
+        if size * length > MOST_TOKENS:
+            raise InputError(f"a sample may have {MOST_TOKENS} tokens, but {size} x {length} are asked for")
         return self._draw(np.random.default_rng(seed), size, length)
 
     def joint(self, length: int | None = None) -> NDArray[np.float64]:
@@ -374,8 +378,7 @@ class Law(ABC):
                [0.05, 0.45]])
         """
         length = self._own_length(length, "joint")
-        count = self.vocabulary_size**length
-        if count > MOST_STRINGS:
+        if length > MOST_AXES or (count := self.vocabulary_size**length) > MOST_STRINGS:
             raise InputError(
                 f"there are {self.vocabulary_size}^{length} strings of length {length} over {self.alphabet}, "
                 f"more than the {MOST_STRINGS} that can be enumerated"
@@ -474,6 +477,8 @@ class Law(ABC):
             raise InputError(f"this law has sequences of length {self.length}, got length {length}")
         if length < 1:
             raise InputError(f"sequences need a length of at least 1, got {length}")
+        if length > MOST_TOKENS:
+            raise InputError(f"sequences may have a length of {MOST_TOKENS}, got {length}")
 
     def _check_noised(self, noised: Tensor, acts: Tensor, total_noise: Tensor, states: int) -> None:
         if noised.dtype != torch.int64 or noised.ndim != 2:

@@ -16,6 +16,8 @@ from infodis_stats.oracles.steps import chain_entropy, conditionals, walk
 
 __all__ = ["MarkovChain"]
 
+MOST_ORDER = 32  # an axis of an array each
+
 
 class MarkovChain(Law):
     """A Markov chain of order ``k >= 0``: each symbol depends on the ``k`` before it.
@@ -107,9 +109,9 @@ class MarkovChain(Law):
         size = len(alphabet)
         if order < 0:
             raise InputError(f"order needs to be at least 0, got {order}")
-        if size**order > MOST_STATES:
+        if order > MOST_ORDER or size**order > MOST_STATES:
             raise InputError(
-                f"a random chain may have {MOST_STATES} contexts, but order {order} over {alphabet} has {size**order}"
+                f"a random chain may have {MOST_STATES} contexts, but order {order} over {alphabet} has {size}^{order}"
             )
         transition = dirichlet(np.random.default_rng(seed), concentration, (size**order, size))
         initial = stationary(transition)

@@ -1,7 +1,5 @@
 """Laws of finitely many outcomes: handed over by a user, drawn at random, drawn from."""
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -11,13 +9,14 @@ __all__ = ["checked_probabilities", "cumulative", "dirichlet", "inverse", "numbe
 
 TOLERANCE = 1e-9  # how far from one a sum of probabilities may be
 ROUNDING = 1e-14  # how far from one correct probabilities sum in float64
+SMALLEST, LARGEST = 1e-300, 1e300  # concentrations whose logarithms of probabilities are finite
 
 
 def numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
     """Copy numbers into a float64 array, or raise an `InputError` that says what they were meant to be."""
     try:
         return np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{what} needs to be an array of numbers: {error}") from error
 
 
@@ -42,7 +41,8 @@ def checked_probabilities(values: NDArray[np.float64], what: str, conditions: in
     if len(wrong):
         raise InputError(f"{_entry(what, wrong[0])} is {values[tuple(wrong[0])]:.12g}; probabilities are at least 0")
     outcomes = tuple(range(conditions, values.ndim))
-    totals = values.sum(axis=outcomes, keepdims=True)
+    with np.errstate(over="ignore"):  # an infinite sum is not 1 either
+        totals = values.sum(axis=outcomes, keepdims=True)
     off = np.abs(totals - 1)
     wrong = np.argwhere(off > TOLERANCE)
     if len(wrong):
@@ -57,10 +57,10 @@ def dirichlet(rng: np.random.Generator, concentration: float, shape: tuple[int, 
     Raises
     ------
     InputError
-        If the concentration is not positive and finite.
+        If the concentration is not from 1e-300 to 1e300.
     """
-    if not 0 < concentration < math.inf:
-        raise InputError(f"concentration needs to be positive and finite, got {concentration}")
+    if not SMALLEST <= concentration <= LARGEST:
+        raise InputError(f"concentration needs to be positive and finite, got {concentration} (1e-300 to 1e300)")
     # Gamma(a) is Gamma(a + 1) U^(1/a): in logarithms, because numpy's own rounds small probabilities to zero.
     log_gamma = np.log(rng.standard_gamma(concentration + 1, shape)) - rng.standard_exponential(shape) / concentration
     weights: NDArray[np.float64] = np.exp(log_gamma - log_gamma.max(axis=1, keepdims=True))

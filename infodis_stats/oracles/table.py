@@ -16,6 +16,8 @@ from infodis_stats.oracles.probabilities import checked_probabilities, numbers
 
 __all__ = ["TableLaw"]
 
+MOST_CELLS = 2**20  # tokens of all sequences
+
 
 class TableLaw(Law):
     """Finitely many sequences of one length, each with its probability; all others are impossible.
@@ -66,6 +68,7 @@ class TableLaw(Law):
         super().__init__(alphabet)
         if rows.size == 0:
             raise InputError(f"a table needs at least one sequence of at least one token, got shape {rows.shape}")
+        _check_size(*rows.shape)
         values = numbers(probabilities, "probabilities")
         if values.shape != (len(rows),):
             raise InputError(f"{len(rows)} sequences need as many probabilities, got shape {values.shape}")
@@ -74,7 +77,7 @@ class TableLaw(Law):
         self.probabilities: Final = checked_probabilities(values, "probabilities")
         self._log_prior = torch.from_numpy(self.probabilities).log()
         self._rows_with = [
-            [torch.from_numpy(np.flatnonzero(column == token)) for token in range(self.vocabulary_size)]
+            {token: torch.from_numpy(np.flatnonzero(column == token)) for token in np.unique(column).tolist()}
             for column in rows.T
         ]
         self.sequences.setflags(write=False)
@@ -107,17 +110,15 @@ class TableLaw(Law):
         check_alphabet(alphabet)
         if count < 1 or length < 1:
             raise InputError(f"a table needs count and length of at least 1, got {count} and {length}")
-        if len(alphabet) ** length < count:
-            raise InputError(
-                f"there are {len(alphabet) ** length} strings of length {length} over {alphabet}, fewer than {count}"
-            )
+        _check_size(count, length)
+        if (strings := len(alphabet) ** min(length, MOST_CELLS.bit_length())) < count:
+            raise InputError(f"there are {strings} strings of length {length} over {alphabet}, fewer than {count}")
         rng = np.random.default_rng(seed)
         sequences = np.empty((0, length), dtype=np.int64)
         while len(sequences) < count:
             more = rng.integers(len(alphabet), size=(count, length))
             sequences = np.concatenate([sequences, more])
-            first = np.unique(sequences, axis=0, return_index=True)[1]
-            sequences = sequences[np.sort(first)]
+            sequences = sequences[list(_first_rows(sequences).values())]
         return cls(sequences[:count], rng.dirichlet(np.ones(count)), alphabet)
 
     @property
@@ -145,9 +146,8 @@ class TableLaw(Law):
         total = fold(weights)
         marginals = torch.zeros_like(evidence)
         for position, choices in enumerate(self._rows_with):
-            for token, rows in enumerate(choices):
-                if len(rows):
-                    marginals[position, token] = fold(weights[rows.to(device)])
+            for token, rows in choices.items():
+                marginals[position, token] = fold(weights[rows.to(device)])
         return peak + total.log(), marginals / torch.where(total > 0, total, 1.0)
 
     def _bytes_per_row(self, length: int) -> int:
@@ -161,15 +161,27 @@ class TableLaw(Law):
         return float(entr(self.probabilities).sum())
 
     def _check_distinct(self, rows: NDArray[np.int64]) -> None:
-        _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-        original = first[inverse.reshape(-1)]
-        repeats = np.flatnonzero(original != np.arange(len(rows)))
-        if len(repeats):
-            row = repeats[0]
+        first = _first_rows(rows)
+        if len(first) < len(rows):
+            row = next(index for index, tokens in enumerate(rows) if first[tokens.tobytes()] != index)
             string = "".join(self.alphabet[token] for token in rows[row])
             raise InputError(
-                f"sequences need to be distinct, but sequence {row} repeats sequence {original[row]}: {string}"
+                f"sequences need to be distinct, but sequence {row} repeats sequence "
+                f"{first[rows[row].tobytes()]}: {string}"
             )
+
+
+def _first_rows(rows: NDArray[np.int64]) -> dict[bytes, int]:
+    """Where each distinct row stands first, in order."""
+    first: dict[bytes, int] = {}
+    for index, row in enumerate(rows):
+        first.setdefault(row.tobytes(), index)
+    return first
+
+
+def _check_size(count: int, length: int) -> None:
+    if count * length > MOST_CELLS:
+        raise InputError(f"a table may have {MOST_CELLS} tokens, but {count} sequences of length {length} have more")
 
 
 def _strings(sequences: Sequence[str] | ArrayLike) -> list[str] | None:

@@ -1,8 +1,6 @@
 """The report: a study as a self-contained page, as Markdown and as tables."""
 
-import html
 import json
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,7 +8,8 @@ import jinja2
 import xarray as xr
 
 from infodis_stats.diagnostics import diagnose, estimator_verdicts
-from infodis_stats.files import atomic_path, writable_folder
+from infodis_stats.files import StoreError, atomic_path, writable_folder
+from infodis_stats.report import markdown
 from infodis_stats.report.calibration import calibration_document
 from infodis_stats.report.comparison import comparison_document
 from infodis_stats.report.corpora import corpora_document
@@ -68,11 +67,22 @@ def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
 
 
 def write_texts(files: Mapping[str, str], folder: Path) -> None:
-    """Write texts to files in a folder, each replaced whole; folders inside it are made if need be."""
+    """Write texts to files in a folder, each replaced whole; folders inside it are made if need be.
+
+    Raises
+    ------
+    StoreError
+        If a file cannot be written, or a link in the folder leads out of it.
+    """
     for name, text in files.items():
         path = folder / name
-        with atomic_path(writable_folder(path.parent) / path.name) as beside:
-            beside.write_text(text, encoding="utf-8")
+        if not path.parent.resolve().is_relative_to(folder.resolve()):
+            raise StoreError(f"{path.parent} is a link that leads out of the folder {folder}")
+        try:
+            with atomic_path(writable_folder(path.parent) / path.name) as beside:
+                beside.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def render_html(tree: xr.DataTree) -> str:
@@ -111,19 +121,18 @@ def _rendered(suffix: str, tree: xr.DataTree, report: Document, figures: Mapping
 
 
 def environment(*, autoescape: bool) -> jinja2.Environment:
-    """Return what renders the templates; escape for HTML, not for Markdown."""
+    """Return what renders the templates; escape for HTML or for Markdown."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("infodis_stats.report", "templates"),
         autoescape=autoescape,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=None if autoescape else markdown.finished,
     )
-    environment.filters["markdown_table"] = lambda frame: frame.to_markdown(index=False, disable_numparse=True)
-    environment.filters["markdown_text"] = _markdown_text
+    environment.filters |= {
+        "markdown_table": markdown.table,
+        "markdown_text": markdown.plain,
+        "markdown_code": markdown.code,
+    }
     return environment
-
-
-def _markdown_text(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line, in a cell of a table too."""
-    return " ".join(re.sub(r"([\\`*_\[\]|~$])", r"\\\1", html.escape(text, quote=False)).split())

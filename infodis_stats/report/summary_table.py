@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from estimators import InputError
 from infodis_stats.estimates import decide
+from infodis_stats.report.markdown import cells
 from infodis_stats.report.numbers import percent, significant
 
 __all__ = ["Summary", "made_by", "summary"]
@@ -62,7 +63,7 @@ class Summary:
 
     def to_markdown(self) -> str:
         """Return the rounded table as Markdown."""
-        return self._rounded().to_markdown(index=False, disable_numparse=True, colalign=self._alignment())
+        return cells(self._rounded()).to_markdown(index=False, disable_numparse=True, colalign=self._alignment())
 
     def to_latex(self) -> str:
         """Return the rounded table as LaTeX (booktabs)."""

@@ -24,6 +24,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.4,
 }
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 COLUMNS = 3
 PAGE = 9.8  # inches
 ROW = 9.3  # inches of a full row of panels
@@ -35,7 +36,7 @@ def to_svg(figure: Figure, name: str) -> str:
     with mpl.rc_context({"svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
-    text = text[text.index("<svg") :]
+    text = NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text[text.index("<svg") :])
     # Pages hold several figures: their ids must differ.
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
 

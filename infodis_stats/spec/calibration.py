@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from estimators import Contrast, Estimator
 from infodis_stats.intervals import interval_names
-from infodis_stats.spec.document import Count, Seed, Table, Text
+from infodis_stats.spec.document import Count, Name, Seed, Table
 from infodis_stats.spec.frontier import SubjectSpec
 from infodis_stats.spec.groups import ContrastName, named_samplers
 
@@ -20,7 +20,7 @@ class CalibrationSpec(Table):
     """Subjects x estimators x passes x intervals x replicates x levels; each item is drawn many times over."""
 
     kind: Literal["calibration"]
-    title: Text
+    title: Name
     seed: Seed
     passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
     replicates: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from estimators import Contrast, Estimator
-from infodis_stats.spec.document import Count, Seed, Table, Text
+from infodis_stats.spec.document import Count, Name, Seed, Table
 from infodis_stats.spec.groups import ContrastName, Scored, named_samplers
 
 __all__ = ["ComparedSpec", "ComparisonSpec"]
@@ -14,7 +14,7 @@ __all__ = ["ComparedSpec", "ComparisonSpec"]
 class ComparedSpec(Table):
     """Estimators x passes x replicates, told against the truth and against a reference, with their seed."""
 
-    title: Text
+    title: Name
     seed: Seed
     passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
     replicates: Annotated[int, Field(ge=2)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from estimators import Estimator, estimator
-from infodis_stats.spec.document import Count, File, Seed, Table, Text
+from infodis_stats.spec.document import Count, File, Name, Seed, Table, Text
 from infodis_stats.spec.models import ModelSpec
 
 __all__ = ["CorporaSpec", "CorpusSpec"]
@@ -14,7 +14,7 @@ __all__ = ["CorporaSpec", "CorpusSpec"]
 class CorpusSpec(Table):
     """A corpus: a file of records, the first ``maps`` of which are drawn character by character."""
 
-    name: Text
+    name: Name
     records: File
     maps: Annotated[int, Field(ge=0)] = 0
 
@@ -23,7 +23,7 @@ class CorporaSpec(Table):
     """Corpora x passes x replicates under one model and one estimator."""
 
     kind: Literal["corpora"]
-    title: Text
+    title: Name
     seed: Seed
     passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
     replicates: Annotated[int, Field(ge=2)]

@@ -2,23 +2,37 @@
 
 import difflib
 import re
+import reprlib
 import tomllib
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from estimators import InputError
 
 Spec = TypeVar("Spec", bound=BaseModel)
 
-__all__ = ["Count", "File", "Numbers", "Seed", "Table", "Text", "kind_of", "validated"]
+__all__ = ["Count", "File", "Name", "Numbers", "Seed", "Table", "Text", "kind_of", "validated"]
+
+MOST = 2**63 - 1  # that a stored study can hold
 
 Text = Annotated[str, Field(min_length=1)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Seed = Annotated[int, Field(ge=0, le=MOST)]
 Numbers = Annotated[tuple[Any, ...], Field(strict=False)]  # nested lists; the law checks them
+
+
+def _printable(name: str) -> str:
+    if any(unicodedata.category(symbol) == "Cc" for symbol in name):
+        raise ValueError(f"the name {name!r} has control characters")
+    return name
+
+
+Name = Annotated[Text, AfterValidator(_printable)]
+"""What reports call something: on one line."""
 
 
 def _beside(name: object, info: ValidationInfo) -> object:
@@ -63,9 +77,13 @@ def kind_of(text: str, path: Path | str, kinds: Sequence[str]) -> str:
 
 def _parsed(text: str, path: Path | str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        data = tomllib.loads(text)
+        repr(data)  # a hexadecimal number may have more digits than a sentence can say
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path} is not valid TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is TOML too deep, or with a number too long, to be read") from error
+    return data
 
 
 def _keys(location: tuple[int | str, ...], data: Any) -> tuple[int | str, ...]:
@@ -93,7 +111,7 @@ def _sentence(error: Any, keys: tuple[int | str, ...], kind: type[BaseModel]) ->
         return message.removeprefix("Value error, ")
     if error["type"].startswith("union_tag"):
         return f"{place}.kind needs to be 'table', 'markov-chain' or 'hidden-markov'"
-    return f"{place}: {message[0].lower()}{message[1:]}, got {value!r}"
+    return f"{place}: {message[0].lower()}{message[1:]}, got {reprlib.repr(value)}"
 
 
 def _field_names(kind: Any) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from estimators import Contrast, Estimator
-from infodis_stats.spec.document import Count, Seed, Table, Text
+from infodis_stats.spec.document import Count, Name, Seed, Table
 from infodis_stats.spec.groups import ContrastName, Scored, named_samplers
 
 __all__ = ["FrontierSpec", "SubjectSpec"]
@@ -15,7 +15,7 @@ __all__ = ["FrontierSpec", "SubjectSpec"]
 class SubjectSpec(Scored):
     """What is scored: a law or a network with its groups, run with at most so many passes."""
 
-    name: Text
+    name: Name
     most_passes: Count | None = None
 
 
@@ -23,7 +23,7 @@ class FrontierSpec(Table):
     """Subjects x estimators x passes x replicates; gains are told against the rivals."""
 
     kind: Literal["frontier"]
-    title: Text
+    title: Name
     seed: Seed
     passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
     # Estimators are chosen on one half of them and measured on the other: the error of a variance needs 3.

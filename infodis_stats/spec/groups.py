@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from estimators import Contrast, Coupled, Decoupled, Estimator, estimator
-from infodis_stats.spec.document import Count, File, Seed, Table, Text
+from infodis_stats.spec.document import Count, File, Name, Seed, Table
 from infodis_stats.spec.laws import LawSpec
 from infodis_stats.spec.models import ModelSpec
 
@@ -20,7 +20,7 @@ ContrastName = Literal["coupled", "decoupled"]
 class TargetsSpec(Table):
     """A group of targets: drawn from the law, or ``sequences``, or the support of a table law, or a file of records."""
 
-    name: Text
+    name: Name
     context: Annotated[int, Field(ge=0)] = 0
     count: Count | None = None
     length: Count | None = None
@@ -49,7 +49,7 @@ class TargetsSpec(Table):
 class PairsSpec(Table):
     """A group of pairs: near copies of one another or unrelated, drawn from the law; or a file of pairs of texts."""
 
-    name: Text
+    name: Name
     count: Count | None = None
     length: Count | None = None
     second_length: Count | None = None

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from infodis_stats.spec.comparison import ComparedSpec
-from infodis_stats.spec.document import Count, Table, Text
+from infodis_stats.spec.document import Count, Name, Table
 from infodis_stats.spec.groups import Scored
 
 __all__ = ["CurvesSpec", "InformationSpec", "SequencesSpec"]
@@ -14,7 +14,7 @@ __all__ = ["CurvesSpec", "InformationSpec", "SequencesSpec"]
 class SequencesSpec(Scored):
     """Sequences of a law, scored whole."""
 
-    name: Text
+    name: Name
 
     @model_validator(mode="after")
     def _whole_sequences_of_a_law(self) -> "SequencesSpec":

@@ -1,5 +1,6 @@
 """Networks as a study file names them: the ``[model]`` table."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, ValidationInfo
@@ -15,7 +16,14 @@ def _beside(name: object, info: ValidationInfo) -> object:
         return name
     kind, colon, place = name.rpartition(":")
     beside = info.context["folder"] / place
-    return f"{kind}{colon}{beside}" if place and beside.exists() else name
+    return f"{kind}{colon}{beside}" if place and _exists(beside) else name
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that no file can have
+        return False
 
 
 class ModelSpec(Table):

@@ -22,10 +22,11 @@ def lay_out(
     for place, sampler in enumerate(samplers):
         for step, budget in enumerate(passes):
             for index, item in enumerate(items):
+                cell = Cell(sampler, item, budget, replicates)  # refuses what is too large before it is tried
                 try:  # an estimator is given targets and a contrast pairs, which the types of the grid do not say
                     sampler.jobs(item, budget, 1, np.random.default_rng())  # type: ignore[arg-type]
                 except PassesError as error:
                     not_run.append(str(error))
                 else:
-                    cells[index, place, step] = Cell(sampler, item, budget, replicates)
+                    cells[index, place, step] = cell
     return cells, not_run

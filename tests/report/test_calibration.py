@@ -88,7 +88,7 @@ def test_pages_escape_and_files_are_whole(calibration_study, tmp_path):
     page = render_html(calibration_study)
     assert "Small &lt;b&gt;calibration&lt;/b&gt;" in page
     assert "A <b>chain" not in page
-    assert "# Small <b>calibration</b>" in render_markdown(calibration_study)
+    assert "# Small &lt;b>calibration&lt;/b>" in render_markdown(calibration_study)
     ids.write_report(calibration_study, tmp_path)
     again = pd.read_csv(tmp_path / "tables" / "summary.csv")
     summary = summary_of(calibration_study)

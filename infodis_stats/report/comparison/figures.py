@@ -65,7 +65,8 @@ def estimates_figure(tree: xr.DataTree) -> str:
             draw_estimates(axis, chosen.sel(estimator=name).values, known, level, look_of(name)["color"])
             axis.set_xlim(low - margin, high + margin)
             axis.set_ylim(low - 4 * margin, high + 4 * margin)
-            axis.set_title(name.replace("(", "\n(") if len(name) > TITLE_WIDTH else name)
+            title = name.replace("(", "\n(") if len(name) > TITLE_WIDTH else name
+            axis.set_title(title, parse_math=False)
         whose = "the network's" if known["truth_se"].values.any() else "exact"
         figure.supxlabel(f"{whose} {_quantity(tree)} (nats)")
         figure.supylabel(f"estimate, {passes} passes × {replicates} (nats)")
@@ -118,7 +119,7 @@ def draw_variances(axis: Axes, part: xr.Dataset, looks: Mapping[str, Look]) -> N
         axis.loglog(passes[shown], variance[shown], markersize=4, label=name, **look)
         if np.isfinite(exact).any():
             axis.loglog(passes, exact, color=look["color"], linewidth=5, alpha=0.18, zorder=1)
-    axis.set_title(str(part["group"].item()))
+    axis.set_title(str(part["group"].item()), parse_math=False)
     axis.set_xticks(passes, [f"{count:g}" for count in passes])
     axis.xaxis.set_minor_formatter(NullFormatter())
 
@@ -155,7 +156,7 @@ def efficiency_figure(tree: xr.DataTree) -> str:
             axis.xaxis.set_minor_formatter(NullFormatter())
             axis.set_yticks(range(len(names)), list(reversed(names)) if axis in axes[::COLUMNS] else [""] * len(names))
             axis.set_ylim(-0.6, len(names) - 0.4)
-            axis.set_title(group)
+            axis.set_title(group, parse_math=False)
         figure.supxlabel(
             f"times less variance than {summary.attrs['reference']} at {int(summary['passes'])} passes, "
             f"{100 * summary.attrs['ci_prob']:g} % intervals"

@@ -72,7 +72,7 @@ def learned_figure(tree: xr.DataTree) -> str:
             ends = [law.min(), law.max()]
             axis.plot(ends, ends, color="#999999", linewidth=0.8, zorder=1)
             axis.errorbar(law, network, 2 * error, fmt="o", color="#7a4fa3", markersize=3, elinewidth=0.9)
-            axis.set_title(group)
+            axis.set_title(group, parse_math=False)
         figure.supxlabel("exact value under the law (nats)")
         figure.supylabel("the network's value (nats)")
         return to_svg(figure, "learned")

@@ -35,7 +35,7 @@ def scores_figure(tree: xr.DataTree) -> str:
                 markersize=5,
                 zorder=5,
             )
-        axis.set_yticks(range(len(corpora)), corpora)
+        axis.set_yticks(range(len(corpora)), corpora, parse_math=False)
         axis.set_ylim(len(corpora) - 0.5, -0.5)
         axis.set_xlabel("negative log-likelihood, bits a token")
         return to_svg(figure, "scores")
@@ -55,13 +55,13 @@ def auroc_figure(tree: xr.DataTree) -> str:
             lower, upper = one["auroc_ci"].values.T
             shift = 1.03 ** (place - len(corpora) / 2)
             axis.vlines(passes * shift, lower, upper, color=colour, linewidth=1.1)
-            axis.plot(passes * shift, one["auroc"], "o-", color=colour, markersize=4, label=name)
+            axis.plot(passes * shift, one["auroc"], "o-", color=colour, markersize=4, label=name.replace("$", r"\$"))
         axis.axhline(0.5, color="#999999", linewidth=0.8)
         axis.set_xscale("log")
         axis.set_xticks(passes, [f"{count:g}" for count in passes])
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_xlabel("forward passes a text")
-        axis.set_ylabel(f"AUROC against {summary.attrs['reference']}")
+        axis.set_ylabel(f"AUROC against {summary.attrs['reference']}", parse_math=False)
         figure.legend(loc="outside right center", fontsize=8)
         return to_svg(figure, "auroc")

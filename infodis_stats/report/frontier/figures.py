@@ -63,7 +63,7 @@ def frontier_figure(tree: xr.DataTree, rival: str, name: str) -> str:
                 box = (corner[0] / full, corner[1] / total, size[0] / full, size[1] / total)
                 _draw_panel(figure.add_axes(box), part, rival, width)
                 start, above = corner[0] - max(0, left - 1), corner[1] + tall + 0.08
-                figure.text(start / full, above / total, str(part["subject"].values[0]), fontsize=10)
+                figure.text(start / full, above / total, str(part["subject"].values[0]), fontsize=10, parse_math=False)
             edge -= height
         _draw_legend(figure, winners, across)
         figure.text(0.5, 0.06 / total, "forward passes of one replicate", ha="center", va="bottom")
@@ -89,7 +89,7 @@ def _draw_panel(axis: Axes, part: xr.Dataset, rival: str, width: float) -> None:
     axis.set_xlim(0, part.sizes["passes"])
     axis.set_ylim(part.sizes["group"], 0)
     axis.set_xticks(np.arange(part.sizes["passes"]) + 0.5, [str(one) for one in part["passes"].values.tolist()])
-    axis.set_yticks(np.arange(part.sizes["group"]) + 0.5, row_names(part))
+    axis.set_yticks(np.arange(part.sizes["group"]) + 0.5, row_names(part), parse_math=False)
     axis.tick_params(length=0, labelsize=8)
     for spine in axis.spines.values():
         spine.set_visible(False)

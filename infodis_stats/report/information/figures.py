@@ -45,7 +45,7 @@ def estimates_figure(tree: xr.DataTree) -> str:
         for axis, (family, name) in zip(axes, best.items(), strict=True):
             chosen = draws["estimate"].sel(passes=passes, estimator=name).isel(replicate=slice(replicates))
             draw_estimates(axis, chosen.values, tree["truth"].to_dataset(), level, names[name]["color"])
-            axis.set_title(f"{family}\n{name}", fontsize=9)
+            axis.set_title(f"{family}\n{name}", fontsize=9, parse_math=False)
         figure.supxlabel("exact negative log-likelihood (nats)")
         figure.supylabel(f"estimate, {passes} passes × {replicates} (nats)")
         return to_svg(figure, "estimates")
@@ -69,7 +69,7 @@ def curves_figure(tree: xr.DataTree) -> str:
             entropy = float(part["entropy"])
             if np.isfinite(entropy):
                 axis.axhline(entropy, color="#333333", linewidth=0.9, linestyle="--", label="entropy")
-            axis.set_title(group)
+            axis.set_title(group, parse_math=False)
             axis.set_xlim(0, 1)
             axis.set_ylim(0, None)
         figure.supxlabel("noise level 1 − exp(−total noise)")

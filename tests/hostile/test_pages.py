@@ -1,0 +1,157 @@
+"""Hostile names on pages: text from data is text in every format, and the pages stay whole."""
+
+import csv
+import itertools
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import infodis_stats as ids
+from conftest import SMALL_CALIBRATION, SMALL_FRONTIER, SMALL_INFORMATION, SMALL_RATIO, SMALL_STUDY
+from hostility import FUZZ
+from infodis_stats.report import markdown
+
+STUDIES = {
+    "comparison": SMALL_STUDY,
+    "ratio": SMALL_RATIO,
+    "frontier": SMALL_FRONTIER,
+    "calibration": SMALL_CALIBRATION,
+    "information": SMALL_INFORMATION,
+}
+BREAKING = {  # what breaks out of an element, an attribute, a cell, a link, a formula, a command, a template
+    "element": "<script>x()</script>",
+    "attribute": "\"'><img src=x onerror=x()>",
+    "cell": "|`a`|",
+    "link": "[a](javascript:x)",
+    "formula": r"$\\frac{x}$",
+    "command": r"\\input{x}%&#_^~",
+    "template": "{{ 7 * 7 }}{% raw %}",
+    "comment": "--><!--]]>",
+    "entity": "&lt;script>",
+}
+NOT_OURS = {"script", "img", "iframe", "object", "embed", "link", "form", "a", "base", "input"}
+LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+
+
+class Elements(HTMLParser):
+    """The elements of a page, the names of their attributes, and its text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.names, self.attributes, self.text = set(), set(), ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def assert_harmless(page):
+    found = Elements(page)
+    assert not found.names & NOT_OURS
+    assert not any(name.startswith("on") for name in found.attributes)
+    return found.text
+
+
+def assert_harmless_markdown(text):
+    """No element, and no link but to our figures, outside blocks of code; tables are whole."""
+    prose = re.sub(r"^(`{3,})\w*\n.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
+    assert "<" not in prose
+    assert all(link.startswith("figures/") for link in re.findall(r"\]\((.*?)\)", prose))
+    for above, below in itertools.pairwise(prose.splitlines()):
+        if above.startswith("|") and below.startswith("|"):
+            assert above.count("|") == below.count("|")
+
+
+def spoiled(text, name):
+    """A study whose title and names all end with a hostile text."""
+    quoted = name.replace("\\", r"\\")
+    return re.sub(r'(?<=\b(?:name|itle) = ")[^"]*(?=")', lambda found: f"{found[0][:12]}{quoted}", text)
+
+
+@pytest.mark.parametrize("kind", STUDIES)
+def test_reports(kind, tmp_path):
+    (tmp_path / "a.toml").write_text(spoiled(STUDIES[kind], "<script>|'`$\\q$"))
+    tree = ids.run_study(tmp_path / "a.toml")
+    tree.attrs["title"] = " ".join(BREAKING.values())
+    page = ids.write_report(tree, tmp_path / "out")
+    text = assert_harmless(page.read_text(encoding="utf-8"))
+    assert "<script>|'`$\\q$" in text
+    assert tree.attrs["title"] in text
+    assert_harmless_markdown((tmp_path / "out" / "report.md").read_text(encoding="utf-8"))
+    for figure in (tmp_path / "out" / "figures").iterdir():
+        names = {one.tag.rpartition("}")[2] for one in ElementTree.parse(figure).iter()}
+        assert not names & NOT_OURS
+    for table in (tmp_path / "out" / "tables").iterdir():
+        with table.open(newline="", encoding="utf-8") as file:
+            assert len({len(row) for row in csv.reader(file)}) == 1
+
+
+def test_the_checks_see_what_is_not_escaped():
+    for page in ("<p><script>x()</script>", "<td title=''><img src=x onerror=x()>", "<p onclick=x()>"):
+        with pytest.raises(AssertionError):
+            assert_harmless(page)
+    for text in ("# <script>", "[a](javascript:x)", "| a |\n|---|\n| b | c |"):
+        with pytest.raises(AssertionError):
+            assert_harmless_markdown(text)
+
+
+def test_a_study_cannot_end_its_block_of_code(study):
+    tree = study.copy(deep=True)
+    tree["provenance"].attrs["spec"] = "a\n```\n<script>\n````\n[a](javascript:x)"
+    text = ids.report.render_markdown(tree)
+    assert_harmless_markdown(text)
+    assert "`````toml\n" in text
+
+
+NAMES = st.lists(
+    st.one_of(st.sampled_from(sorted(BREAKING.values())), st.text(st.characters(exclude_categories=["Cs", "Cc"]))).map(
+        lambda text: text + "."
+    ),
+    min_size=2,
+    max_size=2,
+    unique=True,
+)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return ids.estimate_nll(LAW, LAW.sample(2, length=4, seed=0), "uniform-count", passes=4, replicates=4)
+
+
+@settings(FUZZ, max_examples=60)
+@given(NAMES)
+def test_tables(result, names):
+    table = ids.summary(result.assign_coords(sequence=names))
+    lines = table.to_markdown().splitlines()
+    assert len(lines) == 4
+    assert_harmless_markdown("\n".join(lines))
+    rows = table.to_latex().split(r"\midrule")[1].split(r"\bottomrule")[0]
+    bare = re.sub(r"\\text\w+( |\{\})|\\[%&$#_{}]|\\\\\n", "", rows)
+    assert bare.count("&") == 2 * 6
+    assert not set("%$#_{}\\^~") & set(bare.replace(r"\\", ""))
+    assert list(table.to_dataframe()["sequence"]) == names
+
+
+@FUZZ
+@given(st.lists(st.text(), min_size=1, max_size=3))
+def test_cells_of_markdown(texts):
+    lines = str(markdown.table(pd.DataFrame({"a|<b>": texts}))).split("\n")
+    assert len(lines) == 2 + len(texts)
+    assert_harmless_markdown("\n".join(lines))
+
+
+@FUZZ
+@given(st.text(st.sampled_from("`\na<"), max_size=30))
+def test_blocks_of_code(text):
+    first, *_, last = str(markdown.code(text)).split("\n")
+    assert first == last
+    assert first not in text

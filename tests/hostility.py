@@ -1,0 +1,39 @@
+"""What the tests of hostile input share: a fixed stream of examples, errors of one sentence, and limits of memory."""
+
+import contextlib
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import pytest
+from hypothesis import settings
+
+import infodis_stats as ids
+
+FUZZ = settings(derandomize=True, deadline=None, max_examples=150)
+
+Made = TypeVar("Made")
+
+
+def right_or_typed(make: Callable[[], Made]) -> Made | None:
+    """What is made, or None if it is refused; any error has to be ours and of one line."""
+    try:
+        return make()
+    except ids.InfodisError as refused:
+        sentence = str(refused)
+    if not sentence or len(sentence.splitlines()) > 1:
+        pytest.fail(f"an error is one sentence, not {sentence!r}")
+    return None
+
+
+@contextlib.contextmanager
+def peak_of(most: int) -> Iterator[None]:
+    """Fail if what Python and numpy allocate inside exceeds so many bytes, also where the block raises."""
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        if peak > most:
+            pytest.fail(f"{peak} bytes were allocated, more than {most}")
