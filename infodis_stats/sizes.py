@@ -14,7 +14,7 @@ from estimators.target import Context, Tokens
 from infodis_stats.analysis import centred, student_t, variance
 from infodis_stats.dataset import CI_BOUND, describe
 from infodis_stats.estimates.origin import cautions_found, what_made_it
-from infodis_stats.estimates.profile import loss_profiles
+from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
 from infodis_stats.intervals import error_bars
 
@@ -120,7 +120,7 @@ def estimate_sizes(
     rows = rows_a_call(model, batch_size)
     draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
     bars = error_bars(draws, "student-t", level)
-    profiles = loss_profiles([model], draws, batch_size=batch_size, device=device)
+    outcome = outcome_of([model], draws, batch_size=batch_size, device=device).complete()
     lengths = np.array([target.length for target in targets])
     edges = np.linspace(0, lengths, min(bins, int(lengths.min())) + 1, axis=-1).round().astype(np.int64)
     parts = np.stack([size_nll(one.evaluations[0], ends).T for one, ends in zip(draws, edges, strict=True)])
@@ -150,6 +150,6 @@ def estimate_sizes(
         seed=seed,
         level=level,
         forward_passes=sum(one.forward_passes for one in draws),
-        cautions=cautions_found(draws, profiles, bars, models=[model]),
+        cautions=cautions_found(draws, outcome.profiles, bars, models=[model]),
     ) | {"ci_kind": "student-t, simultaneous over bins (Bonferroni)"}
     return dataset
