@@ -24,7 +24,8 @@ class Profile:
     effective_positions : float
         Number of positions that carry the loss.
     full_mask_ratio : float
-        Loss of the fully masked pass over the negative log-likelihood; NaN for a model that prices no masks.
+        Loss of the fully masked pass over the negative log-likelihood; infinite where no other pass has found any loss,
+        NaN for a model that prices no masks.
     forward_passes : int
         Passes that had to be run for it: none where the plan has the full mask.
     problem : str, optional
@@ -100,4 +101,6 @@ def _full_mask_loss(side: Evaluation) -> float | None:
 
 def _ratio(full_mask_loss: float, side: Evaluation) -> float:
     nll = float((side.plan.weights * side.losses).sum()) / side.plan.replicates
-    return full_mask_loss / nll if nll > NO_LOSS else 1.0
+    if nll > NO_LOSS:
+        return full_mask_loss / nll
+    return 1.0 if full_mask_loss <= NO_LOSS else float("inf")
