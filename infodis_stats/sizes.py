@@ -92,9 +92,9 @@ def estimate_sizes(
     xarray.Dataset
         ``size_nll``, ``size_nll_se (sequence, bin)``, ``size_nll_ci (sequence, bin, ci_bound)`` and
         ``size_nll_replicate (sequence, bin, replicate)`` in nats; over bins they add up to the negative
-        log-likelihood. ``size_share (sequence, bin)`` is their share, ``size_loss (sequence, bin)`` the mean of
-        ``g(m)`` in the bin, ``fewest_masked`` and ``most_masked (sequence, bin)`` its sizes. The band holds for
-        all bins of a sequence at once (Bonferroni).
+        log-likelihood. ``size_share (sequence, bin)`` is their share (NaN where nothing is lost),
+        ``size_loss (sequence, bin)`` the mean of ``g(m)`` in the bin, ``fewest_masked`` and
+        ``most_masked (sequence, bin)`` its sizes. The band holds for all bins of a sequence at once (Bonferroni).
 
     Raises
     ------
@@ -125,6 +125,8 @@ def estimate_sizes(
     edges = np.linspace(0, lengths, min(bins, int(lengths.min())) + 1, axis=-1).round().astype(np.int64)
     parts = np.stack([size_nll(one.evaluations[0], ends).T for one, ends in zip(draws, edges, strict=True)])
     mean, widths = parts.mean(axis=-1), np.diff(edges)
+    total = mean.sum(axis=-1, keepdims=True)
+    share = np.divide(mean, total, out=np.full(mean.shape, np.nan), where=total > 0)
     band = student_t(parts, 1 - (1 - level) / widths.shape[1])
     dims = ("sequence", "bin")
     dataset = describe(
@@ -134,7 +136,7 @@ def estimate_sizes(
                 "size_nll_se": (dims, np.sqrt(variance(parts) / replicates)),
                 "size_nll_ci": ((*dims, CI_BOUND[0]), np.stack([band.lower, band.upper], axis=-1)),
                 "size_nll_replicate": ((*dims, "replicate"), parts),
-                "size_share": (dims, mean / mean.sum(axis=-1, keepdims=True)),
+                "size_share": (dims, share),
                 "size_loss": (dims, mean / widths),
                 "fewest_masked": (dims, edges[:, :-1] + 1),
                 "most_masked": (dims, edges[:, 1:]),
