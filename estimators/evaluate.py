@@ -43,17 +43,20 @@ class Evaluation:
         What each pass loses at each position: ``c(i, S)`` where masked, or the score entropy; 0 elsewhere. Nats.
     forward_passes : int
         Passes really run: distinct ones that hide something.
+    problem : str, optional
+        Where and how the model failed; the losses are then NaN. None where it did not.
     """
 
     target: Target
     plan: Plan
     losses: NDArray[np.float64]
     forward_passes: int
+    problem: str | None = None
 
     def replicates_in(self, part: slice) -> "Evaluation":
         """Return some of the replicates, with the passes that they alone would have run."""
         plan = self.plan.part(part)
-        return Evaluation(self.target, plan, self.losses[part], len(plan.inputs(self.target)))
+        return Evaluation(self.target, plan, self.losses[part], len(plan.inputs(self.target)), self.problem)
 
     @classmethod
     def concatenate(cls, evaluations: Sequence["Evaluation"]) -> "Evaluation":
@@ -63,6 +66,7 @@ class Evaluation:
             type(evaluations[0].plan).concatenate([one.plan for one in evaluations]),
             np.concatenate([one.losses for one in evaluations]),
             sum(one.forward_passes for one in evaluations),
+            next((one.problem for one in evaluations if one.problem), None),
         )
 
     @property
@@ -94,21 +98,34 @@ class _Work:
         self.losses = np.zeros((len(self.inputs), target.length))
         self.next = 0
         self.unsettled = self.forward_passes = len(self.inputs)
+        self.problem: str | None = None
 
     @property
     def bucket(self) -> "_Bucket":
         return len(self.job.target.tokens), self.inputs.question
 
+    def settle(self, rows: slice, losses: NDArray[np.float64]) -> None:
+        """Take the losses of some inputs, over all positions; note the first that is none."""
+        target = self.job.target
+        self.losses[rows] = losses[:, target.scored]
+        self.unsettled -= len(losses)
+        wrong = np.argwhere(~(np.isfinite(losses) & (losses >= -ROUNDING)))
+        if len(wrong) and self.problem is None:
+            row, position = wrong[0].tolist()
+            problem = self.inputs.question.problem(losses[row, position])
+            self.problem = f"position {position} (token {target.tokens[position]}): {problem}"
+
     def result(self) -> Evaluation:
         rows = self.inputs.row_of_pass
-        if self.free:
+        if self.problem is not None:
+            losses = np.full((len(rows), self.job.target.length), np.nan)
+        elif self.free:
             losses = np.zeros((len(rows), self.job.target.length))
             losses[rows >= 0] = self.losses[rows[rows >= 0]]
         else:
             losses = self.losses[rows]
-        return Evaluation(
-            self.job.target, self.job.plan, losses.reshape(self.job.plan.weights.shape), self.forward_passes
-        )
+        shaped = losses.reshape(self.job.plan.weights.shape)
+        return Evaluation(self.job.target, self.job.plan, shaped, self.forward_passes, self.problem)
 
 
 _Bucket = tuple[int, Question]
@@ -122,6 +139,7 @@ def evaluate(
     batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
+    keep_failed: bool = False,
 ) -> Iterator[Evaluation]:
     """Run the passes of many jobs through a model, in order, a full batch at a time.
 
@@ -141,6 +159,9 @@ def evaluate(
         Where the model wants its input.
     progress : callable, optional
         See `Progress`.
+    keep_failed : bool, default False
+        Whether a job with a loss that is NaN, infinite or negative is yielded with its `problem`, so that the others
+        finish, instead of ending the run.
 
     Yields
     ------
@@ -153,8 +174,8 @@ def evaluate(
         If a plan does not fit its target, the model cannot be asked such a thing or does not know a token, or the
         device is not available.
     ModelError
-        If the model returns another shape, or a NaN, infinite or negative loss; names the sequence and the position.
-        If a single row does not fit into memory.
+        If the model returns another shape, or, unless failed jobs are kept, a NaN, infinite or negative loss; names the
+        sequence and the position. If a single row does not fit into memory.
     """
     device = _available(device)
     batches = Batches(batch_size, device)
@@ -176,6 +197,9 @@ def evaluate(
                 works.popleft()
         waiting[bucket] -= size - room
         _run_batch(model, pieces, batches, device)
+        failed = next((work for work, _ in pieces if work.problem is not None), None)
+        if failed is not None and not keep_failed:
+            raise ModelError(f"{failed.job.target.label}, {failed.problem}")
         if progress is not None:
             progress(sum(int(work.counts[rows].sum()) for work, rows in pieces))
 
@@ -224,23 +248,13 @@ def _run_batch(model: Model, pieces: _Pieces, batches: Batches, device: torch.de
             raise InputError(f"{label}, position {error.position}: {error.problem}") from error
 
     batches.run(call, len(losses), length)
-    if not (np.isfinite(losses) & (losses >= -ROUNDING)).all():
-        _refuse(losses, pieces)
     start = 0
     for work, rows in pieces:
-        block = slice(start, start + rows.stop - rows.start)
-        work.losses[rows] = losses[block, work.job.target.scored]
-        work.unsettled -= rows.stop - rows.start
-        start = block.stop
+        stop = start + rows.stop - rows.start
+        work.settle(rows, losses[start:stop])
+        start = stop
 
 
 def _owner(pieces: _Pieces, row: int) -> _Work:
     ends = np.cumsum([rows.stop - rows.start for _, rows in pieces])
     return pieces[int(np.searchsorted(ends, row, side="right"))][0]
-
-
-def _refuse(losses: NDArray[np.float64], pieces: _Pieces) -> None:
-    row, position = (int(index[0]) for index in np.nonzero(~(np.isfinite(losses) & (losses >= -ROUNDING))))
-    work = _owner(pieces, row)
-    target, problem = work.job.target, work.inputs.question.problem(losses[row, position])
-    raise ModelError(f"{target.label}, position {position} (token {target.tokens[position]}): {problem}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -128,12 +128,25 @@ class Draw:
         The losses they were made of: one entry for a target, two for a pair.
     pilot_passes : int
         Passes that were run before, to know how to sample.
+    problem : str, optional
+        Where and how the model failed; the estimates are then NaN. None where it did not.
     """
 
     cell: Cell
     estimates: NDArray[np.float64]
     evaluations: tuple[Evaluation, ...]
     pilot_passes: int = 0
+    problem: str | None = None
+
+    @classmethod
+    def of(
+        cls, cell: Cell, evaluations: Sequence[Evaluation], pilot_passes: int = 0, problem: str | None = None
+    ) -> "Draw":
+        """Combine the evaluations of a cell's jobs, unless the model has failed in a pilot or in one of them."""
+        parts = tuple(evaluations)
+        problem = problem or _problem(parts)
+        estimates = np.full(cell.replicates, np.nan) if problem else cell.sampler.combine(parts)
+        return cls(cell, estimates, parts, pilot_passes, problem)
 
     @classmethod
     def concatenate(cls, draws: Sequence["Draw"]) -> "Draw":
@@ -145,6 +158,7 @@ class Draw:
             np.concatenate([one.estimates for one in draws]),
             tuple(Evaluation.concatenate(side) for side in sides),
             sum(one.pilot_passes for one in draws),
+            next((one.problem for one in draws if one.problem), None),
         )
 
     @property
@@ -160,7 +174,8 @@ class Draw:
         for start in range(0, self.cell.replicates - replicates + 1, replicates):
             part = slice(start, start + replicates)
             evaluations = tuple(one.replicates_in(part) for one in self.evaluations)
-            yield Draw(replace(self.cell, replicates=replicates), self.estimates[part], evaluations)
+            cell = replace(self.cell, replicates=replicates)
+            yield Draw(cell, self.estimates[part], evaluations, problem=self.problem)
 
     @cached_property
     def own_variance(self) -> OwnVariance | None:
@@ -173,6 +188,18 @@ class Draw:
         return self.cell.sampler.combined_parts(self.evaluations)
 
 
+class _Pilot(NamedTuple):
+    # What a pilot has cost, and how the model failed in it.
+    forward_passes: int
+    problem: str | None
+
+
+def _problem(parts: Sequence[Evaluation]) -> str | None:
+    """Say how the model failed, and on which side of a pair."""
+    sides = ("first side, ", "second side, ") if len(parts) > 1 else ("",)
+    return next((side + one.problem for side, one in zip(sides, parts, strict=False) if one.problem), None)
+
+
 def draw(
     model: Model,
     cells: Iterable[Cell],
@@ -181,6 +208,7 @@ def draw(
     batch_size: int | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
+    keep_failed: bool = False,
 ) -> Iterator[Draw]:
     """Sample many cells through shared batches, lazily and in order.
 
@@ -195,34 +223,40 @@ def draw(
         A generator is advanced; a seed sequence or an integer gives the same numbers every time.
     batch_size, device, progress
         See `evaluate`.
+    keep_failed : bool, default False
+        Whether a cell whose losses came out NaN, infinite or negative is yielded with its `problem`, so that the others
+        finish, instead of ending the run.
 
     Yields
     ------
     Draw
     """
     root = root_seed(rng)
-    planned: deque[tuple[Cell, int, int]] = deque()
+    planned: deque[tuple[Cell, int, _Pilot]] = deque()
 
-    def piloted(sampler: Sampler[Any], item: Target | Pair, own: tuple[str, ...]) -> tuple[Sampler[Any], int]:
-        pilot = sampler.pilot_jobs(item, stream(root, *own, "pilot"))
-        found = tuple(evaluate(model, pilot, batch_size=batch_size, device=device))
-        return (sampler.after_pilot(found) if pilot else sampler), sum(one.forward_passes for one in found)
+    def piloted(sampler: Sampler[Any], item: Target | Pair, own: tuple[str, ...]) -> tuple[Sampler[Any], _Pilot]:
+        jobs = sampler.pilot_jobs(item, stream(root, *own, "pilot"))
+        found = tuple(evaluate(model, jobs, batch_size=batch_size, device=device, keep_failed=keep_failed))
+        pilot = _Pilot(sum(one.forward_passes for one in found), _problem(found))
+        return (sampler.after_pilot(found) if jobs and pilot.problem is None else sampler), pilot
 
     def jobs() -> Iterator[Job]:
         for given in cells:
             settled = given.sampler.settled(given.item, given.passes, model)
             own = (given.item.key, settled.stream_name, str(given.passes))
-            sampler, spent = piloted(settled, given.item, own)
+            sampler, pilot = piloted(settled, given.item, own)
             cell = replace(given, sampler=sampler)
             parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, stream(root, *own), first=cell.first)
-            planned.append((cell, len(parts), spent))
+            planned.append((cell, len(parts), pilot))
             yield from parts
 
-    evaluations = evaluate(model, jobs(), batch_size=batch_size, device=device, progress=progress)
+    evaluations = evaluate(
+        model, jobs(), batch_size=batch_size, device=device, progress=progress, keep_failed=keep_failed
+    )
     for first in evaluations:
-        cell, count, spent = planned.popleft()
+        cell, count, pilot = planned.popleft()
         parts = (first, *islice(evaluations, count - 1))
-        yield Draw(cell, cell.sampler.combine(parts), parts, spent)
+        yield Draw.of(cell, parts, pilot.forward_passes, pilot.problem)
 
 
 def sample(

@@ -11,7 +11,17 @@ from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.intervals import ErrorBar
 
-__all__ = ["CI_BOUND", "LARGEST_REMAINDER", "bars_of", "describe", "estimates_of", "replicates_dataset", "summarise"]
+__all__ = [
+    "CI_BOUND",
+    "LARGEST_REMAINDER",
+    "bars_of",
+    "check_complete",
+    "describe",
+    "estimates_of",
+    "replicates_dataset",
+    "summarise",
+    "with_estimates",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -34,6 +44,7 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "correlation": ("1", "correlation of the two sides' estimates over replicates"),
     "coupling_gain": ("1", "variance of independent sides over the variance of the difference"),
     "estimate": ("nat", "estimate of one replicate"),
+    "failed": ("1", "how the model failed on it; empty where there is an estimate"),
     "forward_passes": ("1", "forward passes really run, over all replicates"),
     "khat": ("1", "Pareto k-hat of the right tail of the terms of single passes"),
     "truth": ("nat", "value that estimates are compared with"),
@@ -162,7 +173,7 @@ def replicates_dataset(
     name : str
         An entry of `VARIABLES`, such as ``"nll"``.
     estimates : array of float64, shape (item, replicate)
-        Nats. NaN at the end of a row: the item has fewer replicates.
+        Nats. NaN at the end of a row: the item has fewer replicates, or none as it has failed.
     labels : tuple of str and iterable
         The first dimension's name and its coordinate.
     level : float
@@ -179,7 +190,9 @@ def replicates_dataset(
         with bars also ``interval`` and ``degrees (item)``.
     """
     unit, coordinate = labels
-    mean = np.nanmean(estimates, axis=-1)
+    count = (~np.isnan(estimates)).sum(axis=-1)
+    mean = np.full(count.shape, np.nan)
+    np.divide(np.nansum(estimates, axis=-1), count, out=mean, where=count > 0)
     if bars is None:
         interval = analysis.student_t(estimates, level)
         lower, upper = interval.lower, interval.upper
@@ -210,7 +223,7 @@ def replicates_dataset(
     dataset[f"{name}_ci"].attrs = {
         "units": units,
         "long_name": f"confidence interval of the {words}",
-        "ci_kind": "student-t" if bars is None else ", ".join(dict.fromkeys(bar.kind for bar in bars)),
+        "ci_kind": "student-t" if bars is None else ", ".join(dict.fromkeys(bar.kind for bar in bars if bar.kind)),
         "ci_prob": level,
     }
     return describe(dataset)
@@ -222,14 +235,36 @@ def bars_of(dataset: xr.Dataset, name: str) -> list[ErrorBar]:
     return [ErrorBar(*one, *ends) for *one, ends in zip(*columns, dataset[f"{name}_ci"].values.tolist(), strict=True)]
 
 
+def with_estimates(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a result without the items that have failed."""
+    if "failed" not in dataset:
+        return dataset
+    return dataset.isel({dataset["failed"].dims[0]: dataset["failed"].values == ""})
+
+
+def check_complete(dataset: xr.Dataset) -> None:
+    """Refuse a data set of which some items have failed. Raises `InputError`: how to leave them out."""
+    if "failed" not in dataset or not (failed := dataset["failed"].values != "").any():
+        return
+    (unit,) = dataset["failed"].dims
+    first = int(failed.argmax())
+    raise InputError(
+        f"{int(failed.sum())} of {failed.size} {unit}s have no estimate, {dataset[unit].values[first]} among them "
+        f"({dataset['failed'].values[first]}); to leave them out, pass "
+        f"result.isel({unit}=(result.failed == '').values)"
+    )
+
+
 def estimates_of(dataset: xr.Dataset, name: str) -> analysis.Estimates:
     """Return the estimates with the standard errors and degrees of freedom that `replicates_dataset` labelled.
 
     Raises
     ------
     InputError
-        If an estimate lacks a remainder that is only bounded: standard errors know nothing of it.
+        If an item has failed, or an estimate lacks a remainder that is only bounded: standard errors know nothing of
+        it.
     """
+    check_complete(dataset)
     if "remainder_upper" in dataset:
         largest = float((dataset["remainder_upper"] - dataset["remainder_lower"]).max())
         if largest > LARGEST_REMAINDER:

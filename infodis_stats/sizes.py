@@ -14,7 +14,7 @@ from estimators.target import Context, Tokens
 from infodis_stats.analysis import centred, student_t, variance
 from infodis_stats.dataset import CI_BOUND, describe
 from infodis_stats.estimates.origin import cautions_found, what_made_it
-from infodis_stats.estimates.profile import loss_profiles
+from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
 from infodis_stats.intervals import error_bars
 
@@ -92,9 +92,9 @@ def estimate_sizes(
     xarray.Dataset
         ``size_nll``, ``size_nll_se (sequence, bin)``, ``size_nll_ci (sequence, bin, ci_bound)`` and
         ``size_nll_replicate (sequence, bin, replicate)`` in nats; over bins they add up to the negative
-        log-likelihood. ``size_share (sequence, bin)`` is their share, ``size_loss (sequence, bin)`` the mean of
-        ``g(m)`` in the bin, ``fewest_masked`` and ``most_masked (sequence, bin)`` its sizes. The band holds for
-        all bins of a sequence at once (Bonferroni).
+        log-likelihood. ``size_share (sequence, bin)`` is their share (NaN where nothing is lost),
+        ``size_loss (sequence, bin)`` the mean of ``g(m)`` in the bin, ``fewest_masked`` and
+        ``most_masked (sequence, bin)`` its sizes. The band holds for all bins of a sequence at once (Bonferroni).
 
     Raises
     ------
@@ -120,11 +120,13 @@ def estimate_sizes(
     rows = rows_a_call(model, batch_size)
     draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
     bars = error_bars(draws, "student-t", level)
-    profiles = loss_profiles([model], draws, batch_size=batch_size, device=device)
+    outcome = outcome_of([model], draws, batch_size=batch_size, device=device).complete()
     lengths = np.array([target.length for target in targets])
     edges = np.linspace(0, lengths, min(bins, int(lengths.min())) + 1, axis=-1).round().astype(np.int64)
     parts = np.stack([size_nll(one.evaluations[0], ends).T for one, ends in zip(draws, edges, strict=True)])
     mean, widths = parts.mean(axis=-1), np.diff(edges)
+    total = mean.sum(axis=-1, keepdims=True)
+    share = np.divide(mean, total, out=np.full(mean.shape, np.nan), where=total > 0)
     band = student_t(parts, 1 - (1 - level) / widths.shape[1])
     dims = ("sequence", "bin")
     dataset = describe(
@@ -134,7 +136,7 @@ def estimate_sizes(
                 "size_nll_se": (dims, np.sqrt(variance(parts) / replicates)),
                 "size_nll_ci": ((*dims, CI_BOUND[0]), np.stack([band.lower, band.upper], axis=-1)),
                 "size_nll_replicate": ((*dims, "replicate"), parts),
-                "size_share": (dims, mean / mean.sum(axis=-1, keepdims=True)),
+                "size_share": (dims, share),
                 "size_loss": (dims, mean / widths),
                 "fewest_masked": (dims, edges[:, :-1] + 1),
                 "most_masked": (dims, edges[:, 1:]),
@@ -150,6 +152,6 @@ def estimate_sizes(
         seed=seed,
         level=level,
         forward_passes=sum(one.forward_passes for one in draws),
-        cautions=cautions_found(draws, profiles, bars, models=[model]),
+        cautions=cautions_found(draws, outcome.profiles, bars, models=[model]),
     ) | {"ci_kind": "student-t, simultaneous over bins (Bonferroni)"}
     return dataset

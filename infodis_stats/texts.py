@@ -13,11 +13,14 @@ from estimators.evaluate import Progress
 from infodis_stats.analysis import level_of_each
 from infodis_stats.dataset import bars_of, describe, replicates_dataset
 from infodis_stats.estimates import estimate_log_ratio, estimate_nll, rank_candidates
-from infodis_stats.intervals import sum_of
+from infodis_stats.intervals import ErrorBar, sum_of
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.records import Record, TextPair
 
 __all__ = ["Window", "estimate_text_ratios", "estimate_texts", "rank_texts", "windows"]
+
+
+NO_BAR = ErrorBar("", *[float("nan")] * 4)  # of a record without an estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +161,9 @@ def estimate_texts(
         progress=progress,
     )
 
+    windows_of = np.bincount(owners, minlength=len(records))
+    problems = _problems(pieces_result, owners, windows_of)
+
     def over_windows(values: NDArray[np.generic]) -> NDArray[np.float64]:
         total = np.zeros((len(records), *values.shape[1:]))
         np.add.at(total, owners, values)
@@ -171,17 +177,33 @@ def estimate_texts(
         over_windows(pieces_result["nll_replicate"].values),
         labels=("sequence", [record.name for record in records]),
         level=level,
-        bars=[sum_of(bars, nll, own_level) for bars, nll in zip(own, nlls.tolist(), strict=True)],
+        bars=[
+            NO_BAR if problem else sum_of(bars, nll, own_level)
+            for bars, nll, problem in zip(own, nlls.tolist(), problems, strict=True)
+        ],
         length=lengths.astype(np.int64),
-        windows=np.bincount(owners, minlength=len(records)),
+        windows=windows_of,
         forward_passes=over_windows(pieces_result["forward_passes"].values).astype(np.int64),
         **{name: pieces_result[name].values for name in ("reached", "replicates") if name in pieces_result},
+        **({"failed": problems} if any(problems) else {}),
     )
     result["bits_per_token"] = result["nll"] / lengths / np.log(2)
     result["bits_per_token_ci"] = result["nll_ci"] / lengths[:, None] / np.log(2)
     result = describe(result)
     result.attrs = pieces_result.attrs | {"ci_prob": level, "ci_simultaneous": int(simultaneous)}
     return result
+
+
+def _problems(pieces: xr.Dataset, owners: Sequence[int], windows_of: NDArray[np.int64]) -> list[str]:
+    """Say of each record how the model failed on the first of its windows that it failed on; nothing where on none."""
+    problems = [""] * len(windows_of)
+    if "failed" in pieces:
+        starts = np.cumsum(windows_of) - windows_of
+        for piece, (owner, problem) in enumerate(zip(owners, pieces["failed"].values.tolist(), strict=True)):
+            if problem and not problems[owner]:
+                where = f"window {piece - starts[owner] + 1} of {windows_of[owner]}, " if windows_of[owner] > 1 else ""
+                problems[owner] = where + problem
+    return problems
 
 
 def estimate_text_ratios(

@@ -41,12 +41,19 @@ class _Chains(Estimator):
         """Return how many chains share the passes; with each at least one pass."""
 
     def parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what each chain, or each pair of them, estimates; see `Estimator.parts`."""
+        """Return what each chain, or each pair of them, estimates; see `Estimator.parts`.
+
+        Block chains leave passes unused, and what is left may hold another number of chains: then the replicate is one.
+        """
         chains = self.chains(plan.length, plan.passes)
         together = 2 if self.antithetic else 1
-        if chains % together:
+        if chains % together or plan.passes % chains:
             return super().parts(plan, losses)
-        terms = pass_terms(plan, losses).reshape(plan.replicates, chains // together, -1)
+        count = chains // together
+        weights = plan.weights.sum(axis=-1).reshape(plan.replicates, count, -1).sum(axis=-1)
+        if not np.allclose(weights, plan.length / count):  # the weights of whole chains add up to their share
+            return super().parts(plan, losses)
+        terms = pass_terms(plan, losses).reshape(plan.replicates, count, -1)
         parts: NDArray[np.float64] = terms.mean(axis=-1)
         return parts
 

@@ -9,7 +9,7 @@ from estimators import Chain, InputError, registry
 from infodis_stats.analysis import Estimates
 from infodis_stats.diagnostics.verdict import Verdict, Word, concise
 
-__all__ = ["caution_verdicts", "point_verdicts"]
+__all__ = ["caution_verdicts", "failure_verdicts", "point_verdicts"]
 
 OF_CAUTIONS: dict[str, tuple[Word, str]] = {
     "infinite-variance": (
@@ -41,6 +41,17 @@ def caution_verdicts(cautions: Mapping[str, str], passed: str = "construction") 
         return [Verdict(passed, "fine", "no caution holds by construction")]
     words = {key: OF_CAUTIONS.get(key, ("look", "read the caution")) for key in cautions}
     return [Verdict(key, words[key][0], sentence, words[key][1]) for key, sentence in cautions.items()]
+
+
+def failure_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:
+    """Say which items have no estimate; all other verdicts are about those that have one."""
+    if "failed" not in result or not (failed := result["failed"].values != "").any():
+        return []
+    items = tuple(result[result[name].dims[0]].values[failed].tolist())
+    reason = (
+        f"{len(items)} of {len(failed)} rows have no estimate ({concise(items)}): {result['failed'].values[failed][0]}"
+    )
+    return [Verdict("failed", "look", reason, "mend the model or leave these out", items=items)]
 
 
 def point_verdicts(result: xr.Dataset, estimates: Estimates, labels: list[object]) -> list[Verdict]:

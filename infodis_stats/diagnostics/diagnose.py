@@ -7,7 +7,7 @@ import xarray as xr
 
 from estimators import InputError
 from infodis_stats.analysis import Estimates
-from infodis_stats.diagnostics.construction import caution_verdicts, point_verdicts
+from infodis_stats.diagnostics.construction import caution_verdicts, failure_verdicts, point_verdicts
 from infodis_stats.diagnostics.sampling import running_verdicts, stream_verdicts, tail_verdicts
 from infodis_stats.diagnostics.study import study_verdicts
 from infodis_stats.diagnostics.truth import precision_verdicts, truth_verdicts
@@ -58,11 +58,14 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
     name = next((one for one in ("nll", "log_ratio") if one in known), None)
     if name is None or not {f"{name}_replicate", "degrees"} <= set(known) or "cautions" not in result.attrs:
         raise InputError("a diagnosis needs the result of estimate_nll, estimate_log_ratio or their kin for texts")
+    failed = failure_verdicts(result, name)
+    result = result.isel({result[name].dims[0]: np.isfinite(result[name].values)})
     labels: list[object] = result[result[name].dims[0]].values.tolist()
     estimates = Estimates(*(result[key].values for key in (name, f"{name}_se", "degrees")))
     draws = [one[~np.isnan(one)] for one in result[f"{name}_replicate"].values]
     return Diagnosis(
         [
+            *failed,
             *caution_verdicts(json.loads(result.attrs["cautions"])),
             *point_verdicts(result, estimates, labels),
             *truth_verdicts(result, name, estimates, draws),

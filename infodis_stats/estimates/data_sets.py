@@ -66,11 +66,12 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
     }
     if name == "nll":
         estimate, error, ends = _entry(analysis.average(documents, of, result["length"].values, confidence))
-        perplexity = np.exp(estimate)
+        with np.errstate(over="ignore"):  # beyond 709 nats a token it is infinite
+            perplexity, perplexity_ends = np.exp(estimate), np.exp(ends)
         values |= {
             "nll_per_token": (estimate, error, ends),
             "bits_per_token": (estimate / np.log(2), error / np.log(2), ends / np.log(2)),
-            "perplexity": (perplexity, perplexity * error, np.exp(ends)),
+            "perplexity": (perplexity, perplexity * error if error else 0.0, perplexity_ends),
         }
     else:
         values["win_rate"] = _entry(analysis.win_rate(documents, of, confidence))

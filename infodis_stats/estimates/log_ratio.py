@@ -11,13 +11,12 @@ from estimators.target import Context, Tokens
 from infodis_stats.analysis import level_of_each
 from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.coupling import coupling, sampled_by
-from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
+from infodis_stats.estimates.origin import cautions_found, what_made_it
+from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.precision import Precision, draw_rounds, padded
-from infodis_stats.estimates.profile import loss_profiles, passes_run
 from infodis_stats.estimates.remainder import check_precision, known_part, remainder_variables, remainders, shifted
 from infodis_stats.estimates.request import named_estimator, rows_a_call
 from infodis_stats.intervals import check_interval, error_bars
-from infodis_stats.oracles import Law
 
 __all__ = ["estimate_log_ratio"]
 
@@ -70,11 +69,12 @@ def estimate_log_ratio(
         replicate)`` in nats; ``correlation (pair)`` of the two sides' estimates over replicates, and ``coupling_gain
         (pair)``, the variance that independent sides would have over the variance there is; ``interval``, ``degrees``,
         ``forward_passes (pair)``, and ``exact`` under a law. With a precision, ``reached`` and ``replicates (pair)``.
+        Where the model fails on some pairs, ``failed (pair)`` as in `estimate_nll`.
 
     Raises
     ------
     InputError, ModelError
-        One sentence: what, where, what would be right.
+        One sentence: what, where, what would be right. A model that fails on a pair is an error if it fails on all.
 
     Examples
     --------
@@ -97,24 +97,23 @@ def estimate_log_ratio(
     check_interval(model, cells, interval, level)
     rows = rows_a_call(model, batch_size)
     draws = draw_rounds(model, cells, seed, rule, batch_size=rows, device=device, progress=progress)
-    bars = error_bars(draws, interval, own_level)
-    missing = remainders([model, model], draws, bars)
-    profiles = loss_profiles([model, model], draws, batch_size=batch_size, device=device)
-    forward_passes = passes_run(draws, profiles)
-    correlation, gain = coupling(draws)
+    outcome = outcome_of([model, model], draws, batch_size=batch_size, device=device)
+    bars = error_bars(outcome.kept, interval, own_level)
+    missing = remainders([model, model], outcome.kept, bars)
+    correlation, gain = coupling(outcome.kept)
+    labels = list(names or range(len(pairs)))
     dataset = replicates_dataset(
         "log_ratio",
-        padded(draws) + known_part(missing),
-        labels=("pair", names or range(len(pairs))),
+        padded(outcome.kept) + known_part(missing),
+        labels=("pair", outcome.labels_kept(labels)),
         level=level,
         bars=shifted(bars, missing),
-        estimator=sampled_by(draws),
+        estimator=sampled_by(outcome.kept),
         correlation=correlation,
         coupling_gain=gain,
-        forward_passes=forward_passes,
-        **({} if rule is None else rule.found(draws)),
+        **({} if rule is None else rule.found(outcome.kept)),
         **remainder_variables(missing),
-        **({"exact": [exact_value(model, *pair.sides) for pair in pairs]} if isinstance(model, Law) else {}),
+        **outcome.variables(),
     )
     dataset.attrs = what_made_it(
         model,
@@ -122,10 +121,10 @@ def estimate_log_ratio(
         [max(side.length for side in pair.sides) for pair in pairs],
         seed=seed,
         level=level,
-        forward_passes=sum(forward_passes),
-        cautions=cautions_found(draws, profiles, bars, missing, models=[model]),
+        forward_passes=sum(outcome.forward_passes),
+        cautions=cautions_found(outcome.kept, outcome.profiles, bars, missing, models=[model]),
         interval=interval,
         simultaneous=simultaneous,
     )
-    dataset.attrs |= {} if rule is None else rule.attributes(draws)
-    return dataset
+    dataset.attrs |= {} if rule is None else rule.attributes(outcome.kept)
+    return outcome.with_failed(dataset, labels)

@@ -27,12 +27,11 @@ from estimators.target import Context, Tokens
 from infodis_stats.analysis import level_of_each
 from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.coupling import coupling, sampled_by
-from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
-from infodis_stats.estimates.profile import loss_profiles, passes_run
+from infodis_stats.estimates.origin import cautions_found, what_made_it
+from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.remainder import known_part, remainder_variables, remainders, shifted
 from infodis_stats.estimates.request import named_estimator, rows_a_call
 from infodis_stats.intervals import check_interval, error_bars
-from infodis_stats.oracles import Law
 from infodis_stats.provenance import model_fingerprint
 
 __all__ = ["estimate_model_log_ratio"]
@@ -79,7 +78,8 @@ def estimate_model_log_ratio(
     -------
     xarray.Dataset
         As `estimate_log_ratio`'s, over ``sequence``, with ``length (sequence)``; ``forward_passes`` counts those of
-        both models. The attributes name them as ``model`` and ``second_model``.
+        both models. A sequence on which a model fails is ``failed``, as in `estimate_nll`. The attributes name the
+        models as ``model`` and ``second_model``.
 
     Raises
     ------
@@ -125,36 +125,28 @@ def estimate_model_log_ratio(
             batch_size=rows_a_call(model, batch_size),
             device=device,
             progress=progress,
+            keep_failed=True,
         )
         for side, model in enumerate(models)
     ]
-    draws = [
-        Draw(cell, cell.sampler.combine((first, second)), (first, second))
-        for cell, first, second in zip(cells, *sides, strict=True)
-    ]
-    exact = (
-        {"exact": [exact_value(second_model, target) - exact_value(first_model, target) for target in targets]}
-        if isinstance(first_model, Law) and isinstance(second_model, Law)
-        else {}
-    )
-    correlation, gain = coupling(draws)
-    bars = error_bars(draws, interval, level_of_each(level, len(draws), simultaneous=simultaneous))
-    missing = remainders(models, draws, bars)
-    profiles = loss_profiles(models, draws, batch_size=batch_size, device=device)
-    forward_passes = passes_run(draws, profiles)
+    draws = [Draw.of(cell, parts) for cell, *parts in zip(cells, *sides, strict=True)]
+    outcome = outcome_of(models, draws, batch_size=batch_size, device=device)
+    bars = error_bars(outcome.kept, interval, level_of_each(level, len(draws), simultaneous=simultaneous))
+    missing = remainders(models, outcome.kept, bars)
+    correlation, gain = coupling(outcome.kept)
+    labels = list(names or range(len(targets)))
     dataset = replicates_dataset(
         "log_ratio",
-        np.stack([one.estimates for one in draws]) + known_part(missing),
-        labels=("sequence", names or range(len(targets))),
+        np.stack([one.estimates for one in outcome.kept]) + known_part(missing),
+        labels=("sequence", outcome.labels_kept(labels)),
         level=level,
         bars=shifted(bars, missing),
-        estimator=sampled_by(draws),
-        length=[target.length for target in targets],
+        estimator=sampled_by(outcome.kept),
+        length=[one.cell.item.sides[0].length for one in outcome.kept],
         correlation=correlation,
         coupling_gain=gain,
-        forward_passes=forward_passes,
         **remainder_variables(missing),
-        **exact,
+        **outcome.variables(),
     )
     dataset.attrs = what_made_it(
         decisive,
@@ -162,9 +154,9 @@ def estimate_model_log_ratio(
         [target.length for target in targets],
         seed=seed,
         level=level,
-        forward_passes=sum(forward_passes),
-        cautions=cautions_found(draws, profiles, bars, missing, models=models),
+        forward_passes=sum(outcome.forward_passes),
+        cautions=cautions_found(outcome.kept, outcome.profiles, bars, missing, models=models),
         interval=interval,
         simultaneous=simultaneous,
     ) | {"model": model_fingerprint(first_model), "second_model": model_fingerprint(second_model)}
-    return dataset
+    return outcome.with_failed(dataset, labels)

@@ -10,13 +10,12 @@ from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import level_of_each
 from infodis_stats.dataset import replicates_dataset
-from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
+from infodis_stats.estimates.origin import cautions_found, what_made_it
+from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.precision import Precision, draw_rounds, padded
-from infodis_stats.estimates.profile import loss_profiles, passes_run
 from infodis_stats.estimates.remainder import check_precision, known_part, remainder_variables, remainders, shifted
 from infodis_stats.estimates.request import named_estimator, rows_a_call
 from infodis_stats.intervals import check_interval, error_bars
-from infodis_stats.oracles import Law
 
 __all__ = ["estimate_nll"]
 
@@ -84,12 +83,13 @@ def estimate_nll(
         ``full_mask_ratio``, ``forward_passes (sequence)``, and ``exact`` under a law. The attributes say what made it,
         and under ``cautions`` where the interval cannot be trusted. With a precision, ``reached`` and ``replicates
         (sequence)``; ``nll_replicate`` is padded with NaN; and the attribute ``passes_saved`` counts the passes planned
-        beyond these if all sequences had as many replicates as the worst of them needed.
+        beyond these if all sequences had as many replicates as the worst of them needed. Where the model fails on some
+        sequences, by a NaN or a probability of 0, the others finish: ``failed (sequence)`` says how, ``nll`` is NaN.
 
     Raises
     ------
     InputError, ModelError
-        One sentence: what, where, what would be right.
+        One sentence: what, where, what would be right. A model that fails on a sequence is an error if it fails on all.
 
     Examples
     --------
@@ -113,24 +113,23 @@ def estimate_nll(
     check_interval(model, cells, interval, level)
     rows = rows_a_call(model, batch_size)
     draws = draw_rounds(model, cells, seed, rule, batch_size=rows, device=device, progress=progress)
-    bars = error_bars(draws, interval, own_level)
-    missing = remainders([model], draws, bars)
-    profiles = loss_profiles([model], draws, batch_size=batch_size, device=device)
-    forward_passes = passes_run(draws, profiles)
+    outcome = outcome_of([model], draws, batch_size=batch_size, device=device)
+    bars = error_bars(outcome.kept, interval, own_level)
+    missing = remainders([model], outcome.kept, bars)
+    labels = list(names or range(len(targets)))
     dataset = replicates_dataset(
         "nll",
-        padded(draws) + known_part(missing),
-        labels=("sequence", names or range(len(targets))),
+        padded(outcome.kept) + known_part(missing),
+        labels=("sequence", outcome.labels_kept(labels)),
         level=level,
         bars=shifted(bars, missing),
-        estimator=[one.cell.sampler.name for one in draws],
-        length=[target.length for target in targets],
-        effective_positions=[one.effective_positions for one in profiles],
-        full_mask_ratio=[one.full_mask_ratio for one in profiles],
-        forward_passes=forward_passes,
-        **({} if rule is None else rule.found(draws)),
+        estimator=[one.cell.sampler.name for one in outcome.kept],
+        length=[one.cell.item.sides[0].length for one in outcome.kept],
+        effective_positions=[one.effective_positions for one in outcome.profiles],
+        full_mask_ratio=[one.full_mask_ratio for one in outcome.profiles],
+        **({} if rule is None else rule.found(outcome.kept)),
         **remainder_variables(missing),
-        **({"exact": [exact_value(model, target) for target in targets]} if isinstance(model, Law) else {}),
+        **outcome.variables(),
     )
     dataset.attrs = what_made_it(
         model,
@@ -138,10 +137,10 @@ def estimate_nll(
         [target.length for target in targets],
         seed=seed,
         level=level,
-        forward_passes=sum(forward_passes),
-        cautions=cautions_found(draws, profiles, bars, missing, models=[model]),
+        forward_passes=sum(outcome.forward_passes),
+        cautions=cautions_found(outcome.kept, outcome.profiles, bars, missing, models=[model]),
         interval=interval,
         simultaneous=simultaneous,
     )
-    dataset.attrs |= {} if rule is None else rule.attributes(draws)
-    return dataset
+    dataset.attrs |= {} if rule is None else rule.attributes(outcome.kept)
+    return outcome.with_failed(dataset, labels)

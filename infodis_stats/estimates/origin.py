@@ -18,12 +18,25 @@ from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
 __all__ = ["cautions_found", "exact_value", "what_made_it"]
 
 
-def exact_value(law: Law, first: Target, second: Target | None = None) -> float:
-    """Return the law's own negative log-likelihood of a target, or log ratio of two."""
-    given = np.ones(len(first.tokens), dtype=bool)
-    given[first.scored] = False
-    own = float(law.nll(first.tokens[None], context=given[None])[0])
-    return own if second is None else exact_value(law, second) - own
+def exact_value(models: Sequence[Model], sides: Sequence[Target]) -> float | None:
+    """Return the negative log-likelihood of a target under an exact law, or the log ratio of two; None under others.
+
+    Parameters
+    ----------
+    models : sequence of Model
+        One for each side.
+    sides : sequence of Target
+    """
+    nlls = [_law_nll(model, side) for model, side in zip(models, sides, strict=True) if isinstance(model, Law)]
+    if len(nlls) < len(sides):
+        return None
+    return nlls[0] if len(nlls) == 1 else nlls[1] - nlls[0]
+
+
+def _law_nll(law: Law, target: Target) -> float:
+    given = np.ones(len(target.tokens), dtype=bool)
+    given[target.scored] = False
+    return float(law.nll(target.tokens[None], context=given[None])[0])
 
 
 def cautions_found(

@@ -115,8 +115,8 @@ class Precision:
         return exact or (bar.degrees >= FEWEST_DEGREES and (bar.upper - bar.lower) / 2 <= goal)
 
     def next_round(self, drawn: Draw) -> int:
-        """Return how many replicates are to follow those there are; 0 where that is enough or the budget is spent."""
-        if self.reached(drawn):
+        """Return how many replicates are to follow; 0 where it is enough, the budget is spent or the model failed."""
+        if drawn.problem or self.reached(drawn):
             return 0
         bar, goal = self._bar(drawn)
         count = len(drawn.estimates)
@@ -189,12 +189,20 @@ def draw_rounds(
     Returns
     -------
     list of Draw
-        One a cell, over all of its rounds.
+        One a cell, over all of its rounds; failed ones too.
     """
     drawn: dict[int, Draw] = {}
     waiting = dict(enumerate(cells))
     while waiting:
-        now = draw(model, waiting.values(), seed, batch_size=batch_size, device=device, progress=progress)
+        now = draw(
+            model,
+            waiting.values(),
+            seed,
+            batch_size=batch_size,
+            device=device,
+            progress=progress,
+            keep_failed=True,
+        )
         following = {}
         for index, one in zip(waiting, now, strict=True):
             drawn[index] = Draw.concatenate([drawn[index], one]) if index in drawn else one

@@ -10,7 +10,7 @@ from estimators import Draw, Evaluation, Job, MaskPlan, Model, evaluate
 from infodis_stats.cautions import effective_positions
 from infodis_stats.estimates.request import rows_a_call
 
-__all__ = ["Profile", "loss_profiles", "passes_run"]
+__all__ = ["Profile", "loss_profiles"]
 
 NO_LOSS = 1e-9  # nats: what is sure has no profile
 
@@ -24,14 +24,18 @@ class Profile:
     effective_positions : float
         Number of positions that carry the loss.
     full_mask_ratio : float
-        Loss of the fully masked pass over the negative log-likelihood; NaN for a model that prices no masks.
+        Loss of the fully masked pass over the negative log-likelihood; infinite where no other pass has found any loss,
+        NaN for a model that prices no masks.
     forward_passes : int
         Passes that had to be run for it: none where the plan has the full mask.
+    problem : str, optional
+        Where and how the model failed on the full mask; None where it did not.
     """
 
     effective_positions: float
     full_mask_ratio: float
     forward_passes: int
+    problem: str | None = None
 
 
 def loss_profiles(
@@ -56,14 +60,10 @@ def loss_profiles(
             min(side.effective_positions for side in own),
             max(side.full_mask_ratio for side in own),
             sum(side.forward_passes for side in own),
+            next((side.problem for side in own if side.problem), None),
         )
         for own in zip(*sides, strict=True)
     ]
-
-
-def passes_run(draws: Sequence[Draw], profiles: Sequence[Profile]) -> list[int]:
-    """Return the forward passes of each draw and of its profile."""
-    return [one.forward_passes + own.forward_passes for one, own in zip(draws, profiles, strict=True)]
 
 
 def _side_profiles(
@@ -74,12 +74,16 @@ def _side_profiles(
     losses = [_full_mask_loss(side) for side in sides]
     unseen = (side.target for side, loss in zip(sides, losses, strict=True) if loss is None)
     jobs = (Job(target, _full_mask(target.length)) for target in unseen)
-    runs = evaluate(model, jobs, batch_size=rows_a_call(model, batch_size), device=device)
-    found = [float(next(runs).losses.sum()) if loss is None else loss for loss in losses]
-    return [
-        Profile(float(effective_positions(side.position_losses)), _ratio(loss, side), int(seen is None))
-        for side, loss, seen in zip(sides, found, losses, strict=True)
-    ]
+    runs = evaluate(model, jobs, batch_size=rows_a_call(model, batch_size), device=device, keep_failed=True)
+    found = []
+    for side, seen in zip(sides, losses, strict=True):
+        positions = float(effective_positions(side.position_losses))
+        if seen is None:
+            run = next(runs)
+            found.append(Profile(positions, _ratio(float(run.losses.sum()), side), 1, run.problem))
+        else:
+            found.append(Profile(positions, _ratio(seen, side), 0))
+    return found
 
 
 def _full_mask(length: int) -> MaskPlan:
@@ -97,4 +101,6 @@ def _full_mask_loss(side: Evaluation) -> float | None:
 
 def _ratio(full_mask_loss: float, side: Evaluation) -> float:
     nll = float((side.plan.weights * side.losses).sum()) / side.plan.replicates
-    return full_mask_loss / nll if nll > NO_LOSS else 1.0
+    if nll > NO_LOSS:
+        return full_mask_loss / nll
+    return 1.0 if full_mask_loss <= NO_LOSS else float("inf")

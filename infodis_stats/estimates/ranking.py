@@ -15,11 +15,10 @@ from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats import analysis
 from infodis_stats.dataset import CI_BOUND, describe
-from infodis_stats.estimates.origin import cautions_found, exact_value, what_made_it
-from infodis_stats.estimates.profile import loss_profiles, passes_run
+from infodis_stats.estimates.origin import cautions_found, what_made_it
+from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
 from infodis_stats.intervals import error_bars
-from infodis_stats.oracles import Law
 
 __all__ = ["rank_candidates"]
 
@@ -119,8 +118,7 @@ def rank_candidates(
     rows = rows_a_call(model, batch_size)
     finish = race.run(seed, batch_size=rows, device=device, progress=progress)
     draws = finish.draws
-    profiles = loss_profiles([model], draws, batch_size=batch_size, device=device)
-    forward_passes = passes_run(draws, profiles)
+    outcome = outcome_of([model], draws, batch_size=batch_size, device=device).complete()
     ratios = np.array([race.log_ratio(one, finish) for one in range(len(targets))])
     dataset = xr.Dataset(
         {
@@ -130,12 +128,7 @@ def rank_candidates(
             "status": ("candidate", finish.status),
             "length": ("candidate", lengths),
             "replicates": ("candidate", [one.cell.replicates for one in draws]),
-            "forward_passes": ("candidate", forward_passes),
-            **(
-                {"exact": ("candidate", [exact_value(model, target) for target in targets])}
-                if isinstance(model, Law)
-                else {}
-            ),
+            **{name: ("candidate", values) for name, values in outcome.variables().items()},
         },
         coords={"candidate": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
     )
@@ -152,8 +145,8 @@ def rank_candidates(
         [longest.length],
         seed=seed,
         level=1 - error,
-        forward_passes=sum(forward_passes),
-        cautions=cautions_found(draws, profiles, error_bars(draws, "anytime", 1 - error), models=[model]),
+        forward_passes=sum(outcome.forward_passes),
+        cautions=cautions_found(draws, outcome.profiles, error_bars(draws, "anytime", 1 - error), models=[model]),
     )
     dataset.attrs |= {"ci_kind": CI_KIND, "most_passes": most_passes, "per_token": int(per_token)}
     return dataset

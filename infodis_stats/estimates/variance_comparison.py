@@ -10,7 +10,7 @@ from estimators import InputError, registry
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.analysis.replicates import all_equal
-from infodis_stats.dataset import CI_BOUND, describe
+from infodis_stats.dataset import CI_BOUND, check_complete, describe
 
 __all__ = ["compare_variances"]
 
@@ -47,7 +47,7 @@ def compare_variances(
     Raises
     ------
     InputError
-        If they are no such results, of different items, or one and the same draw.
+        If they are no such results, some items have failed, they are of different items, or one and the same draw.
 
     See Also
     --------
@@ -65,6 +65,8 @@ def compare_variances(
     'take the first'
     """
     name = _quantity(first)
+    check_complete(first)
+    check_complete(second)
     unit = str(first[name].dims[0])
     if _quantity(second) != name or second[name].dims != first[name].dims:
         raise InputError("variances are compared of two results of one kind")

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import InputError
+from infodis_stats.dataset import with_estimates
 from infodis_stats.estimates import decide
 from infodis_stats.report.markdown import cells
 from infodis_stats.report.numbers import percent, significant
@@ -145,8 +146,10 @@ def summary(result: xr.Dataset) -> Summary:
     places = _decimals(np.where(agree, 0.0, error))
     decimals = dict.fromkeys((name, "se", "lower", "upper", "exact"), places)
     if name == "log_ratio" and not (result["interval"] == "anytime").any():
-        decided = decide(result, 1 - result.attrs["ci_prob"], "family-wise")
-        columns["likelier"] = decided["likelier"].values
+        decided = decide(with_estimates(result), 1 - result.attrs["ci_prob"], "family-wise")
+        likelier = np.full(result[name].size, "", dtype=decided["likelier"].dtype)
+        likelier[np.isfinite(result[name].values)] = decided["likelier"].values
+        columns["likelier"] = likelier
     columns |= {heading: result[key].values for key, heading in HEADINGS.items() if key in result}
     if "bits_per_token" in result:
         bits = result["bits_per_token_ci"]
@@ -155,6 +158,8 @@ def summary(result: xr.Dataset) -> Summary:
         per_token = _decimals(np.where(agree, 0.0, error) / result["length"].values / math.log(2))
         decimals |= dict.fromkeys(("bits a token", "bits lower", "bits upper"), per_token)
     columns["passes run"] = result["forward_passes"].values
+    if "failed" in result and (result["failed"] != "").any():
+        columns["failed"] = result["failed"].values
     frame = pd.DataFrame(columns)
     return Summary(frame, decimals, (*made_by(result), *_points(agree)))
 
@@ -235,6 +240,7 @@ def _fixed(value: float, places: int) -> str:
 
 def made_by(result: xr.Dataset) -> tuple[str, ...]:
     """Say what made a result: the estimator, the passes, what ``auto`` chose, and the cautions."""
+    result = with_estimates(result)
     attributes = result.attrs
     until = f" or more until +-{attributes['precision']}" if "precision" in attributes else ""
     amount = f"{attributes['passes']} passes x {attributes['replicates']} replicates{until}"

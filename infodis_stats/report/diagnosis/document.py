@@ -8,6 +8,7 @@ from pathlib import Path
 import xarray as xr
 
 from estimators import InputError
+from infodis_stats.dataset import with_estimates
 from infodis_stats.diagnostics import Diagnosis, diagnose
 from infodis_stats.files import writable_folder
 from infodis_stats.report.diagnosis.figures import (
@@ -62,6 +63,7 @@ def write_diagnosis(result: xr.Dataset, folder: Path | str, sizes: xr.Dataset | 
     diagnosis = diagnose(result)
     if "kind" in result.attrs:
         raise InputError("write_diagnosis draws a result; the report of a study, write_report, opens with its own")
+    result = with_estimates(result)
     name = "nll" if "nll" in result else "log_ratio"
     rows = worst_first(diagnosis, result[result[name].dims[0]].values.tolist())
     pictures = list(_pictures(result, name, rows))

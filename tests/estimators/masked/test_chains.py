@@ -1,5 +1,7 @@
 """Chains: exact for conditionals of one law, unbiased for all others (the contract tests), each position once."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -98,3 +100,12 @@ def test_targets_of_unequal_length_are_revealed_in_one_order_where_they_have_equ
     long, short = (Chain().plan(length, 5, 20, np.random.default_rng(3)) for length in (5, 3))
     order_of_long = long.masks.sum(axis=1)[:, :3].argsort(axis=1)  # how long a position stays hidden
     np.testing.assert_array_equal(order_of_long, short.masks.sum(axis=1).argsort(axis=1))
+
+
+@pytest.mark.parametrize("antithetic", [False, True])
+def test_parts_are_whole_chains_whatever_is_left_unused(antithetic):
+    # Where each masked token costs 1, a whole chain costs as much as the sequence is long.
+    sampler = BlockChain(antithetic)
+    for length, passes in itertools.product(range(1, 9), range(2, 66)):
+        plan = sampler.plan(length, passes, 3, np.random.default_rng(passes))
+        np.testing.assert_allclose(sampler.parts(plan, plan.masks.astype(float)), length)

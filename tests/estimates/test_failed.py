@@ -1,0 +1,218 @@
+"""A model that fails on one of many: that one is reported, the others have the numbers they have without it."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import infodis_stats as ids
+from estimators import InputError, Job, ModelError, estimator, evaluate, make_targets
+
+LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+BAD = 3  # the row that begins with an A
+
+
+class FailsOn:
+    """The law, with another loss where a row begins with a token; only under masks of so many positions or more."""
+
+    def __init__(self, token=0, loss=torch.nan, fewest=1):
+        self.token, self.loss, self.fewest = token, loss, fewest
+
+    def token_nll(self, tokens, masked):
+        wrong = (tokens[:, :1] == self.token) & (masked.sum(dim=1, keepdim=True) >= self.fewest) & masked
+        return torch.where(wrong, self.loss, LAW.token_nll(tokens, masked))
+
+
+@pytest.fixture
+def tokens():
+    rows = LAW.sample(6, 8, seed=1)
+    rows[:, 0] = 1
+    rows[BAD, 0] = 0
+    return rows
+
+
+def without(values):
+    return np.delete(values, BAD, axis=0)
+
+
+@pytest.mark.parametrize("name", ["auto", "uniform-count+stratified", "regression", "chain", "exhaustive"])
+@pytest.mark.parametrize("loss", [torch.nan, torch.inf, -1.0])
+def test_contract_the_others_have_the_numbers_they_have_alone(tokens, name, loss):
+    model, passes = FailsOn(loss=loss), 256 if name == "exhaustive" else 16
+    result = ids.estimate_nll(model, tokens, name, passes=passes)
+    alone = ids.estimate_nll(model, without(tokens), name, passes=passes)
+    for variable in alone.data_vars:
+        if variable != "effective_positions":
+            np.testing.assert_array_equal(without(result[variable].values), alone[variable].values)
+    assert [bool(one) for one in result["failed"].values] == [row == BAD for row in range(6)]
+    assert np.isnan(result["nll"][BAD])
+    assert np.isnan(result["nll_ci"][BAD]).all()
+    assert "failed" not in alone  # nothing to say where nothing failed
+
+
+def test_contract_one_nan_in_a_thousand():
+    tokens = np.random.default_rng(0).integers(1, 4, (1000, 4))
+    tokens[417, 0] = 0
+    result = ids.estimate_nll(FailsOn(), tokens, "uniform-count", passes=2, replicates=2)
+    assert np.flatnonzero(result["failed"].values != "").tolist() == [417]
+    assert np.flatnonzero(np.isnan(result["nll"].values)).tolist() == [417]
+    assert "model returned NaN as a loss" in str(result["failed"][417].item())
+    row = ids.summary(result).to_dataframe().iloc[417]
+    assert np.isnan(row["nll"])
+    assert row["failed"] == result["failed"][417]
+    assert "model returned NaN as a loss" in str(ids.summary(result))
+
+
+def test_passes_of_failed_sequences_are_counted(tokens):
+    result = ids.estimate_nll(FailsOn(), tokens, "uniform-count")
+    assert (result["forward_passes"] > 0).all()
+    assert result["length"].values.tolist() == [8] * 6
+    assert result.attrs["forward_passes"] == int(result["forward_passes"].sum())
+
+
+def test_rounds_go_on_without_what_has_failed(tokens):
+    result = ids.estimate_nll(FailsOn(), tokens, "uniform-count", precision=0.3)
+    assert without(result["reached"].values).all()
+    assert not result["reached"][BAD]
+
+
+def test_a_failure_in_a_later_round_counts(tokens):
+    calls = []
+
+    class Late(FailsOn):
+        def token_nll(self, tokens, masked):
+            calls.append(len(tokens))
+            fine = len(calls) < 3
+            return LAW.token_nll(tokens, masked) if fine else super().token_nll(tokens, masked)
+
+    result = ids.estimate_nll(Late(), tokens, "uniform-count", precision=0.05, passes=8, replicates=4)
+    assert [bool(one) for one in result["failed"].values] == [row == BAD for row in range(6)]
+
+
+def test_what_fails_on_the_full_mask_alone_has_failed(tokens):
+    model = FailsOn(fewest=8)  # four masks of uniform size miss it in more than half of the draws
+    for seed in range(8):
+        result = ids.estimate_nll(model, tokens, "uniform-count", passes=2, replicates=2, seed=seed)
+        assert (result["failed"].values != "").tolist() == [row == BAD for row in range(6)]
+
+
+@pytest.mark.parametrize("name", ["score-entropy(uniform,polynomial)", "marginal-score-entropy(uniform)+stratified"])
+def test_maths_noise_joins_what_a_law_knows_to_be_impossible(name):
+    law = ids.TableLaw(["ACGT", "CAGT"], [0.5, 0.5])
+    result = ids.estimate_nll(law, law.encode(["ACGT", "CCGT"]), name)
+    assert np.isfinite(result["nll"][0])
+    assert result["failed"][0] == ""
+    assert np.isnan(result["nll"][1])
+    assert "law gives it probability 0" in str(result["failed"][1].item())
+
+
+def test_all_that_fail_are_an_error(tokens):
+    with pytest.raises(ModelError, match=r"^sequence 0, position \d \(token 0\): the model returned NaN as a loss$"):
+        ids.estimate_nll(FailsOn(), tokens[BAD:][:1])
+
+
+class TestRatios:
+    def test_the_side_that_failed_is_named(self, tokens):
+        result = ids.estimate_log_ratio(FailsOn(), tokens, tokens[::-1].copy(), "uniform-count")
+        assert str(result["failed"][BAD].item()).startswith("first side, position")
+        assert str(result["failed"][5 - BAD].item()).startswith("second side, position")
+        table = ids.summary(result).to_dataframe()
+        assert table["likelier"].tolist() == [
+            "" if row in (BAD, 5 - BAD) else table["likelier"][row] for row in range(6)
+        ]
+        assert (table["likelier"] == "").sum() == 2
+
+    def test_of_two_models(self, tokens):
+        result = ids.estimate_model_log_ratio(LAW, FailsOn(), tokens, "uniform-count")
+        alone = ids.estimate_model_log_ratio(LAW, FailsOn(), without(tokens), "uniform-count")
+        assert str(result["failed"][BAD].item()).startswith("second side, position")
+        np.testing.assert_array_equal(without(result["log_ratio"].values), alone["log_ratio"].values)
+
+
+class TestReaders:
+    @pytest.fixture
+    def result(self, tokens):
+        return ids.estimate_nll(FailsOn(), tokens, "uniform-count")
+
+    @pytest.mark.parametrize(
+        "read",
+        [
+            lambda one: ids.average(one, "these"),
+            lambda one: ids.average(one, "population"),
+            lambda one: ids.split_budget(one, 10_000),
+            lambda one: ids.compare_variances(one, one),
+        ],
+    )
+    def test_nothing_is_dropped_in_silence(self, result, read):
+        with pytest.raises(InputError, match=r"1 of 6 sequences have no estimate, 3 among them .*result\.isel"):
+            read(result)
+
+    def test_the_way_out_that_is_named_works(self, result, tokens):
+        kept = result.isel(sequence=(result.failed == "").values)
+        alone = ids.estimate_nll(FailsOn(), without(tokens), "uniform-count")
+        assert ids.average(kept, "these")["nll"] == ids.average(alone, "these")["nll"]
+        assert "failed" not in ids.summary(kept).to_dataframe()
+
+    def test_a_decision_is_refused(self, tokens):
+        result = ids.estimate_log_ratio(FailsOn(), tokens, np.roll(tokens, 1, axis=0), "uniform-count")
+        with pytest.raises(InputError, match="2 of 6 pairs have no estimate"):
+            ids.decide(result)
+
+    def test_a_diagnosis_says_so_and_judges_the_others(self, result, tmp_path):
+        found = {one.check: one for one in ids.diagnose(result).verdicts}
+        assert found["failed"].verdict == "look"
+        assert found["failed"].items == (BAD,)
+        assert "nan" not in found["precision"].measured
+        assert "have no estimate" in ids.write_diagnosis(result, tmp_path).read_text()
+
+    def test_results_are_stored(self, result, tmp_path):
+        result.to_netcdf(tmp_path / "result.nc", engine="h5netcdf")
+        json.loads(ids.summary(result).to_dataframe().to_json(orient="records"))
+
+
+class TestRuns:
+    def jobs(self, tokens):
+        plan = estimator("uniform-count").plan(8, 4, 2, np.random.default_rng(0))
+        return [Job(target, plan) for target in make_targets(tokens)]
+
+    @pytest.mark.parametrize("batch_size", [1, 3, 512])
+    def test_failed_jobs_are_kept_on_demand(self, tokens, batch_size):
+        found = list(evaluate(FailsOn(), self.jobs(tokens), batch_size=batch_size, keep_failed=True))
+        assert [one.problem is not None for one in found] == [row == BAD for row in range(6)]
+        assert np.isnan(found[BAD].losses).all()
+
+    def test_control_they_end_a_run_that_does_not_ask(self, tokens):
+        with pytest.raises(ModelError, match=r"^sequence 3, position \d \(token \d\): the model returned NaN"):
+            list(evaluate(FailsOn(), self.jobs(tokens)))
+
+    def test_a_ranking_needs_all_its_candidates(self, tokens):
+        with pytest.raises(ModelError, match="candidate 3"):
+            ids.rank_candidates(FailsOn(), tokens)
+
+
+class TestTexts:
+    def test_a_window_that_failed_fails_its_record(self, monkeypatch):
+        austen = ids.load_model("austen")
+        odd = int(austen.encode("q")[0])
+        own = type(austen).token_nll
+
+        def token_nll(self, tokens, masked):
+            losses = own(self, tokens, masked)
+            return torch.where((tokens == odd).any(dim=1, keepdim=True), torch.nan, losses)
+
+        monkeypatch.setattr(type(austen), "token_nll", token_nll)
+        long = "a" * (austen.longest + 8)
+        records = [
+            ids.Record("fine", "", "It is a truth"),
+            ids.Record("odd", "", "quite"),
+            ids.Record("long", "", long + "q"),
+        ]
+        result = ids.estimate_texts(austen, records, "uniform-count", overlap=4, passes=2, replicates=2)
+        assert np.isfinite(result["nll"].values).tolist() == [True, False, False]
+        assert np.isfinite(result["bits_per_token_ci"].values).all(axis=1).tolist() == [True, False, False]
+        first, second, third = result["failed"].values.tolist()
+        assert first == ""
+        assert second.startswith("position ")
+        assert third.startswith("window 2 of 2, position")
+        assert "model returned NaN" in str(ids.summary(result))
