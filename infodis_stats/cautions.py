@@ -22,6 +22,8 @@ CAUTIONS = {
     "4 times the likelihood): a sample that misses the nearly full masks is far off and does not show it",
     "little-noise": "few passes at little noise carry the error: intervals fall short of their level by some points; "
     "marginal-score-entropy with the polynomial schedule is steady",
+    "rare-tokens": "some position costs more than 8 nats: noise so little that it could tell such a probability is "
+    "hardly looked at, and intervals fall short; masks do not mind",
     "not-one-law": "averaged over each position's own noise under a model that does not say that its ratios come from "
     "one law: the mean need not be that of the score entropy",
     "unfinished-noise": "the noise ends before it has hidden everything: what the integral lacks is in the interval",

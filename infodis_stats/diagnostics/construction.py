@@ -20,6 +20,7 @@ OF_CAUTIONS: dict[str, tuple[Word, str]] = {
     "few-hard-tokens": ("look", "ask for the interval design-bootstrap, or all masks if it is short"),
     "near-deterministic": ("look", "use triangular, whose first pass hides everything"),
     "little-noise": ("look", "use marginal-score-entropy with the polynomial schedule, if ratios come from one law"),
+    "rare-tokens": ("look", "use an estimator of masks, such as uniform-count+stratified"),
     "not-one-law": ("look", "use score-entropy with the polynomial schedule, or say consistent = True of the model"),
     "unfinished-noise": ("look", "use a schedule that ends in pure noise, such as polynomial"),
     "few-replicates": ("look", "take 8 replicates, or more passes where the design tells its error"),

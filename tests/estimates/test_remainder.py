@@ -249,3 +249,15 @@ def test_a_schedule_of_the_users_own():
     tokens = law.sample(3, 4, seed=8)
     result = ids.estimate_nll(law, tokens, estimator, passes=16, replicates=200)
     assert_unbiased(result["nll_replicate"].values, result["exact"].values)
+
+
+def test_rare_tokens_under_noise_are_said():
+    """Two tokens of 12 nats: 86 % of intervals cover them. Masks, and tokens of 4 nats, need no such word."""
+    for nats, said in ((12.0, True), (4.0, False)):
+        rare = np.exp(-nats)
+        law = ids.MarkovChain(np.ones(()), [1 - rare, rare], alphabet="AB")
+        tokens = law.encode(["AAABAAAB"])
+        for name in ("marginal-score-entropy(uniform,polynomial)+stratified", "uniform-count+stratified"):
+            result = ids.estimate_nll(law, tokens, name, passes=64, replicates=8)
+            cautions = json.loads(result.attrs["cautions"])
+            assert ("rare-tokens" in cautions) == (said and name.startswith("marginal"))
