@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from estimators.sampling import Cell, Sampler, sample
 from estimators.streams import skip, twins
 from estimators.target import Context, Pair, Tokens, make_pairs
 
-__all__ = ["Contrast", "Coupled", "Decoupled"]
+__all__ = ["Contrast", "Coupled", "Decoupled", "estimator_of"]
 
 
 @dataclass(frozen=True)
@@ -191,3 +192,8 @@ class Decoupled(Contrast):
         sides = [self.estimator.own_variance(one.plan, one.losses) for one in evaluations]
         known = [side for side in sides if side is not None]
         return added(*known) if len(known) == len(sides) else None
+
+
+def estimator_of(sampler: Sampler[Any]) -> Sampler[Any]:
+    """Return what a contrast applies to either side; any other sampler itself."""
+    return sampler.estimator if isinstance(sampler, Contrast) else sampler

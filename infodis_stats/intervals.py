@@ -12,7 +12,6 @@ from scipy import stats
 from estimators import (
     IID,
     Cell,
-    Contrast,
     Draw,
     Estimator,
     Evaluation,
@@ -23,6 +22,7 @@ from estimators import (
     ScoreEntropy,
     TimeFree,
 )
+from estimators.contrast import estimator_of
 from estimators.own_variance import OwnVariance, added
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
@@ -322,7 +322,7 @@ def sum_of(bars: Sequence[ErrorBar], centre: float, level: float) -> ErrorBar:
 
 def _estimator(draw: Draw) -> Estimator | None:
     sampler = draw.cell.sampler
-    one = sampler.estimator if isinstance(sampler, Contrast) else sampler
+    one = estimator_of(sampler)
     return one if isinstance(one, Estimator) else None
 
 

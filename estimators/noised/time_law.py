@@ -9,7 +9,7 @@ from estimators.errors import InputError
 
 __all__ = ["SMALLEST_PILOT", "TimeLaw"]
 
-PASSES_A_BIN = 16  # fewer, and single rare jumps rule: the variance was up to 3 times larger with 8
+PASSES_A_BIN = 16  # fewer, and single rare jumps rule: with 8 the variance was up to twice as large
 SMALLEST_PILOT = 2 * PASSES_A_BIN  # two bins
 EVENLY = 0.3  # share of the passes that goes evenly to all times: no weight is more than 3.3 times too large
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from estimators import Absorbing, Contrast, Draw, Estimator, InputError, Model, ScoreEntropy, ScoreModel, Target
+from estimators.contrast import estimator_of
 from infodis_stats.intervals import ErrorBar
 from infodis_stats.oracles import Law
 
@@ -107,7 +109,7 @@ def remainders(models: Sequence[Model], draws: Sequence[Draw], bars: Sequence[Er
         largest = [float((one.plan.weights * one.losses).sum(axis=(1, 2)).mean()) for one in drawn.evaluations]
         margin = bar.upper - bar.lower
         sides = [
-            noise_remainder(model, one.target, estimator, value + margin)  # type: ignore[arg-type]  # it was asked
+            noise_remainder(cast("ScoreModel", model), one.target, estimator, value + margin)  # it has answered
             for model, one, value in zip(models, drawn.evaluations, largest, strict=True)
         ]
         found.append(sides[0] if len(sides) == 1 else sides[1] - sides[0])
@@ -138,7 +140,7 @@ def remainder_variables(missing: Sequence[Remainder] | None) -> dict[str, list[f
 
 def check_precision(sampler: Estimator | Contrast) -> None:
     """Refuse to promise a precision where a remainder comes on top of it."""
-    estimator = sampler.estimator if isinstance(sampler, Contrast) else sampler
+    estimator = estimator_of(sampler)
     if isinstance(estimator, ScoreEntropy) and not estimator.unbiased:
         raise InputError(
             f"a precision cannot be promised for {estimator.name}: its noise ends before it has hidden everything; "
@@ -147,8 +149,7 @@ def check_precision(sampler: Estimator | Contrast) -> None:
 
 
 def _unfinished(draw: Draw) -> ScoreEntropy | None:
-    sampler = draw.cell.sampler
-    one = sampler.estimator if isinstance(sampler, Contrast) else sampler
+    one = estimator_of(draw.cell.sampler)
     return one if isinstance(one, ScoreEntropy) and not one.unbiased else None
 
 

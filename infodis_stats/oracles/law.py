@@ -262,7 +262,7 @@ class Law(ABC):
         self._check_noised(noised, acts, total_noise, states)
         kernel = noise.kernel(total_noise, self.vocabulary_size)
         rows = torch.arange(len(noised), device=noised.device)[:, None]
-        seen = kernel[rows, noised.clamp(max=kernel.shape[1] - 1)]
+        seen = kernel[rows, noised]
         clean = torch.nn.functional.one_hot(noised, states)[..., : self.vocabulary_size].double()
         _, marginals = self.posterior(torch.where(acts[..., None], seen, clean))
         weights = torch.where(seen > 0, marginals / torch.where(seen > 0, seen, 1.0), 0.0)

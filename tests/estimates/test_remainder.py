@@ -252,7 +252,7 @@ def test_a_schedule_of_the_users_own():
 
 
 def test_rare_tokens_under_noise_are_said():
-    """Two tokens of 12 nats: 86 % of intervals cover them. Masks, and tokens of 4 nats, need no such word."""
+    """Two tokens of 12 nats: 84 % of intervals cover them. Masks, and tokens of 4 nats, need no such word."""
     for nats, said in ((12.0, True), (4.0, False)):
         rare = np.exp(-nats)
         law = ids.MarkovChain(np.ones(()), [1 - rare, rare], alphabet="AB")
