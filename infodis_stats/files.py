@@ -1,6 +1,7 @@
-"""Files: read as text, written whole or not at all."""
+"""Files: read as text, written whole or not at all, sealed with a digest."""
 
 import contextlib
+import hashlib
 import itertools
 import os
 import sys
@@ -10,11 +11,12 @@ from pathlib import Path
 
 from estimators import InfodisError, InputError
 
-__all__ = ["StoreError", "atomic_path", "read_text", "writable_folder"]
-
+__all__ = ["StoreError", "atomic_path", "intact", "read_text", "seal", "writable_folder"]
 
 MOST_CHARACTERS = 2**28
 PIECE = 2**16  # characters
+SEAL = b"infodis-stats sha256 "
+SEAL_BYTES = len(SEAL) + hashlib.sha256().digest_size
 
 
 class StoreError(InfodisError):
@@ -23,16 +25,52 @@ class StoreError(InfodisError):
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a path beside ``path`` that takes its place when the block ends, and is removed when it fails."""
+    """Yield a path beside ``path`` that takes its place when the block ends, and is removed when it fails.
+
+    What is written is on the disk before it has the name, so that neither a kill nor a power cut leaves half a file.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     beside = Path(name)
     try:
         yield beside
         beside.chmod(0o644)
+        _flush(beside)
         beside.replace(path)
+        _flush(path.parent)  # its entry in the folder
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def seal(path: Path) -> None:
+    """Append the digest of a file to it, where most formats look no further."""
+    with path.open("r+b") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+        file.write(SEAL + digest)
+
+
+def intact(path: Path) -> bool | None:
+    """Whether a file is as it was sealed; None for one without a seal."""
+    with path.open("rb") as file:
+        size = max(path.stat().st_size - SEAL_BYTES, 0)
+        file.seek(size)
+        found = file.read()
+        if not found.startswith(SEAL):
+            return False if SEAL in found else None  # the seal of a truncated file stands too far back
+        file.seek(0)
+        digest, left = hashlib.sha256(), size
+        while left and (piece := file.read(min(left, 2**20))):
+            digest.update(piece)
+            left -= len(piece)
+    return found == SEAL + digest.digest()
 
 
 def writable_folder(path: Path | str) -> Path:

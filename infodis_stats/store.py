@@ -3,19 +3,17 @@
 The seal stands behind what HDF5 reads, so that other programs read the file too. Files without one are read unchecked.
 """
 
-import hashlib
 from pathlib import Path
 
 import h5py
 import xarray as xr
 
-from infodis_stats.files import StoreError, atomic_path
+from infodis_stats.files import StoreError, atomic_path, intact, seal
 from infodis_stats.provenance import SCHEMA
 
 __all__ = ["read_store", "write_store"]
 
 GROUPS = ("summary", "provenance")
-SEAL = b"infodis-stats sha256 "
 MOST_BYTES = 2**32  # of all arrays: a small file can claim any size
 
 
@@ -38,9 +36,7 @@ def write_store(tree: xr.DataTree, path: Path | str) -> None:
     try:
         with atomic_path(path) as beside:
             tree.to_netcdf(beside, engine="h5netcdf")
-            with beside.open("r+b") as file:
-                digest = hashlib.file_digest(file, "sha256").digest()
-                file.write(SEAL + digest)
+            seal(beside)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -71,7 +67,7 @@ def read_store(path: Path | str) -> xr.DataTree:
         present = False
     if not present:
         raise StoreError(f"there is no study at {path}")
-    if not _intact(path):
+    if intact(path) is False:
         raise StoreError(damaged)
     try:
         bounded = _bounded(path)
@@ -88,22 +84,6 @@ def read_store(path: Path | str) -> xr.DataTree:
     if found != SCHEMA or any(group not in loaded.children for group in GROUPS):
         raise StoreError(f"{path} is not a study of this version (its schema is {found!r}, ours {SCHEMA!r})")
     return loaded
-
-
-def _intact(path: Path) -> bool:
-    """Whether a file has the digest that it was sealed with, if it was."""
-    with path.open("rb") as file:
-        size = max(path.stat().st_size - len(SEAL) - hashlib.sha256().digest_size, 0)
-        file.seek(size)
-        seal = file.read()
-        if not seal.startswith(SEAL):
-            return SEAL not in seal  # a truncated one stands too far back
-        file.seek(0)
-        digest, left = hashlib.sha256(), size
-        while left and (piece := file.read(min(left, 2**20))):
-            digest.update(piece)
-            left -= len(piece)
-    return seal == SEAL + digest.digest()
 
 
 def _bounded(path: Path) -> bool:
