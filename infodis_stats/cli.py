@@ -40,13 +40,18 @@ def _parser() -> argparse.ArgumentParser:
         one.set_defaults(command=name)
         return one
 
-    study = add("study", "run a study file and write its report")
+    study = add("study", "run a study file and write its report; after an interruption, go on")
     study.add_argument("file", type=Path, help="study file (TOML)")
     study.add_argument("--out", type=Path, required=True, help="folder for study.nc, report.html, report.md, tables/")
+    study.add_argument("--workers", type=int, default=1, help="processes that share the work (default 1)")
+    study.add_argument("--scheduler", metavar="ADDRESS", help="of a running Dask cluster, such as tcp://node1:8786")
     study.add_argument(
         "--batch-size", type=int, help="rows in a call of the model (default: 1024 of a law, else by memory)"
     )
     study.add_argument("--device", default="cpu", help="torch device (default cpu)")
+
+    status = add("status", "say how far a study is")
+    status.add_argument("folder", type=Path, help="what was given to study as --out")
 
     nll = add("nll", "estimate negative log-likelihoods with intervals")
     nll.add_argument("model", help=MODEL)

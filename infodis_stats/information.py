@@ -1,5 +1,7 @@
 """Mutual information of a law's sequences and what noise leaves of them: exactly, and from score entropies."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import xarray as xr
@@ -26,7 +28,7 @@ from infodis_stats.estimates.origin import what_made_it
 from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
 from infodis_stats.oracles import Law
 
-__all__ = ["estimate_information", "exact_information"]
+__all__ = ["Curve", "entropy_of", "estimate_information", "exact_information", "plan_curve"]
 
 MOST_NOISED = 2**20  # noised strings that are enumerated
 
@@ -146,6 +148,90 @@ def estimate_information(
     >>> found["information"].values.round(2), found["exact"].values.round(2)
     (array([5.05, 1.21, 0.  ]), array([4.96, 1.18, 0.  ]))
     """
+    curve = plan_curve(
+        law, noise, length=length, estimator=estimator, sequences=sequences, passes=passes, levels=levels, seed=seed
+    )
+    rows = rows_a_call(law, batch_size)
+    drawn = draw(law, curve.cells, curve.seed, batch_size=rows, device=device, progress=progress)
+    kept = [(curve.later(one), one.forward_passes) for one in drawn]
+    later, forward_passes = zip(*kept, strict=True)
+    dataset = curve.labelled(np.stack(later, axis=-1), level)
+    size = len(curve.cells[0].item.sides[0].tokens)
+    dataset.attrs = what_made_it(
+        law,
+        curve.cells[0],
+        [size],
+        seed=seed,
+        level=level,
+        forward_passes=sum(forward_passes),
+        cautions=sentences(cautions_of(curve.sampler, sequences, passes=sequences * passes)),
+    ) | {
+        "noise": noise.name,
+        "length": size,
+        "sequences": sequences,
+        "ci_kind": "student-t over sequences, simultaneous over levels of noise (Bonferroni)",
+    }
+    return dataset.assign_attrs(entropy_of(law, size))
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A curve of information before it is drawn; see `estimate_information`.
+
+    Attributes
+    ----------
+    law : Law
+    sampler : ScoreEntropy
+    cells : list of Cell
+        A cell for each sequence, of one replicate.
+    seed : SeedSequence
+        Of the cells.
+    grid : array of float64, shape (level,)
+        Noise levels.
+    """
+
+    law: Law
+    sampler: ScoreEntropy
+    cells: list[Cell]
+    seed: np.random.SeedSequence
+    grid: NDArray[np.float64]
+
+    def later(self, one: Draw) -> NDArray[np.float64]:
+        """Return what the passes with more noise than each level contribute to the one replicate of a draw."""
+        (evaluation,) = one.evaluations
+        terms = (evaluation.plan.weights[0] * evaluation.losses[0]).sum(axis=-1)
+        later: NDArray[np.float64] = (evaluation.plan.levels[0] > self.grid[:, None]) @ terms
+        return later
+
+    def labelled(self, later: NDArray[np.float64], level: float) -> xr.Dataset:
+        """Average what `later` gave, (level, sequence), and label it; with the exact curve where it is short."""
+        sequences, levels = len(self.cells), len(self.grid)
+        band = student_t(later, 1 - (1 - level) / (levels - 1))  # at level 1 there is nothing to miss
+        found = {
+            "information": ("noise_level", later.mean(axis=-1)),
+            "information_se": ("noise_level", np.sqrt(variance(later) / sequences)),
+            "information_ci": (("noise_level", CI_BOUND[0]), np.stack([band.lower, band.upper], axis=-1)),
+        }
+        size = len(self.cells[0].item.sides[0].tokens)
+        if self.sampler.noise.states(self.law.vocabulary_size) ** size <= MOST_NOISED:
+            with np.errstate(divide="ignore"):
+                exact = exact_information(self.law, self.sampler.noise, -np.log1p(-self.grid), size)
+            found["exact"] = ("noise_level", exact)
+        return describe(xr.Dataset(found, coords={"noise_level": self.grid, CI_BOUND[0]: CI_BOUND[1]}))
+
+
+def plan_curve(
+    law: Law,
+    noise: Noise,
+    *,
+    length: int | None = None,
+    estimator: str | Estimator | None = None,
+    sequences: int = 256,
+    passes: int = 16,
+    levels: int = 33,
+    seed: int = 0,
+) -> Curve:
+    """Draw the sequences of a curve and plan their cells; arguments as of `estimate_information`."""
     sampler = _score_entropy(noise, estimator)
     if levels < 2:
         raise InputError(f"a curve needs at least 2 levels of noise, got {levels}")
@@ -155,37 +241,7 @@ def estimate_information(
     # Names, not contents: a sequence that is drawn twice has noise of its own each time.
     targets = make_targets(tokens, names=[str(index) for index in range(sequences)])
     cells = [Cell(sampler, target, passes, 1) for target in targets]
-    rows = rows_a_call(law, batch_size)
-    grid = np.linspace(0.0, 1.0, levels)
-    curves, forward_passes = np.empty((levels, sequences)), 0
-    for index, one in enumerate(draw(law, cells, noisy, batch_size=rows, device=device, progress=progress)):
-        curves[:, index] = _later(one, grid)
-        forward_passes += one.forward_passes
-    band = student_t(curves, 1 - (1 - level) / (levels - 1))  # at level 1 there is nothing to miss
-    found = {
-        "information": ("noise_level", curves.mean(axis=-1)),
-        "information_se": ("noise_level", np.sqrt(variance(curves) / sequences)),
-        "information_ci": (("noise_level", CI_BOUND[0]), np.stack([band.lower, band.upper], axis=-1)),
-    }
-    if noise.states(law.vocabulary_size) ** tokens.shape[1] <= MOST_NOISED:
-        with np.errstate(divide="ignore"):
-            found["exact"] = ("noise_level", exact_information(law, noise, -np.log1p(-grid), tokens.shape[1]))
-    dataset = describe(xr.Dataset(found, coords={"noise_level": grid, CI_BOUND[0]: CI_BOUND[1]}))
-    dataset.attrs = what_made_it(
-        law,
-        cells[0],
-        [tokens.shape[1]],
-        seed=seed,
-        level=level,
-        forward_passes=forward_passes,
-        cautions=sentences(cautions_of(sampler, sequences, passes=sequences * passes)),
-    ) | {
-        "noise": noise.name,
-        "length": tokens.shape[1],
-        "sequences": sequences,
-        "ci_kind": "student-t over sequences, simultaneous over levels of noise (Bonferroni)",
-    }
-    return dataset.assign_attrs(_entropy(law, tokens.shape[1]))
+    return Curve(law, sampler, cells, noisy, np.linspace(0.0, 1.0, levels))
 
 
 def _score_entropy(noise: Noise, estimator: str | Estimator | None) -> ScoreEntropy:
@@ -199,15 +255,8 @@ def _score_entropy(noise: Noise, estimator: str | Estimator | None) -> ScoreEntr
     return sampler
 
 
-def _later(one: Draw, grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what the passes with more noise than each level of a grid contribute to the one replicate of a draw."""
-    (evaluation,) = one.evaluations
-    terms = (evaluation.plan.weights[0] * evaluation.losses[0]).sum(axis=-1)
-    later: NDArray[np.float64] = (evaluation.plan.levels[0] > grid[:, None]) @ terms
-    return later
-
-
-def _entropy(law: Law, length: int) -> dict[str, float]:
+def entropy_of(law: Law, length: int) -> dict[str, float]:
+    """Return the ``entropy`` of a law's sequences; nothing where it cannot be told."""
     try:
         return {"entropy": law.entropy(length)}
     except InputError:

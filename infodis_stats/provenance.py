@@ -1,10 +1,14 @@
 """What made a number: versions and fingerprints, for the attributes of a data set."""
 
+import hashlib
 import platform
+from functools import cache
+from importlib import resources
+from importlib.abc import Traversable
 from importlib.metadata import version
 from typing import Protocol, runtime_checkable
 
-__all__ = ["SCHEMA", "model_fingerprint", "versions"]
+__all__ = ["SCHEMA", "code_digest", "model_fingerprint", "versions"]
 
 SCHEMA = "infodis-stats/2"
 """Name and version of the layout of everything that is stored."""
@@ -15,6 +19,28 @@ _PACKAGES = ("infodis-stats", "numpy", "scipy", "torch", "xarray", "statsmodels"
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that numbers depend on."""
     return {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}
+
+
+_NO_NUMBERS = ("cli.py", "commands", "report", "work")  # modules that only move what others compute
+
+
+@cache
+def code_digest() -> str:
+    """Return the SHA-256 of the code that numbers are made by, in hexadecimal: versions know no unreleased change."""
+    digest = hashlib.sha256()
+    for package in ("estimators", "infodis_stats"):
+        _update(digest, resources.files(package))
+    return digest.hexdigest()
+
+
+def _update(digest: "hashlib._Hash", folder: Traversable) -> None:
+    for entry in sorted(folder.iterdir(), key=lambda one: one.name):
+        if entry.name in _NO_NUMBERS:
+            continue
+        if entry.is_dir():
+            _update(digest, entry)
+        elif entry.name.endswith(".py"):
+            digest.update(entry.name.encode() + b"\0" + entry.read_bytes())
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@ from infodis_stats.commands.information import doctor, estimators, intervals
 from infodis_stats.commands.likelihoods import nll, ratio
 from infodis_stats.commands.ranking import rank
 from infodis_stats.commands.scanning import scan
-from infodis_stats.commands.studies import report, study
+from infodis_stats.commands.studies import report, status, study
 from infodis_stats.commands.training import train
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "ratio",
     "report",
     "scan",
+    "status",
     "study",
     "train",
 ]

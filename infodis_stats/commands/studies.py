@@ -1,19 +1,33 @@
-"""The commands of studies: run one, and write its report anew."""
+"""The commands of studies: run one, say how far it is, and write its report anew."""
 
 import argparse
+import math
+
+import pandas as pd
 
 from infodis_stats.files import writable_folder
 from infodis_stats.report import document, write_report
 from infodis_stats.store import read_store
 from infodis_stats.studies import run_study
+from infodis_stats.work import progress_of
 
-__all__ = ["report", "study"]
+__all__ = ["report", "status", "study"]
+
+LEDGER = "ledger"
 
 
 def study(options: argparse.Namespace) -> None:
     """Run a study file, write its report and print the main table."""
     writable_folder(options.out)  # before hours of work, not after
-    tree = run_study(options.file, batch_size=options.batch_size, device=options.device, show_progress=True)
+    tree = run_study(
+        options.file,
+        ledger=options.out / LEDGER,
+        workers=options.workers,
+        scheduler=options.scheduler,
+        batch_size=options.batch_size,
+        device=options.device,
+        show_progress=True,
+    )
     page = write_report(tree, options.out)
     found = document(tree)
     for title, table in found.headlines.items():
@@ -23,6 +37,36 @@ def study(options: argparse.Namespace) -> None:
     for sentence in found.answer:
         print(sentence)
     print(f"\nThe report is {page}")
+
+
+def status(options: argparse.Namespace) -> None:
+    """Say what of a study is done, what is left, and how long that takes."""
+    found = progress_of(options.folder / LEDGER)
+    done, blocks, passes_done, passes = found.totals
+    print(f"{found.facts['title']} ({found.facts['study']})\n")
+    rows = [(name, *counts) for name, counts in found.sections.items()]
+    columns = ["section", "blocks done", "of", "passes done", "of "]
+    table = pd.DataFrame([*rows, ("all", done, blocks, passes_done, passes)], columns=columns)
+    print(table.to_markdown(index=False, tablefmt="simple", intfmt=","))
+    print()
+    left = blocks - done
+    if found.running:
+        workers = found.facts["workers"]
+        running = f", {min(workers, left)} running" if isinstance(workers, int) else f", some running at {workers}"
+        print(f"{done} of {blocks} blocks are done{running}; {_duration(found.seconds_left)} to go.")
+        print(f"A run is at work on {found.facts['host']}.")
+    elif left:
+        print(f"{done} of {blocks} blocks are done. No run is at work: the same command goes on from here.")
+    else:
+        print("All blocks are done.")
+
+
+def _duration(seconds: float) -> str:
+    if math.isnan(seconds):
+        return "the time is not known yet"
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 
 def report(options: argparse.Namespace) -> None:

@@ -116,7 +116,6 @@ def _rendered(suffix: str, tree: xr.DataTree, report: Document, figures: Mapping
         not_run=json.loads(provenance["not_run"]),
         versions=json.loads(provenance["versions"]),
         forward_passes=f"{int(provenance['forward_passes']):,}",
-        wall_seconds=provenance["wall_seconds"],
     )
 
 

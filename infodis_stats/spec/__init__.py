@@ -8,7 +8,7 @@ from infodis_stats.spec.groups import PairsSpec, Scored, TargetsSpec
 from infodis_stats.spec.information import CurvesSpec, InformationSpec, SequencesSpec
 from infodis_stats.spec.laws import HiddenMarkovSpec, LawSpec, MarkovChainSpec, TableSpec, read_law
 from infodis_stats.spec.models import ModelSpec
-from infodis_stats.spec.study import StudySpec, read_study
+from infodis_stats.spec.study import StudySpec, parse_study, read_study
 
 __all__ = [
     "CalibrationSpec",
@@ -30,6 +30,7 @@ __all__ = [
     "SubjectSpec",
     "TableSpec",
     "TargetsSpec",
+    "parse_study",
     "read_law",
     "read_study",
 ]

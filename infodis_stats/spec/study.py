@@ -10,7 +10,7 @@ from infodis_stats.spec.document import kind_of, validated
 from infodis_stats.spec.frontier import FrontierSpec
 from infodis_stats.spec.information import InformationSpec
 
-__all__ = ["StudySpec", "read_study"]
+__all__ = ["StudySpec", "parse_study", "read_study"]
 
 StudySpec = ComparisonSpec | CalibrationSpec | CorporaSpec | FrontierSpec | InformationSpec
 
@@ -38,4 +38,9 @@ def read_study(path: Path | str) -> tuple[StudySpec, str]:
         If the file cannot be read or a key is unknown, missing or of the wrong type; names the line.
     """
     text = read_text(path)
-    return validated(KINDS[kind_of(text, path, list(KINDS))], text, path), text
+    return parse_study(text, path), text
+
+
+def parse_study(text: str, path: Path | str) -> StudySpec:
+    """Check the text of a study file that lies at a path; see `read_study`."""
+    return validated(KINDS[kind_of(text, path, list(KINDS))], text, path)

@@ -1,44 +1,38 @@
 """Calibration: how often intervals cover, and how wide they are, over laws, estimators, budgets and replicates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
-import torch
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from estimators import Draw, InputError, draw
+from estimators import Draw, InputError
 from infodis_stats import analysis
 from infodis_stats.cautions import CAUTIONS, cautions_of
 from infodis_stats.dataset import CI_BOUND, describe
-from infodis_stats.estimates.request import rows_a_call
 from infodis_stats.intervals import ErrorBars, Sample, interval_kind
 from infodis_stats.spec import CalibrationSpec
-from infodis_stats.studies.grid import Samplers, lay_out
-from infodis_stats.studies.groups import Group, make_groups
-from infodis_stats.studies.result import Bar, Result
+from infodis_stats.studies.grid import Grid, Samplers, lay_out
+from infodis_stats.studies.groups import items_of, make_groups
+from infodis_stats.studies.result import Result, Steps
 from infodis_stats.studies.subject import Subject
-from infodis_stats.studies.truth import item_coords, truth_dataset
+from infodis_stats.studies.truth import truth_dataset, truth_sections
+from infodis_stats.work import Columns, Section
 
 __all__ = ["ALLOWED", "calibrate", "summarise_calibration"]
 
 FloatArray = NDArray[np.float64]
 
 ALLOWED = 0.01  # by which an interval may fall short of its level
+COUNTED = ("missed_low", "missed_high", "relative_width", "intervals", "degrees")
 CELL = ["estimator", "passes", "interval", "replicates"]
 
 
-def calibrate(
-    subjects: Sequence[Subject],
-    spec: CalibrationSpec,
-    *,
-    batch_size: int | None,
-    device: torch.device | str,
-    bar: Bar,
-) -> Result:
-    """Run a study of calibration, subject after subject.
+def calibrate(subjects: Sequence[Subject], spec: CalibrationSpec) -> Steps:
+    """Find how often intervals cover, subject after subject.
 
     Returns
     -------
@@ -50,59 +44,70 @@ def calibrate(
         [replace(group, name=f"{table.name}/{group.name}") for group in make_groups(subject, table)]
         for subject, table in zip(subjects, spec.subjects, strict=True)
     ]
-    items = [[item for group in groups for item in group.items] for groups in grouped]
     budgets = [[count for count in spec.passes if count <= (one.most_passes or count)] for one in spec.subjects]
-    grids = [lay_out(some, samplers, few, spec.draws) for some, few in zip(items, budgets, strict=True)]
-    bar.total = sum(cell.planned_passes for cells, _ in grids for cell in cells.values())
-    parts, forward_passes = [], 0
-    for subject, groups, (cells, _), few in zip(subjects, grouped, grids, budgets, strict=True):
-        rows = rows_a_call(subject.model, batch_size)
-        truth = truth_dataset(
-            subject, groups, samplers, passes=spec.truth_passes, seed=spec.seed, batch_size=rows, device=device
-        )
-        part = _empty_counts(groups, samplers, spec, truth)
-        drawn = draw(subject.model, cells.values(), spec.seed, batch_size=rows, device=device, progress=bar.update)
-        for (item, place, step), one in zip(cells, drawn, strict=True):
-            forward_passes += one.forward_passes
-            slot = {"item": item, "estimator": place, "passes": spec.passes.index(few[step])}
-            known = truth.isel(item=item)
-            found = _counted(one, spec, float(known["truth"]), float(known["truth_se"]))
-            for name, values in found.items():
-                part[name][slot] = values
-        parts.append(part)
+    grids = [lay_out(items_of(groups), samplers, few, spec.draws) for groups, few in zip(grouped, budgets, strict=True)]
+    known = [
+        truth_sections(subject, groups, samplers, passes=spec.truth_passes, seed=spec.seed)
+        for subject, groups in zip(subjects, grouped, strict=True)
+    ]
+    found = iter((yield [section for sections in known for section in sections]))
+    truths = [
+        truth_dataset(subject, groups, samplers, [next(found) for _ in sections])
+        for subject, groups, sections in zip(subjects, grouped, known, strict=True)
+    ]
+    drawn = yield [
+        _section(table.name, subject, grid, truth, spec)
+        for table, subject, grid, truth in zip(spec.subjects, subjects, grids, truths, strict=True)
+    ]
+    parts = [_counts(*one, spec) for one in zip(grids, drawn, truths, strict=True)]
     counts = describe(xr.concat(parts, dim="item"))
     summary = summarise_calibration(counts)
     summary["cautions"] = _cautions(counts, samplers)
     return Result(
         {"counts": counts, "summary": describe(summary)},
-        forward_passes=forward_passes,
-        not_run=[reason for _, reasons in grids for reason in reasons],
+        forward_passes=sum(int(one["forward_passes"].sum()) for one in drawn),
+        not_run=[reason for grid in grids for reason in grid.not_run],
         attributes={"quantity": "log_ratio" if spec.contrasts else "nll", "draws": spec.draws},
     )
 
 
-def _empty_counts(groups: Sequence[Group], samplers: Samplers, spec: CalibrationSpec, truth: xr.Dataset) -> xr.Dataset:
+def _section(name: str, subject: Subject, grid: Grid, truth: xr.Dataset, spec: CalibrationSpec) -> Section:
+    """Return the section that draws a grid many times over and counts misses of what is known by now."""
+    known = truth[["truth", "truth_se"]].to_array().values.T
+    values = dict(zip((item.key for item in grid.items), known.tolist(), strict=True))
+    shape = len(spec.intervals), len(spec.replicates)
+    levels = *shape, len(spec.levels)
+    columns = {
+        "missed_low": levels,
+        "missed_high": levels,
+        "relative_width": levels,
+        "intervals": shape,
+        "degrees": shape,
+        "forward_passes": (),
+    }
+    setting = repr((spec.intervals, spec.replicates, spec.levels, known.tolist()))
+    keep = partial(_counted, spec=spec, values=values)
+    return Section(f"draws of {name}", subject.model, grid, spec.seed, columns, keep, setting)
+
+
+def _counts(grid: Grid, drawn: Columns, truth: xr.Dataset, spec: CalibrationSpec) -> xr.Dataset:
+    """Label the counts of a subject, over all passes of the study."""
     dims = ["item", *CELL]
-    levels = [*dims, "level"]
-    sizes = (truth.sizes["item"], len(samplers), len(spec.passes), len(spec.intervals), len(spec.replicates))
-    return xr.Dataset(
-        {
-            "missed_low": (levels, np.zeros((*sizes, len(spec.levels)))),
-            "missed_high": (levels, np.zeros((*sizes, len(spec.levels)))),
-            "relative_width": (levels, np.full((*sizes, len(spec.levels)), np.nan)),
-            "intervals": (dims, np.zeros(sizes)),
-            "degrees": (dims, np.full(sizes, np.nan)),
-            **{name: truth[name] for name in ("truth", "truth_se", "effective_positions", "full_mask_ratio")},
-        },
-        coords=item_coords(groups)
-        | {
-            "estimator": [sampler.name for sampler in samplers],
-            "passes": np.array(spec.passes),
+    by_level = ("missed_low", "missed_high", "relative_width")
+    counts = xr.Dataset(
+        {name: ([*dims, "level"] if name in by_level else dims, grid.filled(drawn[name])) for name in COUNTED}
+        | {name: truth[name] for name in ("truth", "truth_se", "effective_positions", "full_mask_ratio")},
+        coords={
+            "item": truth["item"],
+            "group": truth["group"],
+            "estimator": [sampler.name for sampler in grid.samplers],
+            "passes": np.array(grid.passes),
             "interval": list(spec.intervals),
             "replicates": np.array(spec.replicates),
             "level": np.array(spec.levels),
         },
     )
+    return counts.reindex(passes=list(spec.passes)).fillna({"missed_low": 0, "missed_high": 0, "intervals": 0})
 
 
 def _bars(one: Draw, kind: str, size: int, level: float) -> ErrorBars | None:
@@ -112,8 +117,9 @@ def _bars(one: Draw, kind: str, size: int, level: float) -> ErrorBars | None:
         return None  # it does not tell this one
 
 
-def _counted(one: Draw, spec: CalibrationSpec, truth: float, truth_se: float) -> dict[str, FloatArray]:
-    """Count the misses of every interval of a draw, by kind, replicates and level."""
+def _counted(one: Draw, spec: CalibrationSpec, values: Mapping[str, tuple[float, float]]) -> dict[str, ArrayLike]:
+    """Count the misses of every interval of a draw, by kind, replicates and level, given the true values by item."""
+    truth, truth_se = values[one.cell.item.key]
     shape = (len(spec.intervals), len(spec.replicates), len(spec.levels))
     low, high, width = np.zeros(shape), np.zeros(shape), np.full(shape, np.nan)
     count, degrees = np.zeros(shape[:2]), np.full(shape[:2], np.nan)
@@ -137,7 +143,14 @@ def _counted(one: Draw, spec: CalibrationSpec, truth: float, truth_se: float) ->
                 if deviation > slack:
                     z = stats.norm.ppf((1 + level) / 2)
                     width[here] = np.median(bars.upper - bars.lower) / (2 * z * ideal)
-    return {"missed_low": low, "missed_high": high, "relative_width": width, "intervals": count, "degrees": degrees}
+    return {
+        "missed_low": low,
+        "missed_high": high,
+        "relative_width": width,
+        "intervals": count,
+        "degrees": degrees,
+        "forward_passes": one.forward_passes,
+    }
 
 
 def summarise_calibration(counts: xr.Dataset, level_of_band: float = 0.95) -> xr.Dataset:

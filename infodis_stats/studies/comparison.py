@@ -1,30 +1,28 @@
 """Comparisons of estimators: targets x estimators x passes x replicates, each cell with random numbers of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from estimators import Cell, Draw, draw
+from estimators import Draw
 from infodis_stats import analysis
 from infodis_stats.cautions import cautions_of
 from infodis_stats.dataset import describe, summarise
 from infodis_stats.spec import ComparedSpec, ComparisonSpec
-from infodis_stats.studies.grid import Slot, lay_out
-from infodis_stats.studies.groups import Group, make_groups
-from infodis_stats.studies.result import Bar, Result
+from infodis_stats.studies.grid import Grid, lay_out
+from infodis_stats.studies.groups import Group, items_of, make_groups
+from infodis_stats.studies.result import Result, Steps
 from infodis_stats.studies.subject import Subject
-from infodis_stats.studies.truth import item_coords, long_run, truth_dataset
+from infodis_stats.studies.truth import item_coords, truth_dataset, truth_sections
+from infodis_stats.work import Columns, Section
 
-__all__ = ["compare_estimators", "draws_dataset", "summary_dataset"]
+__all__ = ["compare_estimators", "draws_dataset", "draws_section", "summary_dataset"]
 
 
-def compare_estimators(
-    subject: Subject, spec: ComparisonSpec, *, batch_size: int | None, device: torch.device | str, bar: Bar
-) -> Result:
-    """Run a comparison of estimators.
+def compare_estimators(subject: Subject, spec: ComparisonSpec) -> Steps:
+    """Compare estimators.
 
     Returns
     -------
@@ -34,45 +32,27 @@ def compare_estimators(
     """
     samplers = spec.samplers()
     groups = make_groups(subject, spec)
-    items = [item for group in groups for item in group.items]
-    cells, not_run = lay_out(items, samplers, spec.passes, spec.replicates)
-    long_runs = [] if subject.exact else [long_run(item, spec.truth_passes) for item in items]
-    bar.total = sum(cell.planned_passes for cell in (*cells.values(), *long_runs))
-    draws = draws_dataset(subject, groups, cells, spec, batch_size=batch_size, device=device, bar=bar)
-    truth = truth_dataset(
-        subject,
-        groups,
-        samplers,
-        passes=spec.truth_passes,
-        seed=spec.seed,
-        batch_size=batch_size,
-        device=device,
-        progress=bar.update,
-    )
+    grid = lay_out(items_of(groups), samplers, spec.passes, spec.replicates)
+    known = truth_sections(subject, groups, samplers, passes=spec.truth_passes, seed=spec.seed)
+    drawn, *found = yield [draws_section(subject, grid, spec.seed), *known]
+    draws = draws_dataset(groups, grid, drawn)
+    truth = truth_dataset(subject, groups, samplers, found)
     return Result(
         {"draws": draws, "truth": truth, "summary": summary_dataset(draws, truth, spec)},
         forward_passes=int(np.nansum(draws["forward_passes"].values)),
-        not_run=not_run,
+        not_run=grid.not_run,
         attributes={"truth_passes": spec.truth_passes, "quantity": "log_ratio" if spec.pairs else "nll"},
     )
 
 
-def draws_dataset(
-    subject: Subject,
-    groups: Sequence[Group],
-    cells: Mapping[Slot, Cell],
-    spec: ComparedSpec,
-    *,
-    batch_size: int | None,
-    device: torch.device | str,
-    bar: Bar,
-) -> xr.Dataset:
-    """Draw the grid of a subject.
+def draws_section(subject: Subject, grid: Grid, seed: int) -> Section:
+    """Return the section that draws a grid of a subject."""
+    columns = {"estimate": (grid.replicates,), "forward_passes": (), "khat": ()}
+    return Section("draws", subject.model, grid, seed, columns, _statistics)
 
-    Parameters
-    ----------
-    cells : mapping of Slot to Cell
-        What `lay_out` made of the groups' items, the estimators of the study and its passes.
+
+def draws_dataset(groups: Sequence[Group], grid: Grid, drawn: Columns) -> xr.Dataset:
+    """Label what was kept of a grid.
 
     Returns
     -------
@@ -80,26 +60,19 @@ def draws_dataset(
         ``estimate (item, estimator, passes, replicate)``, ``forward_passes`` and ``khat (item, estimator, passes)``,
         NaN where nothing could be run; see `summarise`.
     """
-    samplers = spec.samplers()
-    shape = (sum(len(group.items) for group in groups), len(samplers), len(spec.passes))
-    estimates = np.full((*shape, spec.replicates), np.nan)
-    forward_passes, khat = np.full(shape, np.nan), np.full(shape, np.nan)
-    drawn = draw(subject.model, cells.values(), spec.seed, batch_size=batch_size, device=device, progress=bar.update)
-    for slot, one in zip(cells, drawn, strict=True):
-        estimates[slot], forward_passes[slot], khat[slot] = _statistics(one)
     dims = ["item", "estimator", "passes"]
     return describe(
         xr.Dataset(
             {
-                "estimate": ([*dims, "replicate"], estimates),
-                "forward_passes": (dims, forward_passes),
-                "khat": (dims, khat),
+                "estimate": ([*dims, "replicate"], grid.filled(drawn["estimate"])),
+                "forward_passes": (dims, grid.filled(drawn["forward_passes"])),
+                "khat": (dims, grid.filled(drawn["khat"])),
             },
             coords=item_coords(groups)
             | {
-                "estimator": [sampler.name for sampler in samplers],
-                "passes": np.array(spec.passes),
-                "replicate": np.arange(spec.replicates),
+                "estimator": [sampler.name for sampler in grid.samplers],
+                "passes": np.array(grid.passes),
+                "replicate": np.arange(grid.replicates),
             },
         )
     )
@@ -127,8 +100,12 @@ def summary_dataset(draws: xr.Dataset, truth: xr.Dataset, spec: ComparedSpec) ->
     return summary
 
 
-def _statistics(one: Draw) -> tuple[NDArray[np.float64], int, float]:
+def _statistics(one: Draw) -> dict[str, ArrayLike]:
     """Keep of a draw what a study stores; its losses are let go."""
     terms = [evaluation.terms for evaluation in one.evaluations]
     spread = terms[0] if len(terms) == 1 else np.abs(terms[1] - terms[0])
-    return one.estimates, one.forward_passes, float(analysis.pareto_khat(spread.ravel()))
+    return {
+        "estimate": one.estimates,
+        "forward_passes": one.forward_passes,
+        "khat": float(analysis.pareto_khat(spread.ravel())),
+    }

@@ -1,32 +1,31 @@
 """Comparisons of corpora: what their texts cost under a model, and how well that tells them apart."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
-import torch
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import ttest_ind
 
-from estimators import Cell, draw
+from estimators import Cell, Draw, Target
 from infodis_stats import analysis
 from infodis_stats.cautions import cautions_of, effective_positions
 from infodis_stats.dataset import CI_BOUND, describe
 from infodis_stats.loss_map import position_nll
 from infodis_stats.models import TextModel
-from infodis_stats.records import read_records
+from infodis_stats.records import Record, read_records
 from infodis_stats.spec import CorporaSpec
 from infodis_stats.studies.groups import record_targets
-from infodis_stats.studies.result import Bar, Result
+from infodis_stats.studies.result import Result, Steps
+from infodis_stats.work import Section
 
 __all__ = ["compare_corpora"]
 
 FloatArray = NDArray[np.float64]
 
 
-def compare_corpora(
-    network: TextModel, spec: CorporaSpec, *, batch_size: int | None, device: torch.device | str, bar: Bar
-) -> Result:
+def compare_corpora(network: TextModel, spec: CorporaSpec) -> Steps:
     """Score the texts of some corpora.
 
     Returns
@@ -39,22 +38,20 @@ def compare_corpora(
     records = [(corpus, record) for corpus in spec.corpora for record in read_records(corpus.records)]
     targets = record_targets(network, [record for _, record in records])
     mapped = _mapped([corpus.name for corpus, _ in records], {one.name: one.maps for one in spec.corpora})
-    cells = [Cell(sampler, target, passes, spec.replicates) for target in targets for passes in spec.passes]
-    bar.total = sum(cell.planned_passes for cell in cells)
-    estimates = np.empty((len(targets), len(spec.passes), spec.replicates))
-    forward_passes = np.empty(estimates.shape[:2])
-    effective = np.empty(len(targets))
-    maps: list[xr.Dataset] = []
-    drawn = iter(draw(network, cells, spec.seed, batch_size=batch_size, device=device, progress=bar.update))
-    for text, target in enumerate(targets):
-        for step in range(len(spec.passes)):
-            one = next(drawn)
-            estimates[text, step], forward_passes[text, step] = one.estimates, one.forward_passes
-        (most,) = one.evaluations
-        effective[text] = effective_positions(most.position_losses)
-        if mapped[text]:
-            tokens = [network.decode(target.tokens[[place]]) for place in target.scored]
-            maps.append(_map(records[text][1].name, records[text][1].prompt, tokens, position_nll(most)))
+    cells = [Cell(sampler, target, passes, spec.replicates) for passes in spec.passes for target in targets]
+    most = cells[-len(targets) :]
+    shown = [cell for cell, chosen in zip(most, mapped, strict=True) if chosen]
+    longest = max((target.length for target in targets), default=0)
+    keep = partial(_contributions, longest=longest)
+    columns = {"estimate": (spec.replicates,), "forward_passes": (), "effective": ()}
+    drawn, maps = yield [
+        Section("draws", network, cells, spec.seed, columns, _statistics),
+        Section("maps", network, shown, spec.seed, {"nll": (longest,), "nll_se": (longest,)}, keep),
+    ]
+    shape = len(spec.passes), len(targets)
+    estimates = drawn["estimate"].reshape(*shape, -1).swapaxes(0, 1)
+    forward_passes = drawn["forward_passes"].reshape(shape).T
+    effective = drawn["effective"].reshape(shape)[-1]
     draws = describe(
         xr.Dataset(
             {
@@ -74,8 +71,11 @@ def compare_corpora(
     summary.attrs["cautions"] = " ".join(cautions_of(sampler, spec.replicates, effective))
     summary.attrs["estimator"] = sampler.name
     datasets = {"draws": draws, "summary": summary}
-    if maps:
-        datasets["maps"] = xr.concat(maps, dim="place")
+    if shown:
+        texts = [index for index, one in enumerate(mapped) if one]
+        rows = zip(texts, maps.records, strict=True)
+        parts = [_map(network, targets[text], records[text][1], row) for text, row in rows]
+        datasets["maps"] = xr.concat(parts, dim="place")
     return Result(datasets, forward_passes=int(forward_passes.sum()), not_run=[], attributes={})
 
 
@@ -153,11 +153,36 @@ def _mapped(corpora: Sequence[str], maps: dict[str, int]) -> list[bool]:
     return chosen
 
 
-def _map(name: str, prompt: str, tokens: list[str], contributions: FloatArray) -> xr.Dataset:
-    nll, error = contributions.mean(axis=0), np.sqrt(analysis.variance(contributions.T) / len(contributions))
+def _statistics(one: Draw) -> dict[str, ArrayLike]:
+    (evaluation,) = one.evaluations
+    effective = effective_positions(evaluation.position_losses)
+    return {"estimate": one.estimates, "forward_passes": one.forward_passes, "effective": effective}
+
+
+def _contributions(one: Draw, longest: int) -> dict[str, ArrayLike]:
+    """Return what each position contributes, up to the longest of all texts."""
+    (evaluation,) = one.evaluations
+    contributions = position_nll(evaluation)
+    error = np.sqrt(analysis.variance(contributions.T) / len(contributions))
+    room = (0, longest - evaluation.target.length)
+    return {
+        "nll": np.pad(contributions.mean(axis=0), room, constant_values=np.nan),
+        "nll_se": np.pad(error, room, constant_values=np.nan),
+    }
+
+
+def _map(network: TextModel, target: Target, record: Record, row: np.void) -> xr.Dataset:
+    tokens = [network.decode(target.tokens[[place]]) for place in target.scored]
     return describe(
         xr.Dataset(
-            {"nll": ("place", nll), "nll_se": ("place", error), "token": ("place", tokens)},
-            coords={"text": ("place", [name] * len(tokens)), "prompt": ("place", [prompt] * len(tokens))},
+            {
+                "nll": ("place", row["nll"][: target.length]),
+                "nll_se": ("place", row["nll_se"][: target.length]),
+                "token": ("place", tokens),
+            },
+            coords={
+                "text": ("place", [record.name] * len(tokens)),
+                "prompt": ("place", [record.prompt] * len(tokens)),
+            },
         )
     )

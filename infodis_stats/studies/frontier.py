@@ -1,25 +1,24 @@
 """Frontiers: which estimator has the least variance at every length and budget, subject by subject."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from estimators import Cell, Contrast, Estimator, InputError, draw
+from estimators import Cell, Contrast, Draw, Estimator, InputError
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.cautions import cautions_of
 from infodis_stats.dataset import CI_BOUND, describe
-from infodis_stats.estimates.request import rows_a_call
-from infodis_stats.spec import FrontierSpec
-from infodis_stats.studies.grid import Samplers, Slot, lay_out
-from infodis_stats.studies.groups import Group, make_groups
-from infodis_stats.studies.result import Bar, Result
+from infodis_stats.spec import FrontierSpec, SubjectSpec
+from infodis_stats.studies.grid import Grid, lay_out
+from infodis_stats.studies.groups import Group, items_of, make_groups
+from infodis_stats.studies.result import Result, Steps
 from infodis_stats.studies.subject import Subject
 from infodis_stats.studies.truth import item_coords
+from infodis_stats.work import Columns, Section
 
 __all__ = ["find_frontier", "summarise_frontier"]
 
@@ -29,15 +28,8 @@ BoolArray = NDArray[np.bool_]
 AVERAGED = (16, 64)  # scored positions of the groups that geometric means run over
 
 
-def find_frontier(
-    subjects: Sequence[Subject],
-    spec: FrontierSpec,
-    *,
-    batch_size: int | None,
-    device: torch.device | str,
-    bar: Bar,
-) -> Result:
-    """Run a study of the frontier, subject after subject.
+def find_frontier(subjects: Sequence[Subject], spec: FrontierSpec) -> Steps:
+    """Find the frontier, subject after subject.
 
     Returns
     -------
@@ -54,30 +46,15 @@ def find_frontier(
     roles = {sampler.name: _role(sampler) for sampler in samplers}
     if "candidate" not in roles.values():
         raise InputError("no estimator can be the best: each is auto, biased, or of infinite variance")
-    grouped = [
-        [replace(group, name=f"{table.name}/{group.name}") for group in make_groups(subject, table)]
-        for subject, table in zip(subjects, spec.subjects, strict=True)
+    parts = [_part(subject, table, spec) for subject, table in zip(subjects, spec.subjects, strict=True)]
+    columns = {"estimate": (spec.replicates,), "forward_passes": ()}
+    found = yield [
+        Section(f"draws of {part.name}", part.subject.model, part.cells, spec.seed, columns, _statistics)
+        for part in parts
     ]
-    items = [[item for group in groups for item in group.items] for groups in grouped]
-    budgets = [[count for count in spec.passes if count <= (one.most_passes or count)] for one in spec.subjects]
-    grids = [lay_out(some, samplers, few, spec.replicates)[0] for some, few in zip(items, budgets, strict=True)]
-    runs = [_distinct(subject, cells) for subject, cells in zip(subjects, grids, strict=True)]
-    bar.total = sum(cell.planned_passes for cells in runs for cell in cells)
-    parts, forward_passes = [], 0
-    for subject, table, groups, run in zip(subjects, spec.subjects, grouped, runs, strict=True):
-        part = _empty_draws(groups, table.name, samplers, spec)
-        rows = rows_a_call(subject.model, batch_size)
-        drawn = draw(subject.model, run, spec.seed, batch_size=rows, device=device, progress=bar.update)
-        for slots, one in zip(run.values(), drawn, strict=True):
-            forward_passes += one.forward_passes
-            for item, place, _ in slots:
-                slot = item, place, spec.passes.index(one.cell.passes)
-                part["estimate"].values[slot] = one.estimates
-                part["forward_passes"].values[slot] = one.forward_passes
-        if subject.exact:
-            part["truth"].values[:] = np.concatenate([group.exact for group in groups if group.exact is not None])
-        parts.append(part)
-    draws = describe(xr.concat(parts, dim="item"))
+    labelled = [_draws(part, drawn, spec) for part, drawn in zip(parts, found, strict=True)]
+    forward_passes = sum(int(drawn["forward_passes"].sum()) for drawn in found)
+    draws = describe(xr.concat(labelled, dim="item"))
     summary, averages = summarise_frontier(draws, roles, spec.rivals, level=spec.level, seed=spec.seed)
     summary["cautions"] = ("estimator", [" ".join(cautions_of(one, spec.replicates)) for one in samplers])
     return Result(
@@ -88,13 +65,38 @@ def find_frontier(
     )
 
 
-def _distinct(subject: Subject, cells: Mapping[Slot, Cell]) -> dict[Cell, list[Slot]]:
-    """Gather the slots that one cell fills: auto is its choice, which need not be run twice."""
-    gathered: dict[tuple[int, str, int], tuple[Cell, list[Slot]]] = {}
-    for slot, cell in cells.items():
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What a frontier is to find of one subject."""
+
+    name: str
+    subject: Subject
+    groups: Sequence[Group]
+    lengths: list[int]
+    grid: Grid
+    cells: list[Cell]  # what fills the grid: auto is its choice, which need not be run twice
+    owners: NDArray[np.int64]  # which of the cells fills each slot
+
+
+def _part(subject: Subject, table: SubjectSpec, spec: FrontierSpec) -> _Part:
+    groups = [replace(group, name=f"{table.name}/{group.name}") for group in make_groups(subject, table)]
+    lengths = [length for group in groups for length in [_length(group)] * len(group.items)]
+    passes = [count for count in spec.passes if count <= (table.most_passes or count)]
+    grid = lay_out(items_of(groups), spec.samplers(), passes, spec.replicates)
+    cells: list[Cell] = []
+    known: dict[tuple[int, str, int], int] = {}
+    owners = []
+    for (item, _, step), cell in zip(grid.slots.tolist(), grid, strict=True):
         settled = replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, subject.model))
-        gathered.setdefault((slot[0], settled.sampler.name, slot[2]), (settled, []))[1].append(slot)
-    return dict(gathered.values())
+        owner = known.setdefault((item, settled.sampler.name, step), len(cells))
+        if owner == len(cells):
+            cells.append(settled)
+        owners.append(owner)
+    return _Part(table.name, subject, groups, lengths, grid, cells, np.array(owners, dtype=np.int64))
+
+
+def _statistics(one: Draw) -> dict[str, ArrayLike]:
+    return {"estimate": one.estimates, "forward_passes": one.forward_passes}
 
 
 def _role(sampler: Estimator | Contrast) -> str:
@@ -105,25 +107,27 @@ def _role(sampler: Estimator | Contrast) -> str:
     return "candidate" if one.unbiased and one.finite_variance else "untrusted"
 
 
-def _empty_draws(groups: Sequence[Group], subject: str, samplers: Samplers, spec: FrontierSpec) -> xr.Dataset:
-    lengths = [_length(group) for group in groups for _ in group.items]
+def _draws(part: _Part, drawn: Columns, spec: FrontierSpec) -> xr.Dataset:
+    """Label what was drawn of a subject, over all passes of the study."""
+    grid, exact = part.grid, [group.exact for group in part.groups if group.exact is not None]
     dims = ["item", "estimator", "passes"]
-    shape = (len(lengths), len(samplers), len(spec.passes))
-    return xr.Dataset(
+    unknown = np.full(len(grid.items), np.nan)
+    labelled = xr.Dataset(
         {
-            "estimate": ([*dims, "replicate"], np.full((*shape, spec.replicates), np.nan)),
-            "forward_passes": (dims, np.full(shape, np.nan)),
-            "truth": ("item", np.full(len(lengths), np.nan)),
+            "estimate": ([*dims, "replicate"], grid.filled(drawn["estimate"][part.owners])),
+            "forward_passes": (dims, grid.filled(drawn["forward_passes"][part.owners])),
+            "truth": ("item", np.concatenate(exact) if part.subject.exact else unknown),
         },
-        coords=item_coords(groups)
+        coords=item_coords(part.groups)
         | {
-            "subject": ("item", [subject] * len(lengths)),
-            "length": ("item", lengths),
-            "estimator": [sampler.name for sampler in samplers],
-            "passes": np.array(spec.passes),
-            "replicate": np.arange(spec.replicates),
+            "subject": ("item", [part.name] * len(grid.items)),
+            "length": ("item", part.lengths),
+            "estimator": [sampler.name for sampler in grid.samplers],
+            "passes": np.array(grid.passes),
+            "replicate": np.arange(grid.replicates),
         },
     )
+    return labelled.reindex(passes=list(spec.passes))
 
 
 def _length(group: Group) -> int:

@@ -13,7 +13,7 @@ from infodis_stats.records import Record, TextPair, read_pairs, read_records
 from infodis_stats.spec import PairsSpec, Scored, TargetsSpec
 from infodis_stats.studies.subject import Subject
 
-__all__ = ["Group", "make_groups", "record_targets"]
+__all__ = ["Group", "items_of", "make_groups", "record_targets"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,11 @@ def make_groups(subject: Subject, spec: Scored) -> list[Group]:
     if len(known) > 1:
         raise InputError("sequences of a law and records do not go into one study: make it two")
     return groups
+
+
+def items_of(groups: Sequence[Group]) -> list[Target | Pair]:
+    """Return the items of all groups, in order."""
+    return [item for group in groups for item in group.items]
 
 
 def _targets(subject: Subject, spec: TargetsSpec) -> Group:

@@ -4,39 +4,30 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from estimators import Estimator, ScoreEntropy
+from estimators import Draw, Estimator, ScoreEntropy
 from estimators.noised.naming import NOISES
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.dataset import CI_BOUND, describe
-from infodis_stats.estimates.request import rows_a_call
-from infodis_stats.information import estimate_information
-from infodis_stats.oracles import Law
+from infodis_stats.information import Curve, entropy_of, plan_curve
 from infodis_stats.spec import InformationSpec, SequencesSpec
-from infodis_stats.studies.comparison import draws_dataset, summary_dataset
+from infodis_stats.studies.comparison import draws_dataset, draws_section, summary_dataset
 from infodis_stats.studies.grid import Samplers, lay_out
-from infodis_stats.studies.groups import Group, make_groups
-from infodis_stats.studies.result import Bar, Result
+from infodis_stats.studies.groups import Group, items_of, make_groups
+from infodis_stats.studies.result import Result, Steps
 from infodis_stats.studies.subject import Subject
-from infodis_stats.studies.truth import truth_dataset
+from infodis_stats.studies.truth import truth_dataset, truth_sections
+from infodis_stats.work import Columns, Section
 
 __all__ = ["family_lead", "follow_information"]
 
 
-def follow_information(
-    subjects: Sequence[Subject],
-    spec: InformationSpec,
-    *,
-    batch_size: int | None,
-    device: torch.device | str,
-    bar: Bar,
-) -> Result:
-    """Run a study of information, subject after subject.
+def follow_information(subjects: Sequence[Subject], spec: InformationSpec) -> Steps:
+    """Follow information through noise, subject after subject.
 
     Returns
     -------
@@ -47,30 +38,31 @@ def follow_information(
     """
     samplers = spec.samplers()
     grouped = [_named_groups(subject, table) for subject, table in zip(subjects, spec.subjects, strict=True)]
-    grids = [
-        lay_out([item for group in groups for item in group.items], samplers, spec.passes, spec.replicates)
-        for groups in grouped
+    grids = [lay_out(items_of(groups), samplers, spec.passes, spec.replicates) for groups in grouped]
+    curves = [
+        (group, [_curve(subject, group, name, spec) for name in spec.curves.noises])
+        for subject, groups in zip(subjects, grouped, strict=True)
+        for group in groups
     ]
-    a_curve = spec.curves.sequences * spec.curves.passes
-    bar.total = sum(cell.planned_passes for cells, _ in grids for cell in cells.values())
-    bar.total += sum(map(len, grouped)) * len(spec.curves.noises) * a_curve
-    drawn, truths, curves = [], [], []
-    for subject, groups, (cells, _) in zip(subjects, grouped, grids, strict=True):
-        rows = rows_a_call(subject.model, batch_size)
-        drawn.append(draws_dataset(subject, groups, cells, spec, batch_size=rows, device=device, bar=bar))
-        truths.append(
-            truth_dataset(subject, groups, samplers, passes=0, seed=spec.seed, batch_size=rows, device=device)
-        )
-        assert subject.law is not None
-        curves += [_curves(group, subject.law, spec, batch_size=rows, device=device, bar=bar) for group in groups]
+    sections = [
+        [draws_section(subject, grid, spec.seed), *truth_sections(subject, groups, samplers, passes=0, seed=spec.seed)]
+        for subject, groups, grid in zip(subjects, grouped, grids, strict=True)
+    ]
+    sections.append([_curve_section(group, one) for group, some in curves for one in some])
+    found = iter((yield [section for some in sections for section in some]))
+    drawn, truths = [], []
+    for subject, groups, grid in zip(subjects, grouped, grids, strict=True):
+        drawn.append(draws_dataset(groups, grid, next(found)))
+        truths.append(truth_dataset(subject, groups, samplers, [next(found) for _ in range(3)]))
+    labelled = [_labelled(group, some, [next(found) for _ in some], spec) for group, some in curves]
     draws, truth = (describe(xr.concat(parts, dim="item")) for parts in (drawn, truths))
-    judged = _judged(xr.concat(curves, dim="group"), spec)
+    judged = _judged(xr.concat(labelled, dim="group"), spec)
     lead = family_lead(draws, samplers, level=spec.level, seed=spec.seed)
     summary = describe(summary_dataset(draws, truth, spec).assign(lead))
     return Result(
         {"draws": draws, "truth": truth, "summary": summary, "curves": judged},
         forward_passes=int(np.nansum(draws["forward_passes"].values)) + int(judged["forward_passes"].sum()),
-        not_run=[reason for _, reasons in grids for reason in reasons],
+        not_run=[reason for grid in grids for reason in grid.not_run],
         attributes={"quantity": "nll"},
     )
 
@@ -139,36 +131,33 @@ def _named_groups(subject: Subject, table: SequencesSpec) -> list[Group]:
     return [replace(one, name=table.name if len(groups) == 1 else f"{table.name}: {one.name}") for one in groups]
 
 
-def _curves(
-    group: Group,
-    law: Law,
-    spec: InformationSpec,
-    *,
-    batch_size: int | None,
-    device: torch.device | str,
-    bar: Bar,
-) -> xr.Dataset:
-    """Return the curves of a law at the length of a group's sequences, over noise and its level."""
+def _curve(subject: Subject, group: Group, noise: str, spec: InformationSpec) -> Curve:
+    """Plan the curve of a law at the length of a group's sequences."""
+    assert subject.law is not None
     length = len(group.items[0].sides[0].tokens)
-    curves = []
-    for name in spec.curves.noises:
-        found = estimate_information(
-            law,
-            NOISES[name],
-            length=length,
-            sequences=spec.curves.sequences,
-            passes=spec.curves.passes,
-            seed=spec.seed,
-            level=spec.level,
-            batch_size=batch_size,
-            device=device,
-            progress=bar.update,
-        )
-        known = {"forward_passes": found.attrs["forward_passes"], "entropy": found.attrs.get("entropy", np.nan)}
-        exact = found.get("exact", xr.full_like(found["information"], np.nan))
-        curves.append(found.assign(exact=exact, **known).drop_attrs())
-    joined = xr.concat(curves, dim="noise").assign_coords(noise=list(spec.curves.noises))
-    return joined.assign(entropy=joined["entropy"][0], length=length).assign_coords(group=group.name)
+    size, passes = spec.curves.sequences, spec.curves.passes
+    return plan_curve(subject.law, NOISES[noise], length=length, sequences=size, passes=passes, seed=spec.seed)
+
+
+def _curve_section(group: Group, curve: Curve) -> Section:
+    def keep(one: Draw) -> dict[str, ArrayLike]:
+        return {"later": curve.later(one), "forward_passes": one.forward_passes}
+
+    columns = {"later": curve.grid.shape, "forward_passes": ()}
+    return Section(f"{curve.sampler.noise.name} of {group.name}", curve.law, curve.cells, curve.seed, columns, keep)
+
+
+def _labelled(group: Group, curves: Sequence[Curve], found: Sequence[Columns], spec: InformationSpec) -> xr.Dataset:
+    """Label the curves of a group, over noise."""
+    law, length = curves[0].law, len(group.items[0].sides[0].tokens)
+    parts = []
+    for curve, drawn in zip(curves, found, strict=True):
+        labelled = curve.labelled(np.ascontiguousarray(drawn["later"].T), spec.level)
+        exact = labelled.get("exact", xr.full_like(labelled["information"], np.nan))
+        parts.append(labelled.assign(exact=exact, forward_passes=int(drawn["forward_passes"].sum())))
+    joined = xr.concat(parts, dim="noise").assign_coords(noise=list(spec.curves.noises))
+    entropy = entropy_of(law, length).get("entropy", np.nan)
+    return joined.assign(entropy=entropy, length=length).assign_coords(group=group.name)
 
 
 def _judged(curves: xr.Dataset, spec: InformationSpec) -> xr.Dataset:

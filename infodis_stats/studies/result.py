@@ -2,21 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import xarray as xr
 
-__all__ = ["Bar", "Result"]
+from infodis_stats.work import Course
 
-
-class Bar(Protocol):
-    """A progress bar: of so many passes, so many are done."""
-
-    total: float | None
-
-    def update(self, done: int) -> object:
-        """Add passes that are done."""
-        ...
+__all__ = ["Result", "Steps"]
 
 
 @dataclass(frozen=True)
@@ -27,3 +18,7 @@ class Result:
     forward_passes: int
     not_run: Sequence[str]
     attributes: Mapping[str, str | int]
+
+
+Steps = Course[Result]
+"""A study of any kind on its way to its result."""

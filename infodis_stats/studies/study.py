@@ -1,14 +1,15 @@
 """Studies of any kind: from a file to a tree of data sets that says what made it."""
 
+import contextlib
 import json
-import time
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import xarray as xr
-from tqdm import tqdm
 
-from infodis_stats.estimates.request import rows_a_call
+from estimators import InputError
 from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
 from infodis_stats.spec import (
     CalibrationSpec,
@@ -17,6 +18,7 @@ from infodis_stats.spec import (
     InformationSpec,
     Scored,
     StudySpec,
+    parse_study,
     read_study,
 )
 from infodis_stats.studies.calibration import calibrate
@@ -24,14 +26,22 @@ from infodis_stats.studies.comparison import compare_estimators
 from infodis_stats.studies.corpora import compare_corpora
 from infodis_stats.studies.frontier import find_frontier
 from infodis_stats.studies.information import follow_information
-from infodis_stats.studies.result import Bar, Result
+from infodis_stats.studies.result import Steps
 from infodis_stats.studies.subject import Subject, load_network
+from infodis_stats.work import Course, Order, cluster, processes, run
 
 __all__ = ["run_study"]
 
 
 def run_study(
-    path: Path | str, *, batch_size: int | None = None, device: torch.device | str = "cpu", show_progress: bool = False
+    path: Path | str,
+    *,
+    ledger: Path | str | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
+    batch_size: int | None = None,
+    device: torch.device | str = "cpu",
+    show_progress: bool = False,
 ) -> xr.DataTree:
     """Run a study file.
 
@@ -39,9 +49,19 @@ def run_study(
     ----------
     path : Path or str
         A TOML file; the studies in ``reports/`` are examples.
+    ledger : Path or str, optional
+        Folder where work that is done is kept. A run that is killed goes on from there, and a study that has changed
+        runs what has changed; the numbers are those of a run that nothing disturbed. None: nothing is kept.
+    workers : int, default 1
+        Processes that share the work; it changes no number. With more than one a script needs
+        ``if __name__ == "__main__":``.
+    scheduler : str, optional
+        Address of a running Dask cluster that does the work instead, such as ``"tcp://node1:8786"``; its workers must
+        see the study's files and the ledger under the same paths.
     batch_size : int, optional
         Rows in a call of the model. None: 1,024 for an exact law, found from memory for a network; see `evaluate`.
     device : torch.device or str, default "cpu"
+        Where those who do the work run networks.
     show_progress : bool, default False
         Draw a progress bar where the standard error is a terminal.
 
@@ -58,24 +78,47 @@ def run_study(
         If the file cannot be read or says something that cannot be done; names the line.
     ModelError
         If the model breaks its contract on some sequence.
+    StoreError
+        If the ledger cannot be written, or another run is at work there.
+    WorkError
+        If workers die again and again, or no scheduler answers.
     """
-    started = time.monotonic()
     spec, text = read_study(path)
-    subjects = _subjects(spec, device)
-    with tqdm(unit="pass", unit_scale=True, disable=None if show_progress else True) as bar:
-        result = _run(spec, subjects, batch_size=batch_size, device=device, bar=bar)
-    provenance = {
-        "spec": text,
-        "seed": spec.seed,
-        "model": "; ".join(dict.fromkeys(model_fingerprint(subject.model) for subject in subjects)),
-        "versions": json.dumps(versions()),
-        "forward_passes": result.forward_passes,
-        "not_run": json.dumps(sorted(set(result.not_run))),
-        "wall_seconds": round(time.monotonic() - started, 1),
-    }
-    tree = xr.DataTree.from_dict({**result.datasets, "provenance": xr.Dataset(attrs=provenance)})
-    tree.attrs = {"title": spec.title, "kind": spec.kind, "schema": SCHEMA, **result.attributes}
-    return tree
+    if scheduler is not None and workers != 1:
+        raise InputError("workers are counted where they are started: give either workers or a scheduler")
+    crew = processes(workers) if scheduler is None else cluster(scheduler)
+    study = _Study(str(Path(path).resolve()), text)
+    with contextlib.ExitStack() as stack:
+        if ledger is None:
+            ledger = stack.enter_context(tempfile.TemporaryDirectory(prefix="infodis-stats-"))
+        order = Order(study, Path(ledger).resolve(), batch_size, str(device))
+        facts = {"title": spec.title, "study": str(path), "workers": workers if scheduler is None else scheduler}
+        return run(order, crew, show_progress=show_progress, **facts)
+
+
+@dataclass(frozen=True)
+class _Study:
+    """A study file as it was read, for whoever works on it."""
+
+    path: str
+    text: str
+
+    def __call__(self, device: str) -> Course[xr.DataTree]:
+        """Begin the study."""
+        spec = parse_study(self.text, self.path)
+        subjects = _subjects(spec, device)
+        result = yield from _steps(spec, subjects)
+        provenance = {
+            "spec": self.text,
+            "seed": spec.seed,
+            "model": "; ".join(dict.fromkeys(model_fingerprint(subject.model) for subject in subjects)),
+            "versions": json.dumps(versions()),
+            "forward_passes": result.forward_passes,
+            "not_run": json.dumps(sorted(set(result.not_run))),
+        }
+        tree = xr.DataTree.from_dict({**result.datasets, "provenance": xr.Dataset(attrs=provenance)})
+        tree.attrs = {"title": spec.title, "kind": spec.kind, "schema": SCHEMA, **result.attributes}
+        return tree
 
 
 def _subjects(spec: StudySpec, device: torch.device | str) -> list[Subject]:
@@ -89,18 +132,15 @@ def _subjects(spec: StudySpec, device: torch.device | str) -> list[Subject]:
     ]
 
 
-def _run(
-    spec: StudySpec, subjects: list[Subject], *, batch_size: int | None, device: torch.device | str, bar: Bar
-) -> Result:
+def _steps(spec: StudySpec, subjects: list[Subject]) -> Steps:
     if isinstance(spec, FrontierSpec):
-        return find_frontier(subjects, spec, batch_size=batch_size, device=device, bar=bar)
+        return find_frontier(subjects, spec)
     if isinstance(spec, CalibrationSpec):
-        return calibrate(subjects, spec, batch_size=batch_size, device=device, bar=bar)
+        return calibrate(subjects, spec)
     if isinstance(spec, InformationSpec):
-        return follow_information(subjects, spec, batch_size=batch_size, device=device, bar=bar)
+        return follow_information(subjects, spec)
     (subject,) = subjects
-    rows = rows_a_call(subject.model, batch_size)
     if isinstance(spec, CorporaSpec):
         assert subject.network is not None
-        return compare_corpora(subject.network, spec, batch_size=rows, device=device, bar=bar)
-    return compare_estimators(subject, spec, batch_size=rows, device=device, bar=bar)
+        return compare_corpora(subject.network, spec)
+    return compare_estimators(subject, spec)

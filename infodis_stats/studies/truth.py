@@ -1,12 +1,13 @@
 """What a comparison measures estimates by: exact values or long runs, exact variances, and targets' loss profiles."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
-import torch
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from estimators import (
     IID,
@@ -21,25 +22,22 @@ from estimators import (
     MaskPlan,
     Pair,
     PointEstimator,
+    Sampler,
     Target,
-    draw,
     estimator,
-    evaluate,
 )
-from estimators.evaluate import Progress
-from estimators.streams import root_seed, stream
 from infodis_stats.cautions import effective_positions
 from infodis_stats.dataset import describe
-from infodis_stats.studies.groups import Group
+from infodis_stats.studies.groups import Group, items_of
 from infodis_stats.studies.subject import Subject
+from infodis_stats.work import Columns, Section
 
-__all__ = ["item_coords", "truth_dataset"]
+__all__ = ["LossProfile", "item_coords", "long_run", "truth_dataset", "truth_sections"]
 
 LONGEST_ENUMERATED = 12  # scored positions up to which all masks are run
 PILOT = LONG_RUN = estimator("uniform-count+stratified")
 PILOT_PASSES = 64
 LONG_REPLICATES = 16
-Run = Callable[[Iterable[Job]], Iterator[Evaluation]]
 FLOAT32 = 1e-6  # relative rounding of a network's likelihood: batches differ by less
 
 
@@ -51,24 +49,40 @@ def item_coords(groups: Sequence[Group]) -> dict[str, tuple[str, list[str]]]:
     }
 
 
-def truth_dataset(
-    subject: Subject,
-    groups: Sequence[Group],
-    samplers: Sequence[Estimator | Contrast],
-    *,
-    passes: int,
-    seed: int,
-    batch_size: int | None,
-    device: torch.device | str,
-    progress: Progress | None = None,
-) -> xr.Dataset:
-    """Compute what estimates are compared with.
+def truth_sections(
+    subject: Subject, groups: Sequence[Group], samplers: Sequence[Estimator | Contrast], *, passes: int, seed: int
+) -> tuple[Section, Section, Section]:
+    """Return the sections that find what estimates are compared with: exact variances, loss profiles, long runs.
 
     Parameters
     ----------
     passes : int
         What a network's value is made of where its masks are too many to run them all: a long run with random numbers
         of its own.
+    """
+    items = items_of(groups)
+    short = [item for item in items if _enumerated(item)]
+    every = [Cell(Exhaustive(), target, 2 ** target.sides[0].length, 1) for target in short]
+    profiles = [Cell(LossProfile(), side, PILOT_PASSES, 1) for item in items for side in item.sides]
+    long_runs = [] if subject.exact else [long_run(item, passes) for item in items]
+    # A child of the seed: never the random numbers of the estimates that are compared with it.
+    own = np.random.SeedSequence(seed).spawn(1)[0]
+    names = " ".join(sampler.name for sampler in samplers)
+    keep = partial(_exact_variances, samplers=samplers)
+    return (
+        Section("exact variances", subject.model, every, 0, {"pass_variance": (len(samplers),)}, keep, names),
+        Section("loss profiles", subject.model, profiles, 0, {"effective": (), "full": ()}, _profile),
+        Section("long runs", subject.model, long_runs, own, {"value": (), "error": ()}, _average),
+    )
+
+
+def truth_dataset(
+    subject: Subject,
+    groups: Sequence[Group],
+    samplers: Sequence[Estimator | Contrast],
+    found: Sequence[Columns],
+) -> xr.Dataset:
+    """Label what `truth_sections` have found.
 
     Returns
     -------
@@ -77,34 +91,35 @@ def truth_dataset(
         side), and ``exact_pass_variance (item, estimator)`` for independent points on targets of at most 12 scored
         positions, NaN elsewhere. For a network on the sequences of a law also ``law_value (item)``.
     """
-    items = [item for group in groups for item in group.items]
-    run = partial(evaluate, subject.model, batch_size=batch_size, device=device)
+    items = items_of(groups)
+    every, profiles, long_runs = found
     variances = np.full((len(items), len(samplers)), np.nan)
-    for index, target in enumerate(items):
-        if isinstance(target, Target) and target.length <= LONGEST_ENUMERATED:
-            variances[index] = _exact_variances(run, target, samplers)
-    effective, ratio = _profiles(run, items)
+    variances[[_enumerated(item) for item in items]] = every["pass_variance"]
+    owners = [index for index, item in enumerate(items) for _ in item.sides]
+    effective, ratio = np.full(len(items), np.inf), np.zeros(len(items))
+    np.minimum.at(effective, owners, profiles["effective"])
+    np.maximum.at(ratio, owners, profiles["full"])
+    law_values = [group.exact for group in groups if group.exact is not None]
+    if subject.exact:
+        value, error = np.concatenate(law_values), np.zeros(len(items))
+    else:
+        value, error = long_runs["value"], long_runs["error"]
     variables = {
         "length": ("item", [max(side.length for side in item.sides) for item in items]),
         "effective_positions": ("item", effective),
         "full_mask_ratio": ("item", ratio),
         "exact_pass_variance": (["item", "estimator"], variances),
+        "truth": ("item", value),
+        "truth_se": ("item", error),
     }
-    law_values = [group.exact for group in groups if group.exact is not None]
-    if subject.exact:
-        value, error = np.concatenate(law_values), np.zeros(len(items))
-    else:
-        # A child of the seed: never the random numbers of the estimates that are compared with it.
-        root = np.random.SeedSequence(seed).spawn(1)[0]
-        cells = [long_run(item, passes) for item in items]
-        value, error = _averages(
-            draw(subject.model, cells, root, batch_size=batch_size, device=device, progress=progress)
-        )
-        if law_values:
-            variables["law_value"] = ("item", np.concatenate(law_values))
-    variables |= {"truth": ("item", value), "truth_se": ("item", error)}
+    if law_values and not subject.exact:
+        variables["law_value"] = ("item", np.concatenate(law_values))
     coords = item_coords(groups) | {"estimator": [sampler.name for sampler in samplers]}
     return describe(xr.Dataset(variables, coords=coords))
+
+
+def _enumerated(item: Target | Pair) -> bool:
+    return isinstance(item, Target) and item.length <= LONGEST_ENUMERATED
 
 
 def long_run(item: Target | Pair, passes: int) -> Cell:
@@ -117,48 +132,50 @@ def long_run(item: Target | Pair, passes: int) -> Cell:
     return Cell(sampler, item, passes // LONG_REPLICATES, LONG_REPLICATES)
 
 
-def _averages(draws: Iterable[Draw]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean and its standard error of each draw, not less than a network's rounding."""
-    found = []
-    for one in draws:
-        count = len(one.estimates)
-        sampled = one.estimates.std(ddof=1) / count**0.5 if count > 1 else 0.0
-        scale = sum(float((side.plan.weights * side.losses).sum()) for side in one.evaluations) / count
-        found.append((one.estimates.mean(), max(sampled, FLOAT32 * scale)))
-    value, error = np.array(found).T
-    return value, error
+@dataclass(frozen=True)
+class LossProfile(Sampler[Target]):
+    """A pilot of a target, and its fully masked pass: what its losses are like."""
+
+    name: ClassVar[str] = "loss-profile"
+
+    def jobs(
+        self, item: Target, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
+    ) -> tuple[Job, ...]:
+        """Plan the pilot, and the pass that masks all."""
+        everything = np.ones((replicates, 1, item.length))
+        full = Job(item, MaskPlan(everything.astype(bool), everything))
+        return *PILOT.jobs(item, passes, replicates, rng, first=first), full
+
+    def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Reduce the losses of the pilot."""
+        return PILOT.combine(evaluations[:1])
 
 
-def _exact_variances(run: Run, target: Target, samplers: Sequence[Estimator | Contrast]) -> NDArray[np.float64]:
-    plan = Exhaustive().plan(target.length, 2**target.length, 1, np.random.default_rng())
-    (every,) = run([Job(target, plan)])
+def _profile(one: Draw) -> dict[str, ArrayLike]:
+    pilot, full = one.evaluations
+    (estimate,) = one.estimates
+    return {
+        "effective": effective_positions(pilot.position_losses),
+        "full": float(full.losses.sum()) / estimate if estimate > 0 else np.inf,
+    }
+
+
+def _average(one: Draw) -> dict[str, ArrayLike]:
+    """Return the mean of a draw and its standard error, not less than a network's rounding."""
+    count = len(one.estimates)
+    sampled = one.estimates.std(ddof=1) / count**0.5 if count > 1 else 0.0
+    scale = sum(float((side.plan.weights * side.losses).sum()) for side in one.evaluations) / count
+    return {"value": one.estimates.mean(), "error": max(sampled, FLOAT32 * scale)}
+
+
+def _exact_variances(one: Draw, samplers: Sequence[Estimator | Contrast]) -> dict[str, ArrayLike]:
+    """Return the variance of a single pass of each sampler of independent points; NaN of the others."""
+    (every,) = one.evaluations
     totals = every.losses[0].sum(axis=-1)
-    return np.array(
-        [
-            sampler.mask_map.law(target.length).moments(totals)[1]
-            if isinstance(sampler, PointEstimator) and sampler.design == IID()
-            else np.nan
-            for sampler in samplers
-        ]
-    )
-
-
-def _profiles(run: Run, items: Sequence[Target | Pair]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the effective positions and the full-mask ratio of each item, of its worse side."""
-    jobs = (job for item in items for side in item.sides for job in _profile_jobs(side))
-    runs = iter(run(jobs))
-    effective, ratio = np.full(len(items), np.inf), np.zeros(len(items))
-    for index, item in enumerate(items):
-        for _ in item.sides:
-            pilot, full = next(runs), next(runs)
-            estimate = float(PILOT.reduce(pilot.plan, pilot.losses)[0])
-            effective[index] = min(effective[index], float(effective_positions(pilot.position_losses)))
-            ratio[index] = max(ratio[index], float(full.losses.sum()) / estimate if estimate > 0 else np.inf)
-    return effective, ratio
-
-
-def _profile_jobs(target: Target) -> tuple[Job, Job]:
-    """Plan a pilot of the target's own, and the fully masked pass."""
-    everything = np.ones((1, 1, target.length))
-    pilot = PILOT.plan(target.length, PILOT_PASSES, 1, stream(root_seed(0), "pilot", target.key))
-    return Job(target, pilot), Job(target, MaskPlan(everything.astype(bool), everything))
+    moments = [
+        sampler.mask_map.law(every.target.length).moments(totals)[1]
+        if isinstance(sampler, PointEstimator) and sampler.design == IID()
+        else np.nan
+        for sampler in samplers
+    ]
+    return {"pass_variance": np.array(moments)}

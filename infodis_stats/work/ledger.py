@@ -1,0 +1,188 @@
+"""The ledger: blocks that are done, a sealed file each, in a folder that one run at a time writes."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from infodis_stats.files import StoreError, atomic_path, intact, read_text, seal, writable_folder
+from infodis_stats.work.blocks import Block
+from infodis_stats.work.section import LONGEST, Columns, Section
+
+__all__ = ["Ledger", "Progress", "progress_of"]
+
+MANIFEST = "manifest.json"
+LOCK = "lock"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A folder with a file for each block that is done, named by its key."""
+
+    folder: Path
+
+    def path(self, block: Block) -> Path:
+        """Return the file of a block."""
+        return self.folder / f"{block.key}.npy"
+
+    def write(self, block: Block, columns: Columns) -> None:
+        """Store a block, all or nothing.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be written; what was stored before stays.
+        """
+        try:
+            with atomic_path(self.path(block)) as beside:
+                with beside.open("wb") as file:
+                    np.save(file, columns.records, allow_pickle=False)
+                    np.save(file, columns.problems, allow_pickle=False)
+                seal(beside)
+        except OSError as error:
+            raise StoreError(
+                f"{self.folder} cannot be written: {error.strerror or error}; what was done before is kept, and the "
+                "same command goes on from there"
+            ) from error
+
+    def read(self, block: Block) -> Columns | None:
+        """Return a stored block; None where there is none, or a damaged one, which is to be done again."""
+        path = self.path(block)
+        try:
+            if not intact(path):
+                return None
+            with path.open("rb") as file:
+                return _columns(file, block.section, len(block))
+        except (OSError, ValueError):  # what numpy raises for a file that is none of its own
+            return None
+
+    def has(self, block: Block) -> bool:
+        """Whether a block is done, by its name alone."""
+        return self.path(block).is_file()
+
+    def count(self) -> int:
+        """Return the number of blocks that are done, of this study or another."""
+        return sum(1 for _ in self.folder.glob("*.npy"))
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder: no other run may write it meanwhile.
+
+        Raises
+        ------
+        StoreError
+            If the folder cannot be written, or another run holds it.
+        """
+        writable_folder(self.folder)
+        try:
+            with FileLock(self.folder / LOCK, timeout=0):
+                for left in self.folder.glob(".*.npy.*"):  # of a run that was killed
+                    left.unlink(missing_ok=True)
+                yield
+        except Timeout as error:
+            raise StoreError(f"another run is at work in {self.folder}; wait for it, or write to another folder") from (
+                error
+            )
+
+    def announce(self, stages: Sequence[Sequence[Block]], **facts: object) -> None:
+        """Write down what is to be done, for who asks how far a run is."""
+        work = [[block.section.name, block.key, block.passes] for blocks in stages for block in blocks]
+        done = [self.has(block) for blocks in stages for block in blocks]
+        text = json.dumps(facts | {"since": time.time(), "blocks": work, "done": done})
+        try:
+            with atomic_path(self.folder / MANIFEST) as beside:
+                beside.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise StoreError(f"{self.folder} cannot be written: {error.strerror or error}") from error
+
+
+def _columns(file: BinaryIO, section: Section, cells: int) -> Columns | None:
+    """Read a block's two arrays, if they are what the section keeps: sizes before contents."""
+    arrays: list[Any] = []
+    for wanted in (section.dtype, np.dtype(f"<U{LONGEST}")):
+        start = file.tell()
+        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, _, dtype = read[np.lib.format.read_magic(file)](file)
+        fits = dtype == wanted or (dtype.kind == wanted.kind == "U" and dtype.itemsize <= wanted.itemsize)
+        if shape != (cells,) or not fits:
+            return None
+        file.seek(start)
+        arrays.append(np.load(file, allow_pickle=False))
+    return Columns(*arrays)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is.
+
+    Attributes
+    ----------
+    facts : mapping
+        What the run wrote down: ``study``, ``title``, ``workers``, ``complete``.
+    sections : mapping of str to tuple of int
+        Of each section: blocks done, blocks, passes done, passes.
+    running : bool
+        Whether a run holds the folder.
+    passes_a_second : float
+        Since the run that is at work began; NaN where none is, or it has done nothing yet.
+    """
+
+    facts: dict[str, Any]
+    sections: dict[str, tuple[int, int, int, int]]
+    running: bool
+    passes_a_second: float
+
+    @property
+    def totals(self) -> tuple[int, int, int, int]:
+        """Blocks done, blocks, passes done, passes of all sections."""
+        counts = np.array([*self.sections.values()], dtype=np.int64).reshape(-1, 4)
+        done, blocks, passes_done, passes = counts.sum(axis=0).tolist()
+        return done, blocks, passes_done, passes
+
+    @property
+    def seconds_left(self) -> float:
+        """What the rest takes at the pace so far; NaN where that is not known."""
+        *_, done, passes = self.totals
+        return (passes - done) / self.passes_a_second
+
+
+def progress_of(folder: Path | str) -> Progress:
+    """Say how far the study is whose blocks lie in a folder.
+
+    Raises
+    ------
+    StoreError
+        If no run has ever begun there.
+    """
+    folder = Path(folder)
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        raise StoreError(f"no study was begun in {folder.parent}")
+    try:
+        facts = json.loads(read_text(manifest))
+        blocks, before, since = facts.pop("blocks"), facts.pop("done"), facts.pop("since")
+        sections: dict[str, tuple[int, int, int, int]] = {}
+        fresh = 0
+        for (name, key, passes), known in zip(blocks, before, strict=True):
+            there = (folder / f"{key}.npy").is_file()
+            done, count, passes_done, total = sections.get(name, (0, 0, 0, 0))
+            sections[name] = done + there, count + 1, passes_done + there * passes, total + passes
+            fresh += passes if there and not known else 0
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{manifest} is damaged; the same command writes it anew") from error
+    running = _held(folder)
+    return Progress(facts, sections, running, fresh / (time.time() - since) if running and fresh else np.nan)
+
+
+def _held(folder: Path) -> bool:
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True
