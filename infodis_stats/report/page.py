@@ -113,6 +113,7 @@ def _rendered(suffix: str, tree: xr.DataTree, report: Document, figures: Mapping
         model=provenance["model"],
         seed=provenance["seed"],
         spec=provenance["spec"],
+        failed=json.loads(provenance["failed"]),
         not_run=json.loads(provenance["not_run"]),
         versions=json.loads(provenance["versions"]),
         forward_passes=f"{int(provenance['forward_passes']):,}",
