@@ -50,7 +50,9 @@ def status(options: argparse.Namespace) -> None:
     print(table.to_markdown(index=False, tablefmt="simple", intfmt=","))
     print()
     left = blocks - done
-    if found.running:
+    if found.running and not left:
+        print("All blocks are done; a run is at work on the summary and the report.")
+    elif found.running:
         workers = found.facts["workers"]
         running = f", {min(workers, left)} running" if isinstance(workers, int) else f", some running at {workers}"
         print(f"{done} of {blocks} blocks are done{running}; {_duration(found.seconds_left)} to go.")
