@@ -113,6 +113,7 @@ def cluster(address: str) -> Crew:
     """
     try:
         from distributed import Client, KilledWorker  # noqa: PLC0415  an extra of its own
+        from distributed.scheduler import NoWorkerError  # noqa: PLC0415
         from distributed.versions import VersionMismatchWarning  # noqa: PLC0415
     except ImportError as error:
         raise InputError("a scheduler needs Dask: pip install 'infodis-stats[distributed]'") from error
@@ -142,13 +143,18 @@ def cluster(address: str) -> Crew:
         with call() as client:
             try:
                 yield client.get_executor(pure=False)
-            except (KilledWorker, CancelledError) as error:  # workers died under a block; the scheduler died
-                raise BrokenExecutor(str(error)) from error
-            except RuntimeError as error:
-                if not isinstance(error.__cause__, ImportError):
-                    raise
-                raise WorkError(
-                    f"the scheduler at {address} does not know infodis-stats: it needs the packages of its workers"
-                ) from error
+            except InfodisError:
+                raise
+            except NoWorkerError as error:
+                raise WorkError(f"no workers have come to the scheduler at {address}: start some") from error
+            except Exception as error:
+                # Too many workers died under a block; the scheduler died; it was found dead.
+                if isinstance(error, KilledWorker | CancelledError) or client.status == "closed":
+                    raise BrokenExecutor(str(error)) from error
+                if isinstance(error.__cause__, ImportError):
+                    raise WorkError(
+                        f"the scheduler at {address} does not know infodis-stats: it needs the packages of its workers"
+                    ) from error
+                raise
 
     return crew
