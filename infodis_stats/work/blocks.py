@@ -104,6 +104,7 @@ def _common(section: Section, device: torch.device | str) -> str:
             [str(seed.entropy), seed.spawn_key],
             section.name,
             section.setting,
+            section.may_fail,
             section.dtype.descr,
         ]
     )
