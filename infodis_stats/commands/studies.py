@@ -19,6 +19,8 @@ LEDGER = "ledger"
 def study(options: argparse.Namespace) -> None:
     """Run a study file, write its report and print the main table."""
     writable_folder(options.out)  # before hours of work, not after
+    if options.scheduler is not None:
+        _quieten_dask()
     tree = run_study(
         options.file,
         ledger=options.out / LEDGER,
@@ -38,6 +40,16 @@ def study(options: argparse.Namespace) -> None:
     for sentence in found.answer:
         print(sentence)
     print(f"\nThe report is {page}")
+
+
+def _quieten_dask() -> None:
+    """Leave what goes wrong to the sentence of this command, unless the user configured what Dask logs."""
+    try:
+        import dask  # noqa: PLC0415  an extra of its own
+    except ImportError:  # which has a sentence of its own
+        return
+    names = ("distributed", "distributed.client", "tornado.application")
+    dask.config.update_defaults({"distributed": {"logging": dict.fromkeys(names, "critical")}})
 
 
 def status(options: argparse.Namespace) -> None:

@@ -1,18 +1,21 @@
 """Crews: who does the blocks of a study. This process, processes of this machine, or the workers of a Dask cluster."""
 
 import contextlib
+import json
 import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
 from contextlib import AbstractContextManager
 from multiprocessing.connection import wait
 
 import torch
 
 from estimators import InfodisError, InputError
+from infodis_stats.files import read_text
 
 __all__ = ["Crew", "WorkError", "cluster", "here", "processes"]
 
@@ -20,6 +23,7 @@ Crew = Callable[[], AbstractContextManager[Executor | None]]
 """Opens what runs blocks; None is this process."""
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+ANSWER = 10  # seconds that a scheduler has for it
 
 
 class WorkError(InfodisError, RuntimeError):
@@ -98,7 +102,7 @@ def cluster(address: str) -> Crew:
     Parameters
     ----------
     address : str
-        Of its scheduler, such as ``tcp://node1:8786``.
+        Of its scheduler, such as ``tcp://node1:8786``, or the .json file that it writes (``--scheduler-file``).
 
     Raises
     ------
@@ -108,17 +112,49 @@ def cluster(address: str) -> Crew:
         On opening, if no scheduler answers there.
     """
     try:
-        from distributed import Client  # noqa: PLC0415  an extra of its own
+        from distributed import Client, KilledWorker  # noqa: PLC0415  an extra of its own
+        from distributed.scheduler import NoWorkerError  # noqa: PLC0415
+        from distributed.versions import VersionMismatchWarning  # noqa: PLC0415
     except ImportError as error:
         raise InputError("a scheduler needs Dask: pip install 'infodis-stats[distributed]'") from error
 
+    class Caller(Client):
+        def __init__(self, where: str) -> None:
+            try:
+                Client.__init__(self, where, timeout=ANSWER, set_as_default=False)
+            except BaseException:
+                Client.close(self, timeout=1)  # else the program waits for it at its end
+                raise
+
+    def call() -> Client:
+        try:
+            where = str(json.loads(read_text(address))["address"]) if address.endswith(".json") else address
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", VersionMismatchWarning)  # blocks tell which versions matter
+                return Caller(where)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WorkError(
+                f"no Dask scheduler answers at {address}: start one with 'dask scheduler', and the same command goes "
+                "on from what is done"
+            ) from error
+
     @contextlib.contextmanager
     def crew() -> Iterator[Executor]:
-        try:
-            client = Client(address, timeout=30)
-        except (OSError, ValueError) as error:
-            raise WorkError(f"no Dask scheduler answers at {address}; start one with 'dask scheduler'") from error
-        with client:
-            yield client.get_executor(pure=False)
+        with call() as client:
+            try:
+                yield client.get_executor(pure=False)
+            except InfodisError:
+                raise
+            except NoWorkerError as error:
+                raise WorkError(f"no workers have come to the scheduler at {address}: start some") from error
+            except Exception as error:
+                # Too many workers died under a block; the scheduler died; it was found dead.
+                if isinstance(error, KilledWorker | CancelledError) or client.status == "closed":
+                    raise BrokenExecutor(str(error)) from error
+                if isinstance(error.__cause__, ImportError):
+                    raise WorkError(
+                        f"the scheduler at {address} does not know infodis-stats: it needs the packages of its workers"
+                    ) from error
+                raise
 
     return crew

@@ -21,6 +21,7 @@ __all__ = ["Ledger", "Progress", "progress_of"]
 
 MANIFEST = "manifest.json"
 LOCK = "lock"
+PATIENCE = 90  # seconds; NFS believes for up to 60 that a file is not there
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,14 @@ class Ledger:
     def has(self, block: Block) -> bool:
         """Whether a block is done, by its name alone."""
         return self.path(block).is_file()
+
+    def shows(self, block: Block) -> bool:
+        """Whether a block is done that others have written: shared storage may show it a minute later."""
+        for _ in range(PATIENCE):
+            if self.has(block):
+                return True
+            time.sleep(1)
+        return self.has(block)
 
     def count(self) -> int:
         """Return the number of blocks that are done, of this study or another."""

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from tqdm import tqdm
 
+from estimators import InfodisError
 from infodis_stats.files import StoreError
 from infodis_stats.work.blocks import Block, blocks_of
 from infodis_stats.work.crew import Crew, WorkError, here
@@ -23,6 +24,7 @@ __all__ = ["Order", "run"]
 T = TypeVar("T")
 DEATHS = 3  # of workers in a row without a block done in between
 READINGS = 3  # of a file that is damaged again and again
+SHARED = "machines that work together need to share that folder"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class _Walk(Generic[T]):
     def __init__(self, order: Order[T], device: str) -> None:
         self._course = order.course(device)
         self._device = order.device
-        self._ledger = Ledger(order.ledger)
+        self.ledger = Ledger(order.ledger)
         self.stages: list[list[Block]] = []
         self.result: list[T] = []
         self._advance(None)
@@ -72,7 +74,7 @@ class _Walk(Generic[T]):
         columns = {id(one): _empty(len(one.cells), one.dtype) for one in self._sections}
         missing = []
         for place, block in enumerate(self.stages[-1]):
-            found = self._ledger.read(block)
+            found = self.ledger.read(block)
             if found is None:
                 missing.append(place)
             else:
@@ -157,10 +159,14 @@ def _run(order: Order[T], executor: Executor | None, facts: Mapping[str, object]
 
 def _spread(order: Order[T], executor: Executor, stage: int, blocks: Mapping[int, Block], bar: "tqdm[Any]") -> None:
     """Have others do some blocks of a stage, named by their places in it."""
+    ledger = Ledger(order.ledger)
     futures = {executor.submit(_do, order, stage, place, block.key): block for place, block in blocks.items()}
     for future in as_completed(futures):
         future.result()
-        bar.update(futures[future].passes)
+        block = futures.pop(future)  # Dask does again what a worker that dies has done, as long as somebody holds it
+        if not ledger.shows(block):
+            raise WorkError(f"a worker has written {ledger.path(block)}, which is not there: {SHARED}")
+        bar.update(block.passes)
 
 
 _one_at_a_time = threading.Lock()  # models and courses are not made for several threads
@@ -168,18 +174,34 @@ _one_at_a_time = threading.Lock()  # models and courses are not made for several
 
 def _do(order: Order[T], stage: int, place: int, key: str) -> None:
     """Do a block in a process that may never have heard of the study."""
+    ledger = Ledger(order.ledger)
+    who = f"a worker on {socket.gethostname()}"
+    if not ledger.folder.is_dir():
+        raise WorkError(f"{who} does not see {ledger.folder}: {SHARED}")
     with _one_at_a_time:
-        walk = _walk(order)
-        while len(walk.stages) <= stage and not walk.result and not walk.go_on():
-            pass
-        block = walk.stages[stage][place] if stage < len(walk.stages) else None
-        if block is None or block.key != key:
+        try:
+            block = _find(order, stage, place, key)
+            if block is None:
+                _walk.cache_clear()  # of files that may have changed since
+                block = _find(order, stage, place, key)
+        except InfodisError as error:
+            raise WorkError(f"{who} cannot begin the study: {error}") from error
+        if block is None:
             raise WorkError(
-                f"a worker on {socket.gethostname()} would compute other numbers: it has other versions of packages, "
-                "or other files, than the process that asked it"
+                f"{who} would compute other numbers: it has other versions of packages, or other files, than the "
+                f"process that asked it, or does not see what others have done in {ledger.folder}"
             )
-        columns = block.compute(batch_size=order.batch_size, device=order.device)
-        Ledger(order.ledger).write(block, columns)
+        if ledger.read(block) is None:
+            ledger.write(block, block.compute(batch_size=order.batch_size, device=order.device))
+
+
+def _find(order: Order[T], stage: int, place: int, key: str) -> Block | None:
+    walk = _walk(order)
+    while len(walk.stages) <= stage and not walk.result:
+        if not all(walk.ledger.shows(block) for block in walk.stages[-1]) or walk.go_on():
+            return None
+    found = [block for blocks in walk.stages[stage : stage + 1] for block in blocks[place : place + 1]]
+    return found[0] if [block.key for block in found] == [key] else None
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,231 @@
+"""A Dask cluster of real processes on loopback, whose workers are killed while a study runs on it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+import infodis_stats as ids
+from infodis_stats.studies import study
+from infodis_stats.work.blocks import Block
+
+ROOT = Path(__file__).parents[2]
+COMMAND = "import sys; from infodis_stats.cli import main; sys.exit(main())"
+BEGUN, LOADED = "INFODIS_TEST_BEGUN", "INFODIS_TEST_LOADED"
+
+STUDY = """\
+title = "Deaths"
+seed = 3
+passes = [4, 5, 6, 8, 12, 16]
+replicates = 128
+reference = "time-free"
+estimators = ["time-integral", "time-free", "uniform-count", "root-count", "chain", "uniform-count+stratified"]
+[law]
+kind = "markov-chain"
+order = 2
+alphabet = "ACGT"
+seed = 5
+"""
+TARGETS = """\
+[[targets]]
+name = "{name}"
+count = 8
+length = 12
+seed = {name}
+"""
+BLOCKS = 35  # of a group of targets, about
+
+
+def written_study(path: Path, groups: int = 1) -> Path:
+    """Write a study file with so many groups of targets."""
+    path.write_text(STUDY + "".join(TARGETS.format(name=name) for name in range(groups)))
+    return path
+
+
+class Machines:
+    """A scheduler and workers, each a process; what they compute is counted."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder, self._stack = folder, stack
+        self.file = folder / "scheduler.json"
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self._environment = os.environ | {
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": "1",
+            "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
+            BEGUN: str(folder / "begun"),
+            LOADED: str(folder / "loaded"),
+        }
+
+    def start(self, *arguments: object, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a process that does not outlive the test."""
+        with (self.folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, *map(str, arguments)],
+                stdout=log,
+                stderr=log,
+                env=self._environment | environment,
+                cwd=self.folder,
+            )
+        self._stack.callback(_end, process)
+        return process
+
+    def scheduler(self, port: int = 0) -> "subprocess.Popen[bytes]":
+        """Start a scheduler, on a free port unless one is given."""
+        self.file.unlink(missing_ok=True)
+        arguments = ("--host", "127.0.0.1", "--port", port, "--no-dashboard", "--scheduler-file", self.file)
+        process = self.start("-m", "dask", "scheduler", *arguments)
+        wait_for(self.file.exists, process)
+        return process
+
+    def worker(self, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a worker."""
+        arguments = ("--scheduler-file", self.file, "--nthreads", 1, "--no-nanny", "--no-dashboard")
+        local = ("--local-directory", self.folder / "local", "--preload", Path(__file__))
+        process = self.start("-m", "dask", "worker", *arguments, *local, **environment)
+        self.workers.append(process)
+        return process
+
+    def command(self, study_file: Path, out: Path, scheduler: object) -> "subprocess.Popen[str]":
+        """Start the command that runs a study."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, "study", study_file, "--out", out, "--scheduler", str(scheduler)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._environment | {"PYTHONWARNINGS": "ignore"},
+            cwd=self.folder,
+            text=True,
+        )
+        self._stack.callback(_end, process)
+        return process
+
+    def begun(self) -> list[str]:
+        """Keys of the blocks that workers have begun to compute."""
+        return _lines(self.folder / "begun")
+
+    def loaded(self) -> list[str]:
+        """Processes that have made the models of a study, once for each time."""
+        return _lines(self.folder / "loaded")
+
+
+@contextmanager
+def machines(folder: Path) -> Iterator[Machines]:
+    """Give a folder to a cluster, and end all its processes at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        yield Machines(folder, stack)
+
+
+def done(out: Path) -> int:
+    """Count the blocks that lie in a study's ledger."""
+    return sum(1 for _ in (out / "ledger").glob("[!.]*.npy"))
+
+
+def wait_for(there: Callable[[], object], *processes: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
+    """Wait until something is there, as long as the processes live that bring it."""
+    for _ in range(3000):
+        if there():
+            return
+        assert all(process.poll() is None for process in processes), "a process has ended that was waited for"
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
+def deaths(folder: Path, count: int, seed: int) -> dict[str, object]:
+    """Run a study on a cluster while workers are killed at random, and others started.
+
+    Parameters
+    ----------
+    folder : Path
+    count : int
+        Workers to kill; each dies after one to three blocks more are done.
+    seed : int
+        Of who dies, and when.
+
+    Returns
+    -------
+    dict
+        ``deaths``; ``blocks`` of the study; how many were ``begun``, those again that a death cost; whether the
+        ``bytes`` are those of a run that nothing disturbed, and whether those of another seed ``differ``.
+    """
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = written_study(folder / "study.toml", groups=1 + 3 * count // BLOCKS)
+    out = folder / "out"
+    killed = 0
+    with machines(folder / "machines") as all_of_them:
+        all_of_them.scheduler()
+        for _ in range(3):
+            all_of_them.worker()
+        command = all_of_them.command(file, out, all_of_them.file)
+        while killed < count and command.poll() is None:
+            wanted = done(out) + int(rng.integers(1, 4))
+            while done(out) < wanted and command.poll() is None:
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0, 0.3))
+            victim = all_of_them.workers.pop(rng.integers(len(all_of_them.workers)))
+            victim.send_signal(signal.SIGKILL)
+            victim.wait()
+            killed += 1
+            all_of_them.worker()
+        _, complaint = command.communicate()
+        assert command.returncode == 0, complaint
+        begun = len(all_of_them.begun())
+    blocks = done(out)
+    plain = _bytes(ids.run_study(file), folder / "plain.nc")
+    file.write_text(file.read_text().replace("seed = 3", "seed = 4"))
+    found = (out / "study.nc").read_bytes()
+    other = _bytes(ids.run_study(file), folder / "other.nc")
+    return {
+        "deaths": killed,
+        "blocks": blocks,
+        "begun": begun,
+        "bytes": found == plain,
+        "differ": found != other,
+        "said": complaint,
+    }
+
+
+def _bytes(tree: "ids.xr.DataTree", path: Path) -> bytes:
+    ids.write_store(tree, path)
+    return path.read_bytes()
+
+
+def _end(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def dask_setup(_: object) -> None:
+    """Have a worker that loads this file write down what it computes."""
+    compute, subjects = Block.compute, study._subjects
+
+    def counted_compute(block: Block, **options: object) -> object:
+        _note(BEGUN, block.key)
+        return compute(block, **options)
+
+    def counted_subjects(*arguments: object) -> Sequence[object]:
+        _note(LOADED, str(os.getpid()))
+        return subjects(*arguments)
+
+    Block.compute, study._subjects = counted_compute, counted_subjects
+
+
+def _note(variable: str, line: str) -> None:
+    with Path(os.environ[variable]).open("a") as file:
+        file.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    print(deaths(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
