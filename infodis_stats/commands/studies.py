@@ -3,8 +3,7 @@
 import argparse
 
 from infodis_stats.files import writable_folder
-from infodis_stats.report import document, write_report
-from infodis_stats.store import read_store
+from infodis_stats.report import document, rewrite_report, write_report
 from infodis_stats.studies import run_study
 
 __all__ = ["report", "study"]
@@ -27,4 +26,4 @@ def study(options: argparse.Namespace) -> None:
 
 def report(options: argparse.Namespace) -> None:
     """Write the report of a stored study anew."""
-    print(write_report(read_store(options.study), options.out))
+    print(rewrite_report(options.study, options.out))
