@@ -477,7 +477,8 @@ gone, or is not whole. `make robustness` does it all again; `tests/work` does le
 The study has {blocks} blocks in two stages, the second of which hangs on the first. Kills come at instants spread
 evenly over the time of a whole run, from its start to the last table; "start" are those that came before a block more
 was done. A stub fills the disk at every third change in turn: making, writing, flushing, renaming a file, making a
-folder. The control changes a block by one part in 2^40 and seals it: no seal can tell, and the comparison of the files does.
+folder. The control changes a block by one part in 2^40 and seals it: no seal can tell, and the comparison of the files
+does.
 """
 
 
