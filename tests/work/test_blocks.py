@@ -71,8 +71,6 @@ def test_whatever_numbers_hang_on_changes_all_keys(change):
 
 def test_named_sequences_are_told_apart_by_what_they_are():
     names = list("abcde")
-        keys(section(names=("chain",), tokens=TOKENS[::-1]))
-    )
     targets = [make_targets(tokens, names=names) for tokens in (TOKENS, np.flip(TOKENS))]
     assert [one.key for one in targets[0]] == [one.key for one in targets[1]]
     cells = [[Cell(estimator("chain"), one, 8, 3) for one in some] for some in targets]
