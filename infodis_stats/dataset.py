@@ -1,6 +1,8 @@
 """The labelled face of the analysis: estimates and summaries as xarray data sets, with units and names."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -27,6 +29,12 @@ FloatArray = NDArray[np.float64]
 
 CI_BOUND = ("ci_bound", ["lower", "upper"])
 LARGEST_REMAINDER = 0.01  # nats that noise may leave without a word
+INTERVALS = ("student-t", "bca")
+INTERVAL = ("interval",)
+ITSELF = analysis.Efficiency(*(np.ones(()) for _ in range(4)))  # of the reference: not an independent copy
+
+Cell = dict[str, tuple[tuple[str, ...], ArrayLike]]
+"""What is told of a cell: dimensions beside the cell's, and values."""
 
 VARIABLES: dict[str, tuple[str, str]] = {
     "nll": ("nat", "negative log-likelihood"),
@@ -314,32 +322,25 @@ def summarise(
     xarray.Dataset
         Over ``(group, estimator, passes)``; slopes over ``(group, estimator)``. See `VARIABLES`. Groups are fixed sets:
         averages run over their members, and errors come from replicates alone.
+
+    Notes
+    -----
+    The draws are read a cell (group, estimator, passes) at a time, and may lie on disk. Each cell has a stream of its
+    own for the bootstrap: what it says does not depend on which other estimators and passes there are.
     """
     groups = list(dict.fromkeys(draws["group"].values.tolist()))
     root = root_seed(seed)
+    judged = partial(_group_summary, reference=reference, level=level, size=interval_replicates, root=root)
     parts = []
     for group in groups:
         member = (draws["group"] == group).values
-        estimates = draws["estimate"].values[member].transpose(1, 2, 0, 3)
-        value, error = truth["truth"].values[member], truth["truth_se"].values[member]
-        summary = _moments(estimates, value, error)
-        blocks = analysis.block(estimates, interval_replicates)
-        summary |= _intervals(blocks, value, error, level, stream(root, "bca", group))
-        place = draws["estimator"].values.tolist().index(reference)
-        summary |= _efficiency(estimates, place, level, stream(root, "efficiency", group))
-        summary |= _slopes(estimates, draws["passes"].values, level)
-        exact = truth["exact_pass_variance"].values[member].mean(axis=0)[:, None] / draws["passes"].values
-        summary["exact_variance"] = (["estimator", "passes"], exact)
-        summary["khat_median"] = (["estimator", "passes"], np.median(draws["khat"].values[member], axis=0))
-        run = draws["forward_passes"].values[member].mean(axis=0) / draws.sizes["replicate"]
-        summary["passes_run"] = (["estimator", "passes"], run)
-        parts.append(xr.Dataset(summary))
+        parts.append(judged(_Group(group, draws, member), truth.isel(item=member)))
     combined = xr.concat(parts, dim="group").assign_coords(
         group=groups,
         estimator=draws["estimator"].values,
         passes=draws["passes"].values,
         ci_bound=CI_BOUND[1],
-        interval=["student-t", "bca"],
+        interval=list(INTERVALS),
     )
     combined["bias_p"] = (combined["bias_p"].dims, analysis.family_wise(combined["bias_p"].values))
     for kind in combined["interval"].values.tolist():
@@ -355,68 +356,106 @@ def summarise(
     return described
 
 
-def _moments(estimates: FloatArray, truth: FloatArray, truth_se: FloatArray) -> dict[str, object]:
-    dims = ["estimator", "passes"]
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """The draws of a group; their arrays may lie on disk."""
+
+    name: str
+    draws: xr.Dataset
+    member: NDArray[np.bool_]
+
+    def read(self, variable: str, estimator: int, passes: int) -> FloatArray:
+        """Read a cell of the grid, and in one piece what lies between its items."""
+        first, last = np.flatnonzero(self.member)[[0, -1]].tolist()
+        span = slice(first, last + 1)
+        return np.asarray(self.draws[variable][span, estimator, passes].values[self.member[span]])
+
+
+def _group_summary(
+    group: _Group, truth: xr.Dataset, *, reference: str, level: float, size: int, root: np.random.SeedSequence
+) -> xr.Dataset:
+    """Summarise a group: `summarise` without what is adjusted for all groups."""
+    names, passes = group.draws["estimator"].values.tolist(), group.draws["passes"].values
+    value, error = truth["truth"].values, truth["truth_se"].values
+    exact = truth["exact_pass_variance"].values.mean(axis=0)
+    rows: list[list[Cell]] = [[] for _ in names]
+    for step, count in enumerate(passes.tolist()):
+        resampling = {name: stream(root, "efficiency", group.name, name, str(count)) for name in names}
+        standard = analysis.variance_sum(group.read("estimate", names.index(reference), step), resampling[reference])
+        for place, name in enumerate(names):
+            estimates = group.read("estimate", place, step)
+            random = stream(root, "bca", group.name, name, str(count))
+            ratio = ITSELF
+            if name != reference:
+                ratio = analysis.variance_ratio(analysis.variance_sum(estimates, resampling[name]), standard, level)
+            logs = analysis.log_variance(estimates)
+            rows[place].append(
+                {
+                    **_moments(estimates, value, error),
+                    **_intervals(analysis.block(estimates, size), value, error, level, random),
+                    "efficiency": ((), ratio.ratio),
+                    "efficiency_ci": ((CI_BOUND[0],), [ratio.lower, ratio.upper]),
+                    "log_variance": ((), logs.estimate),
+                    "log_variance_se": ((), logs.standard_error),
+                    "exact_variance": ((), exact[place] / count),
+                    "khat_median": ((), np.median(group.read("khat", place, step))),
+                    "passes_run": ((), group.read("forward_passes", place, step).mean() / estimates.shape[-1]),
+                }
+            )
+    summary = xr.Dataset(
+        {
+            name: (["estimator", "passes", *dims], np.array([[cell[name][1] for cell in row] for row in rows], float))
+            for name, (dims, _) in rows[0][0].items()
+        }
+    )
+    return _over_passes(summary, passes, level)
+
+
+def _over_passes(summary: xr.Dataset, passes: NDArray[np.int64], level: float) -> xr.Dataset:
+    """Add what is told of all passes together: coverage, and slopes instead of the log variances."""
+    low, high, count = (summary[name].sum("passes").values for name in ("missed_low", "missed_high", "intervals"))
+    pooled = analysis.coverage_of_counts(low, high, count, level)
+    slope = analysis.slope(passes, summary["log_variance"].values, summary["log_variance_se"].values, level)
+    return summary.drop_vars(["log_variance", "log_variance_se"]).assign(
+        {
+            "coverage_pooled": (["estimator", "interval"], pooled.rate),
+            "coverage_pooled_ci": _interval_variable(["estimator", "interval"], pooled.lower, pooled.upper),
+            "intervals_pooled": (["estimator", "interval"], pooled.count.astype(float)),
+            "slope": (["estimator"], slope.estimate),
+            "slope_ci": _interval_variable(["estimator"], slope.lower, slope.upper),
+        }
+    )
+
+
+def _moments(estimates: FloatArray, truth: FloatArray, truth_se: FloatArray) -> Cell:
     bias = analysis.pooled_bias(estimates, truth, axis=-1, truth_se=truth_se)
     return {
-        "variance": (dims, analysis.variance(estimates).mean(axis=-1)),
-        "mse": (dims, analysis.mean_squared_error(estimates, truth).mean(axis=-1)),
-        "bias": (dims, bias.estimate),
-        "bias_se": (dims, bias.standard_error),
-        "bias_z": (dims, bias.z),
-        "bias_p": (dims, bias.p_value),
+        "variance": ((), analysis.variance(estimates).mean()),
+        "mse": ((), analysis.mean_squared_error(estimates, truth).mean()),
+        "bias": ((), bias.estimate),
+        "bias_se": ((), bias.standard_error),
+        "bias_z": ((), bias.z),
+        "bias_p": ((), bias.p_value),
     }
 
 
 def _intervals(
     blocks: FloatArray, truth: FloatArray, truth_se: FloatArray, level: float, rng: np.random.Generator
-) -> dict[str, object]:
+) -> Cell:
     kinds = [analysis.student_t(blocks, level), analysis.bca(blocks, rng, level)]
     # A cell is counted whole or not at all: leaving single narrow intervals out would leave misses out.
-    squared_error = analysis.variance(blocks).mean(axis=(-2, -1)) / blocks.shape[-1]
-    told = ((truth_se**2).mean() <= squared_error / 4) | (squared_error == 0)
-    counted = np.where(told[..., None, None], truth[:, None], np.nan)
+    squared_error = analysis.variance(blocks).mean() / blocks.shape[-1]
+    told = (truth_se**2).mean() <= squared_error / 4 or squared_error == 0
+    counted = truth[:, None] if told else np.full((1, 1), np.nan)
     wider = [analysis.widen(kind, blocks.mean(axis=-1), truth_se[:, None], level) for kind in kinds]
-    ends = [(one.lower, one.upper, counted) for one in wider]
-    cells = [analysis.coverage(*one, axis=(-2, -1), level_of_band=level) for one in ends]
-    pooled = [analysis.coverage(*one, axis=(1, 2, 3), level_of_band=level) for one in ends]
-    exact = (blocks == blocks[..., :1]).all(axis=(-3, -2, -1))  # points: they have no level
-    dims = ["estimator", "passes", "interval"]
-
-    def one_axis(values: Iterable[ArrayLike]) -> FloatArray:
-        return np.stack([np.asarray(one, dtype=np.float64) for one in values], axis=-1)
-
+    found = [analysis.coverage(one.lower, one.upper, counted, axis=(0, 1), level_of_band=level) for one in wider]
+    exact = (blocks == blocks[..., :1]).all()  # points: they have no level
     return {
-        "coverage": (dims, one_axis(one.rate for one in cells)),
-        "coverage_ci": _interval_variable(
-            dims, one_axis(one.lower for one in cells), one_axis(one.upper for one in cells)
-        ),
-        "coverage_p": (dims, one_axis(np.where(exact, np.nan, analysis.coverage_test(one, level)) for one in cells)),
-        "missed_low": (dims, one_axis(one.missed_low for one in cells)),
-        "missed_high": (dims, one_axis(one.missed_high for one in cells)),
-        "intervals": (dims, one_axis(one.count for one in cells)),
-        "half_width": (dims, one_axis(((one.upper - one.lower) / 2).mean(axis=(-2, -1)) for one in kinds)),
-        "coverage_pooled": (dims[::2], one_axis(one.rate for one in pooled)),
-        "coverage_pooled_ci": _interval_variable(
-            dims[::2], one_axis(one.lower for one in pooled), one_axis(one.upper for one in pooled)
-        ),
-        "intervals_pooled": (dims[::2], one_axis(one.count for one in pooled)),
-    }
-
-
-def _efficiency(estimates: FloatArray, reference: int, level: float, rng: np.random.Generator) -> dict[str, object]:
-    dims = ["estimator", "passes"]
-    efficiency = analysis.relative_efficiency(estimates, estimates[reference], rng, level)
-    ratio, lower, upper = efficiency.ratio, efficiency.lower, efficiency.upper
-    for ends in (ratio, lower, upper):
-        ends[reference] = 1.0  # itself, not an independent copy
-    return {"efficiency": (dims, ratio), "efficiency_ci": _interval_variable(dims, lower, upper)}
-
-
-def _slopes(estimates: FloatArray, passes: NDArray[np.int64], level: float) -> dict[str, object]:
-    logs = analysis.log_variance(estimates)
-    slope = analysis.slope(passes, logs.estimate, logs.standard_error, level)
-    return {
-        "slope": (["estimator"], slope.estimate),
-        "slope_ci": _interval_variable(["estimator"], slope.lower, slope.upper),
+        "coverage": (INTERVAL, [one.rate for one in found]),
+        "coverage_ci": ((*INTERVAL, CI_BOUND[0]), [[one.lower, one.upper] for one in found]),
+        "coverage_p": (INTERVAL, [np.where(exact, np.nan, analysis.coverage_test(one, level)) for one in found]),
+        "missed_low": (INTERVAL, [one.missed_low for one in found]),
+        "missed_high": (INTERVAL, [one.missed_high for one in found]),
+        "intervals": (INTERVAL, [one.count for one in found]),
+        "half_width": (INTERVAL, [(one.upper - one.lower).mean() / 2 for one in kinds]),
     }

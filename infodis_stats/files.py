@@ -11,12 +11,13 @@ from pathlib import Path
 
 from estimators import InfodisError, InputError
 
-__all__ = ["StoreError", "atomic_path", "intact", "read_text", "seal", "writable_folder"]
+__all__ = ["StoreError", "atomic_path", "intact", "read_text", "sealed", "sweep", "writable_folder"]
 
 MOST_CHARACTERS = 2**28
 PIECE = 2**16  # characters
 SEAL = b"infodis-stats sha256 "
 SEAL_BYTES = len(SEAL) + hashlib.sha256().digest_size
+PARTIAL = ".partial"
 
 
 class StoreError(InfodisError):
@@ -29,7 +30,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     What is written is on the disk before it has the name, so that neither a kill nor a power cut leaves half a file.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
     os.close(handle)
     beside = Path(name)
     try:
@@ -50,11 +51,15 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def seal(path: Path) -> None:
-    """Append the digest of a file to it, where most formats look no further."""
-    with path.open("r+b") as file:
-        digest = hashlib.file_digest(file, "sha256").digest()
-        file.write(SEAL + digest)
+def sweep(folder: Path) -> None:
+    """Remove from a folder what `atomic_path` leaves there when it is killed."""
+    for left in folder.glob(f".*{PARTIAL}"):
+        left.unlink(missing_ok=True)
+
+
+def sealed(data: bytes) -> bytes:
+    """Return data with its digest behind, where most formats look no further."""
+    return data + SEAL + hashlib.sha256(data).digest()
 
 
 def intact(path: Path) -> bool | None:

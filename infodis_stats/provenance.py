@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 __all__ = ["SCHEMA", "code_digest", "model_fingerprint", "versions"]
 
-SCHEMA = "infodis-stats/2"
+SCHEMA = "infodis-stats/3"
 """Name and version of the layout of everything that is stored."""
 
 _PACKAGES = ("infodis-stats", "numpy", "scipy", "torch", "xarray", "statsmodels", "arviz-stats")
@@ -21,7 +21,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}
 
 
-_NO_NUMBERS = ("cli.py", "commands", "report", "work")  # modules that only move what others compute
+_NO_NUMBERS = ("cli.py", "commands", "report")  # modules that only show what others compute
 
 
 @cache

@@ -8,13 +8,18 @@ from pathlib import Path
 import h5py
 import xarray as xr
 
-from infodis_stats.files import StoreError, atomic_path, intact, seal
+from infodis_stats.files import StoreError, atomic_path, intact, sealed
 from infodis_stats.provenance import SCHEMA
 
-__all__ = ["read_store", "write_store"]
+__all__ = ["netcdf", "read_store", "write_store"]
 
 GROUPS = ("summary", "provenance")
 MOST_BYTES = 2**32  # of all arrays: a small file can claim any size
+
+
+def netcdf(data: xr.Dataset | xr.DataTree) -> bytes:
+    """Return data as a NetCDF file, made in memory: on a full disk the HDF5 library takes the process with it."""
+    return bytes(data.to_netcdf(engine="h5netcdf"))
 
 
 def write_store(tree: xr.DataTree, path: Path | str) -> None:
@@ -35,8 +40,7 @@ def write_store(tree: xr.DataTree, path: Path | str) -> None:
     path = Path(path)
     try:
         with atomic_path(path) as beside:
-            tree.to_netcdf(beside, engine="h5netcdf")
-            seal(beside)
+            beside.write_bytes(sealed(netcdf(tree)))
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from scipy import stats
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from infodis_stats import analysis
 from infodis_stats.dataset import replicates_dataset, summarise
@@ -185,3 +187,62 @@ def test_coverage_allows_for_the_error_of_a_long_run(share):
     told = summarise(draws, known, **how).sel(interval="student-t")
     assert (told["intervals"] == 0).all()
     assert told["coverage"].isnull().all()
+
+
+def test_a_cell_does_not_depend_on_the_others(made_up):
+    draws, known, summary = made_up
+    some = {"estimator": ["good", "skewed"], "passes": [8, 32]}
+    few = draws.isel(item=draws["group"].values == "b").sel(some)
+    how = {"reference": "good", "level": LEVEL, "interval_replicates": BLOCK}
+    found = summarise(few, member(known, "b").sel(estimator=some["estimator"]), **how, seed=3)
+    adjusted = [
+        "bias_p",
+        "coverage_p",
+        "coverage_pooled",
+        "coverage_pooled_ci",
+        "intervals_pooled",
+        "slope",
+        "slope_ci",
+    ]
+    expected = summary.sel(group=["b"], **some).drop_vars(adjusted)
+    xr.testing.assert_identical(found.drop_vars(adjusted), expected)
+    other = summarise(few, member(known, "b").sel(estimator=some["estimator"]), **how, seed=4)
+    for name, cell in (("efficiency_ci", {"estimator": "skewed"}), ("half_width", {"interval": "bca"})):
+        assert (other[name].sel(cell) != expected[name].sel(cell)).all()
+
+
+def test_groups_may_lie_among_one_another(made_up):
+    draws, known, summary = made_up
+    order = [3, 0, 4, 1, 2]
+    found = summarise(
+        draws.isel(item=order), known.isel(item=order), reference="good", level=LEVEL, interval_replicates=BLOCK, seed=3
+    )
+    xr.testing.assert_allclose(found.sel(group=["a", "b"]), summary, rtol=1e-9)
+
+
+class Recorded(BackendArray):
+    """An array as if on disk, which notes how many values are asked for at once."""
+
+    def __init__(self, values):
+        self.values, self.shape, self.dtype, self.sizes = values, values.shape, values.dtype, []
+
+    def __getitem__(self, key):
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self.read)
+
+    def read(self, key):
+        self.sizes.append(self.values[key].size)
+        return self.values[key]
+
+
+def test_draws_on_disk_are_read_a_cell_at_a_time(made_up):
+    draws, known, summary = made_up
+    stored = {name: Recorded(draws[name].values) for name in draws.data_vars}
+    lazy = {name: (draws[name].dims, indexing.LazilyIndexedArray(one)) for name, one in stored.items()}
+    found = summarise(
+        xr.Dataset(lazy, draws.coords), known, reference="good", level=LEVEL, interval_replicates=BLOCK, seed=3
+    )
+    xr.testing.assert_identical(found, summary)
+    assert set(stored["estimate"].sizes) == {3 * REPLICATES, 2 * REPLICATES}
+    assert set(stored["khat"].sizes) == {3, 2}
+    xr.Dataset(lazy)["estimate"].to_numpy()
+    assert max(stored["estimate"].sizes) == draws["estimate"].size

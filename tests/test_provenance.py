@@ -1,13 +1,15 @@
 """What a result says about the model that made it."""
 
+import shutil
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 import infodis_stats as ids
+from infodis_stats import provenance
 from infodis_stats.models import Denoiser, DenoiserConfig, MaskedLanguageModel
-from infodis_stats.provenance import model_fingerprint
+from infodis_stats.provenance import code_digest, model_fingerprint
 from models import tiny_networks
 
 
@@ -45,3 +47,30 @@ def test_other_models_are_named_by_their_type():
 def test_results_say_it(model):
     result = ids.estimate_nll(model, [[0, 1, 0]], passes=2, replicates=2)
     assert result.attrs["model"] == model_fingerprint(model)
+
+
+def test_the_digest_of_the_code_is_that_of_what_numbers_are_made_by(tmp_path, monkeypatch):
+    """A copy has the same; a change where numbers are made has another, one where they are only shown has not."""
+    real = provenance.resources.files
+    for package in ("estimators", "infodis_stats"):
+        source = real(package)
+        shutil.copytree(source, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    expected = code_digest()
+    monkeypatch.setattr(provenance.resources, "files", lambda package: tmp_path / package)
+
+    def digest():
+        code_digest.cache_clear()
+        return code_digest()
+
+    try:
+        assert digest() == expected
+        for changed, same in (("report/page.py", True), ("work/run.py", False), ("analysis/tails.py", False)):
+            path = tmp_path / "infodis_stats" / changed
+            before = path.read_bytes()
+            path.write_bytes(before + b"# more\n")
+            assert (digest() == expected) == same
+            path.write_bytes(before)
+        (tmp_path / "estimators" / "new.py").touch()
+        assert digest() != expected
+    finally:
+        code_digest.cache_clear()

@@ -14,7 +14,13 @@ from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_
 from infodis_stats.analysis.decisions import false_discovery_signs, family_wise_signs, signs
 from infodis_stats.analysis.design_bootstrap import design_bootstrap
 from infodis_stats.analysis.discrimination import auroc, auroc_interval
-from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
+from infodis_stats.analysis.efficiency import (
+    Efficiency,
+    VarianceSum,
+    relative_efficiency,
+    variance_ratio,
+    variance_sum,
+)
 from infodis_stats.analysis.elimination import Elimination, eliminate
 from infodis_stats.analysis.half_ranks import HalfRanks, half_ranks
 from infodis_stats.analysis.intervals import Interval, bca, hall, level_of_each, student_t, widen
@@ -42,6 +48,7 @@ __all__ = [
     "Regret",
     "Slope",
     "VarianceComparison",
+    "VarianceSum",
     "auroc",
     "auroc_interval",
     "average",
@@ -82,6 +89,8 @@ __all__ = [
     "slope",
     "student_t",
     "variance",
+    "variance_ratio",
+    "variance_sum",
     "widen",
     "win_rate",
 ]

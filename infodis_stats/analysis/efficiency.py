@@ -1,5 +1,6 @@
 """How many times less variance one estimator has than another."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from estimators.errors import InputError
 from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, check_level, check_resamples
 
-__all__ = ["Efficiency", "relative_efficiency"]
+__all__ = ["Efficiency", "VarianceSum", "relative_efficiency", "variance_ratio", "variance_sum"]
+
+RESAMPLED_VALUES = 2**16  # at once: small enough for a processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,25 @@ class Efficiency:
     lower: FloatArray
     upper: FloatArray
     p_value: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class VarianceSum:
+    """The variances of a fixed set of sequences, summed, and the same of their resampled replicates.
+
+    Parameters
+    ----------
+    moments : ndarray of float64, shape (2, ...)
+        The sum, and the jackknife estimate of its own variance.
+    resampled : ndarray of float64, shape (2, ..., resamples)
+        Both of resampled replicates.
+    exact : ndarray of bool, shape (...)
+        Where the replicates of every sequence are equal.
+    """
+
+    moments: FloatArray
+    resampled: FloatArray
+    exact: NDArray[np.bool_]
 
 
 def relative_efficiency(
@@ -126,27 +148,96 @@ def relative_efficiency(
     """
     check_level(level)
     check_resamples(resamples, level)
-    first = _sequences(draws)
-    second = _sequences(reference)
+    first, second = _sequences(draws), _sequences(reference)
     if first.shape[-2] != second.shape[-2]:
         raise InputError(f"draws have {first.shape[-2]} sequences and the reference {second.shape[-2]}")
-    if paired and first.shape[-1] != second.shape[-1]:
+    if not paired:
+        return variance_ratio(variance_sum(first, rng, resamples), variance_sum(second, rng, resamples), level)
+    if first.shape[-1] != second.shape[-1]:
         raise InputError(
             f"draws have {first.shape[-1]} replicates and the reference {second.shape[-1]}; pairs need as many of both"
         )
     with np.errstate(divide="ignore", invalid="ignore"):
-        if paired:
-            found, again = _paired_sums(first, second), _resampled_pairs(first, second, rng, resamples)
-        else:
-            found = (_sums(first), _sums(second), np.zeros(()))
-            again = (_resampled_sums(first, rng, resamples), _resampled_sums(second, rng, resamples), np.zeros(()))
-        log_ratio, standard_error = _log_ratio(*found)
-        # Replicates that differ by rounding have no variance.
-        draws_exact, reference_exact = _exact(first), _exact(second)
-        log_ratio = np.where(draws_exact, np.where(reference_exact, np.nan, np.inf), log_ratio)
-        log_ratio = np.where(reference_exact & ~draws_exact, -np.inf, log_ratio)
+        own, other, shared = _paired_sums(first, second)
+        again = _resampled_pairs(first, second, rng, resamples)
+        sums = [
+            VarianceSum(found, resampled, _exact(one))
+            for one, found, resampled in zip((first, second), (own, other), again, strict=False)
+        ]
+    return _compared(sums[0], sums[1], (shared, again[2]), level)
 
-        again_ratio, again_error = _log_ratio(*again)
+
+def variance_sum(draws: ArrayLike, rng: np.random.Generator, resamples: int = 999) -> VarianceSum:
+    """Sum the variances of a fixed set of sequences, and those of resampled replicates: half of `relative_efficiency`.
+
+    Parameters
+    ----------
+    draws : array_like, shape (..., S, R)
+        R >= 3 independent replicates of each estimate for S sequences, nats; see `relative_efficiency`.
+    rng : numpy.random.Generator
+        Source of the resampling. One of its own for each sum makes it depend on nothing that it is compared with.
+    resamples : int
+        Number of bootstrap resamples.
+
+    Returns
+    -------
+    VarianceSum
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 3 replicates or there is no sequence axis.
+    """
+    values = _sequences(draws)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = _total(_moments(one, -1).sum(axis=-1) for one in _even(values))
+        again = _total(_moments(one, -2).sum(axis=-2) for one in _resampled(values, rng, resamples))
+        return VarianceSum(found, again, _exact(values))
+
+
+def variance_ratio(draws: VarianceSum, reference: VarianceSum, level: float = 0.95) -> Efficiency:
+    """Compare two sums of variances over the same sequences: the other half of `relative_efficiency`.
+
+    Parameters
+    ----------
+    draws, reference : VarianceSum
+        Shapes (...) are broadcast; the resamples must be as many and independent.
+    level : float
+        Confidence level in (0, 1).
+
+    Returns
+    -------
+    Efficiency
+
+    Raises
+    ------
+    InputError
+        If the level is outside (0, 1), or there are too few resamples for it.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> draws, reference = (variance_sum(rng.normal(0, scale, (16, 32)), rng) for scale in (1, 2))
+    >>> result = variance_ratio(draws, reference)
+    >>> bool(1 < result.lower < 4 < result.upper)
+    True
+    """
+    check_level(level)
+    check_resamples(draws.resampled.shape[-1], level)
+    return _compared(draws, reference, (np.zeros(()), np.zeros(())), level)
+
+
+def _compared(
+    first: VarianceSum, second: VarianceSum, shared: tuple[FloatArray, FloatArray], level: float
+) -> Efficiency:
+    """Compare two sums whose covariance, of the replicates and of the resampled ones, is shared."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_ratio, standard_error = _log_ratio(first.moments, second.moments, shared[0])
+        # Replicates that differ by rounding have no variance.
+        log_ratio = np.where(first.exact, np.where(second.exact, np.nan, np.inf), log_ratio)
+        log_ratio = np.where(second.exact & ~first.exact, -np.inf, log_ratio)
+
+        again_ratio, again_error = _log_ratio(first.resampled, second.resampled, shared[1])
         studentised = np.abs(again_ratio - log_ratio[..., None]) / again_error
         # A resample without variance says nothing: it counts as the largest error.
         studentised = np.where(np.isnan(studentised), np.inf, studentised)
@@ -156,7 +247,7 @@ def relative_efficiency(
         lower = np.where(exact, log_ratio, log_ratio - half_width)
         upper = np.where(exact, log_ratio, log_ratio + half_width)
         farther = (studentised * standard_error[..., None] >= np.abs(log_ratio)[..., None]).sum(axis=-1)
-        p_value = np.where(standard_error > 0, (1 + farther) / (1 + resamples), 1.0)
+        p_value = np.where(standard_error > 0, (1 + farther) / (1 + studentised.shape[-1]), 1.0)
         p_value = np.where(exact, 0.0, np.where(np.isnan(log_ratio), np.nan, p_value))
     return Efficiency(np.exp(log_ratio), np.exp(lower), np.exp(upper), np.asarray(p_value))
 
@@ -168,38 +259,41 @@ def _sequences(draws: ArrayLike) -> FloatArray:
     return values
 
 
-def _moments(draws: FloatArray) -> FloatArray:
-    """Sample variance over the last axis and the jackknife estimate of its own variance, (2, ...)."""
-    replicates = draws.shape[-1]
-    squares = (draws - draws.mean(axis=-1, keepdims=True)) ** 2
-    sample_variance = squares.sum(axis=-1) / (replicates - 1)
-    spread = ((squares - squares.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
-    jackknife = spread * replicates / ((replicates - 1) * (replicates - 2) ** 2)
-    return np.stack([sample_variance, jackknife])
+def _moments(draws: FloatArray, axis: int) -> FloatArray:
+    """Sample variance over the replicates' axis and the jackknife estimate of its own variance, (2, ...)."""
+    squares = draws - draws.mean(axis=axis, keepdims=True)
+    squares *= squares
+    sample_variance = squares.sum(axis=axis) / (draws.shape[axis] - 1)
+    squares -= squares.mean(axis=axis, keepdims=True)
+    squares *= squares
+    return np.stack([sample_variance, _jackknife(squares.sum(axis=axis), draws.shape[axis])])
 
 
-def _sums(draws: FloatArray) -> FloatArray:
-    """Both moments summed over sequences: (..., S, R) -> (2, ...)."""
-    total = np.zeros((2, *draws.shape[:-2]))
-    for sequence in range(draws.shape[-2]):
-        total += _moments(_drawn(draws[..., sequence, :]))
-    return total
+def _covariance(first: FloatArray, second: FloatArray, axis: int) -> FloatArray:
+    """Jackknife estimate of the covariance of two sample variances over the same replicates."""
+    one, two = ((draws - draws.mean(axis=axis, keepdims=True)) ** 2 for draws in (first, second))
+    one, two = (squares - squares.mean(axis=axis, keepdims=True) for squares in (one, two))
+    return _jackknife((one * two).sum(axis=axis), first.shape[axis])
 
 
-def _resampled_sums(draws: FloatArray, rng: np.random.Generator, resamples: int) -> FloatArray:
-    """Both moments of resampled replicates summed over sequences: (..., S, R) -> (2, ..., resamples)."""
-    total = np.zeros((2, *draws.shape[:-2], resamples))
-    for sequence in range(draws.shape[-2]):
-        one = _drawn(draws[..., sequence, :])
-        total += _moments(one[..., _index(one, rng, resamples)])
+def _jackknife(spread: FloatArray, replicates: int) -> FloatArray:
+    return np.asarray(spread * replicates / ((replicates - 1) * (replicates - 2) ** 2))
+
+
+def _total(parts: Iterator[FloatArray]) -> FloatArray:
+    total = np.zeros(())
+    for part in parts:
+        total = total + part
     return total
 
 
 def _paired_sums(first: FloatArray, second: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Moments of both and the covariance of their variances, summed over sequences: (2, ...), (2, ...), (...)."""
-    pairs = _pairs(first, second)
-    parts = [(_moments(one), _moments(two), _covariance(one, two)) for one, two in pairs]
-    own, other, shared = (np.asarray(sum(part)) for part in zip(*parts, strict=True))
+    own, other, shared = np.zeros(()), np.zeros(()), np.zeros(())
+    for one, two in _even(_pairs(first, second)):
+        own = own + _moments(one, -1).sum(axis=-1)
+        other = other + _moments(two, -1).sum(axis=-1)
+        shared = shared + _covariance(one, two, -1).sum(axis=-1)
     return own, other, shared
 
 
@@ -207,44 +301,47 @@ def _resampled_pairs(
     first: FloatArray, second: FloatArray, rng: np.random.Generator, resamples: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Do as `_paired_sums` does of resampled pairs; each array has an axis more, of the resamples."""
-    sums = (np.zeros(()), np.zeros(()), np.zeros(()))
-    for one, two in _pairs(first, second):
-        index = _index(one, rng, resamples)
-        own, other = one[..., index], two[..., index]
-        sums = (sums[0] + _moments(own), sums[1] + _moments(other), sums[2] + _covariance(own, other))
-    return sums
+    own, other, shared = np.zeros(()), np.zeros(()), np.zeros(())
+    for one, two in _resampled(_pairs(first, second), rng, resamples):
+        own = own + _moments(one, -2).sum(axis=-2)
+        other = other + _moments(two, -2).sum(axis=-2)
+        shared = shared + _covariance(one, two, -2).sum(axis=-2)
+    return own, other, shared
 
 
-def _pairs(first: FloatArray, second: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
+def _pairs(first: FloatArray, second: FloatArray) -> FloatArray:
     both = np.stack(np.broadcast_arrays(first, second))
-    both = np.where(np.isnan(both).any(axis=0), np.nan, both)  # half a pair is none
-    for sequence in range(both.shape[-2]):
-        one, two = _drawn(both[..., sequence, :])
-        yield one, two
+    return np.where(np.isnan(both).any(axis=0), np.nan, both)  # half a pair is none
 
 
-def _index(draws: FloatArray, rng: np.random.Generator, resamples: int) -> NDArray[np.int64]:
-    return rng.integers(draws.shape[-1], size=(resamples, draws.shape[-1]))
+def _even(draws: FloatArray) -> Iterator[FloatArray]:
+    """Leave out replicates that no cell has and yield sequences of as many together: (..., S, R) -> (..., some, few).
+
+    All replicates stay where there is none.
+    """
+    there = np.asarray(~np.isnan(draws).all(axis=tuple(range(draws.ndim - 2))))
+    there[~there.any(axis=-1)] = True
+    counts = there.sum(axis=-1)
+    for count in np.unique(counts).tolist():
+        some = counts == count
+        yield draws[..., some, :][..., there[some]].reshape(*draws.shape[:-2], -1, count)
 
 
-def _drawn(draws: FloatArray) -> FloatArray:
-    """Leave out replicates that no cell has; all of them stay where there is none."""
-    there = ~np.isnan(draws).all(axis=tuple(range(draws.ndim - 1)))
-    return draws[..., there] if there.any() else draws
+def _resampled(draws: FloatArray, rng: np.random.Generator, resamples: int) -> Iterator[FloatArray]:
+    """Resample the replicates of some sequences at a time: (..., S, R) -> (..., some, R, resamples)."""
+    for even in _even(draws):
+        cells, count = even.shape[:-2], even.shape[-1]
+        size = max(1, RESAMPLED_VALUES // (math.prod(cells) * count * resamples))
+        for start in range(0, even.shape[-2], size):
+            some = even[..., start : start + size, :]
+            index = rng.integers(count, size=(some.shape[-2], count, resamples))
+            index += count * np.arange(some.shape[-2])[:, None, None]
+            yield some.reshape(*cells, -1).take(index, axis=-1)
 
 
 def _exact(draws: FloatArray) -> NDArray[np.bool_]:
     """Say where the replicates of every sequence are equal: (..., S, R) -> (...)."""
-    sequences = range(draws.shape[-2])
-    return np.asarray(np.stack([all_equal(_drawn(draws[..., one, :])) for one in sequences]).all(axis=0))
-
-
-def _covariance(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Jackknife estimate of the covariance of two sample variances over the same replicates."""
-    replicates = first.shape[-1]
-    one, two = ((draws - draws.mean(axis=-1, keepdims=True)) ** 2 for draws in (first, second))
-    spread = ((one - one.mean(axis=-1, keepdims=True)) * (two - two.mean(axis=-1, keepdims=True))).sum(axis=-1)
-    return np.asarray(spread * replicates / ((replicates - 1) * (replicates - 2) ** 2))
+    return np.asarray(np.stack([all_equal(one).all(axis=-1) for one in _even(draws)]).all(axis=0))
 
 
 def _log_ratio(first: FloatArray, second: FloatArray, shared: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -4,16 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special, stats
 
-from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, check_level, check_resamples
+from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, check_level, check_resamples, rounding
 
 __all__ = ["Interval", "bca", "hall", "level_of_each", "student_t", "widen"]
 
 LEAST_SKEWNESS = 1e-6  # below it Hall's interval is Student's to nine digits
 
-# Bounds the memory of a bootstrap to some tens of megabytes.
-RESAMPLED_VALUES = 2**22
+RESAMPLED_VALUES = 2**16  # at once: small enough for a processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +72,7 @@ def bca(draws: ArrayLike, rng: np.random.Generator, level: float = 0.95, resampl
     draws : array_like, shape (..., R)
         R >= 2 independent replicates of each estimate, nats.
     rng : numpy.random.Generator
-        Source of the resampling; one number is taken from it.
+        Source of the resampling.
     level : float
         Confidence level in (0, 1).
     resamples : int
@@ -82,7 +81,7 @@ def bca(draws: ArrayLike, rng: np.random.Generator, level: float = 0.95, resampl
     Returns
     -------
     Interval
-        Arrays of shape (...). NaN replicates give NaN, equal ones a point.
+        Arrays of shape (...). Replicates that are not finite give NaN, equal ones a point.
 
     Raises
     ------
@@ -91,7 +90,8 @@ def bca(draws: ArrayLike, rng: np.random.Generator, level: float = 0.95, resampl
 
     Notes
     -----
-    All cells share their resampling indices, so the interval of a cell does not depend on its neighbours.
+    As `scipy.stats.bootstrap` has it, to rounding. All cells share their resampling indices, so the interval of a cell
+    does not depend on its neighbours. Resampled means within `rounding` of the mean are ties with it.
     It is too short for few replicates. Measured coverage (10,000 simulations, nominal 95 %) at R = 8, 16, 32 is 88.7,
     91.7, 93.6 on normal draws and 86.4, 90.6, 92.6 on exponential ones; `student_t` has 95.0, 94.8, 95.1 and 89.7,
     92.0, 93.0. What BCa gains on skewed draws is that it misses on both sides more evenly (misses below to misses
@@ -112,24 +112,42 @@ def bca(draws: ArrayLike, rng: np.random.Generator, level: float = 0.95, resampl
     values = as_draws(draws, 2, "an interval")
     replicates = values.shape[-1]
     cells = values.reshape(-1, replicates)
-    lower, upper = cells.min(axis=-1), cells.max(axis=-1)
+    finite = np.isfinite(cells).all(axis=-1)
+    lower, upper = (np.where(finite, ends, np.nan) for ends in (cells.min(axis=-1), cells.max(axis=-1)))
     varied = np.flatnonzero(lower < upper)
-    seed = rng.integers(2**63)
-    size = max(1, RESAMPLED_VALUES // (resamples * replicates))
+    index = rng.integers(replicates, size=(resamples, replicates))
+    shares = np.stack([np.bincount(one, minlength=replicates) for one in index], axis=-1) / replicates
+    size = max(1, RESAMPLED_VALUES // resamples)
     for start in range(0, varied.size, size):
         chunk = varied[start : start + size]
-        result = stats.bootstrap(
-            (cells[chunk],),
-            np.mean,
-            axis=-1,
-            confidence_level=level,
-            n_resamples=resamples,
-            method="BCa",
-            rng=np.random.default_rng(seed),
-        )
-        lower[chunk], upper[chunk] = result.confidence_interval
+        lower[chunk], upper[chunk] = _bca_ends(cells[chunk], shares, level)
     shape = values.shape[:-1]
     return Interval(lower.reshape(shape), upper.reshape(shape))
+
+
+def _bca_ends(cells: FloatArray, shares: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
+    """Return the ends of BCa intervals of (cell, R), and what share each has of each resample, (R, resample)."""
+    resamples = shares.shape[-1]
+    mean = cells.mean(axis=-1, keepdims=True)
+    # Not a product of matrices: its last digits hang on the number of cells.
+    resampled = np.einsum("cr,rb->cb", cells, shares)
+    slack = rounding(mean)
+    # A resample in another order is a tie, whichever way its sum was rounded.
+    below = ((resampled < mean - slack).sum(axis=-1) + (resampled <= mean + slack).sum(axis=-1)) / 2
+    bias = special.ndtri(np.clip(below, 0.5, resamples - 0.5) / resamples)
+    apart = cells - mean
+    apart /= np.abs(apart).max(axis=-1, keepdims=True)  # cubes of small numbers vanish
+    acceleration = (apart**3).sum(axis=-1) / 6 / (apart**2).sum(axis=-1) ** 1.5
+    resampled.sort(axis=-1)
+    ends = []
+    for quantile in special.ndtri([(1 - level) / 2, (1 + level) / 2]).tolist():
+        shift = bias + quantile
+        place = special.ndtr(bias + shift / (1 - acceleration * shift)) * (resamples - 1)
+        left = np.floor(place).astype(np.int64)
+        pair = np.stack([left, np.minimum(left + 1, resamples - 1)], axis=-1)
+        near, far = np.take_along_axis(resampled, pair, axis=-1).T
+        ends.append(near + (place - left) * (far - near))
+    return ends[0], ends[1]
 
 
 def widen(interval: Interval, estimate: ArrayLike, error: ArrayLike, level: float = 0.95) -> Interval:

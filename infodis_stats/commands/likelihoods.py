@@ -20,6 +20,7 @@ from infodis_stats.records import TextPair, read_pairs, read_records
 from infodis_stats.report import summary, write_diagnosis
 from infodis_stats.report.numbers import band
 from infodis_stats.report.summary_table import AVERAGES
+from infodis_stats.store import netcdf
 from infodis_stats.texts import estimate_text_ratios, estimate_texts
 
 __all__ = ["attributes_of", "nll", "ratio", "sequences"]
@@ -183,6 +184,6 @@ def _write(result: xr.Dataset, frame: pd.DataFrame, path: Path) -> None:
             if path.suffix == ".csv":
                 frame.to_csv(beside, index=False)
             else:
-                result.to_netcdf(beside, engine="h5netcdf")
+                beside.write_bytes(netcdf(result))
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -9,7 +9,7 @@ from infodis_stats.files import writable_folder
 from infodis_stats.report import document, write_report
 from infodis_stats.store import read_store
 from infodis_stats.studies import run_study
-from infodis_stats.work import progress_of
+from infodis_stats.work import Ledger, progress_of
 
 __all__ = ["report", "status", "study"]
 
@@ -30,7 +30,8 @@ def study(options: argparse.Namespace) -> None:
         device=options.device,
         show_progress=True,
     )
-    page = write_report(tree, options.out)
+    with Ledger(options.out / LEDGER).held():  # the same command at the same time would write the same files
+        page = write_report(tree, options.out)
     found = document(tree)
     for title, table in found.headlines.items():
         print(f"\n{title}\n")
@@ -55,22 +56,30 @@ def status(options: argparse.Namespace) -> None:
     """Say what of a study is done, what is left, and how long that takes."""
     found = progress_of(options.folder / LEDGER)
     done, blocks, passes_done, passes = found.totals
-    print(f"{found.facts['title']} ({found.facts['study']})\n")
-    rows = [(name, *counts) for name, counts in found.sections.items()]
+    facts = {name: _shown(value) for name, value in found.facts.items()}
+    print(f"{facts['title']} ({facts['study']})\n")
+    rows = [(_shown(name), *counts) for name, counts in found.sections.items()]
     columns = ["section", "blocks done", "of", "passes done", "of "]
     table = pd.DataFrame([*rows, ("all", done, blocks, passes_done, passes)], columns=columns)
     print(table.to_markdown(index=False, tablefmt="simple", intfmt=","))
     print()
     left = blocks - done
-    if found.running:
-        workers = found.facts["workers"]
+    if found.running and not left:
+        print("All blocks are done; a run is at work on the summary and the report.")
+    elif found.running:
+        workers = facts["workers"]
         running = f", {min(workers, left)} running" if isinstance(workers, int) else f", some running at {workers}"
         print(f"{done} of {blocks} blocks are done{running}; {_duration(found.seconds_left)} to go.")
-        print(f"A run is at work on {found.facts['host']}.")
+        print(f"A run is at work on {facts['host']}.")
     elif left:
         print(f"{done} of {blocks} blocks are done. No run is at work: the same command goes on from here.")
     else:
         print("All blocks are done.")
+
+
+def _shown(value: str | int) -> str | int:
+    """Return what a file says as a terminal does not obey it."""
+    return value if isinstance(value, int) or value.isprintable() else ascii(value)
 
 
 def _duration(seconds: float) -> str:

@@ -1,5 +1,6 @@
 """Verdicts on studies: whether what a report says can be believed, and which of its estimators can be."""
 
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -24,7 +25,16 @@ def study_verdicts(tree: xr.DataTree) -> list[Verdict]:
     theirs.
     """
     known = KINDS.get(tree.attrs["kind"])
-    return known(tree) if known else []
+    return [*_failures(tree), *(known(tree) if known else [])]
+
+
+def _failures(tree: xr.DataTree) -> list[Verdict]:
+    failed = json.loads(tree["provenance"].attrs["failed"])
+    if not failed:
+        return []
+    items = tuple(failed)
+    reason = f"items are left out, as the model failed on them ({concise(items)}): {failed[items[0]]}"
+    return [Verdict("failed", "look", reason, "mend the model or leave these out", items=items)]
 
 
 def estimator_verdicts(tree: xr.DataTree) -> Diagnosis:

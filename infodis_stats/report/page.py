@@ -8,7 +8,7 @@ import jinja2
 import xarray as xr
 
 from infodis_stats.diagnostics import diagnose, estimator_verdicts
-from infodis_stats.files import StoreError, atomic_path, writable_folder
+from infodis_stats.files import StoreError, atomic_path, sweep, writable_folder
 from infodis_stats.report import markdown
 from infodis_stats.report.calibration import calibration_document
 from infodis_stats.report.comparison import comparison_document
@@ -79,7 +79,8 @@ def write_texts(files: Mapping[str, str], folder: Path) -> None:
         if not path.parent.resolve().is_relative_to(folder.resolve()):
             raise StoreError(f"{path.parent} is a link that leads out of the folder {folder}")
         try:
-            with atomic_path(writable_folder(path.parent) / path.name) as beside:
+            sweep(writable_folder(path.parent))
+            with atomic_path(path) as beside:
                 beside.write_text(text, encoding="utf-8")
         except OSError as error:
             raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
@@ -113,6 +114,7 @@ def _rendered(suffix: str, tree: xr.DataTree, report: Document, figures: Mapping
         model=provenance["model"],
         seed=provenance["seed"],
         spec=provenance["spec"],
+        failed=json.loads(provenance["failed"]),
         not_run=json.loads(provenance["not_run"]),
         versions=json.loads(provenance["versions"]),
         forward_passes=f"{int(provenance['forward_passes']):,}",

@@ -1,6 +1,7 @@
 """Comparisons of estimators: targets x estimators x passes x replicates, each cell with random numbers of its own."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -11,11 +12,12 @@ from infodis_stats import analysis
 from infodis_stats.cautions import cautions_of
 from infodis_stats.dataset import describe, summarise
 from infodis_stats.spec import ComparedSpec, ComparisonSpec
+from infodis_stats.studies.failed import failed_items
 from infodis_stats.studies.grid import Grid, lay_out
 from infodis_stats.studies.groups import Group, items_of, make_groups
 from infodis_stats.studies.result import Result, Steps
 from infodis_stats.studies.subject import Subject
-from infodis_stats.studies.truth import item_coords, truth_dataset, truth_sections
+from infodis_stats.studies.truth import item_coords, truth_dataset, truth_owners, truth_sections
 from infodis_stats.work import Columns, Section
 
 __all__ = ["compare_estimators", "draws_dataset", "draws_section", "summary_dataset"]
@@ -28,19 +30,25 @@ def compare_estimators(subject: Subject, spec: ComparisonSpec) -> Steps:
     -------
     Result
         ``draws`` (every replicate), ``truth`` (what they are compared with, and loss profiles) and ``summary`` (by
-        group, estimator and passes).
+        group, estimator and passes), without the items that the model has failed on.
     """
     samplers = spec.samplers()
     groups = make_groups(subject, spec)
     grid = lay_out(items_of(groups), samplers, spec.passes, spec.replicates)
     known = truth_sections(subject, groups, samplers, passes=spec.truth_passes, seed=spec.seed)
-    drawn, *found = yield [draws_section(subject, grid, spec.seed), *known]
-    draws = draws_dataset(groups, grid, drawn)
-    truth = truth_dataset(subject, groups, samplers, found)
+    sections = [draws_section(subject, grid, spec.seed), *known]
+    drawn, *found = yield [replace(section, may_fail=True) for section in sections]
+    draws, truth = draws_dataset(groups, grid, drawn), truth_dataset(subject, groups, samplers, found)
+    names = draws["item"].values.tolist()
+    owners = truth_owners(subject, groups)
+    known_problems = ((one.problems, some) for one, some in zip(found, owners, strict=True))
+    failed = failed_items(names, (drawn.problems, grid.slots[:, 0]), *known_problems)
+    draws, truth = (one.sel(item=[name for name in names if name not in failed]) for one in (draws, truth))
     return Result(
         {"draws": draws, "truth": truth, "summary": summary_dataset(draws, truth, spec)},
         forward_passes=int(np.nansum(draws["forward_passes"].values)),
         not_run=grid.not_run,
+        failed=failed,
         attributes={"truth_passes": spec.truth_passes, "quantity": "log_ratio" if spec.pairs else "nll"},
     )
 

@@ -16,6 +16,7 @@ from infodis_stats.loss_map import position_nll
 from infodis_stats.models import TextModel
 from infodis_stats.records import Record, read_records
 from infodis_stats.spec import CorporaSpec
+from infodis_stats.studies.failed import failed_items
 from infodis_stats.studies.groups import record_targets
 from infodis_stats.studies.result import Result, Steps
 from infodis_stats.work import Section
@@ -45,8 +46,8 @@ def compare_corpora(network: TextModel, spec: CorporaSpec) -> Steps:
     keep = partial(_contributions, longest=longest)
     columns = {"estimate": (spec.replicates,), "forward_passes": (), "effective": ()}
     drawn, maps = yield [
-        Section("draws", network, cells, spec.seed, columns, _statistics),
-        Section("maps", network, shown, spec.seed, {"nll": (longest,), "nll_se": (longest,)}, keep),
+        Section("draws", network, cells, spec.seed, columns, _statistics, may_fail=True),
+        Section("maps", network, shown, spec.seed, {"nll": (longest,), "nll_se": (longest,)}, keep, may_fail=True),
     ]
     shape = len(spec.passes), len(targets)
     estimates = drawn["estimate"].reshape(*shape, -1).swapaxes(0, 1)
@@ -67,16 +68,20 @@ def compare_corpora(network: TextModel, spec: CorporaSpec) -> Steps:
             },
         )
     )
+    names = [f"{corpus.name}/{record.name}" for corpus, record in records]
+    failed = failed_items(names, (drawn.problems, np.tile(np.arange(len(names)), len(spec.passes))))
+    works = np.array([name not in failed for name in names])
+    draws = draws.isel(text=works)
     summary = summarise_corpora(draws, spec.reference, spec.level)
-    summary.attrs["cautions"] = " ".join(cautions_of(sampler, spec.replicates, effective))
+    summary.attrs["cautions"] = " ".join(cautions_of(sampler, spec.replicates, effective[works]))
     summary.attrs["estimator"] = sampler.name
     datasets = {"draws": draws, "summary": summary}
-    if shown:
-        texts = [index for index, one in enumerate(mapped) if one]
-        rows = zip(texts, maps.records, strict=True)
-        parts = [_map(network, targets[text], records[text][1], row) for text, row in rows]
-        datasets["maps"] = xr.concat(parts, dim="place")
-    return Result(datasets, forward_passes=int(forward_passes.sum()), not_run=[], attributes={})
+    rows = zip([text for text, one in enumerate(mapped) if one], maps.records, strict=True)
+    drawn_maps = [_map(network, targets[text], records[text][1], row) for text, row in rows if works[text]]
+    if drawn_maps:
+        datasets["maps"] = xr.concat(drawn_maps, dim="place")
+    passes = int(np.nansum(draws["forward_passes"].values))
+    return Result(datasets, forward_passes=passes, not_run=[], failed=failed, attributes={})
 
 
 def summarise_corpora(draws: xr.Dataset, reference: str, level: float = 0.95) -> xr.Dataset:

@@ -13,6 +13,7 @@ from infodis_stats import analysis
 from infodis_stats.cautions import cautions_of
 from infodis_stats.dataset import CI_BOUND, describe
 from infodis_stats.spec import FrontierSpec, SubjectSpec
+from infodis_stats.studies.failed import failed_items
 from infodis_stats.studies.grid import Grid, lay_out
 from infodis_stats.studies.groups import Group, items_of, make_groups
 from infodis_stats.studies.result import Result, Steps
@@ -49,18 +50,24 @@ def find_frontier(subjects: Sequence[Subject], spec: FrontierSpec) -> Steps:
     parts = [_part(subject, table, spec) for subject, table in zip(subjects, spec.subjects, strict=True)]
     columns = {"estimate": (spec.replicates,), "forward_passes": ()}
     found = yield [
-        Section(f"draws of {part.name}", part.subject.model, part.cells, spec.seed, columns, _statistics)
+        Section(f"draws of {part.name}", part.subject.model, part.cells, spec.seed, columns, _statistics, may_fail=True)
         for part in parts
     ]
     labelled = [_draws(part, drawn, spec) for part, drawn in zip(parts, found, strict=True)]
-    forward_passes = sum(int(drawn["forward_passes"].sum()) for drawn in found)
+    forward_passes = sum(int(np.nansum(drawn["forward_passes"])) for drawn in found)
+    failed: dict[str, str] = {}
+    for part, drawn, one in zip(parts, found, labelled, strict=True):
+        problems = drawn.problems[part.owners]
+        failed |= failed_items(one["item"].values.tolist(), (problems, part.grid.slots[:, 0]))
     draws = describe(xr.concat(labelled, dim="item"))
+    draws = draws.isel(item=~draws["item"].isin(list(failed)))
     summary, averages = summarise_frontier(draws, roles, spec.rivals, level=spec.level, seed=spec.seed)
     summary["cautions"] = ("estimator", [" ".join(cautions_of(one, spec.replicates)) for one in samplers])
     return Result(
         {"draws": draws, "summary": summary, "subjects": averages},
         forward_passes=forward_passes,
         not_run=_not_run(draws),
+        failed=failed,
         attributes={"quantity": "log_ratio" if spec.contrasts else "nll"},
     )
 

@@ -1,6 +1,6 @@
 """The grid of a study of estimators: items x samplers x passes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -50,6 +50,10 @@ class Grid(Sequence[Cell]):
         if isinstance(index, slice):
             return [self._cell(*slot) for slot in self.slots[index].tolist()]
         return self._cell(*self.slots[index].tolist())
+
+    def __iter__(self) -> Iterator[Cell]:
+        """Make the cells one after the other."""
+        return (self._cell(*slot) for slot in self.slots.tolist())
 
     def _cell(self, item: int, place: int, step: int) -> Cell:
         return Cell(self.samplers[place], self.items[item], self.passes[step], self.replicates)

@@ -1,7 +1,7 @@
 """What a study of any kind brings forth."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import xarray as xr
 
@@ -12,12 +12,13 @@ __all__ = ["Result", "Steps"]
 
 @dataclass(frozen=True)
 class Result:
-    """The data sets of a study, what they cost, and what could not be run, a sentence each."""
+    """The data sets of a study, what they cost, what could not be run, a sentence each, and what failed, by item."""
 
     datasets: Mapping[str, xr.Dataset]
     forward_passes: int
     not_run: Sequence[str]
     attributes: Mapping[str, str | int]
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 Steps = Course[Result]

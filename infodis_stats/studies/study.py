@@ -114,6 +114,7 @@ class _Study:
             "model": "; ".join(dict.fromkeys(model_fingerprint(subject.model) for subject in subjects)),
             "versions": json.dumps(versions()),
             "forward_passes": result.forward_passes,
+            "failed": json.dumps(dict(result.failed)),
             "not_run": json.dumps(sorted(set(result.not_run))),
         }
         tree = xr.DataTree.from_dict({**result.datasets, "provenance": xr.Dataset(attrs=provenance)})

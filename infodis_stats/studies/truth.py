@@ -32,7 +32,7 @@ from infodis_stats.studies.groups import Group, items_of
 from infodis_stats.studies.subject import Subject
 from infodis_stats.work import Columns, Section
 
-__all__ = ["LossProfile", "item_coords", "long_run", "truth_dataset", "truth_sections"]
+__all__ = ["LossProfile", "item_coords", "long_run", "truth_dataset", "truth_owners", "truth_sections"]
 
 LONGEST_ENUMERATED = 12  # scored positions up to which all masks are run
 PILOT = LONG_RUN = estimator("uniform-count+stratified")
@@ -76,6 +76,14 @@ def truth_sections(
     )
 
 
+def truth_owners(subject: Subject, groups: Sequence[Group]) -> tuple[list[int], list[int], list[int]]:
+    """Return whose each cell of the `truth_sections` is, as places among the items."""
+    items = list(enumerate(items_of(groups)))
+    short = [place for place, item in items if _enumerated(item)]
+    sides = [place for place, item in items for _ in item.sides]
+    return short, sides, [] if subject.exact else [place for place, _ in items]
+
+
 def truth_dataset(
     subject: Subject,
     groups: Sequence[Group],
@@ -94,11 +102,11 @@ def truth_dataset(
     items = items_of(groups)
     every, profiles, long_runs = found
     variances = np.full((len(items), len(samplers)), np.nan)
-    variances[[_enumerated(item) for item in items]] = every["pass_variance"]
-    owners = [index for index, item in enumerate(items) for _ in item.sides]
+    short, sides, _ = truth_owners(subject, groups)
+    variances[short] = every["pass_variance"]
     effective, ratio = np.full(len(items), np.inf), np.zeros(len(items))
-    np.minimum.at(effective, owners, profiles["effective"])
-    np.maximum.at(ratio, owners, profiles["full"])
+    np.fmin.at(effective, sides, profiles["effective"])
+    np.fmax.at(ratio, sides, profiles["full"])
     law_values = [group.exact for group in groups if group.exact is not None]
     if subject.exact:
         value, error = np.concatenate(law_values), np.zeros(len(items))

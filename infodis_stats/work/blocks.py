@@ -3,13 +3,13 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-from estimators import Cell, Pair, Target, draw
+from estimators import Cell, Pair, Sampler, Target, draw
 from estimators.evaluate import Progress
 from estimators.streams import root_seed
 from infodis_stats.estimates.request import rows_a_call
@@ -73,30 +73,24 @@ def blocks_of(section: Section, device: torch.device | str) -> list[Block]:
     most = LAW_PASSES if isinstance(section.model, Law) else NETWORK_PASSES
     common = hashlib.sha256(_common(section, device).encode())
     items: dict[int, bytes] = {}
-    found = []
-    for start, stop in _cuts(section, most):
-        digest = common.copy()
-        passes = 0
-        for cell in section.cells[start:stop]:
-            item = items.setdefault(id(cell.item), b"") or _item_digest(cell.item)
-            items[id(cell.item)] = item
-            digest.update(_cell(cell).encode() + item)
-            passes += cell.planned_passes
-        found.append(Block(section, slice(start, stop), passes, digest.hexdigest()))
-    return found
+    blocks, start = [], 0
+    for alike, cells in itertools.groupby(section.cells, key=_kind):
+        sampler, *numbers, planned = alike
+        while some := list(itertools.islice(cells, max(1, most // planned))):
+            digest = common.copy()
+            digest.update(json.dumps([sampler.name, *numbers]).encode())
+            for cell in some:
+                if id(cell.item) not in items:
+                    items[id(cell.item)] = _item_digest(cell.item)
+                digest.update(items[id(cell.item)])
+            stop = start + len(some)
+            blocks.append(Block(section, slice(start, stop), planned * len(some), digest.hexdigest()))
+            start = stop
+    return blocks
 
 
-def _cuts(section: Section, most: int) -> Iterator[tuple[int, int]]:
-    """Yield where blocks start and stop."""
-    start, passes = 0, 0
-    for stop, (last, cell) in enumerate(itertools.pairwise(section.cells), 1):
-        passes += last.planned_passes
-        alike = (last.sampler, last.passes, last.replicates) == (cell.sampler, cell.passes, cell.replicates)
-        if not alike or passes + cell.planned_passes > most:
-            yield start, stop
-            start, passes = stop, 0
-    if section.cells:
-        yield start, len(section.cells)
+def _kind(cell: Cell) -> tuple[Sampler[Any], int, int, int, int]:
+    return cell.sampler, cell.passes, cell.replicates, cell.first, cell.planned_passes
 
 
 def _common(section: Section, device: torch.device | str) -> str:
@@ -110,18 +104,17 @@ def _common(section: Section, device: torch.device | str) -> str:
             [str(seed.entropy), seed.spawn_key],
             section.name,
             section.setting,
+            section.may_fail,
             section.dtype.descr,
         ]
     )
 
 
-def _cell(cell: Cell) -> str:
-    return json.dumps([cell.sampler.name, cell.item.key, cell.passes, cell.replicates, cell.first])
-
-
 def _item_digest(item: Target | Pair) -> bytes:
-    """Digest what is scored: a key may be a name that says nothing of it."""
-    digest = hashlib.sha256()
+    """Digest what random numbers hang on and what is scored: a key may be a name that says nothing of it."""
+    digest = hashlib.sha256(item.key.encode())
     for side in item.sides:
-        digest.update(np.array([len(side.tokens), *side.tokens, len(side.scored), *side.scored], "<i8").tobytes())
+        digest.update(
+            np.concatenate([[side.tokens.size, side.length], side.tokens, side.scored]).astype("<i8").tobytes()
+        )
     return digest.digest()

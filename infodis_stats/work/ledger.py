@@ -1,17 +1,19 @@
 """The ledger: blocks that are done, a sealed file each, in a folder that one run at a time writes."""
 
 import contextlib
+import io
 import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import numpy as np
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field
 
-from infodis_stats.files import StoreError, atomic_path, intact, read_text, seal, writable_folder
+from infodis_stats.files import StoreError, atomic_path, intact, read_text, sealed, sweep, writable_folder
 from infodis_stats.work.blocks import Block
 from infodis_stats.work.section import LONGEST, Columns, Section
 
@@ -40,12 +42,12 @@ class Ledger:
         StoreError
             If the file cannot be written; what was stored before stays.
         """
+        file = io.BytesIO()  # numpy does not say why it cannot write
+        for array in (columns.records, columns.problems):
+            np.save(file, array, allow_pickle=False)
         try:
             with atomic_path(self.path(block)) as beside:
-                with beside.open("wb") as file:
-                    np.save(file, columns.records, allow_pickle=False)
-                    np.save(file, columns.problems, allow_pickle=False)
-                seal(beside)
+                beside.write_bytes(sealed(file.getvalue()))
         except OSError as error:
             raise StoreError(
                 f"{self.folder} cannot be written: {error.strerror or error}; what was done before is kept, and the "
@@ -60,7 +62,7 @@ class Ledger:
                 return None
             with path.open("rb") as file:
                 return _columns(file, block.section, len(block))
-        except (OSError, ValueError):  # what numpy raises for a file that is none of its own
+        except Exception:  # numpy raises many types for a file that is none of its own
             return None
 
     def has(self, block: Block) -> bool:
@@ -89,19 +91,15 @@ class Ledger:
             If the folder cannot be written, or another run holds it.
         """
         writable_folder(self.folder)
-        try:
-            with FileLock(self.folder / LOCK, timeout=0):
-                for left in self.folder.glob(".*.npy.*"):  # of a run that was killed
-                    left.unlink(missing_ok=True)
-                yield
-        except Timeout as error:
-            raise StoreError(f"another run is at work in {self.folder}; wait for it, or write to another folder") from (
-                error
-            )
+        with _locked(self.folder, seconds=1) as ours:  # who asks how far a run is holds it for a moment
+            if not ours:
+                raise StoreError(f"another run is at work in {self.folder}; wait for it, or write to another folder")
+            sweep(self.folder)
+            yield
 
     def announce(self, stages: Sequence[Sequence[Block]], **facts: object) -> None:
         """Write down what is to be done, for who asks how far a run is."""
-        work = [[block.section.name, block.key, block.passes] for blocks in stages for block in blocks]
+        work = [(block.section.name, block.key, block.passes) for blocks in stages for block in blocks]
         done = [self.has(block) for blocks in stages for block in blocks]
         text = json.dumps(facts | {"since": time.time(), "blocks": work, "done": done})
         try:
@@ -126,6 +124,20 @@ def _columns(file: BinaryIO, section: Section, cells: int) -> Columns | None:
     return Columns(*arrays)
 
 
+class _Manifest(BaseModel):
+    """What a run has written down, or somebody else."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    title: str = ""
+    study: str = ""
+    host: str = ""
+    workers: int | str = 1
+    since: Annotated[float, Field(allow_inf_nan=False)]
+    blocks: list[tuple[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")], Annotated[int, Field(ge=0, le=2**63)]]]
+    done: list[bool]
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a study is.
@@ -133,7 +145,7 @@ class Progress:
     Attributes
     ----------
     facts : mapping
-        What the run wrote down: ``study``, ``title``, ``workers``, ``complete``.
+        What the run wrote down: ``study``, ``title``, ``workers``, ``host``.
     sections : mapping of str to tuple of int
         Of each section: blocks done, blocks, passes done, passes.
     running : bool
@@ -150,8 +162,7 @@ class Progress:
     @property
     def totals(self) -> tuple[int, int, int, int]:
         """Blocks done, blocks, passes done, passes of all sections."""
-        counts = np.array([*self.sections.values()], dtype=np.int64).reshape(-1, 4)
-        done, blocks, passes_done, passes = counts.sum(axis=0).tolist()
+        done, blocks, passes_done, passes = map(sum, zip((0, 0, 0, 0), *self.sections.values(), strict=True))
         return done, blocks, passes_done, passes
 
     @property
@@ -167,31 +178,46 @@ def progress_of(folder: Path | str) -> Progress:
     Raises
     ------
     StoreError
-        If no run has ever begun there.
+        If no run has ever begun there, or what it wrote down is damaged, or the folder's lock cannot be asked.
     """
     folder = Path(folder)
     manifest = folder / MANIFEST
-    if not manifest.is_file():
+    try:
+        present = manifest.is_file()
+    except OSError:  # a name that no file can have
+        present = False
+    if not present:
         raise StoreError(f"no study was begun in {folder.parent}")
     try:
-        facts = json.loads(read_text(manifest))
-        blocks, before, since = facts.pop("blocks"), facts.pop("done"), facts.pop("since")
-        sections: dict[str, tuple[int, int, int, int]] = {}
-        fresh = 0
-        for (name, key, passes), known in zip(blocks, before, strict=True):
-            there = (folder / f"{key}.npy").is_file()
-            done, count, passes_done, total = sections.get(name, (0, 0, 0, 0))
-            sections[name] = done + there, count + 1, passes_done + there * passes, total + passes
-            fresh += passes if there and not known else 0
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found = _Manifest.model_validate_json(read_text(manifest))
+        work = [*zip(found.blocks, found.done, strict=True)]
+    except ValueError as error:
         raise StoreError(f"{manifest} is damaged; the same command writes it anew") from error
-    running = _held(folder)
-    return Progress(facts, sections, running, fresh / (time.time() - since) if running and fresh else np.nan)
+    sections: dict[str, tuple[int, int, int, int]] = {}
+    fresh = 0
+    for (name, key, passes), known in work:
+        there = (folder / f"{key}.npy").is_file()
+        done, count, passes_done, total = sections.get(name, (0, 0, 0, 0))
+        sections[name] = done + there, count + 1, passes_done + there * passes, total + passes
+        fresh += passes if there and not known else 0
+    with _locked(folder) as ours:
+        running = not ours
+    seconds = time.time() - found.since
+    facts = found.model_dump(exclude={"since", "blocks", "done"})
+    return Progress(facts, sections, running, fresh / seconds if running and fresh and seconds > 0 else np.nan)
 
 
-def _held(folder: Path) -> bool:
+@contextlib.contextmanager
+def _locked(folder: Path, *, seconds: float = 0.0) -> Iterator[bool]:
+    """Hold the lock of a folder unless somebody else does all that time; yield whether."""
+    lock = FileLock(folder / LOCK)
     try:
-        with FileLock(folder / LOCK, timeout=0):
-            return False
+        lock.acquire(timeout=seconds)
     except Timeout:
-        return True
+        pass
+    except OSError as error:
+        raise StoreError(f"{folder / LOCK} cannot be locked: {error.strerror or error}") from error
+    try:
+        yield lock.is_locked
+    finally:
+        lock.release()

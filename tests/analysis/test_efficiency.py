@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from estimators.errors import InputError
-from infodis_stats.analysis import coverage, relative_efficiency
+from infodis_stats.analysis import coverage, efficiency, relative_efficiency, variance_ratio, variance_sum
 from infodis_stats.analysis.efficiency import _moments
 from stat_asserts import assert_rate
 
@@ -24,7 +24,7 @@ class TestExact:
         draws = rng(3).exponential(size=(4, 7))
         left_out = np.stack([np.delete(draws, j, axis=-1).var(axis=-1, ddof=1) for j in range(7)])
         expected = 6 / 7 * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0)
-        sample_variance, jackknife = _moments(draws)
+        sample_variance, jackknife = _moments(draws, -1)
         np.testing.assert_allclose(sample_variance, draws.var(axis=-1, ddof=1), rtol=1e-12)
         np.testing.assert_allclose(jackknife, expected, rtol=1e-12)
 
@@ -54,6 +54,26 @@ class TestExact:
         alone = relative_efficiency(draws[1], reference, rng())
         np.testing.assert_allclose(alone.lower, together.lower[1], rtol=1e-9)
         np.testing.assert_allclose(alone.upper, together.upper[1], rtol=1e-9)
+
+    def test_neither_pieces_nor_padding_change_it(self, monkeypatch):
+        draws, reference = rng(20).normal(size=(2, 5, 16)), rng(21).normal(size=(5, 12))
+        reference[[1, 3], 7:] = np.nan
+        together = relative_efficiency(draws, reference, rng())
+        monkeypatch.setattr(efficiency, "RESAMPLED_VALUES", 1)
+        alone = relative_efficiency(draws, np.pad(reference, ((0, 0), (3, 1)), constant_values=np.nan), rng())
+        for name, value in vars(alone).items():
+            np.testing.assert_allclose(value, getattr(together, name), rtol=1e-12)
+        summed = sum(np.nanvar(one, ddof=1) for one in reference)
+        np.testing.assert_allclose(alone.ratio, summed / draws.var(axis=-1, ddof=1).sum(axis=-1), rtol=1e-12)
+
+    def test_sums_are_compared_as_draws_are(self):
+        draws, reference = rng(22).normal(size=(3, 16)), rng(23).normal(size=(3, 16))
+        random = rng()
+        expected = variance_ratio(*(variance_sum(one, random) for one in (draws, reference)), level=0.8)
+        for name, value in vars(relative_efficiency(draws, reference, rng(), level=0.8)).items():
+            assert value == getattr(expected, name)
+        with pytest.raises(InputError, match="at least 999 resamples, got 39"):
+            variance_ratio(*(variance_sum(one, rng(), 39) for one in (draws, reference)), level=0.998)
 
 
 class TestExactEstimators:

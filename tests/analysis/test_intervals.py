@@ -24,26 +24,50 @@ class TestStudentT:
         assert interval.upper == pytest.approx(1 + np.tan(np.pi * 0.475))
 
 
+def of_scipy(draws, level, seed=3):
+    return stats.bootstrap(
+        (draws,), np.mean, axis=-1, confidence_level=level, n_resamples=999, rng=np.random.default_rng(seed)
+    ).confidence_interval
+
+
 class TestBca:
-    def test_equals_scipys_with_the_same_stream(self):
-        draws = np.random.default_rng(2).exponential(size=(3, 10))
-        interval = bca(draws, np.random.default_rng(3), level=0.9)
-        seed = np.random.default_rng(3).integers(2**63)
-        expected = stats.bootstrap(
-            (draws,), np.mean, axis=-1, confidence_level=0.9, n_resamples=999, rng=np.random.default_rng(seed)
-        ).confidence_interval
-        np.testing.assert_array_equal(interval.lower, expected.low)
-        np.testing.assert_array_equal(interval.upper, expected.high)
+    # Sums of multiples of 1/64 have no rounding: what ties with the mean is the same for both.
+    draws = np.random.default_rng(2).exponential(size=(3, 100, 8)).round(2) * 64 // 1 / 64
+
+    @pytest.mark.parametrize("replicates", [3, 8])
+    @pytest.mark.parametrize("level", [0.5, 0.9])
+    def test_equals_scipys_with_the_same_stream(self, replicates, level):
+        draws = self.draws[..., :replicates]
+        interval, expected = bca(draws, np.random.default_rng(3), level), of_scipy(draws, level)
+        np.testing.assert_allclose(interval.lower, expected.low, rtol=1e-12)
+        np.testing.assert_allclose(interval.upper, expected.high, rtol=1e-12)
+        other = bca(draws, np.random.default_rng(4), level)
+        assert (np.abs(other.lower - expected.low) > 1e-6).any()  # another stream is another interval
+
+    def test_rounding_of_sums_does_not_decide_ties(self):
+        interval, scaled = (bca(draws, np.random.default_rng(3)) for draws in (self.draws, 0.3 * self.draws))
+        np.testing.assert_allclose(scaled.lower, 0.3 * interval.lower, rtol=1e-12)
+        np.testing.assert_allclose(scaled.upper, 0.3 * interval.upper, rtol=1e-12)
+        plain, moved = (of_scipy(draws, 0.95) for draws in (self.draws, 0.3 * self.draws))
+        assert (np.abs(moved.low - 0.3 * plain.low) > 1e-6).any()
 
     def test_a_cell_does_not_depend_on_its_neighbours(self, monkeypatch):
-        draws = np.random.default_rng(4).exponential(size=(2, 3, 10))
+        draws = np.random.default_rng(4).exponential(size=(200, 3, 10))
         together = bca(draws, np.random.default_rng(5))
         alone = bca(draws[1, 2], np.random.default_rng(5))
-        np.testing.assert_allclose(alone.lower, together.lower[1, 2], rtol=1e-12)
-        np.testing.assert_allclose(alone.upper, together.upper[1, 2], rtol=1e-12)
-        monkeypatch.setattr(intervals, "RESAMPLED_VALUES", 2 * 999 * 10)
+        assert (alone.lower, alone.upper) == (together.lower[1, 2], together.upper[1, 2])
+        monkeypatch.setattr(intervals, "RESAMPLED_VALUES", 7 * 999)
         chunked = bca(draws, np.random.default_rng(5))
-        np.testing.assert_allclose(chunked.lower, together.lower, rtol=1e-12)
+        np.testing.assert_array_equal(chunked.lower, together.lower)
+        np.testing.assert_array_equal(chunked.upper, together.upper)
+
+    def test_far_outliers_tiny_spreads_and_infinities(self):
+        draws = np.zeros((4, 8))
+        draws[:, 3] = 1e9, 1e-200, np.inf, -np.inf
+        interval = bca(draws, np.random.default_rng(5))
+        assert 0 <= interval.lower[0] < interval.upper[0] <= 1e9
+        assert 0 <= interval.lower[1] <= interval.upper[1] <= 1e-200
+        assert np.isnan([interval.lower[2:], interval.upper[2:]]).all()
 
     def test_close_to_student_t_for_many_normal_replicates(self):
         draws = np.random.default_rng(6).normal(size=(20, 500))

@@ -69,15 +69,17 @@ def test_the_frontier_and_ratios(frontier_study, ratio_study):
 
 
 def test_corpora():
-    def corpora(share, texts, cautions=""):
+    def corpora(share, texts, cautions="", failed="{}"):
         summary = xr.Dataset({"mask_share": ("corpus", [share, 0.1]), "texts": ("corpus", [texts, 40])})
-        tree = xr.DataTree.from_dict({"summary": summary.assign_attrs(cautions=cautions), "provenance": xr.Dataset()})
+        provenance = xr.Dataset(attrs={"failed": failed})
+        tree = xr.DataTree.from_dict({"summary": summary.assign_attrs(cautions=cautions), "provenance": provenance})
         tree.attrs = {"kind": "corpora"}
         return tree
 
     assert set(words(corpora(0.1, 40)).values()) == {"fine"}
     assert words(corpora(0.7, 40))["mask noise"] == "look"
     assert words(corpora(0.1, 4))["texts"] == "look"
+    assert words(corpora(0.1, 40, failed='{"all/3": "position 2: NaN"}'))["failed"] == "look"
     assert ids.diagnose(corpora(0.1, 40, "infinite-variance")).verdict == "do not use"
     assert estimator_verdicts(corpora(0.1, 40)).verdicts == ()
 

@@ -1,0 +1,137 @@
+"""A network that fails on one item: the study names it, leaves it out, and has the numbers it has without it."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import infodis_stats as ids
+from infodis_stats.models import Denoiser
+
+STUDY = """
+title = "one fails"
+seed = 3
+passes = [4]
+replicates = 8
+estimators = ["time-free", "uniform-count+stratified"]
+reference = "time-free"
+truth_passes = 64
+[model]
+name = "{model}"
+[[targets]]
+name = "texts"
+sequences = ["GATTACA", "{odd}", "ACTGACTGACTGACTG"]
+"""
+ODD = "CCCC GGGG"
+
+
+def fails_on(odd):
+    """Return what prices tokens as a network does, but for rows that begin as a text does."""
+    price = Denoiser.token_nll
+
+    def token_nll(self, tokens, masked):
+        start = torch.as_tensor(self.encode(odd)[:4])
+        wrong = (tokens[:, :4] == start).all(dim=1, keepdim=True) & masked
+        return torch.where(wrong, torch.nan, price(self, tokens, masked))
+
+    return token_nll
+
+
+@pytest.fixture
+def written(tmp_path, network_file):
+    def write(text, name="study.toml", **values):
+        path = tmp_path / name
+        path.write_text(text.format(model=network_file, **values), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_the_others_have_the_numbers_they_have_alone(written, monkeypatch, tmp_path):
+    alone = ids.run_study(written(STUDY.replace('"{odd}", ', ""), "alone.toml"))
+    monkeypatch.setattr(Denoiser, "token_nll", fails_on(ODD))
+    tree = ids.run_study(written(STUDY, odd=ODD))
+    assert json.loads(alone["provenance"].attrs["failed"]) == {}
+    failed = json.loads(tree["provenance"].attrs["failed"])
+    assert list(failed) == ["texts/1"]
+    assert "the model returned NaN as a loss" in failed["texts/1"]
+    assert tree["draws"]["item"].values.tolist() == ["texts/0", "texts/2"]
+    for name in ("estimate", "forward_passes", "khat"):
+        np.testing.assert_array_equal(tree["draws"][name], alone["draws"][name])
+    for group in ("truth", "summary"):
+        for name, variable in alone[group].data_vars.items():
+            np.testing.assert_array_equal(tree[group][name], variable)
+    ids.write_report(tree, tmp_path / "out")
+    for name in ("report.md", "report.html"):
+        page = (tmp_path / "out" / name).read_text(encoding="utf-8")
+        assert "Failed and left out: texts/1, position" in page
+        assert "items are left out, as the model failed on them (texts/1)" in page.lower()
+
+
+def test_where_all_fail_the_first_is_said(written, monkeypatch):
+    monkeypatch.setattr(Denoiser, "token_nll", lambda self, tokens, masked: torch.full(tokens.shape, torch.nan))
+    with pytest.raises(ids.ModelError, match=r"^texts/0, position \d+ \(token \d\): the model returned NaN as a loss$"):
+        ids.run_study(written(STUDY, odd=ODD))
+
+
+FRONTIER = """
+kind = "frontier"
+title = "one fails"
+seed = 3
+passes = [4]
+replicates = 8
+estimators = ["time-free", "uniform-count+stratified"]
+rivals = ["time-free"]
+[[subjects]]
+name = "net"
+[subjects.model]
+name = "{model}"
+[[subjects.targets]]
+name = "texts"
+sequences = ["GATTACA C", "{odd}", "ACTGACTGA"]
+"""
+
+
+def test_frontiers_leave_it_out_too(written, monkeypatch):
+    alone = ids.run_study(written(FRONTIER.replace('"{odd}", ', ""), "alone.toml"))
+    monkeypatch.setattr(Denoiser, "token_nll", fails_on(ODD))
+    tree = ids.run_study(written(FRONTIER, odd=ODD))
+    assert list(json.loads(tree["provenance"].attrs["failed"])) == ["net/texts/1"]
+    np.testing.assert_array_equal(tree["draws"]["estimate"], alone["draws"]["estimate"])
+    np.testing.assert_array_equal(tree["summary"]["gain"], alone["summary"]["gain"])
+
+
+CORPORA = """
+kind = "corpora"
+title = "one fails"
+seed = 3
+passes = [4]
+replicates = 4
+estimator = "uniform-count+stratified"
+reference = "all"
+[model]
+name = "{model}"
+[[corpora]]
+name = "all"
+records = "{records}"
+maps = 2
+[[corpora]]
+name = "others"
+records = "others.jsonl"
+"""
+
+
+def test_texts_of_corpora_too(written, monkeypatch, tmp_path):
+    names = {"first": "GATTACA", "odd": ODD, "third": "ACTG ACTG"}
+    files = {"all.jsonl": list(names), "alone.jsonl": ["first", "third"], "others.jsonl": ["first", "third"]}
+    for file, kept in files.items():
+        lines = [json.dumps({"id": name, "prompt": "", "response": names[name]}) for name in kept]
+        (tmp_path / file).write_text("\n".join(lines), encoding="utf-8")
+    alone = ids.run_study(written(CORPORA, "alone.toml", records="alone.jsonl"))
+    monkeypatch.setattr(Denoiser, "token_nll", fails_on(ODD))
+    tree = ids.run_study(written(CORPORA, records="all.jsonl"))
+    assert list(json.loads(tree["provenance"].attrs["failed"])) == ["all/odd"]
+    np.testing.assert_array_equal(tree["draws"]["estimate"], alone["draws"]["estimate"])
+    np.testing.assert_array_equal(tree["summary"]["bits_per_token"], alone["summary"]["bits_per_token"])
+    assert list(dict.fromkeys(tree["maps"]["text"].values.tolist())) == ["first"]
