@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: report test test-slow lint format bench reports clean
+.PHONY: report test test-slow lint format bench reports robustness clean
 
 report: .venv/ready  ## compare the estimators on the paper's DNA problem and write a report
 	$(BIN)/infodis-stats study reports/dna_markov.toml --out out/dna_markov
@@ -29,6 +29,9 @@ format: .venv/ready
 
 bench: .venv/ready  ## measure speed and memory; nothing is asserted
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only
+
+robustness: .venv/ready  ## kill, starve and tamper with studies, and write what was lost
+	OMP_NUM_THREADS=1 PYTHONPATH=.:tests $(BIN)/python tests/work/robustness.py
 
 STUDIES := $(basename $(notdir $(wildcard reports/*.toml)))
 

@@ -6,8 +6,7 @@ import math
 import pandas as pd
 
 from infodis_stats.files import writable_folder
-from infodis_stats.report import document, write_report
-from infodis_stats.store import read_store
+from infodis_stats.report import document, rewrite_report, write_report
 from infodis_stats.studies import run_study
 from infodis_stats.work import Ledger, progress_of
 
@@ -92,4 +91,4 @@ def _duration(seconds: float) -> str:
 
 def report(options: argparse.Namespace) -> None:
     """Write the report of a stored study anew."""
-    print(write_report(read_store(options.study), options.out))
+    print(rewrite_report(options.study, options.out))

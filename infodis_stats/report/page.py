@@ -16,10 +16,19 @@ from infodis_stats.report.corpora import corpora_document
 from infodis_stats.report.document import Document
 from infodis_stats.report.frontier import frontier_document
 from infodis_stats.report.information import information_document
-from infodis_stats.store import write_store
+from infodis_stats.store import copy_store, read_store, write_store
 
-__all__ = ["document", "environment", "render_html", "render_markdown", "write_report", "write_texts"]
+__all__ = [
+    "document",
+    "environment",
+    "render_html",
+    "render_markdown",
+    "rewrite_report",
+    "write_report",
+    "write_texts",
+]
 
+PAGE = "report.html"
 KINDS: dict[str, Callable[[xr.DataTree], Document]] = {
     "calibration": calibration_document,
     "comparison": comparison_document,
@@ -56,14 +65,47 @@ def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
         If the folder cannot be written.
     """
     folder = writable_folder(folder)
-    report = document(tree)
-    figures = _drawn(tree, report)
-    files = {"report.md": _rendered("md", tree, report, {}), "report.html": _rendered("html", tree, report, figures)}
-    files |= {f"figures/{name}.svg": figure for name, figure in figures.items()}
-    files |= {f"tables/{name}.csv": frame.to_csv(index=False) for name, frame in report.tables.items()}
+    files = _files(tree)
     write_store(tree, folder / "study.nc")
     write_texts(files, folder)
-    return folder / "report.html"
+    return folder / PAGE
+
+
+def rewrite_report(study: Path | str, folder: Path | str) -> Path:
+    """Write the report of a stored study anew, and beside it the study as it is stored.
+
+    Parameters
+    ----------
+    study : Path or str
+        What `read_store` reads.
+    folder : Path or str
+        As `write_report` has it.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    StoreError
+        If the study cannot be read, or the folder cannot be written.
+    """
+    with read_store(study) as tree:
+        folder = writable_folder(folder)
+        files = _files(tree)
+    copy_store(study, folder / "study.nc")
+    write_texts(files, folder)
+    return folder / PAGE
+
+
+def _files(tree: xr.DataTree) -> dict[str, str]:
+    """Return the texts of a report by their names in its folder."""
+    report = document(tree)
+    figures = _drawn(tree, report)
+    files = {"report.md": _rendered("md", tree, report, {}), PAGE: _rendered("html", tree, report, figures)}
+    files |= {f"figures/{name}.svg": figure for name, figure in figures.items()}
+    return files | {f"tables/{name}.csv": frame.to_csv(index=False) for name, frame in report.tables.items()}
 
 
 def write_texts(files: Mapping[str, str], folder: Path) -> None:

@@ -5,10 +5,14 @@ import re
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-__all__ = ["COLUMNS", "PAGE", "STYLE", "panels", "to_svg"]
+from estimators.streams import root_seed, stream
+
+__all__ = ["COLUMNS", "PAGE", "STYLE", "by_lot", "panels", "said_of_lot", "to_svg"]
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -28,6 +32,7 @@ NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 COLUMNS = 3
 PAGE = 9.8  # inches
 ROW = 9.3  # inches of a full row of panels
+MOST_ITEMS = 500  # in a panel: more are no picture, and hundreds of megabytes
 
 
 def to_svg(figure: Figure, name: str) -> str:
@@ -51,3 +56,27 @@ def panels(count: int, height: float, margin: float = 0.0, *, most: int = COLUMN
     for spare in axes[count:]:
         spare.set_axis_off()
     return figure, axes[:count]
+
+
+def by_lot(count: int) -> NDArray[np.int64]:
+    """Choose which of so many items a panel draws: all, or 500 by lot, the same ones every time.
+
+    Examples
+    --------
+    >>> by_lot(3), len(by_lot(100_000))
+    (array([0, 1, 2]), 500)
+    """
+    if count <= MOST_ITEMS:
+        return np.arange(count)
+    return np.sort(stream(root_seed(0), "items of a panel", str(count)).choice(count, MOST_ITEMS, replace=False))
+
+
+def said_of_lot(count: int) -> str:
+    """Say how many of so many items a panel draws, for the end of a label; nothing where it draws all.
+
+    Examples
+    --------
+    >>> said_of_lot(3), said_of_lot(100_000)
+    ('', '; 500 of 100,000 drawn, by lot')
+    """
+    return f"; {MOST_ITEMS} of {count:,} drawn, by lot" if count > MOST_ITEMS else ""

@@ -9,6 +9,8 @@ import xarray as xr
 
 import infodis_stats as ids
 from hostility import peak_of
+from infodis_stats import store
+from infodis_stats.files import SEAL, seal
 from infodis_stats.provenance import SCHEMA
 
 
@@ -99,6 +101,37 @@ def test_a_small_file_that_claims_to_be_large_is_refused(tmp_path):
     assert path.stat().st_size < 10**4
     with peak_of(2**24):
         assert_refused(path, "its arrays have more than 4294967296 bytes")
+
+
+def test_a_file_is_as_large_as_its_arrays(stored, study, monkeypatch):
+    """Beyond the limit arrays must be there: those of our own files are, compressed ones are not."""
+    monkeypatch.setattr(store, "MOST_BYTES", 2**10)
+    assert sum(one.nbytes for one in study.subtree) > 2**10
+    xr.testing.assert_identical(ids.read_store(stored), study)
+    with h5py.File(stored, "a") as file:
+        file.create_dataset("zeros", data=np.zeros(2**20), chunks=(2**20,), compression="gzip")
+    stored.write_bytes(stored.read_bytes().replace(SEAL, b"\0" * len(SEAL)))
+    assert_refused(stored, "more than 1024 bytes and more than the file")
+
+
+@pytest.mark.parametrize("wrong", ["chunk", "scale"])
+def test_a_large_array_that_cannot_be_decoded_is_found_at_opening(tmp_path, study, wrong):
+    """Even under a seal, which anyone can make."""
+    path, tree = tmp_path / "study.nc", study.copy()
+    tree["extra"] = xr.DataTree(xr.Dataset({"x": ("row", np.arange(2.0**18))}))
+    tree.to_netcdf(path, engine="h5netcdf", encoding={"/extra": {"x": {"zlib": True, "chunksizes": (2**15,)}}})
+    whole = path.read_bytes()
+    seal(path)
+    with ids.read_store(path) as tree:
+        assert float(tree["extra"]["x"][-1]) == 2**18 - 1
+    path.write_bytes(whole)
+    with h5py.File(path, "a") as file:
+        if wrong == "scale":
+            file["extra/x"].attrs["scale_factor"] = "large"
+        else:
+            file["extra/x"].id.write_direct_chunk((2**16,), b"not compressed")
+    seal(path)
+    assert_refused(path)
 
 
 def test_arrays_in_other_files_are_not_read(tmp_path):

@@ -6,12 +6,15 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import infodis_stats as ids
+from infodis_stats.report import svg
 from infodis_stats.report.comparison.answer import answer
 from infodis_stats.report.comparison.figures import estimates_figure
 from infodis_stats.report.comparison.tables import bias_table, coverage_table, main_table, numeric_tables, tail_table
 from infodis_stats.report.page import render_html, render_markdown
+from infodis_stats.report.svg import by_lot
 
 
 class Outline(HTMLParser):
@@ -181,3 +184,31 @@ def test_the_estimates_figure_shows_misses_in_red(study):
 
 def test_the_page_says_what_was_spent(study):
     assert f"{study['provenance'].attrs['forward_passes']:,} forward passes" in render_html(study)
+
+
+def test_a_figure_of_many_items_draws_some_of_them_and_counts_all(study, monkeypatch):
+    some = estimates_figure(study)
+    assert "drawn, by lot" not in some
+    many = study.copy()
+    for name in ("draws", "truth"):
+        part = study[name].to_dataset()
+        many[name] = xr.DataTree(xr.concat([part] * 100, "item", data_vars="minimal"))
+    page = estimates_figure(many)
+    assert "500 of 700 drawn, by lot" in page
+    counts = re.findall(r"(\d+) of 7 cover", some)
+    assert len(counts) == 5
+    assert re.findall(r"(\d+) of 700 cover", page) == [f"{100 * int(one)}" for one in counts]
+    assert page == estimates_figure(many)
+    monkeypatch.setattr(svg, "MOST_ITEMS", 700)
+    whole = estimates_figure(many)
+    assert "by lot" not in whole
+    dots = [text.count("<use ") for text in (page, whole)]  # those outside a panel are not written
+    assert dots[0] == pytest.approx(dots[1] * 5 / 7, rel=0.05)
+
+
+def test_the_lot_falls_on_any_item():
+    chosen = by_lot(10_000)
+    assert len(set(chosen.tolist())) == 500
+    assert (np.diff(chosen) > 0).all()
+    # The mean of 500 of the numbers below 10,000 without replacement, within four standard errors.
+    assert abs(chosen.mean() - 4999.5) < 4 * 10_000 / np.sqrt(12 * 500)

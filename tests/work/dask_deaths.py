@@ -23,7 +23,7 @@ STUDY = """\
 title = "Deaths"
 seed = 3
 passes = [4, 5, 6, 8, 12, 16]
-replicates = 128
+replicates = 64
 reference = "time-free"
 estimators = ["time-integral", "time-free", "uniform-count", "root-count", "chain", "uniform-count+stratified"]
 [law]
@@ -39,11 +39,10 @@ count = 8
 length = 12
 seed = {name}
 """
-BLOCKS = 35  # of a group of targets, about
 
 
 def written_study(path: Path, groups: int = 1) -> Path:
-    """Write a study file with so many groups of targets."""
+    """Write a study file with so many groups of targets, of about 35 blocks each."""
     path.write_text(STUDY + "".join(TARGETS.format(name=name) for name in range(groups)))
     return path
 
@@ -76,11 +75,11 @@ class Machines:
         self._stack.callback(_end, process)
         return process
 
-    def scheduler(self, port: int = 0) -> "subprocess.Popen[bytes]":
-        """Start a scheduler, on a free port unless one is given."""
+    def scheduler(self, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a scheduler, on a free port."""
         self.file.unlink(missing_ok=True)
-        arguments = ("--host", "127.0.0.1", "--port", port, "--no-dashboard", "--scheduler-file", self.file)
-        process = self.start("-m", "dask", "scheduler", *arguments)
+        arguments = ("--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--scheduler-file", self.file)
+        process = self.start("-m", "dask", "scheduler", *arguments, **environment)
         wait_for(self.file.exists, process)
         return process
 
@@ -151,49 +150,48 @@ def deaths(folder: Path, count: int, seed: int) -> dict[str, object]:
     Returns
     -------
     dict
-        ``deaths``; ``blocks`` of the study; how many were ``begun``, those again that a death cost; whether the
-        ``bytes`` are those of a run that nothing disturbed, and whether those of another seed ``differ``.
+        ``deaths``; ``blocks`` of the study; how many were ``redone``; whether the ``bytes`` are those of a run that
+        nothing disturbed, and whether those of another seed ``differ``; what the command ``said`` of it all.
     """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    file = written_study(folder / "study.toml", groups=1 + 3 * count // BLOCKS)
+    file = written_study(folder / "study.toml", groups=1 + count // 10)
     out = folder / "out"
     killed = 0
-    with machines(folder / "machines") as all_of_them:
-        all_of_them.scheduler()
+    with machines(folder / "machines") as cluster:
+        cluster.scheduler()
         for _ in range(3):
-            all_of_them.worker()
-        command = all_of_them.command(file, out, all_of_them.file)
+            cluster.worker()
+        command = cluster.command(file, out, cluster.file)
         while killed < count and command.poll() is None:
             wanted = done(out) + int(rng.integers(1, 4))
             while done(out) < wanted and command.poll() is None:
                 time.sleep(0.01)
             time.sleep(rng.uniform(0, 0.3))
-            victim = all_of_them.workers.pop(rng.integers(len(all_of_them.workers)))
+            victim = cluster.workers.pop(rng.integers(len(cluster.workers)))
             victim.send_signal(signal.SIGKILL)
             victim.wait()
             killed += 1
-            all_of_them.worker()
+            cluster.worker()
         _, complaint = command.communicate()
         assert command.returncode == 0, complaint
-        begun = len(all_of_them.begun())
-    blocks = done(out)
-    plain = _bytes(ids.run_study(file), folder / "plain.nc")
+        begun = cluster.begun()
+    found, plain = (out / "study.nc").read_bytes(), stored(file)
     file.write_text(file.read_text().replace("seed = 3", "seed = 4"))
-    found = (out / "study.nc").read_bytes()
-    other = _bytes(ids.run_study(file), folder / "other.nc")
     return {
         "deaths": killed,
-        "blocks": blocks,
-        "begun": begun,
+        "blocks": done(out),
+        "redone": len(begun) - len(set(begun)),
         "bytes": found == plain,
-        "differ": found != other,
+        "differ": found != stored(file),
         "said": complaint,
     }
 
 
-def _bytes(tree: "ids.xr.DataTree", path: Path) -> bytes:
-    ids.write_store(tree, path)
+def stored(file: Path, **how: object) -> bytes:
+    """Run a study here and return what is stored of it."""
+    path = file.with_suffix(".nc")
+    ids.write_store(ids.run_study(file, **how), path)
     return path.read_bytes()
 
 

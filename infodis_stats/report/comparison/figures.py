@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from infodis_stats import analysis
 from infodis_stats.report.palette import MISS, colour_of
-from infodis_stats.report.svg import COLUMNS, STYLE, panels, to_svg
+from infodis_stats.report.svg import COLUMNS, STYLE, by_lot, panels, said_of_lot, to_svg
 
 __all__ = [
     "draw_estimates",
@@ -56,7 +56,8 @@ def estimates_figure(tree: xr.DataTree) -> str:
     replicates, level = summary.attrs["interval_replicates"], summary.attrs["ci_prob"]
     passes = int(draws["passes"].values[len(draws["passes"]) // 2])
     chosen = draws["estimate"].sel(passes=passes).isel(replicate=slice(replicates))
-    names = [name for name in draws["estimator"].values.tolist() if chosen.sel(estimator=name).notnull().any()]
+    run = draws["forward_passes"].sel(passes=passes).notnull().any("item").values
+    names = draws["estimator"].values[run].tolist()
     with mpl.rc_context(STYLE):
         figure, axes = panels(len(names), 2.7)
         low, high = truth.min(), truth.max()
@@ -68,23 +69,27 @@ def estimates_figure(tree: xr.DataTree) -> str:
             title = name.replace("(", "\n(") if len(name) > TITLE_WIDTH else name
             axis.set_title(title, parse_math=False)
         whose = "the network's" if known["truth_se"].values.any() else "exact"
-        figure.supxlabel(f"{whose} {_quantity(tree)} (nats)")
+        figure.supxlabel(f"{whose} {_quantity(tree)} (nats){said_of_lot(truth.size)}")
         figure.supylabel(f"estimate, {passes} passes × {replicates} (nats)")
         return to_svg(figure, "estimates")
 
 
 def draw_estimates(axis: Axes, values: NDArray[np.float64], known: xr.Dataset, level: float, colour: str) -> None:
-    """Draw replicates (item, replicate) as means with Student's t intervals against the truth, red where they miss."""
+    """Draw replicates (item, replicate) as means with Student's t intervals against the truth, red where they miss.
+
+    Of more than 500 items so many are drawn, by lot; those that cover are counted over all.
+    """
     truth = known["truth"].values
     interval = analysis.student_t(values, level)
     allowed = analysis.widen(interval, values.mean(axis=-1), known["truth_se"].values, level)
     covers = (allowed.lower <= truth + 1e-9) & (truth - 1e-9 <= allowed.upper)
     ends = [truth.min(), truth.max()]
     axis.plot(ends, ends, color="#999999", linewidth=0.8, zorder=1)
-    for shown, shade in ((covers, colour), (~covers, MISS)):
+    drawn = by_lot(truth.size)
+    for shown, shade in ((drawn[covers[drawn]], colour), (drawn[~covers[drawn]], MISS)):
         axis.vlines(truth[shown], interval.lower[shown], interval.upper[shown], color=shade, linewidth=0.9)
         axis.plot(truth[shown], values[shown].mean(axis=1), "o", color=shade, markersize=2.6)
-    words = f"{int(covers.sum())} of {covers.size} cover"
+    words = f"{int(covers.sum()):,} of {covers.size:,} cover"
     axis.text(0.03, 0.97, words, transform=axis.transAxes, va="top", color="#555555")
 
 

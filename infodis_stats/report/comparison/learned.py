@@ -9,7 +9,7 @@ import xarray as xr
 
 from infodis_stats import analysis
 from infodis_stats.report.numbers import band, significant
-from infodis_stats.report.svg import STYLE, panels, to_svg
+from infodis_stats.report.svg import STYLE, by_lot, panels, said_of_lot, to_svg
 
 __all__ = ["Gap", "law_gaps", "learned_figure", "learned_table"]
 
@@ -61,18 +61,19 @@ def learned_table(tree: xr.DataTree) -> pd.DataFrame:
 
 
 def learned_figure(tree: xr.DataTree) -> str:
-    """Draw the network's value of each item, with its error, against the law's; a panel a group."""
+    """Draw the network's value of each item, with its error, against the law's; a panel a group, of at most 500."""
     truth = tree["truth"].to_dataset()
     groups = tree["summary"].to_dataset()["group"].values.tolist()
     with mpl.rc_context(STYLE):
         figure, axes = panels(len(groups), 3.0)
         for axis, group in zip(axes, groups, strict=True):
-            member = (truth["group"] == group).values
-            law, network, error = (truth[name].values[member] for name in ("law_value", "truth", "truth_se"))
+            member = np.flatnonzero(truth["group"] == group)
+            drawn = member[by_lot(len(member))]
+            law, network, error = (truth[name].values[drawn] for name in ("law_value", "truth", "truth_se"))
             ends = [law.min(), law.max()]
             axis.plot(ends, ends, color="#999999", linewidth=0.8, zorder=1)
             axis.errorbar(law, network, 2 * error, fmt="o", color="#7a4fa3", markersize=3, elinewidth=0.9)
-            axis.set_title(group, parse_math=False)
+            axis.set_title(f"{group}{said_of_lot(len(member))}", parse_math=False)
         figure.supxlabel("exact value under the law (nats)")
         figure.supylabel("the network's value (nats)")
         return to_svg(figure, "learned")

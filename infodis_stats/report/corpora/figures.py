@@ -5,7 +5,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from infodis_stats.report.svg import STYLE, panels, to_svg
+from infodis_stats.report.svg import STYLE, by_lot, panels, said_of_lot, to_svg
 
 __all__ = ["auroc_figure", "scores_figure"]
 
@@ -13,14 +13,17 @@ COLOURS = ("#444444", "#c2571a", "#2b6cb0", "#1b7f4b", "#7a4fa3", "#b08a00", "#0
 
 
 def scores_figure(tree: xr.DataTree) -> str:
-    """Draw what each text costs, and the mean of its corpus with its interval."""
+    """Draw what each text costs, of a corpus at most 500, and the mean of its corpus with its interval."""
     summary, draws = tree["summary"].to_dataset(), tree["draws"].to_dataset()
     bits = (draws["estimate"].isel(passes=-1).mean("replicate") / draws["length"] / np.log(2)).values
     corpora = summary["corpus"].values.tolist()
     with mpl.rc_context(STYLE):
+        labels: list[str] = []
         figure, (axis,) = panels(1, 0.9 + 0.55 * len(corpora), margin=3.6)
         for height, (name, colour) in enumerate(zip(corpora, COLOURS * len(corpora), strict=False)):
-            values = bits[(draws["corpus"] == name).values]
+            texts = bits[(draws["corpus"] == name).values]
+            values = texts[by_lot(len(texts))]
+            labels.append(name + said_of_lot(len(texts)).replace("; ", "\n"))
             # Spread over the height of the row in an order that has nothing to do with the values.
             spread = 0.32 * np.sin(2.4 * np.arange(len(values)))
             axis.plot(values, height + spread, "o", color=colour, markersize=2.6, alpha=0.45, markeredgewidth=0)
@@ -35,7 +38,7 @@ def scores_figure(tree: xr.DataTree) -> str:
                 markersize=5,
                 zorder=5,
             )
-        axis.set_yticks(range(len(corpora)), corpora, parse_math=False)
+        axis.set_yticks(range(len(corpora)), labels, parse_math=False)
         axis.set_ylim(len(corpora) - 0.5, -0.5)
         axis.set_xlabel("negative log-likelihood, bits a token")
         return to_svg(figure, "scores")

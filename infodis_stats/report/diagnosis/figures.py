@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.report.palette import MISS
-from infodis_stats.report.svg import STYLE, panels, to_svg
+from infodis_stats.report.svg import STYLE, by_lot, panels, said_of_lot, to_svg
 
 __all__ = ["SHOWN", "covered", "intervals_figure", "ranks_figure", "running_figure", "short_name", "sizes_figure"]
 
@@ -110,12 +110,12 @@ def intervals_figure(result: xr.Dataset, name: str) -> str:
     value = result[name].values
     known = "exact" in result
     centre = result["exact"].values if known else np.zeros(len(value))
-    order = np.argsort(value - centre, kind="stable")
+    order = np.argsort(value - centre, kind="stable")[by_lot(len(value))]
     missed = ~covered(result, name) if known else np.zeros(len(value), dtype=bool)
-    named = len(value) <= MOST_NAMED
+    named, by = len(value) <= MOST_NAMED, "error" if known else "estimate"
     with mpl.rc_context(STYLE):
         figure, (axis,) = panels(1, 0.9 + (0.17 * len(value) if named else 5.0), margin=2.4)
-        height = np.arange(len(value))
+        height = np.arange(len(order))
         for shown, colour in ((~missed[order], BLUE), (missed[order], MISS)):
             rows = order[shown]
             ends = lower[rows] - centre[rows], upper[rows] - centre[rows]
@@ -126,8 +126,8 @@ def intervals_figure(result: xr.Dataset, name: str) -> str:
         unit = str(result[name].dims[0])
         labels = [short_name(label) for label in result[unit].values[order].tolist()]
         axis.set_yticks(height if named else [], labels if named else [], parse_math=False)
-        axis.set_ylim(-0.8, len(value) - 0.2)
-        axis.set_ylabel(unit if named else f"{len(value)} {unit}s, by {'error' if known else 'estimate'}")
+        axis.set_ylim(-0.8, len(order) - 0.2)
+        axis.set_ylabel(unit if named else f"{len(value)} {unit}s, by {by}{said_of_lot(len(value))}")
         axis.set_xlabel(f"{QUANTITY[name]}{', estimate minus exact value' if known else ''} (nats)")
         return to_svg(figure, "intervals")
 

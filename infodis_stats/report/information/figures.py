@@ -6,7 +6,7 @@ import xarray as xr
 
 from infodis_stats.report.comparison.figures import draw_estimates, draw_variances
 from infodis_stats.report.information.families import families, looks
-from infodis_stats.report.svg import STYLE, panels, to_svg
+from infodis_stats.report.svg import STYLE, panels, said_of_lot, to_svg
 
 __all__ = ["curves_figure", "estimates_figure", "variance_figure"]
 
@@ -46,7 +46,7 @@ def estimates_figure(tree: xr.DataTree) -> str:
             chosen = draws["estimate"].sel(passes=passes, estimator=name).isel(replicate=slice(replicates))
             draw_estimates(axis, chosen.values, tree["truth"].to_dataset(), level, names[name]["color"])
             axis.set_title(f"{family}\n{name}", fontsize=9, parse_math=False)
-        figure.supxlabel("exact negative log-likelihood (nats)")
+        figure.supxlabel(f"exact negative log-likelihood (nats){said_of_lot(draws.sizes['item'])}")
         figure.supylabel(f"estimate, {passes} passes × {replicates} (nats)")
         return to_svg(figure, "estimates")
 
