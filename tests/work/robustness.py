@@ -388,6 +388,19 @@ def worker_deaths(folder: Path, count: int, *, seed: int = 0) -> Series:
     return series
 
 
+def dask_worker_deaths(folder: Path, count: int, *, seed: int = 0) -> Series:
+    """Kill workers of a Dask cluster at random instants, and start others."""
+    from work.dask_deaths import deaths  # noqa: PLC0415  an extra of its own
+
+    found = deaths(folder, count, seed)
+    series = Series("SIGKILL of a Dask worker (three of them)", studies=1)
+    for _ in range(found["deaths"]):
+        series.struck("blocks")
+    if not found["bytes"]:
+        series.lost.append("study.nc differs")
+    return series
+
+
 def full_disks(run: Warm, folder: Path, *, first: int = 1, step: int = 1) -> Series:
     """Have the disk be full from the n-th change of a file on, for every n of a run, and then have room again."""
     series = Series("a full disk, from one change of a file on (stub)")
@@ -410,7 +423,7 @@ def full_disks(run: Warm, folder: Path, *, first: int = 1, step: int = 1) -> Ser
 
 def small_disks(run: Run, folder: Path, kibibytes: Sequence[int]) -> Series:
     """Run on disks that are too small, and then large enough."""
-    series = Series("a full disk (tmpfs of 20 to 400 KiB)")
+    series = Series("a full disk (tmpfs of 20 to 220 KiB)")
     study = written(folder)
     expected, blocks, _ = undisturbed(run, folder, study)
     for size in kibibytes:
@@ -482,9 +495,9 @@ gone, or is not whole. `make robustness` does it all again; `tests/work` does le
 
 The study has {blocks} blocks in two stages, the second of which hangs on the first. Kills come at instants spread
 evenly over the time of a whole run, from its start to the last table; "start" are those that came before a block more
-was done. A stub fills the disk at every third change in turn: making, writing, flushing, renaming a file, making a
-folder. The control changes a block by one part in 2^40 and seals it: no seal can tell, and the comparison of the files
-does.
+was done. A stub fills the disk at every change in turn: opening a file to write it, writing, flushing, renaming it,
+making a folder. The control changes a block by one part in 2^40 and seals it: no seal can tell, and the comparison of
+the files does; lost would be a block that it does not notice.
 """
 
 
@@ -503,10 +516,11 @@ def main(path: Path) -> None:
         folder = Path(name)
         rows: list[Callable[[], Series]] = [  # a row of the table each
             lambda: kills(warm, folder / "one", 50),
-            lambda: kills(warm, folder / "two", 20, workers=2),
-            lambda: worker_deaths(folder / "deaths", 10),
-            lambda: full_disks(warm, folder / "full", step=3),
-            lambda: small_disks(warm, folder / "small", range(20, 400, 40)),
+            lambda: kills(warm, folder / "two", 50, workers=2),
+            lambda: worker_deaths(folder / "deaths", 20),
+            lambda: full_disks(warm, folder / "full"),
+            lambda: small_disks(warm, folder / "small", range(20, 240, 20)),
+            lambda: dask_worker_deaths(folder / "dask", 20),
             lambda: flipped_bits(folder / "bits", 240),
             lambda: forged_blocks(warm, folder / "forged"),
         ]

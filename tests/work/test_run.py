@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def computed(monkeypatch):
 def quick_workers(monkeypatch):
     """Fork workers from a process that has imported everything."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["infodis_stats"])
+    context.set_forkserver_preload(["infodis_stats.studies"])
     monkeypatch.setattr(crew.multiprocessing, "get_context", lambda _: context)
 
 
@@ -101,6 +102,21 @@ def stored(tree, tmp_path):
 
 def finished(path, tmp_path, **options):
     return stored(ids.run_study(path, **options), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory):
+    """Ledgers of finished studies by their text, and the bytes of these."""
+    known = {}
+
+    def of(path):
+        text = path.read_text()
+        if text not in known:
+            folder = tmp_path_factory.mktemp("used")
+            known[text] = folder / "ledger", finished(path, folder, ledger=folder / "ledger")
+        return known[text]
+
+    return of
 
 
 TEXTS = pytest.mark.parametrize("text", [STUDY, NETWORK], ids=["law", "network"])
@@ -135,14 +151,13 @@ def test_blocks_of_few_cells_give_the_same_bytes(study, tmp_path, monkeypatch, c
     assert len(computed) > 2 * count
 
 
-@pytest.mark.parametrize("text", [pytest.param(STUDY, marks=pytest.mark.slow), NETWORK], ids=["law", "network"])
+@TEXTS
 def test_two_workers_give_the_same_bytes(study, tmp_path, quick_workers, computed, text):
     path = study(text)
     assert finished(path, tmp_path, ledger=tmp_path / "ledger", workers=2) == finished(path, tmp_path)
     assert len(computed) == len(list((tmp_path / "ledger").glob("*.npy")))  # of the second run alone
 
 
-@pytest.mark.slow
 def test_what_one_worker_has_begun_two_go_on_with(study, tmp_path, quick_workers, monkeypatch, computed):
     path = study()
     whole = finished(path, tmp_path)
@@ -221,10 +236,11 @@ CHANGES = {  # what is changed, and the share of the blocks that it touches
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_changed_study_in_the_same_ledger_is_a_study_begun_anew(study, tmp_path, computed, change):
+def test_a_changed_study_in_the_same_ledger_is_a_study_begun_anew(study, tmp_path, computed, used, change):
     text, old, new, share = change
     assert text.count(old) == 1
-    before = finished(study(text), tmp_path, ledger=tmp_path / "ledger")
+    ledger, before = used(study(text))
+    shutil.copytree(ledger, tmp_path / "ledger")
     path = study(text.replace(old, new))
     computed.clear()
     fresh = finished(path, tmp_path)
@@ -235,9 +251,6 @@ def test_a_changed_study_in_the_same_ledger_is_a_study_begun_anew(study, tmp_pat
         assert 0 < len(computed) < len(every)
     else:
         assert len(computed) == share * len(every)
-    computed.clear()
-    assert finished(study(text), tmp_path, ledger=tmp_path / "ledger") == before  # and back
-    assert computed == []
 
 
 @pytest.mark.parametrize("name", ["tiny.safetensors", "texts.jsonl"])
@@ -252,6 +265,10 @@ def test_files_that_a_study_names_are_looked_into(study, tmp_path, computed, nam
     found = finished(path, tmp_path, ledger=tmp_path / "ledger")
     assert computed
     assert found == finished(path, tmp_path) != before
+    study(NETWORK)  # as it was
+    computed.clear()
+    assert finished(path, tmp_path, ledger=tmp_path / "ledger") == before
+    assert computed == []
 
 
 @pytest.mark.parametrize("what", ["code", "versions"])
@@ -276,7 +293,8 @@ class TestWorkers:
 
         def shows_and_kills(self, block):  # what the run asks after each block
             if len(killed) < 3 and self.count() > len(killed):
-                killed.append(multiprocessing.active_children()[0].pid)
+                alive = [one.pid for one in multiprocessing.active_children() if one.pid not in killed]
+                killed.append(alive[0])
                 os.kill(killed[-1], signal.SIGKILL)
             return shows(self, block)
 
