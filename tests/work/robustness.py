@@ -140,6 +140,8 @@ class Warm:
         )
 
     def __enter__(self) -> "Warm":
+        assert self._server.stdout is not None
+        self._server.stdout.readline()  # it is ready
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -166,6 +168,7 @@ def serve() -> None:
 
     with tempfile.TemporaryDirectory() as folder:  # and what the first run of a process loads
         ids.write_report(ids.run_study(written(Path(folder))), folder)
+    print(flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
         child = os.fork()
@@ -368,9 +371,10 @@ def worker_deaths(folder: Path, count: int, *, seed: int = 0) -> Series:
         while not over.wait(rng.uniform(0, 0.05)) and series.tries < count:
             done, workers = len(blocks_in(out)), multiprocessing.active_children()
             if done > last and workers:
-                os.kill(rng.choice(workers).pid, signal.SIGKILL)
-                series.struck("blocks")
-                last = done
+                with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                    os.kill(rng.choice(workers).pid, signal.SIGKILL)
+                    series.struck("blocks")
+                    last = done
 
     while series.tries < count:
         out = folder / f"robbed-{series.studies}"
