@@ -87,7 +87,7 @@ def forge(block: Path) -> None:
     with block.open("rb") as file:
         records, problems = np.load(file), np.load(file)
     for name in records.dtype.names:
-        records[name] *= 1 + 2**-40
+        records[name] += 1
     forged = io.BytesIO()
     for array in (records, problems):
         np.save(forged, array)
@@ -337,8 +337,11 @@ def undisturbed(run: Run, folder: Path, study: Path, *arguments: object) -> tupl
     return contents(folder / "whole"), len(blocks_in(folder / "whole")), seconds
 
 
-def kills(run: Run, folder: Path, count: int, *, seed: int = 0, workers: int = 1) -> Series:
-    """Kill runs at random instants, and resume each until it ends."""
+def kills(run: Run, folder: Path, count: int, *, seed: int = 0, workers: int = 1, densest: float = 0.1) -> Series:
+    """Kill runs at random instants, most of them at a share of the time of a whole run, and resume each until it ends.
+
+    With workers most of the blocks are done late: it takes seconds until these are there.
+    """
     series = Series(f"SIGKILL of a run, its workers with it (workers: {workers})")
     study, rng = written(folder), random.Random(seed)
     expected, blocks, seconds = undisturbed(run, folder, study, "--workers", workers)
@@ -347,7 +350,15 @@ def kills(run: Run, folder: Path, count: int, *, seed: int = 0, workers: int = 1
         ended = Ended(None, "", "")
         while ended.status is None:
             before = blocks_in(out)
-            ended = run("study", study, "--out", out, "--workers", workers, seconds=rng.uniform(0, seconds))
+            ended = run(
+                "study",
+                study,
+                "--out",
+                out,
+                "--workers",
+                workers,
+                seconds=rng.triangular(0, seconds, densest * seconds),
+            )
             if ended.status is None:
                 done = len(blocks_in(out))
                 first = "start" if done == len(before) else "blocks"
@@ -497,11 +508,11 @@ gone, or is not whole. `make robustness` does it all again; `tests/work` does le
 
 {losses}
 
-The study has {blocks} blocks in two stages, the second of which hangs on the first. Kills come at instants spread
-evenly over the time of a whole run, from its start to the last table; "start" are those that came before a block more
-was done. A stub fills the disk at every change in turn: opening a file to write it, writing, flushing, renaming it,
-making a folder. The control changes a block by one part in 2^40 and seals it: no seal can tell, and the comparison of
-the files does; lost would be a block that it does not notice.
+The study has {blocks} blocks in two stages, the second of which hangs on the first. Kills come at random instants
+from the start of a run to its last table; "start" are those that came before a block more was done. A stub fills the
+disk at every change in turn: opening a file to write it, writing, flushing, renaming it, making a folder. The control
+adds 1 to the numbers of a block and seals it: no seal can tell, and the comparison of the files does; lost would be a
+block that it does not notice.
 """
 
 
@@ -520,7 +531,7 @@ def main(path: Path) -> None:
         folder = Path(name)
         rows: list[Callable[[], Series]] = [  # a row of the table each
             lambda: kills(warm, folder / "one", 50),
-            lambda: kills(warm, folder / "two", 50, workers=2),
+            lambda: kills(warm, folder / "two", 60, workers=2, densest=0.8),
             lambda: worker_deaths(folder / "deaths", 20),
             lambda: full_disks(warm, folder / "full"),
             lambda: small_disks(warm, folder / "small", range(20, 240, 20)),
