@@ -509,10 +509,11 @@ gone, or is not whole. `make robustness` does it all again; `tests/work` does le
 {losses}
 
 The study has {blocks} blocks in two stages, the second of which hangs on the first. Kills come at random instants
-from the start of a run to its last table; "start" are those that came before a block more was done. A stub fills the
-disk at every change in turn: opening a file to write it, writing, flushing, renaming it, making a folder. The control
-adds 1 to the numbers of a block and seals it: no seal can tell, and the comparison of the files does; lost would be a
-block that it does not notice.
+from the start of a run to its last table; "start" are those that came before a block more was done. Runs are copies of
+a process that has imported everything, so that no kill is spent on imports; workers are started as they always are. A
+stub fills the disk at every change in turn: opening a file to write it, writing, flushing, renaming it, making a
+folder. On Dask `study.nc` alone is compared. The control adds 1 to the numbers of a block and seals it: no seal can
+tell, and the comparison of the files does; lost would be a block that it does not notice.
 """
 
 
