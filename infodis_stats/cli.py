@@ -44,7 +44,11 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("file", type=Path, help="study file (TOML)")
     study.add_argument("--out", type=Path, required=True, help="folder for study.nc, report.html, report.md, tables/")
     study.add_argument("--workers", type=int, default=1, help="processes that share the work (default 1)")
-    study.add_argument("--scheduler", metavar="ADDRESS", help="of a running Dask cluster, such as tcp://node1:8786")
+    study.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a running Dask cluster, such as tcp://node1:8786, or its scheduler file (.json)",
+    )
     study.add_argument(
         "--batch-size", type=int, help="rows in a call of the model (default: 1024 of a law, else by memory)"
     )

@@ -56,8 +56,8 @@ def run_study(
         Processes that share the work; it changes no number. With more than one a script needs
         ``if __name__ == "__main__":``.
     scheduler : str, optional
-        Address of a running Dask cluster that does the work instead, such as ``"tcp://node1:8786"``; its workers must
-        see the study's files and the ledger under the same paths.
+        Address of a running Dask cluster that does the work instead, such as ``"tcp://node1:8786"``, or its scheduler
+        file (.json); its workers must see the study's files and the ledger under the same paths.
     batch_size : int, optional
         Rows in a call of the model. None: 1,024 for an exact law, found from memory for a network; see `evaluate`.
     device : torch.device or str, default "cpu"

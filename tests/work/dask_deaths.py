@@ -22,7 +22,7 @@ BEGUN, LOADED = "INFODIS_TEST_BEGUN", "INFODIS_TEST_LOADED"
 STUDY = """\
 title = "Deaths"
 seed = 3
-passes = [4, 5, 6, 8, 12, 16]
+passes = {passes}
 replicates = 64
 reference = "time-free"
 estimators = ["time-integral", "time-free", "uniform-count", "root-count", "chain", "uniform-count+stratified"]
@@ -31,19 +31,16 @@ kind = "markov-chain"
 order = 2
 alphabet = "ACGT"
 seed = 5
-"""
-TARGETS = """\
 [[targets]]
-name = "{name}"
+name = "twelve"
 count = 8
 length = 12
-seed = {name}
 """
 
 
-def written_study(path: Path, groups: int = 1) -> Path:
-    """Write a study file with so many groups of targets, of about 35 blocks each."""
-    path.write_text(STUDY + "".join(TARGETS.format(name=name) for name in range(groups)))
+def written_study(path: Path, budgets: int = 6) -> Path:
+    """Write a study file with so many numbers of passes, and six blocks for each, or nearly."""
+    path.write_text(STUDY.format(passes=[*range(4, 4 + budgets)]))
     return path
 
 
@@ -155,7 +152,7 @@ def deaths(folder: Path, count: int, seed: int) -> dict[str, object]:
     """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    file = written_study(folder / "study.toml", groups=1 + count // 10)
+    file = written_study(folder / "study.toml", budgets=2 + 2 * count // 3)
     out = folder / "out"
     killed = 0
     with machines(folder / "machines") as cluster:
