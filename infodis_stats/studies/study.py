@@ -53,8 +53,8 @@ def run_study(
         Folder where work that is done is kept. A run that is killed goes on from there, and a study that has changed
         runs what has changed; the numbers are those of a run that nothing disturbed. None: nothing is kept.
     workers : int, default 1
-        Processes that share the work; it changes no number. With more than one a script needs
-        ``if __name__ == "__main__":``.
+        Processes that share the work, and the threads. It changes no number of an exact law, and none of a network but
+        by the rounding of its own type. With more than one a script needs ``if __name__ == "__main__":``.
     scheduler : str, optional
         Address of a running Dask cluster that does the work instead, such as ``"tcp://node1:8786"``, or its scheduler
         file (.json); its workers must see the study's files and the ledger under the same paths.

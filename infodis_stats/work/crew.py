@@ -113,8 +113,8 @@ def cluster(address: str) -> Crew:
     """
     try:
         from distributed import Client, KilledWorker  # noqa: PLC0415  an extra of its own
-        from distributed.scheduler import NoWorkerError  # noqa: PLC0415
-        from distributed.versions import VersionMismatchWarning  # noqa: PLC0415
+        from distributed.scheduler import NoWorkerError  # noqa: PLC0415  as above
+        from distributed.versions import VersionMismatchWarning  # noqa: PLC0415  as above
     except ImportError as error:
         raise InputError("a scheduler needs Dask: pip install 'infodis-stats[distributed]'") from error
 

@@ -66,8 +66,8 @@ def summarised(folder: Path) -> xr.DataTree:
         "model": "none",
         "versions": "{}",
         "forward_passes": 0,
+        "failed": "{}",
         "not_run": "[]",
-        "wall_seconds": 0.0,
     }
     tree = xr.DataTree.from_dict(
         {"draws": draws, "truth": truth, "summary": summary, "provenance": xr.Dataset(attrs=provenance)}
