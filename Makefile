@@ -9,7 +9,10 @@ report: .venv/ready  ## compare the estimators on the paper's DNA problem and wr
 	$(BIN)/infodis-stats study reports/dna_markov.toml --out out/dna_markov
 
 # A process a core, each with one thread of its own.
-test test-slow: export OMP_NUM_THREADS = 1
+test test-slow robustness: export OMP_NUM_THREADS = 1
+
+# Many tests start processes, which import everything: without compiled modules that takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
 
 test: .venv/ready  ## run the tests but the slow calibration studies
 	$(BIN)/python -m pytest -m "not slow" --numprocesses auto
@@ -31,7 +34,7 @@ bench: .venv/ready  ## measure speed and memory; nothing is asserted
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only
 
 robustness: .venv/ready  ## kill, starve and tamper with studies, and write what was lost
-	OMP_NUM_THREADS=1 PYTHONPATH=.:tests $(BIN)/python tests/work/robustness.py
+	PYTHONPATH=.:tests $(BIN)/python tests/work/robustness.py
 
 STUDIES := $(basename $(notdir $(wildcard reports/*.toml)))
 
