@@ -11,7 +11,7 @@ from pathlib import Path
 
 from estimators import InfodisError, InputError
 
-__all__ = ["StoreError", "atomic_path", "intact", "read_text", "sealed", "sweep", "writable_folder"]
+__all__ = ["StoreError", "atomic_path", "intact", "read_text", "sweep", "writable_folder", "write_sealed"]
 
 MOST_CHARACTERS = 2**28
 PIECE = 2**16  # characters
@@ -57,9 +57,11 @@ def sweep(folder: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def sealed(data: bytes) -> bytes:
-    """Return data with its digest behind, where most formats look no further."""
-    return data + SEAL + hashlib.sha256(data).digest()
+def write_sealed(path: Path, data: bytes | memoryview) -> None:
+    """Write data, and its digest behind, where most formats look no further."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.write(SEAL + hashlib.sha256(data).digest())
 
 
 def intact(path: Path) -> bool | None:

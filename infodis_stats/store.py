@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import xarray as xr
 
-from infodis_stats.files import StoreError, atomic_path, intact, sealed
+from infodis_stats.files import StoreError, atomic_path, intact, write_sealed
 from infodis_stats.provenance import SCHEMA
 
 __all__ = ["copy_store", "netcdf", "read_store", "write_store"]
@@ -21,9 +21,9 @@ LOADED_BYTES = 2**20
 PIECE_BYTES = 2**24
 
 
-def netcdf(data: xr.Dataset | xr.DataTree) -> bytes:
+def netcdf(data: xr.Dataset | xr.DataTree) -> memoryview:
     """Return data as a NetCDF file, made in memory: on a full disk the HDF5 library takes the process with it."""
-    return bytes(data.to_netcdf(engine="h5netcdf"))
+    return data.to_netcdf(engine="h5netcdf")
 
 
 def write_store(tree: xr.DataTree, path: Path | str) -> None:
@@ -44,7 +44,7 @@ def write_store(tree: xr.DataTree, path: Path | str) -> None:
     path = Path(path)
     try:
         with atomic_path(path) as beside:
-            beside.write_bytes(sealed(netcdf(tree)))
+            write_sealed(beside, netcdf(tree))
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
 

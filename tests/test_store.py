@@ -33,13 +33,11 @@ def test_an_old_file_is_replaced_whole_or_stays(study, tmp_path, monkeypatch):
     path = tmp_path / "study.nc"
     path.write_text("old")
 
-    write_bytes = type(path).write_bytes
-
-    def fail(self, data):
-        write_bytes(self, data[: len(data) // 2])
+    def fail(where, data):
+        where.write_bytes(data[: len(data) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(type(path), "write_bytes", fail)
+    monkeypatch.setattr(store, "write_sealed", fail)
     with pytest.raises(ids.StoreError, match="cannot be written: No space left"):
         ids.write_store(study, path)
     assert path.read_text() == "old"

@@ -13,7 +13,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 
-from infodis_stats.files import StoreError, atomic_path, intact, read_text, sealed, sweep, writable_folder
+from infodis_stats.files import StoreError, atomic_path, intact, read_text, sweep, writable_folder, write_sealed
 from infodis_stats.work.blocks import Block
 from infodis_stats.work.section import LONGEST, Columns, Section
 
@@ -47,7 +47,7 @@ class Ledger:
             np.save(file, array, allow_pickle=False)
         try:
             with atomic_path(self.path(block)) as beside:
-                beside.write_bytes(sealed(file.getvalue()))
+                write_sealed(beside, file.getbuffer())
         except OSError as error:
             raise StoreError(
                 f"{self.folder} cannot be written: {error.strerror or error}; what was done before is kept, and the "

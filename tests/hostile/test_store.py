@@ -10,7 +10,7 @@ import xarray as xr
 import infodis_stats as ids
 from hostility import peak_of
 from infodis_stats import store
-from infodis_stats.files import SEAL, sealed
+from infodis_stats.files import SEAL, write_sealed
 from infodis_stats.provenance import SCHEMA
 
 
@@ -121,7 +121,7 @@ def test_a_large_array_that_cannot_be_decoded_is_found_at_opening(tmp_path, stud
     tree["extra"] = xr.DataTree(xr.Dataset({"x": ("row", np.arange(2.0**18))}))
     tree.to_netcdf(path, engine="h5netcdf", encoding={"/extra": {"x": {"zlib": True, "chunksizes": (2**15,)}}})
     whole = path.read_bytes()
-    path.write_bytes(sealed(path.read_bytes()))
+    write_sealed(path, path.read_bytes())
     with ids.read_store(path) as tree:
         assert float(tree["extra"]["x"][-1]) == 2**18 - 1
     path.write_bytes(whole)
@@ -130,7 +130,7 @@ def test_a_large_array_that_cannot_be_decoded_is_found_at_opening(tmp_path, stud
             file["extra/x"].attrs["scale_factor"] = "large"
         else:
             file["extra/x"].id.write_direct_chunk((2**16,), b"not compressed")
-    path.write_bytes(sealed(path.read_bytes()))
+    write_sealed(path, path.read_bytes())
     assert_refused(path)
 
 

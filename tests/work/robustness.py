@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 import infodis_stats as ids
-from infodis_stats.files import intact, sealed
+from infodis_stats.files import intact, write_sealed
 
 ROOT = Path(__file__).parents[2]
 COMMAND = "import sys; from infodis_stats.cli import main; sys.exit(main())"
@@ -91,7 +91,7 @@ def forge(block: Path) -> None:
     forged = io.BytesIO()
     for array in (records, problems):
         np.save(forged, array)
-    block.write_bytes(sealed(forged.getvalue()))
+    write_sealed(block, forged.getvalue())
 
 
 @dataclass(frozen=True)
