@@ -15,11 +15,12 @@ from infodis_stats.cautions import CAUTIONS, cautions_of
 from infodis_stats.dataset import CI_BOUND, describe
 from infodis_stats.intervals import ErrorBars, Sample, interval_kind
 from infodis_stats.spec import CalibrationSpec
+from infodis_stats.studies.failed import failed_items
 from infodis_stats.studies.grid import Grid, Samplers, lay_out
 from infodis_stats.studies.groups import items_of, make_groups
 from infodis_stats.studies.result import Result, Steps
 from infodis_stats.studies.subject import Subject
-from infodis_stats.studies.truth import truth_dataset, truth_sections
+from infodis_stats.studies.truth import truth_dataset, truth_owners, truth_sections
 from infodis_stats.work import Columns, Section
 
 __all__ = ["ALLOWED", "calibrate", "summarise_calibration"]
@@ -37,7 +38,8 @@ def calibrate(subjects: Sequence[Subject], spec: CalibrationSpec) -> Steps:
     Returns
     -------
     Result
-        ``counts`` (by item) and ``summary`` (by group), over estimator, passes, interval, replicates and level.
+        ``counts`` (by item) and ``summary`` (by group), over estimator, passes, interval, replicates and level, without
+        the items that a model has failed on.
     """
     samplers = spec.samplers()
     grouped = [
@@ -50,23 +52,30 @@ def calibrate(subjects: Sequence[Subject], spec: CalibrationSpec) -> Steps:
         truth_sections(subject, groups, samplers, passes=spec.truth_passes, seed=spec.seed)
         for subject, groups in zip(subjects, grouped, strict=True)
     ]
-    found = iter((yield [section for sections in known for section in sections]))
+    found = iter((yield [replace(section, may_fail=True) for sections in known for section in sections]))
+    measures = [[next(found) for _ in sections] for sections in known]
     truths = [
-        truth_dataset(subject, groups, samplers, [next(found) for _ in sections])
-        for subject, groups, sections in zip(subjects, grouped, known, strict=True)
+        truth_dataset(subject, groups, samplers, some)
+        for subject, groups, some in zip(subjects, grouped, measures, strict=True)
     ]
     drawn = yield [
         _section(table.name, subject, grid, truth, spec)
         for table, subject, grid, truth in zip(spec.subjects, subjects, grids, truths, strict=True)
     ]
     parts = [_counts(*one, spec) for one in zip(grids, drawn, truths, strict=True)]
+    failed: dict[str, str] = {}
+    for subject, groups, grid, part, some, own in zip(subjects, grouped, grids, parts, measures, drawn, strict=True):
+        known_problems = zip([one.problems for one in some], truth_owners(subject, groups), strict=True)
+        failed |= failed_items(part["item"].values.tolist(), *known_problems, (own.problems, grid.slots[:, 0]))
     counts = describe(xr.concat(parts, dim="item"))
+    counts = counts.isel(item=~counts["item"].isin(list(failed)))
     summary = summarise_calibration(counts)
     summary["cautions"] = _cautions(counts, samplers)
     return Result(
         {"counts": counts, "summary": describe(summary)},
-        forward_passes=sum(int(one["forward_passes"].sum()) for one in drawn),
+        forward_passes=sum(int(np.nansum(one["forward_passes"])) for one in drawn),
         not_run=[reason for grid in grids for reason in grid.not_run],
+        failed=failed,
         attributes={"quantity": "log_ratio" if spec.contrasts else "nll", "draws": spec.draws},
     )
 
@@ -87,7 +96,7 @@ def _section(name: str, subject: Subject, grid: Grid, truth: xr.Dataset, spec: C
     }
     setting = repr((spec.intervals, spec.replicates, spec.levels, known.tolist()))
     keep = partial(_counted, spec=spec, values=values)
-    return Section(f"draws of {name}", subject.model, grid, spec.seed, columns, keep, setting)
+    return Section(f"draws of {name}", subject.model, grid, spec.seed, columns, keep, setting, may_fail=True)
 
 
 def _counts(grid: Grid, drawn: Columns, truth: xr.Dataset, spec: CalibrationSpec) -> xr.Dataset:

@@ -102,6 +102,38 @@ def test_frontiers_leave_it_out_too(written, monkeypatch):
     np.testing.assert_array_equal(tree["summary"]["gain"], alone["summary"]["gain"])
 
 
+CALIBRATION = """
+kind = "calibration"
+title = "one fails"
+seed = 3
+passes = [4]
+replicates = [4]
+draws = 40
+estimators = ["time-free", "uniform-count+stratified"]
+levels = [0.5]
+truth_passes = 64
+[[subjects]]
+name = "net"
+[subjects.model]
+name = "{model}"
+[[subjects.targets]]
+name = "texts"
+sequences = ["GATTACA C", "{odd}", "ACTGACTGA"]
+"""
+
+
+def test_calibrations_too(written, monkeypatch):
+    alone = ids.run_study(written(CALIBRATION.replace('"{odd}", ', ""), "alone.toml"))
+    monkeypatch.setattr(Denoiser, "token_nll", fails_on(ODD))
+    tree = ids.run_study(written(CALIBRATION, odd=ODD))
+    assert list(json.loads(tree["provenance"].attrs["failed"])) == ["net/texts/1"]
+    assert tree["counts"].sizes["item"] == 2
+    for group in ("counts", "summary"):
+        for name, variable in alone[group].data_vars.items():
+            np.testing.assert_array_equal(tree[group][name], variable)
+    assert tree["summary"]["missed_low"].sum() > 0
+
+
 CORPORA = """
 kind = "corpora"
 title = "one fails"
