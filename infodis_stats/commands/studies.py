@@ -70,6 +70,8 @@ def status(options: argparse.Namespace) -> None:
         running = f", {min(workers, left)} running" if isinstance(workers, int) else f", some running at {workers}"
         print(f"{done} of {blocks} blocks are done{running}; {_duration(found.seconds_left)} to go.")
         print(f"A run is at work on {facts['host']}.")
+    elif found.running is None:
+        print(f"{done} of {blocks} blocks are done. Whether a run is at work is not known: the folder is read only.")
     elif left:
         print(f"{done} of {blocks} blocks are done. No run is at work: the same command goes on from here.")
     else:

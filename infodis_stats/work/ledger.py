@@ -148,15 +148,15 @@ class Progress:
         What the run wrote down: ``study``, ``title``, ``workers``, ``host``.
     sections : mapping of str to tuple of int
         Of each section: blocks done, blocks, passes done, passes.
-    running : bool
-        Whether a run holds the folder.
+    running : bool or None
+        Whether a run holds the folder; None where that cannot be told, as the folder may not be written.
     passes_a_second : float
         Since the run that is at work began; NaN where none is, or it has done nothing yet.
     """
 
     facts: dict[str, Any]
     sections: dict[str, tuple[int, int, int, int]]
-    running: bool
+    running: bool | None
     passes_a_second: float
 
     @property
@@ -178,7 +178,7 @@ def progress_of(folder: Path | str) -> Progress:
     Raises
     ------
     StoreError
-        If no run has ever begun there, or what it wrote down is damaged, or the folder's lock cannot be asked.
+        If no run has ever begun there, or what it wrote down is damaged.
     """
     folder = Path(folder)
     manifest = folder / MANIFEST
@@ -200,7 +200,8 @@ def progress_of(folder: Path | str) -> Progress:
         done, count, passes_done, total = sections.get(name, (0, 0, 0, 0))
         sections[name] = done + there, count + 1, passes_done + there * passes, total + passes
         fresh += passes if there and not known else 0
-    with _locked(folder) as ours:
+    running = None
+    with contextlib.suppress(StoreError), _locked(folder) as ours:  # of somebody else, whose folder may only be read
         running = not ours
     seconds = time.time() - found.since
     facts = found.model_dump(exclude={"since", "blocks", "done"})

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 import infodis_stats as ids
 from infodis_stats import provenance
@@ -415,6 +416,20 @@ class TestStatus:
         assert main(["study", str(path), "--out", str(out)]) == 0
         capsys.readouterr()
         assert asked(None).endswith("All blocks are done.\n")
+
+    def test_who_may_only_read_the_folder_is_told_too(self, study, tmp_path, capsys, monkeypatch):
+        path, out = study(), tmp_path / "out"
+        assert main(["study", str(path), "--out", str(out)]) == 0
+        capsys.readouterr()
+
+        def refused(*_, **__):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(FileLock, "acquire", refused)
+        assert main(["status", str(out)]) == 0
+        assert capsys.readouterr().out.endswith("Whether a run is at work is not known: the folder is read only.\n")
+        assert main(["study", str(path), "--out", str(out)]) == 2
+        assert "cannot be locked: Permission denied" in capsys.readouterr().err
 
     def test_where_there_is_no_study_it_is_said(self, tmp_path, capsys):
         for folder in (tmp_path, tmp_path / "absent", tmp_path / ("a" * 5000), Path("/dev/null"), Path("a\0b")):
