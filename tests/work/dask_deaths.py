@@ -134,7 +134,7 @@ def wait_for(there: Callable[[], object], *processes: "subprocess.Popen[bytes] |
 
 
 def deaths(folder: Path, count: int, seed: int) -> dict[str, object]:
-    """Run a study on a cluster while workers are killed at random, and others started.
+    """Run a study on a cluster while workers are killed at random and others started; again until enough have died.
 
     Parameters
     ----------
@@ -147,42 +147,53 @@ def deaths(folder: Path, count: int, seed: int) -> dict[str, object]:
     Returns
     -------
     dict
-        ``deaths``; ``blocks`` of the study; how many were ``redone``; whether the ``bytes`` are those of a run that
-        nothing disturbed, and whether those of another seed ``differ``; what the command ``said`` of it all.
+        ``deaths``; ``studies``; ``blocks`` of a study; how many were ``redone``; whether the ``bytes`` are those of a
+        run that nothing disturbed, and whether those of another seed ``differ``; what the command ``said`` of it all.
     """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     file = written_study(folder / "study.toml", budgets=2 + 2 * count // 3)
-    out = folder / "out"
-    killed = 0
+    outs: list[Path] = []
+    said, killed, redone = "", 0, 0
     with machines(folder / "machines") as cluster:
         cluster.scheduler()
         for _ in range(3):
             cluster.worker()
-        command = cluster.command(file, out, cluster.file)
-        while killed < count and command.poll() is None:
-            wanted = done(out) + int(rng.integers(1, 4))
-            while done(out) < wanted and command.poll() is None:
-                time.sleep(0.01)
-            time.sleep(rng.uniform(0, 0.3))
-            victim = cluster.workers.pop(rng.integers(len(cluster.workers)))
-            victim.send_signal(signal.SIGKILL)
-            victim.wait()
-            killed += 1
-            cluster.worker()
-        _, complaint = command.communicate()
-        assert command.returncode == 0, complaint
-        begun = cluster.begun()
-    found, plain = (out / "study.nc").read_bytes(), stored(file)
+        while killed < count:
+            outs.append(folder / f"out-{len(outs)}")
+            before = cluster.begun()
+            command = cluster.command(file, outs[-1], cluster.file)
+            while killed < count and _at_work(command, outs[-1], rng):
+                victim = cluster.workers.pop(rng.integers(2))  # the third may be at its imports yet
+                victim.send_signal(signal.SIGKILL)
+                victim.wait()
+                killed += 1
+                cluster.worker()
+            _, complaint = command.communicate()
+            assert command.returncode == 0, complaint
+            said += complaint
+            begun = cluster.begun()[len(before) :]
+            redone += len(begun) - len(set(begun))
+    found, plain = {(out / "study.nc").read_bytes() for out in outs}, stored(file)
     file.write_text(file.read_text().replace("seed = 3", "seed = 4"))
     return {
         "deaths": killed,
-        "blocks": done(out),
-        "redone": len(begun) - len(set(begun)),
-        "bytes": found == plain,
-        "differ": found != stored(file),
-        "said": complaint,
+        "studies": len(outs),
+        "blocks": done(outs[-1]),
+        "redone": redone,
+        "bytes": found == {plain},
+        "differ": stored(file) not in found,
+        "said": said,
     }
+
+
+def _at_work(command: "subprocess.Popen[str]", out: Path, rng: np.random.Generator) -> bool:
+    """Wait for some blocks more, and a moment; say whether the command is still at them."""
+    wanted = done(out) + int(rng.integers(1, 4))
+    while done(out) < wanted and command.poll() is None:
+        time.sleep(0.01)
+    time.sleep(rng.uniform(0, 0.3))
+    return command.poll() is None
 
 
 def stored(file: Path, **how: object) -> bytes:

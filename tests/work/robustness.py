@@ -408,7 +408,7 @@ def dask_worker_deaths(folder: Path, count: int, *, seed: int = 0) -> Series:
     from work.dask_deaths import deaths  # noqa: PLC0415  an extra of its own
 
     found = deaths(folder, count, seed)
-    series = Series("SIGKILL of a Dask worker (three of them)", studies=1)
+    series = Series("SIGKILL of a Dask worker (three of them)", studies=found["studies"])
     for _ in range(found["deaths"]):
         series.struck("blocks")
     if not found["bytes"]:

@@ -334,7 +334,7 @@ def test_storage_that_shows_files_late_is_waited_for(monkeypatch, tmp_path):
 def test_workers_die_at_random_and_the_bytes_are_the_same(tmp_path):
     found = deaths(tmp_path, 10, seed=1)
     assert found["deaths"] == 10
-    assert 1 <= found["redone"] < found["blocks"]
+    assert 1 <= found["redone"] <= 10
     assert found["bytes"]
     assert found["differ"]
     assert found["said"] == ""
