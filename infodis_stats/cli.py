@@ -13,6 +13,14 @@ MODEL = "'austen', a .safetensors file of train, hf:FOLDER_OR_ID, or a TOML file
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        print("infodis-stats: interrupted", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
     # Only now: torch, xarray and statsmodels take seconds, and --help should not.
     from estimators import InfodisError
     from infodis_stats import commands
@@ -22,9 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InfodisError as error:
         print(f"infodis-stats: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("infodis-stats: interrupted", file=sys.stderr)
-        return 130
     return 0
 
 

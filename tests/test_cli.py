@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+import infodis_stats as ids
 from infodis_stats import commands
 from infodis_stats.cli import main
 
@@ -227,4 +228,17 @@ def test_an_interrupt_is_said(capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(commands, "doctor", interrupt)
+    assert run(capsys, "doctor") == (130, "", "infodis-stats: interrupted\n")
+
+
+def test_an_interrupt_of_the_imports_is_said_too(capsys, monkeypatch):
+    class Interrupted:
+        @staticmethod
+        def find_spec(name, *_):
+            if name == commands.__name__:
+                raise KeyboardInterrupt
+
+    monkeypatch.delattr(ids, "commands")
+    monkeypatch.delitem(sys.modules, commands.__name__)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted, *sys.meta_path])
     assert run(capsys, "doctor") == (130, "", "infodis-stats: interrupted\n")
