@@ -307,7 +307,8 @@ def summarise(
     truth : xarray.Dataset
         ``truth``, ``truth_se (item)`` and ``exact_pass_variance (item, estimator)``. Where the truth is a long run,
         biases allow for its error, and so do the intervals whose coverage is measured; it is counted where the run's
-        standard error is at most half of the interval's (root mean square over the group).
+        standard error is at most half of the interval's (root mean square over the group). Where replicates are equal
+        up to rounding, intervals are points (a half-width of 0) and none is counted.
     reference : str
         The estimator whose variance the others' are compared with.
     level : float, default 0.95
@@ -445,17 +446,17 @@ def _intervals(
     kinds = [analysis.student_t(blocks, level), analysis.bca(blocks, rng, level)]
     # A cell is counted whole or not at all: leaving single narrow intervals out would leave misses out.
     squared_error = analysis.variance(blocks).mean() / blocks.shape[-1]
-    told = (truth_se**2).mean() <= squared_error / 4 or squared_error == 0
+    exact = analysis.all_equal(blocks).all()  # its intervals are points: they have no level
+    told = not exact and (truth_se**2).mean() <= squared_error / 4
     counted = truth[:, None] if told else np.full((1, 1), np.nan)
     wider = [analysis.widen(kind, blocks.mean(axis=-1), truth_se[:, None], level) for kind in kinds]
     found = [analysis.coverage(one.lower, one.upper, counted, axis=(0, 1), level_of_band=level) for one in wider]
-    exact = (blocks == blocks[..., :1]).all()  # points: they have no level
     return {
         "coverage": (INTERVAL, [one.rate for one in found]),
         "coverage_ci": ((*INTERVAL, CI_BOUND[0]), [[one.lower, one.upper] for one in found]),
-        "coverage_p": (INTERVAL, [np.where(exact, np.nan, analysis.coverage_test(one, level)) for one in found]),
+        "coverage_p": (INTERVAL, [analysis.coverage_test(one, level) for one in found]),
         "missed_low": (INTERVAL, [one.missed_low for one in found]),
         "missed_high": (INTERVAL, [one.missed_high for one in found]),
         "intervals": (INTERVAL, [one.count for one in found]),
-        "half_width": (INTERVAL, [(one.upper - one.lower).mean() / 2 for one in kinds]),
+        "half_width": (INTERVAL, [0.0 if exact else (one.upper - one.lower).mean() / 2 for one in kinds]),
     }

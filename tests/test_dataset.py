@@ -17,13 +17,13 @@ GROUPS = ["a", "a", "a", "b", "b"]
 
 @pytest.fixture(scope="module")
 def made_up():
-    """Two groups, three estimators: good, skewed and biased, and an exact one; the truth differs by item."""
+    """Two groups, three estimators: good, skewed and biased, and one that is exact up to rounding."""
     rng = np.random.default_rng(1)
     truth = rng.normal(20, 3, size=5)
     scale = 1 / np.sqrt(PASSES)[:, None]
     good = truth[:, None, None] + scale * rng.normal(size=(5, 3, REPLICATES))
     skewed = truth[:, None, None] + scale * 3 * (rng.gamma(0.5, 2.0, size=(5, 3, REPLICATES)) - 0.2)
-    exact = np.broadcast_to(truth[:, None, None], good.shape)
+    exact = truth[:, None, None] + 1e-13 * np.random.default_rng(2).normal(size=good.shape)
     coords = {"group": ("item", GROUPS), "estimator": ["good", "skewed", "exact"], "passes": PASSES}
     dims = ["item", "estimator", "passes"]
     draws = xr.Dataset(
@@ -113,6 +113,10 @@ def test_the_level_of_coverage_is_tested_family_wise_for_each_kind(made_up):
         raw = np.minimum(2 * tail, 1.0)
         raw[:, 2] = np.nan  # points have no level
         np.testing.assert_allclose(one["coverage_p"], analysis.family_wise(raw))
+        points = one.sel(estimator="exact")
+        assert (points["half_width"] == 0).all()
+        assert (points["intervals"] == 0).all()
+        assert points["coverage"].isnull().all()
     # BCa from four replicates is too short: it covers less than t in every cell, so the kinds are not swapped.
     random = summary["coverage_pooled"].sel(estimator=["good", "skewed"])
     assert (random.sel(interval="bca") < random.sel(interval="student-t")).all()

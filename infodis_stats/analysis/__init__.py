@@ -26,7 +26,7 @@ from infodis_stats.analysis.half_ranks import HalfRanks, half_ranks
 from infodis_stats.analysis.intervals import Interval, bca, hall, level_of_each, student_t, widen
 from infodis_stats.analysis.jensen_gap import JensenGap, jensen_gap
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
-from infodis_stats.analysis.replicates import Estimates, check_level, rounding
+from infodis_stats.analysis.replicates import Estimates, all_equal, check_level, rounding
 from infodis_stats.analysis.selection import GeometricMean, Regret, geometric_mean, regret, same_draws
 from infodis_stats.analysis.tails import pareto_khat
 from infodis_stats.analysis.variance_comparison import VarianceComparison, brown_forsythe, compare_variances
@@ -49,6 +49,7 @@ __all__ = [
     "Slope",
     "VarianceComparison",
     "VarianceSum",
+    "all_equal",
     "auroc",
     "auroc_interval",
     "average",

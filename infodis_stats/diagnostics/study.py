@@ -90,7 +90,7 @@ def _comparison(tree: xr.DataTree) -> list[Verdict]:
     verdicts = [_surprises(tree), _intervals(summary)]
     errors = tree["truth"].to_dataset()["truth_se"]
     student = summary.sel(interval="student-t")
-    uncounted = int(((student["intervals"] == 0) & student["variance"].notnull()).sum())
+    uncounted = int(((student["intervals"] == 0) & (student["half_width"] > 0)).sum())
     cells = int(student["variance"].notnull().sum())
     if not errors.any():
         return [*verdicts, Verdict("truth", "fine", "all values are known exactly")]

@@ -45,6 +45,12 @@ def test_the_first_sentence_is_the_answer(study):
     assert sentence.endswith("exhaustive is exact.")
 
 
+def test_points_are_no_intervals(study):
+    assert main_table(study, "short").set_index("estimator").iloc[:, 3]["exhaustive"] == "exact"
+    table = coverage_table(study, "short", "student-t").set_index("estimator").loc["exhaustive"]
+    assert table.tolist()[2:] == ["exact", "exact"]  # with fewer passes nothing was run
+
+
 def test_the_answer_never_praises_what_cannot_be_trusted(study):
     tree = study.copy(deep=True)
     tree["summary"]["efficiency"].loc[{"estimator": "time-integral"}] = 1e6

@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 from statsmodels.stats.proportion import proportion_confint
 
+from infodis_stats.diagnostics.verdict import concise
 from infodis_stats.report.comparison.learned import law_gaps
 from infodis_stats.report.numbers import band, percent, significant
 
@@ -34,7 +35,7 @@ def _winner(summary: xr.Dataset, group: str) -> str:
     best = int(ratios.argmax())
     passes = int(last["passes"])
     exact = [name for name, ratio in zip(names, last["efficiency"].values.tolist(), strict=True) if np.isinf(ratio)]
-    tail = f" {' and '.join(exact)} is exact." if exact else ""
+    tail = f" {concise(exact)} {'are' if len(exact) > 1 else 'is'} exact." if exact else ""
     if names[best] == reference:
         return f"{where}At {passes} passes no sound estimator has less variance than {reference}.{tail}"
     lower, upper = last["efficiency_ci"].values[best].tolist()
@@ -63,8 +64,7 @@ def coverage_sentences(summary: xr.Dataset) -> list[str]:
     """Say how often Student-t intervals cover, apart for estimators with and without a caution."""
     level, replicates = summary.attrs["ci_prob"], summary.attrs["interval_replicates"]
     student = summary.sel(interval="student-t")
-    random = student["variance"].max("passes") > 0
-    clean = xr.apply_ufunc(np.vectorize(lambda text: str(text) == ""), summary["cautions"]) & random
+    clean = xr.apply_ufunc(np.vectorize(lambda text: str(text) == ""), summary["cautions"])
     count = int(student["intervals_pooled"].where(clean).sum())
     sentences = []
     if count:
@@ -75,7 +75,7 @@ def coverage_sentences(summary: xr.Dataset) -> list[str]:
             f"{percent(covered / count)} % [{percent(lower)}, {percent(upper)}] of the time ({count:,} intervals of "
             f"estimators without a caution); {_departures(student.where(clean))}."
         )
-    flagged = student["coverage_pooled"].where(random & ~clean)
+    flagged = student["coverage_pooled"].where(~clean)
     if flagged.notnull().any():
         index = np.unravel_index(np.nanargmin(flagged.values), flagged.shape)
         worst = flagged[tuple(int(one) for one in index)]

@@ -1,5 +1,6 @@
 """Tables of a study: numbers for other programs, and the same numbers as text for readers."""
 
+import math
 from collections.abc import Callable
 
 import pandas as pd
@@ -100,7 +101,9 @@ def coverage_table(tree: xr.DataTree, group: str, interval: str) -> pd.DataFrame
 
 
 def coverage_cell(cell: xr.Dataset, name: str) -> str:
-    """Return a coverage in percent with its Wilson interval."""
+    """Return a coverage in percent with its Wilson interval; that of an estimator that is exact says so."""
+    if math.isnan(cell[name]) and (cell["half_width"] == 0).any():
+        return "exact"
     lower, upper = cell[f"{name}_ci"].values.tolist()
     return f"{percent(float(cell[name]))} [{percent(lower)}, {percent(upper)}]"
 
