@@ -10,7 +10,7 @@ from infodis_stats.analysis.components import Components, components, mask_share
 from infodis_stats.analysis.confidence_sequence import confidence_sequence, sequential_p_value
 from infodis_stats.analysis.control_variate import centred
 from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
-from infodis_stats.analysis.coverage import Coverage, block, coverage, coverage_of_counts, coverage_test
+from infodis_stats.analysis.coverage import ALLOWED, Coverage, block, coverage, coverage_of_counts, coverage_test
 from infodis_stats.analysis.decisions import false_discovery_signs, family_wise_signs, signs
 from infodis_stats.analysis.design_bootstrap import design_bootstrap
 from infodis_stats.analysis.discrimination import auroc, auroc_interval
@@ -32,6 +32,7 @@ from infodis_stats.analysis.tails import pareto_khat
 from infodis_stats.analysis.variance_comparison import VarianceComparison, brown_forsythe, compare_variances
 
 __all__ = [
+    "ALLOWED",
     "Average",
     "Bias",
     "Components",

@@ -10,7 +10,9 @@ from statsmodels.stats.proportion import proportion_confint
 from estimators.errors import InputError
 from infodis_stats.analysis.replicates import FloatArray, as_draws, check_level, rounding
 
-__all__ = ["Coverage", "block", "coverage", "coverage_of_counts", "coverage_test"]
+__all__ = ["ALLOWED", "Coverage", "block", "coverage", "coverage_of_counts", "coverage_test"]
+
+ALLOWED = 0.01  # by which coverage may fall short of its level: less changes no decision
 
 
 @dataclass(frozen=True, eq=False)

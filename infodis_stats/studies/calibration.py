@@ -23,11 +23,10 @@ from infodis_stats.studies.subject import Subject
 from infodis_stats.studies.truth import truth_dataset, truth_owners, truth_sections
 from infodis_stats.work import Columns, Section
 
-__all__ = ["ALLOWED", "calibrate", "summarise_calibration"]
+__all__ = ["calibrate", "summarise_calibration"]
 
 FloatArray = NDArray[np.float64]
 
-ALLOWED = 0.01  # by which an interval may fall short of its level
 COUNTED = ("missed_low", "missed_high", "relative_width", "intervals", "degrees")
 CELL = ["estimator", "passes", "interval", "replicates"]
 
@@ -195,7 +194,7 @@ def summarise_calibration(counts: xr.Dataset, level_of_band: float = 0.95) -> xr
     dims = ["group", *CELL, "level"]
     missing = np.where(counted, 0.0, np.nan)
     found = analysis.coverage_of_counts(low.values, high.values, number.values, level_of_band)
-    p_values = stats.binom.cdf(covered, number.values, levels - ALLOWED) + missing
+    p_values = stats.binom.cdf(covered, number.values, levels - analysis.ALLOWED) + missing
     # Cells without spread are exact: their intervals are points and have no level.
     p_values[np.isnan(width.transpose(*dims).values)] = np.nan
     adjusted = np.full_like(p_values, np.nan)

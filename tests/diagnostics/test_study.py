@@ -52,6 +52,7 @@ def test_short_intervals_are_a_surprise_and_long_ones_are_not(study):
     clean = changed(study, "cautions", {"estimator": "uniform-count+stratified"}, "")
     suspect = changed(clean, "coverage_p", place, 0.001)
     assert words(changed(suspect, "coverage", place, 0.8))["coverage"] == "look"
+    assert words(changed(suspect, "coverage", place, 0.945))["coverage"] == "fine"  # surely short, by half a point
     assert words(changed(suspect, "coverage", place, 0.99))["coverage"] == "fine"
 
 

@@ -45,6 +45,13 @@ def test_the_first_sentence_is_the_answer(study):
     assert sentence.endswith("exhaustive is exact.")
 
 
+def test_one_number_of_passes_has_no_slope(study_file):
+    study_file.write_text(re.sub("passes = .*", "passes = [8]", study_file.read_text(), count=1))
+    tree = ids.run_study(study_file)
+    pages = [render_html(tree), render_markdown(tree)]
+    assert not any(word in page for page in pages for word in ("Variance against passes", "Slope of", "nan", "Converg"))
+
+
 def test_points_are_no_intervals(study):
     assert main_table(study, "short").set_index("estimator").iloc[:, 3]["exhaustive"] == "exact"
     table = coverage_table(study, "short", "student-t").set_index("estimator").loc["exhaustive"]

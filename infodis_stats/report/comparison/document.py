@@ -28,7 +28,9 @@ def comparison_document(tree: xr.DataTree) -> Document:
     main = {group: main_table(tree, group) for group in groups}
     cells = {key for text in summary["cautions"].values.ravel().tolist() for key in str(text).split()}
     members = {group: (truth["group"] == group).values for group in groups}
-    figures = {"estimates": estimates_figure, "variance": variance_figure, "efficiency": efficiency_figure}
+    figures = {"estimates": estimates_figure, "efficiency": efficiency_figure}
+    if summary.sizes["passes"] > 1:
+        figures["variance"] = variance_figure
     learned = learned_table(tree)
     if len(learned):
         figures["learned"] = learned_figure
@@ -53,6 +55,7 @@ def comparison_document(tree: xr.DataTree) -> Document:
             "largest_passes": largest,
             "main": main,
             "efficiency": {group: efficiency_table(tree, group) for group in groups},
+            "convergence": summary.sizes["passes"] > 1,
             "slopes": {group: slope_table(tree, group) for group in groups},
             "bias": {group: bias_table(tree, group) for group in groups},
             "coverage": {
