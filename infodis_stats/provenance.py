@@ -8,7 +8,10 @@ from importlib.abc import Traversable
 from importlib.metadata import version
 from typing import Protocol, runtime_checkable
 
-__all__ = ["SCHEMA", "code_digest", "model_fingerprint", "versions"]
+import numpy as np
+import torch
+
+__all__ = ["SCHEMA", "arithmetic_digest", "code_digest", "model_fingerprint", "versions"]
 
 SCHEMA = "infodis-stats/3"
 """Name and version of the layout of everything that is stored."""
@@ -41,6 +44,16 @@ def _update(digest: "hashlib._Hash", folder: Traversable) -> None:
             _update(digest, entry)
         elif entry.name.endswith(".py"):
             digest.update(entry.name.encode() + b"\0" + entry.read_bytes())
+
+
+@cache
+def arithmetic_digest() -> str:
+    """Return the SHA-256 of what is computed from some numbers here, in hexadecimal: processors differ in last bits."""
+    some = np.linspace(0.01, 12, 961)
+    tensor = torch.from_numpy(some)
+    found = [np.exp(-some), np.log(some), np.log1p(some), np.expm1(some), some**1.7, some.sum(), some @ some]
+    found += [torch.exp(-tensor).numpy(), torch.log(tensor).numpy(), torch.logsumexp(tensor, dim=0).numpy()]
+    return hashlib.sha256(b"".join(one.tobytes() for one in found)).hexdigest()
 
 
 @runtime_checkable

@@ -1,15 +1,19 @@
 """What a result says about the model that made it."""
 
+import os
 import shutil
+import subprocess
+import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 import infodis_stats as ids
 from infodis_stats import provenance
 from infodis_stats.models import Denoiser, DenoiserConfig, MaskedLanguageModel
-from infodis_stats.provenance import code_digest, model_fingerprint
+from infodis_stats.provenance import arithmetic_digest, code_digest, model_fingerprint
 from models import tiny_networks
 
 
@@ -47,6 +51,37 @@ def test_other_models_are_named_by_their_type():
 def test_results_say_it(model):
     result = ids.estimate_nll(model, [[0, 1, 0]], passes=2, replicates=2)
     assert result.attrs["model"] == model_fingerprint(model)
+
+
+arithmetic = arithmetic_digest.__wrapped__  # as computed, not as remembered
+
+
+@pytest.mark.parametrize("name", ["exp", "log", "log1p", "expm1"])
+def test_a_processor_that_rounds_one_number_otherwise_is_another(monkeypatch, name):
+    expected, plain = arithmetic(), getattr(np, name)
+
+    def otherwise(some):
+        found = plain(some)
+        found[100] = np.nextafter(found[100], np.inf)
+        return found
+
+    monkeypatch.setattr(np, name, otherwise)
+    assert arithmetic() != expected
+
+
+def test_threads_make_no_other_processor():
+    expected, before = arithmetic(), torch.get_num_threads()
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            assert arithmetic() == expected
+    finally:
+        torch.set_num_threads(before)
+    code = "from infodis_stats.provenance import arithmetic_digest; print(arithmetic_digest())"
+    for threads in ("1", "4"):
+        environment = os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        found = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+        assert found.strip() == expected
 
 
 def test_the_digest_of_the_code_is_that_of_what_numbers_are_made_by(tmp_path, monkeypatch):

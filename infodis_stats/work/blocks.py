@@ -14,7 +14,7 @@ from estimators.evaluate import Progress
 from estimators.streams import root_seed
 from infodis_stats.estimates.request import rows_a_call
 from infodis_stats.oracles import Law
-from infodis_stats.provenance import code_digest, model_fingerprint, versions
+from infodis_stats.provenance import arithmetic_digest, code_digest, model_fingerprint, versions
 from infodis_stats.work.section import Columns, Section
 
 __all__ = ["Block", "blocks_of"]
@@ -100,6 +100,7 @@ def _common(section: Section, device: torch.device | str) -> str:
             code_digest(),
             versions(),
             model_fingerprint(section.model),
+            arithmetic_digest() if isinstance(section.model, Law) else "",  # a network's own type is coarser than that
             torch.device(device).type,
             [str(seed.entropy), seed.spawn_key],
             section.name,

@@ -188,8 +188,9 @@ def _do(order: Order[T], stage: int, place: int, key: str) -> None:
             raise WorkError(f"{who} cannot begin the study: {error}") from error
         if block is None:
             raise WorkError(
-                f"{who} would compute other numbers: it has other versions of packages, or other files, than the "
-                f"process that asked it, or does not see what others have done in {ledger.folder}"
+                f"{who} would compute other numbers: it has other versions of packages, other files, or a processor "
+                f"that rounds otherwise, than the process that asked it, or does not see what others have done in "
+                f"{ledger.folder}"
             )
         if ledger.read(block) is None:
             ledger.write(block, block.compute(batch_size=order.batch_size, device=order.device))

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import infodis_stats as ids
 from estimators import Cell, Draw, estimator, make_targets
+from infodis_stats.models import Denoiser, DenoiserConfig
 from infodis_stats.work import Section, blocks
 from infodis_stats.work.blocks import blocks_of
 
@@ -83,6 +85,15 @@ def test_other_code_and_other_versions_change_all_keys(monkeypatch, what):
     before = set(keys(section()))
     monkeypatch.setattr(blocks, what, lambda: {"numpy": "0"})
     assert not before & set(keys(section()))
+
+
+def test_a_processor_that_rounds_otherwise_changes_the_keys_of_laws(monkeypatch):
+    torch.manual_seed(0)
+    network = Denoiser(DenoiserConfig("ACGT", length=8, layers=1, width=16, heads=2))
+    laws, networks = keys(section()), keys(section(model=network))
+    monkeypatch.setattr(blocks, "arithmetic_digest", lambda: "otherwise")
+    assert not set(keys(section())) & set(laws)
+    assert keys(section(model=network)) == networks
 
 
 def test_another_kind_of_device_changes_all_keys():
