@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
 from contextlib import AbstractContextManager
 from multiprocessing.connection import wait
+from pkgutil import resolve_name
 
 import torch
 
@@ -138,10 +139,19 @@ def cluster(address: str) -> Crew:
                 "on from what is done"
             ) from error
 
+    def meet(client: Client) -> None:
+        try:  # a block would end a worker that cannot load it, and wait for another
+            client.submit(resolve_name, f"{__name__}:cluster", pure=False).result()
+        except ImportError as error:
+            raise WorkError(
+                f"a worker of the scheduler at {address} cannot load infodis-stats ({error}): install it there, too"
+            ) from error
+
     @contextlib.contextmanager
     def crew() -> Iterator[Executor]:
         with call() as client:
             try:
+                meet(client)
                 yield client.get_executor(pure=False)
             except InfodisError:
                 raise

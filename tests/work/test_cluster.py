@@ -127,8 +127,10 @@ def test_a_cluster_gives_the_same_bytes_from_results_that_are_none(tmp_path, her
         assert stored(path, ledger=tmp_path / "ledger", scheduler=here.scheduler_address) == plain
     finally:
         here.scheduler.remove_plugin("watch")
-    assert len(watch.types) >= len(list((tmp_path / "ledger").glob("*.npy"))) > 4
-    assert set(watch.types) == {"NoneType"}
+    first, *blocks = watch.types
+    assert first == "function"  # whether workers can load the package
+    assert len(blocks) >= len(list((tmp_path / "ledger").glob("*.npy"))) > 4
+    assert set(blocks) == {"NoneType"}
     path.write_text(text.replace("seed = 3", "seed = 4"))
     assert stored(path, scheduler=here.scheduler_address) != plain
 
@@ -384,6 +386,33 @@ def test_workers_with_other_versions_compute_nothing(tmp_path):
     assert command.returncode == 2
     assert re.fullmatch(r"infodis-stats: a worker on \S+ would compute other numbers: .*\n", complaint)
     assert done(out) == 0
+
+
+NOT_INSTALLED = """\
+import sys
+
+class Blocked:
+    @staticmethod
+    def find_spec(name, *_):
+        if name == "infodis_stats":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked)
+"""
+
+
+@pytest.mark.slow
+def test_workers_without_the_package_are_not_waited_for(tmp_path):
+    file, out = written_study(tmp_path / "study.toml"), tmp_path / "out"
+    (tmp_path / "sitecustomize.py").write_text(NOT_INSTALLED)
+    with machines(tmp_path / "machines") as some:
+        some.scheduler()
+        options = ("--nthreads", 1, "--no-nanny", "--no-dashboard", "--local-directory", tmp_path / "local")
+        some.start("-m", "dask", "worker", "--scheduler-file", some.file, *options, PYTHONPATH=str(tmp_path))
+        command = some.command(file, out, some.file)
+        _, complaint = command.communicate()
+    assert command.returncode == 2
+    assert re.fullmatch(r"infodis-stats: a worker of .* cannot load .* \(No module named .*\): .*\n", complaint)
 
 
 @pytest.mark.slow
