@@ -75,14 +75,7 @@ def test_where_all_fail_the_first_is_said(written, monkeypatch):
         ids.run_study(written(STUDY, odd=ODD))
 
 
-FRONTIER = """
-kind = "frontier"
-title = "one fails"
-seed = 3
-passes = [4]
-replicates = 8
-estimators = ["time-free", "uniform-count+stratified"]
-rivals = ["time-free"]
+SUBJECT = """
 [[subjects]]
 name = "net"
 [subjects.model]
@@ -92,11 +85,22 @@ name = "texts"
 sequences = ["GATTACA C", "{odd}", "ACTGACTGA"]
 """
 
+FRONTIER = """
+kind = "frontier"
+title = "one fails"
+seed = 3
+passes = [4]
+replicates = 8
+estimators = ["time-free", "uniform-count+stratified"]
+rivals = ["time-free"]
+"""
+
 
 def test_frontiers_leave_it_out_too(written, monkeypatch):
-    alone = ids.run_study(written(FRONTIER.replace('"{odd}", ', ""), "alone.toml"))
+    text = FRONTIER + SUBJECT
+    alone = ids.run_study(written(text.replace('"{odd}", ', ""), "alone.toml"))
     monkeypatch.setattr(Denoiser, "token_nll", fails_on(ODD))
-    tree = ids.run_study(written(FRONTIER, odd=ODD))
+    tree = ids.run_study(written(text, odd=ODD))
     assert list(json.loads(tree["provenance"].attrs["failed"])) == ["net/texts/1"]
     np.testing.assert_array_equal(tree["draws"]["estimate"], alone["draws"]["estimate"])
     np.testing.assert_array_equal(tree["summary"]["gain"], alone["summary"]["gain"])
@@ -112,20 +116,14 @@ draws = 40
 estimators = ["time-free", "uniform-count+stratified"]
 levels = [0.5]
 truth_passes = 64
-[[subjects]]
-name = "net"
-[subjects.model]
-name = "{model}"
-[[subjects.targets]]
-name = "texts"
-sequences = ["GATTACA C", "{odd}", "ACTGACTGA"]
 """
 
 
 def test_calibrations_too(written, monkeypatch):
-    alone = ids.run_study(written(CALIBRATION.replace('"{odd}", ', ""), "alone.toml"))
+    text = CALIBRATION + SUBJECT
+    alone = ids.run_study(written(text.replace('"{odd}", ', ""), "alone.toml"))
     monkeypatch.setattr(Denoiser, "token_nll", fails_on(ODD))
-    tree = ids.run_study(written(CALIBRATION, odd=ODD))
+    tree = ids.run_study(written(text, odd=ODD))
     assert list(json.loads(tree["provenance"].attrs["failed"])) == ["net/texts/1"]
     assert tree["counts"].sizes["item"] == 2
     for group in ("counts", "summary"):
