@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike
 from estimators import Draw
 from infodis_stats import analysis
 from infodis_stats.cautions import cautions_of
-from infodis_stats.dataset import describe, summarise
+from infodis_stats.dataset import describe
 from infodis_stats.spec import ComparedSpec, ComparisonSpec
 from infodis_stats.studies.failed import failed_items
 from infodis_stats.studies.grid import Grid, lay_out
 from infodis_stats.studies.groups import Group, items_of, make_groups
 from infodis_stats.studies.result import Result, Steps
 from infodis_stats.studies.subject import Subject
+from infodis_stats.studies.summary import summarise
 from infodis_stats.studies.truth import item_coords, truth_dataset, truth_owners, truth_sections
 from infodis_stats.work import Columns, Section
 

@@ -14,9 +14,9 @@ import xarray as xr
 
 import infodis_stats as ids
 from benchmarks.head_memory import proc
-from infodis_stats.dataset import summarise
 from infodis_stats.provenance import SCHEMA
 from infodis_stats.report import rewrite_report
+from infodis_stats.studies.summary import summarise
 
 PASSES, REPLICATES = 100, 8
 STEPS = ("make", "summarise", "read", "report")

@@ -9,10 +9,10 @@ import xarray as xr
 import infodis_stats as ids
 from conftest import SMALL_STUDY
 from infodis_stats import analysis
-from infodis_stats.dataset import summarise
 from infodis_stats.studies.comparison import _statistics
 from infodis_stats.studies.groups import Group
 from infodis_stats.studies.subject import Subject
+from infodis_stats.studies.summary import summarise
 from infodis_stats.studies.truth import truth_dataset, truth_sections
 from infodis_stats.work import Columns
 

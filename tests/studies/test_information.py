@@ -8,8 +8,8 @@ import xarray as xr
 
 import infodis_stats as ids
 from conftest import SMALL_INFORMATION
-from infodis_stats.dataset import summarise
 from infodis_stats.studies.information import family_lead
+from infodis_stats.studies.summary import summarise
 
 SHORT, LONG = "A <b>chain</b>: short", "A <b>chain</b>: long"
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
