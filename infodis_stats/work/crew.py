@@ -8,10 +8,11 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager
 from multiprocessing.connection import wait
 from pkgutil import resolve_name
+from typing import ParamSpec, TypeVar
 
 import torch
 
@@ -19,6 +20,9 @@ from estimators import InfodisError, InputError
 from infodis_stats.files import read_text
 
 __all__ = ["Crew", "WorkError", "cluster", "here", "processes"]
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 Crew = Callable[[], AbstractContextManager[Executor | None]]
 """Opens what runs blocks; None is this process."""
@@ -139,20 +143,11 @@ def cluster(address: str) -> Crew:
                 "on from what is done"
             ) from error
 
-    def meet(client: Client) -> None:
-        try:  # a block would end a worker that cannot load it, and wait for another
-            client.submit(resolve_name, f"{__name__}:cluster", pure=False).result()
-        except ImportError as error:
-            raise WorkError(
-                f"a worker of the scheduler at {address} cannot load infodis-stats ({error}): install it there, too"
-            ) from error
-
     @contextlib.contextmanager
     def crew() -> Iterator[Executor]:
         with call() as client:
             try:
-                meet(client)
-                yield client.get_executor(pure=False)
+                yield _Acquainted(client.get_executor(pure=False), address)
             except InfodisError:
                 raise
             except NoWorkerError as error:
@@ -168,3 +163,22 @@ def cluster(address: str) -> Crew:
                 raise
 
     return crew
+
+
+class _Acquainted(Executor):
+    """Hands tasks on once a worker has loaded this package: a block would end one that cannot, and wait for another."""
+
+    def __init__(self, executor: Executor, address: str) -> None:
+        self._executor, self._address, self._met = executor, address, False
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        if not self._met:
+            try:
+                self._executor.submit(resolve_name, f"{__name__}:cluster").result()
+            except ImportError as error:
+                raise WorkError(
+                    f"a worker of the scheduler at {self._address} cannot load infodis-stats ({error}): install it "
+                    "there, too"
+                ) from error
+            self._met = True
+        return self._executor.submit(fn, *args, **kwargs)

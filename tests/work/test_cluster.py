@@ -189,6 +189,13 @@ def test_a_scheduler_that_nobody_works_for_says_so_where_it_is_told_to(tmp_path)
         ids.run_study(written_two_stages(tmp_path), scheduler=empty.scheduler_address)
 
 
+def test_a_study_that_is_done_needs_nobody(tmp_path):
+    path = written_two_stages(tmp_path)
+    plain = stored(path, ledger=tmp_path / "ledger")
+    with local(workers=0) as empty:
+        assert stored(path, ledger=tmp_path / "ledger", scheduler=empty.scheduler_address) == plain
+
+
 left_to_die = [0]
 
 
@@ -227,7 +234,7 @@ def outlive(members, scheduler, found_dead):
         future = executor.submit(time.sleep, 0.5)
         scheduler.close()
         if found_dead:
-            wait_for(lambda: executor._client.status == "closed")
+            wait_for(lambda: executor._executor._client.status == "closed")
             future = executor.submit(sum, [1, 2])
         future.result()
 
