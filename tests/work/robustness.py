@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 import infodis_stats as ids
 from infodis_stats.files import intact, write_sealed
@@ -190,6 +191,8 @@ def _be_the_command(arguments: Sequence[str], seconds: float | None, full_at: in
     from infodis_stats.cli import main  # noqa: PLC0415  as in the command
 
     os.setsid()
+    # Its own lock is one semaphore for all copies: the first that is killed while it has it would stop all others.
+    tqdm.set_lock(threading.RLock())
     for number, suffix in ((1, "out"), (2, "err")):
         os.dup2(os.open(f"{log}.{suffix}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     with contextlib.nullcontext() if full_at is None else full_disk(full_at):
