@@ -31,10 +31,10 @@ format: .venv/ready
 	$(BIN)/ruff format
 
 bench: .venv/ready  ## measure speed and memory; nothing is asserted
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only
+	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' --benchmark-enable --benchmark-only
 
 robustness: .venv/ready  ## kill, starve and tamper with studies, and write what was lost
-	PYTHONPATH=.:tests $(BIN)/python tests/work/robustness.py
+	$(BIN)/python -m tests.support.robustness
 
 STUDIES := $(basename $(notdir $(wildcard reports/*.toml)))
 

@@ -24,12 +24,12 @@ from estimators.model import ConditionalModel, Model, ScoreModel
 from estimators.noise.process import Absorbing, Noise, Uniform
 from estimators.noise.rate_matrix import RateMatrix
 from estimators.noise.schedule import Geometric, LogLinear, Polynomial, Schedule
-from estimators.noised.estimator import ScoreEntropy
-from estimators.noised.plan import NoisePlan
-from estimators.noised.states import NoisedTokens, marginal_score_entropy, score_entropy
 from estimators.plan import Plan
 from estimators.registry import estimator, estimator_names
 from estimators.sampling import Cell, Draw, Sampler, draw
+from estimators.score_entropy.estimator import ScoreEntropy
+from estimators.score_entropy.plan import NoisePlan
+from estimators.score_entropy.states import NoisedTokens, marginal_score_entropy, score_entropy
 from estimators.target import Pair, Target, make_pairs, make_targets
 
 __all__ = [

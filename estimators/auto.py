@@ -15,8 +15,8 @@ from estimators.masked.without_replacement import WithoutReplacement
 from estimators.model import Model
 from estimators.noise.process import Noise
 from estimators.noise.schedule import Polynomial
-from estimators.noised.estimator import ScoreEntropy
 from estimators.plan import Plan
+from estimators.score_entropy.estimator import ScoreEntropy
 from estimators.target import Target
 
 __all__ = ["Auto", "Choice"]

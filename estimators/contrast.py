@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from estimators.estimator import Estimator
 from estimators.evaluate import Evaluation, Job, Progress
 from estimators.model import Model
-from estimators.own_variance import OwnVariance, added, from_parts
 from estimators.plan import pass_terms
 from estimators.sampling import Cell, Sampler, sample
 from estimators.streams import skip, twins
 from estimators.target import Context, Pair, Tokens, make_pairs
+from estimators.within_variance import OwnVariance, added, from_parts
 
 __all__ = ["Contrast", "Coupled", "Decoupled", "estimator_of"]
 

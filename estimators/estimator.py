@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from estimators.evaluate import Evaluation, Job, Progress
 from estimators.model import Model
-from estimators.own_variance import OwnVariance, from_parts
 from estimators.plan import Plan
 from estimators.sampling import Cell, Sampler, sample
 from estimators.streams import skip
 from estimators.target import Context, Target, Tokens, make_targets
+from estimators.within_variance import OwnVariance, from_parts
 
 __all__ = ["Estimator"]
 

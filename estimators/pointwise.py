@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from estimators.designs import Design, draw_points
 from estimators.estimator import Estimator
-from estimators.own_variance import OwnVariance, from_residuals, from_second_differences
 from estimators.plan import Plan, pass_terms
+from estimators.within_variance import OwnVariance, from_residuals, from_second_differences
 
 __all__ = ["Pointwise"]
 

@@ -28,8 +28,8 @@ from estimators.masked.regression import Regression
 from estimators.masked.systematic import SystematicCount
 from estimators.masked.triangular import Triangular
 from estimators.masked.without_replacement import WithoutReplacement
-from estimators.noised.naming import KINDS, score_entropy_named
-from estimators.noised.naming import catalogue as score_entropies
+from estimators.score_entropy.naming import KINDS, score_entropy_named
+from estimators.score_entropy.naming import catalogue as score_entropies
 
 __all__ = ["estimator", "estimator_names"]
 

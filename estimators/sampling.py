@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from estimators.errors import InputError
 from estimators.evaluate import Evaluation, Job, Progress, evaluate
 from estimators.model import Model
-from estimators.own_variance import OwnVariance
 from estimators.streams import root_seed, stream
 from estimators.target import Pair, Target
+from estimators.within_variance import OwnVariance
 
 __all__ = ["Cell", "Draw", "Sampler", "draw", "sample"]
 

@@ -11,8 +11,8 @@ from estimators.estimator import Estimator
 from estimators.masked.allocation import equal_proportions
 from estimators.masked.mask_maps import smallest
 from estimators.masked.plan import MaskPlan
-from estimators.own_variance import OwnVariance, from_strata
 from estimators.plan import Plan
+from estimators.within_variance import OwnVariance, from_strata
 
 __all__ = ["Triangular"]
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from estimators.errors import InputError
-from estimators.own_variance import OwnVariance, added
+from estimators.within_variance import OwnVariance, added
 from infodis_stats.analysis.intervals import Interval
 from infodis_stats.analysis.replicates import Estimates, check_level
 
@@ -51,7 +51,7 @@ def satterthwaite(estimates: Estimates) -> float:
 
     See Also
     --------
-    estimators.own_variance.added
+    estimators.within_variance.added
 
     Examples
     --------

@@ -12,10 +12,11 @@ from tqdm import tqdm
 from estimators import InputError
 from infodis_stats.commands.likelihoods import attributes_of, sequences
 from infodis_stats.commands.models import read_model
-from infodis_stats.consistency import order_gap, order_swaps
+from infodis_stats.estimates.order_gap import order_gap
+from infodis_stats.estimates.order_swaps import order_swaps
+from infodis_stats.io.records import read_records
+from infodis_stats.laws import Law
 from infodis_stats.models import TextModel, conditioned
-from infodis_stats.oracles import Law
-from infodis_stats.records import read_records
 from infodis_stats.report.numbers import band, significant
 
 __all__ = ["consistency"]

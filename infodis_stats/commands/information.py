@@ -7,9 +7,9 @@ import pandas as pd
 import torch
 
 from estimators import InfodisError, estimator, estimator_names
-from infodis_stats.intervals import interval_kind, interval_names
-from infodis_stats.oracles import MarkovChain
-from infodis_stats.provenance import versions
+from infodis_stats.laws import MarkovChain
+from infodis_stats.results.error_bars import interval_kind, interval_names
+from infodis_stats.results.provenance import versions
 
 __all__ = ["doctor", "estimators", "intervals"]
 

@@ -13,15 +13,16 @@ from tqdm import tqdm
 
 from estimators import InputError
 from infodis_stats.commands.models import read_model
-from infodis_stats.estimates import average, estimate_log_ratio, estimate_nll
-from infodis_stats.files import StoreError, atomic_path, read_text, writable_folder
-from infodis_stats.oracles import Law
-from infodis_stats.records import TextPair, read_pairs, read_records
+from infodis_stats.estimates import estimate_log_ratio, estimate_nll
+from infodis_stats.estimates.texts import estimate_text_ratios, estimate_texts
+from infodis_stats.inference.averages import average
+from infodis_stats.io.files import StoreError, atomic_path, read_text, writable_folder
+from infodis_stats.io.records import TextPair, read_pairs, read_records
+from infodis_stats.io.store import netcdf
+from infodis_stats.laws import Law
 from infodis_stats.report import summary, write_diagnosis
 from infodis_stats.report.numbers import band
 from infodis_stats.report.summary_table import AVERAGES
-from infodis_stats.store import netcdf
-from infodis_stats.texts import estimate_text_ratios, estimate_texts
 
 __all__ = ["attributes_of", "nll", "ratio", "sequences"]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
+from infodis_stats.laws import Law
 from infodis_stats.models import TextModel, accelerated, load_model
-from infodis_stats.oracles import Law
-from infodis_stats.spec import read_law
+from infodis_stats.studies.design.laws import read_law
 
 __all__ = ["read_model"]
 

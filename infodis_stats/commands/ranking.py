@@ -9,10 +9,10 @@ from tqdm import tqdm
 
 from estimators import InputError
 from infodis_stats.commands.models import read_model
+from infodis_stats.estimates.texts import rank_texts
+from infodis_stats.io.records import Question, read_questions
+from infodis_stats.laws import Law
 from infodis_stats.models import TextModel
-from infodis_stats.oracles import Law
-from infodis_stats.records import Question, read_questions
-from infodis_stats.texts import rank_texts
 
 __all__ = ["rank"]
 

@@ -12,15 +12,15 @@ from tqdm import tqdm
 from estimators import InputError
 from infodis_stats.commands.likelihoods import attributes_of
 from infodis_stats.commands.models import read_model
-from infodis_stats.files import writable_folder
+from infodis_stats.estimates.substitutions import rank_substitutions, scan_substitutions
+from infodis_stats.io.files import writable_folder
+from infodis_stats.io.records import Record, read_records
+from infodis_stats.laws import Law
 from infodis_stats.models import TextModel
-from infodis_stats.oracles import Law
-from infodis_stats.records import Record, read_records
+from infodis_stats.models.vocabulary import alternatives, encode_sequence, symbol_tokens
 from infodis_stats.report import write_scans
 from infodis_stats.report.scan import ranking_tables, scan_answer
 from infodis_stats.report.summary_table import made_by
-from infodis_stats.scan import rank_substitutions, scan_substitutions
-from infodis_stats.symbols import alternatives, encode_sequence, symbol_tokens
 
 __all__ = ["scan"]
 

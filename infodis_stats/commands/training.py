@@ -11,11 +11,11 @@ from tqdm import tqdm
 from estimators import InputError
 from infodis_stats.analysis import student_t
 from infodis_stats.estimates import estimate_nll
-from infodis_stats.files import read_text, writable_folder
+from infodis_stats.io.files import read_text, writable_folder
 from infodis_stats.models import Denoiser, DenoiserConfig
 from infodis_stats.models.training import TrainingPlan, Windows, law_windows, text_windows
 from infodis_stats.models.training import train as train_denoiser
-from infodis_stats.spec import read_law
+from infodis_stats.studies.design.laws import read_law
 
 __all__ = ["train"]
 

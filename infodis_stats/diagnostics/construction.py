@@ -1,47 +1,29 @@
 """Verdicts by construction: what is known of an estimator and its targets before anything is drawn."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 import xarray as xr
 
 from estimators import Chain, InputError, registry
 from infodis_stats.analysis import Estimates
-from infodis_stats.diagnostics.verdict import Verdict, Word, concise
+from infodis_stats.diagnostics.verdict import Verdict, concise
+from infodis_stats.results.validity import Caution
 
 __all__ = ["caution_verdicts", "failure_verdicts", "point_verdicts"]
 
-OF_CAUTIONS: dict[str, tuple[Word, str]] = {
-    "infinite-variance": (
-        "do not use",
-        "use auto or uniform-count+stratified; of score entropies the polynomial schedule",
-    ),
-    "biased": ("do not use", "use it to relate published numbers; for likelihoods use auto"),
-    "few-hard-tokens": ("look", "ask for the interval design-bootstrap, or all masks if it is short"),
-    "near-deterministic": ("look", "use triangular, whose first pass hides everything"),
-    "little-noise": ("look", "use marginal-score-entropy with the polynomial schedule, if ratios come from one law"),
-    "rare-tokens": ("look", "use an estimator of masks, such as uniform-count+stratified"),
-    "not-one-law": ("look", "use score-entropy with the polynomial schedule, or say consistent = True of the model"),
-    "unfinished-noise": ("look", "use a schedule that ends in pure noise, such as polynomial"),
-    "few-replicates": ("look", "take 8 replicates, or more passes where the design tells its error"),
-    "few-passes": ("look", "take 32 passes or more"),
-}
 
-
-def caution_verdicts(cautions: Mapping[str, str], passed: str = "construction") -> list[Verdict]:
+def caution_verdicts(cautions: Iterable[Caution], passed: str = "construction") -> list[Verdict]:
     """Return a verdict for each caution, or that there is none.
 
     Parameters
     ----------
-    cautions : mapping of str to str
-        Keys and sentences of `infodis_stats.cautions.CAUTIONS`.
+    cautions : iterable of Caution
     passed : str
         Name of the check where there is no caution.
     """
-    if not cautions:
-        return [Verdict(passed, "fine", "no caution holds by construction")]
-    words = {key: OF_CAUTIONS.get(key, ("look", "read the caution")) for key in cautions}
-    return [Verdict(key, words[key][0], sentence, words[key][1]) for key, sentence in cautions.items()]
+    found = [Verdict(caution.key, caution.verdict, caution.sentence, caution.advice) for caution in cautions]
+    return found or [Verdict(passed, "fine", "no caution holds by construction")]
 
 
 def failure_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:
@@ -52,7 +34,7 @@ def failure_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:
     reason = (
         f"{len(items)} of {len(failed)} rows have no estimate ({concise(items)}): {result['failed'].values[failed][0]}"
     )
-    return [Verdict("failed", "look", reason, "mend the model or leave these out", items=items)]
+    return [Verdict("failed", "caution", reason, "mend the model or leave these out", items=items)]
 
 
 def point_verdicts(result: xr.Dataset, estimates: Estimates, labels: list[object]) -> list[Verdict]:
@@ -72,7 +54,7 @@ def point_verdicts(result: xr.Dataset, estimates: Estimates, labels: list[object
     return [
         Verdict(
             "points",
-            "look",
+            "caution",
             f"nothing varies in {count} rows ({concise(items)}) though {concise(sorted(names))} samples: what it did "
             "not draw may cost more",
             "compare with chain or exhaustive",

@@ -1,6 +1,7 @@
 """The diagnosis of a result or of a study."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -12,6 +13,7 @@ from infodis_stats.diagnostics.sampling import running_verdicts, stream_verdicts
 from infodis_stats.diagnostics.study import study_verdicts
 from infodis_stats.diagnostics.truth import precision_verdicts, truth_verdicts
 from infodis_stats.diagnostics.verdict import Diagnosis
+from infodis_stats.results.validity import CAUTIONS
 
 __all__ = ["diagnose"]
 
@@ -59,6 +61,7 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
     if name is None or not {f"{name}_replicate", "degrees"} <= set(known) or "cautions" not in result.attrs:
         raise InputError("a diagnosis needs the result of estimate_nll, estimate_log_ratio or their kin for texts")
     failed = failure_verdicts(result, name)
+    cautions = json.loads(result.attrs["cautions"])
     result = result.isel({result[name].dims[0]: np.isfinite(result[name].values)})
     labels: list[object] = result[result[name].dims[0]].values.tolist()
     estimates = Estimates(*(result[key].values for key in (name, f"{name}_se", "degrees")))
@@ -66,7 +69,7 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
     return Diagnosis(
         [
             *failed,
-            *caution_verdicts(json.loads(result.attrs["cautions"])),
+            *caution_verdicts(replace(CAUTIONS[key], sentence=words) for key, words in cautions.items()),
             *point_verdicts(result, estimates, labels),
             *truth_verdicts(result, name, estimates, draws),
             *stream_verdicts(draws, labels),

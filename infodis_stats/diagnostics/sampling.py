@@ -161,7 +161,9 @@ def tail_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdict
         return [Verdict("tails", "fine", "no replicate stands apart", "", measured)]
     items = tuple(label for (_, label), apart in zip(chosen, found, strict=True) if apart)
     reason = f"one replicate stands apart from the others ({concise(items)}): the interval hangs on it"
-    return [Verdict("tails", "look", reason, "take more replicates, or an estimator of less variance", measured, items)]
+    return [
+        Verdict("tails", "caution", reason, "take more replicates, or an estimator of less variance", measured, items)
+    ]
 
 
 def _grubbs_p(draws: FloatArray) -> float:

@@ -7,9 +7,9 @@ import numpy as np
 import xarray as xr
 
 from infodis_stats.analysis import ALLOWED
-from infodis_stats.cautions import CAUTIONS
 from infodis_stats.diagnostics.construction import caution_verdicts
 from infodis_stats.diagnostics.verdict import Diagnosis, Verdict, concise
+from infodis_stats.results.validity import CAUTIONS
 
 __all__ = ["estimator_verdicts", "study_verdicts"]
 
@@ -35,7 +35,7 @@ def _failures(tree: xr.DataTree) -> list[Verdict]:
         return []
     items = tuple(failed)
     reason = f"items are left out, as the model failed on them ({concise(items)}): {failed[items[0]]}"
-    return [Verdict("failed", "look", reason, "mend the model or leave these out", items=items)]
+    return [Verdict("failed", "caution", reason, "mend the model or leave these out", items=items)]
 
 
 def estimator_verdicts(tree: xr.DataTree) -> Diagnosis:
@@ -56,7 +56,7 @@ def _estimator(one: xr.Dataset) -> Verdict:
     name = str(one["estimator"].item())
     found = _keys(one["cautions"])
     if found:
-        worst = Diagnosis(caution_verdicts({key: CAUTIONS[key] for key in found})).verdicts[0]
+        worst = Diagnosis(caution_verdicts([CAUTIONS[key] for key in found])).verdicts[0]
         return Verdict(name, worst.verdict, ", ".join(found).replace("-", " "), worst.advice)
     missed = [
         reason
@@ -64,7 +64,9 @@ def _estimator(one: xr.Dataset) -> Verdict:
         if bool(there.any())
     ]
     if missed:
-        return Verdict(name, "look", " and ".join(missed) + " beyond chance", "use another at these lengths and passes")
+        return Verdict(
+            name, "caution", " and ".join(missed) + " beyond chance", "use another at these lengths and passes"
+        )
     return Verdict(name, "fine", "nothing found")
 
 
@@ -101,7 +103,7 @@ def _comparison(tree: xr.DataTree) -> list[Verdict]:
             f"the long run that estimates are compared with is too rough to measure coverage in {uncounted} of {cells} "
             "cells"
         )
-        return [*verdicts, Verdict("truth", "look", reason, "raise truth_passes for these")]
+        return [*verdicts, Verdict("truth", "caution", reason, "raise truth_passes for these")]
     return [*verdicts, Verdict("truth", "fine", "a long run is known well enough, and its error is allowed for")]
 
 
@@ -117,7 +119,7 @@ def _surprises(tree: xr.DataTree) -> Verdict:
     if not names:
         return Verdict("bias", "fine", "no estimator without a caution is off the truth", "", f"{known} cells")
     reason = f"off the truth beyond chance, though unbiased by construction: {concise(names)}"
-    return Verdict("bias", "look", reason, "do not use them at these lengths and passes", f"{known} cells")
+    return Verdict("bias", "caution", reason, "do not use them at these lengths and passes", f"{known} cells")
 
 
 def _intervals(summary: xr.Dataset) -> Verdict:
@@ -131,24 +133,24 @@ def _intervals(summary: xr.Dataset) -> Verdict:
         reason = f"intervals hold the truth too rarely at some numbers of passes: {concise(names)}"
         level = f"{100 * summary.attrs['ci_prob']:g} %"
         measured = f"as little as {100 * least:.1f} % of nominal {level} intervals"
-        return Verdict("coverage", "look", reason, "use another there, or more replicates", measured)
+        return Verdict("coverage", "caution", reason, "use another there, or more replicates", measured)
     reason = "intervals of estimators without a caution fall short of their level nowhere by more than a point"
     return Verdict("coverage", "fine", reason)
 
 
 def _corpora(tree: xr.DataTree) -> list[Verdict]:
     summary = tree["summary"].to_dataset()
-    verdicts = caution_verdicts({key: CAUTIONS[key] for key in summary.attrs["cautions"].split()})
+    verdicts = caution_verdicts([CAUTIONS[key] for key in summary.attrs["cautions"].split()])
     share, texts = float(summary["mask_share"].max()), int(summary["texts"].min())
     measured = f"at most {100 * share:.2g} % of the variance between texts"
     if share > 0.5:
         reason = "most of the variance between texts is noise of the masks"
-        verdicts.append(Verdict("mask noise", "look", reason, "take more passes", measured))
+        verdicts.append(Verdict("mask noise", "caution", reason, "take more passes", measured))
     else:
         verdicts.append(Verdict("mask noise", "fine", "texts differ by more than the noise of the masks", "", measured))
     if texts < FEWEST_TEXTS:
         reason = f"a corpus has {texts} texts: an interval over so few leans on their being normal"
-        return [*verdicts, Verdict("texts", "look", reason, f"take {FEWEST_TEXTS} or more")]
+        return [*verdicts, Verdict("texts", "caution", reason, f"take {FEWEST_TEXTS} or more")]
     return [*verdicts, Verdict("texts", "fine", f"{texts} texts or more a corpus")]
 
 
@@ -173,10 +175,10 @@ def _calibration(tree: xr.DataTree) -> list[Verdict]:
     measured = f"{int(told.sum())} cells over {summary.sizes['level']} levels"
     if not told.any():
         reason = "every cell has a caution: this is about where intervals cannot be trusted"
-        return [Verdict("coverage", "look", reason, "read it as a warning")]
+        return [Verdict("coverage", "caution", reason, "read it as a warning")]
     if short.any():
         reason = f"{main} covers less than its level in {int(short.sum())} cells without a caution"
-        return [Verdict("coverage", "look", reason, "use more replicates there", measured)]
+        return [Verdict("coverage", "caution", reason, "use more replicates there", measured)]
     reason = f"{main} falls short of its level nowhere without a caution, by more than a point beyond chance"
     return [Verdict("coverage", "fine", reason, "", measured)]
 
@@ -194,7 +196,7 @@ def _information(tree: xr.DataTree) -> list[Verdict]:
             group for group, off in zip(curves["group"].values, (p_values < FAMILY).any("noise"), strict=True) if off
         ]
         reason = f"the information without noise is not the entropy, beyond chance: {concise(names)}"
-        return [*verdicts, Verdict("entropy", "look", reason, "raise the sequences or passes of curves", least)]
+        return [*verdicts, Verdict("entropy", "caution", reason, "raise the sequences or passes of curves", least)]
     return [*verdicts, Verdict("entropy", "fine", "the information without noise is the entropy of the law", "", least)]
 
 

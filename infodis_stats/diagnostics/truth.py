@@ -73,6 +73,6 @@ def precision_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:
         items = tuple(result[result[name].dims[0]].values[below].tolist())
         whose = concise(items)
         reason = f"an interval reaches below 0, which no negative log-likelihood does ({whose}): it is too wide to use"
-        return [Verdict("precision", "look", reason, "take more passes or replicates", measured, items)]
+        return [Verdict("precision", "caution", reason, "take more passes or replicates", measured, items)]
     relative = np.median(half / np.maximum(value, rounding(value)))
     return [Verdict("precision", "fine", f"a half-width is {100 * relative:.2g} % of its estimate", "", measured)]

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import pandas as pd
 
-__all__ = ["Diagnosis", "Verdict", "Word", "concise"]
+from infodis_stats.results.validity import Word
 
-Word = Literal["fine", "look", "do not use"]
-"""The three verdicts, best first."""
+__all__ = ["Diagnosis", "Verdict", "Word", "concise"]
 
 WORDS: tuple[Word, ...] = get_args(Word)
 
@@ -22,7 +21,7 @@ class Verdict:
     ----------
     check : str
         What was looked at.
-    verdict : {"fine", "look", "do not use"}
+    verdict : {"fine", "caution", "do not use"}
     reason : str
         Why, in a sentence.
     advice : str

@@ -1,20 +1,8 @@
 """Likelihoods and likelihood ratios with their error bars: the calls that most users need."""
 
-from infodis_stats.estimates.data_sets import average, split_budget
-from infodis_stats.estimates.decisions import decide
 from infodis_stats.estimates.log_ratio import estimate_log_ratio
 from infodis_stats.estimates.model_log_ratio import estimate_model_log_ratio
 from infodis_stats.estimates.nll import estimate_nll
 from infodis_stats.estimates.ranking import rank_candidates
-from infodis_stats.estimates.variance_comparison import compare_variances
 
-__all__ = [
-    "average",
-    "compare_variances",
-    "decide",
-    "estimate_log_ratio",
-    "estimate_model_log_ratio",
-    "estimate_nll",
-    "rank_candidates",
-    "split_budget",
-]
+__all__ = ["estimate_log_ratio", "estimate_model_log_ratio", "estimate_nll", "rank_candidates"]

@@ -25,14 +25,14 @@ from estimators.evaluate import Progress
 from estimators.streams import root_seed, stream
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import level_of_each
-from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.coupling import coupling, sampled_by
 from infodis_stats.estimates.origin import cautions_found, what_made_it
 from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.remainder import known_part, remainder_variables, remainders, shifted
 from infodis_stats.estimates.request import named_estimator, rows_a_call
-from infodis_stats.intervals import check_interval, error_bars
-from infodis_stats.provenance import model_fingerprint
+from infodis_stats.results.error_bars import check_interval, error_bars
+from infodis_stats.results.labels import replicates_dataset
+from infodis_stats.results.provenance import model_fingerprint
 
 __all__ = ["estimate_model_log_ratio"]
 

@@ -9,13 +9,13 @@ from estimators import Cell, Estimator, Model, make_targets
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import level_of_each
-from infodis_stats.dataset import replicates_dataset
 from infodis_stats.estimates.origin import cautions_found, what_made_it
 from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.precision import Precision, draw_rounds, padded
 from infodis_stats.estimates.remainder import check_precision, known_part, remainder_variables, remainders, shifted
 from infodis_stats.estimates.request import named_estimator, rows_a_call
-from infodis_stats.intervals import check_interval, error_bars
+from infodis_stats.results.error_bars import check_interval, error_bars
+from infodis_stats.results.labels import replicates_dataset
 
 __all__ = ["estimate_nll"]
 

@@ -8,13 +8,14 @@ import numpy as np
 
 from estimators import Absorbing, Auto, Cell, Contrast, Draw, Estimator, Model, ScoreEntropy, Target
 from estimators.contrast import estimator_of
-from infodis_stats.cautions import CAUTIONS, cautions_of, sentences
-from infodis_stats.dataset import LARGEST_REMAINDER
 from infodis_stats.estimates.profile import Profile
 from infodis_stats.estimates.remainder import Remainder
-from infodis_stats.intervals import ErrorBar
-from infodis_stats.oracles import Law
-from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
+from infodis_stats.io.store import SCHEMA
+from infodis_stats.laws import Law
+from infodis_stats.results.error_bars import ErrorBar
+from infodis_stats.results.labels import LARGEST_REMAINDER
+from infodis_stats.results.provenance import model_fingerprint, versions
+from infodis_stats.results.validity import CAUTIONS, cautions_of
 
 __all__ = ["cautions_found", "exact_value", "what_made_it"]
 
@@ -56,9 +57,9 @@ def cautions_found(
     With remainders, the estimates are not biased by what they lack, as the intervals have it.
     """
     found = {
-        key
+        caution.key
         for drawn, profile, bar in zip(draws, profiles, bars, strict=True)
-        for key in cautions_of(
+        for caution in cautions_of(
             cast("Estimator | Contrast", drawn.cell.sampler),
             bar.degrees + 1.0,
             np.array([profile.effective_positions]),
@@ -75,9 +76,9 @@ def cautions_found(
     if any(_largest_loss(drawn) > LARGEST_LOSS for drawn, one in noised if one.noise != Absorbing()):
         found.add("rare-tokens")
     largest = max((max(one.upper, -one.lower) for one in missing or ()), default=0.0)
-    told = sentences(found)
+    told = {key: caution.sentence for key, caution in CAUTIONS.items() if key in found}
     if largest > LARGEST_REMAINDER:
-        told["unfinished-noise"] = f"{CAUTIONS['unfinished-noise']}: up to {largest:.3g} nats of some sequence"
+        told["unfinished-noise"] = f"{CAUTIONS['unfinished-noise'].sentence}: up to {largest:.3g} nats of some sequence"
     return told
 
 

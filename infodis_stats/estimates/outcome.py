@@ -9,9 +9,9 @@ import torch
 import xarray as xr
 
 from estimators import Draw, Model, ModelError
-from infodis_stats.dataset import describe
 from infodis_stats.estimates.origin import exact_value
 from infodis_stats.estimates.profile import Profile, loss_profiles
+from infodis_stats.results.labels import describe
 
 __all__ = ["Outcome", "outcome_of"]
 

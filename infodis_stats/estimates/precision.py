@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from estimators import Cell, Draw, InputError, Model, draw
 from estimators.evaluate import Progress
 from infodis_stats.analysis.replicates import all_equal
-from infodis_stats.intervals import ErrorBar, interval_kind
+from infodis_stats.results.error_bars import ErrorBar, interval_kind
 
 __all__ = ["Precision", "draw_rounds", "padded"]
 

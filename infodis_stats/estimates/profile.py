@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from estimators import Draw, Evaluation, Job, MaskPlan, Model, evaluate
-from infodis_stats.cautions import effective_positions
 from infodis_stats.estimates.request import rows_a_call
+from infodis_stats.results.validity import effective_positions
 
 __all__ = ["Profile", "loss_profiles"]
 

@@ -14,11 +14,11 @@ from estimators import Cell, Draw, Estimator, InputError, Model, Target, draw, m
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats import analysis
-from infodis_stats.dataset import CI_BOUND, describe
 from infodis_stats.estimates.origin import cautions_found, what_made_it
 from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
-from infodis_stats.intervals import error_bars
+from infodis_stats.results.error_bars import error_bars
+from infodis_stats.results.labels import CI_BOUND, describe
 
 __all__ = ["rank_candidates"]
 

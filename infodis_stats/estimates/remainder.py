@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from estimators import Absorbing, Contrast, Draw, Estimator, InputError, Model, ScoreEntropy, ScoreModel, Target
 from estimators.contrast import estimator_of
-from infodis_stats.intervals import ErrorBar
-from infodis_stats.oracles import Law
+from infodis_stats.laws import Law
+from infodis_stats.results.error_bars import ErrorBar
 
 __all__ = [
     "Remainder",

@@ -1,7 +1,7 @@
 """What a call asks for, checked: an estimator by name, enough replicates, rows for a call of the model."""
 
 from estimators import Estimator, InputError, Model, registry
-from infodis_stats.oracles import Law
+from infodis_stats.laws import Law
 
 __all__ = ["check_replicates", "named_estimator", "rows_a_call"]
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from estimators import InputError, TokenError
-from infodis_stats.files import StoreError, atomic_path
+from infodis_stats.io.files import StoreError, atomic_path
 from infodis_stats.models.losses import token_losses
 
 __all__ = ["Denoiser", "DenoiserConfig"]

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from estimators import InputError
-from infodis_stats.files import StoreError, atomic_path
+from infodis_stats.io.files import StoreError, atomic_path
+from infodis_stats.laws import Law
 from infodis_stats.models.denoiser import Denoiser
-from infodis_stats.oracles import Law
 
 __all__ = ["TrainingPlan", "Windows", "law_windows", "masked_loss", "text_windows", "train"]
 

@@ -8,15 +8,15 @@ import jinja2
 import xarray as xr
 
 from infodis_stats.diagnostics import diagnose, estimator_verdicts
-from infodis_stats.files import StoreError, atomic_path, sweep, writable_folder
+from infodis_stats.io.files import StoreError, atomic_path, sweep, writable_folder
+from infodis_stats.io.store import copy_store, read_store, write_store
 from infodis_stats.report import markdown
-from infodis_stats.report.calibration import calibration_document
-from infodis_stats.report.comparison import comparison_document
-from infodis_stats.report.corpora import corpora_document
 from infodis_stats.report.document import Document
-from infodis_stats.report.frontier import frontier_document
-from infodis_stats.report.information import information_document
-from infodis_stats.store import copy_store, read_store, write_store
+from infodis_stats.studies.calibration import calibration_document
+from infodis_stats.studies.comparison import comparison_document
+from infodis_stats.studies.corpora import corpora_document
+from infodis_stats.studies.frontier import frontier_document
+from infodis_stats.studies.information import information_document
 
 __all__ = [
     "document",

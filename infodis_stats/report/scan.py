@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from infodis_stats.files import writable_folder
+from infodis_stats.estimates.substitutions import rank_substitutions
+from infodis_stats.io.files import writable_folder
+from infodis_stats.io.store import write_store
 from infodis_stats.report.heatmap import heatmap_figure, visible
 from infodis_stats.report.numbers import band, significant
 from infodis_stats.report.page import environment, write_texts
-from infodis_stats.scan import rank_substitutions
-from infodis_stats.store import write_store
 
 __all__ = ["ranking_tables", "scan_answer", "write_scans"]
 

@@ -10,10 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import InputError
-from infodis_stats.dataset import with_estimates
-from infodis_stats.estimates import decide
+from infodis_stats.inference.decisions import decide
 from infodis_stats.report.markdown import cells
 from infodis_stats.report.numbers import percent, significant
+from infodis_stats.results.labels import with_estimates
 
 __all__ = ["Summary", "made_by", "summary"]
 

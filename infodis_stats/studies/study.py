@@ -10,25 +10,22 @@ import torch
 import xarray as xr
 
 from estimators import InputError
-from infodis_stats.provenance import SCHEMA, model_fingerprint, versions
-from infodis_stats.spec import (
-    CalibrationSpec,
-    CorporaSpec,
-    FrontierSpec,
-    InformationSpec,
-    Scored,
-    StudySpec,
-    parse_study,
-    read_study,
-)
-from infodis_stats.studies.calibration import calibrate
-from infodis_stats.studies.comparison import compare_estimators
-from infodis_stats.studies.corpora import compare_corpora
-from infodis_stats.studies.frontier import find_frontier
-from infodis_stats.studies.information import follow_information
-from infodis_stats.studies.result import Steps
-from infodis_stats.studies.subject import Subject, load_network
-from infodis_stats.work import Course, Order, cluster, processes, run
+from infodis_stats.execution import Course, Order, cluster, processes, run
+from infodis_stats.io.store import SCHEMA
+from infodis_stats.results.provenance import model_fingerprint, versions
+from infodis_stats.studies.calibration.run import calibrate
+from infodis_stats.studies.calibration.schema import CalibrationSpec
+from infodis_stats.studies.comparison.run import compare_estimators
+from infodis_stats.studies.corpora.run import compare_corpora
+from infodis_stats.studies.corpora.schema import CorporaSpec
+from infodis_stats.studies.design.result import Steps
+from infodis_stats.studies.design.scenario import Subject, load_network
+from infodis_stats.studies.design.target_schema import Scored
+from infodis_stats.studies.frontier.run import find_frontier
+from infodis_stats.studies.frontier.schema import FrontierSpec
+from infodis_stats.studies.information.run import follow_information
+from infodis_stats.studies.information.schema import InformationSpec
+from infodis_stats.studies.study_file import StudySpec, parse_study, read_study
 
 __all__ = ["run_study"]
 

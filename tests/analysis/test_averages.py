@@ -6,7 +6,7 @@ from scipy import stats
 
 from estimators.errors import InputError
 from infodis_stats.analysis import Estimates, average, win_rate
-from stat_asserts import assert_mean, assert_rate
+from tests.support.stat_asserts import assert_mean, assert_rate
 
 SIZES = np.array([8, 16, 24, 40, 64, 10, 30, 50])
 TRUTH = 2.0 * SIZES + np.array([1.0, -3.0, 5.0, 2.0, -8.0, 0.0, 4.0, -1.0])

@@ -7,7 +7,7 @@ from statsmodels.regression.mixed_linear_model import MixedLM
 
 from estimators.errors import InputError
 from infodis_stats.analysis import Estimates, components, mask_share, reml
-from stat_asserts import assert_mean, assert_rate
+from tests.support.stat_asserts import assert_mean, assert_rate
 
 over = Estimates.of_replicates
 

@@ -4,7 +4,7 @@ from statsmodels.api import OLS, add_constant
 
 from estimators.errors import InputError
 from infodis_stats.analysis import coverage, log_variance, slope
-from stat_asserts import assert_rate
+from tests.support.stat_asserts import assert_rate
 
 
 class TestLogVariance:

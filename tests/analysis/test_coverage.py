@@ -5,7 +5,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from estimators.errors import InputError
 from infodis_stats.analysis import bca, block, coverage, coverage_test, student_t
-from stat_asserts import assert_rate
+from tests.support.stat_asserts import assert_rate
 
 
 class TestExact:

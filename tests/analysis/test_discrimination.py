@@ -6,7 +6,7 @@ from scipy import stats
 
 from estimators import InputError
 from infodis_stats.analysis import auroc, auroc_interval
-from stat_asserts import assert_rate
+from tests.support.stat_asserts import assert_rate
 
 
 def test_the_area_is_the_share_of_pairs_in_order():

@@ -5,7 +5,7 @@ from scipy import stats
 from estimators.errors import InputError
 from infodis_stats.analysis import coverage, efficiency, relative_efficiency, variance_ratio, variance_sum
 from infodis_stats.analysis.efficiency import _moments
-from stat_asserts import assert_rate
+from tests.support.stat_asserts import assert_rate
 
 
 def rng(seed=0):

@@ -3,7 +3,7 @@ import pytest
 
 from estimators.errors import InputError
 from infodis_stats.analysis import jensen_gap
-from stat_asserts import assert_rate
+from tests.support.stat_asserts import assert_rate
 
 
 def plug_in(draws):

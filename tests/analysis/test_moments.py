@@ -4,7 +4,7 @@ from scipy import stats
 
 from estimators.errors import InputError
 from infodis_stats.analysis import bias, family_wise, mean_squared_error, pooled_bias, variance
-from stat_asserts import assert_rate
+from tests.support.stat_asserts import assert_rate
 
 
 class TestExact:

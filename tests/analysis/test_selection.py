@@ -5,7 +5,7 @@ import pytest
 
 from estimators.errors import InputError
 from infodis_stats.analysis import geometric_mean, log_variance, regret, same_draws
-from stat_asserts import assert_mean, assert_rate
+from tests.support.stat_asserts import assert_mean, assert_rate
 
 SEQUENCES, REPLICATES, STUDIES = 4, 16, 2000
 

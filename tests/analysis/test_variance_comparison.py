@@ -7,7 +7,7 @@ from scipy import stats
 from estimators.errors import InputError
 from infodis_stats.analysis import brown_forsythe, compare_variances, relative_efficiency
 from infodis_stats.analysis.efficiency import _log_ratio, _paired_sums
-from stat_asserts import assert_rate
+from tests.support.stat_asserts import assert_rate
 
 
 def rng(seed=0):

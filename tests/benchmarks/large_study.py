@@ -13,10 +13,10 @@ import numpy as np
 import xarray as xr
 
 import infodis_stats as ids
-from benchmarks.head_memory import proc
-from infodis_stats.provenance import SCHEMA
+from infodis_stats.io.store import SCHEMA
 from infodis_stats.report import rewrite_report
-from infodis_stats.studies.summary import summarise
+from infodis_stats.studies.comparison.summary import summarise
+from tests.benchmarks.head_memory import proc
 
 PASSES, REPLICATES = 100, 8
 STEPS = ("make", "summarise", "read", "report")

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import infodis_stats as ids
-from benchmarks.head_memory import proc
+from tests.benchmarks.head_memory import proc
 
 DESIGNS = ("", "+antithetic", "+stratified", "+latin-hypercube", "+sobol")
 ESTIMATORS = [f"{sizes}{design}" for sizes in ("time-integral", "time-free", "uniform-count") for design in DESIGNS]

@@ -6,9 +6,9 @@ import xarray as xr
 from scipy import stats
 
 import infodis_stats as ids
-from infodis_stats.cautions import CAUTIONS
 from infodis_stats.diagnostics import Diagnosis, Verdict
-from infodis_stats.diagnostics.construction import OF_CAUTIONS, caution_verdicts
+from infodis_stats.diagnostics.construction import caution_verdicts
+from infodis_stats.results.validity import CAUTIONS
 
 LAW = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=0)
 TOKENS = LAW.sample(8, length=12, seed=1)
@@ -38,10 +38,11 @@ def test_construction_leads():
 
 
 def test_every_caution_has_a_verdict_of_its_own():
-    assert set(OF_CAUTIONS) == set(CAUTIONS)
-    assert {one.verdict for one in caution_verdicts(CAUTIONS)} == {"look", "do not use"}
-    (unknown,) = caution_verdicts({"new": "a caution of tomorrow"})
-    assert unknown.verdict == "look"
+    found = caution_verdicts(CAUTIONS.values())
+    assert [verdict.check for verdict in found] == list(CAUTIONS)
+    assert {verdict.verdict for verdict in found} == {"caution", "do not use"}
+    assert all(verdict.advice for verdict in found)
+    assert [verdict.verdict for verdict in caution_verdicts([])] == ["fine"]
 
 
 def test_exact_results_are_points_that_can_be_believed():
@@ -57,7 +58,7 @@ def test_points_of_a_sampler_are_looked_at():
     tokens = law.encode(["AAAAAAAA"])
     result = ids.estimate_nll(law, tokens, "published-infodis", passes=2, replicates=4)
     assert (result["nll_replicate"] == 0).all()  # it never hides everything; the truth is ln 2
-    assert words(result)["points"] == "look"
+    assert words(result)["points"] == "caution"
     assert words(result)["exact value"] == "do not use"
 
 
@@ -79,7 +80,7 @@ def test_too_few_intervals_that_hold_the_exact_value_are_found():
 
 def test_one_replicate_is_checked_as_far_as_it_goes():
     found = estimated(replicates=1)
-    assert words(found) == {"few-passes": "look", "exact value": "fine", "precision": "fine"}
+    assert words(found) == {"few-passes": "caution", "exact value": "fine", "precision": "fine"}
     checks = ("construction", "exact value", "precision")
     assert words(estimated(passes=32, replicates=1)) == dict.fromkeys(checks, "fine")
     found["exact"] = found["nll"] + 2.5 * found["nll_se"] * stats.t.ppf(0.975, found["degrees"])
@@ -103,7 +104,7 @@ def test_an_interval_below_zero_is_looked_at():
     law = ids.TableLaw(["AA", "AB", "BB"], [0.5, 0.25, 0.25])
     result = ids.estimate_nll(law, law.encode(["AA"]), "time-free", passes=1, replicates=3, seed=3)
     assert float(result["nll_ci"][0, 0]) < 0
-    assert words(result)["precision"] == "look"
+    assert words(result)["precision"] == "caution"
 
 
 def test_ratios_and_missing_replicates():
@@ -125,13 +126,13 @@ def test_texts():
 
 def test_prints_worst_first():
     found = Diagnosis(
-        [Verdict("a", "fine", "well"), Verdict("b", "do not use", "bad", "stop"), Verdict("c", "look", "hm")]
+        [Verdict("a", "fine", "well"), Verdict("b", "do not use", "bad", "stop"), Verdict("c", "caution", "hm")]
     )
     assert [one.check for one in found.verdicts] == ["b", "c", "a"]
     assert str(found).splitlines()[0] == "do not use: bad."
     assert found.to_dataframe()["advice"].tolist() == ["stop", "", ""]
     assert found.to_markdown().splitlines()[2].split("|")[1].strip() == "b"
-    assert list(found.by_word()) == ["fine", "look", "do not use"]
+    assert list(found.by_word()) == ["fine", "caution", "do not use"]
     assert str(Diagnosis([])) == "fine: 0 checks, nothing found."
 
 

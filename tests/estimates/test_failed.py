@@ -161,7 +161,7 @@ class TestReaders:
 
     def test_a_diagnosis_says_so_and_judges_the_others(self, result, tmp_path):
         found = {one.check: one for one in ids.diagnose(result).verdicts}
-        assert found["failed"].verdict == "look"
+        assert found["failed"].verdict == "caution"
         assert found["failed"].items == (BAD,)
         assert "nan" not in found["precision"].measured
         assert "have no estimate" in ids.write_diagnosis(result, tmp_path).read_text()

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import infodis_stats as ids
-from stat_asserts import assert_unbiased
-from toys import ArbitraryLosses, slow_nll
+from tests.support.stat_asserts import assert_unbiased
+from tests.support.toys import ArbitraryLosses, slow_nll
 
 POLICY, REFERENCE = (ids.MarkovChain.random(order=1, alphabet="ACGT", seed=seed) for seed in (0, 1))
 TOKENS = POLICY.sample(3, length=8, seed=2)

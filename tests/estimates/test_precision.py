@@ -11,8 +11,8 @@ from infodis_stats.analysis import student_t
 from infodis_stats.cli import main
 from infodis_stats.estimates import precision
 from infodis_stats.estimates.precision import Precision
-from stat_asserts import assert_rate
-from toys import ArbitraryLosses
+from tests.support.stat_asserts import assert_rate
+from tests.support.toys import ArbitraryLosses
 
 LAW = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=3)
 TOKENS = LAW.sample(6, length=12, seed=1)

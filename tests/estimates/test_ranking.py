@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import infodis_stats as ids
-from toys import ArbitraryLosses
+from tests.support.toys import ArbitraryLosses
 
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
 TOKENS = [LAW.encode([text])[0] for text in ("ACGTACGTAC", "ACAAAAAAAA", "ACCCGGTT", "ACTTTTTTTTTT")]

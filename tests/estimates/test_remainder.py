@@ -10,9 +10,9 @@ import torch
 import infodis_stats as ids
 from estimators import Absorbing, Geometric, LogLinear, RateMatrix, ScoreEntropy, Stratified, Uniform, make_targets
 from infodis_stats.estimates import remainder
+from infodis_stats.estimates.positions import position_nll
 from infodis_stats.estimates.remainder import noise_remainder
-from infodis_stats.loss_map import position_nll
-from stat_asserts import assert_unbiased
+from tests.support.stat_asserts import assert_unbiased
 
 RATES = RateMatrix([[-1.0, 0.3, 0.2, 0.5], [0.4, -0.9, 0.3, 0.5], [0.3, 0.3, -0.7, 0.5], [0.3, 0.3, 0.2, -1.5]])
 LAWS = {

@@ -5,8 +5,8 @@ import pytest
 
 import infodis_stats as ids
 from estimators import Absorbing, Auto, Cell, Coupled, Uniform, draw, estimator, make_pairs, make_targets
-from stat_asserts import assert_unbiased
-from toys import ArbitraryLosses
+from tests.support.stat_asserts import assert_unbiased
+from tests.support.toys import ArbitraryLosses
 
 LENGTHS, PASSES = [1, 2, 3, 5, 6, 7, 8, 9, 33, 4096], [1, 2, 3, 4, 5, 8, 16, 33, 512, 10_000]
 

@@ -6,7 +6,7 @@ import torch
 
 from estimators import InputError, Job, ModelError, TokenError, batches, estimator, evaluate, make_targets
 from estimators.batches import CudaMemory, tokens_that_fit
-from toys import ArbitraryLosses
+from tests.support.toys import ArbitraryLosses
 
 TOKENS = [[0, 1, 2, 3, 1], [1, 1, 1], [2, 2, 2, 2, 2], [0, 1, 0], [3, 3, 3, 3, 3]]
 

@@ -6,7 +6,6 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from enumeration import OnePoint
 from estimators import (
     IID,
     Antithetic,
@@ -18,6 +17,7 @@ from estimators import (
     Systematic,
     estimator,
 )
+from tests.support.enumeration import OnePoint
 
 DESIGNS = [IID(), Antithetic(), Stratified(), Systematic(), LatinHypercube(), Sobol()]
 

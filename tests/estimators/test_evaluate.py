@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from estimators import InputError, Job, MaskPlan, ModelError, TokenError, estimator, evaluate, make_targets
-from toys import ArbitraryLosses
+from tests.support.toys import ArbitraryLosses
 
 
 def jobs_for(tokens, name="uniform-count", passes=8, replicates=4, context=None):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from estimators import Cell, Coupled, Decoupled, InputError, draw, estimator, estimator_names, make_pairs, make_targets
-from toys import ArbitraryLosses, ArbitraryModel, slow_nll
+from tests.support.toys import ArbitraryLosses, ArbitraryModel, slow_nll
 
 TOKENS = np.random.default_rng(1).integers(0, 4, size=(6, 5))
 

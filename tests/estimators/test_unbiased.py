@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from enumeration import estimand_by_mask, expected_weights, worst_z
 from estimators import IID, PointEstimator, UniformCount, estimator, estimator_names, make_targets
-from toys import ArbitraryLosses, fitting_passes, slow_nll
+from tests.support.enumeration import estimand_by_mask, expected_weights, worst_z
+from tests.support.toys import ArbitraryLosses, fitting_passes, slow_nll
 
 LENGTH = 4
 

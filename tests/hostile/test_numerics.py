@@ -18,8 +18,8 @@ from estimators import (
     estimator_names,
 )
 from estimators.registry import estimator as by_name
-from stat_asserts import assert_unbiased
-from toys import ArbitraryLosses
+from tests.support.stat_asserts import assert_unbiased
+from tests.support.toys import ArbitraryLosses
 
 RARE = np.exp(-25.0)
 NAMES = estimator_names()
@@ -123,7 +123,7 @@ class TestProbabilityOne:
         ranked = ids.rank_candidates(law, law.encode(rows), "uniform-count", most_passes=256)
         assert ranked["status"].values.tolist() == ["open"] * 3
         for one in (result, ratios):
-            assert ids.diagnose(one).verdict == "look"  # points, of what samples
+            assert ids.diagnose(one).verdict == "caution"  # points, of what samples
         sizes = ids.estimate_sizes(law, law.encode(rows), "uniform-count", bins=2)
         assert not sizes["size_nll"].any()
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import infodis_stats as ids
-from conftest import SMALL_CALIBRATION, SMALL_FRONTIER, SMALL_INFORMATION, SMALL_RATIO, SMALL_STUDY
-from hostility import FUZZ
 from infodis_stats.report import markdown
+from tests.support.hostility import FUZZ
+from tests.support.small_studies import SMALL_CALIBRATION, SMALL_FRONTIER, SMALL_INFORMATION, SMALL_RATIO, SMALL_STUDY
 
 STUDIES = {
     "comparison": SMALL_STUDY,

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import infodis_stats as ids
-from conftest import SMALL_CALIBRATION, SMALL_FRONTIER, SMALL_INFORMATION, SMALL_RATIO, SMALL_STUDY
-from hostility import FUZZ, peak_of, right_or_typed
-from infodis_stats.spec import read_study
+from infodis_stats.studies.study_file import read_study
+from tests.support.hostility import FUZZ, peak_of, right_or_typed
+from tests.support.small_studies import SMALL_CALIBRATION, SMALL_FRONTIER, SMALL_INFORMATION, SMALL_RATIO, SMALL_STUDY
 
 STUDIES = [
     path.read_text(encoding="utf-8") for path in sorted((Path(__file__).parents[2] / "reports").glob("*.toml"))

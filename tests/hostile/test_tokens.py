@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import infodis_stats as ids
 from estimators import make_pairs, make_targets
-from hostility import FUZZ, right_or_typed
+from tests.support.hostility import FUZZ, right_or_typed
 
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
 

@@ -11,7 +11,7 @@ from torch import nn
 
 import infodis_stats as ids
 from infodis_stats.models import Denoiser, DenoiserConfig, MaskedLanguageModel, acceleration
-from models import tiny_networks
+from tests.support import tiny_networks
 
 # The compiler of torch calls deprecated parts of torch.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")

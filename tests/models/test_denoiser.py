@@ -10,7 +10,7 @@ from torch.nn import functional
 
 import infodis_stats as ids
 from infodis_stats.models import Denoiser, DenoiserConfig, load_model, losses
-from models.largest import Largest
+from tests.support.largest import Largest
 
 CONFIG = DenoiserConfig("abcd", length=12, layers=2, width=16, heads=2)
 

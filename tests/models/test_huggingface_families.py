@@ -7,7 +7,7 @@ import infodis_stats as ids
 from estimators import InputError, ModelError, TokenError
 from infodis_stats.models.huggingface import FAMILIES, MaskedLanguageModel
 from infodis_stats.models.huggingface.families import absorbing_noise, find_family
-from models.direct import BOS, DIRECT, MASK, NETWORKS, llada, network, slow_nll
+from tests.support.direct import BOS, DIRECT, MASK, NETWORKS, llada, network, slow_nll
 
 
 def model(family: str, **changes: object) -> MaskedLanguageModel:

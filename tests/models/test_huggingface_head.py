@@ -10,8 +10,8 @@ import infodis_stats as ids
 from estimators import ModelError
 from infodis_stats.models import losses as losses_file
 from infodis_stats.models.huggingface import MaskedLanguageModel, masked_model
-from models import tiny_networks
-from models.largest import Largest
+from tests.support import tiny_networks
+from tests.support.largest import Largest
 
 MASK = 10
 

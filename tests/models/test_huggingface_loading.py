@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from estimators import InputError, TokenError
-from infodis_stats.files import StoreError
+from infodis_stats.io.files import StoreError
 from infodis_stats.models.huggingface import load_huggingface
-from models import tiny_networks
-from models.direct import BOS, DIRECT, MASK, network, slow_nll
+from tests.support import tiny_networks
+from tests.support.direct import BOS, DIRECT, MASK, network, slow_nll
 
 transformers = pytest.importorskip("transformers")
 

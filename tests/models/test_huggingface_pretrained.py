@@ -1,6 +1,5 @@
 """Real pretrained models, from packages that carry them."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +8,9 @@ import torch
 
 import infodis_stats as ids
 from infodis_stats.models.huggingface import load_huggingface
+from tests.support.packages import package_folder
 
 transformers = pytest.importorskip("transformers")
-
-
-def package_folder(name: str) -> Path:
-    found = importlib.util.find_spec(name)
-    if found is None or not found.submodule_search_locations:
-        pytest.skip(f"{name} is not installed")
-    return Path(found.submodule_search_locations[0])
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import torch
 
 import infodis_stats as ids
 from infodis_stats.cli import main
-from infodis_stats.symbols import RESIDUES, encode_sequence
-from models.test_huggingface_pretrained import package_folder
+from infodis_stats.models.vocabulary import RESIDUES, encode_sequence
+from tests.support.packages import package_folder
 
 transformers = pytest.importorskip("transformers")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from estimators import Absorbing, Geometric, LogLinear, Polynomial, Schedule
-from paper.masked_sums import cross_entropies, sum_over_masks, time_weights
-from paper.noised_laws import CASES, MaskedModel, NoisedLaw
+from tests.support.masked_sums import cross_entropies, sum_over_masks, time_weights
+from tests.support.noised_laws import CASES, MaskedModel, NoisedLaw
 
 NOISED = {name: noised for name, (noised, _) in CASES.items() if noised.noise == Absorbing()}
 EVERY_LAW = pytest.mark.parametrize("noised", NOISED.values(), ids=NOISED)

@@ -7,11 +7,20 @@ import pytest
 import torch
 
 from estimators import Absorbing, TimeFree, pass_totals
-from infodis_stats.oracles.law import Law
-from paper.masked_sums import sum_over_masks, time_weights, weights_at
-from paper.noised_laws import CASES, HIDDEN, MARKOV, OTHER_HIDDEN, OTHER_MARKOV, MaskedModel, NoisedLaw, derivative
-from paper.noised_laws import sequences as every_sequence
-from toys import ArbitraryLosses
+from infodis_stats.laws.law import Law
+from tests.support.masked_sums import sum_over_masks, time_weights, weights_at
+from tests.support.noised_laws import (
+    CASES,
+    HIDDEN,
+    MARKOV,
+    OTHER_HIDDEN,
+    OTHER_MARKOV,
+    MaskedModel,
+    NoisedLaw,
+    derivative,
+)
+from tests.support.noised_laws import sequences as every_sequence
+from tests.support.toys import ArbitraryLosses
 
 NOISED = {name: case for name, case in CASES.items() if case[0].noise == Absorbing()}
 EVERY_LAW = pytest.mark.parametrize(("noised", "wrong"), NOISED.values(), ids=NOISED)

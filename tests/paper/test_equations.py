@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from estimators import Cell, Contrast, Coupled, Decoupled, Estimator, draw, estimator, make_pairs
-from infodis_stats.oracles.law import Law
-from paper.noised_laws import HIDDEN, MARKOV
-from stat_asserts import assert_rate, assert_unbiased
+from infodis_stats.laws.law import Law
+from tests.support.noised_laws import HIDDEN, MARKOV
+from tests.support.stat_asserts import assert_rate, assert_unbiased
 
 LENGTH, GIVEN, PASSES, REPLICATES = 6, 2, 20, 800
 LAWS = {"markov": MARKOV, "hidden-markov": HIDDEN}

@@ -11,7 +11,7 @@ import pytest
 
 import infodis_stats as ids
 from estimators import Cell, Draw, draw, estimator, make_targets
-from paper.noised_laws import CASES, MARKOV, MaskedModel, Tilted
+from tests.support.noised_laws import CASES, MARKOV, MaskedModel, Tilted
 
 DESIGNS = ["", "+stratified", "+antithetic", "+latin-hypercube", "+sobol"]
 MODELS = {"law, context": (MARKOV, 10, 3), "no law": (MaskedModel(4, 3), 4, None)}

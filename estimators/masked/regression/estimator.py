@@ -11,8 +11,8 @@ from estimators.estimator import Estimator
 from estimators.masked.plan import MaskPlan, mask_plan
 from estimators.masked.regression.damping import Adjusted, adjusted
 from estimators.masked.regression.strata import full_mask_passes, size_strata, sized_masks
-from estimators.own_variance import OwnVariance
 from estimators.plan import Plan
+from estimators.within_variance import OwnVariance
 
 __all__ = ["Regression"]
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from estimators import InfodisError
-from infodis_stats.files import StoreError
+from infodis_stats.io.files import StoreError
 from infodis_stats.models.huggingface.masked_model import first_line
 
 __all__ = ["model_folder", "read_config", "read_network"]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from estimators import InputError
-from infodis_stats.files import StoreError
+from infodis_stats.io.files import StoreError
 from infodis_stats.models.huggingface.masked_model import first_line
 
 __all__ = ["read_tokenizer", "tokens_around"]

@@ -8,9 +8,8 @@ from pathlib import Path
 import xarray as xr
 
 from estimators import InputError
-from infodis_stats.dataset import with_estimates
 from infodis_stats.diagnostics import Diagnosis, diagnose
-from infodis_stats.files import writable_folder
+from infodis_stats.io.files import writable_folder
 from infodis_stats.report.diagnosis.figures import (
     SHOWN,
     covered,
@@ -21,6 +20,7 @@ from infodis_stats.report.diagnosis.figures import (
 )
 from infodis_stats.report.page import environment, write_texts
 from infodis_stats.report.summary_table import made_by
+from infodis_stats.results.labels import with_estimates
 
 __all__ = ["worst_first", "write_diagnosis"]
 

@@ -7,7 +7,7 @@ import pytest
 
 import infodis_stats as ids
 from estimators import BlockChain, Chain, PassesError, estimator
-from toys import ArbitraryLosses
+from tests.support.toys import ArbitraryLosses
 
 LAWS = [
     ids.MarkovChain.random(order=2, alphabet="ACGT", seed=3),

@@ -18,7 +18,7 @@ from estimators import (
     estimand_weights,
     pass_totals,
 )
-from toys import ArbitraryLosses
+from tests.support.toys import ArbitraryLosses
 
 LENGTHS = [1, 2, 3, 5]
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from enumeration import Points, estimand_by_mask, expected_weights, worst_z
 from estimators import PassesError, TimeIntegral, UniformCount, all_masks, estimator, estimator_names
 from estimators.masked.published import InfodisCount, PublishedDream
+from tests.support.enumeration import Points, estimand_by_mask, expected_weights, worst_z
 
 LENGTH = 4
 BIASED = [name for name in estimator_names("masked") if not estimator(name).unbiased]

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from enumeration import estimand_by_mask, weight_by_mask
 from estimators import (
     InputError,
     PassesError,
@@ -15,7 +14,8 @@ from estimators import (
     make_targets,
     pass_totals,
 )
-from toys import ArbitraryLosses, slow_nll
+from tests.support.enumeration import estimand_by_mask, weight_by_mask
+from tests.support.toys import ArbitraryLosses, slow_nll
 
 LENGTH = 4
 

@@ -6,8 +6,8 @@ import torch
 from scipy.linalg import expm
 
 from estimators import Absorbing, TimeIntegral, Uniform
-from noising import NOISES, exact_kernel
-from stat_asserts import assert_rate
+from tests.support.noising import NOISES, exact_kernel
+from tests.support.stat_asserts import assert_rate
 
 CLOSED = {"absorbing": Absorbing(), "uniform": Uniform()}
 AMOUNTS = [1e-15, 1e-6, 0.03, 0.7, 4.0, 36.0]

@@ -7,7 +7,7 @@ import torch
 from scipy.linalg import expm
 
 from estimators import Absorbing, InputError, RateMatrix, Uniform, marginal_score_entropy, score_entropy
-from noising import random_rates
+from tests.support.noising import random_rates
 
 AMOUNTS = torch.tensor([1e-15, 1e-6, 0.03, 0.7, 4.0, 36.0], dtype=torch.float64)
 CLOSED = {"uniform": Uniform(), "absorbing": Absorbing()}

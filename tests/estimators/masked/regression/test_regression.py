@@ -6,7 +6,7 @@ import pytest
 import infodis_stats as ids
 from estimators import Cell, Coupled, InputError, MaskPlan, draw, estimator, evaluate, make_pairs, make_targets
 from estimators.masked.regression.strata import FULL_MASK_FROM, size_strata
-from toys import ArbitraryLosses
+from tests.support.toys import ArbitraryLosses
 
 REGRESSION = estimator("regression")
 

@@ -1,0 +1,154 @@
+"""Swaps: two positions revealed one after the other, and the other way round."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from statsmodels.stats.proportion import proportion_confint
+
+from estimators import Cell, ConditionalModel, Evaluation, InputError, Job, MaskPlan, draw, make_targets
+from estimators.designs import IID, draw_points
+from estimators.evaluate import Progress
+from estimators.sampling import Sampler
+from estimators.streams import skip
+from estimators.target import Context, Target, Tokens
+from infodis_stats.analysis.replicates import check_level
+from infodis_stats.estimates.order_gap import ROUNDING, check_tolerance
+from infodis_stats.estimates.origin import what_made_it
+from infodis_stats.estimates.request import rows_a_call
+from infodis_stats.results.labels import CI_BOUND, describe
+
+__all__ = ["OrderSwap", "order_swaps"]
+
+PASSES = 3
+
+
+@dataclass(frozen=True)
+class OrderSwap(Sampler[Target]):
+    """The swap defect of two random positions ``i, j`` of a random mask ``S``.
+
+    ``[c(i, S) + c(j, S - i)] - [c(j, S) + c(i, S - j)]``: the cost of the two in one order minus that in the other, by
+    three passes. ``|S|`` is uniform on 2..L.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name; its random streams hang on it."""
+        return "order-swap"
+
+    def jobs(
+        self, item: Target, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
+    ) -> tuple[Job, ...]:
+        """Plan the target: a swap a replicate, as signed weights."""
+        length = item.length
+        if length < 2:
+            raise InputError(f"{item.label} has {length} scored position; a swap needs two")
+        points = draw_points(IID(), length, 1, replicates, skip(rng, first))[:, 0]
+        sizes = np.minimum(2 + (points[:, :1] * (length - 1)).astype(np.int64), length)
+        ranks = points[:, 1:].argsort(axis=-1, kind="stable").argsort(axis=-1)
+        one, two, mask = ranks == 0, ranks == 1, ranks < sizes
+        masks = np.stack([mask, mask & ~one, mask & ~two], axis=1)
+        weights = np.stack([one * 1.0 - two, two * 1.0, -1.0 * one], axis=1)
+        return (Job(item, MaskPlan(masks, weights)),)
+
+    def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Add the signed losses: a defect a replicate, nats."""
+        (evaluation,) = evaluations
+        defects: NDArray[np.float64] = (evaluation.plan.weights * evaluation.losses).sum(axis=(1, 2))
+        return defects
+
+
+def order_swaps(
+    model: ConditionalModel,
+    tokens: Tokens,
+    *,
+    swaps: int = 64,
+    seed: int = 0,
+    context: Context = None,
+    names: Sequence[str] | None = None,
+    tolerance: float = ROUNDING,
+    level: float = 0.95,
+    batch_size: int | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Test locally whether a model's conditionals come from one law: by swaps, three forward passes each.
+
+    For one law, ``c(i | A) + c(j | A, i) = c(j | A) + c(i | A, j)`` for all positions ``i, j`` and revealed sets ``A``.
+    All orders agree if and only if all swaps do, for any two orders are neighbouring swaps apart.
+
+    Parameters
+    ----------
+    model : ConditionalModel
+    tokens : array of int, shape (sequence, length), or sequence of arrays of int
+        With at least two scored positions each.
+    swaps : int, default 64
+        Random swaps of each sequence.
+    tolerance : float, default 1e-4
+        Nats by which rounding may move one conditional. Half precision needs about 0.05.
+    seed, context, names, level, batch_size, device, progress
+        See `estimate_nll`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``swap_defect (sequence, swap)`` and its root mean square ``swap_rms (sequence)`` in nats; ``swaps_beyond
+        (sequence)``, the share of swaps beyond ``4 tolerance``, with its Clopper-Pearson interval ``swaps_beyond_ci
+        (sequence, ci_bound)``: where no swap is beyond, its upper end says how many may still be. ``one_law
+        (sequence)`` is 0 where one is, which disproves one law.
+
+    Raises
+    ------
+    InputError, ModelError
+        One sentence: what, where, what would be right.
+
+    See Also
+    --------
+    order_gap : what it costs, by whole orders.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    >>> found = ids.order_swaps(law, law.sample(1, length=500, seed=1), swaps=30)
+    >>> found["one_law"].item(), found["swaps_beyond_ci"].values.round(2)
+    (1, array([[0.  , 0.12]]))
+    """
+    if swaps < 1:
+        raise InputError(f"at least 1 swap is needed, got {swaps}")
+    check_tolerance(tolerance)
+    check_level(level)
+    targets = make_targets(tokens, context, names)
+    cells = [Cell(OrderSwap(), target, PASSES, swaps) for target in targets]
+    rows = rows_a_call(model, batch_size)
+    draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
+    defects = np.stack([one.estimates for one in draws])
+    beyond = (np.abs(defects) > 4 * tolerance).sum(axis=-1)
+    ends = proportion_confint(beyond, swaps, alpha=1 - level, method="beta")
+    dataset = describe(
+        xr.Dataset(
+            {
+                "swap_defect": (("sequence", "swap"), defects),
+                "swap_rms": ("sequence", np.sqrt((defects**2).mean(axis=-1))),
+                "swaps_beyond": ("sequence", beyond / swaps),
+                "swaps_beyond_ci": (("sequence", CI_BOUND[0]), np.stack(ends, axis=-1)),
+                "one_law": ("sequence", (beyond == 0).astype(np.int64)),
+                "length": ("sequence", [target.length for target in targets]),
+                "forward_passes": ("sequence", [one.forward_passes for one in draws]),
+            },
+            coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
+        )
+    )
+    dataset.attrs = what_made_it(
+        model,
+        cells[0],
+        [target.length for target in targets],
+        seed=seed,
+        level=level,
+        forward_passes=sum(one.forward_passes for one in draws),
+        cautions={},
+    ) | {"ci_kind": "clopper-pearson", "tolerance": tolerance}
+    return dataset

@@ -1,0 +1,111 @@
+"""Loss maps: what each token of a text costs, with error bars."""
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+
+from estimators import Cell, Estimator, Evaluation, draw, make_targets
+from estimators.evaluate import Progress
+from estimators.masked.plan import mask_plan
+from infodis_stats.analysis import centred
+from infodis_stats.estimates.origin import what_made_it
+from infodis_stats.estimates.request import check_replicates, named_estimator
+from infodis_stats.io.records import Record
+from infodis_stats.models import TextModel, conditioned
+from infodis_stats.results.labels import replicates_dataset
+from infodis_stats.results.validity import cautions_of, effective_positions
+
+__all__ = ["estimate_positions", "position_nll"]
+
+
+def position_nll(evaluation: Evaluation) -> NDArray[np.float64]:
+    """Return what each position contributes to the likelihood, replicate by replicate.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        At least 2 replicates of an unbiased estimator.
+
+    Returns
+    -------
+    array of float64, shape (replicates, length)
+        Nats. Position ``i`` of replicate ``r`` is ``sum_k W[k, i] (c(i, S_k) - b_i) + b_i``, where ``b_i`` is the
+        weighted mean loss at ``i`` over the other replicates. Since ``E[sum_k W[k, i]] = 1`` and ``b_i`` is independent
+        of the replicate's masks, this is unbiased: for how often the position happens to be masked it makes up.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    >>> (target,) = ids.make_targets(law.sample(1, length=6, seed=1))
+    >>> plan = ids.estimator("uniform-count").plan(6, passes=8, replicates=4, rng=np.random.default_rng(0))
+    >>> (evaluation,) = ids.evaluate(law, [ids.Job(target, plan)])
+    >>> position_nll(evaluation).shape
+    (4, 6)
+    """
+    weights, losses = mask_plan(evaluation.plan, "loss maps").weights, evaluation.losses
+    mass, paid = weights.sum(axis=1), (weights * losses).sum(axis=1)
+    return centred(paid, mass)
+
+
+def estimate_positions(
+    model: TextModel,
+    record: Record,
+    estimator: str | Estimator = "uniform-count+stratified",
+    *,
+    passes: int = 16,
+    replicates: int = 8,
+    seed: int = 0,
+    level: float = 0.95,
+    batch_size: int | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Estimate what each token of a response contributes to ``-log p(response | prompt)``, with a confidence interval.
+
+    Parameters
+    ----------
+    model : TextModel
+        What `load_model` returns.
+    record : Record
+        Prompt and response must fit into the model.
+    estimator, passes, replicates, seed, level, batch_size, device, progress
+        See `estimate_nll`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``nll``, ``nll_se (position)``, ``nll_ci (position, ci_bound)``, ``nll_replicate (position, replicate)`` in
+        nats: the mean of ``-log p(token | those revealed before it)`` over random orders. They add up to the response's
+        negative log-likelihood. ``token (position)`` is the text of each.
+
+    Raises
+    ------
+    InputError, ModelError
+        One sentence that names the record.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> record = ids.Record("opening", "It is a truth ", "universally acknowledged")
+    >>> found = ids.estimate_positions(ids.load_model("austen"), record, passes=4, replicates=4)
+    >>> "".join(found["token"].values.tolist())
+    'universally acknowledged'
+    """
+    sampler = named_estimator(estimator)
+    check_replicates(replicates)
+    tokens, given = conditioned(model, record.name, record.prompt, record.response)
+    (target,) = make_targets([tokens], [given])
+    cell = Cell(sampler, target, passes, replicates)
+    (drawn,) = draw(model, [cell], seed, batch_size=batch_size, device=device, progress=progress)
+    dataset = replicates_dataset(
+        "nll", position_nll(drawn.evaluations[0]).T, labels=("position", target.scored.tolist()), level=level
+    )
+    dataset["token"] = ("position", [model.decode(target.tokens[[place]]) for place in target.scored])
+    effective = effective_positions(drawn.evaluations[0].position_losses)
+    cautions = {caution.key: caution.sentence for caution in cautions_of(sampler, replicates, effective)}
+    dataset.attrs = what_made_it(
+        model, cell, [target.length], seed=seed, level=level, forward_passes=drawn.forward_passes, cautions=cautions
+    )
+    return dataset

@@ -1,0 +1,350 @@
+"""Likelihoods of texts: records in, one row a record out; long ones in windows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+
+from estimators import Estimator, InputError
+from estimators.evaluate import Progress
+from infodis_stats.analysis import level_of_each
+from infodis_stats.estimates import estimate_log_ratio, estimate_nll, rank_candidates
+from infodis_stats.io.records import Record, TextPair
+from infodis_stats.models import TextModel, conditioned
+from infodis_stats.results.error_bars import ErrorBar, sum_of
+from infodis_stats.results.labels import bars_of, describe, replicates_dataset
+
+__all__ = ["Window", "estimate_text_ratios", "estimate_texts", "rank_texts", "windows"]
+
+
+NO_BAR = ErrorBar("", *[float("nan")] * 4)  # of a record without an estimate
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A piece of a record that fits the model: its first ``context`` tokens are given, the others scored."""
+
+    tokens: NDArray[np.int64]
+    context: int
+
+
+def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int, overlap: int | None) -> list[Window]:
+    """Cut a record into windows whose conditional likelihoods multiply to the response's.
+
+    Parameters
+    ----------
+    prompt, response : arrays of int64
+    longest : int
+        The most tokens that a window may have.
+    overlap : int or None
+        Tokens before a further window's first scored token that it is given; what lies before them is forgotten. None:
+        a record must fit whole.
+
+    Returns
+    -------
+    list of Window
+        Every token of the response is scored in exactly one of them.
+
+    Raises
+    ------
+    InputError
+        If the response is empty, the record does not fit and there is no overlap, or the overlap leaves no room.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [(window.tokens.tolist(), window.context) for window in windows(np.arange(1), np.arange(1, 6), 4, overlap=2)]
+    [([0, 1, 2, 3], 1), ([2, 3, 4, 5], 2)]
+    """
+    if not len(response):
+        raise InputError("the response has no tokens, there is nothing to score")
+    tokens = np.concatenate([prompt, response])
+    if len(tokens) <= longest:
+        return [Window(tokens, len(prompt))]
+    if overlap is None:
+        raise InputError(
+            f"prompt and response have {len(tokens)} tokens and the model takes {longest}; "
+            "give an overlap to score it in windows"
+        )
+    if not 0 <= overlap < longest:
+        raise InputError(f"overlap needs to be at least 0 and below the model's {longest} tokens, got {overlap}")
+    # The first window keeps as much of the prompt as the others keep of what is before them, or all of a short one.
+    start = max(0, len(prompt) - overlap) if len(prompt) >= longest else 0
+    pieces, scored = [], len(prompt)
+    while scored < len(tokens):
+        stop = min(start + longest, len(tokens))
+        pieces.append(Window(tokens[start:stop], scored - start))
+        scored, start = stop, max(0, stop - overlap)
+    return pieces
+
+
+def estimate_texts(
+    model: TextModel,
+    records: Sequence[Record],
+    estimator: str | Estimator = "auto",
+    *,
+    overlap: int | None = None,
+    passes: int = 16,
+    replicates: int = 8,
+    precision: float | str | None = None,
+    most_passes: int = 4096,
+    seed: int = 0,
+    level: float = 0.95,
+    interval: str = "auto",
+    simultaneous: bool = False,
+    batch_size: int | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Estimate ``-log p(response | prompt)`` of each record, with a confidence interval.
+
+    Parameters
+    ----------
+    model : TextModel
+        What `load_model` returns.
+    records : sequence of Record
+        What `read_records` returns.
+    overlap : int, optional
+        Records longer than the model are scored in windows, each given so many tokens before it; see `windows`.
+    estimator, passes, replicates, precision, most_passes, seed, level, interval, simultaneous
+        See `estimate_nll`; ``passes`` is for each window. A precision needs records of one window.
+    batch_size, device, progress
+        See `estimate_nll`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `estimate_nll`'s, over ``sequence`` (the records' names), and ``bits_per_token``, ``bits_per_token_ci``.
+
+    Raises
+    ------
+    InputError, ModelError
+        One sentence that names the record.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> records = [ids.Record("opening", "It is a truth ", "universally acknowledged")]
+    >>> result = ids.estimate_texts(ids.load_model("austen"), records, passes=4, replicates=2)
+    >>> int(result["length"][0])
+    24
+    """
+    pieces: list[Window] = []
+    owners: list[int] = []
+    for owner, record in enumerate(records):
+        try:
+            parts = windows(model.encode(record.prompt), model.encode(record.response), model.longest, overlap)
+        except InputError as error:
+            raise InputError(f"{record.name!r}: {error}") from error
+        if precision is not None and len(parts) > 1:
+            raise InputError(f"{record.name!r}: a precision needs records of one window, this one has {len(parts)}")
+        pieces += parts
+        owners += [owner] * len(parts)
+    own_level = level_of_each(level, len(records), simultaneous=simultaneous)
+    pieces_result = estimate_nll(
+        model,
+        [piece.tokens for piece in pieces],
+        estimator,
+        context=[np.arange(len(piece.tokens)) < piece.context for piece in pieces],
+        passes=passes,
+        replicates=replicates,
+        precision=precision,
+        most_passes=most_passes,
+        seed=seed,
+        level=own_level,
+        interval=interval,
+        batch_size=batch_size,
+        device=device,
+        progress=progress,
+    )
+
+    windows_of = np.bincount(owners, minlength=len(records))
+    problems = _problems(pieces_result, owners, windows_of)
+
+    def over_windows(values: NDArray[np.generic]) -> NDArray[np.float64]:
+        total = np.zeros((len(records), *values.shape[1:]))
+        np.add.at(total, owners, values)
+        return total
+
+    lengths, nlls = over_windows(pieces_result["length"].values), over_windows(pieces_result["nll"].values)
+    piece_bars = bars_of(pieces_result, "nll")
+    own = [[bar for bar, one in zip(piece_bars, owners, strict=True) if one == owner] for owner in range(len(records))]
+    result = replicates_dataset(
+        "nll",
+        over_windows(pieces_result["nll_replicate"].values),
+        labels=("sequence", [record.name for record in records]),
+        level=level,
+        bars=[
+            NO_BAR if problem else sum_of(bars, nll, own_level)
+            for bars, nll, problem in zip(own, nlls.tolist(), problems, strict=True)
+        ],
+        length=lengths.astype(np.int64),
+        windows=windows_of,
+        forward_passes=over_windows(pieces_result["forward_passes"].values).astype(np.int64),
+        **{name: pieces_result[name].values for name in ("reached", "replicates") if name in pieces_result},
+        **({"failed": problems} if any(problems) else {}),
+    )
+    result["bits_per_token"] = result["nll"] / lengths / np.log(2)
+    result["bits_per_token_ci"] = result["nll_ci"] / lengths[:, None] / np.log(2)
+    result = describe(result)
+    result.attrs = pieces_result.attrs | {"ci_prob": level, "ci_simultaneous": int(simultaneous)}
+    return result
+
+
+def _problems(pieces: xr.Dataset, owners: Sequence[int], windows_of: NDArray[np.int64]) -> list[str]:
+    """Say of each record how the model failed on the first of its windows that it failed on; nothing where on none."""
+    problems = [""] * len(windows_of)
+    if "failed" in pieces:
+        starts = np.cumsum(windows_of) - windows_of
+        for piece, (owner, problem) in enumerate(zip(owners, pieces["failed"].values.tolist(), strict=True)):
+            if problem and not problems[owner]:
+                where = f"window {piece - starts[owner] + 1} of {windows_of[owner]}, " if windows_of[owner] > 1 else ""
+                problems[owner] = where + problem
+    return problems
+
+
+def estimate_text_ratios(
+    model: TextModel,
+    pairs: Sequence[TextPair],
+    estimator: str | Estimator = "auto",
+    *,
+    coupled: bool = True,
+    passes: int = 16,
+    replicates: int = 8,
+    precision: float | str | None = None,
+    most_passes: int = 4096,
+    seed: int = 0,
+    level: float = 0.95,
+    interval: str = "auto",
+    simultaneous: bool = False,
+    batch_size: int | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Estimate ``log p(first | prompt) - log p(second | prompt)`` of each pair, with a confidence interval.
+
+    Parameters
+    ----------
+    model : TextModel
+        What `load_model` returns.
+    pairs : sequence of TextPair
+        What `read_pairs` returns; each must fit into the model.
+    estimator, coupled, passes, replicates, precision, most_passes, seed, level, interval, simultaneous
+        See `estimate_log_ratio`.
+    batch_size, device, progress
+        See `estimate_log_ratio`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `estimate_log_ratio`'s, over ``pair`` (their names).
+
+    Raises
+    ------
+    InputError, ModelError
+        One sentence that names the pair.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> pair = ids.TextPair("opening", "It is a truth ", "universally", "unxversally")
+    >>> result = ids.estimate_text_ratios(ids.load_model("austen"), [pair], passes=4, replicates=4)
+    >>> bool(result["log_ratio"][0] > 0)
+    True
+    """
+    firsts, given = zip(*(conditioned(model, one.name, one.prompt, one.first) for one in pairs), strict=True)
+    seconds, other = zip(*(conditioned(model, one.name, one.prompt, one.second) for one in pairs), strict=True)
+    result = estimate_log_ratio(
+        model,
+        firsts,
+        seconds,
+        estimator,
+        coupled=coupled,
+        passes=passes,
+        replicates=replicates,
+        precision=precision,
+        most_passes=most_passes,
+        seed=seed,
+        context=given,
+        second_context=other,
+        level=level,
+        interval=interval,
+        simultaneous=simultaneous,
+        batch_size=batch_size,
+        device=device,
+        progress=progress,
+    )
+    return result.assign_coords(pair=[one.name for one in pairs])
+
+
+def rank_texts(
+    model: TextModel,
+    prompt: str,
+    answers: Sequence[str],
+    estimator: str | Estimator = "auto",
+    *,
+    error: float = 0.05,
+    per_token: bool = False,
+    passes: int = 16,
+    replicates: int = 8,
+    most_passes: int = 4096,
+    seed: int = 0,
+    batch_size: int | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Find the likeliest of several answers to a prompt.
+
+    Parameters
+    ----------
+    model : TextModel
+        What `load_model` returns.
+    prompt : str
+        May be empty.
+    answers : sequence of str
+        At least 2, all different.
+    estimator, error, per_token, passes, replicates, most_passes, seed, batch_size, device, progress
+        See `rank_candidates`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `rank_candidates`'s; the candidates are the answers.
+
+    Raises
+    ------
+    InputError, ModelError
+        One sentence that names the answer.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> austen = ids.load_model("austen")
+    >>> ids.rank_texts(austen, "It is a truth ", ["universally", "zniverselly"], passes=8)["leader"].item()
+    'universally'
+    """
+    if len(set(answers)) < len(answers):
+        raise InputError("answers need to differ, but one stands more than once")
+    if not answers:
+        raise InputError("a ranking needs at least 2 candidates, got 0")
+    tokens, given = zip(*(conditioned(model, answer, prompt, answer) for answer in answers), strict=True)
+    result = rank_candidates(
+        model,
+        tokens,
+        estimator,
+        context=given,
+        error=error,
+        per_token=per_token,
+        passes=passes,
+        replicates=replicates,
+        most_passes=most_passes,
+        seed=seed,
+        batch_size=batch_size,
+        device=device,
+        progress=progress,
+    )
+    result["leader"] = ((), answers[int(result["leader"])], result["leader"].attrs)
+    return result.assign_coords(candidate=list(answers))

@@ -1,0 +1,121 @@
+"""Blocks: runs of cells of one sampler that are drawn together and stored together."""
+
+import hashlib
+import itertools
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from estimators import Cell, Pair, Sampler, Target, draw
+from estimators.evaluate import Progress
+from estimators.streams import root_seed
+from infodis_stats.estimates.request import rows_a_call
+from infodis_stats.execution.section import Columns, Section
+from infodis_stats.laws import Law
+from infodis_stats.results.provenance import arithmetic_digest, code_digest, model_fingerprint, versions
+
+__all__ = ["Block", "blocks_of"]
+
+LAW_PASSES, NETWORK_PASSES = 2**16, 2**12  # planned in a block: seconds of work, so that no kill costs more
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Consecutive cells of a section.
+
+    Attributes
+    ----------
+    section : Section
+    part : slice
+        Which of its cells.
+    passes : int
+        Planned for them.
+    key : str
+        A digest of all that their numbers hang on: equal keys, equal numbers.
+    """
+
+    section: Section
+    part: slice
+    passes: int
+    key: str
+
+    def __len__(self) -> int:
+        """Return the number of cells."""
+        return int(self.part.stop - self.part.start)
+
+    def compute(
+        self, *, batch_size: int | None, device: torch.device | str, progress: Progress | None = None
+    ) -> Columns:
+        """Draw the cells, in batches of their own: the numbers are the same whoever does it, and when."""
+        one = self.section
+        rows = rows_a_call(one.model, batch_size)
+        draws = draw(
+            one.model,
+            one.cells[self.part],
+            one.seed,
+            batch_size=rows,
+            device=device,
+            progress=progress,
+            keep_failed=one.may_fail,
+        )
+        return Columns.of(one, draws)
+
+
+def blocks_of(section: Section, device: torch.device | str) -> list[Block]:
+    """Cut a section into blocks.
+
+    A block has cells of one sampler and one number of passes, so that a study with another estimator more has the same
+    blocks and some more.
+    """
+    most = LAW_PASSES if isinstance(section.model, Law) else NETWORK_PASSES
+    common = hashlib.sha256(_common(section, device).encode())
+    items: dict[int, bytes] = {}
+    blocks, start = [], 0
+    for alike, cells in itertools.groupby(section.cells, key=_kind):
+        sampler, *numbers, planned = alike
+        while some := list(itertools.islice(cells, max(1, most // planned))):
+            digest = common.copy()
+            digest.update(json.dumps([sampler.name, *numbers]).encode())
+            for cell in some:
+                if id(cell.item) not in items:
+                    items[id(cell.item)] = _item_digest(cell.item)
+                digest.update(items[id(cell.item)])
+            stop = start + len(some)
+            blocks.append(Block(section, slice(start, stop), planned * len(some), digest.hexdigest()))
+            start = stop
+    return blocks
+
+
+def _kind(cell: Cell) -> tuple[Sampler[Any], int, int, int, int]:
+    return cell.sampler, cell.passes, cell.replicates, cell.first, cell.planned_passes
+
+
+def _common(section: Section, device: torch.device | str) -> str:
+    seed = root_seed(section.seed)
+    return json.dumps(
+        [
+            code_digest(),
+            versions(),
+            model_fingerprint(section.model),
+            arithmetic_digest() if isinstance(section.model, Law) else "",  # a network's own type is coarser than that
+            torch.device(device).type,
+            [str(seed.entropy), seed.spawn_key],
+            section.name,
+            section.setting,
+            section.may_fail,
+            section.dtype.descr,
+        ]
+    )
+
+
+def _item_digest(item: Target | Pair) -> bytes:
+    """Digest what random numbers hang on and what is scored: a key may be a name that says nothing of it."""
+    digest = hashlib.sha256(item.key.encode())
+    for side in item.sides:
+        digest.update(
+            np.concatenate([[side.tokens.size, side.length], side.tokens, side.scored]).astype("<i8").tobytes()
+        )
+    return digest.digest()

@@ -1,0 +1,1 @@
+"""Inference from results: decisions, averages, comparisons of variances."""

@@ -1,0 +1,131 @@
+"""Decisions about pairs: which side is likelier, and how often such claims are false."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from estimators import InputError
+from infodis_stats import analysis
+from infodis_stats.results.labels import describe, estimates_of
+
+__all__ = ["decide"]
+
+
+@dataclass(frozen=True)
+class _Control:
+    """How p-values are adjusted, and what claims below an error then mean."""
+
+    adjust: Callable[[analysis.Estimates], NDArray[np.float64]]
+    guarantee: str
+
+
+CONTROLS = {
+    "false-discovery": _Control(
+        partial(analysis.false_discovery_signs, independent=True),
+        "of the claims made, {error} are false on average",
+    ),
+    "family-wise": _Control(analysis.family_wise_signs, "the chance that any claim is false is below {error}"),
+    "each": _Control(
+        analysis.signs, "the chance that a claim is false is below {error} for each pair alone; many pairs add up"
+    ),
+}
+
+
+def decide(
+    result: xr.Dataset,
+    error: float = 0.05,
+    control: Literal["false-discovery", "family-wise", "each"] = "false-discovery",
+) -> xr.Dataset:
+    """Decide which side of each pair is likelier, or leave it open.
+
+    A claim is false if the other side is likelier or both are equally likely. The test is Student's, with the standard
+    error and the degrees of freedom of the result's own intervals, so that one replicate will do where they do.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        Of `estimate_log_ratio`, `estimate_text_ratios` or `estimate_model_log_ratio`.
+    error : float, default 0.05
+        How many false claims are put up with.
+    control : {"false-discovery", "family-wise", "each"}, default "false-discovery"
+        What ``error`` bounds: the expected share of false claims among those made, the chance of any false claim, or
+        the chance that a given pair's claim is false.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over the pairs: ``likelier`` ("first", "second" or "open"), ``p_value`` (the error at which the pair alone would
+        just be decided) and ``adjusted`` (the same under ``control``). Where an interval is a point, the pair is
+        decided with 0, or open with 1 if the point is zero. The attributes are the result's, and ``control``,
+        ``error``, ``claims`` and ``guarantee``.
+
+    Raises
+    ------
+    InputError
+        If the data set is none of these, the error is not between 0 and 1, there is no such control, or the intervals
+        are ``anytime``.
+
+    Notes
+    -----
+    With intervals of the kinds ``student-t`` and ``design``, control "each" claims a side exactly where the interval of
+    level ``1 - error`` leaves 0 out. Intervals of ``hall``, ``bca`` and ``design-bootstrap`` are not symmetric; their
+    pairs get the t test with the same standard error, and a claim may differ from the interval where 0 is near its end.
+    An ``anytime`` interval holds however its replicates were stopped, and a t test does not:
+    `infodis_stats.analysis.sequential_p_value` of ``log_ratio_replicate`` does.
+
+    The guarantee asks for unbiased estimates whose errors are nearly normal. Heed the cautions, and take 8 replicates
+    or as many degrees of freedom; `infodis_stats.analysis.false_discovery_signs` has figures for skewed replicates.
+    Measured with ``design`` intervals on 600 pairs of a Markov chain of length 8, half of them equal, error 0.1: of the
+    equal ones "each" claims 14, 8 and 9 % with 16 and 32 passes of 1 replicate and 8 passes of 8, and of its claims
+    "false-discovery" has 7, 4 and 4 % false.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    >>> first, second = law.sample(3, length=8, seed=1), law.sample(3, length=8, seed=2)
+    >>> result = ids.estimate_log_ratio(law, first, second, "uniform-count+stratified", passes=32)
+    >>> decided = ids.decide(result)
+    >>> decided["likelier"].values.tolist(), decided.attrs["claims"]
+    (['first', 'open', 'first'], 2)
+    """
+    known = result.data_vars if isinstance(result, xr.Dataset) else ()
+    if "log_ratio" not in known or "degrees" not in known:
+        raise InputError("a decision needs the result of estimate_log_ratio, or its kin for texts or two models")
+    if not 0 < error < 1:
+        raise InputError(f"error lies between 0 and 1, got {error}")
+    if control not in CONTROLS:
+        raise InputError(f"control is one of {', '.join(CONTROLS)}, got {control!r}")
+    if (result["interval"] == "anytime").any():
+        raise InputError(
+            "a t test does not hold for replicates that were stopped by looking at them, as anytime intervals do; "
+            "take the side where such an interval leaves 0 out, or ask for another interval"
+        )
+    chosen = CONTROLS[control]
+    estimates = estimates_of(result, "log_ratio")
+    adjusted = chosen.adjust(estimates)
+    claimed = adjusted < error
+    side = np.where(estimates.estimate > 0, "first", "second")
+    (unit,) = result["log_ratio"].dims
+    decided = describe(
+        xr.Dataset(
+            {
+                "likelier": (unit, np.where(claimed, side, "open")),
+                "p_value": (unit, analysis.signs(estimates)),
+                "adjusted": (unit, adjusted),
+            },
+            coords={unit: result[unit]},
+        )
+    )
+    decided.attrs = result.attrs | {
+        "control": control,
+        "error": error,
+        "claims": int(claimed.sum()),
+        "guarantee": chosen.guarantee.format(error=f"{100 * error:g} %"),
+    }
+    return decided

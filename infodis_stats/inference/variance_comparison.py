@@ -1,0 +1,172 @@
+"""Which of two results has less variance for the passes it spent."""
+
+import json
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from estimators import InputError, registry
+from estimators.streams import root_seed, stream
+from infodis_stats import analysis
+from infodis_stats.analysis.replicates import all_equal
+from infodis_stats.results.labels import CI_BOUND, check_complete, describe
+
+__all__ = ["compare_variances"]
+
+FloatArray = NDArray[np.float64]
+
+
+def compare_variances(
+    first: xr.Dataset, second: xr.Dataset, *, paired: bool | None = None, level: float = 0.95, seed: int = 0
+) -> xr.Dataset:
+    """Compare the variances of two results at equal passes, item by item and over all items.
+
+    Parameters
+    ----------
+    first, second : xarray.Dataset
+        Of `estimate_nll`, `estimate_log_ratio` or their kin, on the same items in the same order; estimators, models,
+        passes and replicates may differ. At least 3 replicates.
+    paired : bool, optional
+        Whether the r-th replicates of both share their masks. Default: where seed, estimators and passes are the same,
+        as of two models. Say True where the two were drawn in one stream of your own.
+    level : float, default 0.95
+        Confidence level of each interval; claims are made at one minus that.
+    seed : int, default 0
+        Of the bootstrap.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over the items: ``variance_ratio``, the first's variance over the second's, each of one replicate times the
+        passes that it really spent (below 1 the first is better), ``variance_ratio_ci (..., ci_bound)``,
+        ``variance_ratio_p``, adjusted for all items, and ``smaller`` ("first", "second", "open", or "exact" where both
+        are). Over all items, of the sums: ``total_ratio``, ``total_ratio_ci (ci_bound)`` and ``total_ratio_p``. The
+        attribute ``verdict`` says it in words, with what to do.
+
+    Raises
+    ------
+    InputError
+        If they are no such results, some items have failed, they are of different items, or one and the same draw.
+
+    See Also
+    --------
+    infodis_stats.analysis.compare_variances : the tests, their measured false alarms and coverage.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    >>> tokens = law.sample(4, length=16, seed=1)
+    >>> plain, strata = (
+    ...     ids.estimate_nll(law, tokens, name, replicates=32) for name in ("uniform-count", "uniform-count+stratified")
+    ... )
+    >>> ids.compare_variances(strata, plain).attrs["verdict"].partition(":")[0]
+    'take the first'
+    """
+    name = _quantity(first)
+    check_complete(first)
+    check_complete(second)
+    unit = str(first[name].dims[0])
+    if _quantity(second) != name or second[name].dims != first[name].dims:
+        raise InputError("variances are compared of two results of one kind")
+    if not np.array_equal(first[unit].values, second[unit].values):
+        raise InputError(f"variances are compared over the same {unit}s in the same order")
+    one, two = (result[f"{name}_replicate"].transpose(unit, "replicate").values for result in (first, second))
+    shared = _share_masks(first, second) if paired is None else paired
+    if shared:
+        fewest = min(one.shape[1], two.shape[1])
+        one, two = one[:, :fewest], two[:, :fewest]
+        if np.array_equal(one, two, equal_nan=True) and not all_equal(one).all():
+            raise InputError("both results are the same draw; another seed, estimator or model has another variance")
+    costs = (_passes(first, name), _passes(second, name))
+    rng = stream(root_seed(seed), "variance comparison")
+    found = analysis.compare_variances(one, two, rng, costs=costs, paired=shared, level=level)
+    claimed = found.adjusted < 1 - level
+    side = np.where(found.items.ratio < 1, "first", "second")
+    smaller = np.where(np.isnan(found.adjusted), "exact", np.where(claimed, side, "open"))
+    compared = describe(
+        xr.Dataset(
+            {
+                "variance_ratio": (unit, found.items.ratio),
+                "variance_ratio_ci": ((unit, CI_BOUND[0]), np.stack([found.items.lower, found.items.upper], axis=-1)),
+                "variance_ratio_p": (unit, found.adjusted),
+                "smaller": (unit, smaller),
+                "total_ratio": found.total.ratio,
+                "total_ratio_ci": (CI_BOUND[0], np.stack([found.total.lower, found.total.upper])),
+                "total_ratio_p": found.total.p_value,
+            },
+            coords={unit: first[unit], CI_BOUND[0]: CI_BOUND[1]},
+        )
+    )
+    compared.attrs = {
+        "first": first.attrs["estimator"],
+        "second": second.attrs["estimator"],
+        "paired": int(shared),
+        "ci_prob": level,
+        "verdict": _verdict(found, smaller, level, unit),
+    }
+    return compared
+
+
+def _quantity(result: xr.Dataset) -> str:
+    known = result.data_vars if isinstance(result, xr.Dataset) else ()
+    for name in ("nll", "log_ratio"):
+        if name in known and f"{name}_replicate" in known and result[name].ndim == 1:
+            return name
+    raise InputError("a comparison of variances needs two results of estimate_nll, estimate_log_ratio or their kin")
+
+
+def _share_masks(first: xr.Dataset, second: xr.Dataset) -> bool:
+    """Say whether the random streams were the same: they hang on the item, the seed, the estimator and the passes."""
+    alike = all(first.attrs[key] == second.attrs[key] for key in ("seed", "passes"))
+    return alike and _sampled_by(first) == _sampled_by(second)
+
+
+def _sampled_by(result: xr.Dataset) -> list[str]:
+    contrast, _, name = result.attrs["estimator"].rpartition(" ")
+    own = (
+        result["estimator"].values.tolist() if "estimator" in result else json.loads(result.attrs["choices"]) or [name]
+    )
+    return [contrast, *map(_stream_name, own)]
+
+
+def _stream_name(name: str) -> str:
+    """Return what the streams of an estimator hang on; of one that is not in the registry, its name."""
+    try:
+        return registry.estimator(name.rpartition(" ")[2]).stream_name
+    except InputError:
+        return name
+
+
+def _passes(result: xr.Dataset, name: str) -> FloatArray:
+    """Return the passes that a replicate of each item really took."""
+    drawn = result[f"{name}_replicate"].notnull().sum("replicate")
+    return np.asarray((result["forward_passes"] / drawn).values, dtype=np.float64)
+
+
+def _verdict(found: analysis.VarianceComparison, smaller: NDArray[np.str_], level: float, unit: str) -> str:
+    total = found.total
+    if np.isnan(total.ratio):
+        return "both are exact: nothing to choose."
+    alone = ""
+    if len(smaller) > 1:
+        wins = [int((smaller == side).sum()) for side in ("first", "second")]
+        alone = f"; of {len(smaller)} {unit}s alone, {wins[0]} say the first and {wins[1]} the second"
+    times = np.array([total.ratio, total.lower, total.upper])
+    if total.p_value >= 1 - level:
+        return (
+            f"not told apart: the first has {_band(times)} times the variance of the second at equal passes{alone}. "
+            "Take either, or more replicates of both: four times as many halve the interval."
+        )
+    winner = "first" if total.ratio < 1 else "second"
+    if total.ratio in (0, np.inf):
+        return f"take the {winner}: it is exact and the other is not{alone}."
+    gain = times if winner == "second" else 1 / times[[0, 2, 1]]
+    chance = f"p {float(total.p_value):.2g}"
+    return f"take the {winner}: {_band(gain)} times less variance at equal passes ({chance}){alone}."
+
+
+def _band(numbers: FloatArray) -> str:
+    value, lower, upper = (f"{one:.3g}" for one in numbers.tolist())
+    return f"{value} [{lower}, {upper}]"

@@ -1,0 +1,1 @@
+"""Input and output: files, stored studies, text records."""

@@ -1,0 +1,8 @@
+"""Oracles: probability laws whose conditionals and likelihoods are known exactly."""
+
+from infodis_stats.laws.hidden_markov import HiddenMarkov
+from infodis_stats.laws.law import Law
+from infodis_stats.laws.markov import MarkovChain
+from infodis_stats.laws.table import TableLaw
+
+__all__ = ["HiddenMarkov", "Law", "MarkovChain", "TableLaw"]

@@ -1,5 +1,0 @@
-"""The report of a study of calibration."""
-
-from infodis_stats.report.calibration.document import calibration_document
-
-__all__ = ["calibration_document"]

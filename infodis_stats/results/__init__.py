@@ -1,0 +1,1 @@
+"""Results: labelled data sets, error bars, validity and provenance."""

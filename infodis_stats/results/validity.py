@@ -1,0 +1,212 @@
+"""Where an interval cannot be trusted, by construction: the estimator's own law and the target's loss profile.
+
+Statistics of the sample cannot tell: the bad samples are the ones that missed the tail.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from estimators import Contrast, Estimator, ScoreEntropy
+
+__all__ = ["CAUTIONS", "Caution", "Word", "cautions_of", "effective_positions", "flags", "held"]
+
+Word = Literal["fine", "caution", "do not use"]
+"""The three verdicts, best first."""
+
+
+@dataclass(frozen=True)
+class Caution:
+    """A reason why an interval may not be valid, known by construction.
+
+    Parameters
+    ----------
+    key : str
+        Short name, such as ``"few-passes"``.
+    sentence : str
+        What is wrong, for readers; without a full stop.
+    verdict : {"caution", "do not use"}
+        How much it weighs in a diagnosis.
+    advice : str
+        What to do instead.
+    """
+
+    key: str
+    sentence: str
+    verdict: Word
+    advice: str
+
+
+CAUTIONS: dict[str, Caution] = {
+    caution.key: caution
+    for caution in (
+        Caution(
+            "infinite-variance",
+            "infinite variance by construction: the sample variance grows with the sample, and no interval is valid",
+            "do not use",
+            "use auto or uniform-count+stratified; among score entropies, the polynomial schedule",
+        ),
+        Caution(
+            "biased",
+            "biased by construction, by a cut at eps or as published: its mean is not the likelihood",
+            "do not use",
+            "use it to relate published numbers; for likelihoods use auto",
+        ),
+        Caution(
+            "few-hard-tokens",
+            "fewer than 3 effective positions carry the loss of some sequence: coverage is below nominal, most of all "
+            "for antithetic pairs; ask for design-bootstrap",
+            "caution",
+            "ask for the interval design-bootstrap, or for all masks if the sequence is short",
+        ),
+        Caution(
+            "near-deterministic",
+            "few revealed tokens determine the rest of some sequence (the fully masked pass costs over 4 times the "
+            "likelihood): a sample that misses the nearly full masks is far off and does not show it",
+            "caution",
+            "use triangular, whose first pass masks everything",
+        ),
+        Caution(
+            "little-noise",
+            "few passes at low noise carry the error: coverage is some points below nominal; marginal-score-entropy "
+            "with the polynomial schedule does not have this problem",
+            "caution",
+            "use marginal-score-entropy with the polynomial schedule, if the ratios come from one law",
+        ),
+        Caution(
+            "rare-tokens",
+            "some position costs more than 8 nats: noise low enough to resolve such a probability is hardly sampled, "
+            "and coverage is below nominal; masked estimators are not affected",
+            "caution",
+            "use a masked estimator, such as uniform-count+stratified",
+        ),
+        Caution(
+            "not-one-law",
+            "averaged over each position's own noise under a model that does not declare that its ratios come from one "
+            "law: the mean need not be that of the score entropy",
+            "caution",
+            "use score-entropy with the polynomial schedule, or declare consistent = True on the model",
+        ),
+        Caution(
+            "unfinished-noise",
+            "the noise ends before it has hidden everything: the interval includes what the integral lacks",
+            "caution",
+            "use a schedule that ends in pure noise, such as polynomial",
+        ),
+        Caution(
+            "few-replicates",
+            "fewer than 4 replicates per interval, or as few degrees of freedom: the interval is too wide to be useful",
+            "caution",
+            "use 8 replicates, or more passes where the within-replicate variance is known",
+        ),
+        Caution(
+            "few-passes",
+            "fewer than 32 forward passes in all: coverage is some points below nominal",
+            "caution",
+            "use 32 passes or more",
+        ),
+    )
+}
+"""Every caution by its key, the most serious first."""
+
+FEWEST_EFFECTIVE_POSITIONS = 3.0
+LARGEST_FULL_MASK_RATIO = 4.0
+FEWEST_REPLICATES = 4
+FEWEST_PASSES = 32
+
+
+def flags(held_by_item: Sequence[Iterable[Caution]]) -> NDArray[np.bool_]:
+    """Return which caution holds for which item: shape (item, caution), columns in the order of `CAUTIONS`.
+
+    Examples
+    --------
+    >>> flags([[], [CAUTIONS["biased"]]])[:, :2]
+    array([[False, False],
+           [False,  True]])
+    """
+    keys = [{caution.key for caution in cautions} for cautions in held_by_item]
+    return np.array([[key in some for key in CAUTIONS] for some in keys], dtype=bool).reshape(len(keys), len(CAUTIONS))
+
+
+def held(cautions: xr.DataArray) -> list[Caution]:
+    """Return the cautions that hold anywhere in a boolean array with a dimension and coordinate ``caution``.
+
+    Examples
+    --------
+    >>> array = xr.DataArray(flags([[], [CAUTIONS["biased"]]]), [("item", [0, 1]), ("caution", list(CAUTIONS))])
+    >>> [caution.key for caution in held(array)]
+    ['biased']
+    """
+    anywhere = cautions.any([name for name in cautions.dims if name != "caution"])
+    return [CAUTIONS[key] for key in anywhere["caution"].values[anywhere.values].tolist()]
+
+
+def effective_positions(position_losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many positions carry the loss: ``(sum b)^2 / sum b^2``.
+
+    Parameters
+    ----------
+    position_losses : array of float64, shape (..., length)
+        Mean loss ``b`` of each scored position, in nats.
+
+    Returns
+    -------
+    array of float64, shape (...)
+        Between 1 and the length; 0 where nothing is lost at all.
+
+    Examples
+    --------
+    >>> effective_positions(np.array([[1.0, 1.0, 1.0, 1.0], [8.0, 0.0, 0.0, 0.0]]))
+    array([4., 1.])
+    """
+    squares = (position_losses**2).sum(axis=-1)
+    effective = np.zeros(squares.shape)
+    np.divide(position_losses.sum(axis=-1) ** 2, squares, out=effective, where=squares > 0)
+    return effective
+
+
+def cautions_of(
+    sampler: Estimator | Contrast,
+    replicates: float,
+    effective: NDArray[np.float64] | None = None,
+    full_mask_ratio: NDArray[np.float64] | None = None,
+    *,
+    passes: int | None = None,
+) -> list[Caution]:
+    """Return the cautions that hold for intervals of a sampler on some targets.
+
+    Parameters
+    ----------
+    sampler : Estimator or Contrast
+    replicates : float
+        Replicates that an interval is made of, or as many as its degrees of freedom are worth.
+    effective : array of float64, optional
+        `effective_positions` of each target.
+    full_mask_ratio : array of float64, optional
+        Total loss of the fully masked pass over the likelihood's, for each target.
+    passes : int, optional
+        Forward passes behind an interval, over all its replicates.
+
+    Examples
+    --------
+    >>> from estimators import estimator
+    >>> [caution.key for caution in cautions_of(estimator("time-integral"), replicates=8)]
+    ['infinite-variance']
+    """
+    estimator = sampler.estimator if isinstance(sampler, Contrast) else sampler
+    if estimator.exact:
+        return []
+    holds = {
+        "infinite-variance": not estimator.finite_variance,
+        "biased": not estimator.unbiased,
+        "few-hard-tokens": effective is not None and bool((effective < FEWEST_EFFECTIVE_POSITIONS).any()),
+        "near-deterministic": full_mask_ratio is not None and bool((full_mask_ratio > LARGEST_FULL_MASK_RATIO).any()),
+        "little-noise": isinstance(estimator, ScoreEntropy) and not estimator.steady,
+        "few-replicates": replicates < FEWEST_REPLICATES,
+        "few-passes": passes is not None and passes < FEWEST_PASSES,
+    }
+    return [caution for key, caution in CAUTIONS.items() if holds.get(key)]  # others depend on the draw or the model

@@ -1,0 +1,44 @@
+"""The report of a study of calibration, put together."""
+
+import xarray as xr
+
+from infodis_stats.report.document import Document
+from infodis_stats.results.error_bars import interval_kind
+from infodis_stats.results.validity import CAUTIONS
+from infodis_stats.studies.calibration.answer import answer
+from infodis_stats.studies.calibration.cells import main_interval, main_level
+from infodis_stats.studies.calibration.figures import coverage_figure, width_figure
+from infodis_stats.studies.calibration.tables import estimator_table, kind_table, numeric_tables, short_table
+
+__all__ = ["calibration_document"]
+
+
+def calibration_document(tree: xr.DataTree) -> Document:
+    """Return the report of what `run_study` makes of a study of calibration."""
+    summary = tree["summary"].to_dataset()
+    names = summary["interval"].values.tolist()
+    main = main_interval(summary)
+    found = {key for text in summary["cautions"].values.ravel().tolist() for key in text.split()}
+    plain = kind_table(tree, cautioned=False)
+    return Document(
+        template="calibration",
+        answer=tuple(answer(tree)),
+        headlines={"Coverage and width, no caution": plain},
+        figures={"coverage": coverage_figure, "width": width_figure},
+        tables=numeric_tables(tree),
+        content={
+            "main": main,
+            "plain": plain,
+            "cautioned": kind_table(tree, cautioned=True),
+            "by_estimator": estimator_table(tree, main),
+            "short": short_table(tree, main),
+            "kinds": {name: interval_kind(name).summary for name in names},
+            "cautions": {key: CAUTIONS[key].sentence for key in CAUTIONS if key in found},
+            "groups": summary.sizes["group"],
+            "items": tree["counts"].sizes["item"],
+            "draws": tree.attrs["draws"],
+            "replicates": ", ".join(str(one) for one in summary["replicates"].values.tolist()),
+            "ratio": tree.attrs["quantity"] == "log_ratio",
+            "level": f"{100 * main_level(summary):g}",
+        },
+    )

@@ -1,0 +1,240 @@
+"""Calibration: how often intervals cover, and how wide they are, over laws, estimators, budgets and replicates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from estimators import Draw, InputError
+from infodis_stats import analysis
+from infodis_stats.execution import Columns, Section
+from infodis_stats.results.error_bars import ErrorBars, Sample, interval_kind
+from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.validity import CAUTIONS, cautions_of
+from infodis_stats.studies.calibration.schema import CalibrationSpec
+from infodis_stats.studies.design.failed import failed_items
+from infodis_stats.studies.design.grid import Grid, Samplers, lay_out
+from infodis_stats.studies.design.reference_values import truth_dataset, truth_owners, truth_sections
+from infodis_stats.studies.design.result import Result, Steps
+from infodis_stats.studies.design.scenario import Subject
+from infodis_stats.studies.design.target_sets import items_of, make_groups
+
+__all__ = ["calibrate", "summarise_calibration"]
+
+FloatArray = NDArray[np.float64]
+
+COUNTED = ("missed_low", "missed_high", "relative_width", "intervals", "degrees")
+CELL = ["estimator", "passes", "interval", "replicates"]
+
+
+def calibrate(subjects: Sequence[Subject], spec: CalibrationSpec) -> Steps:
+    """Find how often intervals cover, subject after subject.
+
+    Returns
+    -------
+    Result
+        ``counts`` (by item) and ``summary`` (by group), over estimator, passes, interval, replicates and level, without
+        the items that a model has failed on.
+    """
+    samplers = spec.samplers()
+    grouped = [
+        [replace(group, name=f"{table.name}/{group.name}") for group in make_groups(subject, table)]
+        for subject, table in zip(subjects, spec.subjects, strict=True)
+    ]
+    budgets = [[count for count in spec.passes if count <= (one.most_passes or count)] for one in spec.subjects]
+    grids = [lay_out(items_of(groups), samplers, few, spec.draws) for groups, few in zip(grouped, budgets, strict=True)]
+    known = [
+        truth_sections(subject, groups, samplers, passes=spec.truth_passes, seed=spec.seed)
+        for subject, groups in zip(subjects, grouped, strict=True)
+    ]
+    found = iter((yield [replace(section, may_fail=True) for sections in known for section in sections]))
+    measures = [[next(found) for _ in sections] for sections in known]
+    truths = [
+        truth_dataset(subject, groups, samplers, some)
+        for subject, groups, some in zip(subjects, grouped, measures, strict=True)
+    ]
+    drawn = yield [
+        _section(table.name, subject, grid, truth, spec)
+        for table, subject, grid, truth in zip(spec.subjects, subjects, grids, truths, strict=True)
+    ]
+    parts = [_counts(*one, spec) for one in zip(grids, drawn, truths, strict=True)]
+    failed: dict[str, str] = {}
+    for subject, groups, grid, part, some, own in zip(subjects, grouped, grids, parts, measures, drawn, strict=True):
+        known_problems = zip([one.problems for one in some], truth_owners(subject, groups), strict=True)
+        failed |= failed_items(part["item"].values.tolist(), *known_problems, (own.problems, grid.slots[:, 0]))
+    counts = describe(xr.concat(parts, dim="item"))
+    counts = counts.isel(item=~counts["item"].isin(list(failed)))
+    summary = summarise_calibration(counts)
+    summary["cautions"] = _cautions(counts, samplers)
+    return Result(
+        {"counts": counts, "summary": describe(summary)},
+        forward_passes=sum(int(np.nansum(one["forward_passes"])) for one in drawn),
+        not_run=[reason for grid in grids for reason in grid.not_run],
+        failed=failed,
+        attributes={"quantity": "log_ratio" if spec.contrasts else "nll", "draws": spec.draws},
+    )
+
+
+def _section(name: str, subject: Subject, grid: Grid, truth: xr.Dataset, spec: CalibrationSpec) -> Section:
+    """Return the section that draws a grid many times over and counts misses of what is known by now."""
+    known = truth[["truth", "truth_se"]].to_array().values.T
+    values = dict(zip((item.key for item in grid.items), known.tolist(), strict=True))
+    shape = len(spec.intervals), len(spec.replicates)
+    levels = *shape, len(spec.levels)
+    columns = {
+        "missed_low": levels,
+        "missed_high": levels,
+        "relative_width": levels,
+        "intervals": shape,
+        "degrees": shape,
+        "forward_passes": (),
+    }
+    setting = repr((spec.intervals, spec.replicates, spec.levels, known.tolist()))
+    keep = partial(_counted, spec=spec, values=values)
+    return Section(f"draws of {name}", subject.model, grid, spec.seed, columns, keep, setting, may_fail=True)
+
+
+def _counts(grid: Grid, drawn: Columns, truth: xr.Dataset, spec: CalibrationSpec) -> xr.Dataset:
+    """Label the counts of a subject, over all passes of the study."""
+    dims = ["item", *CELL]
+    by_level = ("missed_low", "missed_high", "relative_width")
+    counts = xr.Dataset(
+        {name: ([*dims, "level"] if name in by_level else dims, grid.filled(drawn[name])) for name in COUNTED}
+        | {name: truth[name] for name in ("truth", "truth_se", "effective_positions", "full_mask_ratio")},
+        coords={
+            "item": truth["item"],
+            "group": truth["group"],
+            "estimator": [sampler.name for sampler in grid.samplers],
+            "passes": np.array(grid.passes),
+            "interval": list(spec.intervals),
+            "replicates": np.array(spec.replicates),
+            "level": np.array(spec.levels),
+        },
+    )
+    return counts.reindex(passes=list(spec.passes)).fillna({"missed_low": 0, "missed_high": 0, "intervals": 0})
+
+
+def _bars(one: Draw, kind: str, size: int, level: float) -> ErrorBars | None:
+    try:
+        return interval_kind(kind).error_bars(Sample(one, size), level)
+    except InputError:
+        return None  # it does not tell this one
+
+
+def _counted(one: Draw, spec: CalibrationSpec, values: Mapping[str, tuple[float, float]]) -> dict[str, ArrayLike]:
+    """Count the misses of every interval of a draw, by kind, replicates and level, given the true values by item."""
+    truth, truth_se = values[one.cell.item.key]
+    shape = (len(spec.intervals), len(spec.replicates), len(spec.levels))
+    low, high, width = np.zeros(shape), np.zeros(shape), np.full(shape, np.nan)
+    count, degrees = np.zeros(shape[:2]), np.full(shape[:2], np.nan)
+    deviation = one.estimates.std(ddof=1)
+    for place, kind in enumerate(spec.intervals):
+        for step, size in enumerate(spec.replicates):
+            sample = Sample(one, size)
+            centre = sample.estimates.mean(axis=-1)
+            ideal = deviation / np.sqrt(size)
+            for rung, level in enumerate(spec.levels):
+                bars = _bars(one, kind, size, level)
+                if bars is None:
+                    continue
+                allowed = analysis.widen(analysis.Interval(bars.lower, bars.upper), centre, truth_se, level)
+                slack = analysis.rounding(truth)
+                here = place, step, rung
+                low[here] = (allowed.upper < truth - slack).sum()
+                high[here] = (allowed.lower > truth + slack).sum()
+                count[here[:2]] = len(centre)
+                degrees[here[:2]] = np.median(bars.degrees)
+                if deviation > slack:
+                    z = stats.norm.ppf((1 + level) / 2)
+                    width[here] = np.median(bars.upper - bars.lower) / (2 * z * ideal)
+    return {
+        "missed_low": low,
+        "missed_high": high,
+        "relative_width": width,
+        "intervals": count,
+        "degrees": degrees,
+        "forward_passes": one.forward_passes,
+    }
+
+
+def summarise_calibration(counts: xr.Dataset, level_of_band: float = 0.95) -> xr.Dataset:
+    """Add up the counts of the items of each group.
+
+    Parameters
+    ----------
+    counts : xarray.Dataset
+        ``missed_low``, ``missed_high``, ``relative_width (item, estimator, passes, interval, replicates, level)`` and
+        ``intervals (item, estimator, passes, interval, replicates)``, with a coordinate ``group`` on the items.
+    level_of_band : float, default 0.95
+
+    Returns
+    -------
+    xarray.Dataset
+        Over ``(group, estimator, passes, interval, replicates, level)``: ``coverage`` with its Wilson band,
+        ``missed_low``, ``missed_high``, ``intervals`` (their number), ``relative_width`` (the items' mean; 1 is the
+        normal interval of known variance), and ``short_p``: the p-value of "covers its level, less one point", by the
+        binomial law, Holm-adjusted over all cells of one kind of interval and one level.
+    """
+    groups = list(dict.fromkeys(counts["group"].values.tolist()))
+    parts = [counts.isel(item=(counts["group"] == group).values) for group in groups]
+
+    def gathered(name: str) -> xr.DataArray:
+        return xr.concat([part[name].sum("item") for part in parts], dim="group")
+
+    low, high, number = gathered("missed_low"), gathered("missed_high"), gathered("intervals")
+    number = number.broadcast_like(low).transpose(*low.dims)
+    width = xr.concat([part["relative_width"].mean("item") for part in parts], dim="group")
+    levels = counts["level"].values
+    covered = (number - low - high).values
+    counted = number.values > 0
+    dims = ["group", *CELL, "level"]
+    missing = np.where(counted, 0.0, np.nan)
+    found = analysis.coverage_of_counts(low.values, high.values, number.values, level_of_band)
+    p_values = stats.binom.cdf(covered, number.values, levels - analysis.ALLOWED) + missing
+    # Cells without spread are exact: their intervals are points and have no level.
+    p_values[np.isnan(width.transpose(*dims).values)] = np.nan
+    adjusted = np.full_like(p_values, np.nan)
+    for place in range(counts.sizes["interval"]):
+        for rung in range(len(levels)):
+            adjusted[:, :, :, place, :, rung] = analysis.family_wise(p_values[:, :, :, place, :, rung])
+    return xr.Dataset(
+        {
+            "coverage": (dims, found.rate),
+            "coverage_ci": ([*dims, CI_BOUND[0]], np.stack([found.lower, found.upper], axis=-1)),
+            "missed_low": (dims, low.values + missing),
+            "missed_high": (dims, high.values + missing),
+            "intervals": (dims, number.values),
+            "relative_width": (dims, width.transpose(*dims).values),
+            "short_p": (dims, adjusted),
+        },
+        coords={
+            "group": groups,
+            **{name: counts[name].values for name in (*CELL, "level")},
+            CI_BOUND[0]: CI_BOUND[1],
+        },
+    )
+
+
+def _cautions(counts: xr.Dataset, samplers: Samplers) -> tuple[list[str], NDArray[np.str_]]:
+    """Return which cautions hold in each cell, by construction: of some item of the group."""
+    groups = list(dict.fromkeys(counts["group"].values.tolist()))
+    shape = (len(groups), *(counts.sizes[name] for name in CELL))
+    found = np.full(shape, "", dtype=f"U{sum(map(len, CAUTIONS)) + len(CAUTIONS)}")
+    for index in np.ndindex(shape):
+        part = counts.isel(item=(counts["group"] == groups[index[0]]).values)
+        degrees = part["degrees"].values[:, *index[1:]]
+        if np.isnan(degrees).all():
+            continue
+        keys = cautions_of(
+            samplers[index[1]],
+            float(np.nanmin(degrees)) + 1.0,
+            part["effective_positions"].values,
+            part["full_mask_ratio"].values,
+            passes=int(counts["passes"][index[2]] * counts["replicates"][index[4]]),
+        )
+        found[index] = " ".join(caution.key for caution in keys)
+    return ["group", *CELL], found

@@ -1,0 +1,63 @@
+"""Study files that ask how often intervals cover."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from estimators import Contrast, Estimator
+from infodis_stats.results.error_bars import interval_names
+from infodis_stats.studies.design.target_schema import ContrastName, named_samplers
+from infodis_stats.studies.design.toml import Count, Name, Seed, Table
+from infodis_stats.studies.frontier.schema import SubjectSpec
+
+__all__ = ["CalibrationSpec"]
+
+Level = Annotated[float, Field(gt=0, lt=1)]
+
+
+class CalibrationSpec(Table):
+    """Subjects x estimators x passes x intervals x replicates x levels; each item is drawn many times over."""
+
+    kind: Literal["calibration"]
+    title: Name
+    seed: Seed
+    passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
+    replicates: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
+    draws: Count
+    estimators: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    intervals: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = ("auto", "student-t")
+    levels: Annotated[tuple[Level, ...], Field(strict=False, min_length=1)] = (0.9, 0.95, 0.99)
+    contrasts: Annotated[tuple[ContrastName, ...], Field(strict=False)] = ()
+    subjects: Annotated[tuple[SubjectSpec, ...], Field(strict=False, min_length=1)]
+    truth_passes: Annotated[int, Field(ge=16)] = 4096
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "CalibrationSpec":
+        named: dict[str, Sequence[object]] = {
+            "passes": self.passes,
+            "replicates": self.replicates,
+            "estimators": self.estimators,
+            "intervals": self.intervals,
+            "levels": self.levels,
+            "subject names": [subject.name for subject in self.subjects],
+        }
+        for what, values in named.items():
+            if len(set(values)) < len(values):
+                raise ValueError(f"{what} need to differ from one another")
+        if self.draws < max(self.replicates):
+            raise ValueError(f"draws needs to be at least the largest of replicates, {max(self.replicates)}")
+        for subject in self.subjects:
+            if bool(subject.pairs) != bool(self.contrasts):
+                raise ValueError(
+                    f'subject {subject.name!r}: contrasts = ["coupled", "decoupled"] and pairs go together'
+                )
+        for name in self.intervals:
+            if name not in interval_names():
+                raise ValueError(f"there is no interval {name!r}; there are {', '.join(interval_names())}")
+        self.samplers()
+        return self
+
+    def samplers(self) -> list[Estimator] | list[Contrast]:
+        """Return the stochastic objects whose intervals are judged."""
+        return named_samplers(self.estimators, self.contrasts)

@@ -1,0 +1,63 @@
+"""Study files that compare estimators: targets or pairs, estimators, passes, replicates."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from estimators import Contrast, Estimator
+from infodis_stats.studies.design.target_schema import ContrastName, Scored, named_samplers
+from infodis_stats.studies.design.toml import Count, Name, Seed, Table
+
+__all__ = ["ComparedSpec", "ComparisonSpec"]
+
+
+class ComparedSpec(Table):
+    """Estimators x passes x replicates, told against the truth and against a reference, with their seed."""
+
+    title: Name
+    seed: Seed
+    passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
+    replicates: Annotated[int, Field(ge=2)]
+    estimators: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    reference: str
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    interval_replicates: Annotated[int, Field(ge=2)] = 8
+
+    @model_validator(mode="after")
+    def _comparable(self) -> "ComparedSpec":
+        for what, values in (("passes", self.passes), ("estimators", self.estimators)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{what} need to differ from one another")
+        names = [sampler.name for sampler in self.samplers()]
+        if self.reference not in names:
+            raise ValueError(f"reference {self.reference!r} is none of {', '.join(names)}")
+        if self.replicates < self.interval_replicates:
+            raise ValueError(f"replicates needs to be at least interval_replicates, {self.interval_replicates}")
+        return self
+
+    def samplers(self) -> list[Estimator] | list[Contrast]:
+        """Return the stochastic objects that the study compares."""
+        return named_samplers(self.estimators)
+
+
+class ContrastedSpec(Scored):
+    """Targets; or pairs, and the contrasts that estimate their ratios."""
+
+    contrasts: Annotated[tuple[ContrastName, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _contrasts_of_pairs(self) -> "ContrastedSpec":
+        if bool(self.pairs) != bool(self.contrasts):
+            raise ValueError('contrasts = ["coupled", "decoupled"] and [[pairs]] go together')
+        return self
+
+
+class ComparisonSpec(ComparedSpec, ContrastedSpec):
+    """A grid of targets or pairs x estimators x passes x replicates."""
+
+    kind: Literal["comparison"] = "comparison"
+    truth_passes: Annotated[int, Field(ge=16)] = 4096
+
+    def samplers(self) -> list[Estimator] | list[Contrast]:
+        """Return the stochastic objects that the study compares."""
+        return named_samplers(self.estimators, self.contrasts)

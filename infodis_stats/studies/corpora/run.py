@@ -1,0 +1,195 @@
+"""Comparisons of corpora: what their texts cost under a model, and how well that tells them apart."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import ttest_ind
+
+from estimators import Cell, Draw, Target
+from infodis_stats import analysis
+from infodis_stats.estimates.positions import position_nll
+from infodis_stats.execution import Section
+from infodis_stats.io.records import Record, read_records
+from infodis_stats.models import TextModel
+from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.validity import cautions_of, effective_positions
+from infodis_stats.studies.corpora.schema import CorporaSpec
+from infodis_stats.studies.design.failed import failed_items
+from infodis_stats.studies.design.result import Result, Steps
+from infodis_stats.studies.design.target_sets import record_targets
+
+__all__ = ["compare_corpora"]
+
+FloatArray = NDArray[np.float64]
+
+
+def compare_corpora(network: TextModel, spec: CorporaSpec) -> Steps:
+    """Score the texts of some corpora.
+
+    Returns
+    -------
+    Result
+        ``draws`` (every replicate of every text), ``maps`` (what each token of chosen texts costs) and ``summary`` (by
+        corpus and passes).
+    """
+    sampler = spec.sampler()
+    records = [(corpus, record) for corpus in spec.corpora for record in read_records(corpus.records)]
+    targets = record_targets(network, [record for _, record in records])
+    mapped = _mapped([corpus.name for corpus, _ in records], {one.name: one.maps for one in spec.corpora})
+    cells = [Cell(sampler, target, passes, spec.replicates) for passes in spec.passes for target in targets]
+    most = cells[-len(targets) :]
+    shown = [cell for cell, chosen in zip(most, mapped, strict=True) if chosen]
+    longest = max((target.length for target in targets), default=0)
+    keep = partial(_contributions, longest=longest)
+    columns = {"estimate": (spec.replicates,), "forward_passes": (), "effective": ()}
+    drawn, maps = yield [
+        Section("draws", network, cells, spec.seed, columns, _statistics, may_fail=True),
+        Section("maps", network, shown, spec.seed, {"nll": (longest,), "nll_se": (longest,)}, keep, may_fail=True),
+    ]
+    shape = len(spec.passes), len(targets)
+    estimates = drawn["estimate"].reshape(*shape, -1).swapaxes(0, 1)
+    forward_passes = drawn["forward_passes"].reshape(shape).T
+    effective = drawn["effective"].reshape(shape)[-1]
+    draws = describe(
+        xr.Dataset(
+            {
+                "estimate": (["text", "passes", "replicate"], estimates),
+                "forward_passes": (["text", "passes"], forward_passes),
+                "length": ("text", [target.length for target in targets]),
+            },
+            coords={
+                "text": [record.name for _, record in records],
+                "corpus": ("text", [corpus.name for corpus, _ in records]),
+                "passes": np.array(spec.passes),
+                "replicate": np.arange(spec.replicates),
+            },
+        )
+    )
+    names = [f"{corpus.name}/{record.name}" for corpus, record in records]
+    failed = failed_items(names, (drawn.problems, np.tile(np.arange(len(names)), len(spec.passes))))
+    works = np.array([name not in failed for name in names])
+    draws = draws.isel(text=works)
+    summary = summarise_corpora(draws, spec.reference, spec.level)
+    summary.attrs["cautions"] = " ".join(
+        caution.key for caution in cautions_of(sampler, spec.replicates, effective[works])
+    )
+    summary.attrs["estimator"] = sampler.name
+    datasets = {"draws": draws, "summary": summary}
+    rows = zip([text for text, one in enumerate(mapped) if one], maps.records, strict=True)
+    drawn_maps = [_map(network, targets[text], records[text][1], row) for text, row in rows if works[text]]
+    if drawn_maps:
+        datasets["maps"] = xr.concat(drawn_maps, dim="place")
+    passes = int(np.nansum(draws["forward_passes"].values))
+    return Result(datasets, forward_passes=passes, not_run=[], failed=failed, attributes={})
+
+
+def summarise_corpora(draws: xr.Dataset, reference: str, level: float = 0.95) -> xr.Dataset:
+    """Summarise what the texts of each corpus cost.
+
+    Texts are a sample of their corpus: intervals are over texts, and the noise of the masks is part of their spread.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        ``estimate (text, passes, replicate)`` in nats and ``length (text)``, with a coordinate ``corpus`` on the texts.
+    reference : str
+        The corpus that the others are compared with.
+    level : float, default 0.95
+
+    Returns
+    -------
+    xarray.Dataset
+        Over ``corpus``, from all replicates at the largest number of passes: ``texts``, ``bits_per_token`` (the mean
+        over texts) with its Student-t interval, ``difference`` to the reference with Welch's interval, ``mask_share``
+        (of the variance between texts, what is noise of the masks). Over ``(corpus, passes)``: ``auroc``, the chance
+        that a text costs more than one of the reference, each measured once with so many passes, averaged over
+        replicates, with Newcombe's interval.
+    """
+    bits = draws["estimate"].transpose("text", "passes", "replicate").values / np.log(2)
+    bits = bits / draws["length"].values[:, None, None]
+    corpora = list(dict.fromkeys(draws["corpus"].values.tolist()))
+    members = {corpus: (draws["corpus"] == corpus).values for corpus in corpora}
+    base = bits[members[reference]]
+    parts = [_corpus(bits[members[one]], None if one == reference else base, level) for one in corpora]
+    summary = xr.concat(parts, dim="corpus").assign_coords(
+        {"corpus": corpora, "passes": draws["passes"].values, CI_BOUND[0]: CI_BOUND[1]}
+    )
+    summary = describe(summary)
+    summary.attrs = {"reference": reference, "ci_prob": level}
+    return summary
+
+
+def _corpus(bits: FloatArray, base: FloatArray | None, level: float) -> xr.Dataset:
+    """Summarise bits a token (text, passes, replicate) of one corpus against those of the reference."""
+    means = bits[:, -1].mean(axis=-1)
+    texts = analysis.Estimates.of_replicates(bits[:, -1])
+    mean = analysis.average(texts, "population", level=level)
+    difference, ends = 0.0, np.zeros(2)
+    areas, bounds = np.full(bits.shape[1], np.nan), np.full((bits.shape[1], 2), np.nan)
+    if base is not None:
+        reference = base[:, -1].mean(axis=-1)
+        difference = float(means.mean() - reference.mean())
+        ends = np.array(ttest_ind(means, reference, equal_var=False).confidence_interval(level))
+        areas = analysis.auroc(base.transpose(1, 2, 0), bits.transpose(1, 2, 0)).mean(axis=-1)
+        area = analysis.auroc_interval(areas, len(base), len(bits), level)
+        bounds = np.stack([area.lower, area.upper], axis=-1)
+    return xr.Dataset(
+        {
+            "texts": len(bits),
+            "bits_per_token": mean.estimate,
+            "bits_per_token_ci": (CI_BOUND[0], np.array([mean.interval.lower, mean.interval.upper])),
+            "difference": difference,
+            "difference_ci": (CI_BOUND[0], ends),
+            "mask_share": analysis.mask_share(texts),
+            "auroc": ("passes", areas),
+            "auroc_ci": (["passes", CI_BOUND[0]], bounds),
+        }
+    )
+
+
+def _mapped(corpora: Sequence[str], maps: dict[str, int]) -> list[bool]:
+    """Say which texts are drawn: the first ones of each corpus."""
+    left = dict(maps)
+    chosen = []
+    for corpus in corpora:
+        chosen.append(left[corpus] > 0)
+        left[corpus] -= 1
+    return chosen
+
+
+def _statistics(one: Draw) -> dict[str, ArrayLike]:
+    (evaluation,) = one.evaluations
+    effective = effective_positions(evaluation.position_losses)
+    return {"estimate": one.estimates, "forward_passes": one.forward_passes, "effective": effective}
+
+
+def _contributions(one: Draw, longest: int) -> dict[str, ArrayLike]:
+    """Return what each position contributes, up to the longest of all texts."""
+    (evaluation,) = one.evaluations
+    contributions = position_nll(evaluation)
+    error = np.sqrt(analysis.variance(contributions.T) / len(contributions))
+    room = (0, longest - evaluation.target.length)
+    return {
+        "nll": np.pad(contributions.mean(axis=0), room, constant_values=np.nan),
+        "nll_se": np.pad(error, room, constant_values=np.nan),
+    }
+
+
+def _map(network: TextModel, target: Target, record: Record, row: np.void) -> xr.Dataset:
+    tokens = [network.decode(target.tokens[[place]]) for place in target.scored]
+    return describe(
+        xr.Dataset(
+            {
+                "nll": ("place", row["nll"][: target.length]),
+                "nll_se": ("place", row["nll_se"][: target.length]),
+                "token": ("place", tokens),
+            },
+            coords={
+                "text": ("place", [record.name] * len(tokens)),
+                "prompt": ("place", [record.prompt] * len(tokens)),
+            },
+        )
+    )

@@ -1,0 +1,49 @@
+"""Study files that compare corpora under one model: which texts it finds likely, and how well that tells them apart."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from estimators import Estimator, estimator
+from infodis_stats.studies.design.models import ModelSpec
+from infodis_stats.studies.design.toml import Count, File, Name, Seed, Table, Text
+
+__all__ = ["CorporaSpec", "CorpusSpec"]
+
+
+class CorpusSpec(Table):
+    """A corpus: a file of records, the first ``maps`` of which are drawn character by character."""
+
+    name: Name
+    records: File
+    maps: Annotated[int, Field(ge=0)] = 0
+
+
+class CorporaSpec(Table):
+    """Corpora x passes x replicates under one model and one estimator."""
+
+    kind: Literal["corpora"]
+    title: Name
+    seed: Seed
+    passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
+    replicates: Annotated[int, Field(ge=2)]
+    estimator: Text
+    reference: Text
+    model: ModelSpec
+    corpora: Annotated[tuple[CorpusSpec, ...], Field(strict=False, min_length=2)]
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "CorporaSpec":
+        names = [corpus.name for corpus in self.corpora]
+        for what, values in (("passes", self.passes), ("corpus names", names)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{what} need to differ from one another")
+        if self.reference not in names:
+            raise ValueError(f"reference {self.reference!r} is none of {', '.join(names)}")
+        self.sampler()
+        return self
+
+    def sampler(self) -> Estimator:
+        """Return the estimator."""
+        return estimator(self.estimator)

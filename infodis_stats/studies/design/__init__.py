@@ -1,0 +1,1 @@
+"""Design of a study: grids, target sets, scenarios and reference values."""

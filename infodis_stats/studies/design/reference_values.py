@@ -1,0 +1,189 @@
+"""What a comparison measures estimates by: exact values or long runs, exact variances, and targets' loss profiles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from estimators import (
+    IID,
+    Cell,
+    Contrast,
+    Coupled,
+    Draw,
+    Estimator,
+    Evaluation,
+    Exhaustive,
+    Job,
+    MaskPlan,
+    Pair,
+    PointEstimator,
+    Sampler,
+    Target,
+    estimator,
+)
+from infodis_stats.execution import Columns, Section
+from infodis_stats.results.labels import describe
+from infodis_stats.results.validity import effective_positions
+from infodis_stats.studies.design.scenario import Subject
+from infodis_stats.studies.design.target_sets import Group, items_of
+
+__all__ = ["LossProfile", "item_coords", "long_run", "truth_dataset", "truth_owners", "truth_sections"]
+
+LONGEST_ENUMERATED = 12  # scored positions up to which all masks are run
+PILOT = LONG_RUN = estimator("uniform-count+stratified")
+PILOT_PASSES = 64
+LONG_REPLICATES = 16
+FLOAT32 = 1e-6  # relative rounding of a network's likelihood: batches differ by less
+
+
+def item_coords(groups: Sequence[Group]) -> dict[str, tuple[str, list[str]]]:
+    """Return the coordinates of a study's items: a name each, and its group."""
+    return {
+        "item": ("item", [f"{group.name}/{index}" for group in groups for index in range(len(group.items))]),
+        "group": ("item", [group.name for group in groups for _ in group.items]),
+    }
+
+
+def truth_sections(
+    subject: Subject, groups: Sequence[Group], samplers: Sequence[Estimator | Contrast], *, passes: int, seed: int
+) -> tuple[Section, Section, Section]:
+    """Return the sections that find what estimates are compared with: exact variances, loss profiles, long runs.
+
+    Parameters
+    ----------
+    passes : int
+        What a network's value is made of where its masks are too many to run them all: a long run with random numbers
+        of its own.
+    """
+    items = items_of(groups)
+    short = [item for item in items if _enumerated(item)]
+    every = [Cell(Exhaustive(), target, 2 ** target.sides[0].length, 1) for target in short]
+    profiles = [Cell(LossProfile(), side, PILOT_PASSES, 1) for item in items for side in item.sides]
+    long_runs = [] if subject.exact else [long_run(item, passes) for item in items]
+    # A child of the seed: never the random numbers of the estimates that are compared with it.
+    own = np.random.SeedSequence(seed).spawn(1)[0]
+    names = " ".join(sampler.name for sampler in samplers)
+    keep = partial(_exact_variances, samplers=samplers)
+    return (
+        Section("exact variances", subject.model, every, 0, {"pass_variance": (len(samplers),)}, keep, names),
+        Section("loss profiles", subject.model, profiles, 0, {"effective": (), "full": ()}, _profile),
+        Section("long runs", subject.model, long_runs, own, {"value": (), "error": ()}, _average),
+    )
+
+
+def truth_owners(subject: Subject, groups: Sequence[Group]) -> tuple[list[int], list[int], list[int]]:
+    """Return whose each cell of the `truth_sections` is, as places among the items."""
+    items = list(enumerate(items_of(groups)))
+    short = [place for place, item in items if _enumerated(item)]
+    sides = [place for place, item in items for _ in item.sides]
+    return short, sides, [] if subject.exact else [place for place, _ in items]
+
+
+def truth_dataset(
+    subject: Subject,
+    groups: Sequence[Group],
+    samplers: Sequence[Estimator | Contrast],
+    found: Sequence[Columns],
+) -> xr.Dataset:
+    """Label what `truth_sections` have found.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``truth``, ``truth_se``, ``length``, ``effective_positions``, ``full_mask_ratio (item)`` (of a pair: the worse
+        side), and ``exact_pass_variance (item, estimator)`` for independent points on targets of at most 12 scored
+        positions, NaN elsewhere. For a network on the sequences of a law also ``law_value (item)``.
+    """
+    items = items_of(groups)
+    every, profiles, long_runs = found
+    variances = np.full((len(items), len(samplers)), np.nan)
+    short, sides, _ = truth_owners(subject, groups)
+    variances[short] = every["pass_variance"]
+    effective, ratio = np.full(len(items), np.inf), np.zeros(len(items))
+    np.fmin.at(effective, sides, profiles["effective"])
+    np.fmax.at(ratio, sides, profiles["full"])
+    law_values = [group.exact for group in groups if group.exact is not None]
+    if subject.exact:
+        value, error = np.concatenate(law_values), np.zeros(len(items))
+    else:
+        value, error = long_runs["value"], long_runs["error"]
+    variables = {
+        "length": ("item", [max(side.length for side in item.sides) for item in items]),
+        "effective_positions": ("item", effective),
+        "full_mask_ratio": ("item", ratio),
+        "exact_pass_variance": (["item", "estimator"], variances),
+        "truth": ("item", value),
+        "truth_se": ("item", error),
+    }
+    if law_values and not subject.exact:
+        variables["law_value"] = ("item", np.concatenate(law_values))
+    coords = item_coords(groups) | {"estimator": [sampler.name for sampler in samplers]}
+    return describe(xr.Dataset(variables, coords=coords))
+
+
+def _enumerated(item: Target | Pair) -> bool:
+    return isinstance(item, Target) and item.length <= LONGEST_ENUMERATED
+
+
+def long_run(item: Target | Pair, passes: int) -> Cell:
+    """Plan how a network's own value is found: all masks where they are few enough, else many passes."""
+    exact = all(2**side.length - 1 <= max(passes, 2**LONGEST_ENUMERATED) for side in item.sides)
+    one: Estimator = Exhaustive() if exact else LONG_RUN
+    sampler = Coupled(one) if isinstance(item, Pair) else one
+    if exact:
+        return Cell(sampler, item, 2 ** max(side.length for side in item.sides), 1)
+    return Cell(sampler, item, passes // LONG_REPLICATES, LONG_REPLICATES)
+
+
+@dataclass(frozen=True)
+class LossProfile(Sampler[Target]):
+    """A pilot of a target, and its fully masked pass: what its losses are like."""
+
+    name: ClassVar[str] = "loss-profile"
+
+    def jobs(
+        self, item: Target, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
+    ) -> tuple[Job, ...]:
+        """Plan the pilot, and the pass that masks all."""
+        everything = np.ones((replicates, 1, item.length))
+        full = Job(item, MaskPlan(everything.astype(bool), everything))
+        return *PILOT.jobs(item, passes, replicates, rng, first=first), full
+
+    def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Reduce the losses of the pilot."""
+        return PILOT.combine(evaluations[:1])
+
+
+def _profile(one: Draw) -> dict[str, ArrayLike]:
+    pilot, full = one.evaluations
+    (estimate,) = one.estimates
+    return {
+        "effective": effective_positions(pilot.position_losses),
+        "full": float(full.losses.sum()) / estimate if estimate > 0 else np.inf,
+    }
+
+
+def _average(one: Draw) -> dict[str, ArrayLike]:
+    """Return the mean of a draw and its standard error, not less than a network's rounding."""
+    count = len(one.estimates)
+    sampled = one.estimates.std(ddof=1) / count**0.5 if count > 1 else 0.0
+    scale = sum(float((side.plan.weights * side.losses).sum()) for side in one.evaluations) / count
+    return {"value": one.estimates.mean(), "error": max(sampled, FLOAT32 * scale)}
+
+
+def _exact_variances(one: Draw, samplers: Sequence[Estimator | Contrast]) -> dict[str, ArrayLike]:
+    """Return the variance of a single pass of each sampler of independent points; NaN of the others."""
+    (every,) = one.evaluations
+    totals = every.losses[0].sum(axis=-1)
+    moments = [
+        sampler.mask_map.law(every.target.length).moments(totals)[1]
+        if isinstance(sampler, PointEstimator) and sampler.design == IID()
+        else np.nan
+        for sampler in samplers
+    ]
+    return {"pass_variance": np.array(moments)}

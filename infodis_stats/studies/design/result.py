@@ -1,0 +1,25 @@
+"""What a study of any kind brings forth."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import xarray as xr
+
+from infodis_stats.execution import Course
+
+__all__ = ["Result", "Steps"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The data sets of a study, what they cost, what could not be run, a sentence each, and what failed, by item."""
+
+    datasets: Mapping[str, xr.Dataset]
+    forward_passes: int
+    not_run: Sequence[str]
+    attributes: Mapping[str, str | int]
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+Steps = Course[Result]
+"""A study of any kind on its way to its result."""

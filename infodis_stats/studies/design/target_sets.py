@@ -1,0 +1,114 @@
+"""Groups: what a study of estimators scores, drawn from a law or read from a file, with the law's exact values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators import InputError, Pair, Target, make_pairs, make_targets
+from infodis_stats.io.records import Record, TextPair, read_pairs, read_records
+from infodis_stats.laws import TableLaw
+from infodis_stats.models import TextModel, conditioned
+from infodis_stats.studies.design.scenario import Subject
+from infodis_stats.studies.design.target_schema import PairsSpec, Scored, TargetsSpec
+
+__all__ = ["Group", "items_of", "make_groups", "record_targets"]
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """A fixed set of targets or pairs.
+
+    Attributes
+    ----------
+    name : str
+    items : tuple of Target or of Pair
+    exact : array of float64, shape (item,), or None
+        The law's own value of each item in nats; None without a law.
+    """
+
+    name: str
+    items: tuple[Target, ...] | tuple[Pair, ...]
+    exact: NDArray[np.float64] | None
+
+
+def make_groups(subject: Subject, spec: Scored) -> list[Group]:
+    """Make the groups that a study scores."""
+    groups = [*(_targets(subject, one) for one in spec.targets), *(_pairs(subject, one) for one in spec.pairs)]
+    known = {group.exact is not None for group in groups}
+    if len(known) > 1:
+        raise InputError("sequences of a law and records do not go into one study: make it two")
+    return groups
+
+
+def items_of(groups: Sequence[Group]) -> list[Target | Pair]:
+    """Return the items of all groups, in order."""
+    return [item for group in groups for item in group.items]
+
+
+def _targets(subject: Subject, spec: TargetsSpec) -> Group:
+    law, network = subject.law, subject.network
+    if spec.records is not None:
+        assert network is not None
+        return Group(spec.name, tuple(record_targets(network, read_records(spec.records))), None)
+    if law is None:
+        assert network is not None
+        assert isinstance(spec.sequences, tuple)
+        rows = [conditioned(network, text, "", text)[0] for text in spec.sequences]
+        return Group(spec.name, tuple(make_targets(rows, spec.context)), None)
+    if spec.sequences == "support":
+        if not isinstance(law, TableLaw):
+            raise InputError(f'group {spec.name!r}: sequences = "support" needs a table law')
+        symbols = law.sequences
+    elif spec.sequences is not None:
+        symbols = law.encode(spec.sequences)
+    else:
+        assert spec.count is not None
+        symbols = law.sample(spec.count, length=spec.length, seed=spec.seed)
+    exact = law.nll(symbols, context=spec.context)
+    return Group(spec.name, tuple(make_targets(subject.rows(symbols), spec.context)), exact)
+
+
+def _pairs(subject: Subject, spec: PairsSpec) -> Group:
+    law, network = subject.law, subject.network
+    if spec.records is not None:
+        assert network is not None
+        return Group(spec.name, tuple(_text_pairs(network, read_pairs(spec.records))), None)
+    assert law is not None
+    assert spec.count is not None
+    first_seed, second_seed = np.random.SeedSequence(spec.seed).spawn(2)
+    first = law.sample(spec.count, length=spec.length, seed=first_seed)
+    if spec.edit == "unrelated":
+        second = law.sample(spec.count, length=spec.second_length or spec.length, seed=second_seed)
+        second[:, : spec.context] = first[:, : spec.context]  # both sides are scored under one context
+    else:
+        second = _substitute(first, spec, law.vocabulary_size, np.random.default_rng(second_seed))
+    exact = law.nll(second, context=spec.context) - law.nll(first, context=spec.context)
+    return Group(spec.name, tuple(make_pairs(subject.rows(first), subject.rows(second), spec.context)), exact)
+
+
+def record_targets(network: TextModel, records: Sequence[Record]) -> list[Target]:
+    """Return what is scored of each record, which must fit into the network whole."""
+    rows, given = zip(*(conditioned(network, one.name, one.prompt, one.response) for one in records), strict=True)
+    return make_targets(rows, given)
+
+
+def _text_pairs(network: TextModel, pairs: Sequence[TextPair]) -> list[Pair]:
+    firsts, given = zip(*(conditioned(network, one.name, one.prompt, one.first) for one in pairs), strict=True)
+    seconds, other = zip(*(conditioned(network, one.name, one.prompt, one.second) for one in pairs), strict=True)
+    return make_pairs(firsts, seconds, given, second_context=other)
+
+
+def _substitute(
+    tokens: NDArray[np.int64], spec: PairsSpec, vocabulary_size: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    assert spec.length is not None
+    scored = spec.length - spec.context
+    if spec.substitutions > scored:
+        raise InputError(f"group {spec.name!r}: {spec.substitutions} substitutions in {scored} scored symbols")
+    edited = tokens.copy()
+    for row in edited:
+        places = spec.context + rng.choice(scored, size=spec.substitutions, replace=False)
+        row[places] = (row[places] + rng.integers(1, vocabulary_size, size=len(places))) % vocabulary_size
+    return edited

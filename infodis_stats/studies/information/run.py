@@ -1,0 +1,173 @@
+"""Information: masked estimators against score entropies on laws, and what noise leaves of their sequences."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from estimators import Draw, Estimator, ScoreEntropy
+from estimators.score_entropy.naming import NOISES
+from estimators.streams import root_seed, stream
+from infodis_stats import analysis
+from infodis_stats.estimates.information import Curve, entropy_of, plan_curve
+from infodis_stats.execution import Columns, Section
+from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.studies.comparison.run import draws_dataset, draws_section, summary_dataset
+from infodis_stats.studies.design.grid import Samplers, lay_out
+from infodis_stats.studies.design.reference_values import truth_dataset, truth_sections
+from infodis_stats.studies.design.result import Result, Steps
+from infodis_stats.studies.design.scenario import Subject
+from infodis_stats.studies.design.target_sets import Group, items_of, make_groups
+from infodis_stats.studies.information.schema import InformationSpec, SequencesSpec
+
+__all__ = ["family_lead", "follow_information"]
+
+
+def follow_information(subjects: Sequence[Subject], spec: InformationSpec) -> Steps:
+    """Follow information through noise, subject after subject.
+
+    Returns
+    -------
+    Result
+        ``draws``, ``truth`` and ``summary`` as of a comparison of estimators, with the groups of all subjects, and in
+        the summary the `family_lead`; and ``curves`` over group, noise and level of noise: those of
+        `estimate_information`, with the entropy of each group's law and whether the total agrees with it.
+    """
+    samplers = spec.samplers()
+    grouped = [_named_groups(subject, table) for subject, table in zip(subjects, spec.subjects, strict=True)]
+    grids = [lay_out(items_of(groups), samplers, spec.passes, spec.replicates) for groups in grouped]
+    curves = [
+        (group, [_curve(subject, group, name, spec) for name in spec.curves.noises])
+        for subject, groups in zip(subjects, grouped, strict=True)
+        for group in groups
+    ]
+    sections = [
+        [draws_section(subject, grid, spec.seed), *truth_sections(subject, groups, samplers, passes=0, seed=spec.seed)]
+        for subject, groups, grid in zip(subjects, grouped, grids, strict=True)
+    ]
+    sections.append([_curve_section(group, one) for group, some in curves for one in some])
+    found = iter((yield [section for some in sections for section in some]))
+    drawn, truths = [], []
+    for subject, groups, grid in zip(subjects, grouped, grids, strict=True):
+        drawn.append(draws_dataset(groups, grid, next(found)))
+        truths.append(truth_dataset(subject, groups, samplers, [next(found) for _ in range(3)]))
+    labelled = [_labelled(group, some, [next(found) for _ in some], spec) for group, some in curves]
+    draws, truth = (describe(xr.concat(parts, dim="item")) for parts in (drawn, truths))
+    judged = _judged(xr.concat(labelled, dim="group"), spec)
+    lead = family_lead(draws, samplers, level=spec.level, seed=spec.seed)
+    summary = describe(summary_dataset(draws, truth, spec).assign(lead))
+    return Result(
+        {"draws": draws, "truth": truth, "summary": summary, "curves": judged},
+        forward_passes=int(np.nansum(draws["forward_passes"].values)) + int(judged["forward_passes"].sum()),
+        not_run=[reason for grid in grids for reason in grid.not_run],
+        attributes={"quantity": "nll"},
+    )
+
+
+def family_lead(draws: xr.Dataset, samplers: Samplers, *, level: float = 0.95, seed: int = 0) -> xr.Dataset:
+    """Compare the best score entropy with the best masked estimator, group by group, at equal passes.
+
+    The best have the least variance of one half of the replicates, averaged over the group; they are compared on the
+    other half, because the smallest of many noisy variances would flatter itself. Estimators that are biased or have
+    infinite variance by construction are left out.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        ``estimate (item, estimator, passes, replicate)``, with a coordinate ``group`` on the items.
+    samplers : sequence of Estimator
+        In the order of the draws.
+    level : float, default 0.95
+    seed : int, default 0
+        For the bootstrap.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over ``(group, passes)``: ``best_masked`` and ``best_noised``, empty where there is none; ``lead``, how many
+        times less variance the score entropy has, with ``lead_ci``.
+    """
+    names = np.array([*(one.name for one in samplers), ""])
+    sound = np.array([isinstance(one, Estimator) and one.unbiased and one.finite_variance for one in samplers])
+    noised = np.array([isinstance(one, ScoreEntropy) for one in samplers])
+    groups = list(dict.fromkeys(draws["group"].values.tolist()))
+    half, steps = draws.sizes["replicate"] // 2, np.arange(draws.sizes["passes"])
+    parts = []
+    for group in groups:
+        estimates = draws["estimate"].values[(draws["group"] == group).values].transpose(1, 2, 0, 3)
+        spread = analysis.variance(estimates[..., :half]).mean(axis=-1)
+        masked, other = (_least(spread, sound & family) for family in (~noised, noised))
+        rng = stream(root_seed(seed), "lead", group)
+        rest = estimates[..., half:]
+        found = analysis.relative_efficiency(rest[other, steps], rest[masked, steps], rng, level)
+        told = (masked >= 0) & (other >= 0)
+        ends = np.stack([found.ratio, found.lower, found.upper], axis=-1)
+        parts.append((names[masked], names[other], np.where(told[:, None], ends, np.nan)))
+    best_masked, best_noised, leads = (np.stack(one) for one in zip(*parts, strict=True))
+    cells = ["group", "passes"]
+    return xr.Dataset(
+        {
+            "best_masked": (cells, best_masked),
+            "best_noised": (cells, best_noised),
+            "lead": (cells, leads[..., 0]),
+            "lead_ci": ([*cells, CI_BOUND[0]], leads[..., 1:]),
+        },
+        coords={"group": groups, "passes": draws["passes"].values, CI_BOUND[0]: CI_BOUND[1]},
+    )
+
+
+def _least(spread: NDArray[np.float64], candidates: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return which candidate has the least spread (estimator, passes), by passes; -1 where none was run."""
+    known = np.where(candidates[:, None] & np.isfinite(spread), spread, np.inf)
+    return np.where(np.isfinite(known).any(axis=0), known.argmin(axis=0), -1)
+
+
+def _named_groups(subject: Subject, table: SequencesSpec) -> list[Group]:
+    """Make the groups of a subject: its name alone where there is one, before theirs where there are more."""
+    groups = make_groups(subject, table)
+    return [replace(one, name=table.name if len(groups) == 1 else f"{table.name}: {one.name}") for one in groups]
+
+
+def _curve(subject: Subject, group: Group, noise: str, spec: InformationSpec) -> Curve:
+    """Plan the curve of a law at the length of a group's sequences."""
+    assert subject.law is not None
+    length = len(group.items[0].sides[0].tokens)
+    size, passes = spec.curves.sequences, spec.curves.passes
+    return plan_curve(subject.law, NOISES[noise], length=length, sequences=size, passes=passes, seed=spec.seed)
+
+
+def _curve_section(group: Group, curve: Curve) -> Section:
+    def keep(one: Draw) -> dict[str, ArrayLike]:
+        return {"later": curve.later(one), "forward_passes": one.forward_passes}
+
+    columns = {"later": curve.grid.shape, "forward_passes": ()}
+    return Section(f"{curve.sampler.noise.name} of {group.name}", curve.law, curve.cells, curve.seed, columns, keep)
+
+
+def _labelled(group: Group, curves: Sequence[Curve], found: Sequence[Columns], spec: InformationSpec) -> xr.Dataset:
+    """Label the curves of a group, over noise."""
+    law, length = curves[0].law, len(group.items[0].sides[0].tokens)
+    parts = []
+    for curve, drawn in zip(curves, found, strict=True):
+        labelled = curve.labelled(np.ascontiguousarray(drawn["later"].T), spec.level)
+        exact = labelled.get("exact", xr.full_like(labelled["information"], np.nan))
+        parts.append(labelled.assign(exact=exact, forward_passes=int(drawn["forward_passes"].sum())))
+    joined = xr.concat(parts, dim="noise").assign_coords(noise=list(spec.curves.noises))
+    entropy = entropy_of(law, length).get("entropy", np.nan)
+    return joined.assign(entropy=entropy, length=length).assign_coords(group=group.name)
+
+
+def _judged(curves: xr.Dataset, spec: InformationSpec) -> xr.Dataset:
+    """Add whether the information without noise is the entropy, where that is known."""
+    total = curves.isel(noise_level=0)
+    error = total["information"] - total["entropy"]
+    error = error.where(~(np.abs(error) <= analysis.rounding(total["entropy"].values)[:, None]), 0.0)
+    degrees = np.full(error.shape, spec.curves.sequences - 1.0)
+    z = analysis.Estimates(error.values, total["information_se"].values, degrees).statistic
+    p_value = analysis.family_wise(2 * stats.t.sf(np.abs(z), degrees))
+    judged = describe(curves.assign(entropy_z=(error.dims, z), entropy_p=(error.dims, p_value)))
+    judged.attrs = {"ci_prob": spec.level, "sequences": spec.curves.sequences, "passes": spec.curves.passes}
+    return judged

@@ -1,0 +1,57 @@
+"""Study files that compare masked estimators with score entropies, and follow information as noise grows."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from infodis_stats.studies.comparison.schema import ComparedSpec
+from infodis_stats.studies.design.target_schema import Scored
+from infodis_stats.studies.design.toml import Count, Name, Table
+
+__all__ = ["CurvesSpec", "InformationSpec", "SequencesSpec"]
+
+
+class SequencesSpec(Scored):
+    """Sequences of a law, scored whole."""
+
+    name: Name
+
+    @model_validator(mode="after")
+    def _whole_sequences_of_a_law(self) -> "SequencesSpec":
+        if self.law is None or self.model is not None or self.pairs:
+            raise ValueError(f"subject {self.name!r}: a study of information needs a law and targets, and no more")
+        if any(group.context for group in self.targets):
+            raise ValueError(f"subject {self.name!r}: information is of whole sequences; leave out context")
+        return self
+
+
+class CurvesSpec(Table):
+    """Curves of mutual information: under which noise, from how many sequences and passes of each."""
+
+    noises: Annotated[tuple[Literal["absorbing", "uniform"], ...], Field(strict=False, min_length=1)] = (
+        "absorbing",
+        "uniform",
+    )
+    sequences: Annotated[int, Field(ge=2)] = 256
+    passes: Count = 32
+
+
+class InformationSpec(ComparedSpec):
+    """Subjects x estimators x passes x replicates; for each group of sequences a curve under each noise."""
+
+    kind: Literal["information"]
+    # The best of each family are chosen on one half of them and compared on the other: the error of a variance needs 3.
+    replicates: Annotated[int, Field(ge=6)]
+    subjects: Annotated[tuple[SequencesSpec, ...], Field(strict=False, min_length=1)]
+    curves: CurvesSpec = CurvesSpec()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "InformationSpec":
+        named: dict[str, list[str]] = {
+            "subject names": [one.name for one in self.subjects],
+            "noises": list(self.curves.noises),
+        }
+        for what, values in named.items():
+            if len(set(values)) < len(values):
+                raise ValueError(f"{what} need to differ from one another")
+        return self

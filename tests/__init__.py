@@ -1,0 +1,1 @@
+"""Tests of both packages; folders mirror theirs."""

@@ -1,0 +1,75 @@
+"""Multiple choice from the command line: a table, totals, and an answer key."""
+
+import json
+
+import pytest
+
+from estimators import InputError
+from infodis_stats.cli import main
+from infodis_stats.io.records import Question, parse_questions
+
+FILE = """
+{"id": "opening", "prompt": "It is a truth ", "answers": ["zniverselly", "universally"], "correct": 1}
+{"prompt": "She was ", "answers": ["hqppy", "happy", "hxppy"], "correct": 0}
+{"prompt": "He ", "answers": ["said", "qqqq"]}
+"""
+
+
+@pytest.fixture
+def questions(tmp_path):
+    path = tmp_path / "questions.jsonl"
+    path.write_text(FILE)
+    return str(path)
+
+
+def test_it_prints_answers_and_how_many_are_right(questions, capsys):
+    assert main(["rank", "austen", questions, "--passes", "8", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["answer"] for row in found["rows"]] == ["universally", "happy", "said"]
+    assert [row["right"] for row in found["rows"]] == [True, False, None]
+    assert all(row["p value"] <= 0.05 for row in found["rows"])
+    assert {key: found[key] for key in ("questions", "settled", "with a key", "right", "settled and right")} == {
+        "questions": 3,
+        "settled": 3,
+        "with a key": 2,
+        "right": 1,
+        "settled and right": 1,
+    }
+    assert main(["rank", "austen", questions, "--passes", "8", "--per-token"]) == 0
+    printed = capsys.readouterr().out
+    assert "right: 1 of 2, and of the settled ones 1 of 2" in printed
+    assert "universally" in printed
+
+
+def test_questions_are_parsed():
+    assert parse_questions(FILE, "x")[2] == Question("line 4", "He ", ("said", "qqqq"), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "x holds nothing to score"),
+        ("{", "x, line 1: not JSON"),
+        ("[]", 'x, line 1: needs an object with "answers", a list of texts'),
+        ('{"answers": ["a", ""]}', 'x, line 1: needs an object with "answers", a list of texts'),
+        ('{"answers": ["a"]}', "x, line 1: needs at least 2 answers, all different"),
+        ('{"answers": ["a", "a"]}', "x, line 1: needs at least 2 answers, all different"),
+        ('{"answers": ["a", "b"], "correct": 2}', 'x, line 1: "correct" counts answers from 0, got 2'),
+        ('{"answers": ["a", "b"], "correct": true}', 'x, line 1: "correct" counts answers from 0, got True'),
+        ('{"answers": ["a", "b"], "prompt": 3}', 'x, line 1: "prompt" needs to be a string'),
+    ],
+)
+def test_bad_questions_are_one_sentence(text, sentence):
+    with pytest.raises(InputError, match=sentence):
+        parse_questions(text, "x")
+
+
+def test_laws_and_answers_that_the_model_does_not_know_are_refused(questions, tmp_path, capsys):
+    law = tmp_path / "law.toml"
+    law.write_text('[law]\nkind = "markov-chain"\norder = 1\nalphabet = "ACGT"\nseed = 0\n')
+    assert main(["rank", str(law), questions]) == 2
+    assert "a law knows sequences only" in capsys.readouterr().err
+    strange = tmp_path / "strange.jsonl"
+    strange.write_text('{"answers": ["\\u1234", "a"], "id": "odd"}')
+    assert main(["rank", "austen", str(strange)]) == 2
+    assert "'odd'" in capsys.readouterr().err

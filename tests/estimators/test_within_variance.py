@@ -1,0 +1,190 @@
+"""The variance that an estimate tells of itself, against the exact one and against that of many replicates."""
+
+import numpy as np
+import pytest
+import torch
+
+from estimators import (
+    Cell,
+    Coupled,
+    Decoupled,
+    draw,
+    estimator,
+    estimator_names,
+    make_pairs,
+    make_targets,
+    pass_totals,
+)
+from estimators.plan import pass_terms
+from estimators.within_variance import (
+    OwnVariance,
+    added,
+    from_parts,
+    from_residuals,
+    from_second_differences,
+    from_strata,
+)
+from tests.support.stat_asserts import assert_mean
+from tests.support.toys import ArbitraryLosses, ArbitraryModel, fitting_passes
+
+LENGTH = 6
+MODEL = ArbitraryModel(LENGTH, seed=41)
+(TARGET,) = make_targets(np.zeros((1, LENGTH), dtype=int))
+
+
+def drawn(name, passes, replicates, seed=0):
+    (found,) = draw(MODEL, [Cell(estimator(name), TARGET, passes, replicates)], seed)
+    return found
+
+
+def assert_variance(found, least=0.0, most=0.0):
+    """The mean of the own variances is the replicates' variance, or in a band of it; 4 sigmas of both."""
+    own, estimates = found.own_variance.variance, found.estimates
+    squares = (estimates - estimates.mean()) ** 2
+    true = squares.mean()
+    error = 4 * np.hypot(own.std(), squares.std()) / np.sqrt(len(own))
+    assert true * (1 - least) - error < own.mean() < true * (1 + most) + error, own.mean() / true
+
+
+class TestParts:
+    @pytest.mark.parametrize("name", estimator_names())
+    def test_their_mean_is_the_estimate(self, name):
+        found = drawn(name, 16 if name.endswith("+sobol") else fitting_passes(name, LENGTH), 3)
+        np.testing.assert_allclose(found.parts.mean(axis=1), found.estimates, rtol=1e-12)
+
+    @pytest.mark.parametrize(
+        ("name", "passes", "parts"),
+        [
+            ("time-free", 6, 6),
+            ("uniform-count+antithetic", 6, 3),
+            ("uniform-count+antithetic", 5, 1),
+            ("uniform-count+stratified", 6, 1),
+            ("chain", 3 * LENGTH, 3),
+            ("chain+antithetic", 4 * LENGTH, 2),
+            ("block-chain", 4, 1),
+            ("regression", 6, 1),
+        ],
+    )
+    def test_as_many_as_are_independent(self, name, passes, parts):
+        assert drawn(name, passes, 2).parts.shape == (2, parts)
+
+    @pytest.mark.parametrize("name", ["time-free", "uniform-count+antithetic", "chain"])
+    def test_parts_of_one_replicate_are_uncorrelated(self, name):
+        parts = drawn(name, 2 * LENGTH, 4000).parts[:, :2]
+        centred = parts - parts.mean()
+        assert_mean(centred.prod(axis=1), 0.0)
+
+    def test_single_passes_of_a_pair_are_correlated(self):
+        """The same check fails where one takes the passes of antithetic pairs for independent."""
+        found = drawn("uniform-count+antithetic", 2, 4000)
+        terms = pass_terms(found.evaluations[0].plan, found.evaluations[0].losses)
+        with pytest.raises(AssertionError):
+            assert_mean((terms - terms.mean()).prod(axis=1), 0.0)
+
+
+class TestOwnVariance:
+    @pytest.mark.parametrize("name", ["time-free", "uniform-count", "root-count"])
+    def test_of_independent_passes_is_the_exact_one_on_average(self, name):
+        found = drawn(name, 8, 4000)
+        exact = estimator(name).mask_map.law(LENGTH).moments(pass_totals(MODEL, [np.zeros(LENGTH, dtype=int)]))[1]
+        assert_mean(found.own_variance.variance, exact[0] / 8)
+        np.testing.assert_array_equal(found.own_variance.degrees, 7.0)
+
+    @pytest.mark.parametrize(("name", "passes"), [("uniform-count+antithetic", 8), ("chain", 12), ("block-chain", 9)])
+    def test_of_independent_groups_is_that_of_the_replicates(self, name, passes):
+        assert_variance(drawn(name, passes, 4000))
+
+    @pytest.mark.parametrize(
+        "name",
+        ["uniform-count+stratified", "time-free+stratified", "root-count+stratified", "triangular"],
+    )
+    def test_of_strata_is_that_of_the_replicates_or_a_little_more(self, name):
+        """Arbitrary losses bend the mean over sizes more than any law's: a tenth is allowed below, a third above."""
+        assert_variance(drawn(name, 24, 3000), least=0.1, most=0.35)
+
+    def test_passes_of_strata_taken_for_independent_are_far_off(self):
+        found = drawn("time-free+stratified", 24, 3000)
+        naive = from_parts(pass_terms(found.evaluations[0].plan, found.evaluations[0].losses))
+        assert naive.variance.mean() > 1.7 * found.estimates.var()
+
+    def test_of_a_regression_is_not_below_that_of_the_replicates(self):
+        found = drawn("regression", 16, 600)
+        assert 1.0 < found.own_variance.variance.mean() / found.estimates.var() < 2.5
+
+    def test_an_exact_estimator_has_none(self):
+        assert drawn("exhaustive", 2**LENGTH, 2).own_variance.variance.tolist() == [0.0, 0.0]
+
+    @pytest.mark.parametrize(
+        ("name", "passes"),
+        [("chain", LENGTH), ("without-replacement", LENGTH), ("regression", 7), ("time-free", 1), ("systematic", 16)],
+    )
+    def test_what_tells_nothing_of_itself_says_so(self, name, passes):
+        assert drawn(name, passes, 2).own_variance is None
+
+
+class TestContrasts:
+    (PAIR,) = make_pairs(np.zeros((1, LENGTH), dtype=int), np.zeros((1, LENGTH), dtype=int))
+    (UNEQUAL,) = make_pairs(np.zeros((1, LENGTH), dtype=int), np.zeros((1, LENGTH - 2), dtype=int))
+
+    class OtherSide(ArbitraryLosses):
+        """The second side of a pair has other losses: token 1."""
+
+        def token_nll(self, tokens, masked):
+            slope = torch.linspace(-0.5, 0.5, tokens.shape[1], dtype=torch.float64)
+            return super().token_nll(tokens, masked) * (1.0 + tokens * slope)
+
+    @pytest.mark.parametrize("kind", [Coupled, Decoupled])
+    @pytest.mark.parametrize("name", ["time-free", "uniform-count+antithetic", "uniform-count+stratified"])
+    def test_of_a_difference_is_that_of_the_replicates(self, kind, name):
+        (pair,) = make_pairs(np.zeros((1, LENGTH), dtype=int), np.ones((1, LENGTH), dtype=int))
+        model = self.OtherSide(LENGTH, seed=42)
+        (found,) = draw(model, [Cell(kind(estimator(name)), pair, 12, 3000)], 1)
+        assert_variance(found, least=0.1, most=0.35)
+
+    def test_equal_sides_differ_by_nothing_only_if_they_are_coupled(self):
+        for kind, positive in ((Coupled, False), (Decoupled, True)):
+            (found,) = draw(MODEL, [Cell(kind(estimator("uniform-count")), self.PAIR, 6, 2)], 0)
+            assert (found.own_variance.variance > 0).all() == positive
+
+    def test_unequal_lengths_are_told_by_their_parts_where_there_are_any(self):
+        (found,) = draw(MODEL, [Cell(Coupled(estimator("uniform-count")), self.UNEQUAL, 8, 3000)], 0)
+        assert_variance(found)
+        (found,) = draw(MODEL, [Cell(Coupled(estimator("uniform-count+stratified")), self.UNEQUAL, 8, 2)], 0)
+        assert found.own_variance is None
+
+
+class TestFormulas:
+    def test_lines_and_bends_cost_nothing(self):
+        at = np.linspace(0.1, 1.0, 10)[None]
+        assert from_residuals(3.0 - 2.0 * at, at).variance[0] == pytest.approx(0.0, abs=1e-20)
+        assert from_second_differences(3.0 - 2.0 * at).variance[0] == pytest.approx(0.0, abs=1e-20)
+
+    @pytest.mark.parametrize("passes", [4, 16, 64])
+    def test_of_independent_noise_about_a_line(self, passes):
+        """Unbiased, and spread like a chi-squared variable of the degrees that are claimed."""
+        rng = np.random.default_rng(5)
+        at = np.broadcast_to((np.arange(passes) + 0.5) / passes, (20_000, passes))
+        terms = 4.0 + 3.0 * at + rng.normal(size=at.shape)
+        for found, most in (
+            (from_residuals(terms, at), passes - 2.0),
+            (from_second_differences(terms), 18 / 35 * (passes - 2.0)),
+        ):
+            assert_mean(found.variance, 1.0 / passes)
+            assert found.degrees.max() <= max(most, 1.0) + 1e-9
+            spread = (found.variance * passes).var()
+            # 2 / degrees; with four passes the leverages are too unlike for a chi-squared law.
+            assert passes == 4 or spread == pytest.approx(2.0 / most, rel=0.12)
+
+    def test_strata_add_up(self):
+        contributions = np.array([[5.0, 1.0, 3.0, 2.0, 2.0, 5.0]])
+        found = from_strata(contributions, np.array([0, 1, 1, 2, 2, 2]))
+        assert found.variance[0] == pytest.approx(2 * 2.0 + 3 * 3.0)
+        exact = from_strata(contributions[:, :2], np.array([0, 1]))
+        assert (exact.variance[0], exact.degrees[0]) == (0.0, np.inf)
+
+    def test_added_degrees_lie_between_those_of_one_and_of_all(self):
+        small, large = OwnVariance(np.array([1e-9]), np.array([5.0])), OwnVariance(np.array([1.0]), np.array([3.0]))
+        assert added(small, large).degrees[0] == pytest.approx(3.0, rel=1e-6)
+        assert added(large, large, large).degrees[0] <= 9.0
+        none = OwnVariance(np.array([0.0]), np.array([4.0]))
+        assert added(none, none).degrees[0] == 8.0

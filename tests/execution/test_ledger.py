@@ -1,0 +1,158 @@
+"""The ledger: what is done is there, whole, or not there at all."""
+
+import io
+import json
+import os
+
+import numpy as np
+import pytest
+
+from infodis_stats.execution import Columns, Ledger, progress_of
+from infodis_stats.execution.blocks import blocks_of
+from infodis_stats.io import files
+from infodis_stats.io.files import StoreError, write_sealed
+from tests.support.sections import section
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    (tmp_path / "ledger").mkdir()
+    return Ledger(tmp_path / "ledger")
+
+
+BLOCKS = blocks_of(section(), "cpu")
+BLOCK = BLOCKS[0]
+FOUND = BLOCK.compute(batch_size=None, device="cpu")
+
+
+def test_a_block_comes_back_as_it_was(ledger):
+    assert ledger.read(BLOCK) is None
+    assert not ledger.has(BLOCK)
+    ledger.write(BLOCK, FOUND)
+    found = ledger.read(BLOCK)
+    np.testing.assert_array_equal(found.records, FOUND.records)
+    assert found.problems.tolist() == [""] * len(BLOCK)
+    assert ledger.has(BLOCK)
+    assert ledger.count() == 1
+    assert [path.name for path in ledger.folder.iterdir()] == [f"{BLOCK.key}.npy"]
+
+
+def test_problems_come_back_too(ledger):
+    problems = np.array(["", "position 3: NaN é", "", "", ""])
+    ledger.write(BLOCK, Columns(FOUND.records, problems))
+    assert ledger.read(BLOCK).problems.tolist() == problems.tolist()
+
+
+def test_any_flipped_bit_or_missing_end_makes_it_undone(ledger):
+    ledger.write(BLOCK, FOUND)
+    path = ledger.path(BLOCK)
+    data = path.read_bytes()
+    for place in range(len(data)):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1 << place % 8]) + data[place + 1 :])
+        assert ledger.read(BLOCK) is None
+        path.write_bytes(data[:place])
+        assert ledger.read(BLOCK) is None
+    path.write_bytes(data)
+    assert ledger.read(BLOCK) is not None
+
+
+def stored(*arrays, **options):
+    file = io.BytesIO()
+    for one in arrays:
+        np.save(file, one, **options)
+    return file.getvalue()
+
+
+def claiming(cells):
+    """Return a header that claims so many records, and nothing behind it."""
+    file = io.BytesIO()
+    header = {"descr": np.lib.format.dtype_to_descr(FOUND.records.dtype), "fortran_order": False, "shape": (cells,)}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue()
+
+
+WRONG = {
+    "nothing": b"",
+    "no numpy file": b"hello" * 100,
+    "other cells": stored(FOUND.records[:-1], FOUND.problems[:-1]),
+    "another dtype": stored(np.zeros(len(BLOCK)), FOUND.problems),
+    "no problems": stored(FOUND.records),
+    "problems of another kind": stored(FOUND.records, np.zeros(len(BLOCK))),
+    "objects": stored(np.array([{}] * len(BLOCK), dtype=object), FOUND.problems, allow_pickle=True),
+    "too many cells for any memory": claiming(2**50),
+    "cells that are not there": claiming(len(BLOCK)),
+}
+
+
+@pytest.mark.parametrize("data", WRONG.values(), ids=WRONG)
+def test_what_is_no_such_block_is_undone_though_it_is_sealed(ledger, data):
+    write_sealed(ledger.path(BLOCK), data)
+    assert ledger.read(BLOCK) is None
+
+
+def test_a_folder_of_its_name_is_no_block(ledger):
+    ledger.path(BLOCK).mkdir()
+    assert ledger.read(BLOCK) is None
+    assert not ledger.has(BLOCK)
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_write_that_fails_leaves_nothing(ledger, monkeypatch, call):
+    def full(*_, **__):
+        raise OSError(28, os.strerror(28))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os if call == "fsync" else files.Path, call, full)
+        with pytest.raises(StoreError, match="No space left on device; what was done before is kept"):
+            ledger.write(BLOCK, FOUND)
+    assert list(ledger.folder.iterdir()) == []
+    ledger.write(BLOCK, FOUND)
+    assert ledger.read(BLOCK) is not None
+
+
+def test_one_run_at_a_time(ledger):
+    left = ledger.folder / f".{BLOCK.key}.npy.abcdefgh.partial"
+    others = ledger.folder / ".mine.txt"
+    left.touch()
+    others.touch()
+    with ledger.held():
+        assert not left.exists()  # of a write that was killed
+        assert others.exists()
+        with pytest.raises(StoreError, match="another run is at work in"), ledger.held():
+            pass
+    with ledger.held():
+        pass
+
+
+class TestProgress:
+    def test_it_counts_what_is_done_since_and_before(self, ledger):
+        ledger.write(BLOCKS[0], FOUND)
+        ledger.announce([BLOCKS], title="T", study="s.toml", workers=1, host="h")
+        found = progress_of(ledger.folder)
+        passes = sum(block.passes for block in BLOCKS)
+        assert found.sections == {"draws": (1, len(BLOCKS), BLOCKS[0].passes, passes)}
+        assert found.totals == (1, len(BLOCKS), BLOCKS[0].passes, passes)
+        assert not found.running
+        assert np.isnan(found.seconds_left)
+        with ledger.held():
+            assert progress_of(ledger.folder).running
+            assert np.isnan(progress_of(ledger.folder).seconds_left)  # nothing was done since
+            ledger.write(BLOCKS[1], BLOCKS[1].compute(batch_size=None, device="cpu"))
+            found = progress_of(ledger.folder)
+            assert found.totals[0] == 2
+            assert found.seconds_left == pytest.approx((passes - found.totals[2]) / found.passes_a_second)
+
+    def test_where_nothing_was_begun_it_is_said(self, tmp_path):
+        with pytest.raises(StoreError, match="no study was begun in"):
+            progress_of(tmp_path / "ledger")
+
+    @pytest.mark.parametrize("change", [{"blocks": 3}, {"since": "x"}, {"done": []}, {"blocks": [["a", "../b", 1]]}])
+    def test_a_damaged_manifest_is_said(self, ledger, change):
+        ledger.announce([BLOCKS], title="T", study="s.toml", workers=1, host="h")
+        path = ledger.folder / "manifest.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | change))
+        with pytest.raises(StoreError, match="is damaged; the same command writes it anew"):
+            progress_of(ledger.folder)
+        path.write_text(path.read_text()[:-9])
+        with pytest.raises(StoreError, match="is damaged"):
+            progress_of(ledger.folder)

@@ -1,0 +1,131 @@
+"""Hostile records, pairs and questions: right, or one sentence that names where."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import infodis_stats as ids
+from infodis_stats.io.files import read_text
+from infodis_stats.io.records import (
+    parse_pairs,
+    parse_questions,
+    parse_records,
+    read_pairs,
+    read_questions,
+    read_records,
+)
+from tests.support.hostility import FUZZ, right_or_typed
+
+READERS = [read_records, read_pairs, read_questions]
+SUFFIXES = [".jsonl", ".fasta", ".fa", ".txt", ""]
+KEYS = ["response", "prompt", "id", "first", "second", "answers", "correct", "other"]
+VALUES = st.recursive(
+    st.one_of(
+        st.text(max_size=4),
+        st.integers(-2, 3),
+        st.floats(),
+        st.booleans(),
+        st.none(),
+        st.sampled_from(["a", "\ud800", 10**30]),
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(KEYS), inner, max_size=3)),
+    max_leaves=6,
+)
+ENTRIES = st.one_of(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=8), VALUES)
+PIECES = st.one_of(
+    st.text(max_size=5),
+    st.sampled_from(
+        [">", ">a", "\n", "\r\n", "\r", "\x0c", "\x1c", "\u2028", "\ufeff", "\0", "ACGT", "{", "[", '"', "1e999"]
+    ),
+)
+
+
+def checked(records):
+    """Records of which each has a name of its own, on one line, and something to score that is text."""
+    if records is None:
+        return
+    names = [one.name for one in records]
+    assert len(set(names)) == len(names) > 0
+    for one in records:
+        assert len(one.name.split("\n")) == 1
+        texts = [text for text in vars(one).values() if isinstance(text, str)]
+        "".join(texts).encode()
+
+
+@FUZZ
+@given(st.lists(ENTRIES, max_size=3))
+def test_objects(entries):
+    text = "\n".join(json.dumps(one) for one in entries)
+    for parse in (
+        lambda: parse_records(text, ".jsonl", "x"),
+        lambda: parse_pairs(text, "x"),
+        lambda: parse_questions(text, "x"),
+    ):
+        checked(right_or_typed(parse))
+
+
+@FUZZ
+@given(st.lists(PIECES, max_size=12), st.sampled_from(SUFFIXES))
+def test_text(pieces, suffix):
+    records = right_or_typed(lambda: parse_records("".join(pieces), suffix, "x"))
+    checked(records)
+    if records is not None and suffix in (".txt", ""):
+        # Nothing is lost but blank lines and the ends of lines.
+        kept = "".join("".join(pieces).replace("\r", "\n").split())
+        assert "".join("".join(one.response for one in records).split()) == kept
+
+
+@FUZZ
+@given(st.binary(max_size=60), st.sampled_from(SUFFIXES))
+def test_bytes(tmp_path_factory, data, suffix):
+    path = tmp_path_factory.getbasetemp() / f"hostile{suffix}"
+    path.write_bytes(data)
+    for read in READERS:
+        checked(right_or_typed(lambda read=read: read(path)))
+
+
+UNREADABLE = {
+    "deep": ("[" * 100_000, "x, line 1: JSON too deep"),
+    "deep objects": ('{"a":' * 100_000, "x, line 1: JSON too deep"),
+    "long number": (f'{{"response": "a", "id": {"9" * 5000}}}', "with a number too long"),
+    "half a letter": ('{"response": "\\ud800"}', "half a surrogate pair"),
+    "name on two lines": ('{"response": "a", "id": "a\\nb"}', "the name 'a.*b' has control characters"),
+    "true for a name": ('{"response": "a", "id": true}', '"id" a string or a number'),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_json_that_cannot_be_used_is_named(name):
+    text, sentence = UNREADABLE[name]
+    with pytest.raises(ids.InputError, match=sentence):
+        parse_records(text, ".jsonl", "x")
+
+
+def test_lines_end_where_editors_end_them():
+    separators = "a\x0cb\x1cc\u2028d\x85e"
+    assert [one.response for one in parse_records(f"{separators}\r\nf", ".txt", "x")] == [separators, "f"]
+    assert [one.response for one in parse_records(">a\u2028b\nAC\rGT", ".fasta", "x")] == ["ACGT"]
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfabc")
+    assert [one.response for one in read_records(tmp_path / "a.txt")] == ["abc"]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "a" * 5000, "."])
+def test_names_of_no_file_are_one_sentence(name):
+    with pytest.raises(ids.InputError, match="cannot be read"):
+        read_records(name)
+
+
+def test_a_file_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr("infodis_stats.io.files.MOST_CHARACTERS", 2**20)
+    with pytest.raises(ids.InputError, match="/dev/zero cannot be read: it has more than 1048576 characters"):
+        read_text("/dev/zero")
+
+
+def test_a_line_of_millions_of_letters_is_a_record():
+    (record,) = parse_records(">a\n" + "ACGT\n" * 10**6, ".fasta", "x")
+    assert len(record.response) == 4 * 10**6

@@ -1,0 +1,208 @@
+"""Averages of results over documents, and how to split passes between documents and masks."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import infodis_stats as ids
+from estimators import Cell, draw, make_targets
+from estimators.plan import pass_terms
+from infodis_stats import analysis
+from infodis_stats.laws.stationary import stationary
+from infodis_stats.results.error_bars import Sample, interval_kind
+from tests.support.stat_asserts import assert_rate
+
+LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+ROWS = [*LAW.sample(6, length=8, seed=1), *LAW.sample(6, length=16, seed=2)]
+
+
+@pytest.fixture(scope="module")
+def result():
+    return ids.estimate_nll(LAW, ROWS, "uniform-count+stratified", passes=8, replicates=8)
+
+
+def test_likelihoods_are_averaged_by_document_and_by_token(result):
+    for of in ("these", "population"):
+        found = ids.average(result, of, level=0.9)
+        assert found["nll"].item() == pytest.approx(result["nll"].values.mean())
+        per_token = result["nll"].values.sum() / (6 * 8 + 6 * 16)
+        assert found["nll_per_token"].item() == pytest.approx(per_token)
+        assert found["bits_per_token"].item() == pytest.approx(per_token / np.log(2))
+        assert found["perplexity"].item() == pytest.approx(np.exp(per_token))
+        np.testing.assert_allclose(found["perplexity_ci"], np.exp(found["nll_per_token_ci"]))
+        assert found["perplexity_se"].item() == pytest.approx(np.exp(per_token) * found["nll_per_token_se"].item())
+        assert (found.attrs["of"], found.attrs["documents"], found.attrs["tokens"]) == (of, 12, 144)
+        assert all(found[name].attrs["units"] and found[name].attrs["long_name"] for name in found.data_vars)
+    means = stats.sem(result["nll"].values)
+    assert ids.average(result, "population")["nll_se"].item() == pytest.approx(means)
+    masks = np.sqrt((result["nll_se"] ** 2).sum().item()) / 12
+    assert ids.average(result, "these")["nll_se"].item() == pytest.approx(masks)
+
+
+def test_replicates_on_demand_count_for_what_they_are():
+    rounds = {"passes": 4, "replicates": 4, "precision": 0.5, "interval": "student-t"}
+    one = ids.estimate_nll(LAW, ROWS, "uniform-count", **rounds)
+    draws = one["nll_replicate"].values
+    assert np.isnan(draws).any()
+    errors = np.array([stats.sem(row[~np.isnan(row)]) ** 2 for row in draws])
+    assert ids.average(one, "these")["nll_se"].item() == pytest.approx(np.sqrt(errors.sum()) / 12)
+    within = (errors * one["forward_passes"].values).mean()
+    assert ids.split_budget(one, 10_000).attrs["within"] == pytest.approx(within)
+
+
+@pytest.fixture(scope="module")
+def samples():
+    """100 samples of 12 sequences each, and their estimates."""
+    tokens = LAW.sample(100 * 12, length=8, seed=5)
+    return tokens, ids.estimate_nll(LAW, tokens, "uniform-count+stratified", passes=4, replicates=5)
+
+
+def hits(samples, of, value_of):
+    """How many samples have an interval that holds their value."""
+    tokens, whole = samples
+    count = 0
+    for start in range(0, len(tokens), 12):
+        found = ids.average(whole.isel(sequence=slice(start, start + 12)), of)
+        lower, upper = found["nll_per_token_ci"].values
+        count += lower <= value_of(tokens[start : start + 12]) <= upper
+    return count
+
+
+def truth(tokens):
+    return LAW.nll(tokens).mean() / 8
+
+
+def entropy(_):
+    """Entropy of eight symbols from the chain's own start, an eighth of it: exact, by the chain rule."""
+    state, total = LAW.initial, stats.entropy(LAW.initial)
+    for _ in range(7):
+        total += state @ stats.entropy(LAW.transition, axis=1)
+        state = state @ LAW.transition
+    return total / 8
+
+
+def test_these_documents_have_the_error_of_their_masks(samples):
+    assert_rate(hits(samples, "these", truth), 100, 0.95)
+
+
+def test_the_population_of_a_chain_has_its_entropy(samples):
+    assert_rate(hits(samples, "population", entropy), 100, 0.95)
+
+
+def test_control_the_error_of_masks_is_not_that_of_the_population(samples):
+    with pytest.raises(AssertionError):
+        assert_rate(hits(samples, "these", entropy), 100, 0.95)
+
+
+@pytest.fixture(scope="module")
+def single_replicates():
+    """Twelve documents, 1,000 times over, each time with one replicate: estimates, their errors, their passes."""
+    law = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=0, concentration=0.3)
+    targets = make_targets(law.sample(12, length=16, seed=11))
+    draws = list(draw(law, [Cell(ids.estimator("uniform-count+stratified"), one, 16, 1000) for one in targets], 0))
+    values = np.array([one.estimates for one in draws])
+    bars = [interval_kind("design").error_bars(Sample(one, 1), 0.95) for one in draws]
+    passes = [pass_terms(one.evaluations[0].plan, one.evaluations[0].losses) for one in draws]
+    return law.nll(np.stack([one.tokens for one in targets])).mean(), values, bars, passes
+
+
+def covered(truth, values, errors, degrees):
+    """How many of the averages have an interval that holds their value."""
+    columns = (analysis.Estimates(*one) for one in zip(values.T, errors.T, degrees.T, strict=True))
+    ends = [analysis.average(one, "these").interval for one in columns]
+    return sum(end.lower <= truth <= end.upper for end in ends)
+
+
+def test_one_replicate_a_document_is_enough(single_replicates):
+    truth, values, bars, _ = single_replicates
+    errors, degrees = (np.array([getattr(one, name) for one in bars]) for name in ("standard_error", "degrees"))
+    assert_rate(covered(truth, values, errors, degrees), 1000, 0.95)
+
+
+def test_control_passes_taken_for_independent_ones_are_not_the_error(single_replicates):
+    """Passes of different strata differ in their means, which adds to their spread and not to the error."""
+    truth, values, _, passes = single_replicates
+    errors = np.array([one.std(axis=1, ddof=1) / 4 for one in passes])
+    with pytest.raises(AssertionError):
+        assert_rate(covered(truth, values, errors, np.full(errors.shape, 15.0)), 1000, 0.95)
+
+
+def test_results_of_one_replicate_have_averages_and_splits():
+    one = ids.estimate_nll(LAW, ROWS, "uniform-count+stratified", passes=16, replicates=1)
+    these = ids.average(one, "these")
+    assert these["nll_se"].item() == pytest.approx(np.sqrt((one["nll_se"] ** 2).sum().item()) / 12)
+    assert ids.average(one, "population")["nll_se"].item() == pytest.approx(stats.sem(one["nll"].values))
+    share = (one["nll_se"] ** 2).mean() / one["nll"].var(ddof=1)
+    assert these["mask_share"].item() == pytest.approx(share.item())
+    split = ids.split_budget(one, 1000)
+    assert split.attrs["within"] == pytest.approx((one["nll_se"] ** 2 * one["forward_passes"]).mean().item())
+    ratios = ids.estimate_log_ratio(LAW, ROWS[:6], ROWS[1:6] + ROWS[:1], passes=16, replicates=1)
+    assert 0 <= ids.average(ratios, "these")["win_rate"].item() <= 1
+    single = ids.average(one.isel(sequence=[0]), "these")
+    np.testing.assert_allclose(single["nll_ci"], one["nll_ci"][0])
+
+
+def test_long_documents_cost_the_entropy_rate_a_token():
+    """Of 200 symbols the first is drawn from another law: below 1 % of a nat."""
+    tokens = LAW.sample(12, length=200, seed=6)
+    rate = stationary(LAW.transition) @ stats.entropy(LAW.transition, axis=1)
+    found = ids.average(ids.estimate_nll(LAW, tokens, "uniform-count", passes=4), "population")
+    assert abs(found["nll_per_token"].item() - rate) < 4 * found["nll_per_token_se"].item() + 0.01
+
+
+def test_ratios_have_a_win_rate():
+    first, second = LAW.sample(30, length=8, seed=7), LAW.sample(30, length=8, seed=8)
+    exact = ids.estimate_log_ratio(LAW, first, second, "exhaustive", passes=255, replicates=2)
+    wins = (exact["exact"] > 0).mean().item()
+    found = ids.average(exact, "these")
+    assert found["win_rate"].item() == wins
+    np.testing.assert_array_equal(found["win_rate_ci"], [wins, wins])
+    assert "win_rate_se" not in found
+    lower, upper = ids.average(exact, "population")["win_rate_ci"].values
+    assert lower < wins < upper
+    noisy = ids.average(ids.estimate_log_ratio(LAW, first, second, "uniform-count", passes=8), "these")
+    lower, upper = noisy["win_rate_ci"].values
+    assert lower <= wins <= upper
+
+
+def test_splits_have_the_errors_they_promise():
+    """Documents and masks as promised: the spread of means over many data sets is the expected error."""
+    pilot = ids.estimate_nll(LAW, LAW.sample(200, length=16, seed=9), "uniform-count", passes=4, replicates=8)
+    split = ids.split_budget(pilot, budget=400, document_cost=4)
+    assert split.attrs["pilot_passes"] == pytest.approx(8 * 4, rel=0.1)
+    row = split.sel(document_passes=8, method="nearest")  # two replicates of four passes
+    documents = int(row["documents"])
+    assert documents == 400 // (int(row["document_passes"]) + 4)
+    tokens = LAW.sample(documents * 100, length=16, seed=10)
+    draws = ids.estimator("uniform-count").sample(LAW, tokens, passes=4, replicates=2, rng=1)
+    spread = draws.mean(axis=1).reshape(100, documents).mean(axis=1).std(ddof=1)
+    # The spread of 100 means is known to 7 %, the error by the pilot's components to some 5 %.
+    assert spread == pytest.approx(row["expected_se"].item(), rel=0.35)  # four of both
+    best = split.attrs["best"]
+    optimum = np.sqrt(4 * split.attrs["within"] / split.attrs["between"])
+    assert best == round(optimum)
+    assert split["expected_se"].sel(document_passes=best).item() == split["expected_se"].min().item()
+
+
+def test_free_documents_ask_for_few_passes_and_exact_ones_for_no_more():
+    pilot = ids.estimate_nll(LAW, ROWS, "uniform-count", passes=8)
+    split = ids.split_budget(pilot, 10_000)
+    assert split.attrs["best"] == split["document_passes"].values.min()
+    exact = ids.split_budget(ids.estimate_nll(LAW, ROWS, passes=16), 10_000)
+    assert exact.sizes["document_passes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda one: ids.average(one, "all"), "of 'these' or of the 'population', got 'all'"),
+        (lambda one: ids.average(one.isel(sequence=[0]), "population"), "at least 2 documents"),
+        (lambda one: ids.average(one.drop_vars("degrees"), "these"), "an average needs the result of"),
+        (lambda one: ids.split_budget(one, 10), "a budget of 10 passes buys no two documents; they cost"),
+        (lambda one: ids.split_budget(one.isel(sequence=slice(3)), 1000), "at least 4 of them, got 3"),
+        (lambda one: ids.split_budget(one, 1000, -1), "at least 0 passes, got -1"),
+    ],
+)
+def test_bad_input_is_one_sentence(result, call, sentence):
+    with pytest.raises(ids.InputError, match=sentence):
+        call(result)

@@ -1,0 +1,90 @@
+"""Symbols: how a sequence becomes tokens, and which tokens it is changed to by default."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+import infodis_stats as ids
+from infodis_stats.models import MaskedLanguageModel
+from infodis_stats.models.vocabulary import RESIDUES, alternatives, encode_sequence, symbol_names, symbol_tokens
+
+LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+DENOISER = ids.Denoiser(ids.DenoiserConfig("abc ", length=8, layers=1, width=8, heads=2))
+
+
+class Words:
+    """A tokenizer of words between spaces, like those of protein models that want residues apart."""
+
+    unk_token, unk_token_id = "<?>", 0
+
+    def __init__(self, words: list[str]) -> None:
+        self.words = ["<?>", *words, "<mask>"]
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def encode(self, text, **_):
+        return [self.words.index(word) if word in self.words else 0 for word in text.split()]
+
+    def decode(self, tokens, **_):
+        return " ".join(self.words[token] for token in tokens)
+
+
+def text_model(words: list[str]) -> MaskedLanguageModel:
+    tokenizer = Words(words)
+    network = torch.nn.Sequential(torch.nn.Embedding(len(tokenizer), 4), torch.nn.Linear(4, len(tokenizer)))
+    return MaskedLanguageModel(network, "llada", mask_id=len(tokenizer) - 1, length=16, tokenizer=tokenizer)
+
+
+PROTEIN = text_model([*RESIDUES, "X"])
+MOLECULE = text_model(["C", "O", "Cl", "(", ")", "="])
+
+
+def test_sequences_are_read_as_the_model_reads_them():
+    assert encode_sequence(LAW, "GAT").tolist() == [2, 0, 3]
+    assert encode_sequence(DENOISER, "a b").tolist() == [0, 3, 1]
+    assert encode_sequence(MOLECULE, "Cl C ( = O )").tolist() == [3, 1, 4, 6, 2, 5]
+    assert symbol_names(PROTEIN, encode_sequence(PROTEIN, "EVX")) == ["E", "V", "X"]
+    assert symbol_names(PROTEIN, encode_sequence(PROTEIN, "E V X")) == ["E", "V", "X"]
+    with pytest.raises(ids.InputError, match="token 2 would be"):
+        encode_sequence(PROTEIN, "EVB")
+    with pytest.raises(ids.InputError, match="character 'd' at position 1"):
+        encode_sequence(DENOISER, "ad")
+
+
+def test_the_alternatives_are_the_alphabet_the_residues_or_what_occurs():
+    assert alternatives(LAW, np.array([0])).tolist() == [0, 1, 2, 3]
+    assert alternatives(DENOISER, np.array([0])).tolist() == [0, 1, 2, 3]
+    assert symbol_names(PROTEIN, alternatives(PROTEIN, encode_sequence(PROTEIN, "EVE"))) == list(RESIDUES)
+    assert symbol_names(PROTEIN, alternatives(PROTEIN, encode_sequence(PROTEIN, "VEX"))) == ["E", "V", "X"]
+    assert symbol_names(MOLECULE, alternatives(MOLECULE, encode_sequence(MOLECULE, "O Cl O"))) == ["O", "Cl"]
+    assert alternatives(object(), np.array([7, 3, 7])).tolist() == [3, 7]
+
+
+def test_symbols_are_single_tokens():
+    assert symbol_tokens(LAW, "TA").tolist() == [3, 0]
+    assert symbol_tokens(LAW, [1, 2]).tolist() == [1, 2]
+    assert symbol_tokens(MOLECULE, ["Cl", "="]).tolist() == [3, 6]
+    assert symbol_tokens(object(), np.array([4])).tolist() == [4]
+    assert symbol_names(LAW, np.array([3, 0])) == ["T", "A"]
+    assert symbol_names(object(), np.array([3, 0])) == ["3", "0"]
+
+
+@pytest.mark.parametrize(
+    ("model", "symbols", "sentence"),
+    [
+        (LAW, "AX", "symbol 'X' is no token of the model; its alphabet is ACGT"),
+        (LAW, "ACA", "symbols need to differ, but 'A' stands more than once"),
+        (LAW, "", "there is no symbol to substitute"),
+        (LAW, [-1], "a symbol is text or a token, got -1"),
+        (LAW, [0.5], "a symbol is text or a token, got 0.5"),
+        (MOLECULE, ["Br"], "symbol 'Br' is no token of the model"),
+        (MOLECULE, ["C O"], "symbol 'C O' is 2 tokens of the model; a symbol is one"),
+        (object(), "A", "symbol 'A': the model has no alphabet, so give tokens"),
+    ],
+)
+def test_bad_symbols_are_one_sentence(model, symbols, sentence):
+    with pytest.raises(ids.InputError, match=re.escape(sentence)):
+        symbol_tokens(model, symbols)

@@ -1,0 +1,137 @@
+"""The page of a diagnosis: complete, self-contained, harmless, and its pictures agree with the numbers."""
+
+import re
+
+import numpy as np
+import pytest
+from report.test_report import Outline
+
+import infodis_stats as ids
+from infodis_stats.diagnostics import Diagnosis, Verdict
+from infodis_stats.report.diagnosis.document import worst_first
+from infodis_stats.report.diagnosis.figures import covered, intervals_figure, ranks_figure, running_figure
+
+LAW = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=0)
+TOKENS = LAW.sample(8, length=12, seed=1)
+NAMES = ["one", "<script>alert(1)</script>", r"$\frac|_x_$ & `q`", "line\nbreak", "x" * 90, "six", "seven", "eight"]
+MISS = "#c81e3a"
+
+
+def estimated(**asked):
+    asked = {"passes": 8, "replicates": 16, "names": NAMES} | asked
+    return ids.estimate_nll(LAW, TOKENS, "uniform-count+stratified", **asked)
+
+
+@pytest.fixture(scope="module")
+def result():
+    """Of the last sequence the exact value is missed."""
+    found = estimated()
+    found["exact"] = found["exact"] + 20.0 * (np.arange(8) == 7)
+    return found
+
+
+@pytest.fixture(scope="module")
+def sizes():
+    return ids.estimate_sizes(LAW, TOKENS, bins=4, passes=8, names=NAMES)
+
+
+def test_the_folder_is_complete_and_the_page_self_contained(result, sizes, tmp_path):
+    page = ids.write_diagnosis(result, tmp_path / "out", sizes)
+    names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    figures = ["running", "ranks", "intervals", "sizes"]
+    assert names == {"diagnosis.html", "diagnosis.md", *(f"figures/{one}.svg" for one in figures)}
+    text = page.read_text()
+    outline = Outline(text)
+    assert outline.tags.count("svg") == 4
+    assert "script" not in outline.tags
+    assert len(outline.ids) == len(set(outline.ids))
+    assert set(outline.links) <= {f"#{one}" for one in outline.ids}  # nothing is fetched
+    shown = "".join(outline.text)
+    for one in ids.diagnose(result).verdicts:
+        assert one.reason in shown
+        assert one.measured in shown
+    assert "1 of 8 miss it" in shown
+    assert ids.write_diagnosis(result, tmp_path / "again", sizes).read_text() == text
+
+
+def test_names_are_harmless(result, tmp_path):
+    """They are shown as they are, in text and pictures, and start no tag, formula or column."""
+    named = result.copy(deep=True)
+    named["exact"] = named["exact"] + 20.0 * (np.arange(8) < 3)
+    ids.write_diagnosis(named, tmp_path)
+    outline = Outline((tmp_path / "diagnosis.html").read_text())
+    assert "script" not in outline.tags
+    assert "<script>alert(1)</script>" in "".join(outline.text)
+    assert NAMES[2] in "".join(outline.text)
+    text = (tmp_path / "diagnosis.md").read_text()
+    assert "<script" not in text
+    (row,) = (line for line in text.splitlines() if line.startswith("| exact value"))
+    assert len(re.findall(r"(?<!\\)\|", row)) == 6  # five cells
+    for path in (tmp_path / "figures").iterdir():
+        assert "<script" not in path.read_text()
+
+
+def test_the_worst_come_first(result):
+    assert worst_first(ids.diagnose(result), NAMES)[:2] == [7, 0]
+    verdicts = [
+        Verdict("a", "caution", "", items=(2, 1)),
+        Verdict("b", "do not use", "", items=(3,)),
+        Verdict("c", "fine", ""),
+    ]
+    assert worst_first(Diagnosis(verdicts), [0, 1, 2, 3, 4]) == [3, 2, 1, 0, 4]
+    figure = running_figure(result, "nll", worst_first(ids.diagnose(result), NAMES))
+    titles = [figure.find(f">{name}<") for name in ("eight", "one")]
+    assert 0 < titles[0] < titles[1]
+    assert figure.find(">seven<") < 0  # six panels
+
+
+def test_missed_intervals_are_red(result):
+    lower, upper = result["nll_ci"].values.T
+    exact = result["exact"].values
+    np.testing.assert_array_equal(covered(result, "nll"), (lower <= exact) & (exact <= upper))
+    assert MISS in intervals_figure(result, "nll")
+    assert covered(estimated(seed=3), "nll").all()
+    assert MISS not in intervals_figure(estimated(seed=3), "nll")
+    assert "estimate minus exact" not in intervals_figure(result.drop_vars("exact"), "nll")
+
+
+def test_drifting_replicates_have_red_ranks(result):
+    assert MISS not in ranks_figure(result, "nll")
+    drifting = result.copy(deep=True)
+    drifting["nll_replicate"] = drifting["nll_replicate"] + 2.0 * np.arange(16)
+    assert MISS in ranks_figure(drifting, "nll")
+
+
+def test_few_equal_and_padded_replicates_can_be_drawn(tmp_path):
+    exact = ids.estimate_nll(LAW, TOKENS, "chain", passes=12, replicates=2, interval="student-t")
+    assert ranks_figure(exact, "nll") is None
+    assert "ranks.svg" not in (ids.write_diagnosis(exact, tmp_path).parent / "diagnosis.md").read_text()
+    asked = estimated(precision=1.2, replicates=4)
+    assert asked["nll_replicate"].isnull().any()
+    ids.write_diagnosis(asked, tmp_path)
+    text = ids.write_diagnosis(estimated(replicates=1, interval="design", simultaneous=True), tmp_path).read_text()
+    assert "Running means" not in text
+    assert "none at all should" in text
+
+
+def test_pairs_and_many_items(tmp_path):
+    first, second = LAW.sample(60, length=8, seed=2), LAW.sample(60, length=8, seed=3)
+    pairs = ids.estimate_log_ratio(LAW, first, second, "uniform-count+stratified", passes=4, replicates=4)
+    text = ids.write_diagnosis(pairs, tmp_path).read_text()
+    assert "60 pairs, by error" in text
+    parts = ids.estimate_sizes(LAW, first, passes=4, replicates=2)
+    with pytest.raises(ids.InputError, match="of other sequences"):
+        ids.write_diagnosis(pairs, tmp_path, parts)
+    assert "6 of 60 pairs; any that the verdicts name come first" in text
+
+
+def test_what_cannot_be_drawn(result, sizes, study, tmp_path):
+    for bad, parts, message in [
+        (study, None, "write_report"),
+        (sizes, None, "a diagnosis needs"),
+        (result, result, "sizes need the result of estimate_sizes"),
+        (result, sizes.isel(sequence=slice(3)), "of other sequences"),
+    ]:
+        with pytest.raises(ids.InputError, match=message):
+            ids.write_diagnosis(bad, tmp_path / "none", parts)
+    assert not (tmp_path / "none").exists()

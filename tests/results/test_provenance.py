@@ -1,0 +1,111 @@
+"""What a result says about the model that made it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import infodis_stats as ids
+from infodis_stats.models import Denoiser, DenoiserConfig, MaskedLanguageModel
+from infodis_stats.results import provenance
+from infodis_stats.results.provenance import arithmetic_digest, code_digest, model_fingerprint
+from tests.support import tiny_networks
+
+
+class Plain:
+    def token_nll(self, tokens, masked):
+        return masked.double()
+
+
+class Fingerprinted(Plain):
+    def fingerprint(self):
+        return "0123abcd"
+
+
+def test_models_are_named_by_what_they_are_and_by_their_digest(tmp_path):
+    law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    assert model_fingerprint(law) == f"Markov chain of order 1 over ACGT {law.fingerprint()}"
+    torch.manual_seed(0)
+    denoiser = Denoiser(DenoiserConfig("ab", length=4, layers=1, width=4, heads=1))
+    assert model_fingerprint(denoiser) == f"denoiser 258 parameters {denoiser.fingerprint()}"
+    denoiser.save(tmp_path / "mine.safetensors")
+    loaded = ids.load_model(tmp_path / "mine.safetensors")
+    assert model_fingerprint(loaded) == f"denoiser mine 258 parameters {denoiser.fingerprint()}"
+    network = tiny_networks.LLaDA(SimpleNamespace(vocab_size=11))
+    size = sum(weights.numel() for weights in network.parameters())
+    wrapped = MaskedLanguageModel(network, "llada", mask_id=10, length=8, name="LLaDA-tiny")
+    assert model_fingerprint(wrapped) == f"llada LLaDA-tiny {size:,} parameters {wrapped.fingerprint()}"
+
+
+def test_other_models_are_named_by_their_type():
+    assert model_fingerprint(Plain()) == "Plain"
+    assert model_fingerprint(Fingerprinted()) == "Fingerprinted 0123abcd"
+
+
+@pytest.mark.parametrize("model", [Plain(), Fingerprinted()])
+def test_results_say_it(model):
+    result = ids.estimate_nll(model, [[0, 1, 0]], passes=2, replicates=2)
+    assert result.attrs["model"] == model_fingerprint(model)
+
+
+arithmetic = arithmetic_digest.__wrapped__  # as computed, not as remembered
+
+
+@pytest.mark.parametrize("name", ["exp", "log", "log1p", "expm1"])
+def test_a_processor_that_rounds_one_number_otherwise_is_another(monkeypatch, name):
+    expected, plain = arithmetic(), getattr(np, name)
+
+    def otherwise(some):
+        found = plain(some)
+        found[100] = np.nextafter(found[100], np.inf)
+        return found
+
+    monkeypatch.setattr(np, name, otherwise)
+    assert arithmetic() != expected
+
+
+def test_threads_make_no_other_processor():
+    expected, before = arithmetic(), torch.get_num_threads()
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            assert arithmetic() == expected
+    finally:
+        torch.set_num_threads(before)
+    code = "from infodis_stats.results.provenance import arithmetic_digest; print(arithmetic_digest())"
+    for threads in ("1", "4"):
+        environment = os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        found = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+        assert found.strip() == expected
+
+
+def test_the_digest_of_the_code_is_that_of_what_numbers_are_made_by(tmp_path, monkeypatch):
+    """A copy has the same; a change where numbers are made has another, one where they are only shown has not."""
+    real = provenance.resources.files
+    for package in ("estimators", "infodis_stats"):
+        source = real(package)
+        shutil.copytree(source, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    expected = code_digest()
+    monkeypatch.setattr(provenance.resources, "files", lambda package: tmp_path / package)
+
+    def digest():
+        code_digest.cache_clear()
+        return code_digest()
+
+    try:
+        assert digest() == expected
+        for changed, same in (("report/page.py", True), ("work/run.py", False), ("analysis/tails.py", False)):
+            path = tmp_path / "infodis_stats" / changed
+            before = path.read_bytes()
+            path.write_bytes(before + b"# more\n")
+            assert (digest() == expected) == same
+            path.write_bytes(before)
+        (tmp_path / "estimators" / "new.py").touch()
+        assert digest() != expected
+    finally:
+        code_digest.cache_clear()

@@ -1,0 +1,99 @@
+"""The report of calibration: its words and tables agree with its numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import infodis_stats as ids
+from infodis_stats.report.numbers import percent
+from infodis_stats.report.page import render_html, render_markdown
+from infodis_stats.studies.calibration.answer import answer
+from infodis_stats.studies.calibration.cells import cells, main_interval, main_level
+from infodis_stats.studies.calibration.tables import estimator_table, kind_table, short_table
+
+
+def summary_of(tree):
+    return tree["summary"].to_dataset()
+
+
+def spoiled(tree):
+    """Let the default fail beyond chance in one cell that has no caution."""
+    changed = tree.copy(deep=True)
+    place = {"group": 0, "estimator": 0, "passes": 1, "interval": 0, "replicates": 1, "level": 1}
+    changed["summary"]["short_p"][place] = 1e-6
+    changed["summary"]["coverage"][place] = 0.6
+    return changed
+
+
+def test_the_main_level_and_interval(calibration_study):
+    summary = summary_of(calibration_study)
+    assert (main_level(summary), main_interval(summary)) == (0.95, "auto")
+    assert main_level(summary.sel(level=[0.8])) == 0.8
+    assert main_interval(summary.sel(interval=["anytime"])) == "anytime"
+
+
+def test_cells_are_what_was_told_and_has_a_spread(calibration_study):
+    told = cells(summary_of(calibration_study), 0.95)
+    assert "exhaustive" not in set(told["estimator"])
+    assert (told["intervals"] > 0).all()
+    assert not ((told["interval"] == "student-t") & (told["replicates"] == 1)).any()
+
+
+def test_the_answer_is_first_about_the_default(calibration_study):
+    first = answer(calibration_study)[0]
+    told = cells(summary_of(calibration_study), 0.95)
+    own = told[(told["interval"] == "auto") & (told["replicates"] >= 4) & (told["cautions"] == "")]
+    mean = (own["coverage"] * own["intervals"]).sum() / own["intervals"].sum()
+    assert first.startswith("auto, with 4 replicates or more and no caution: none of ")
+    assert f"none of {len(own)} cells falls short" in first
+    assert f"It covers {percent(mean)} % on average" in first
+    assert f"{percent(own['coverage'].min())} % [" in first
+
+
+def test_a_default_that_fails_is_said_first(calibration_study):
+    tree = spoiled(calibration_study)
+    first = answer(tree)[0]
+    assert ": 1 of " in first
+    assert "60.0 % [" in first
+    assert len(short_table(calibration_study, "auto")) == 0
+    row = short_table(tree, "auto").iloc[0]
+    assert (row["estimator"], row["replicates"]) == ("uniform-count", "4")
+    assert "falls short without a caution" in render_html(tree)
+
+
+def test_where_all_cells_have_a_caution_it_is_said(calibration_study):
+    tree = calibration_study.copy(deep=True)
+    tree["summary"]["cautions"][:] = "few-hard-tokens"
+    sentences = answer(tree)
+    assert sentences[0].startswith("auto, with a caution: ")
+    assert sentences[1].startswith("student-t, with a caution everywhere: it covers ")
+    assert ids.diagnose(tree).verdict == "caution"
+    assert ids.diagnose(calibration_study).verdict == "fine"
+    assert ids.diagnose(spoiled(calibration_study)).verdict == "caution"
+
+
+def test_tables_hold_every_kind_and_estimator(calibration_study):
+    plain = kind_table(calibration_study, cautioned=False)
+    told = cells(summary_of(calibration_study), 0.95)
+    told = told[told["cautions"] == ""]
+    for _, row in plain.iterrows():
+        part = told[(told["interval"] == row["interval"]) & (told["replicates"] == int(row["replicates"]))]
+        assert row["cells"] == str(len(part))
+        assert float(row["least (%)"]) == round(100 * part["coverage"].min(), 1)
+    table = estimator_table(calibration_study, "auto").set_index("estimator")
+    assert (table.loc["exhaustive"] == percent(np.nan)).all()
+
+
+def test_pages_escape_and_files_are_whole(calibration_study, tmp_path):
+    page = render_html(calibration_study)
+    assert "Small &lt;b&gt;calibration&lt;/b&gt;" in page
+    assert "A <b>chain" not in page
+    assert "# Small &lt;b>calibration&lt;/b>" in render_markdown(calibration_study)
+    ids.write_report(calibration_study, tmp_path)
+    again = pd.read_csv(tmp_path / "tables" / "summary.csv")
+    summary = summary_of(calibration_study)
+    assert len(again) == int((summary["intervals"] > 0).sum())
+    row = again.sample(1, random_state=0).iloc[0]
+    cell = {name: row[name] for name in ("group", "estimator", "passes", "interval", "replicates", "level")}
+    assert row["coverage"] == pytest.approx(float(summary["coverage"].sel(cell)), abs=1e-6)
+    assert ids.read_store(tmp_path).attrs["kind"] == "calibration"

@@ -1,0 +1,155 @@
+"""The report of information: its words, tables and pictures agree with its numbers."""
+
+import re
+
+import numpy as np
+import pytest
+
+from infodis_stats.cli import main
+from infodis_stats.diagnostics import diagnose
+from infodis_stats.report.numbers import band, significant
+from infodis_stats.report.page import document, render_html, render_markdown
+from infodis_stats.studies.information.answer import answer, inside
+from infodis_stats.studies.information.families import families, family_of, looks
+from infodis_stats.studies.information.tables import cost_table, lead_table, numeric_tables, total_table
+from tests.support.small_studies import SMALL_INFORMATION
+
+SHORT = "A <b>chain</b>: short"
+
+
+def with_lead(tree, lead, lower, upper):
+    """Let the last comparison of the first group be this one."""
+    changed = tree.copy(deep=True)
+    changed["summary"]["lead"][{"group": 0, "passes": -1}] = lead
+    changed["summary"]["lead_ci"][{"group": 0, "passes": -1}] = [lower, upper]
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("lead", "words"),
+    [
+        ((4.0, 2.0, 8.0), r"marginal\S+ has 4.00 \[2.00, 8.00\] times less variance than triangular"),
+        ((0.25, 0.2, 0.5), r"triangular has 4.00 \[2.00, 5.00\] times less variance than marginal"),
+        ((1.2, 0.8, 1.8), r"are not told apart \(1.20 \[0.800, 1.80\]"),
+        ((0.0, 0.0, 0.0), r"at 8 passes triangular is exact\."),
+        ((np.inf, np.inf, np.inf), r"at 8 passes marginal\S+ is exact\."),
+        ((np.nan, np.nan, np.nan), r"at 8 passes triangular and marginal\S+ are exact\."),
+    ],
+)
+def test_the_answer_says_which_family_wins(information_study, lead, words):
+    assert re.search(words, answer(with_lead(information_study, *lead))[1])
+
+
+def test_a_family_alone_is_not_compared(information_study):
+    tree = with_lead(information_study, *[np.nan] * 3)
+    tree["summary"]["best_noised"][{"group": 0, "passes": -1}] = ""
+    assert "no two families" in answer(tree)[1]
+    assert lead_table(tree)["8"][0] == significant(np.nan)
+
+
+def test_the_first_sentence_counts_the_groups(information_study):
+    tree = information_study.copy(deep=True)
+    tree["summary"]["lead"][{"passes": -1}] = [4.0, 0.5, 1.1]
+    tree["summary"]["lead_ci"][{"passes": -1}] = [[2.0, 8.0], [0.4, 0.6], [0.9, 1.4]]
+    assert (
+        "in 1 of 3 groups, score entropies in 1: the best score entropy has 0.250 to 2.00 times the variance"
+        in answer(tree)[0]
+    )
+    tree["summary"]["lead"][{"passes": -1}] = np.nan
+    assert "the best score entropy" not in answer(tree)[0]
+
+
+def test_totals_and_curves_are_told_and_judged(information_study):
+    found = answer(information_study)
+    assert any(one.startswith("The information without noise is the entropy of the law, whatever") for one in found)
+    held = inside(information_study["curves"].to_dataset())
+    assert any(one.startswith(f"{int(held.sum())} of {int(held.notnull().sum())} nominal 95 % bands") for one in found)
+    assert diagnose(information_study).verdict != "do not use"
+    off = information_study.copy(deep=True)
+    off["curves"]["entropy_p"][{"group": 1, "noise": 1}] = 1e-4
+    assert any(
+        "is not the entropy of the law beyond chance: A <b>chain</b>: long under uniform" in one for one in answer(off)
+    )
+    assert any(one.check == "entropy" and one.verdict == "caution" for one in diagnose(off).verdicts)
+
+
+def test_a_band_that_leaves_the_exact_curve_is_seen(information_study):
+    curves = information_study["curves"].to_dataset().copy(deep=True)
+    assert inside(curves).sel(group="Hidden").isnull().all()
+    curves["exact"][{"group": 0, "noise": 0, "noise_level": 5}] = 99.0
+    assert inside(curves).values[0, 0] == 0
+
+
+def test_a_study_without_any_entropy_says_nothing_of_it(information_study):
+    tree = information_study.copy(deep=True)
+    for name in ("entropy", "entropy_z", "entropy_p", "exact"):
+        tree["curves"][name][:] = np.nan
+    assert not any("without noise" in one or "bands" in one for one in answer(tree))
+    assert set(total_table(tree)["entropy (nats)"]) == {significant(np.nan)}
+    assert any("no entropy is known" in one.reason for one in diagnose(tree).verdicts)
+
+
+def test_the_cost_table_agrees_with_the_summary(information_study):
+    table = cost_table(information_study, SHORT)
+    assert table["estimator"][0] == "time-integral †"
+    table = table.set_index(table["estimator"].str.removesuffix(" †"))
+    summary = information_study["summary"].to_dataset().sel(group=SHORT, passes=8)
+    draws = information_study["draws"].to_dataset()
+    mean = draws["estimate"].sel(passes=8).isel(item=draws["group"] == SHORT).mean(["item", "replicate"])
+    for name in table.index:
+        assert float(table.loc[name, "mean (z)"].split()[0]) == pytest.approx(float(mean.sel(estimator=name)), rel=1e-3)
+        one = summary.sel(estimator=name)
+        assert table.loc[name, "gain"] == band(float(one["efficiency"]), *one["efficiency_ci"].values.tolist())
+    tree = information_study.copy(deep=True)
+    tree["summary"]["bias_p"].loc[{"group": SHORT, "estimator": "triangular", "passes": 8}] = 1e-3
+    assert cost_table(tree, SHORT).set_index("estimator").loc["triangular", "mean (z)"].endswith("*")
+
+
+def test_families_have_hues_of_their_own(information_study):
+    names = information_study["summary"]["estimator"].values.tolist()
+    assert list(families(names)) == [
+        "masks",
+        "score entropy, uniform noise",
+        "score entropy, absorbing noise",
+        "marginal score entropy, uniform noise",
+    ]
+    shown = looks(names)
+    assert len({look["color"] for look in shown.values()}) == len(names)
+    for name, look in shown.items():
+        red, green = int(look["color"][1:3], 16), int(look["color"][3:5], 16)
+        assert (green > red) == (family_of(name) == "masks")
+
+
+def test_pages_are_whole_and_escaped(information_study):
+    html, markdown = render_html(information_study), render_markdown(information_study)
+    assert "A &lt;b&gt;chain" in html
+    assert "<b>chain" not in html.split("<pre>")[0]
+    assert html.count("<svg") == 3
+    assert "nan" not in re.sub(r"<svg.*?</svg>", "", html, flags=re.DOTALL).lower().replace("nanc", "")
+    for part in ("What it costs", "Score entropies against masks", "What noise leaves"):
+        assert part in html
+        assert f"## {part}" in markdown
+    assert set(document(information_study).tables) >= {"summary", "leads", "curves", "totals"}
+
+
+def test_tables_have_a_row_a_cell(information_study):
+    tables = numeric_tables(information_study)
+    assert len(tables["leads"]) == 3 * 2
+    assert len(tables["curves"]) == 3 * 2 * 33
+    assert {"entropy", "entropy_p"} <= set(tables["totals"])
+    assert {"information_lower", "exact"} <= set(tables["curves"])
+
+
+def test_the_command_line_runs_and_reports_it(tmp_path, capsys):
+    path, out = tmp_path / "few.toml", tmp_path / "out"
+    head, first, _ = SMALL_INFORMATION.split("[[subjects]]")
+    few = head.replace('    "triangular",\n    "score-entropy(uniform)",\n', "").replace(
+        "replicates = 16", "replicates = 8"
+    )
+    path.write_text(f"{few}[[subjects]]{first}")
+    assert main(["study", str(path), "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "A <b>chain</b>: short, 8 passes" in printed
+    assert "The information without noise is" in printed
+    assert main(["report", str(out / "study.nc"), "--out", str(tmp_path / "again")]) == 0
+    assert (tmp_path / "again" / "report.md").read_text() == (out / "report.md").read_text()

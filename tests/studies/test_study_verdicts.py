@@ -1,0 +1,110 @@
+"""Verdicts on studies: what is known to be unsound counts against the estimator, a surprise against the study."""
+
+import numpy as np
+import xarray as xr
+
+import infodis_stats as ids
+from infodis_stats.diagnostics import estimator_verdicts
+from infodis_stats.report import render_html, render_markdown
+
+
+def words(tree):
+    return {one.check: one.verdict for one in ids.diagnose(tree).verdicts}
+
+
+def estimators(tree):
+    return {one.check: one.verdict for one in estimator_verdicts(tree).verdicts}
+
+
+def changed(tree, variable, place, value, group="summary"):
+    """A copy of the study with one number changed."""
+    other = tree.copy(deep=True)
+    part = other[group].to_dataset()
+    part[variable].loc[place] = value
+    other[group] = xr.DataTree(part)
+    return other
+
+
+def test_unsound_estimators_do_not_count_against_a_comparison(study):
+    assert words(study) == {"bias": "fine", "coverage": "fine", "truth": "fine"}
+    assert estimators(study) == {
+        "time-integral": "do not use",
+        "time-integral(eps=0.2)": "do not use",
+        "time-free": "caution",  # few hard tokens in targets of length 3
+        "uniform-count+stratified": "caution",
+        "exhaustive": "fine",
+    }
+
+
+def test_a_bias_without_a_caution_is_a_surprise(study):
+    place = {"estimator": "time-free"}
+    found = changed(study, "bias_p", place, 0.001)
+    clean = changed(changed(study, "cautions", place, ""), "bias_p", place, 0.001)
+    assert words(clean)["bias"] == "caution"
+    assert estimators(clean)["time-free"] == "caution"
+    known = changed(found, "cautions", place, "biased")
+    assert words(known)["bias"] == "fine"
+    assert estimators(known)["time-free"] == "do not use"
+
+
+def test_short_intervals_are_a_surprise_and_long_ones_are_not(study):
+    place = {"estimator": "uniform-count+stratified", "interval": "student-t"}
+    clean = changed(study, "cautions", {"estimator": "uniform-count+stratified"}, "")
+    suspect = changed(clean, "coverage_p", place, 0.001)
+    assert words(changed(suspect, "coverage", place, 0.8))["coverage"] == "caution"
+    assert words(changed(suspect, "coverage", place, 0.945))["coverage"] == "fine"  # surely short, by half a point
+    assert words(changed(suspect, "coverage", place, 0.99))["coverage"] == "fine"
+
+
+def test_a_rough_truth_is_looked_at(study):
+    rough = changed(study, "truth_se", {}, 0.5, group="truth")
+    assert words(rough)["truth"] == "fine"
+    uncounted = changed(rough, "intervals", {"passes": 4}, 0)
+    assert words(uncounted)["truth"] == "caution"
+
+
+def test_the_frontier_and_ratios(frontier_study, ratio_study):
+    assert set(words(frontier_study)) == {"bias", "winners"}
+    assert estimators(frontier_study) == {"time-integral": "do not use"}  # of the others no interval is measured
+    assert set(words(ratio_study)) == {"bias", "coverage", "truth"}
+
+
+def test_corpora():
+    def corpora(share, texts, cautions="", failed="{}"):
+        summary = xr.Dataset({"mask_share": ("corpus", [share, 0.1]), "texts": ("corpus", [texts, 40])})
+        provenance = xr.Dataset(attrs={"failed": failed})
+        tree = xr.DataTree.from_dict({"summary": summary.assign_attrs(cautions=cautions), "provenance": provenance})
+        tree.attrs = {"kind": "corpora"}
+        return tree
+
+    assert set(words(corpora(0.1, 40)).values()) == {"fine"}
+    assert words(corpora(0.7, 40))["mask noise"] == "caution"
+    assert words(corpora(0.1, 4))["texts"] == "caution"
+    assert words(corpora(0.1, 40, failed='{"all/3": "position 2: NaN"}'))["failed"] == "caution"
+    assert ids.diagnose(corpora(0.1, 40, "infinite-variance")).verdict == "do not use"
+    assert estimator_verdicts(corpora(0.1, 40)).verdicts == ()
+
+
+def test_nothing_is_said_of_a_kind_without_checks(study):
+    other = study.copy()
+    other.attrs["kind"] = "of tomorrow"
+    assert ids.diagnose(other).verdicts == estimator_verdicts(other).verdicts == ()
+
+
+def test_every_report_opens_with_its_verdict(study, ratio_study, frontier_study):
+    for tree in (study, ratio_study, frontier_study):
+        page, text = render_html(tree), render_markdown(tree)
+        word = ids.diagnose(tree).verdict
+        assert page.index(f"<strong>{word}</strong>") < page.index('<section class="answer">')
+        assert text.splitlines()[2].startswith(f"**{word}**")
+        for one in estimator_verdicts(tree).verdicts:
+            assert one.check in page[: page.index('<section class="answer">')]
+
+
+def test_a_bad_study_says_so_first(study):
+    place = {"estimator": "time-free"}
+    bad = changed(changed(study, "cautions", place, ""), "bias_p", place, 0.001)
+    page = render_html(bad)
+    assert "Read this report with care" in page
+    assert "This report can be believed" not in page
+    assert np.isfinite(study["summary"]["bias_p"].values).any()

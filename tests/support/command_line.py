@@ -1,0 +1,11 @@
+"""The command line, called in the process of a test."""
+
+from infodis_stats.cli import main
+
+TINY = ["--length", 8, "--layers", 1, "--width", 8, "--heads", 2, "--steps", 12, "--batch", 4]
+
+
+def run(capsys, *arguments):
+    status = main([str(argument) for argument in arguments])
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err

@@ -1,0 +1,237 @@
+"""A Dask cluster of real processes on loopback, whose workers are killed while a study runs on it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+import infodis_stats as ids
+from infodis_stats.execution.blocks import Block
+from infodis_stats.studies import study
+
+ROOT = Path(__file__).parents[2]
+COMMAND = "import sys; from infodis_stats.cli import main; sys.exit(main())"
+BEGUN, LOADED = "INFODIS_TEST_BEGUN", "INFODIS_TEST_LOADED"
+
+STUDY = """\
+title = "Deaths"
+seed = 3
+passes = {passes}
+replicates = 64
+reference = "time-free"
+estimators = ["time-integral", "time-free", "uniform-count", "root-count", "chain", "uniform-count+stratified"]
+[law]
+kind = "markov-chain"
+order = 2
+alphabet = "ACGT"
+seed = 5
+[[targets]]
+name = "twelve"
+count = 8
+length = 12
+"""
+
+
+def written_study(path: Path, budgets: int = 6) -> Path:
+    """Write a study file with so many numbers of passes, and six blocks for each, or nearly."""
+    path.write_text(STUDY.format(passes=[*range(4, 4 + budgets)]))
+    return path
+
+
+class Machines:
+    """A scheduler and workers, each a process; what they compute is counted."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder, self._stack = folder, stack
+        self.file = folder / "scheduler.json"
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self._environment = os.environ | {
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": "1",
+            "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
+            BEGUN: str(folder / "begun"),
+            LOADED: str(folder / "loaded"),
+        }
+
+    def start(self, *arguments: object, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a process that does not outlive the test."""
+        with (self.folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, *map(str, arguments)],
+                stdout=log,
+                stderr=log,
+                env=self._environment | environment,
+                cwd=self.folder,
+            )
+        self._stack.callback(_end, process)
+        return process
+
+    def scheduler(self, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a scheduler, on a free port."""
+        self.file.unlink(missing_ok=True)
+        arguments = ("--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--scheduler-file", self.file)
+        process = self.start("-m", "dask", "scheduler", *arguments, **environment)
+        wait_for(self.file.exists, process)
+        return process
+
+    def worker(self, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start a worker."""
+        arguments = ("--scheduler-file", self.file, "--nthreads", 1, "--no-nanny", "--no-dashboard")
+        local = ("--local-directory", self.folder / "local", "--preload", Path(__file__))
+        process = self.start("-m", "dask", "worker", *arguments, *local, **environment)
+        self.workers.append(process)
+        return process
+
+    def command(self, study_file: Path, out: Path, scheduler: object) -> "subprocess.Popen[str]":
+        """Start the command that runs a study."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, "study", study_file, "--out", out, "--scheduler", str(scheduler)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._environment | {"PYTHONWARNINGS": "ignore"},
+            cwd=self.folder,
+            text=True,
+        )
+        self._stack.callback(_end, process)
+        return process
+
+    def begun(self) -> list[str]:
+        """Keys of the blocks that workers have begun to compute."""
+        return _lines(self.folder / "begun")
+
+    def loaded(self) -> list[str]:
+        """Processes that have made the models of a study, once for each time."""
+        return _lines(self.folder / "loaded")
+
+
+@contextmanager
+def machines(folder: Path) -> Iterator[Machines]:
+    """Give a folder to a cluster, and end all its processes at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        yield Machines(folder, stack)
+
+
+def done(out: Path) -> int:
+    """Count the blocks that lie in a study's ledger."""
+    return sum(1 for _ in (out / "ledger").glob("[!.]*.npy"))
+
+
+def wait_for(there: Callable[[], object], *processes: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
+    """Wait until something is there, as long as the processes live that bring it."""
+    for _ in range(3000):
+        if there():
+            return
+        assert all(process.poll() is None for process in processes), "a process has ended that was waited for"
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
+def deaths(folder: Path, count: int, seed: int) -> dict[str, object]:
+    """Run a study on a cluster while workers are killed at random and others started; again until enough have died.
+
+    Parameters
+    ----------
+    folder : Path
+    count : int
+        Workers to kill; each dies after one to three blocks more are done.
+    seed : int
+        Of who dies, and when.
+
+    Returns
+    -------
+    dict
+        ``deaths``; ``studies``; ``blocks`` of a study; how many were ``redone``; whether the ``bytes`` are those of a
+        run that nothing disturbed, and whether those of another seed ``differ``; what the command ``said`` of it all.
+    """
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = written_study(folder / "study.toml", budgets=2 + 2 * count // 3)
+    outs: list[Path] = []
+    said, killed, redone = "", 0, 0
+    with machines(folder / "machines") as cluster:
+        cluster.scheduler()
+        for _ in range(3):
+            cluster.worker()
+        while killed < count:
+            outs.append(folder / f"out-{len(outs)}")
+            before = cluster.begun()
+            command = cluster.command(file, outs[-1], cluster.file)
+            while killed < count and _at_work(command, outs[-1], rng):
+                victim = cluster.workers.pop(rng.integers(2))  # the third may be at its imports yet
+                victim.send_signal(signal.SIGKILL)
+                victim.wait()
+                killed += 1
+                cluster.worker()
+            _, complaint = command.communicate()
+            assert command.returncode == 0, complaint
+            said += complaint
+            begun = cluster.begun()[len(before) :]
+            redone += len(begun) - len(set(begun))
+    found, plain = {(out / "study.nc").read_bytes() for out in outs}, stored(file)
+    file.write_text(file.read_text().replace("seed = 3", "seed = 4"))
+    return {
+        "deaths": killed,
+        "studies": len(outs),
+        "blocks": done(outs[-1]),
+        "redone": redone,
+        "bytes": found == {plain},
+        "differ": stored(file) not in found,
+        "said": said,
+    }
+
+
+def _at_work(command: "subprocess.Popen[str]", out: Path, rng: np.random.Generator) -> bool:
+    """Wait for some blocks more, and a moment; say whether the command is still at them."""
+    wanted = done(out) + int(rng.integers(1, 4))
+    while done(out) < wanted and command.poll() is None:
+        time.sleep(0.01)
+    time.sleep(rng.uniform(0, 0.3))
+    return command.poll() is None
+
+
+def stored(file: Path, **how: object) -> bytes:
+    """Run a study here and return what is stored of it."""
+    path = file.with_suffix(".nc")
+    ids.write_store(ids.run_study(file, **how), path)
+    return path.read_bytes()
+
+
+def _end(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def dask_setup(_: object) -> None:
+    """Have a worker that loads this file write down what it computes."""
+    compute, subjects = Block.compute, study._subjects
+
+    def counted_compute(block: Block, **options: object) -> object:
+        _note(BEGUN, block.key)
+        return compute(block, **options)
+
+    def counted_subjects(*arguments: object) -> Sequence[object]:
+        _note(LOADED, str(os.getpid()))
+        return subjects(*arguments)
+
+    Block.compute, study._subjects = counted_compute, counted_subjects
+
+
+def _note(variable: str, line: str) -> None:
+    with Path(os.environ[variable]).open("a") as file:
+        file.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    print(deaths(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))

@@ -1,0 +1,13 @@
+"""Models that ship inside installed packages."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+
+def package_folder(name: str) -> Path:
+    found = importlib.util.find_spec(name)
+    if found is None or not found.submodule_search_locations:
+        pytest.skip(f"{name} is not installed")
+    return Path(found.submodule_search_locations[0])
