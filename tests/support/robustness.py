@@ -24,7 +24,7 @@ import numpy as np
 from tqdm import tqdm
 
 import infodis_stats as ids
-from infodis_stats.io.files import intact, write_sealed
+from infodis_stats.io.files import intact, write_with_checksum
 
 ROOT = Path(__file__).parents[2]
 COMMAND = "import sys; from infodis_stats.cli import main; sys.exit(main())"
@@ -92,7 +92,7 @@ def forge(block: Path) -> None:
     forged = io.BytesIO()
     for array in (records, problems):
         np.save(forged, array)
-    write_sealed(block, forged.getvalue())
+    write_with_checksum(block, forged.getvalue())
 
 
 @dataclass(frozen=True)
