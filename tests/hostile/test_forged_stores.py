@@ -100,7 +100,7 @@ def test_a_small_file_that_claims_to_be_large_is_refused(tmp_path):
         file.create_dataset("x", shape=(10**9, 1000), dtype="f8", chunks=(1000, 1000))
     assert path.stat().st_size < 10**4
     with peak_of(2**24):
-        assert_refused(path, "its arrays have more than 4294967296 bytes")
+        assert_refused(path, "its arrays claim more than 4294967296 bytes")
 
 
 def test_a_file_is_as_large_as_its_arrays(stored, study, monkeypatch):
