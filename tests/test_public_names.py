@@ -36,6 +36,6 @@ def test_the_version_is_that_of_the_distribution():
 
 
 def test_the_package_runs_as_a_module():
-    done = subprocess.run([sys.executable, "-m", "infodis_stats", "estimators"], check=False, capture_output=True, text=True)
-    assert done.returncode == 0
+    command = [sys.executable, "-m", "infodis_stats", "estimators"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "uniform-count" in done.stdout
