@@ -65,7 +65,7 @@ def test_a_network_is_scanned(capsys, tmp_path):
     ("arguments", "sentence"),
     [
         (["bad.txt"], "bad.txt, 'line 2': string 0, position 1: symbol 'X' is outside the alphabet ACGT"),
-        (["good.txt", "--symbols", "AX"], "'line 1': symbol 'X' is no token of the model; its alphabet is ACGT"),
+        (["good.txt", "--symbols", "AX"], "'line 1': symbol 'X' is not a token of the model; its alphabet is ACGT"),
         (["good.txt", "--positions", "3-9"], "'line 1': --positions 3-9 is outside what is scored, positions 1 to 8"),
         (["good.txt", "--positions", "0"], "--positions 0 is outside what is scored, positions 1 to 8"),
         (["good.txt", "--positions", "2", "--context", "2"], "outside what is scored, positions 3 to 8"),
@@ -97,4 +97,4 @@ def test_a_sequence_longer_than_the_model_is_said(capsys, tmp_path):
     (tmp_path / "long.txt").write_text("a" * 129)
     status, _, err = run(capsys, "scan", "austen", tmp_path / "long.txt", "--out", tmp_path / "out", *FAST)
     assert status == 2
-    assert "'line 1': a sequence of 129 characters is longer than the model's 128" in err
+    assert "'line 1': a sequence of 129 characters exceeds the model's maximum of 128" in err
