@@ -16,7 +16,7 @@ from estimators.plan import pass_terms
 from estimators.sampling import Cell, Sampler, sample
 from estimators.streams import skip, twins
 from estimators.target import Context, Pair, Tokens, make_pairs
-from estimators.within_variance import OwnVariance, added, from_parts
+from estimators.within_variance import WithinVariance, added, from_parts
 
 __all__ = ["Contrast", "Coupled", "Decoupled", "estimator_of"]
 
@@ -71,7 +71,7 @@ class Contrast(Sampler[Pair]):
         first, second = (self.estimator.reduce(one.plan, one.losses) for one in evaluations)
         return second - first
 
-    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
+    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> WithinVariance | None:
         """Estimate the variance of each replicate from its parts."""
         parts = self.combined_parts(evaluations)
         return from_parts(parts) if parts.shape[1] > 1 else None
@@ -153,12 +153,12 @@ class Coupled(Contrast):
             return super().combine(evaluations)
         return self.estimator.reduce(first.plan, second.losses - first.losses)
 
-    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
+    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> WithinVariance | None:
         """Estimate the variance of each replicate from the difference of the losses, else from its parts."""
         first, second = evaluations
         if first.plan.length != second.plan.length:
             return super().combined_variance(evaluations)
-        return self.estimator.own_variance(first.plan, second.losses - first.losses)
+        return self.estimator.within_variance(first.plan, second.losses - first.losses)
 
     def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
         """Return the parts of the difference of the losses, else subtract part by part."""
@@ -187,9 +187,9 @@ class Decoupled(Contrast):
         first, second = rng.spawn(2)
         return first, second
 
-    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
+    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> WithinVariance | None:
         """Add the variances of the two sides."""
-        sides = [self.estimator.own_variance(one.plan, one.losses) for one in evaluations]
+        sides = [self.estimator.within_variance(one.plan, one.losses) for one in evaluations]
         known = [side for side in sides if side is not None]
         return added(*known) if len(known) == len(sides) else None
 

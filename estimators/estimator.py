@@ -13,7 +13,7 @@ from estimators.plan import Plan
 from estimators.sampling import Cell, Sampler, sample
 from estimators.streams import skip
 from estimators.target import Context, Target, Tokens, make_targets
-from estimators.within_variance import OwnVariance, from_parts
+from estimators.within_variance import WithinVariance, from_parts
 
 __all__ = ["Estimator"]
 
@@ -85,10 +85,10 @@ class Estimator(Sampler[Target]):
         """
         return self.reduce(plan, losses)[:, None]
 
-    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance | None:
+    def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
         """Estimate each replicate's variance from its own passes; None where they do not tell it."""
         if self.exact:
-            return OwnVariance(np.zeros(plan.replicates), np.full(plan.replicates, np.inf))
+            return WithinVariance(np.zeros(plan.replicates), np.full(plan.replicates, np.inf))
         parts = self.parts(plan, losses)
         return from_parts(parts) if parts.shape[1] > 1 else None
 
@@ -111,10 +111,10 @@ class Estimator(Sampler[Target]):
         (evaluation,) = evaluations
         return self.reduce(evaluation.plan, evaluation.losses)
 
-    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
+    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> WithinVariance | None:
         """Estimate the variance of each replicate of the target's estimate."""
         (evaluation,) = evaluations
-        return self.own_variance(evaluation.plan, evaluation.losses)
+        return self.within_variance(evaluation.plan, evaluation.losses)
 
     def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
         """Return the independent parts of each replicate."""

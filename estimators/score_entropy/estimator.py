@@ -18,7 +18,7 @@ from estimators.score_entropy.plan import NoisePlan
 from estimators.score_entropy.states import NoisedTokens
 from estimators.score_entropy.time_law import SMALLEST_PILOT, TimeLaw
 from estimators.target import Target
-from estimators.within_variance import OwnVariance
+from estimators.within_variance import WithinVariance
 
 __all__ = ["ScoreEntropy"]
 
@@ -133,15 +133,15 @@ class ScoreEntropy(Pointwise):
         """
         return self.schedule.order > 1 and (self.marginal or self.noise == Absorbing())
 
-    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance | None:
-        """Estimate each replicate's variance; see `Estimator.own_variance`.
+    def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
+        """Estimate each replicate's variance; see `Estimator.within_variance`.
 
         Strata do not tell it where terms grow without bound in the first of them, which has no neighbour before it: by
         second differences it was found 0.5 to 0.8 times as large as it is, and intervals covered 81 to 95 %.
         """
         if self.design.dependence == "strata" and self.schedule.order <= 1:
             return None
-        return super().own_variance(plan, losses)
+        return super().within_variance(plan, losses)
 
     def plan_of(self, points: NDArray[np.float64]) -> NoisePlan:
         """Turn points into a plan; see `Pointwise.plan_of`."""
