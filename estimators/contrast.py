@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -194,6 +194,18 @@ class Decoupled(Contrast):
         return added(*known) if len(known) == len(sides) else None
 
 
-def estimator_of(sampler: Sampler[Any]) -> Sampler[Any]:
-    """Return what a contrast applies to either side; any other sampler itself."""
-    return sampler.estimator if isinstance(sampler, Contrast) else sampler
+@overload
+def estimator_of(sampler: Estimator | Contrast) -> Estimator: ...
+@overload
+def estimator_of(sampler: Sampler[Any]) -> Estimator | None: ...
+def estimator_of(sampler: Sampler[Any]) -> Estimator | None:
+    """Return the estimator that a contrast applies to either side, or the estimator itself; None of other samplers.
+
+    Examples
+    --------
+    >>> from estimators import Coupled, estimator
+    >>> estimator_of(Coupled(estimator("chain"))) == estimator_of(estimator("chain")) == estimator("chain")
+    True
+    """
+    sampler = sampler.estimator if isinstance(sampler, Contrast) else sampler
+    return sampler if isinstance(sampler, Estimator) else None

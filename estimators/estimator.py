@@ -2,6 +2,8 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -9,25 +11,71 @@ from numpy.typing import NDArray
 
 from estimators.evaluate import Evaluation, Job, Progress
 from estimators.model import Model
+from estimators.noise.process import Noise
 from estimators.plan import Plan
 from estimators.sampling import Cell, Sampler, sample
 from estimators.streams import skip
 from estimators.target import Context, Target, Tokens, make_targets
 from estimators.within_variance import WithinVariance, from_parts
 
-__all__ = ["Estimator"]
+__all__ = ["Choice", "Estimator", "Family"]
+
+Family = Literal["masked", "noised"]
+"""What a pass shows a model: tokens of which some are masked, or tokens of which some are noised."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An estimator that another one has chosen, and the reason in words.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    why : str
+    """
+
+    estimator: "Estimator"
+    why: str
 
 
 class Estimator(Sampler[Target]):
     """A random plan of weighted passes whose weighted losses estimate a negative log-likelihood.
 
     Subclasses provide `name`, `summary` and `plan`; those that reduce by more than a weighted sum override `reduce`.
+    What the rest of the code has to know of an estimator is declared as an attribute, with a default here: nothing
+    else depends on the class of an estimator.
+
+    Attributes
+    ----------
+    weighted_sum : bool
+        Whether the estimate is the weighted sum of the losses and nothing else: redrawing a plan then changes the
+        weights alone.
+    conservative_within_variance : bool
+        Whether the within-replicate variance is too large on purpose: Student's t over the replicates is narrower as
+        soon as there are enough of them.
+    noise : Noise or None
+        The noise of the ``"noised"`` family.
+    marginal : bool
+        Whether losses are averaged over each position's own noise, which needs ratios that come from one law.
+    pilot : int
+        Passes of a pilot that is run once for all replicates of a target.
     """
+
+    weighted_sum: ClassVar[bool] = True
+    conservative_within_variance: ClassVar[bool] = False
+    noise: Noise | None = None
+    marginal: bool = False
+    pilot: int = 0
 
     @property
     @abstractmethod
     def summary(self) -> str:
         """The estimator in one line."""
+
+    @property
+    def family(self) -> Family:
+        """What a pass shows a model: masked or noised tokens."""
+        return "masked"
 
     @property
     def unbiased(self) -> bool:
@@ -43,6 +91,43 @@ class Estimator(Sampler[Target]):
     def exact(self) -> bool:
         """Whether every replicate is the negative log-likelihood itself."""
         return False
+
+    @property
+    def exact_when_consistent(self) -> bool:
+        """Whether it is `exact` for a model whose conditionals come from one joint law."""
+        return self.exact
+
+    @property
+    def skewed_parts(self) -> bool:
+        """Whether the independent `parts` are skewed by construction: Hall's interval then suits better than t."""
+        return False
+
+    @property
+    def steady(self) -> bool:
+        """Whether no few passes at low noise carry the error; masks have no such passes."""
+        return True
+
+    @property
+    def final_noise(self) -> float:
+        """Total noise at the end of what is estimated; infinite where nothing is left out."""
+        return float("inf")
+
+    def pass_variance(self, length: int, totals: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the exact variance of a replicate of one pass, by summing over all masks; NaN where that is not known.
+
+        Parameters
+        ----------
+        length : int
+            Number of scored positions.
+        totals : array of float64, shape (..., 2**length - 1)
+            Sum of the token losses of each mask, as `pass_totals` returns it, in nats.
+
+        Returns
+        -------
+        array of float64, shape (...)
+            Nats squared. Known where passes are independent points: the variance of ``N`` passes is the ``N``-th part.
+        """
+        return np.full(totals.shape[:-1], np.nan)
 
     @abstractmethod
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> Plan:
@@ -96,9 +181,14 @@ class Estimator(Sampler[Target]):
         """Return the estimator that has learned from a pilot's plan and its squared terms (replicates, passes)."""
         return self
 
+    def choice(self, length: int, passes: int, model: Model) -> Choice | None:
+        """Return what this estimator chooses for a length, passes and a model; None for one that does not choose."""
+        return None
+
     def settled(self, item: Target, passes: int, model: Model) -> "Estimator":
-        """Return what really samples the target: itself, unless it is there to choose."""
-        return self
+        """Return what really samples the target: the estimator itself, or its `choice`."""
+        choice = self.choice(item.length, passes, model)
+        return self if choice is None else choice.estimator
 
     def jobs(
         self, item: Target, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0

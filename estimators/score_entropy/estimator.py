@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from estimators.designs import IID, Design, Stratified
 from estimators.errors import InputError
+from estimators.estimator import Family
 from estimators.evaluate import Evaluation, Job
 from estimators.masked.mask_maps import TimeIntegral
 from estimators.masked.points import PointEstimator
@@ -62,7 +63,7 @@ class ScoreEntropy(Pointwise):
     'marginal-score-entropy(uniform,polynomial)+stratified'
     """
 
-    noise: Noise
+    noise: Noise = field()
     schedule: Schedule = field(default_factory=LogLinear)
     design: Design = field(default_factory=IID)
     marginal: bool = False
@@ -90,6 +91,11 @@ class ScoreEntropy(Pointwise):
         kind = "marginal-score-entropy" if self.marginal else "score-entropy"
         design = "" if self.design == IID() else f"+{self.design.name}"
         return f"{kind}({','.join(words)}){design}"
+
+    @property
+    def family(self) -> Family:
+        """A pass shows a model noised tokens."""
+        return "noised"
 
     @property
     def stream_name(self) -> str:

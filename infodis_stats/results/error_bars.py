@@ -9,19 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from estimators import (
-    IID,
-    Cell,
-    Draw,
-    Estimator,
-    Evaluation,
-    InputError,
-    Model,
-    PointEstimator,
-    Regression,
-    ScoreEntropy,
-    TimeFree,
-)
+from estimators import Cell, Draw, Evaluation, InputError, Model
 from estimators.contrast import estimator_of
 from estimators.streams import root_seed, stream
 from estimators.within_variance import WithinVariance, added
@@ -184,8 +172,8 @@ class DesignBootstrap(IntervalKind):
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals; see `IntervalKind.error_bars`."""
-        estimator = _estimator(sample.draw)
-        if isinstance(estimator, Regression | ScoreEntropy):
+        estimator = estimator_of(sample.draw.cell.sampler)
+        if estimator is not None and not (estimator.weighted_sum and estimator.family == "masked"):
             raise InputError(
                 f"{self.name} redraws weighted sums of masked losses; {estimator.name} is none: use student-t or design"
             )
@@ -248,12 +236,12 @@ class Auto(IntervalKind):
 
     def choose(self, sample: Sample) -> IntervalKind:
         """Choose by construction: statistics of the sample have no say."""
-        estimator = _estimator(sample.draw)
-        # Independent sizes by 1/m: few passes hide much, and they are far above the others.
-        if estimator == PointEstimator(TimeFree(), IID()) and sample.parts.shape[1] >= FEWEST_PARTS:
-            return Hall()
-        if isinstance(estimator, Regression) and sample.size >= ENOUGH_REPLICATES:
-            return StudentT()
+        estimator = estimator_of(sample.draw.cell.sampler)
+        if estimator is not None:
+            if estimator.skewed_parts and sample.parts.shape[1] >= FEWEST_PARTS:
+                return Hall()
+            if estimator.conservative_within_variance and sample.size >= ENOUGH_REPLICATES:
+                return StudentT()
         return StudentT() if sample.draw.within_variance is None else Design()
 
 
@@ -318,12 +306,6 @@ def sum_of(bars: Sequence[ErrorBar], centre: float, level: float) -> ErrorBar:
     kinds = ", ".join(dict.fromkeys(one.kind for one in bars))
     whole = _students_t(kinds, np.array([centre]), np.sqrt(total.variance), total.degrees, level)
     return ErrorBar(kinds, *(float(one[0]) for one in (whole.standard_error, whole.degrees, whole.lower, whole.upper)))
-
-
-def _estimator(draw: Draw) -> Estimator | None:
-    sampler = draw.cell.sampler
-    one = estimator_of(sampler)
-    return one if isinstance(one, Estimator) else None
 
 
 def _replicates(sample: Sample, name: str) -> FloatArray:

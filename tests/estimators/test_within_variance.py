@@ -183,7 +183,10 @@ class TestFormulas:
         assert (exact.variance[0], exact.degrees[0]) == (0.0, np.inf)
 
     def test_added_degrees_lie_between_those_of_one_and_of_all(self):
-        small, large = WithinVariance(np.array([1e-9]), np.array([5.0])), WithinVariance(np.array([1.0]), np.array([3.0]))
+        small, large = (
+            WithinVariance(np.array([1e-9]), np.array([5.0])),
+            WithinVariance(np.array([1.0]), np.array([3.0])),
+        )
         assert added(small, large).degrees[0] == pytest.approx(3.0, rel=1e-6)
         assert added(large, large, large).degrees[0] <= 9.0
         none = WithinVariance(np.array([0.0]), np.array([4.0]))

@@ -48,6 +48,8 @@ class Regression(Estimator):
 
     name: ClassVar[str] = "regression"
     summary: ClassVar[str] = "stratified sizes; what the other passes predict of a loss is replaced by its exact mean"
+    weighted_sum: ClassVar[bool] = False
+    conservative_within_variance: ClassVar[bool] = True
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """Draw independent replicates of the plan; see `Estimator.plan`. Its weighted sum is unbiased, too."""
