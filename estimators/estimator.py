@@ -13,12 +13,12 @@ from estimators.evaluate import Evaluation, Job, Progress
 from estimators.model import Model
 from estimators.noise.process import Noise
 from estimators.plan import Plan
-from estimators.sampling import Cell, Sampler, sample
+from estimators.sampling import Cell, Item, Sampler, sample
 from estimators.streams import skip
 from estimators.target import Context, Target, Tokens, make_targets
 from estimators.within_variance import WithinVariance, from_parts
 
-__all__ = ["Choice", "Estimator", "Family"]
+__all__ = ["Applied", "Choice", "Estimator", "Family"]
 
 Family = Literal["masked", "noised"]
 """What a pass shows a model: tokens of which some are masked, or tokens of which some are noised."""
@@ -38,7 +38,60 @@ class Choice:
     why: str
 
 
-class Estimator(Sampler[Target]):
+class Applied(Sampler[Item]):
+    """An estimator applied to each side of an item: to a target, or to both targets of a pair, whose estimates differ.
+
+    Subclasses say which estimator; those with two sides also say how the sides share random numbers (`generators`) and
+    whether they are reduced as one (`merged`).
+    """
+
+    @property
+    @abstractmethod
+    def applied(self) -> "Estimator":
+        """The estimator of each side."""
+
+    def generators(self, rng: np.random.Generator) -> tuple[np.random.Generator, ...]:
+        """Return the generator of each side."""
+        return (rng,)
+
+    def merged(self, evaluations: tuple[Evaluation, ...]) -> tuple[Evaluation, ...]:
+        """Return what is reduced one by one and then subtracted: the evaluation of each side."""
+        return evaluations
+
+    def jobs(
+        self, item: Item, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
+    ) -> tuple[Job, ...]:
+        """Plan each side: a job each."""
+        return tuple(
+            Job(side, self.applied.plan(side.length, passes, replicates, skip(generator, first)))
+            for side, generator in zip(item.sides, self.generators(rng), strict=True)
+        )
+
+    def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Reduce each side; of two, subtract: ``NLL(second) - NLL(first) = log p(first) - log p(second)``."""
+        return _difference([self.applied.reduce(side.plan, side.losses) for side in self.merged(evaluations)])
+
+    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> WithinVariance | None:
+        """Estimate the variance of each replicate: from its passes if it has one side, from its parts if it has two."""
+        sides = self.merged(evaluations)
+        if len(sides) == 1:
+            return self.applied.within_variance(sides[0].plan, sides[0].losses)
+        parts = self.combined_parts(evaluations)
+        return from_parts(parts) if parts.shape[1] > 1 else None
+
+    def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Subtract part by part where the sides have equally many, else replicate by replicate."""
+        parts = [self.applied.parts(side.plan, side.losses) for side in self.merged(evaluations)]
+        equally_many = len({side.shape for side in parts}) == 1
+        return _difference(parts) if equally_many else self.combine(evaluations)[:, None]
+
+
+def _difference(sides: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the second of two sides less the first; a single side itself."""
+    return sides[0] if len(sides) == 1 else sides[1] - sides[0]
+
+
+class Estimator(Applied[Target]):
     """A random plan of weighted passes whose weighted losses estimate a negative log-likelihood.
 
     Subclasses provide `name`, `summary` and `plan`; those that reduce by more than a weighted sum override `reduce`.
@@ -71,6 +124,11 @@ class Estimator(Sampler[Target]):
     @abstractmethod
     def summary(self) -> str:
         """The estimator in one line."""
+
+    @property
+    def applied(self) -> "Estimator":
+        """The estimator itself."""
+        return self
 
     @property
     def family(self) -> Family:
@@ -189,27 +247,6 @@ class Estimator(Sampler[Target]):
         """Return what really samples the target: the estimator itself, or its `choice`."""
         choice = self.choice(item.length, passes, model)
         return self if choice is None else choice.estimator
-
-    def jobs(
-        self, item: Target, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
-    ) -> tuple[Job, ...]:
-        """Plan one target: one job."""
-        return (Job(item, self.plan(item.length, passes, replicates, skip(rng, first))),)
-
-    def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Reduce the target's losses."""
-        (evaluation,) = evaluations
-        return self.reduce(evaluation.plan, evaluation.losses)
-
-    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> WithinVariance | None:
-        """Estimate the variance of each replicate of the target's estimate."""
-        (evaluation,) = evaluations
-        return self.within_variance(evaluation.plan, evaluation.losses)
-
-    def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Return the independent parts of each replicate."""
-        (evaluation,) = evaluations
-        return self.parts(evaluation.plan, evaluation.losses)
 
     def sample(
         self,

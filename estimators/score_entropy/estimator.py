@@ -13,7 +13,7 @@ from estimators.masked.mask_maps import TimeIntegral
 from estimators.masked.points import PointEstimator
 from estimators.noise.process import Absorbing, Noise
 from estimators.noise.schedule import LogLinear, Schedule
-from estimators.plan import Plan, pass_terms
+from estimators.plan import Plan
 from estimators.pointwise import Pointwise
 from estimators.score_entropy.plan import NoisePlan
 from estimators.score_entropy.states import NoisedTokens
@@ -168,7 +168,7 @@ class ScoreEntropy(Pointwise):
     def after_pilot(self, evaluations: tuple[Evaluation, ...]) -> "ScoreEntropy":
         """Return the estimator with the law of the time that the pilot's terms ask for."""
         (evaluation,) = evaluations
-        return self.informed(evaluation.plan, pass_terms(evaluation.plan, evaluation.losses) ** 2)
+        return self.informed(evaluation.plan, evaluation.terms**2)
 
     def informed(self, plan: Plan, squares: NDArray[np.float64]) -> "ScoreEntropy":
         """Return the estimator with the law of the time for squared terms of a pilot, a pass a stratum in order."""
