@@ -42,7 +42,7 @@ class Evaluation:
     losses : array of float64, shape (replicates, passes, length)
         What each pass loses at each position: ``c(i, S)`` where masked, or the score entropy; 0 elsewhere. Nats.
     forward_passes : int
-        Passes really run: distinct ones that hide something.
+        Passes really run: distinct ones, the empty mask left out.
     problem : str, optional
         Where and how the model failed; the losses are then NaN. None where it did not.
     """
@@ -63,10 +63,10 @@ class Evaluation:
         """Join the replicates of several evaluations of one target."""
         return cls(
             evaluations[0].target,
-            type(evaluations[0].plan).concatenate([one.plan for one in evaluations]),
-            np.concatenate([one.losses for one in evaluations]),
-            sum(one.forward_passes for one in evaluations),
-            next((one.problem for one in evaluations if one.problem), None),
+            type(evaluations[0].plan).concatenate([part.plan for part in evaluations]),
+            np.concatenate([part.losses for part in evaluations]),
+            sum(part.forward_passes for part in evaluations),
+            next((part.problem for part in evaluations if part.problem), None),
         )
 
     @property

@@ -33,11 +33,13 @@ from estimators.score_entropy.naming import catalogue as score_entropies
 
 __all__ = ["estimator", "estimator_names"]
 
-MASK_MAPS: dict[str, MaskMap] = {one.name: one for one in (TimeIntegral(), TimeFree(), UniformCount(), RootCount())}
-DESIGNS: dict[str, Design] = {one.name: one for one in (Antithetic(), Stratified(), LatinHypercube(), Sobol())}
+MASK_MAPS: dict[str, MaskMap] = {
+    mask_map.name: mask_map for mask_map in (TimeIntegral(), TimeFree(), UniformCount(), RootCount())
+}
+DESIGNS: dict[str, Design] = {design.name: design for design in (Antithetic(), Stratified(), LatinHypercube(), Sobol())}
 OTHERS: dict[str, Estimator] = {
-    one.name: one
-    for one in (
+    other.name: other
+    for other in (
         SystematicCount(),
         Chain(),
         Chain(antithetic=True),
@@ -61,11 +63,11 @@ OTHERS: dict[str, Estimator] = {
 
 def _catalogue(family: Family | None = None) -> dict[str, Estimator]:
     designs = (IID(), *DESIGNS.values())
-    points = (PointEstimator(one, design) for one in MASK_MAPS.values() for design in designs)
-    noised = (replace(one, design=design) for one in score_entropies() for design in designs)
+    points = (PointEstimator(mask_map, design) for mask_map in MASK_MAPS.values() for design in designs)
+    noised = (replace(plain, design=design) for plain in score_entropies() for design in designs)
     families: dict[Family, dict[str, Estimator]] = {
-        "masked": {Auto.name: Auto()} | {one.name: one for one in points} | OTHERS,
-        "noised": {one.name: one for one in noised},
+        "masked": {Auto.name: Auto()} | {point.name: point for point in points} | OTHERS,
+        "noised": {noisy.name: noisy for noisy in noised},
     }
     return families[family] if family else families["masked"] | families["noised"]
 

@@ -151,14 +151,14 @@ class Draw:
     @classmethod
     def concatenate(cls, draws: Sequence["Draw"]) -> "Draw":
         """Join draws of one stream, each of which begins where the one before stopped."""
-        cell = replace(draws[0].cell, replicates=sum(one.cell.replicates for one in draws))
-        sides = zip(*(one.evaluations for one in draws), strict=True)
+        cell = replace(draws[0].cell, replicates=sum(part.cell.replicates for part in draws))
+        sides = zip(*(part.evaluations for part in draws), strict=True)
         return cls(
             cell,
-            np.concatenate([one.estimates for one in draws]),
+            np.concatenate([part.estimates for part in draws]),
             tuple(Evaluation.concatenate(side) for side in sides),
-            sum(one.pilot_passes for one in draws),
-            next((one.problem for one in draws if one.problem), None),
+            sum(part.pilot_passes for part in draws),
+            next((part.problem for part in draws if part.problem), None),
         )
 
     @property
@@ -173,7 +173,7 @@ class Draw:
         """
         for start in range(0, self.cell.replicates - replicates + 1, replicates):
             part = slice(start, start + replicates)
-            evaluations = tuple(one.replicates_in(part) for one in self.evaluations)
+            evaluations = tuple(side.replicates_in(part) for side in self.evaluations)
             cell = replace(self.cell, replicates=replicates)
             yield Draw(cell, self.estimates[part], evaluations, problem=self.problem)
 
@@ -194,10 +194,11 @@ class _Pilot(NamedTuple):
     problem: str | None
 
 
-def _problem(parts: Sequence[Evaluation]) -> str | None:
+def _problem(evaluations: Sequence[Evaluation]) -> str | None:
     """Say how the model failed, and on which side of a pair."""
-    sides = ("first side, ", "second side, ") if len(parts) > 1 else ("",)
-    return next((side + one.problem for side, one in zip(sides, parts, strict=False) if one.problem), None)
+    sides = ("first side, ", "second side, ") if len(evaluations) > 1 else ("",)
+    problems = ((side, evaluation.problem) for side, evaluation in zip(sides, evaluations, strict=False))
+    return next((side + problem for side, problem in problems if problem), None)
 
 
 def draw(
@@ -234,19 +235,19 @@ def draw(
     root = root_seed(rng)
     planned: deque[tuple[Cell, int, _Pilot]] = deque()
 
-    def piloted(sampler: Sampler[Any], item: Target | Pair, own: tuple[str, ...]) -> tuple[Sampler[Any], _Pilot]:
-        jobs = sampler.pilot_jobs(item, stream(root, *own, "pilot"))
-        found = tuple(evaluate(model, jobs, batch_size=batch_size, device=device, keep_failed=keep_failed))
-        pilot = _Pilot(sum(one.forward_passes for one in found), _problem(found))
-        return (sampler.after_pilot(found) if jobs and pilot.problem is None else sampler), pilot
+    def piloted(sampler: Sampler[Any], item: Target | Pair, keys: tuple[str, ...]) -> tuple[Sampler[Any], _Pilot]:
+        jobs = sampler.pilot_jobs(item, stream(root, *keys, "pilot"))
+        pilots = tuple(evaluate(model, jobs, batch_size=batch_size, device=device, keep_failed=keep_failed))
+        pilot = _Pilot(sum(evaluation.forward_passes for evaluation in pilots), _problem(pilots))
+        return (sampler.after_pilot(pilots) if jobs and pilot.problem is None else sampler), pilot
 
     def jobs() -> Iterator[Job]:
         for given in cells:
             settled = given.sampler.settled(given.item, given.passes, model)
-            own = (given.item.key, settled.stream_name, str(given.passes))
-            sampler, pilot = piloted(settled, given.item, own)
+            keys = (given.item.key, settled.stream_name, str(given.passes))
+            sampler, pilot = piloted(settled, given.item, keys)
             cell = replace(given, sampler=sampler)
-            parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, stream(root, *own), first=cell.first)
+            parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, stream(root, *keys), first=cell.first)
             planned.append((cell, len(parts), pilot))
             yield from parts
 
@@ -270,4 +271,4 @@ def sample(
 ) -> NDArray[np.float64]:
     """Sample cells of one number of replicates as `draw` does; keep the estimates alone: (cell, replicate), nats."""
     draws = draw(model, cells, rng, batch_size=batch_size, device=device, progress=progress)
-    return np.stack([one.estimates for one in draws])
+    return np.stack([drawn.estimates for drawn in draws])

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -219,8 +219,8 @@ def make_targets(tokens: Tokens, context: Context = None, names: Sequence[str] |
 
 
 def _check_one_context(firsts: Sequence[Target], seconds: Sequence[Target]) -> None:
-    for index, (one, two) in enumerate(zip(firsts, seconds, strict=True)):
-        if not np.array_equal(_given(one), _given(two)):
+    for index, (first, second) in enumerate(zip(firsts, seconds, strict=True)):
+        if not np.array_equal(_given(first), _given(second)):
             raise InputError(
                 f"pair {index}: its sides are given different tokens; where that is meant, pass second_context"
             )
@@ -261,14 +261,15 @@ def make_pairs(
         raise InputError(f"pairs need as many first as second sequences, got {len(firsts)} and {len(seconds)}")
     if second_context is None:
         _check_one_context(firsts, seconds)
-    digests = [f"{one.key.split('#')[0]}|{two.key.split('#')[0]}" for one, two in zip(firsts, seconds, strict=True)]
+    sides = list(zip(firsts, seconds, strict=True))
+    digests = ["|".join(side.key.split("#")[0] for side in pair) for pair in sides]
     keys, labels = _keys_and_labels(digests, names, "pair")
     return [
         Pair(
-            Target(one.tokens, one.scored, f"first of {label}", f"{key}/first"),
-            Target(two.tokens, two.scored, f"second of {label}", f"{key}/second"),
+            replace(left, label=f"first of {label}", key=f"{key}/first"),
+            replace(right, label=f"second of {label}", key=f"{key}/second"),
             label,
             key,
         )
-        for one, two, label, key in zip(firsts, seconds, labels, keys, strict=True)
+        for (left, right), label, key in zip(sides, labels, keys, strict=True)
     ]

@@ -36,8 +36,8 @@ def from_parts(parts: FloatArray) -> WithinVariance:
 
     Examples
     --------
-    >>> found = from_parts(np.array([[1.0, 3.0, 5.0]]))
-    >>> found.variance.round(3), found.degrees
+    >>> within = from_parts(np.array([[1.0, 3.0, 5.0]]))
+    >>> within.variance.round(3), within.degrees
     (array([1.333]), array([2.]))
     """
     count = parts.shape[1]
@@ -121,15 +121,16 @@ def from_strata(contributions: FloatArray, strata: NDArray[np.int64]) -> WithinV
     >>> from_strata(np.array([[5.0, 1.0, 3.0]]), np.array([0, 1, 1])).variance
     array([4.])
     """
-    inside = [contributions[:, strata == one] for one in np.unique(strata)]
-    drawn = [one for one in inside if one.shape[1] > 1]
-    if not drawn:
+    inside = [contributions[:, strata == stratum] for stratum in np.unique(strata)]
+    sampled = [terms for terms in inside if terms.shape[1] > 1]
+    if not sampled:
         return WithinVariance(np.zeros(len(contributions)), np.full(len(contributions), np.inf))
-    return added(*(WithinVariance(one.shape[1] * one.var(axis=1, ddof=1), _degrees(one)) for one in drawn))
+    return added(*(_of_sum(terms) for terms in sampled))
 
 
-def _degrees(inside: FloatArray) -> FloatArray:
-    return np.full(len(inside), inside.shape[1] - 1.0)
+def _of_sum(terms: FloatArray) -> WithinVariance:
+    count = terms.shape[1]
+    return WithinVariance(count * terms.var(axis=1, ddof=1), np.full(len(terms), count - 1.0))
 
 
 def added(*parts: WithinVariance) -> WithinVariance:
@@ -139,22 +140,22 @@ def added(*parts: WithinVariance) -> WithinVariance:
 
     Examples
     --------
-    >>> one = WithinVariance(np.array([1.0]), np.array([4.0]))
-    >>> added(one, one).degrees
+    >>> within = WithinVariance(np.array([1.0]), np.array([4.0]))
+    >>> added(within, within).degrees
     array([8.])
     """
-    variance = np.stack([one.variance for one in parts])
-    degrees = np.stack([one.degrees for one in parts])
+    variance = np.stack([part.variance for part in parts])
+    degrees = np.stack([part.degrees for part in parts])
     total = variance.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = total**2 / (variance**2 / (degrees + 2.0)).sum(axis=0) - 2.0
+        satterthwaite = total**2 / (variance**2 / (degrees + 2.0)).sum(axis=0) - 2.0
     fewest, most = degrees.min(axis=0), degrees.sum(axis=0)
-    return WithinVariance(total, np.clip(np.where(np.isnan(found), most, found), fewest, most))
+    return WithinVariance(total, np.clip(np.where(np.isnan(satterthwaite), most, satterthwaite), fewest, most))
 
 
 def _summed(shares: FloatArray, most: float, correlation: float = 1.0) -> WithinVariance:
     """Add shares (replicates, n) of one degree each; ``correlation`` is how many times fewer they really are."""
     total = shares.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = (3.0 * total**2 / (shares**2).sum(axis=1) - 2.0) / correlation
-    return WithinVariance(total, np.clip(np.where(np.isnan(found), most, found), min(1.0, most), max(most, 1.0)))
+        degrees = (3.0 * total**2 / (shares**2).sum(axis=1) - 2.0) / correlation
+    return WithinVariance(total, np.clip(np.where(np.isnan(degrees), most, degrees), min(1.0, most), max(most, 1.0)))

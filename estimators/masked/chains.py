@@ -68,12 +68,12 @@ class _Chains(Estimator):
         points = draw_points(Antithetic() if self.antithetic else IID(), length, chains, replicates, rng)
         offsets = np.minimum((points[..., :1] * length).astype(np.int64), length - 1)
         starts = np.arange(blocks) * length + offsets  # (replicates, chains, blocks), in units of 1/blocks positions
-        masked = length - starts // blocks
+        sizes = length - starts // blocks
         width = (starts + length) // blocks - starts // blocks
         ranks = points[..., 1:].argsort(axis=-1, kind="stable").argsort(axis=-1)[..., None, :]
-        masks = ranks < masked[..., None]
-        following = masks & (ranks >= (masked - width)[..., None])
-        weights = following * (width / np.minimum(width, masked) / chains)[..., None]
+        masks = ranks < sizes[..., None]
+        following = masks & (ranks >= (sizes - width)[..., None])
+        weights = following * (width / np.minimum(width, sizes) / chains)[..., None]
         shape = (replicates, chains * blocks, length)
         return MaskPlan(masks.reshape(shape), weights.reshape(shape))
 

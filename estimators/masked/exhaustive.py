@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from estimators.errors import PassesError
 from estimators.estimator import Estimator
 from estimators.evaluate import Job, Progress, evaluate
-from estimators.masked.mask_law import all_masks, estimand_weights
+from estimators.masked.mask_law import estimand_weights
+from estimators.masked.masks import all_masks
 from estimators.masked.plan import MaskPlan
 from estimators.model import ConditionalModel
 from estimators.target import Context, Tokens, make_targets

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.errors import InputError
+from estimators.masked.masks import all_masks
 
-__all__ = ["LARGEST_ENUMERATED_LENGTH", "MaskLaw", "all_masks", "estimand_weights"]
-
-LARGEST_ENUMERATED_LENGTH = 20  # a million masks: beyond that nobody waits
+__all__ = ["MaskLaw", "estimand_weights"]
 
 
 def estimand_weights(length: int) -> NDArray[np.float64]:
@@ -37,26 +35,6 @@ def estimand_weights(length: int) -> NDArray[np.float64]:
     [0.0, 0.3333333333333333, 0.16666666666666666, 0.3333333333333333]
     """
     return np.array([0.0] + [1 / (m * math.comb(length, m)) for m in range(1, length + 1)])
-
-
-def all_masks(length: int) -> NDArray[np.bool_]:
-    """Return every mask that hides something.
-
-    Parameters
-    ----------
-    length : int
-        Number ``L`` of positions, at most 20.
-
-    Returns
-    -------
-    array of bool, shape (2**length - 1, length)
-        Row ``n - 1`` holds the bits of ``n``, position 0 the lowest.
-    """
-    if not 1 <= length <= LARGEST_ENUMERATED_LENGTH:
-        raise InputError(
-            f"all masks of {length} positions cannot be listed; that needs 1 to {LARGEST_ENUMERATED_LENGTH} positions"
-        )
-    return (np.arange(1, 2**length)[:, None] >> np.arange(length) & 1).astype(bool)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from estimators.errors import InputError
 from estimators.masked.mask_law import MaskLaw, estimand_weights
+from estimators.masked.masks import smallest
 
-__all__ = ["MaskMap", "RootCount", "TimeFree", "TimeIntegral", "UniformCount", "smallest"]
+__all__ = ["MaskMap", "RootCount", "TimeFree", "TimeIntegral", "UniformCount"]
 
 WeightedMasks = tuple[NDArray[np.bool_], NDArray[np.float64]]
 
@@ -68,14 +69,6 @@ class MaskMap(Protocol):
 
 def _split(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return points[..., 0], points[..., 1:]
-
-
-def smallest(keys: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mask the ``sizes`` positions of the smallest keys: by rank, not by threshold, so ties do not change the size."""
-    masks = np.zeros(keys.shape, dtype=bool)
-    chosen = np.arange(keys.shape[-1]) < sizes[..., None]
-    np.put_along_axis(masks, np.argsort(keys, axis=-1, kind="stable"), chosen, axis=-1)
-    return masks
 
 
 @dataclass(frozen=True)

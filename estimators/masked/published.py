@@ -15,7 +15,8 @@ from estimators.designs import IID, Design, Stratified, Systematic, draw_points
 from estimators.errors import PassesError
 from estimators.estimator import Estimator
 from estimators.masked.mask_law import MaskLaw, estimand_weights
-from estimators.masked.mask_maps import MaskMap, TimeIntegral, WeightedMasks, smallest
+from estimators.masked.mask_maps import MaskMap, TimeIntegral, WeightedMasks
+from estimators.masked.masks import smallest
 from estimators.masked.plan import MaskPlan
 from estimators.masked.points import PointEstimator
 
@@ -179,8 +180,8 @@ class PublishedDiffuCoder(Estimator):
         points = draw_points(IID(), length, threes, replicates, rng)
         low, high = DIFFUCODER_RATES
         rate = low + (high - low) * points[..., :1]
-        hidden = points[..., 1:] < rate
-        masks = np.stack([np.ones_like(hidden), hidden, ~hidden], axis=2)
+        masked = points[..., 1:] < rate
+        masks = np.stack([np.ones_like(masked), masked, ~masked], axis=2)
         weights = masks * np.stack([np.ones_like(rate), 1.0 / rate, 1.0 / (1.0 - rate)], axis=2) / (2.0 * threes)
         shape = (replicates, 3 * threes, length)
         return MaskPlan(masks.reshape(shape), weights.reshape(shape))

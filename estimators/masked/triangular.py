@@ -9,7 +9,7 @@ from estimators.designs import Design, Stratified, draw_points
 from estimators.errors import PassesError
 from estimators.estimator import Estimator
 from estimators.masked.allocation import equal_proportions
-from estimators.masked.mask_maps import smallest
+from estimators.masked.masks import smallest
 from estimators.masked.plan import MaskPlan
 from estimators.plan import Plan
 from estimators.within_variance import WithinVariance, from_strata

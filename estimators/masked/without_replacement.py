@@ -9,7 +9,7 @@ import numpy as np
 from estimators.errors import InputError, PassesError
 from estimators.estimator import Estimator
 from estimators.masked.allocation import equal_proportions
-from estimators.masked.mask_law import all_masks
+from estimators.masked.masks import all_masks
 from estimators.masked.plan import MaskPlan
 
 __all__ = ["WithoutReplacement"]

@@ -48,7 +48,7 @@ class NoisePlan(Plan):
         if len(shape) != 3 or arrays["weights"].shape != shape or arrays["total_noise"].shape != shape[:2]:
             raise InputError(
                 "a noise plan needs keys and weights of one shape (replicates, passes, length) and total noise "
-                f"(replicates, passes); got {', '.join(str(one.shape) for one in arrays.values())}"
+                f"(replicates, passes); got {', '.join(str(array.shape) for array in arrays.values())}"
             )
         if not (np.isfinite(arrays["total_noise"]) & (arrays["total_noise"] > 0)).all():
             raise InputError("a noise plan needs positive and finite total noise")
@@ -90,15 +90,17 @@ class NoisePlan(Plan):
         plans = (self, *others)
         return replace(
             self,
-            total_noise=np.concatenate([one.total_noise for one in plans]),
-            keys=np.concatenate([one.keys for one in plans]),
-            weights=np.concatenate([one.weights for one in plans]),
+            total_noise=np.concatenate([plan.total_noise for plan in plans]),
+            keys=np.concatenate([plan.keys for plan in plans]),
+            weights=np.concatenate([plan.weights for plan in plans]),
         )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, NoisePlan):
             return NotImplemented
-        same = (np.array_equal(getattr(self, one), getattr(other, one)) for one in ("total_noise", "keys", "weights"))
+        same = (
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in ("total_noise", "keys", "weights")
+        )
         return self.question == other.question and all(same)
 
     def __hash__(self) -> int:

@@ -57,9 +57,9 @@ def score_entropy(
     true = logs - own
     rates = noise.inflow(noised, symbols)
     ratios = true.exp()
-    found = log_ratios.double()
-    gap = torch.where(ratios > 0, found - true, 0.0)
-    terms = torch.where(ratios > 0, ratios * excess(gap), found.exp())
+    modelled = log_ratios.double()
+    gap = torch.where(ratios > 0, modelled - true, 0.0)
+    terms = torch.where(ratios > 0, ratios * excess(gap), modelled.exp())
     return torch.where(rates > 0, rates * terms, 0.0).sum(dim=2)
 
 
@@ -111,19 +111,19 @@ class NoisedTokens:
             row, position = unknown[0].tolist()
             raise TokenError(row, position, f"token {tokens[row, position]} is not one of {symbols} symbols")
         noised = np.where(acts, self.noise.drawn(tokens, total_noise, keys, symbols), tokens)
-        clean, states, where, noise_so_far = (
-            torch.from_numpy(one).to(device) for one in (tokens, noised, acts, total_noise)
+        clean, states, acting, amounts = (
+            torch.from_numpy(column).to(device) for column in (tokens, noised, acts, total_noise)
         )
         with torch.no_grad():
-            returned = asked.log_ratios(states, where, noise_so_far, self.noise)
+            returned = asked.log_ratios(states, acting, amounts, self.noise)
         shape = (*tokens.shape, self.noise.states(symbols))
         if not isinstance(returned, Tensor) or returned.shape != shape:
             got = f"shape {tuple(returned.shape)}" if isinstance(returned, Tensor) else type(returned).__name__
             raise ModelError(f"the model's log_ratios must return a tensor of shape {shape}, it returned {got}")
         step = max(1, AT_ONCE // (shape[1] * shape[2]))
         parts = [slice(start, start + step) for start in range(0, len(states), step)]
-        losses = [self._losses(returned[one], clean[one], states[one], noise_so_far[one], symbols) for one in parts]
-        return torch.where(where, torch.cat(losses), 0.0).detach().cpu().numpy()
+        losses = [self._losses(returned[part], clean[part], states[part], amounts[part], symbols) for part in parts]
+        return torch.where(acting, torch.cat(losses), 0.0).detach().cpu().numpy()
 
     def _losses(self, log_ratios: Tensor, clean: Tensor, states: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
         if self.marginal:

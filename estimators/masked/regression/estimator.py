@@ -62,7 +62,7 @@ class Regression(Estimator):
 
     def reduce(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn token losses (replicates, passes, length) into estimates (replicates,), both in nats."""
-        return np.array([one.estimate for one in self._adjusted(plan, losses)])
+        return np.array([replicate.estimate for replicate in self._adjusted(plan, losses)])
 
     def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
         """Estimate each replicate's variance from what is left of its passes; see `Estimator.within_variance`.
@@ -74,10 +74,10 @@ class Regression(Estimator):
         drawn = plan.passes - full
         if drawn < FEWEST_RESIDUALS:
             return None
-        residuals = np.stack([one.residuals[:drawn] for one in self._adjusted(plan, losses)])
+        residuals = np.stack([replicate.residuals[:drawn] for replicate in self._adjusted(plan, losses)])
         variance = SHARED**2 * (residuals**2).sum(axis=1)
         return WithinVariance(variance, np.full(plan.replicates, drawn - 1.0))
 
     def _adjusted(self, plan: Plan, losses: NDArray[np.float64]) -> list[Adjusted]:
         strata, masks = size_strata(plan.length, plan.passes), mask_plan(plan, "regressions").masks
-        return [adjusted(*one, strata) for one in zip(masks, plan.weights, losses, strict=True)]
+        return [adjusted(*replicate, strata) for replicate in zip(masks, plan.weights, losses, strict=True)]

@@ -83,8 +83,8 @@ def expected_covariance(signs: NDArray[np.float64], inside: slice, shares: NDArr
     orders = min(len(signs) - 1, ORDERS)
     counted = np.zeros(len(signs))
     counted[inside] = 1.0
-    left, left_counted = (one[inside] for one in _reach_by_order(signs, counted, orders))
-    right, right_counted = (one[::-1][inside] for one in _reach_by_order(signs[::-1], counted[::-1], orders))
+    left, left_counted = (reach[inside] for reach in _reach_by_order(signs, counted, orders))
+    right, right_counted = (reach[::-1][inside] for reach in _reach_by_order(signs[::-1], counted[::-1], orders))
     # A cluster counts once for each of its positions inside, the loss's own position among them.
     clusters = _convolve(right, (1.0 + OWN) * left + left_counted) + _convolve(left, right_counted)
     expected: NDArray[np.float64] = clusters @ (_mean_products(shares.shape[1], orders) @ shares.T)
@@ -114,11 +114,11 @@ def _reach_by_order(
     return reach, weighted
 
 
-def _convolve(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.float64]:
+def _convolve(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
     # Product of polynomials along the last axis, cut at its length.
-    product = one * two[..., :1]
-    for order in range(1, one.shape[-1]):
-        product[..., order:] += one[..., :-order] * two[..., order : order + 1]
+    product = left * right[..., :1]
+    for order in range(1, left.shape[-1]):
+        product[..., order:] += left[..., :-order] * right[..., order : order + 1]
     return product
 
 
