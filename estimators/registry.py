@@ -1,6 +1,6 @@
 """Names of estimators: ``"time-free+antithetic"`` is a mask map and a design, ``"score-entropy(uniform)"`` a noise.
 
-What is neither has a name of its own.
+Every other estimator has a name of its own.
 """
 
 import difflib
@@ -73,7 +73,13 @@ def _catalogue(family: Family | None = None) -> dict[str, Estimator]:
 
 
 def estimator_names(family: Family | None = None) -> list[str]:
-    """Return the names of all estimators, or of those of a family: ``"masked"`` or ``"noised"``."""
+    """Return the names of all estimators, or of those of a family: ``"masked"`` or ``"noised"``.
+
+    Examples
+    --------
+    >>> len(estimator_names()), estimator_names("noised")[0]
+    (68, 'score-entropy(absorbing)')
+    """
     return list(_catalogue(family))
 
 
@@ -87,15 +93,15 @@ def estimator(name: str) -> Estimator:
         with a design after it: ``+antithetic``, ``+stratified``, ``+latin-hypercube``, ``+sobol``;
         ``time-integral(eps=0.001)`` cuts the integral. Or one of the others: ``auto``, ``systematic``, ``chain``,
         ``chain+antithetic``, ``block-chain``, ``triangular``, ``without-replacement``, ``regression``, ``exhaustive``,
-        and what public implementations compute, ``published-llada`` and the like; `estimator_names` lists them all.
-        Of noised tokens: ``score-entropy(NOISE)`` or ``marginal-score-entropy(NOISE)``, with a noise (``absorbing``,
+        or what a public implementation computes, such as ``published-llada``; `estimator_names` lists them all.
+        From noised tokens: ``score-entropy(NOISE)`` or ``marginal-score-entropy(NOISE)``, with a noise (``absorbing``,
         ``uniform``) and, after commas, a schedule (``log-linear``, ``polynomial``, ``geometric``), its parameters,
         ``end=`` and ``pilot=``; designs as above.
 
     Raises
     ------
     InputError
-        If there is no such estimator; names the nearest ones.
+        If there is no such estimator; the message names the nearest ones.
 
     Examples
     --------

@@ -1,6 +1,7 @@
-"""The variance of an estimate from its own passes: what an error bar needs where there are few replicates, or one.
+"""The within-replicate variance: the variance of a replicate, estimated from its own passes.
 
-All arrays have replicates first, and every replicate is judged by itself.
+It gives intervals where there are few replicates, or a single one. All arrays have replicates first, and every
+replicate is judged by itself.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ __all__ = ["WithinVariance", "added", "from_parts", "from_residuals", "from_seco
 
 FloatArray = NDArray[np.float64]
 
-MOST_LEVERAGE = 0.95  # of a pass on its own fit; with two passes a line explains all
+MOST_LEVERAGE = 0.95  # of a pass on its own fit: with two passes a line fits both exactly
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class WithinVariance:
     variance : array of float64, shape (replicates,)
         Nats squared.
     degrees : array of float64, shape (replicates,)
-        The estimate is spread as a chi-squared variable of so many degrees over their number, times the variance.
+        Degrees of freedom: the estimate is distributed about as the variance times chi-squared over its degrees.
     """
 
     variance: FloatArray
@@ -55,7 +56,7 @@ def from_residuals(terms: FloatArray, at: FloatArray) -> WithinVariance:
     terms : array of float64, shape (replicates, passes)
         What each pass alone would estimate, nats.
     at : array of float64, shape (replicates, passes)
-        The share of positions that each pass hides.
+        The share of positions that each pass masks.
 
     References
     ----------
@@ -154,7 +155,7 @@ def added(*parts: WithinVariance) -> WithinVariance:
 
 
 def _summed(shares: FloatArray, most: float, correlation: float = 1.0) -> WithinVariance:
-    """Add shares (replicates, n) of one degree each; ``correlation`` is how many times fewer they really are."""
+    """Add shares (replicates, n) of one degree each; ``correlation`` divides the degrees if shares are correlated."""
     total = shares.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         degrees = (3.0 * total**2 / (shares**2).sum(axis=1) - 2.0) / correlation

@@ -1,4 +1,4 @@
-"""Mask laws: how likely each mask is and what weight it brings, in closed form.
+"""Mask laws: how likely each mask is and which weight it has, in closed form.
 
 All maps here treat the positions alike, so a law is a table over the mask's size.
 """
@@ -53,7 +53,14 @@ class MaskLaw:
 
     Notes
     -----
-    Moments of ``w`` for the empty mask are given as 0: there is nothing to weigh.
+    The moments of the empty mask are 0: it has no losses.
+
+    Examples
+    --------
+    >>> from estimators import UniformCount
+    >>> law = UniformCount().law(3)
+    >>> law.probability.round(4), np.array_equal(law.first_moment, estimand_weights(3))
+    (array([0.    , 0.1111, 0.1111, 0.3333]), True)
     """
 
     probability: NDArray[np.float64]

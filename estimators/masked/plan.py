@@ -106,7 +106,7 @@ class MaskPlan(Plan):
         return f"MaskPlan(replicates={self.replicates}, passes={self.passes}, length={self.length})"
 
     def __str__(self) -> str:
-        """Draw the first replicate, a line a pass: the mask and its largest token weight."""
+        """Draw the first replicate, one line per pass: the mask and its largest token weight."""
         return "\n".join(
             f"{''.join('#' if masked else '.' for masked in mask)}  {weight:g}"
             for mask, weight in zip(self.masks[0], self.weights[0].max(axis=-1), strict=True)
@@ -114,7 +114,7 @@ class MaskPlan(Plan):
 
 
 def mask_plan(plan: Plan, purpose: str) -> MaskPlan:
-    """Return a plan that is one of masks. Raises `InputError` if it is not: the purpose goes by masks."""
+    """Return a plan if it is a plan of masks; raise `InputError` if it is not, as the purpose needs masks."""
     if not isinstance(plan, MaskPlan):
-        raise InputError(f"{purpose} go by masks, and this estimator has none; uniform-count+stratified would do")
+        raise InputError(f"{purpose} need masks, and this estimator has none; use one such as uniform-count+stratified")
     return plan

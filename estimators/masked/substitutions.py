@@ -1,4 +1,4 @@
-"""Single substitutions: the mutants of a sequence under one plan, for far fewer passes than one by one."""
+"""Single substitutions: the mutants of a sequence under one plan, for far fewer passes than separate runs."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -31,10 +31,10 @@ def evaluate_substitutions(
     """Run one plan on a sequence and on its mutants, each of which differs from it in one token.
 
     The losses are those of `evaluate` with a job for the sequence and one for every mutant. A model does not see masked
-    tokens, which saves passes twice. A mask that hides the substituted position shows the mutant as it shows the
+    tokens, which saves passes twice. If the substituted position is masked, the model sees the mutant as it sees the
     original: only the price of that token is new. And one pass prices a new token at every masked position at once, so
-    with ``A`` alternatives a position, ``A`` passes a mask serve all mutants that it hides. What remains are the masks
-    that show the substitution, about half of them for each mutant.
+    with ``A`` alternatives per position, ``A`` passes per mask serve all mutants whose substitution it masks. What
+    remains are the masks that reveal the substitution, about half of them for each mutant.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def evaluate_substitutions(
     Yields
     ------
     Evaluation
-        The original's, then the mutants' in order. ``forward_passes`` of the first counts the passes that price hidden
+        The original's, then the mutants' in order. ``forward_passes`` of the first counts the passes that price masked
         substitutions too; those of a mutant are its own.
 
     Raises

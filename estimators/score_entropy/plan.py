@@ -18,8 +18,8 @@ __all__ = ["NoisePlan"]
 class NoisePlan(Plan):
     """Weighted noise: ``R`` independent replicates of ``N`` forward passes over ``L`` scored positions.
 
-    Which tokens the noise makes of a target's is settled when the plan meets the target: from equal keys, equal tokens
-    become equal. The estimate of a replicate is the sum of its weights times the score entropies.
+    The noised tokens follow from the keys and the target's tokens: from equal keys, equal tokens become equal. The
+    estimate of a replicate is the sum of its weights times the score entropies.
 
     Parameters
     ----------
@@ -35,6 +35,13 @@ class NoisePlan(Plan):
     ------
     InputError
         If shapes do not fit, the total noise is not positive and finite, or a weight is not finite.
+
+    Examples
+    --------
+    >>> from estimators import estimator
+    >>> plan = estimator("score-entropy(uniform)").plan(length=4, passes=3, replicates=1, rng=np.random.default_rng(0))
+    >>> plan, plan.total_noise.round(2)
+    (NoisePlan(replicates=1, passes=3, length=4), array([[2.86, 0.38, 1.28]]))
     """
 
     total_noise: NDArray[np.float64]
@@ -65,7 +72,7 @@ class NoisePlan(Plan):
         return levels
 
     def inputs(self, target: Target) -> Inputs:
-        """Return each pass that can lose something."""
+        """Return each pass that can have a loss."""
         keys, total_noise = self.keys.reshape(-1, self.length), self.total_noise.reshape(-1)
         loses = ~self.question.noise.without_loss(total_noise, keys)
         spread = np.ones((int(loses.sum()), len(target.tokens)))

@@ -21,11 +21,11 @@ AT_ONCE = 2**22  # ratios that are reduced at once, in float64: some hundred meg
 def score_entropy(
     log_ratios: Tensor, tokens: Tensor, noised: Tensor, total_noise: Tensor, *, noise: Noise, symbols: int
 ) -> Tensor:
-    """Return the denoising score entropy of each position, for each unit of total noise.
+    """Return the denoising score entropy of each position, per unit of total noise.
 
-    ``sum_{y != x} rate(y -> x) (s_y - r_y log s_y + r_y (log r_y - 1))``, with the model's ratios
-    ``s_y = p_t(y) / p_t(x)`` and those of the noise, ``r_y = p_{t|0}(y | x_0) / p_{t|0}(x | x_0)``: the ``l_DSE`` of
-    the paper's Theorem 3.1, position by position. It is at least 0.
+    ``sum_{y != x} rate(y -> x) (s_y - r_y log s_y + r_y (log r_y - 1))``, with the model's ratios ``s_y = p_t(y) /
+    p_t(x)`` and those of the noise, ``r_y = p_{t|0}(y | x_0) / p_{t|0}(x | x_0)``: ``l_DSE``, position by position. It
+    is at least 0.
 
     Parameters
     ----------
@@ -41,7 +41,11 @@ def score_entropy(
     Returns
     -------
     Tensor of float64, shape (row, position)
-        Nats; infinite where a ratio is 0 that cannot be.
+        Nats; infinite where the model gives ratio 0 to a state that is possible.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, *Information-Theoretic Discrete Diffusion*, NeurIPS 2025, arXiv 2510.24088: Theorem 3.1.
 
     Examples
     --------
@@ -69,9 +73,9 @@ def marginal_score_entropy(
     """Return the score entropy of each position, averaged over the position's own noise.
 
     Given all other positions, the ratios at a position do not depend on its own state, up to their common factor: they
-    are those of ``p_t(x_i | the others)``. So one set of ratios tells the score entropy for every state that the
-    position could be in, and the average over them has the same mean for a model whose ratios come from one law, and
-    less variance (Rao and Blackwell). It is free of the rare jumps that make the plain one heavy-tailed.
+    are those of ``p_t(x_i | the others)``. One set of ratios therefore gives the score entropy for every state that the
+    position could be in. The average over them has the same mean for a model whose ratios come from one law, and less
+    variance (Rao-Blackwellisation); it has no rare jumps, which make the plain one heavy-tailed.
 
     Parameters and returned value as in `score_entropy`.
 
@@ -96,6 +100,12 @@ class NoisedTokens:
     noise : Noise
     marginal : bool, default False
         Whether to average over each position's own noise.
+
+    Examples
+    --------
+    >>> from estimators import Uniform
+    >>> NoisedTokens(Uniform()) == NoisedTokens(Uniform(), marginal=False)
+    True
     """
 
     noise: Noise
@@ -144,7 +154,7 @@ class NoisedTokens:
         if not gives_ratios(model):
             raise InputError(
                 f"{name} has no score ratios under {asked} noise (log_ratios), it prices masked tokens; "
-                "an estimator of masks such as uniform-count+stratified would do"
+                "use a masked estimator such as uniform-count+stratified"
             )
         made_for = noise_of(model) or self.noise
         if made_for != self.noise:

@@ -16,8 +16,8 @@ from estimators.within_variance import WithinVariance
 
 __all__ = ["Regression"]
 
-FEWEST_RESIDUALS = 8
-SHARED = 1.15
+FEWEST_RESIDUALS = 8  # for a variance
+SHARED = 1.15  # factor on residuals, whose predictions share what they were fitted to
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,24 @@ class Regression(Estimator):
     every replicate is unbiased, for every model. With a single pass there is nothing to learn from, and the estimate is
     the weighted sum.
 
-    Neighbours are neighbours among the scored positions: the context is the same in all passes and explains nothing.
-    A coupled contrast of equal lengths regresses the difference of the losses.
+    Neighbours are neighbours among the scored positions: the context is the same in all passes and explains nothing. A
+    coupled contrast of equal lengths regresses the difference of the losses.
 
-    What it gains is in ``reports/frontier_text`` and ``reports/frontier``.
-
-    See Also
-    --------
-    estimators.masked.regression.prior : what the regression takes to be likely.
-    estimators.masked.regression.damping : how far it is believed.
+    The study ``reports/frontier`` measures its gain. The prior of the regression is in
+    `estimators.masked.regression.prior`, the factor in `estimators.masked.regression.damping`.
 
     References
     ----------
     R. T. Witter, Y. Liu, C. Musco, *Regression-adjusted Monte Carlo estimators for Shapley values and probabilistic
     values*, arXiv 2506.11849 (2025): the idea, for Shapley values; here a pass gives a loss for every masked position.
+
+    Examples
+    --------
+    >>> regression = Regression()
+    >>> plan = regression.plan(length=6, passes=8, replicates=2, rng=np.random.default_rng(0))
+    >>> losses = plan.masks * np.log(2.0)  # of a fair coin
+    >>> regression.reduce(plan, losses).round(2), round(float(6 * np.log(2.0)), 2)
+    (array([4.16, 4.14]), 4.16)
     """
 
     name: ClassVar[str] = "regression"
@@ -65,10 +69,10 @@ class Regression(Estimator):
         return np.array([replicate.estimate for replicate in self._adjusted(plan, losses)])
 
     def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
-        """Estimate each replicate's variance from what is left of its passes; see `Estimator.within_variance`.
+        """Estimate each replicate's variance from the residuals of its passes; see `Estimator.within_variance`.
 
-        The predictions of the passes share what they learned from, which the residuals do not show: they are taken
-        `SHARED` times larger.
+        The predictions of the passes were fitted to overlapping sets of passes, which the residuals do not show: they
+        are multiplied by 1.15.
         """
         full = full_mask_passes(plan.length, plan.passes)
         drawn = plan.passes - full
