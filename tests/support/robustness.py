@@ -133,10 +133,10 @@ class Warm:
     def __init__(self, folder: Path) -> None:
         self._log = folder / "log"
         self._server = subprocess.Popen(
-            [sys.executable, __file__, "serve"],
+            [sys.executable, "-m", "tests.support.robustness", "serve"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
             text=True,
         )
 
@@ -509,7 +509,8 @@ REPORT = """# Robustness
 What was done to studies while they ran, how often, and what was lost. After every kill, death and full disk the same
 command was given again in the same folder; in the end all files of the report (`study.nc`, pages, figures, tables) were
 compared, byte for byte, with those of a run that nothing had disturbed. A block counts as lost if it was done and is
-gone, or is not whole. `make robustness` does it all again; `tests/work` does less of it, in every run of the tests.
+gone, or is not whole. `make robustness` does it all again; `tests/execution` does less of it, in every run of the
+tests.
 
 {table}
 
