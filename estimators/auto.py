@@ -61,7 +61,7 @@ class Auto(Estimator):
         if self.noise is not None:
             marginal = self.consistent and self.noise.joins_all
             score_entropy = ScoreEntropy(self.noise, Polynomial(), Stratified(), marginal=marginal)
-            return Choice(score_entropy, "score ratios: many looks at little noise, where they vary most")
+            return Choice(score_entropy, "score ratios: many passes at low noise, where they vary most")
         if 2**length - 1 <= passes:
             return Choice(Exhaustive(), "all masks fit into the passes: exact")
         if self.consistent and passes >= length:

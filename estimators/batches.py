@@ -85,8 +85,8 @@ class Batches:
     Parameters
     ----------
     batch_size : int or None
-        Largest number of rows. None: some thousand tokens a call, and where memory can be measured as many as fit: each
-        call tells how much a token takes.
+        Largest number of rows. None: some thousand tokens per call, and where memory can be measured as many as fit:
+        each call shows how much a token takes.
     device : torch.device
     """
 

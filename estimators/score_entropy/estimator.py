@@ -177,6 +177,6 @@ class ScoreEntropy(Pointwise):
         return self.informed(evaluation.plan, evaluation.terms**2)
 
     def informed(self, plan: Plan, squares: NDArray[np.float64]) -> "ScoreEntropy":
-        """Return the estimator with the law of the time for squared terms of a pilot, a pass a stratum in order."""
+        """Return the estimator with the law of the time fitted to squared terms of a pilot, one stratum per pass."""
         times = (np.arange(plan.passes) + 0.5) / plan.passes
         return replace(self, time_law=TimeLaw.fitted(times, squares[0]))

@@ -12,9 +12,9 @@ from estimators.masked.regression.prior import covariance, expected_covariance
 __all__ = ["held_out"]
 
 NOISE = 0.03  # variance that masks do not explain, in the units of the prior
-BLOCK = 1024  # passes times positions that are regressed together, but
-FEWEST_POSITIONS = 16  # of a block, or there is little to share
-HALO = 8  # positions on either side of a block whose masks are looked at; farther ones tell less than 1/1000
+BLOCK = 1024  # passes times positions that are regressed together
+FEWEST_POSITIONS = 16  # of a block, whatever the passes
+HALO = 8  # positions on either side of a block whose masks are used; farther ones change less than 1/1000
 
 
 def held_out(

@@ -1,4 +1,4 @@
-"""How the losses of one target go together: the Gaussian prior of the surrogate.
+"""How the losses of one target are correlated: the Gaussian prior of the surrogate.
 
 The losses of a model whose conditionals agree with one law are the steps of one function of the mask:
 ``c(i, S) = v(S) - v(S without i)``, ``v(S) = log p(x outside S)``. Expand ``v`` in products of signs, ``s_j = 1`` where
@@ -6,7 +6,7 @@ The losses of a model whose conditionals agree with one law are the steps of one
 
     c(i, S) = sum over the clusters T that contain i of  beta_T  times the product of s_j over the other j in T.
 
-One coefficient serves all positions of its cluster: what ``j`` tells of ``i``, ``i`` tells of ``j``. A priori the
+One coefficient serves all positions of its cluster: ``j`` is as informative of ``i`` as ``i`` of ``j``. A priori the
 coefficients are independent with mean 0 and a variance that is a product over the links from each position of the
 cluster to the next: `LINK`, times `DECAY` for every position skipped. The losses of a learned model need not be the
 steps of any function: each position also has coefficients of its own, `OWN` times as large in variance, and a level of
