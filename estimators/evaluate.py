@@ -184,7 +184,7 @@ def evaluate(
     device : torch.device or str, default "cpu"
         Where the model wants its input.
     progress : callable, optional
-        See `Progress`.
+        Called after every batch with the number of planned passes that are now evaluated, repeats included.
     keep_failed : bool, default False
         Whether a job with a loss that is NaN, infinite or negative is yielded with its `problem`, so that the others
         finish, instead of ending the run.
