@@ -105,7 +105,7 @@ def check_level(level: float) -> None:
     >>> check_level(0.95)
     """
     if not 0 < level < 1:
-        raise InputError(f"a confidence level must be between 0 and 1, such as 0.95, got {level}")
+        raise InputError(f"a confidence level must be between 0 and 1, got {level}")
 
 
 def check_resamples(resamples: int, level: float) -> None:

@@ -176,7 +176,7 @@ def test_win_rates_of_the_other_side_are_the_rest():
         ({"of": "all"}, "of must be 'these' or 'population', got 'all'"),
         ({"estimates": over([[1.0, 2.0]]), "of": "population"}, "at least 2 documents, got 1"),
         ({"sizes": [1, 2]}, "sizes must be positive and have shape"),
-        ({"level": 95}, "between 0 and 1, such as 0.95, got 95"),
+        ({"level": 95}, "between 0 and 1, got 95"),
         ({"estimates": over([1.0, 2.0])}, r"estimates of shape \(D,\) with at least 1 document, got shape \(\)"),
         ({"estimates": over([[1.0, np.nan], [1.0, 2.0]])}, "a standard error for each document, but 1 have none"),
     ],

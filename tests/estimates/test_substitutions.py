@@ -271,7 +271,7 @@ TABLE = ids.TableLaw(["AAC", "CAC"], [0.5, 0.5], "AC")
         ({"estimator": "exhaustive"}, "exhaustive needs 255 passes"),
         ({"model": TABLE, "tokens": [0, 0, 1]}, "substitution A2C has probability 0 under this law"),
         ({"model": TABLE, "tokens": [1, 1, 1]}, "the sequence has probability 0"),
-        ({"model": TABLE, "tokens": [0, 1]}, "sequences of length 3, got length 2"),
+        ({"model": TABLE, "tokens": [0, 1]}, "sequences must have length 3 under this law, got length 2"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, sentence):
