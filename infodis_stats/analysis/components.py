@@ -164,8 +164,8 @@ def _difference(first: float, second: float, m: float, n: float, tail: float) ->
     squares = []
     for side in (1 - tail, tail):  # the upper half-width exchanges the tails
         ratio = stats.f.ppf(side, m, n)
-        own, other = 1 - m / stats.chi2.ppf(side, m), n / stats.chi2.ppf(1 - side, n) - 1
-        cross = ((ratio - 1) ** 2 - own**2 * ratio**2 - other**2) / ratio
-        squares.append(own**2 * first**2 + other**2 * second**2 + cross * first * second)
+        g, h = 1 - m / stats.chi2.ppf(side, m), n / stats.chi2.ppf(1 - side, n) - 1
+        cross = ((ratio - 1) ** 2 - g**2 * ratio**2 - h**2) / ratio
+        squares.append(g**2 * first**2 + h**2 * second**2 + cross * first * second)
     below, above = np.sqrt(np.maximum(0.0, squares)).tolist()
     return below, above

@@ -274,9 +274,9 @@ def _moments(draws: FloatArray, axis: int) -> FloatArray:
 
 def _covariance(first: FloatArray, second: FloatArray, axis: int) -> FloatArray:
     """Jackknife estimate of the covariance of two sample variances over the same replicates."""
-    one, two = ((draws - draws.mean(axis=axis, keepdims=True)) ** 2 for draws in (first, second))
-    one, two = (squares - squares.mean(axis=axis, keepdims=True) for squares in (one, two))
-    return _jackknife((one * two).sum(axis=axis), first.shape[axis])
+    left, right = ((draws - draws.mean(axis=axis, keepdims=True)) ** 2 for draws in (first, second))
+    left, right = (squares - squares.mean(axis=axis, keepdims=True) for squares in (left, right))
+    return _jackknife((left * right).sum(axis=axis), first.shape[axis])
 
 
 def _jackknife(spread: FloatArray, replicates: int) -> FloatArray:
@@ -292,24 +292,24 @@ def _total(parts: Iterator[FloatArray]) -> FloatArray:
 
 def _paired_sums(first: FloatArray, second: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Moments of both and the covariance of their variances, summed over sequences: (2, ...), (2, ...), (...)."""
-    left, right, covariance = np.zeros(()), np.zeros(()), np.zeros(())
-    for one, two in _even(_pairs(first, second)):
-        left = left + _moments(one, -1).sum(axis=-1)
-        right = right + _moments(two, -1).sum(axis=-1)
-        covariance = covariance + _covariance(one, two, -1).sum(axis=-1)
-    return left, right, covariance
+    left_sum, right_sum, covariance = np.zeros(()), np.zeros(()), np.zeros(())
+    for left, right in _even(_pairs(first, second)):
+        left_sum = left_sum + _moments(left, -1).sum(axis=-1)
+        right_sum = right_sum + _moments(right, -1).sum(axis=-1)
+        covariance = covariance + _covariance(left, right, -1).sum(axis=-1)
+    return left_sum, right_sum, covariance
 
 
 def _resampled_pairs(
     first: FloatArray, second: FloatArray, rng: np.random.Generator, resamples: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return `_paired_sums` of resampled pairs, with a last axis of resamples."""
-    left, right, covariance = np.zeros(()), np.zeros(()), np.zeros(())
-    for one, two in _resampled(_pairs(first, second), rng, resamples):
-        left = left + _moments(one, -2).sum(axis=-2)
-        right = right + _moments(two, -2).sum(axis=-2)
-        covariance = covariance + _covariance(one, two, -2).sum(axis=-2)
-    return left, right, covariance
+    left_sum, right_sum, covariance = np.zeros(()), np.zeros(()), np.zeros(())
+    for left, right in _resampled(_pairs(first, second), rng, resamples):
+        left_sum = left_sum + _moments(left, -2).sum(axis=-2)
+        right_sum = right_sum + _moments(right, -2).sum(axis=-2)
+        covariance = covariance + _covariance(left, right, -2).sum(axis=-2)
+    return left_sum, right_sum, covariance
 
 
 def _pairs(first: FloatArray, second: FloatArray) -> FloatArray:

@@ -106,17 +106,17 @@ def compare_variances(
     >>> bool(comparison.total.lower < 0.5 < comparison.total.upper < 1)
     True
     """
-    one, two = (
+    left, right = (
         as_draws(draws, 3, "the error of a variance") * np.sqrt(np.asarray(cost, dtype=np.float64))[..., None]
         for draws, cost in zip((first, second), costs, strict=True)
     )
-    total = relative_efficiency(two, one, rng, level, RESAMPLES, paired=paired)
-    resamples = int(np.clip(round(10 * len(one) / (1 - level)), RESAMPLES, MOST_RESAMPLES))
+    total = relative_efficiency(right, left, rng, level, RESAMPLES, paired=paired)
+    resamples = int(np.clip(round(10 * len(left) / (1 - level)), RESAMPLES, MOST_RESAMPLES))
     items = [
-        relative_efficiency(right[None], left[None], rng, level, resamples, paired=paired)
-        for left, right in zip(one, two, strict=True)
+        relative_efficiency(other[None], draws[None], rng, level, resamples, paired=paired)
+        for draws, other in zip(left, right, strict=True)
     ]
-    spread = [brown_forsythe(left, right, paired=paired) for left, right in zip(one, two, strict=True)]
+    spread = [brown_forsythe(draws, other, paired=paired) for draws, other in zip(left, right, strict=True)]
     ratio, lower, upper, p_value = (np.array([getattr(item, name) for item in items]) for name in vars(total))
     p_value = np.maximum(p_value, spread)
     return VarianceComparison(Efficiency(ratio, lower, upper, p_value), family_wise(p_value), total)
@@ -155,19 +155,19 @@ def brown_forsythe(first: ArrayLike, second: ArrayLike, *, paired: bool = False)
     >>> brown_forsythe(rng.normal(size=32), rng.normal(0, 2, size=32)) < 0.001
     True
     """
-    one, two = (as_draws(draws, 3, "a comparison of variances") for draws in (first, second))
+    left, right = (as_draws(draws, 3, "a comparison of variances") for draws in (first, second))
     if paired:
-        if len(one) != len(two):
-            raise InputError(f"pairs need equal numbers of replicates, got {len(one)} and {len(two)}")
-        complete = ~np.isnan(one) & ~np.isnan(two)
-        one, two = one[complete], two[complete]
-    one, two = (draws[~np.isnan(draws)] for draws in (one, two))
-    if min(len(one), len(two)) < 3:
-        raise InputError(f"a comparison of variances needs at least 3 replicates, got {min(len(one), len(two))}")
-    constant = [bool(all_equal(draws)) for draws in (one, two)]
+        if len(left) != len(right):
+            raise InputError(f"pairs need equal numbers of replicates, got {len(left)} and {len(right)}")
+        complete = ~np.isnan(left) & ~np.isnan(right)
+        left, right = left[complete], right[complete]
+    left, right = (draws[~np.isnan(draws)] for draws in (left, right))
+    if min(len(left), len(right)) < 3:
+        raise InputError(f"a comparison of variances needs at least 3 replicates, got {min(len(left), len(right))}")
+    constant = [bool(all_equal(draws)) for draws in (left, right)]
     if any(constant):
         return float("nan") if all(constant) else 0.0
     if not paired:
-        return float(stats.levene(one, two, center="median").pvalue)
-    gaps = np.abs(one - np.median(one)) - np.abs(two - np.median(two))
+        return float(stats.levene(left, right, center="median").pvalue)
+    gaps = np.abs(left - np.median(left)) - np.abs(right - np.median(right))
     return 1.0 if bool(all_equal(gaps)) else float(stats.ttest_1samp(gaps, 0.0).pvalue)

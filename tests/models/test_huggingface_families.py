@@ -62,7 +62,9 @@ def test_the_mask_in_the_softmax_is_a_choice(tokens: Tensor, masked: Tensor) -> 
     torch.testing.assert_close(without.token_nll(tokens, masked), expected, atol=2e-6, rtol=2e-6)
     assert {name for name, family in FAMILIES.items() if family.exclude_mask} == {"mdlm", "radd", "sedd"}
     for family in ("radd", "sedd"):
-        with pytest.raises(InputError, match=f"exclude_mask must be True for family '{family}': its last output is not a probability"):
+        with pytest.raises(
+            InputError, match=f"exclude_mask must be True for family '{family}': its last output is not a"
+        ):
             model(family, exclude_mask=False)
     # Excluding a token can only raise the probability of the others.
     assert (without.token_nll(tokens, masked) <= plain.token_nll(tokens, masked)).all()
