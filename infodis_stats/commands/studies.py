@@ -7,8 +7,7 @@ import pandas as pd
 
 from infodis_stats.execution import Ledger, progress_of
 from infodis_stats.io.files import writable_folder
-from infodis_stats.report import document, rewrite_report, write_report
-from infodis_stats.studies import run_study
+from infodis_stats.studies import document, rewrite_report, run_study, write_report
 
 __all__ = ["report", "status", "study"]
 

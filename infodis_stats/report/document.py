@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
-import xarray as xr
 
 __all__ = ["Document"]
 
@@ -32,6 +32,6 @@ class Document:
     template: str
     answer: tuple[str, ...]
     headlines: Mapping[str, pd.DataFrame]
-    figures: Mapping[str, Callable[[xr.DataTree], str]]
+    figures: Mapping[str, Callable[[Any], str]]
     tables: Mapping[str, pd.DataFrame]
     content: Mapping[str, object]

@@ -14,7 +14,7 @@ import xarray as xr
 
 import infodis_stats as ids
 from infodis_stats.io.store import SCHEMA
-from infodis_stats.report import rewrite_report
+from infodis_stats.studies import rewrite_report
 from infodis_stats.studies.comparison.summary import summarise
 from tests.benchmarks.head_memory import proc
 

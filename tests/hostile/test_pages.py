@@ -107,7 +107,7 @@ def test_the_checks_see_what_is_not_escaped():
 def test_a_study_cannot_end_its_block_of_code(study):
     tree = study.copy(deep=True)
     tree["provenance"].attrs["spec"] = "a\n```\n<script>\n````\n[a](javascript:x)"
-    text = ids.report.render_markdown(tree)
+    text = ids.studies.render_markdown(tree)
     assert_harmless_markdown(text)
     assert "`````toml\n" in text
 

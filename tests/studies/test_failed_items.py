@@ -8,7 +8,7 @@ import torch
 
 import infodis_stats as ids
 from infodis_stats.models import Denoiser
-from infodis_stats.report import render_markdown
+from infodis_stats.studies import render_markdown
 
 STUDY = """
 title = "one fails"

@@ -4,8 +4,7 @@ import numpy as np
 import xarray as xr
 
 import infodis_stats as ids
-from infodis_stats.diagnostics import estimator_verdicts
-from infodis_stats.report import render_html, render_markdown
+from infodis_stats.studies import estimator_verdicts, render_html, render_markdown
 
 
 def words(tree):

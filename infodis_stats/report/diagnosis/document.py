@@ -8,7 +8,7 @@ from pathlib import Path
 import xarray as xr
 
 from estimators import InputError
-from infodis_stats.diagnostics import Diagnosis, diagnose
+from infodis_stats.diagnostics import Diagnosis, diagnose_result
 from infodis_stats.io.files import writable_folder
 from infodis_stats.report.diagnosis.figures import (
     SHOWN,
@@ -60,9 +60,9 @@ def write_diagnosis(result: xr.Dataset, folder: Path | str, sizes: xr.Dataset | 
     ...     ids.write_diagnosis(result, folder).name
     'diagnosis.html'
     """
-    diagnosis = diagnose(result)
-    if "kind" in result.attrs:
+    if "kind" in getattr(result, "attrs", {}):
         raise InputError("write_diagnosis draws a result; the report of a study, write_report, opens with its own")
+    diagnosis = diagnose_result(result)
     result = with_estimates(result)
     name = "nll" if "nll" in result else "log_ratio"
     rows = worst_first(diagnosis, result[result[name].dims[0]].values.tolist())

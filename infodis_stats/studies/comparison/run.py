@@ -24,7 +24,7 @@ from infodis_stats.studies.design.target_sets import Group, items_of, make_group
 __all__ = ["compare_estimators", "draws_dataset", "draws_section", "summary_dataset"]
 
 
-def compare_estimators(subject: Subject, spec: ComparisonSpec) -> Steps:
+def compare_estimators(subjects: Sequence[Subject], spec: ComparisonSpec) -> Steps:
     """Compare estimators.
 
     Returns
@@ -33,6 +33,7 @@ def compare_estimators(subject: Subject, spec: ComparisonSpec) -> Steps:
         ``draws`` (every replicate), ``truth`` (what they are compared with, and loss profiles) and ``summary`` (by
         group, estimator and passes), without the items that the model has failed on.
     """
+    (subject,) = subjects
     samplers = spec.samplers()
     groups = make_groups(subject, spec)
     grid = lay_out(items_of(groups), samplers, spec.passes, spec.replicates)

@@ -19,6 +19,7 @@ from infodis_stats.results.validity import cautions_of, effective_positions
 from infodis_stats.studies.corpora.schema import CorporaSpec
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.result import Result, Steps
+from infodis_stats.studies.design.scenario import Subject
 from infodis_stats.studies.design.target_sets import record_targets
 
 __all__ = ["compare_corpora"]
@@ -26,7 +27,7 @@ __all__ = ["compare_corpora"]
 FloatArray = NDArray[np.float64]
 
 
-def compare_corpora(network: TextModel, spec: CorporaSpec) -> Steps:
+def compare_corpora(subjects: Sequence[Subject], spec: CorporaSpec) -> Steps:
     """Score the texts of some corpora.
 
     Returns
@@ -35,6 +36,9 @@ def compare_corpora(network: TextModel, spec: CorporaSpec) -> Steps:
         ``draws`` (every replicate of every text), ``maps`` (what each token of chosen texts costs) and ``summary`` (by
         corpus and passes).
     """
+    (subject,) = subjects
+    network = subject.network
+    assert network is not None
     sampler = spec.sampler()
     records = [(corpus, record) for corpus in spec.corpora for record in read_records(corpus.records)]
     targets = record_targets(network, [record for _, record in records])

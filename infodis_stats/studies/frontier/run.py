@@ -18,8 +18,9 @@ from infodis_stats.studies.design.grid import Grid, lay_out
 from infodis_stats.studies.design.reference_values import item_coords
 from infodis_stats.studies.design.result import Result, Steps
 from infodis_stats.studies.design.scenario import Subject
+from infodis_stats.studies.design.target_schema import SubjectSpec
 from infodis_stats.studies.design.target_sets import Group, items_of, make_groups
-from infodis_stats.studies.frontier.schema import FrontierSpec, SubjectSpec
+from infodis_stats.studies.frontier.schema import FrontierSpec
 
 __all__ = ["find_frontier", "summarise_frontier"]
 

@@ -8,7 +8,7 @@ import pytest
 
 import infodis_stats as ids
 from estimators import Exhaustive
-from infodis_stats.report import document, render_html, render_markdown
+from infodis_stats.studies import document, render_html, render_markdown
 from infodis_stats.studies.design.reference_values import long_run
 from infodis_stats.studies.design.scenario import Subject, load_network
 from infodis_stats.studies.design.target_sets import make_groups

@@ -10,11 +10,18 @@ import xarray as xr
 
 import infodis_stats as ids
 from infodis_stats.report import svg
-from infodis_stats.report.page import render_html, render_markdown
 from infodis_stats.report.svg import by_lot
-from infodis_stats.studies.comparison.answer import answer
-from infodis_stats.studies.comparison.figures import estimates_figure
-from infodis_stats.studies.comparison.tables import bias_table, coverage_table, main_table, numeric_tables, tail_table
+from infodis_stats.studies import render_html, render_markdown
+from infodis_stats.studies.comparison.report.answer import answer
+from infodis_stats.studies.comparison.report.figures import estimates_figure
+from infodis_stats.studies.comparison.report.tables import (
+    bias_table,
+    coverage_table,
+    main_table,
+    numeric_tables,
+    tail_table,
+)
+from infodis_stats.studies.view import Study
 
 
 class Outline(HTMLParser):
@@ -38,7 +45,7 @@ class Outline(HTMLParser):
 
 def test_the_first_sentence_is_the_answer(study):
     summary = study["summary"].to_dataset().sel(group="short", passes=31)
-    sentence = answer(study)[0]
+    sentence = answer(Study(study))[0]
     ratio = float(summary["efficiency"].sel(estimator="uniform-count+stratified"))
     assert "short: At 31 passes, uniform-count+stratified has" in sentence
     assert float(re.search(r"has ([\d.]+) \[", sentence)[1]) == pytest.approx(ratio, rel=0.01)
@@ -53,26 +60,28 @@ def test_one_number_of_passes_has_no_slope(study_file):
 
 
 def test_points_are_no_intervals(study):
-    assert main_table(study, "short").set_index("estimator").iloc[:, 3]["exhaustive"] == "exact"
-    table = coverage_table(study, "short", "student-t").set_index("estimator").loc["exhaustive"]
+    assert main_table(Study(study), "short").set_index("estimator").iloc[:, 3]["exhaustive"] == "exact"
+    table = coverage_table(Study(study), "short", "student-t").set_index("estimator").loc["exhaustive"]
     assert table.tolist()[2:] == ["exact", "exact"]  # with fewer passes nothing was run
 
 
 def test_the_answer_never_praises_what_cannot_be_trusted(study):
     tree = study.copy(deep=True)
     tree["summary"]["efficiency"].loc[{"estimator": "time-integral"}] = 1e6
-    assert not any("time-integral has" in sentence for sentence in answer(tree))
+    assert not any("time-integral has" in sentence for sentence in answer(Study(tree)))
     tree["summary"]["efficiency"].loc[{"estimator": "uniform-count+stratified"}] = 1e7
-    assert "uniform-count+stratified has 1.00e+07" in answer(tree)[0]
+    assert "uniform-count+stratified has 1.00e+07" in answer(Study(tree))[0]
 
 
 def test_the_answer_names_what_is_biased(study, ratio_study):
-    assert any("Biased beyond chance" in one and one.endswith("time-integral(eps=0.2).") for one in answer(study))
-    assert any("No bias is found" in one for one in answer(ratio_study))
+    assert any(
+        "Biased beyond chance" in one and one.endswith("time-integral(eps=0.2).") for one in answer(Study(study))
+    )
+    assert any("No bias is found" in one for one in answer(Study(ratio_study)))
 
 
 def test_tables_print_the_numbers_of_the_summary(study):
-    table = main_table(study, "short").set_index("estimator")
+    table = main_table(Study(study), "short").set_index("estimator")
     variance = study["summary"].to_dataset()["variance"].sel(group="short", passes=31)
     printed = float(table.loc["time-free", "sd (nats)"])
     assert printed == pytest.approx(float(variance.sel(estimator="time-free")) ** 0.5, rel=0.01)
@@ -91,7 +100,7 @@ def test_the_page_is_self_contained_and_well_formed(study):
     assert inside == set(outline.links)  # nothing is fetched
     assert "script" not in outline.tags
     text = "".join(outline.text)
-    for words in (answer(study)[0], "exhaustive needs 31 passes", "infinite variance by construction", "Seed 3"):
+    for words in (answer(Study(study))[0], "exhaustive needs 31 passes", "infinite variance by construction", "Seed 3"):
         assert words in text
 
 
@@ -129,14 +138,14 @@ def test_a_report_folder_is_complete(study, tmp_path):
 
 def test_markdown_has_the_same_answer_and_tables(study):
     text = render_markdown(study)
-    assert f"- {answer(study)[0]}" in text
+    assert f"- {answer(Study(study))[0]}" in text
     assert "| time-integral † " in text
     assert text.count("```toml") == 1
 
 
 def test_the_answer_quotes_the_interval_of_the_winner(study):
     cell = study["summary"].to_dataset().sel(group="short", passes=31, estimator="uniform-count+stratified")
-    found = re.search(r"\[([\d.]+), ([\d.]+)\]", answer(study)[0])
+    found = re.search(r"\[([\d.]+), ([\d.]+)\]", answer(Study(study))[0])
     assert [float(one) for one in found.groups()] == pytest.approx(cell["efficiency_ci"].values.tolist(), rel=0.01)
 
 
@@ -151,7 +160,7 @@ def test_the_answer_counts_the_intervals_of_estimators_without_a_caution(study):
     ]
     count = sum(int(row["intervals_pooled"]) for row in rows)
     covered = sum(float(row["coverage_pooled"] * row["intervals_pooled"]) for row in rows)
-    (sentence,) = [one for one in answer(study) if one.startswith("Nominal")]
+    (sentence,) = [one for one in answer(Study(study)) if one.startswith("Nominal")]
     assert f"cover {100 * covered / count:.1f} %" in sentence
     assert f"({count:,} intervals" in sentence
     assert "no cell differs" in sentence
@@ -161,19 +170,19 @@ def test_departures_from_the_level_are_named_and_starred(study):
     tree = study.copy(deep=True)
     place = {"group": "short", "estimator": "time-free", "passes": 8, "interval": "student-t"}
     tree["summary"]["coverage_p"].loc[place] = 0.001
-    (sentence,) = [one for one in answer(tree) if one.startswith("Nominal")]
+    (sentence,) = [one for one in answer(Study(tree)) if one.startswith("Nominal")]
     assert "beyond chance differ time-free at 8 passes, short" in sentence
-    table = coverage_table(tree, "short", "student-t").set_index("estimator")
+    table = coverage_table(Study(tree), "short", "student-t").set_index("estimator")
     assert table.loc["time-free", "8"].endswith("]*")
     assert not table.loc["time-free", "4"].endswith("*")
 
 
 def test_tables_mark_what_is_cautioned_biased_and_missing(study):
-    bias = bias_table(study, "short").set_index("estimator")
+    bias = bias_table(Study(study), "short").set_index("estimator")
     assert bias.loc["time-integral(eps=0.2) †", "31"].endswith("*")
     assert not bias.loc["time-free", "31"].endswith("*")
     assert bias.loc["exhaustive", "4"] == "\N{EN DASH}"
-    tails = tail_table(study, "short").set_index("estimator")
+    tails = tail_table(Study(study), "short").set_index("estimator")
     summary = study["summary"].to_dataset().sel(group="short", estimator="time-free", passes=8)
     ratio = float(tails.loc["time-free", "8"].split("; ")[1])
     assert ratio == pytest.approx(float(summary["variance"] / summary["exact_variance"]), rel=0.01)
@@ -181,7 +190,7 @@ def test_tables_mark_what_is_cautioned_biased_and_missing(study):
 
 def test_csv_bounds_are_in_order(study):
     for name, columns in {"summary": "efficiency", "slopes": "slope", "coverage": "coverage"}.items():
-        frame = numeric_tables(study)[name].dropna()
+        frame = numeric_tables(Study(study))[name].dropna()
         assert len(frame)
         assert (frame[f"{columns}_lower"] <= frame[columns] + 1e-12).all()
         assert (frame[columns] <= frame[f"{columns}_upper"] + 1e-12).all()
@@ -191,7 +200,7 @@ def test_csv_bounds_are_in_order(study):
 def test_the_estimates_figure_shows_misses_in_red(study):
     tree = study.copy(deep=True)
     tree["truth"]["truth"].loc[{"item": "short/0"}] += 30.0  # every panel then has one more miss, or as many
-    red, before = estimates_figure(tree).count("#c81e3a"), estimates_figure(study).count("#c81e3a")
+    red, before = estimates_figure(Study(tree)).count("#c81e3a"), estimates_figure(Study(study)).count("#c81e3a")
     assert red > before
 
 
@@ -200,20 +209,20 @@ def test_the_page_says_what_was_spent(study):
 
 
 def test_a_figure_of_many_items_draws_some_of_them_and_counts_all(study, monkeypatch):
-    some = estimates_figure(study)
+    some = estimates_figure(Study(study))
     assert "drawn, by lot" not in some
     many = study.copy()
     for name in ("draws", "truth"):
         part = study[name].to_dataset()
         many[name] = xr.DataTree(xr.concat([part] * 100, "item", data_vars="minimal"))
-    page = estimates_figure(many)
+    page = estimates_figure(Study(many))
     assert "500 of 700 drawn, by lot" in page
     counts = re.findall(r"(\d+) of 7 cover", some)
     assert len(counts) == 5
     assert re.findall(r"(\d+) of 700 cover", page) == [f"{100 * int(one)}" for one in counts]
-    assert page == estimates_figure(many)
+    assert page == estimates_figure(Study(many))
     monkeypatch.setattr(svg, "MOST_ITEMS", 700)
-    whole = estimates_figure(many)
+    whole = estimates_figure(Study(many))
     assert "by lot" not in whole
     dots = [text.count("<use ") for text in (page, whole)]  # those outside a panel are not written
     assert dots[0] == pytest.approx(dots[1] * 5 / 7, rel=0.05)

@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import stats
 
 import infodis_stats as ids
-from infodis_stats.report import document, render_html, render_markdown
+from infodis_stats.studies import document, render_html, render_markdown
 from infodis_stats.studies.corpora.run import summarise_corpora
 
 STUDY = """\

@@ -1,0 +1,154 @@
+"""Tables of a study: numbers for other programs, and the same numbers as text for readers."""
+
+import math
+from collections.abc import Callable
+
+import pandas as pd
+import xarray as xr
+
+from infodis_stats.report.frames import flat, frame
+from infodis_stats.report.numbers import band, percent, significant
+from infodis_stats.studies.view import Study
+
+__all__ = [
+    "bias_table",
+    "coverage_cell",
+    "coverage_table",
+    "efficiency_cell",
+    "efficiency_table",
+    "main_table",
+    "marked",
+    "numeric_tables",
+    "slope_table",
+    "tail_table",
+]
+
+
+def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
+    """Return the tables that are written as CSV: one row a cell, full precision.
+
+    Returns
+    -------
+    dict of DataFrame
+        ``summary`` (group, estimator, passes), ``coverage`` (with the kind of interval), ``slopes`` (group, estimator),
+        ``truth`` (one row a sequence or pair).
+    """
+    summary = study.summary
+    ends = flat(summary)
+    cells = ["group", "estimator", "passes"]
+    return {
+        "summary": frame(ends, cells),
+        "coverage": frame(ends, [*cells, "interval"]),
+        "slopes": frame(ends, cells[:2]),
+        "truth": frame(study.truth, ["item"]),
+    }
+
+
+def main_table(study: Study, group: str) -> pd.DataFrame:
+    """Return the group's verdict at the largest number of passes: a row an estimator."""
+    summary = study.summary.sel(group=group).isel(passes=-1)
+    rows = []
+    for name in summary["estimator"].values.tolist():
+        one = summary.sel(estimator=name)
+        student = one.sel(interval="student-t")
+        rows.append(
+            {
+                "estimator": name,
+                "sd (nats)": significant(float(one["variance"]) ** 0.5),
+                f"times less variance than {summary.attrs['reference']}": efficiency_cell(one),
+                "bias (z)": significant(float(one["bias_z"]), 2),
+                f"coverage of {100 * summary.attrs['ci_prob']:g} % t, all passes": coverage_cell(
+                    student, "coverage_pooled"
+                ),
+                "caution": ", ".join(str(one["cautions"].item()).split()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def efficiency_cell(cell: xr.Dataset) -> str:
+    """Return how many times less variance than the reference, with its interval."""
+    lower, upper = cell["efficiency_ci"].values.tolist()
+    return band(float(cell["efficiency"]), lower, upper)
+
+
+def efficiency_table(study: Study, group: str) -> pd.DataFrame:
+    """Return how many times less variance each estimator has than the reference, a column a number of passes."""
+    return _by_passes(study, group, efficiency_cell)
+
+
+def bias_table(study: Study, group: str) -> pd.DataFrame:
+    """Return the bias in nats with its z-score; a star where it is not chance, family-wise at 5 % over the study."""
+
+    def cell(one: xr.Dataset) -> str:
+        star = "*" if float(one["bias_p"]) < 0.05 else ""
+        return f"{significant(float(one['bias']), 2)} ({significant(float(one['bias_z']), 2)}){star}"
+
+    return _by_passes(study, group, cell)
+
+
+def coverage_table(study: Study, group: str, interval: str) -> pd.DataFrame:
+    """Return the coverage of intervals in percent with its Wilson interval; a star where it is not the level."""
+
+    def cell(one: xr.Dataset) -> str:
+        kind = one.sel(interval=interval)
+        return coverage_cell(kind, "coverage") + ("*" if float(kind["coverage_p"]) < 0.05 else "")
+
+    table = _by_passes(study, group, cell)
+    pooled = study.summary.sel(group=group, interval=interval)
+    names = pooled["estimator"].values.tolist()
+    table["all"] = [coverage_cell(pooled.sel(estimator=name), "coverage_pooled") for name in names]
+    return table
+
+
+def coverage_cell(cell: xr.Dataset, name: str) -> str:
+    """Return a coverage in percent with its Wilson interval; that of an estimator that is exact says so."""
+    if math.isnan(cell[name]) and (cell["half_width"] == 0).any():
+        return "exact"
+    lower, upper = cell[f"{name}_ci"].values.tolist()
+    return f"{percent(float(cell[name]))} [{percent(lower)}, {percent(upper)}]"
+
+
+def slope_table(study: Study, group: str) -> pd.DataFrame:
+    """Return the fitted slope of log variance on log passes; iid sampling has -1."""
+    summary = study.summary.sel(group=group)
+    return pd.DataFrame(
+        [
+            {
+                "estimator": marked(summary, name),
+                "slope": band(
+                    float(summary["slope"].sel(estimator=name)),
+                    *summary["slope_ci"].sel(estimator=name).values.tolist(),
+                ),
+            }
+            for name in summary["estimator"].values.tolist()
+        ]
+    )
+
+
+def tail_table(study: Study, group: str) -> pd.DataFrame:
+    """Return the median Pareto k-hat of single passes, and measured over exact variance where that is known."""
+
+    def cell(one: xr.Dataset) -> str:
+        exact = float(one["exact_variance"])
+        check = f"; {significant(float(one['variance']) / exact)}" if 0 < exact < float("inf") else ""
+        return significant(float(one["khat_median"]), 2) + check
+
+    return _by_passes(study, group, cell)
+
+
+def marked(summary: xr.Dataset, name: str) -> str:
+    """Mark an estimator that has a caution in this group."""
+    return f"{name} †" if str(summary["cautions"].sel(estimator=name).item()) else name
+
+
+def _by_passes(study: Study, group: str, cell: Callable[[xr.Dataset], str]) -> pd.DataFrame:
+    summary = study.summary.sel(group=group)
+    rows = []
+    for name in summary["estimator"].values.tolist():
+        row = {"estimator": marked(summary, name)}
+        for passes in summary["passes"].values.tolist():
+            one = summary.sel(estimator=name, passes=passes)
+            row[str(passes)] = "–" if bool(one["variance"].isnull()) else cell(one)
+        rows.append(row)
+    return pd.DataFrame(rows)
