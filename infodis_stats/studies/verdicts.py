@@ -6,14 +6,13 @@ them. The p-values are those of the study, family-wise at 5 % over all its cells
 
 from collections.abc import Callable
 
-import numpy as np
 import xarray as xr
 
 from infodis_stats.analysis import ALLOWED
 from infodis_stats.diagnostics import Diagnosis, Verdict
 from infodis_stats.diagnostics.construction import caution_verdicts
 from infodis_stats.diagnostics.verdict import concise
-from infodis_stats.results.validity import CAUTIONS
+from infodis_stats.results.validity import held
 
 __all__ = ["FAMILY", "bias_verdict", "coverage_verdict", "estimator_verdict"]
 
@@ -28,10 +27,11 @@ def estimator_verdict(summary: xr.Dataset) -> Verdict:
     truth, or where its intervals cover the truth too rarely, beyond chance.
     """
     name = str(summary["estimator"].item())
-    keys = _keys(summary["cautions"])
-    if keys:
-        worst = Diagnosis(caution_verdicts([CAUTIONS[key] for key in keys])).verdicts[0]
-        return Verdict(name, worst.verdict, ", ".join(keys).replace("-", " "), worst.advice)
+    cautions = held(summary["cautions"])
+    if cautions:
+        worst = Diagnosis(caution_verdicts(cautions)).verdicts[0]
+        keys = ", ".join(caution.key for caution in cautions)
+        return Verdict(name, worst.verdict, keys.replace("-", " "), worst.advice)
     reasons = {"off the truth": _off(summary), "intervals too short": _short(summary)}
     missed = [reason for reason, cells in reasons.items() if bool(cells.any())]
     if missed:
@@ -66,15 +66,11 @@ def coverage_verdict(summary: xr.Dataset) -> Verdict:
     return Verdict("coverage", "caution", reason, "use another there, or more replicates", measured)
 
 
-def _keys(cautions: xr.DataArray) -> list[str]:
-    keys = {key for text in cautions.values.ravel().tolist() for key in str(text).split()}
-    return [key for key in CAUTIONS if key in keys]
-
-
 def _clean(summary: xr.Dataset) -> xr.Dataset:
     """Return the part of the estimators that have no caution in any group."""
-    clean = [not _keys(summary["cautions"].sel(estimator=name)) for name in summary["estimator"].values]
-    return summary.isel(estimator=np.array(clean))
+    cautions = summary["cautions"]
+    other = [name for name in cautions.dims if name != "estimator"]
+    return summary.isel(estimator=~cautions.any(other).values)
 
 
 def _where(condition: Callable[[xr.Dataset], xr.DataArray], summary: xr.Dataset) -> list[str]:

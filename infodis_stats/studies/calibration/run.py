@@ -14,8 +14,9 @@ from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.error_bars import ErrorBars, Sample, interval_kind
 from infodis_stats.results.labels import CI_BOUND, describe
-from infodis_stats.results.validity import CAUTIONS, cautions_of
+from infodis_stats.results.validity import Caution, cautions_of
 from infodis_stats.studies.calibration.schema import CalibrationSpec
+from infodis_stats.studies.design.cautions import caution_variable
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, Samplers, lay_out
 from infodis_stats.studies.design.reference_values import truth_dataset, truth_owners, truth_sections
@@ -219,22 +220,25 @@ def summarise_calibration(counts: xr.Dataset, level_of_band: float = 0.95) -> xr
     )
 
 
-def _cautions(counts: xr.Dataset, samplers: Samplers) -> tuple[list[str], NDArray[np.str_]]:
-    """Return which cautions hold in each cell, by construction: of some item of the group."""
+def _cautions(counts: xr.Dataset, samplers: Samplers) -> xr.DataArray:
+    """Return which cautions hold in each cell, by construction: for some item of the group."""
     groups = list(dict.fromkeys(counts["group"].values.tolist()))
+    parts = [counts.isel(item=(counts["group"] == group).values) for group in groups]
     shape = (len(groups), *(counts.sizes[name] for name in CELL))
-    found = np.full(shape, "", dtype=f"U{sum(map(len, CAUTIONS)) + len(CAUTIONS)}")
-    for index in np.ndindex(shape):
-        part = counts.isel(item=(counts["group"] == groups[index[0]]).values)
-        degrees = part["degrees"].values[:, *index[1:]]
-        if np.isnan(degrees).all():
-            continue
-        keys = cautions_of(
-            samplers[index[1]],
-            float(np.nanmin(degrees)) + 1.0,
-            part["effective_positions"].values,
-            part["full_mask_ratio"].values,
-            passes=int(counts["passes"][index[2]] * counts["replicates"][index[4]]),
-        )
-        found[index] = " ".join(caution.key for caution in keys)
-    return ["group", *CELL], found
+    cells = [_cell_cautions(parts[group], samplers, cell) for group, *cell in np.ndindex(shape)]
+    return caution_variable(["group", *CELL], cells, shape)
+
+
+def _cell_cautions(part: xr.Dataset, samplers: Samplers, cell: Sequence[int]) -> list[Caution]:
+    """Return the cautions of a cell (places along `CELL`) from the counts of its group; none without an interval."""
+    estimator, passes, _, replicates = cell
+    degrees = part["degrees"].values[:, *cell]
+    if np.isnan(degrees).all():
+        return []
+    return cautions_of(
+        samplers[estimator],
+        float(np.nanmin(degrees)) + 1.0,
+        part["effective_positions"].values,
+        part["full_mask_ratio"].values,
+        passes=int(part["passes"][passes] * part["replicates"][replicates]),
+    )

@@ -13,7 +13,7 @@ def calibration_verdicts(study: Study) -> list[Verdict]:
     summary = study.summary
     main = main_interval(summary)
     cells = summary.sel(interval=main)
-    clean = cells["cautions"] == ""
+    clean = ~cells["cautions"].any("caution")
     known = cells["short_p"].notnull() & clean
     short = (cells["short_p"] < FAMILY) & clean
     measured = f"{int(known.sum())} cells over {summary.sizes['level']} levels"

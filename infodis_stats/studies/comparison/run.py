@@ -11,9 +11,10 @@ from estimators import Draw
 from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import describe
-from infodis_stats.results.validity import cautions_of
+from infodis_stats.results.validity import Caution, cautions_of
 from infodis_stats.studies.comparison.schema import ComparedSpec, ComparisonSpec
 from infodis_stats.studies.comparison.summary import summarise
+from infodis_stats.studies.design.cautions import caution_variable
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, lay_out
 from infodis_stats.studies.design.reference_values import item_coords, truth_dataset, truth_owners, truth_sections
@@ -89,7 +90,7 @@ def draws_dataset(groups: Sequence[Group], grid: Grid, drawn: Columns) -> xr.Dat
 
 
 def summary_dataset(draws: xr.Dataset, truth: xr.Dataset, spec: ComparedSpec) -> xr.Dataset:
-    """Summarise draws and add ``cautions (group, estimator)``: which hold for some item of the group."""
+    """Summarise draws and add ``cautions (group, estimator, caution)``: which hold for some item of the group."""
     summary = summarise(
         draws,
         truth,
@@ -98,14 +99,14 @@ def summary_dataset(draws: xr.Dataset, truth: xr.Dataset, spec: ComparedSpec) ->
         interval_replicates=spec.interval_replicates,
         seed=spec.seed,
     )
-    rows = []
+    cells: list[list[Caution]] = []
     for group in summary["group"].values.tolist():
         member = (truth["group"] == group).values
         effective = truth["effective_positions"].values[member]
         ratio = truth["full_mask_ratio"].values[member]
-        found = [cautions_of(sampler, spec.interval_replicates, effective, ratio) for sampler in spec.samplers()]
-        rows.append([" ".join(caution.key for caution in cautions) for cautions in found])
-    summary["cautions"] = (["group", "estimator"], rows)
+        cells += [cautions_of(sampler, spec.interval_replicates, effective, ratio) for sampler in spec.samplers()]
+    dims = ["group", "estimator"]
+    summary["cautions"] = caution_variable(dims, cells, [summary.sizes[name] for name in dims])
     return summary
 
 

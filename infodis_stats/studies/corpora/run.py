@@ -17,6 +17,7 @@ from infodis_stats.models import TextModel
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.validity import cautions_of, effective_positions
 from infodis_stats.studies.corpora.schema import CorporaSpec
+from infodis_stats.studies.design.cautions import caution_variable
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.result import Result, Steps
 from infodis_stats.studies.design.scenario import Subject
@@ -77,9 +78,8 @@ def compare_corpora(subjects: Sequence[Subject], spec: CorporaSpec) -> Steps:
     works = np.array([name not in failed for name in names])
     draws = draws.isel(text=works)
     summary = summarise_corpora(draws, spec.reference, spec.level)
-    summary.attrs["cautions"] = " ".join(
-        caution.key for caution in cautions_of(sampler, spec.replicates, effective[works])
-    )
+    cautions = cautions_of(sampler, spec.replicates, effective[works])
+    summary["cautions"] = caution_variable([], [cautions], [])
     summary.attrs["estimator"] = sampler.name
     datasets = {"draws": draws, "summary": summary}
     rows = zip([text for text, one in enumerate(mapped) if one], maps.records, strict=True)

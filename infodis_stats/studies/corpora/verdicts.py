@@ -2,7 +2,7 @@
 
 from infodis_stats.diagnostics import Verdict
 from infodis_stats.diagnostics.construction import caution_verdicts
-from infodis_stats.results.validity import CAUTIONS
+from infodis_stats.results.validity import held
 from infodis_stats.studies.view import Study
 
 __all__ = ["corpora_verdicts"]
@@ -13,7 +13,7 @@ FEWEST_TEXTS = 10
 def corpora_verdicts(study: Study) -> list[Verdict]:
     """Check the cautions of the estimator, the share of the mask noise, and the number of texts."""
     summary = study.summary
-    cautions = caution_verdicts([CAUTIONS[key] for key in summary.attrs["cautions"].split()])
+    cautions = caution_verdicts(held(summary["cautions"]))
     return [*cautions, _noise_verdict(float(summary["mask_share"].max())), _size_verdict(int(summary["texts"].min()))]
 
 

@@ -13,6 +13,7 @@ from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.validity import cautions_of
+from infodis_stats.studies.design.cautions import caution_variable
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, lay_out
 from infodis_stats.studies.design.reference_values import item_coords
@@ -63,10 +64,8 @@ def find_frontier(subjects: Sequence[Subject], spec: FrontierSpec) -> Steps:
     draws = describe(xr.concat(labelled, dim="item"))
     draws = draws.isel(item=~draws["item"].isin(list(failed)))
     summary, averages = summarise_frontier(draws, roles, spec.rivals, level=spec.level, seed=spec.seed)
-    summary["cautions"] = (
-        "estimator",
-        [" ".join(caution.key for caution in cautions_of(one, spec.replicates)) for one in samplers],
-    )
+    cautions = [cautions_of(sampler, spec.replicates) for sampler in samplers]
+    summary["cautions"] = caution_variable(["estimator"], cautions, [len(samplers)])
     return Result(
         {"draws": draws, "summary": summary, "subjects": averages},
         forward_passes=forward_passes,

@@ -64,7 +64,7 @@ def test_a_default_that_fails_is_said_first(calibration_study):
 
 def test_where_all_cells_have_a_caution_it_is_said(calibration_study):
     tree = calibration_study.copy(deep=True)
-    tree["summary"]["cautions"][:] = "few-hard-tokens"
+    tree["summary"]["cautions"].loc[{"caution": "few-hard-tokens"}] = True
     sentences = answer(Study(tree))
     assert sentences[0].startswith("auto, with a caution: ")
     assert sentences[1].startswith("student-t, with a caution everywhere: it covers ")

@@ -53,7 +53,7 @@ def _cautioned(part: pd.DataFrame, name: str, level: float) -> list[str]:
     worst = part.sort_values("coverage").iloc[0]
     return [
         f"{name}, with a caution: {short:,} of {len(part):,} cells fall short of {percent(level)} %; the worst covers "
-        f"{percent(worst['coverage'])} % ({_place(worst)}; {worst['cautions'].replace(' ', ', ')})."
+        f"{percent(worst['coverage'])} % ({_place(worst)}; {worst['cautions']})."
     ]
 
 

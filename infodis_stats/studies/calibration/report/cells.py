@@ -3,6 +3,8 @@
 import pandas as pd
 import xarray as xr
 
+from infodis_stats.report.frames import caution_keys
+
 __all__ = ["SHORT", "cells", "main_interval", "main_level", "mean_coverage"]
 
 SHORT = 0.05  # family-wise, of "falls short of its level by more than what is allowed"
@@ -31,6 +33,7 @@ def cells(summary: xr.Dataset, level: float) -> pd.DataFrame:
     Exact estimators have points for intervals, and no row.
     """
     part = summary.sel(level=level)
+    part = part.assign(cautions=caution_keys(part["cautions"]))
     names = ["coverage", "missed_low", "missed_high", "intervals", "relative_width", "short_p", "cautions"]
     frame = part[names].to_dataframe().reset_index().drop(columns="level")
     for end in ("lower", "upper"):

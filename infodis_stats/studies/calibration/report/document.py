@@ -2,7 +2,7 @@
 
 from infodis_stats.report.document import Document
 from infodis_stats.results.error_bars import interval_kind
-from infodis_stats.results.validity import CAUTIONS
+from infodis_stats.results.validity import held
 from infodis_stats.studies.calibration.report.answer import answer
 from infodis_stats.studies.calibration.report.cells import main_interval, main_level
 from infodis_stats.studies.calibration.report.figures import coverage_figure, width_figure
@@ -17,7 +17,6 @@ def calibration_document(study: Study) -> Document:
     summary = study.summary
     names = summary["interval"].values.tolist()
     main = main_interval(summary)
-    found = {key for text in summary["cautions"].values.ravel().tolist() for key in text.split()}
     plain = kind_table(study, cautioned=False)
     return Document(
         template="calibration",
@@ -32,7 +31,7 @@ def calibration_document(study: Study) -> Document:
             "by_estimator": estimator_table(study, main),
             "short": short_table(study, main),
             "kinds": {name: interval_kind(name).summary for name in names},
-            "cautions": {key: CAUTIONS[key].sentence for key in CAUTIONS if key in found},
+            "cautions": {caution.key: caution.sentence for caution in held(summary["cautions"])},
             "groups": summary.sizes["group"],
             "items": study["counts"].sizes["item"],
             "draws": study.attrs["draws"],

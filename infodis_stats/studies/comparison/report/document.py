@@ -1,7 +1,7 @@
 """The report of a comparison of estimators, put together."""
 
 from infodis_stats.report.document import Document
-from infodis_stats.results.validity import CAUTIONS
+from infodis_stats.results.validity import held
 from infodis_stats.studies.comparison.report.answer import answer
 from infodis_stats.studies.comparison.report.figures import efficiency_figure, estimates_figure, variance_figure
 from infodis_stats.studies.comparison.report.learned import learned_figure, learned_table
@@ -25,7 +25,6 @@ def comparison_document(study: Study) -> Document:
     groups = summary["group"].values.tolist()
     largest = int(summary["passes"][-1])
     main = {group: main_table(study, group) for group in groups}
-    cells = {key for text in summary["cautions"].values.ravel().tolist() for key in str(text).split()}
     members = {group: (truth["group"] == group).values for group in groups}
     figures = {"estimates": estimates_figure, "efficiency": efficiency_figure}
     if summary.sizes["passes"] > 1:
@@ -61,7 +60,7 @@ def comparison_document(study: Study) -> Document:
                 kind: {group: coverage_table(study, group, kind) for group in groups} for kind in ("student-t", "bca")
             },
             "tails": {group: tail_table(study, group) for group in groups},
-            "cautions": {key: caution.sentence for key, caution in CAUTIONS.items() if key in cells},
+            "cautions": {caution.key: caution.sentence for caution in held(summary["cautions"])},
             "profile": {
                 group: {
                     "effective": float(truth["effective_positions"].values[member].min()),

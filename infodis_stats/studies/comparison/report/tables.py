@@ -8,6 +8,7 @@ import xarray as xr
 
 from infodis_stats.report.frames import flat, frame
 from infodis_stats.report.numbers import band, percent, significant
+from infodis_stats.results.validity import held
 from infodis_stats.studies.view import Study
 
 __all__ = [
@@ -60,7 +61,7 @@ def main_table(study: Study, group: str) -> pd.DataFrame:
                 f"coverage of {100 * summary.attrs['ci_prob']:g} % t, all passes": coverage_cell(
                     student, "coverage_pooled"
                 ),
-                "caution": ", ".join(str(one["cautions"].item()).split()),
+                "caution": ", ".join(caution.key for caution in held(one["cautions"])),
             }
         )
     return pd.DataFrame(rows)
@@ -139,7 +140,7 @@ def tail_table(study: Study, group: str) -> pd.DataFrame:
 
 def marked(summary: xr.Dataset, name: str) -> str:
     """Mark an estimator that has a caution in this group."""
-    return f"{name} †" if str(summary["cautions"].sel(estimator=name).item()) else name
+    return f"{name} †" if summary["cautions"].sel(estimator=name).any() else name
 
 
 def _by_passes(study: Study, group: str, cell: Callable[[xr.Dataset], str]) -> pd.DataFrame:

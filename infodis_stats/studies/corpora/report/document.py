@@ -5,7 +5,7 @@ from scipy.stats import norm
 
 from infodis_stats.report.document import Document
 from infodis_stats.report.loss_map import TextMap, loss_map_svg
-from infodis_stats.results.validity import CAUTIONS
+from infodis_stats.results.validity import held
 from infodis_stats.studies.corpora.report.answer import answer
 from infodis_stats.studies.corpora.report.figures import auroc_figure, scores_figure
 from infodis_stats.studies.corpora.report.tables import auroc_table, corpus_table, numeric_tables
@@ -37,7 +37,7 @@ def corpora_document(study: Study) -> Document:
             "passes": int(draws["passes"].values[-1]),
             "has_maps": "maps" in figures,
             "texts": draws.sizes["text"],
-            "cautions": {key: CAUTIONS[key].sentence for key in summary.attrs["cautions"].split()},
+            "cautions": {caution.key: caution.sentence for caution in held(summary["cautions"])},
         },
     )
 

@@ -5,7 +5,7 @@ from functools import partial
 import pandas as pd
 
 from infodis_stats.report.document import Document
-from infodis_stats.results.validity import CAUTIONS
+from infodis_stats.results.validity import held
 from infodis_stats.studies.frontier.report.answer import answer
 from infodis_stats.studies.frontier.report.cells import autos, row_names
 from infodis_stats.studies.frontier.report.figures import frontier_figure
@@ -21,7 +21,7 @@ def frontier_document(study: Study) -> Document:
     rivals = summary["rival"].values.tolist()
     pictures = {f"frontier-{number}": rival for number, rival in enumerate(rivals, 1)}
     means = {rival: mean_table(study, rival) for rival in rivals}
-    cautions = dict(zip(summary["estimator"].values.tolist(), summary["cautions"].values.tolist(), strict=True))
+    cautions = {name: held(summary["cautions"].sel(estimator=name)) for name in summary["estimator"].values.tolist()}
     owners = summary["subject"].values.tolist()
     return Document(
         template="frontier",
@@ -40,9 +40,7 @@ def frontier_document(study: Study) -> Document:
             "items": study.draws.sizes["item"],
             "replicates": study.draws.sizes["replicate"],
             "level": f"{100 * summary.attrs['ci_prob']:g}",
-            "untrusted": {
-                name: [CAUTIONS[key].sentence for key in text.split()] for name, text in cautions.items() if text
-            },
+            "untrusted": {name: [caution.sentence for caution in some] for name, some in cautions.items() if some},
         },
     )
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from infodis_stats.report.document import Document
-from infodis_stats.results.validity import CAUTIONS
+from infodis_stats.results.validity import held
 from infodis_stats.studies.information.report.answer import answer
 from infodis_stats.studies.information.report.figures import curves_figure, estimates_figure, variance_figure
 from infodis_stats.studies.information.report.tables import cost_table, lead_table, numeric_tables, total_table
@@ -17,7 +17,6 @@ def information_document(study: Study) -> Document:
     summary, truth, curves = (study[name] for name in ("summary", "truth", "curves"))
     groups, largest = summary["group"].values.tolist(), int(summary["passes"][-1])
     costs = {group: cost_table(study, group) for group in groups}
-    found = {key for text in summary["cautions"].values.ravel().tolist() for key in text.split()}
     members = {group: (truth["group"] == group).values for group in groups}
     return Document(
         template="information",
@@ -41,6 +40,6 @@ def information_document(study: Study) -> Document:
             "replicates": study.draws.sizes["replicate"],
             "sequences": curves.attrs["sequences"],
             "curve_passes": curves.attrs["passes"],
-            "cautions": {key: CAUTIONS[key].sentence for key in CAUTIONS if key in found},
+            "cautions": {caution.key: caution.sentence for caution in held(summary["cautions"])},
         },
     )
