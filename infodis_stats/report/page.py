@@ -1,14 +1,24 @@
-"""Files of a report: pages from templates, written whole."""
+"""Files of a report: its pages, figures and tables, each written whole."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-import jinja2
-
 from infodis_stats.io.files import StoreError, atomic_path, sweep, writable_folder
-from infodis_stats.report import markdown
+from infodis_stats.report.document import Document
+from infodis_stats.report.html import render_html
+from infodis_stats.report.markdown import render_markdown
 
-__all__ = ["environment", "write_texts"]
+__all__ = ["files_of", "write_texts"]
+
+
+def files_of(document: Document, stem: str) -> dict[str, str]:
+    """Return the texts of a report by their names in its folder: the pages are called by a stem."""
+    return {
+        f"{stem}.md": render_markdown(document),
+        f"{stem}.html": render_html(document),
+        **{f"figures/{name}.svg": svg for name, svg in document.figures.items()},
+        **{f"tables/{name}.csv": frame.to_csv(index=False) for name, frame in document.tables.items()},
+    }
 
 
 def write_texts(files: Mapping[str, str], folder: Path) -> None:
@@ -29,21 +39,3 @@ def write_texts(files: Mapping[str, str], folder: Path) -> None:
                 beside.write_text(text, encoding="utf-8")
         except OSError as error:
             raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def environment(*, autoescape: bool) -> jinja2.Environment:
-    """Return what renders the templates; escape for HTML or for Markdown."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("infodis_stats.report", "templates"),
-        autoescape=autoescape,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=None if autoescape else markdown.finished,
-    )
-    environment.filters |= {
-        "markdown_table": markdown.table,
-        "markdown_text": markdown.plain,
-        "markdown_code": markdown.code,
-    }
-    return environment

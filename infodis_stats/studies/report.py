@@ -1,27 +1,41 @@
-"""The report: a study as a self-contained page, as Markdown and as tables."""
+"""The report of a study: a self-contained page, Markdown, figures and tables."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import xarray as xr
 
+from estimators import InputError
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.store import copy_store, read_store, write_store
-from infodis_stats.report.document import Document
-from infodis_stats.report.page import environment, write_texts
+from infodis_stats.report.document import Code, Document, Heading, Points, Section, Verdicts
+from infodis_stats.report.page import files_of, write_texts
 from infodis_stats.studies.diagnosis import diagnose, estimator_verdicts
 from infodis_stats.studies.kinds import kinds_by_name
 from infodis_stats.studies.view import Study
 
-__all__ = ["document", "render_html", "render_markdown", "rewrite_report", "write_report"]
+__all__ = ["document_of", "rewrite_report", "write_document", "write_report"]
 
-PAGE = "report.html"
+STEM = "report"
 
 
-def document(tree: xr.DataTree) -> Document:
-    """Return the report of a study of any kind."""
-    return kinds_by_name()[tree.attrs["kind"]].document(Study(tree))
+def document_of(tree: xr.DataTree) -> Document:
+    """Return the report of a study of any kind: its verdicts, its findings, and its provenance.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind of study.
+    """
+    kinds, name = kinds_by_name(), tree.attrs.get("kind")
+    if name not in kinds:
+        raise InputError(f"there is no kind of study {name!r}; there are {', '.join(kinds)}")
+    study = Study(tree)
+    document = kinds[name].document(study)
+    opening = Verdicts(diagnose(tree), estimator_verdicts(tree))
+    return replace(document, sections=[opening, *document.sections, *_provenance(study)])
 
 
 def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
@@ -44,12 +58,38 @@ def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
     ------
     StoreError
         If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import infodis_stats as ids
+    >>> text = '''
+    ... title = "Two estimators"
+    ... seed = 1
+    ... passes = [4]
+    ... replicates = 8
+    ... estimators = ["time-free", "uniform-count"]
+    ... reference = "time-free"
+    ... law = { kind = "markov-chain", order = 1, alphabet = "ACGT" }
+    ... targets = [{ name = "short", count = 2, length = 6 }]
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "study.toml")
+    ...     size = file.write_text(text)
+    ...     ids.write_report(ids.run_study(file), folder).name
+    'report.html'
     """
+    folder = writable_folder(folder)  # before the figures, not after
+    return write_document(document_of(tree), tree, folder)
+
+
+def write_document(document: Document, tree: xr.DataTree, folder: Path | str) -> Path:
+    """Write a study and its report, which is made already; see `write_report`."""
     folder = writable_folder(folder)
-    files = _files(tree)
+    files = files_of(document, STEM)
     write_store(tree, folder / "study.nc")
     write_texts(files, folder)
-    return folder / PAGE
+    return folder / f"{STEM}.html"
 
 
 def rewrite_report(study: Path | str, folder: Path | str) -> Path:
@@ -74,51 +114,23 @@ def rewrite_report(study: Path | str, folder: Path | str) -> Path:
     """
     with read_store(study) as tree:
         folder = writable_folder(folder)
-        files = _files(tree)
+        files = files_of(document_of(tree), STEM)
     copy_store(study, folder / "study.nc")
     write_texts(files, folder)
-    return folder / PAGE
+    return folder / f"{STEM}.html"
 
 
-def _files(tree: xr.DataTree) -> dict[str, str]:
-    """Return the texts of a report by their names in its folder."""
-    report = document(tree)
-    figures = _drawn(tree, report)
-    files = {"report.md": _rendered("md", tree, report, {}), PAGE: _rendered("html", tree, report, figures)}
-    files |= {f"figures/{name}.svg": figure for name, figure in figures.items()}
-    return files | {f"tables/{name}.csv": frame.to_csv(index=False) for name, frame in report.tables.items()}
-
-
-def render_html(tree: xr.DataTree) -> str:
-    """Return the report as one page with its figures inside."""
-    report = document(tree)
-    return _rendered("html", tree, report, _drawn(tree, report))
-
-
-def render_markdown(tree: xr.DataTree) -> str:
-    """Return the report as Markdown; it shows the files in ``figures/``."""
-    return _rendered("md", tree, document(tree), {})
-
-
-def _drawn(tree: xr.DataTree, report: Document) -> dict[str, str]:
-    return {name: draw(Study(tree)) for name, draw in report.figures.items()}
-
-
-def _rendered(suffix: str, tree: xr.DataTree, report: Document, figures: Mapping[str, str]) -> str:
-    template = environment(autoescape=suffix == "html").get_template(f"{report.template}.{suffix}.jinja")
-    provenance = tree["provenance"].attrs
-    return template.render(
-        report.content,
-        title=tree.attrs["title"],
-        answer=report.answer,
-        diagnosis=diagnose(tree),
-        estimator_words=estimator_verdicts(tree).by_word(),
-        figures=figures,
-        model=provenance["model"],
-        seed=provenance["seed"],
-        spec=provenance["spec"],
-        failed=json.loads(provenance["failed"]),
-        not_run=json.loads(provenance["not_run"]),
-        versions=json.loads(provenance["versions"]),
-        forward_passes=f"{int(provenance['forward_passes']):,}",
+def _provenance(study: Study) -> Iterator[Section]:
+    facts = study.provenance
+    failed, not_run, versions = (json.loads(facts[name]) for name in ("failed", "not_run", "versions"))
+    yield Heading("Provenance")
+    yield Points(
+        [
+            ("", f"Model: {facts['model']}"),
+            ("", f"Seed {facts['seed']}; {int(facts['forward_passes']):,} forward passes run"),
+            ("", ", ".join(f"{package} {number}" for package, number in versions.items())),
+            *(("", f"Failed and left out: {item}, {problem}") for item, problem in failed.items()),
+            *(("", f"Not run: {reason}") for reason in not_run),
+        ]
     )
+    yield Code(facts["spec"], "toml")

@@ -57,7 +57,7 @@ def coverage_verdict(summary: xr.Dataset) -> Verdict:
     part = _clean(summary)
     names = _where(_short, part)
     if not names:
-        reason = "no intervals of an estimator without a caution cover more than a point less than nominal"
+        reason = "where no caution holds, coverage is nowhere more than a point below nominal"
         return Verdict("coverage", "fine", reason)
     least = float(part["coverage"].sel(interval="student-t").where(_short(part)).min())
     reason = f"intervals cover the truth too rarely at some numbers of passes: {concise(names)}"

@@ -4,8 +4,10 @@ import numpy as np
 import xarray as xr
 
 import infodis_stats as ids
+from infodis_stats.report.html import render_html
+from infodis_stats.report.markdown import render_markdown
 from infodis_stats.results.validity import CAUTIONS
-from infodis_stats.studies import estimator_verdicts, render_html, render_markdown
+from infodis_stats.studies import document_of, estimator_verdicts
 from infodis_stats.studies.design.cautions import caution_variable
 
 
@@ -95,10 +97,10 @@ def test_nothing_is_said_of_a_kind_without_checks(study):
 
 def test_every_report_opens_with_its_verdict(study, ratio_study, frontier_study):
     for tree in (study, ratio_study, frontier_study):
-        page, text = render_html(tree), render_markdown(tree)
+        page, text = render_html(document_of(tree)), render_markdown(document_of(tree))
         word = ids.diagnose(tree).verdict
         assert page.index(f"<strong>{word}</strong>") < page.index('<section class="answer">')
-        assert text.splitlines()[2].startswith(f"**{word}**")
+        assert text.splitlines()[4].startswith(f"**{word}**")
         for one in estimator_verdicts(tree).verdicts:
             assert one.check in page[: page.index('<section class="answer">')]
 
@@ -106,7 +108,7 @@ def test_every_report_opens_with_its_verdict(study, ratio_study, frontier_study)
 def test_a_bad_study_says_so_first(study):
     place = {"estimator": "time-free"}
     bad = changed(changed(study, "cautions", place, False), "bias_p", place, 0.001)
-    page = render_html(bad)
+    page = render_html(document_of(bad))
     assert "Read this report with care" in page
-    assert "This report can be believed" not in page
+    assert "No problems found." not in page
     assert np.isfinite(study["summary"]["bias_p"].values).any()

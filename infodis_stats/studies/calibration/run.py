@@ -232,7 +232,7 @@ def _cautions(counts: xr.Dataset, samplers: Samplers) -> xr.DataArray:
 def _cell_cautions(part: xr.Dataset, samplers: Samplers, cell: Sequence[int]) -> list[Caution]:
     """Return the cautions of a cell (places along `CELL`) from the counts of its group; none without an interval."""
     estimator, passes, _, replicates = cell
-    degrees = part["degrees"].values[:, *cell]
+    degrees = part["degrees"].transpose(*CELL, "item").values[tuple(cell)]
     if np.isnan(degrees).all():
         return []
     return cautions_of(

@@ -23,5 +23,5 @@ def calibration_verdicts(study: Study) -> list[Verdict]:
     if short.any():
         reason = f"{main} covers less than nominal in {int(short.sum())} cells without a caution"
         return [Verdict("coverage", "caution", reason, "use more replicates there", measured)]
-    reason = f"{main} covers no cell without a caution more than a point less than nominal, beyond chance"
+    reason = f"where no caution holds, the coverage of {main} is nowhere significantly more than a point below nominal"
     return [Verdict("coverage", "fine", reason, "", measured)]

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 import infodis_stats as ids
+from infodis_stats.report.html import render_html
+from infodis_stats.report.markdown import render_markdown
 from infodis_stats.report.numbers import percent
-from infodis_stats.studies import render_html, render_markdown
+from infodis_stats.studies import document_of
 from infodis_stats.studies.calibration.report.answer import answer
 from infodis_stats.studies.calibration.report.cells import cells, main_interval, main_level
 from infodis_stats.studies.calibration.report.tables import estimator_table, kind_table, short_table
@@ -59,7 +61,7 @@ def test_a_default_that_fails_is_said_first(calibration_study):
     assert len(short_table(Study(calibration_study), "auto")) == 0
     row = short_table(Study(tree), "auto").iloc[0]
     assert (row["estimator"], row["replicates"]) == ("uniform-count", "4")
-    assert "falls short without a caution" in render_html(tree)
+    assert "is short without a caution" in render_html(document_of(tree))
 
 
 def test_where_all_cells_have_a_caution_it_is_said(calibration_study):
@@ -86,10 +88,10 @@ def test_tables_hold_every_kind_and_estimator(calibration_study):
 
 
 def test_pages_escape_and_files_are_whole(calibration_study, tmp_path):
-    page = render_html(calibration_study)
+    page = render_html(document_of(calibration_study))
     assert "Small &lt;b&gt;calibration&lt;/b&gt;" in page
     assert "A <b>chain" not in page
-    assert "# Small &lt;b>calibration&lt;/b>" in render_markdown(calibration_study)
+    assert "# Small &lt;b>calibration&lt;/b>" in render_markdown(document_of(calibration_study))
     ids.write_report(calibration_study, tmp_path)
     again = pd.read_csv(tmp_path / "tables" / "summary.csv")
     summary = summary_of(calibration_study)

@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 import infodis_stats as ids
+from infodis_stats.report.html import render_html
+from infodis_stats.report.markdown import render_markdown
 from infodis_stats.report.numbers import significant
 from infodis_stats.report.palette import shade_of
-from infodis_stats.studies import document, render_html, render_markdown
+from infodis_stats.studies import document_of
 from infodis_stats.studies.frontier.report.answer import answer
 from infodis_stats.studies.frontier.report.figures import frontier_figure
 from infodis_stats.studies.frontier.report.tables import gain_table, mean_table, numeric_tables, regret_table
@@ -60,7 +62,7 @@ def test_auto_is_told_by_its_regret(frontier_study):
     assert f"In {np.isposinf(regret).sum()} more it is not exact" in sentence
     table = regret_table(Study(tree), "uniform-count+stratified").set_index("subject")
     assert table.loc[NAME, "8"].endswith("; ∞")
-    assert "What uniform-count+stratified loses" in render_html(tree)
+    assert "Regret of uniform-count+stratified" in render_html(document_of(tree))
 
 
 def test_what_misses_the_exact_value_is_named(frontier_study):
@@ -131,7 +133,7 @@ def test_csv_files_are_complete(frontier_study, tmp_path):
 
 
 def test_names_from_a_file_cannot_become_markup(frontier_study):
-    page = render_html(frontier_study)
+    page = render_html(document_of(frontier_study))
     assert "<b>" not in page
     assert "A &lt;b&gt;chain&lt;/b&gt;" in page
     assert page.count("<svg") == 2
@@ -139,10 +141,10 @@ def test_names_from_a_file_cannot_become_markup(frontier_study):
 
 
 def test_the_page_says_how_the_best_was_measured(frontier_study):
-    for page in (render_html(frontier_study), render_markdown(frontier_study)):
+    for page in (render_html(document_of(frontier_study)), render_markdown(document_of(frontier_study))):
         text = " ".join(page.split())
         assert "chosen on one half of the replicates and its gain is measured on the other" in text
         assert "time-integral" in text
         assert "infinite variance by construction" in text
-    assert render_html(frontier_study) == render_html(frontier_study)
-    assert next(iter(document(frontier_study).headlines)) == "Times less variance than time-free, on average"
+    assert render_html(document_of(frontier_study)) == render_html(document_of(frontier_study))
+    assert next(iter(document_of(frontier_study).headlines)) == "Times less variance than time-free, on average"

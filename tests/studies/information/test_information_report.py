@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from infodis_stats.cli import main
+from infodis_stats.report.html import render_html
+from infodis_stats.report.markdown import render_markdown
 from infodis_stats.report.numbers import band, significant
-from infodis_stats.studies import diagnose, document, render_html, render_markdown
+from infodis_stats.studies import diagnose, document_of
 from infodis_stats.studies.information.report.answer import answer, inside
 from infodis_stats.studies.information.report.families import families, family_of, looks
 from infodis_stats.studies.information.report.tables import cost_table, lead_table, numeric_tables, total_table
@@ -122,15 +124,15 @@ def test_families_have_hues_of_their_own(information_study):
 
 
 def test_pages_are_whole_and_escaped(information_study):
-    html, markdown = render_html(information_study), render_markdown(information_study)
+    html, markdown = render_html(document_of(information_study)), render_markdown(document_of(information_study))
     assert "A &lt;b&gt;chain" in html
     assert "<b>chain" not in html.split("<pre>")[0]
     assert html.count("<svg") == 3
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", html, flags=re.DOTALL).lower().replace("nanc", "")
-    for part in ("What it costs", "Score entropies against masks", "What noise leaves"):
+    for part in ("Cost of a likelihood", "Score entropies against masks", "What noise leaves"):
         assert part in html
         assert f"## {part}" in markdown
-    assert set(document(information_study).tables) >= {"summary", "leads", "curves", "totals"}
+    assert set(document_of(information_study).tables) >= {"summary", "leads", "curves", "totals"}
 
 
 def test_tables_have_a_row_a_cell(information_study):

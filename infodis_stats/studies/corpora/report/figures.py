@@ -3,11 +3,13 @@
 import matplotlib as mpl
 import numpy as np
 from matplotlib.ticker import FuncFormatter, NullFormatter
+from scipy.stats import norm
 
+from infodis_stats.report.loss_map import TextMap, loss_map_svg
 from infodis_stats.report.svg import STYLE, by_lot, panels, said_of_lot, to_svg
 from infodis_stats.studies.view import Study
 
-__all__ = ["auroc_figure", "scores_figure"]
+__all__ = ["auroc_figure", "maps_figure", "scores_figure"]
 
 COLOURS = ("#444444", "#c2571a", "#2b6cb0", "#1b7f4b", "#7a4fa3", "#b08a00", "#0f7f86")
 
@@ -68,3 +70,21 @@ def auroc_figure(study: Study) -> str:
         axis.set_ylabel(f"AUROC against {summary.attrs['reference']}", parse_math=False)
         figure.legend(loc="outside right center", fontsize=8)
         return to_svg(figure, "auroc")
+
+
+def maps_figure(study: Study) -> str:
+    """Draw the texts that were chosen for it, coloured by what their tokens cost."""
+    maps, level = study["maps"], study.summary.attrs["ci_prob"]
+    chosen = []
+    for name in dict.fromkeys(maps["text"].values.tolist()):
+        one = maps.isel(place=maps["text"].values == name)
+        chosen.append(
+            TextMap(
+                name,
+                str(one["prompt"].values[0]),
+                one["token"].values.tolist(),
+                one["nll"].values / np.log(2),
+                one["nll_se"].values / np.log(2),
+            )
+        )
+    return loss_map_svg(chosen, float(norm.ppf((1 + level) / 2)))

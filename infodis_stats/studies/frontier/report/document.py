@@ -1,10 +1,8 @@
 """The report of a study of the frontier, put together."""
 
-from functools import partial
+from collections.abc import Iterator
 
-import pandas as pd
-
-from infodis_stats.report.document import Document
+from infodis_stats.report.document import Answer, Details, Document, Figure, Heading, Note, Points, Section, Table
 from infodis_stats.results.validity import held
 from infodis_stats.studies.frontier.report.answer import answer
 from infodis_stats.studies.frontier.report.cells import autos, row_names
@@ -16,38 +14,99 @@ __all__ = ["frontier_document"]
 
 
 def frontier_document(study: Study) -> Document:
-    """Return the report of what `run_study` makes of a study of the frontier."""
+    """Return the report of a study of the frontier."""
     summary = study.summary
-    rivals = summary["rival"].values.tolist()
-    pictures = {f"frontier-{number}": rival for number, rival in enumerate(rivals, 1)}
-    means = {rival: mean_table(study, rival) for rival in rivals}
-    cautions = {name: held(summary["cautions"].sel(estimator=name)) for name in summary["estimator"].values.tolist()}
-    owners = summary["subject"].values.tolist()
+    subjects = list(dict.fromkeys(summary["subject"].values.tolist()))
+    counted = f"{len(subjects)} subject{'s' if len(subjects) > 1 else ''}, {summary.sizes['group']} groups"
+    replicates = study.draws.sizes["replicate"]
     return Document(
-        template="frontier",
-        answer=tuple(answer(study)),
-        headlines={f"Times less variance than {rival}, on average": table for rival, table in means.items()},
-        figures={name: partial(frontier_figure, rival=rival, name=name) for name, rival in pictures.items()},
+        title=study.attrs["title"],
+        subtitle=f"{counted}, {study.draws.sizes['item']} {_items(study)}; {replicates} replicates of each estimate",
+        sections=[
+            Answer(tuple(answer(study))),
+            Note(
+                "Variances are of one replicate at equal forward passes. The best is chosen on one half of the "
+                "replicates and its gain is measured on the other, both ways round: the smallest of many noisy "
+                "variances would flatter it. Averages are geometric means over the groups of 16 to 64 scored positions "
+                f"that are not exact; {_level(study)} intervals cover the noise of the replicates, for these "
+                f"{_items(study)} and no others."
+            ),
+            *_winners(study),
+            *_gains(study),
+            *_regrets(study),
+            *_all_estimators(study, subjects),
+            *_untrusted(study),
+        ],
         tables=numeric_tables(study),
-        content={
-            "pictures": pictures,
-            "means": means,
-            "regrets": {name: regret_table(study, name) for name in autos(summary)},
-            "gains": {subject: _gain_tables(study, subject) for subject in dict.fromkeys(owners)},
-            "groups": len(owners),
-            "reference": rivals[0],
-            "ratio": study.attrs["quantity"] == "log_ratio",
-            "items": study.draws.sizes["item"],
-            "replicates": study.draws.sizes["replicate"],
-            "level": f"{100 * summary.attrs['ci_prob']:g}",
-            "untrusted": {name: [caution.sentence for caution in some] for name, some in cautions.items() if some},
-        },
     )
 
 
-def _gain_tables(study: Study, subject: str) -> dict[str, pd.DataFrame]:
-    """Return a table for each group of a subject, by its row in the picture."""
+def _items(study: Study) -> str:
+    return "pairs" if study.attrs["quantity"] == "log_ratio" else "targets"
+
+
+def _level(study: Study) -> str:
+    return f"{100 * study.summary.attrs['ci_prob']:g} %"
+
+
+def _winners(study: Study) -> Iterator[Section]:
+    title = "The best estimator at every length and number of passes"
+    yield Heading(title)
+    for number, rival in enumerate(study.summary["rival"].values.tolist(), 1):
+        figure = frontier_figure(study, rival, f"frontier-{number}")
+        if number == 1:
+            caption = (
+                f"Colour: the estimator with the least variance on a group of {_items(study)} (down: scored positions) "
+                "with so many forward passes (across). Number: how many times less variance it has than "
+                f"{rival}. Exact: all its replicates agree; of several such the first in the study file. Corner: the "
+                "colour of the next best, where the two are not significantly different."
+            )
+            yield Figure(f"frontier-{number}", f"Relative to {rival}", figure, caption)
+        else:
+            title = f"The same map relative to {rival}"
+            yield Details(title, [Figure(f"frontier-{number}", f"Relative to {rival}", figure)])
+
+
+def _gains(study: Study) -> Iterator[Section]:
+    yield Heading("Gains on average")
+    for rival in study.summary["rival"].values.tolist():
+        yield Heading(f"Times less variance than {rival}", 3)
+        yield Table(mean_table(study, rival), headline=f"Times less variance than {rival}, on average")
+    yield Note(
+        "One column per number of passes. Groups where the estimator is exact are counted and not averaged; “exact” "
+        "where all are. –: not run with so few or so many passes."
+    )
+
+
+def _regrets(study: Study) -> Iterator[Section]:
+    for name in autos(study.summary):
+        yield Heading(f"Regret of {name}")
+        yield Table(regret_table(study, name))
+        yield Note(
+            "Its variance over that of the best other estimator (1 where it chose the best): the geometric mean over "
+            "the groups of 16 to 64 scored positions with its interval; after it the largest of any group, ∞ where it "
+            "is not exact and another is."
+        )
+
+
+def _all_estimators(study: Study, subjects: list[str]) -> Iterator[Section]:
     summary = study.summary
-    part = summary.isel(group=summary["subject"].values == subject)
-    groups = part["group"].values.tolist()
-    return {row: gain_table(study, group) for row, group in zip(row_names(part), groups, strict=True)}
+    yield Heading("All estimators")
+    yield Note(
+        f"Times less variance than {summary['rival'].values[0]}, with {_level(study)} bootstrap-t intervals. ◆ the "
+        "best of the cell, ◇ not significantly different from it."
+    )
+    for subject in subjects:
+        part = summary.isel(group=summary["subject"].values == subject)
+        tables: list[Section] = []
+        for row, group in zip(row_names(part), part["group"].values.tolist(), strict=True):
+            tables += [Heading(f"{row} scored positions", 4), Table(gain_table(study, group))]
+        yield Details(subject, tables)
+
+
+def _untrusted(study: Study) -> Iterator[Section]:
+    cautions = study.summary["cautions"]
+    named = {name: held(cautions.sel(estimator=name)) for name in cautions["estimator"].values.tolist()}
+    items = [(name, f"{'; '.join(caution.sentence for caution in some)}.") for name, some in named.items() if some]
+    if items:
+        yield Points(items, "These are shown and never count as the best:", warning=True)
