@@ -10,7 +10,7 @@ import xarray as xr
 import infodis_stats as ids
 from infodis_stats.report.heatmap import heatmap_figure
 from infodis_stats.report.scan import ranking_tables, scan_answer, write_scans
-from tests.support.pages import Outline
+from tests.support.outline import Outline
 
 LAW = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=0)
 

@@ -23,7 +23,7 @@ from infodis_stats.studies.comparison.report.tables import (
     tail_table,
 )
 from infodis_stats.studies.view import Study
-from tests.support.pages import Outline
+from tests.support.outline import Outline
 
 
 def test_the_first_sentence_is_the_answer(study):
