@@ -26,7 +26,7 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
     Parameters
     ----------
     result : xarray.Dataset or xarray.DataTree
-        Of `estimate_nll`, `estimate_log_ratio` or their kin for texts; or what `run_study` returns.
+        Of `estimate_nll`, `estimate_log_ratio` or the same of texts; or what `run_study` returns.
 
     Returns
     -------

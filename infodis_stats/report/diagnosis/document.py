@@ -80,7 +80,7 @@ def diagnosis_document(result: xr.Dataset, sizes: xr.Dataset | None = None) -> D
     asked, *notes = made_by(result)
     versions = json.loads(result.attrs["versions"])
     return Document(
-        title=f"Diagnosis: {diagnosis.verdict}",
+        title="Diagnosis",
         subtitle=asked,
         sections=[
             Verdicts(diagnosis),

@@ -110,12 +110,12 @@ def summary_dataset(draws: xr.Dataset, truth: xr.Dataset, spec: ComparedSpec) ->
     return summary
 
 
-def _statistics(one: Draw) -> dict[str, ArrayLike]:
+def _statistics(draw: Draw) -> dict[str, ArrayLike]:
     """Keep of a draw what a study stores; its losses are let go."""
-    terms = [evaluation.terms for evaluation in one.evaluations]
+    terms = [evaluation.terms for evaluation in draw.evaluations]
     spread = terms[0] if len(terms) == 1 else np.abs(terms[1] - terms[0])
     return {
-        "estimate": one.estimates,
-        "forward_passes": one.forward_passes,
+        "estimate": draw.estimates,
+        "forward_passes": draw.forward_passes,
         "khat": float(analysis.pareto_khat(spread.ravel())),
     }

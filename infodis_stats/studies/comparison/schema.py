@@ -14,7 +14,7 @@ __all__ = ["ComparedSpec", "ComparisonSpec"]
 
 
 class ComparedSpec(StudySpec):
-    """Estimators x passes x replicates, told against the truth and against a reference, with their seed."""
+    """Estimators x passes x replicates, compared with the truth and with a reference, with their seed."""
 
     passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
     replicates: Annotated[int, Field(ge=2)]

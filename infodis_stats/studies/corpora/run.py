@@ -1,4 +1,4 @@
-"""Comparisons of corpora: what their texts cost under a model, and how well that tells them apart."""
+"""Comparisons of corpora: what their texts cost under a model, and how well that discriminates between them."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -127,7 +127,7 @@ def summarise_corpora(draws: xr.Dataset, reference: str, level: float = 0.95) ->
 
 
 def _corpus(bits: FloatArray, base: FloatArray | None, level: float) -> xr.Dataset:
-    """Summarise bits a token (text, passes, replicate) of one corpus against those of the reference."""
+    """Summarise bits per token (text, passes, replicate) of one corpus against those of the reference."""
     means = bits[:, -1].mean(axis=-1)
     texts = analysis.Estimates.of_replicates(bits[:, -1])
     mean = analysis.average(texts, "population", level=level)
@@ -164,15 +164,15 @@ def _mapped(corpora: Sequence[str], maps: dict[str, int]) -> list[bool]:
     return chosen
 
 
-def _statistics(one: Draw) -> dict[str, ArrayLike]:
-    (evaluation,) = one.evaluations
+def _statistics(draw: Draw) -> dict[str, ArrayLike]:
+    (evaluation,) = draw.evaluations
     effective = effective_positions(evaluation.position_losses)
-    return {"estimate": one.estimates, "forward_passes": one.forward_passes, "effective": effective}
+    return {"estimate": draw.estimates, "forward_passes": draw.forward_passes, "effective": effective}
 
 
-def _contributions(one: Draw, longest: int) -> dict[str, ArrayLike]:
+def _contributions(draw: Draw, longest: int) -> dict[str, ArrayLike]:
     """Return what each position contributes, up to the longest of all texts."""
-    (evaluation,) = one.evaluations
+    (evaluation,) = draw.evaluations
     contributions = position_nll(evaluation)
     error = np.sqrt(analysis.variance(contributions.T) / len(contributions))
     room = (0, longest - evaluation.target.length)

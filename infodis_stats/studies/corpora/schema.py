@@ -1,4 +1,4 @@
-"""Study files that compare corpora under one model: which texts it finds likely, and how well that tells them apart."""
+"""Study files that compare corpora under one model: which texts it finds likely, and how well that discriminates."""
 
 from typing import Annotated, Literal
 

@@ -14,7 +14,7 @@ __all__ = ["FrontierSpec"]
 
 
 class FrontierSpec(StudySpec):
-    """Subjects x estimators x passes x replicates; gains are told against the rivals."""
+    """Subjects x estimators x passes x replicates; gains are relative to the rivals."""
 
     kind: Literal["frontier"]
     passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]

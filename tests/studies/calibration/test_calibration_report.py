@@ -48,7 +48,7 @@ def test_the_answer_is_first_about_the_default(calibration_study):
     own = told[(told["interval"] == "auto") & (told["replicates"] >= 4) & (told["cautions"] == "")]
     mean = (own["coverage"] * own["intervals"]).sum() / own["intervals"].sum()
     assert first.startswith("auto, with 4 replicates or more and no caution: none of ")
-    assert f"none of {len(own)} cells falls short" in first
+    assert f"none of {len(own)} cells is short" in first
     assert f"It covers {percent(mean)} % on average" in first
     assert f"{percent(own['coverage'].min())} % [" in first
 

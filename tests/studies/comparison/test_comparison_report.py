@@ -11,7 +11,7 @@ import infodis_stats as ids
 from infodis_stats.report import svg
 from infodis_stats.report.html import render_html
 from infodis_stats.report.markdown import render_markdown
-from infodis_stats.report.svg import by_lot
+from infodis_stats.report.svg import subsample
 from infodis_stats.studies import document_of
 from infodis_stats.studies.comparison.report.answer import answer
 from infodis_stats.studies.comparison.report.figures import estimates_figure
@@ -58,9 +58,9 @@ def test_the_answer_never_praises_what_cannot_be_trusted(study):
 
 def test_the_answer_names_what_is_biased(study, ratio_study):
     assert any(
-        "Biased beyond chance" in one and one.endswith("time-integral(eps=0.2).") for one in answer(Study(study))
+        "Significantly biased" in one and one.endswith("time-integral(eps=0.2).") for one in answer(Study(study))
     )
-    assert any("No bias is found" in one for one in answer(Study(ratio_study)))
+    assert any("No significant bias" in one for one in answer(Study(ratio_study)))
 
 
 def test_tables_print_the_numbers_of_the_summary(study):
@@ -146,7 +146,7 @@ def test_the_answer_counts_the_intervals_of_estimators_without_a_caution(study):
     (sentence,) = [one for one in answer(Study(study)) if one.startswith("Nominal")]
     assert f"cover {100 * covered / count:.1f} %" in sentence
     assert f"({count:,} intervals" in sentence
-    assert "no cell differs" in sentence
+    assert "no cell is significantly different" in sentence
 
 
 def test_departures_from_the_level_are_named_and_starred(study):
@@ -154,7 +154,7 @@ def test_departures_from_the_level_are_named_and_starred(study):
     place = {"group": "short", "estimator": "time-free", "passes": 8, "interval": "student-t"}
     tree["summary"]["coverage_p"].loc[place] = 0.001
     (sentence,) = [one for one in answer(Study(tree)) if one.startswith("Nominal")]
-    assert "beyond chance differ time-free at 8 passes, short" in sentence
+    assert "significantly different are time-free at 8 passes, short" in sentence
     table = coverage_table(Study(tree), "short", "student-t").set_index("estimator")
     assert table.loc["time-free", "8"].endswith("]*")
     assert not table.loc["time-free", "4"].endswith("*")
@@ -193,13 +193,13 @@ def test_the_page_says_what_was_spent(study):
 
 def test_a_figure_of_many_items_draws_some_of_them_and_counts_all(study, monkeypatch):
     some = estimates_figure(Study(study))
-    assert "drawn, by lot" not in some
+    assert "drawn at random" not in some
     many = study.copy()
     for name in ("draws", "truth"):
         part = study[name].to_dataset()
         many[name] = xr.DataTree(xr.concat([part] * 100, "item", data_vars="minimal"))
     page = estimates_figure(Study(many))
-    assert "500 of 700 drawn, by lot" in page
+    assert "500 of 700 drawn at random" in page
     counts = re.findall(r"(\d+) of 7 cover", some)
     assert len(counts) == 5
     assert re.findall(r"(\d+) of 700 cover", page) == [f"{100 * int(one)}" for one in counts]
@@ -212,7 +212,7 @@ def test_a_figure_of_many_items_draws_some_of_them_and_counts_all(study, monkeyp
 
 
 def test_the_lot_falls_on_any_item():
-    chosen = by_lot(10_000)
+    chosen = subsample(10_000)
     assert len(set(chosen.tolist())) == 500
     assert (np.diff(chosen) > 0).all()
     # The mean of 500 of the numbers below 10,000 without replacement, within four standard errors.

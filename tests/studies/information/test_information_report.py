@@ -32,7 +32,7 @@ def with_lead(tree, lead, lower, upper):
     [
         ((4.0, 2.0, 8.0), r"marginal\S+ has 4.00 \[2.00, 8.00\] times less variance than triangular"),
         ((0.25, 0.2, 0.5), r"triangular has 4.00 \[2.00, 5.00\] times less variance than marginal"),
-        ((1.2, 0.8, 1.8), r"are not told apart \(1.20 \[0.800, 1.80\]"),
+        ((1.2, 0.8, 1.8), r"are not significantly different \(1.20 \[0.800, 1.80\]"),
         ((0.0, 0.0, 0.0), r"at 8 passes triangular is exact\."),
         ((np.inf, np.inf, np.inf), r"at 8 passes marginal\S+ is exact\."),
         ((np.nan, np.nan, np.nan), r"at 8 passes triangular and marginal\S+ are exact\."),

@@ -1,4 +1,4 @@
-"""The cells of a study of calibration that count: told, with a spread, at one level; with a caution or without."""
+"""The cells of a study of calibration that count: those with intervals and with a spread, at one level."""
 
 import pandas as pd
 import xarray as xr
@@ -7,17 +7,17 @@ from infodis_stats.report.frames import caution_keys
 
 __all__ = ["SHORT", "cells", "main_interval", "main_level", "mean_coverage"]
 
-SHORT = 0.05  # family-wise, of "falls short of its level by more than what is allowed"
+SHORT = 0.05  # family-wise, of "covers less than nominal by more than what is allowed"
 
 
 def main_level(summary: xr.Dataset) -> float:
-    """Return the level that is told first: 95 % if it is there."""
+    """Return the level that is reported first: 95 % if it is there."""
     levels: list[float] = summary["level"].values.tolist()
     return 0.95 if 0.95 in levels else levels[len(levels) // 2]
 
 
 def main_interval(summary: xr.Dataset) -> str:
-    """Return the kind of interval that is told first: the default if it is there."""
+    """Return the kind of interval that is reported first: the default if it is there."""
     names: list[str] = summary["interval"].values.tolist()
     return "auto" if "auto" in names else names[0]
 
@@ -28,7 +28,7 @@ def mean_coverage(part: pd.DataFrame) -> float:
 
 
 def cells(summary: xr.Dataset, level: float) -> pd.DataFrame:
-    """Return a row a cell: its coverage, how many of its intervals missed, its width, and its cautions.
+    """Return one row per cell: its coverage, how many of its intervals missed, its width, and its cautions.
 
     Exact estimators have points for intervals, and no row.
     """

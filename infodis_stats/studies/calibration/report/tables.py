@@ -13,7 +13,7 @@ __all__ = ["estimator_table", "kind_table", "numeric_tables", "short_table"]
 
 
 def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
-    """Return ``summary``: every cell that was told, shares and widths to six decimals."""
+    """Return ``summary``: every cell with intervals, shares and widths to six decimals."""
     cells_of = flat(study.summary).to_dataframe().reset_index()
     return {"summary": cells_of[cells_of["intervals"] > 0].round(6)}
 
@@ -21,11 +21,11 @@ def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
 def kind_table(study: Study, *, cautioned: bool) -> pd.DataFrame:
     """Return coverage, misses and width by kind of interval and replicates, over cells with or without a caution."""
     summary = study.summary
-    told = cells(summary, main_level(summary))
-    told = told[(told["cautions"] != "") == cautioned]
+    counted = cells(summary, main_level(summary))
+    counted = counted[(counted["cautions"] != "") == cautioned]
     rows = []
     for name, count in itertools.product(summary["interval"].values.tolist(), summary["replicates"].values.tolist()):
-        part = told[(told["interval"] == name) & (told["replicates"] == count)]
+        part = counted[(counted["interval"] == name) & (counted["replicates"] == count)]
         if part.empty:
             continue
         number = part["intervals"].sum()
@@ -48,29 +48,29 @@ def kind_table(study: Study, *, cautioned: bool) -> pd.DataFrame:
 def estimator_table(study: Study, interval: str) -> pd.DataFrame:
     """Return what one kind of interval covers, by estimator and replicates; cells without a caution."""
     summary = study.summary
-    told = cells(summary, main_level(summary))
-    told = told[(told["interval"] == interval) & (told["cautions"] == "")]
+    counted = cells(summary, main_level(summary))
+    counted = counted[(counted["interval"] == interval) & (counted["cautions"] == "")]
     rows = []
     for name in summary["estimator"].values.tolist():
         row = {"estimator": name}
         for count in summary["replicates"].values.tolist():
-            part = told[(told["estimator"] == name) & (told["replicates"] == count)]
-            row[str(count)] = _told(part) if len(part) else "–"
+            part = counted[(counted["estimator"] == name) & (counted["replicates"] == count)]
+            row[str(count)] = _cell(part) if len(part) else "–"
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _told(part: pd.DataFrame) -> str:
+def _cell(part: pd.DataFrame) -> str:
     width = significant(float(part["relative_width"].median()))
     return f"{percent(mean_coverage(part))} ({percent(part['coverage'].min())}); {width}"
 
 
 def short_table(study: Study, interval: str) -> pd.DataFrame:
-    """Return the cells without a caution in which a kind of interval falls short beyond chance, the worst first."""
+    """Return the cells without a caution in which a kind of interval is short, the worst first."""
     summary = study.summary
-    told = cells(summary, main_level(summary))
-    short = (told["interval"] == interval) & (told["cautions"] == "") & (told["short_p"] < SHORT)
-    part = told[short].sort_values("coverage")
+    counted = cells(summary, main_level(summary))
+    short = (counted["interval"] == interval) & (counted["cautions"] == "") & (counted["short_p"] < SHORT)
+    part = counted[short].sort_values("coverage")
     columns = {
         "group": part["group"],
         "estimator": part["estimator"],
@@ -80,6 +80,6 @@ def short_table(study: Study, interval: str) -> pd.DataFrame:
             f"{percent(value)} [{percent(lower)}, {percent(upper)}]"
             for value, lower, upper in part[["coverage", "lower", "upper"]].to_numpy().tolist()
         ],
-        "width": [significant(one) for one in part["relative_width"]],
+        "width": [significant(width) for width in part["relative_width"]],
     }
     return pd.DataFrame(columns)

@@ -47,18 +47,17 @@ def _winner(summary: xr.Dataset, group: str) -> str:
 
 
 def bias_sentence(summary: xr.Dataset) -> str:
-    """Say which estimators are off the truth beyond chance."""
+    """Say which estimators are significantly biased."""
     p_values, z = summary["bias_p"], summary["bias_z"]
     cells = int(p_values.notnull().sum())
     declared = summary["cautions"].sel(caution="biased", drop=True)
-    found = (p_values < 0.05).transpose("group", "estimator", "passes")
-    names = sorted({str(found["estimator"].values[index]) for index in np.argwhere(found.values)[:, 1]})
+    off = (p_values < 0.05).transpose("group", "estimator", "passes")
+    names = sorted({str(off["estimator"].values[index]) for index in np.argwhere(off.values)[:, 1]})
     honest = float(np.abs(z.where(~declared)).max())
     if not names:
-        return (
-            f"No bias is found: the largest |z| of {cells} cells is {significant(honest, 2)} (Holm, 5 % family-wise)."
-        )
-    return f"Biased beyond chance (Holm, 5 % family-wise, {cells} cells): {', '.join(names)}."
+        largest = significant(honest, 2)
+        return f"No significant bias: the largest |z| of {cells} cells is {largest} (Holm, 5 % family-wise)."
+    return f"Significantly biased (Holm, 5 % family-wise, {cells} cells): {', '.join(names)}."
 
 
 def coverage_sentences(summary: xr.Dataset) -> list[str]:
@@ -88,7 +87,7 @@ def coverage_sentences(summary: xr.Dataset) -> list[str]:
 
 
 def _departures(student: xr.Dataset) -> str:
-    """Name the cells whose coverage differs from the level beyond chance."""
+    """Name the cells whose coverage is significantly different from nominal."""
     p_values = student["coverage_p"].transpose("group", "estimator", "passes")
     cells = [
         f"{p_values['estimator'].values[place]} at {p_values['passes'].values[step]} passes"
@@ -97,9 +96,9 @@ def _departures(student: xr.Dataset) -> str:
         for row, place, step in np.argwhere(p_values.values < 0.05).tolist()
     ]
     if not cells:
-        return "no cell differs from that level beyond chance"
+        return "no cell is significantly different from nominal"
     more = f" and {len(cells) - 4} more" if len(cells) > 4 else ""
-    return f"beyond chance differ {'; '.join(cells[:4])}{more}"
+    return f"significantly different are {'; '.join(cells[:4])}{more}"
 
 
 def _learned(study: Study) -> list[str]:

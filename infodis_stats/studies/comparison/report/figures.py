@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from infodis_stats import analysis
 from infodis_stats.report.palette import MISS, colour_of
-from infodis_stats.report.svg import COLUMNS, STYLE, by_lot, panels, said_of_lot, to_svg
+from infodis_stats.report.svg import COLUMNS, STYLE, panels, subsample, subsample_note, to_svg
 from infodis_stats.studies.view import Study
 
 __all__ = [
@@ -50,7 +50,7 @@ def _quantity(study: Study) -> str:
 
 
 def estimates_figure(study: Study) -> str:
-    """Draw estimates with their intervals against the truth, a panel an estimator (the paper's Figure 1)."""
+    """Draw estimates with their intervals against the truth, one panel per estimator (the paper's Figure 1)."""
     summary, draws = study.summary, study.draws
     known = study.truth
     truth = known["truth"].values
@@ -70,7 +70,7 @@ def estimates_figure(study: Study) -> str:
             title = name.replace("(", "\n(") if len(name) > TITLE_WIDTH else name
             axis.set_title(title, parse_math=False)
         whose = "the network's" if known["truth_se"].values.any() else "exact"
-        figure.supxlabel(f"{whose} {_quantity(study)} (nats){said_of_lot(truth.size)}")
+        figure.supxlabel(f"{whose} {_quantity(study)} (nats){subsample_note(truth.size)}")
         figure.supylabel(f"estimate, {passes} passes × {replicates} (nats)")
         return to_svg(figure, "estimates")
 
@@ -78,7 +78,7 @@ def estimates_figure(study: Study) -> str:
 def draw_estimates(axis: Axes, values: NDArray[np.float64], known: xr.Dataset, level: float, colour: str) -> None:
     """Draw replicates (item, replicate) as means with Student's t intervals against the truth, red where they miss.
 
-    Of more than 500 items so many are drawn, by lot; those that cover are counted over all.
+    Of more than 500 items a subsample of 500 is drawn; those that cover are counted over all.
     """
     truth = known["truth"].values
     interval = analysis.student_t(values, level)
@@ -86,7 +86,7 @@ def draw_estimates(axis: Axes, values: NDArray[np.float64], known: xr.Dataset, l
     covers = (allowed.lower <= truth + 1e-9) & (truth - 1e-9 <= allowed.upper)
     ends = [truth.min(), truth.max()]
     axis.plot(ends, ends, color="#999999", linewidth=0.8, zorder=1)
-    drawn = by_lot(truth.size)
+    drawn = subsample(truth.size)
     for shown, shade in ((drawn[covers[drawn]], colour), (drawn[~covers[drawn]], MISS)):
         axis.vlines(truth[shown], interval.lower[shown], interval.upper[shown], color=shade, linewidth=0.9)
         axis.plot(truth[shown], values[shown].mean(axis=1), "o", color=shade, markersize=2.6)
@@ -95,7 +95,7 @@ def draw_estimates(axis: Axes, values: NDArray[np.float64], known: xr.Dataset, l
 
 
 def variance_figure(study: Study) -> str:
-    """Draw the variance against the passes on log axes with the fitted slopes, a panel a group."""
+    """Draw the variance against the passes on log axes with the fitted slopes, one panel per group."""
     summary = study.summary
     with mpl.rc_context(STYLE):
         figure, axes = panels(summary.sizes["group"], 3.3, margin=2.4)
@@ -117,8 +117,8 @@ def draw_variances(axis: Axes, part: xr.Dataset, looks: Mapping[str, Look]) -> N
     """Draw the variances of a group against the passes on log axes, and as broad pale lines those known exactly."""
     passes = part["passes"].values.astype(float)
     for name, look in looks.items():
-        one = part.sel(estimator=name)
-        variance, exact = one["variance"].values, one["exact_variance"].values
+        cells = part.sel(estimator=name)
+        variance, exact = cells["variance"].values, cells["exact_variance"].values
         shown = np.isfinite(variance) & (variance > 1e-18)
         if not shown.any():
             continue
@@ -142,12 +142,12 @@ def efficiency_figure(study: Study) -> str:
         figure, axes = panels(summary.sizes["group"], 0.8 + 0.24 * len(names), margin=1.8)
         for axis, group in zip(axes, summary["group"].values.tolist(), strict=True):
             for height, name in enumerate(reversed(names)):
-                one = summary.sel(group=group, estimator=name)
-                ratio = float(one["efficiency"])
+                cells = summary.sel(group=group, estimator=name)
+                ratio = float(cells["efficiency"])
                 if not np.isfinite(ratio):
                     continue
                 look = look_of(name)
-                axis.hlines(height, *one["efficiency_ci"].values.tolist(), color=look["color"], linewidth=1.4)
+                axis.hlines(height, *cells["efficiency_ci"].values.tolist(), color=look["color"], linewidth=1.4)
                 axis.plot(
                     ratio,
                     height,

@@ -8,7 +8,7 @@ import pandas as pd
 
 from infodis_stats import analysis
 from infodis_stats.report.numbers import band, significant
-from infodis_stats.report.svg import STYLE, by_lot, panels, said_of_lot, to_svg
+from infodis_stats.report.svg import STYLE, panels, subsample, subsample_note, to_svg
 from infodis_stats.studies.view import Study
 
 __all__ = ["Gap", "law_gaps", "learned_figure", "learned_table"]
@@ -43,7 +43,7 @@ def law_gaps(study: Study) -> dict[str, Gap]:
 
 
 def learned_table(study: Study) -> pd.DataFrame:
-    """Return the mean values of law and network, a row a group."""
+    """Return the mean values of law and network, one row per group."""
     truth = study.truth
     rows = []
     for group, gap in law_gaps(study).items():
@@ -61,19 +61,19 @@ def learned_table(study: Study) -> pd.DataFrame:
 
 
 def learned_figure(study: Study) -> str:
-    """Draw the network's value of each item, with its error, against the law's; a panel a group, of at most 500."""
+    """Draw the network's value of each item, with its error, against the law's; one panel per group, of at most 500."""
     truth = study.truth
     groups = study.summary["group"].values.tolist()
     with mpl.rc_context(STYLE):
         figure, axes = panels(len(groups), 3.0)
         for axis, group in zip(axes, groups, strict=True):
             member = np.flatnonzero(truth["group"] == group)
-            drawn = member[by_lot(len(member))]
+            drawn = member[subsample(len(member))]
             law, network, error = (truth[name].values[drawn] for name in ("law_value", "truth", "truth_se"))
             ends = [law.min(), law.max()]
             axis.plot(ends, ends, color="#999999", linewidth=0.8, zorder=1)
             axis.errorbar(law, network, 2 * error, fmt="o", color="#7a4fa3", markersize=3, elinewidth=0.9)
-            axis.set_title(f"{group}{said_of_lot(len(member))}", parse_math=False)
+            axis.set_title(f"{group}{subsample_note(len(member))}", parse_math=False)
         figure.supxlabel("exact value under the law (nats)")
         figure.supylabel("the network's value (nats)")
         return to_svg(figure, "learned")

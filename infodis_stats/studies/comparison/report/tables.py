@@ -26,13 +26,13 @@ __all__ = [
 
 
 def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
-    """Return the tables that are written as CSV: one row a cell, full precision.
+    """Return the tables that are written as CSV: one row per cell, full precision.
 
     Returns
     -------
     dict of DataFrame
         ``summary`` (group, estimator, passes), ``coverage`` (with the kind of interval), ``slopes`` (group, estimator),
-        ``truth`` (one row a sequence or pair).
+        ``truth`` (one row per sequence or pair).
     """
     summary = study.summary
     ends = flat(summary)
@@ -46,22 +46,22 @@ def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
 
 
 def main_table(study: Study, group: str) -> pd.DataFrame:
-    """Return the group's verdict at the largest number of passes: a row an estimator."""
+    """Return the group's verdict at the largest number of passes: one row per estimator."""
     summary = study.summary.sel(group=group).isel(passes=-1)
     rows = []
     for name in summary["estimator"].values.tolist():
-        one = summary.sel(estimator=name)
-        student = one.sel(interval="student-t")
+        part = summary.sel(estimator=name)
+        student = part.sel(interval="student-t")
         rows.append(
             {
                 "estimator": name,
-                "sd (nats)": significant(float(one["variance"]) ** 0.5),
-                f"times less variance than {summary.attrs['reference']}": efficiency_cell(one),
-                "bias (z)": significant(float(one["bias_z"]), 2),
+                "sd (nats)": significant(float(part["variance"]) ** 0.5),
+                f"times less variance than {summary.attrs['reference']}": efficiency_cell(part),
+                "bias (z)": significant(float(part["bias_z"]), 2),
                 f"coverage of {100 * summary.attrs['ci_prob']:g} % t, all passes": coverage_cell(
                     student, "coverage_pooled"
                 ),
-                "caution": ", ".join(caution.key for caution in held(one["cautions"])),
+                "caution": ", ".join(caution.key for caution in held(part["cautions"])),
             }
         )
     return pd.DataFrame(rows)
@@ -74,16 +74,16 @@ def efficiency_cell(cell: xr.Dataset) -> str:
 
 
 def efficiency_table(study: Study, group: str) -> pd.DataFrame:
-    """Return how many times less variance each estimator has than the reference, a column a number of passes."""
+    """Return how many times less variance each estimator has than the reference, one column per number of passes."""
     return _by_passes(study, group, efficiency_cell)
 
 
 def bias_table(study: Study, group: str) -> pd.DataFrame:
     """Return the bias in nats with its z-score; a star where it is not chance, family-wise at 5 % over the study."""
 
-    def cell(one: xr.Dataset) -> str:
-        star = "*" if float(one["bias_p"]) < 0.05 else ""
-        return f"{significant(float(one['bias']), 2)} ({significant(float(one['bias_z']), 2)}){star}"
+    def cell(part: xr.Dataset) -> str:
+        star = "*" if float(part["bias_p"]) < 0.05 else ""
+        return f"{significant(float(part['bias']), 2)} ({significant(float(part['bias_z']), 2)}){star}"
 
     return _by_passes(study, group, cell)
 
@@ -91,8 +91,8 @@ def bias_table(study: Study, group: str) -> pd.DataFrame:
 def coverage_table(study: Study, group: str, interval: str) -> pd.DataFrame:
     """Return the coverage of intervals in percent with its Wilson interval; a star where it is not the level."""
 
-    def cell(one: xr.Dataset) -> str:
-        kind = one.sel(interval=interval)
+    def cell(part: xr.Dataset) -> str:
+        kind = part.sel(interval=interval)
         return coverage_cell(kind, "coverage") + ("*" if float(kind["coverage_p"]) < 0.05 else "")
 
     table = _by_passes(study, group, cell)
@@ -130,10 +130,10 @@ def slope_table(study: Study, group: str) -> pd.DataFrame:
 def tail_table(study: Study, group: str) -> pd.DataFrame:
     """Return the median Pareto k-hat of single passes, and measured over exact variance where that is known."""
 
-    def cell(one: xr.Dataset) -> str:
-        exact = float(one["exact_variance"])
-        check = f"; {significant(float(one['variance']) / exact)}" if 0 < exact < float("inf") else ""
-        return significant(float(one["khat_median"]), 2) + check
+    def cell(part: xr.Dataset) -> str:
+        exact = float(part["exact_variance"])
+        check = f"; {significant(float(part['variance']) / exact)}" if 0 < exact < float("inf") else ""
+        return significant(float(part["khat_median"]), 2) + check
 
     return _by_passes(study, group, cell)
 
@@ -149,7 +149,7 @@ def _by_passes(study: Study, group: str, cell: Callable[[xr.Dataset], str]) -> p
     for name in summary["estimator"].values.tolist():
         row = {"estimator": marked(summary, name)}
         for passes in summary["passes"].values.tolist():
-            one = summary.sel(estimator=name, passes=passes)
-            row[str(passes)] = "–" if bool(one["variance"].isnull()) else cell(one)
+            part = summary.sel(estimator=name, passes=passes)
+            row[str(passes)] = "–" if bool(part["variance"].isnull()) else cell(part)
         rows.append(row)
     return pd.DataFrame(rows)

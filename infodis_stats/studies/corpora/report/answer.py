@@ -9,7 +9,7 @@ __all__ = ["answer"]
 
 
 def answer(study: Study) -> list[str]:
-    """Return the findings: how well each corpus is told from the reference, what it costs more, what the masks add."""
+    """Return the findings: how each corpus differs from the reference, what it costs, what the masks add."""
     summary = study.summary
     reference = summary.attrs["reference"]
     others = [name for name in summary["corpus"].values.tolist() if name != reference]
@@ -17,26 +17,32 @@ def answer(study: Study) -> list[str]:
     cost = band(float(base["bits_per_token"]), *base["bits_per_token_ci"].values.tolist())
     shares = summary["mask_share"].values
     return [
-        *(_told(summary.sel(corpus=name), name, reference) for name in others),
-        f"{reference} itself costs {cost} bits a token.",
+        *(_difference(summary.sel(corpus=name), name, reference) for name in others),
+        f"{reference} itself costs {cost} bits per token.",
         f"Noise of the masks is {percent(float(shares.min()))} to {percent(float(shares.max()))} % of the variance "
         f"between texts at {_budget(study)}.",
     ]
 
 
-def _told(one: xr.Dataset, name: str, reference: str) -> str:
-    last = one.isel(passes=-1)
+def _difference(part: xr.Dataset, name: str, reference: str) -> str:
+    last = part.isel(passes=-1)
     area = band(float(last["auroc"]), *last["auroc_ci"].values.tolist())
-    lower, upper = one["difference_ci"].values.tolist()
-    difference = band(float(one["difference"]), lower, upper)
-    verdict = "costs more" if lower > 0 else "costs less" if upper < 0 else "is not found to cost more or less"
+    lower, upper = part["difference_ci"].values.tolist()
+    difference = band(float(part["difference"]), lower, upper)
+    verdict = (
+        "costs significantly more"
+        if lower > 0
+        else "costs significantly less"
+        if upper < 0
+        else "does not cost significantly more or less"
+    )
     return (
-        f"{name[0].upper()}{name[1:]} {verdict} than {reference}: by {difference} bits a token; "
-        f"one estimate of {int(last['passes'])} passes tells a text of it from one of {reference} "
+        f"{name[0].upper()}{name[1:]} {verdict} than {reference}: by {difference} bits per token; "
+        f"one estimate of {int(last['passes'])} passes discriminates between a text of it and one of {reference} "
         f"with an AUROC of {area}."
     )
 
 
 def _budget(study: Study) -> str:
     draws = study.draws
-    return f"{int(draws['passes'].values[-1])} passes x {draws.sizes['replicate']} replicates a text"
+    return f"{int(draws['passes'].values[-1])} passes x {draws.sizes['replicate']} replicates per text"

@@ -6,7 +6,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from scipy.stats import norm
 
 from infodis_stats.report.loss_map import TextMap, loss_map_svg
-from infodis_stats.report.svg import STYLE, by_lot, panels, said_of_lot, to_svg
+from infodis_stats.report.svg import STYLE, panels, subsample, subsample_note, to_svg
 from infodis_stats.studies.view import Study
 
 __all__ = ["auroc_figure", "maps_figure", "scores_figure"]
@@ -24,15 +24,15 @@ def scores_figure(study: Study) -> str:
         figure, (axis,) = panels(1, 0.9 + 0.55 * len(corpora), margin=3.6)
         for height, (name, colour) in enumerate(zip(corpora, COLOURS * len(corpora), strict=False)):
             texts = bits[(draws["corpus"] == name).values]
-            values = texts[by_lot(len(texts))]
-            labels.append(name + said_of_lot(len(texts)).replace("; ", "\n"))
+            values = texts[subsample(len(texts))]
+            labels.append(name + subsample_note(len(texts)).replace("; ", "\n"))
             # Spread over the height of the row in an order that has nothing to do with the values.
             spread = 0.32 * np.sin(2.4 * np.arange(len(values)))
             axis.plot(values, height + spread, "o", color=colour, markersize=2.6, alpha=0.45, markeredgewidth=0)
-            one = summary.sel(corpus=name)
-            axis.hlines(height, *one["bits_per_token_ci"].values.tolist(), color="black", linewidth=2.6, zorder=4)
+            part = summary.sel(corpus=name)
+            axis.hlines(height, *part["bits_per_token_ci"].values.tolist(), color="black", linewidth=2.6, zorder=4)
             axis.plot(
-                float(one["bits_per_token"]),
+                float(part["bits_per_token"]),
                 height,
                 "D",
                 color="white",
@@ -42,7 +42,7 @@ def scores_figure(study: Study) -> str:
             )
         axis.set_yticks(range(len(corpora)), labels, parse_math=False)
         axis.set_ylim(len(corpora) - 0.5, -0.5)
-        axis.set_xlabel("negative log-likelihood, bits a token")
+        axis.set_xlabel("negative log-likelihood, bits per token")
         return to_svg(figure, "scores")
 
 
@@ -56,11 +56,11 @@ def auroc_figure(study: Study) -> str:
         for place, (name, colour) in enumerate(zip(corpora, COLOURS * len(corpora), strict=False)):
             if name == summary.attrs["reference"]:
                 continue
-            one = summary.sel(corpus=name)
-            lower, upper = one["auroc_ci"].values.T
+            part = summary.sel(corpus=name)
+            lower, upper = part["auroc_ci"].values.T
             shift = 1.03 ** (place - len(corpora) / 2)
             axis.vlines(passes * shift, lower, upper, color=colour, linewidth=1.1)
-            axis.plot(passes * shift, one["auroc"], "o-", color=colour, markersize=4, label=name.replace("$", r"\$"))
+            axis.plot(passes * shift, part["auroc"], "o-", color=colour, markersize=4, label=name.replace("$", r"\$"))
         axis.axhline(0.5, color="#999999", linewidth=0.8)
         axis.set_xscale("log")
         axis.set_xticks(passes, [f"{count:g}" for count in passes])
@@ -77,14 +77,14 @@ def maps_figure(study: Study) -> str:
     maps, level = study["maps"], study.summary.attrs["ci_prob"]
     chosen = []
     for name in dict.fromkeys(maps["text"].values.tolist()):
-        one = maps.isel(place=maps["text"].values == name)
+        part = maps.isel(place=maps["text"].values == name)
         chosen.append(
             TextMap(
                 name,
-                str(one["prompt"].values[0]),
-                one["token"].values.tolist(),
-                one["nll"].values / np.log(2),
-                one["nll_se"].values / np.log(2),
+                str(part["prompt"].values[0]),
+                part["token"].values.tolist(),
+                part["nll"].values / np.log(2),
+                part["nll_se"].values / np.log(2),
             )
         )
     return loss_map_svg(chosen, float(norm.ppf((1 + level) / 2)))

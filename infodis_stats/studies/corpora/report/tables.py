@@ -16,8 +16,8 @@ def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of DataFrame
-        ``corpora`` (one row each), ``auroc`` (corpus, passes), ``texts`` (one row a text, nats), and ``maps`` (one row
-        a token) where texts were drawn.
+        ``corpora`` (one row each), ``auroc`` (corpus, passes), ``texts`` (one row per text, nats), and ``maps`` (one
+        row per token) where texts were drawn.
     """
     summary, draws = flat(study.summary), study.draws
     most = draws["estimate"].isel(passes=-1)
@@ -39,35 +39,35 @@ def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
 
 
 def corpus_table(study: Study) -> pd.DataFrame:
-    """Return what each corpus costs, a row each."""
+    """Return what each corpus costs, one row each."""
     summary = study.summary
     reference = summary.attrs["reference"]
     rows = []
     for name in summary["corpus"].values.tolist():
-        one = summary.sel(corpus=name)
+        part = summary.sel(corpus=name)
         rows.append(
             {
                 "corpus": name,
-                "texts": str(int(one["texts"])),
-                "bits a token": band(float(one["bits_per_token"]), *one["bits_per_token_ci"].values.tolist()),
+                "texts": str(int(part["texts"])),
+                "bits per token": band(float(part["bits_per_token"]), *part["bits_per_token_ci"].values.tolist()),
                 f"more than {reference}": "–"
                 if name == reference
-                else band(float(one["difference"]), *one["difference_ci"].values.tolist()),
-                "mask noise, % of the variance": percent(float(one["mask_share"])),
+                else band(float(part["difference"]), *part["difference_ci"].values.tolist()),
+                "mask noise, % of the variance": percent(float(part["mask_share"])),
             }
         )
     return pd.DataFrame(rows)
 
 
 def auroc_table(study: Study) -> pd.DataFrame:
-    """Return how well one estimate of so many passes tells a text of each corpus from one of the reference."""
+    """Return how well one estimate separates texts of each corpus from those of the reference, by passes."""
     summary = study.summary
     rows = []
     for name in summary["corpus"].values.tolist():
         if name != summary.attrs["reference"]:
             row = {"corpus": name}
             for passes in summary["passes"].values.tolist():
-                one = summary.sel(corpus=name, passes=passes)
-                row[str(passes)] = band(float(one["auroc"]), *one["auroc_ci"].values.tolist())
+                part = summary.sel(corpus=name, passes=passes)
+                row[str(passes)] = band(float(part["auroc"]), *part["auroc_ci"].values.tolist())
             rows.append(row)
     return pd.DataFrame(rows)

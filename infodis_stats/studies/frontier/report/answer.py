@@ -17,7 +17,7 @@ QUOTED = (32, 128)  # passes
 
 
 def answer(study: Study) -> list[str]:
-    """Return the findings: what wins how often, by how much on each subject, what auto loses, what misses the truth."""
+    """Return the findings: what wins how often and by how much, the regret of auto, what misses the truth."""
     summary, subjects = study.summary, study["subjects"]
     return [
         _overall(summary),
@@ -49,8 +49,8 @@ def _subject(summary: xr.Dataset, averages: xr.Dataset) -> str:
     passes = summary["passes"].values.tolist()
     quoted = [count for count in QUOTED if count in passes] or passes[-1:]
     gains = [_gains(averages.sel(passes=one)) for one in quoted]
-    told = "".join(f"; at {one} passes {gain}" for one, gain in zip(quoted, gains, strict=True) if gain)
-    return f"{name}: {winner} wins most often ({count} of {wins.total()} cells){told}."
+    quotes = "".join(f"; at {one} passes {gain}" for one, gain in zip(quoted, gains, strict=True) if gain)
+    return f"{name}: {winner} wins most often ({count} of {wins.total()} cells){quotes}."
 
 
 def _gains(averages: xr.Dataset) -> str:
@@ -65,12 +65,12 @@ def _gains(averages: xr.Dataset) -> str:
         if one["mean_regret"].notnull():
             words = "times less variance than" if not known else "than"
             known.append(f"{band(float(one['mean_regret']), *one['mean_regret_ci'].values.tolist())} {words} {rival}")
-    told = f" ({exact} of {groups} groups exact)" if exact else ""
-    return f"the best has {', '.join(known)}{told}" if known else ""
+    counted = f" ({exact} of {groups} groups exact)" if exact else ""
+    return f"the best has {', '.join(known)}{counted}" if known else ""
 
 
 def _auto(summary: xr.Dataset, name: str) -> str:
-    """Say what auto loses against the best of the others, typically and at worst."""
+    """Say how large the regret of auto is, typically and at worst."""
     one = summary.sel(estimator=name)
     regret, ends = one["regret"], one["regret_ci"]
     counted = np.isfinite(regret.values)
@@ -91,21 +91,21 @@ def _auto(summary: xr.Dataset, name: str) -> str:
 
 
 def _missed(summary: xr.Dataset) -> list[str]:
-    """Say what is off the exact value beyond chance, where that is known."""
+    """Say what is significantly off the exact value, where that is known."""
     p_values = summary["bias_p"].transpose("group", "estimator", "passes")
     known = int(p_values.notnull().sum())
     if not known:
         return []
-    found = (p_values < 0.05).values
-    if not found.any():
+    off = (p_values < 0.05).values
+    if not off.any():
         largest = float(np.abs(summary["bias_z"]).max())
         return [
-            f"No estimator is off the exact value beyond chance: the largest |z| of {known} cells is "
+            f"No estimator is significantly off the exact value: the largest |z| of {known} cells is "
             f"{significant(largest, 2)} (Holm, 5 % family-wise)."
         ]
-    names = Counter(p_values["estimator"].values[place] for _, place, _ in np.argwhere(found).tolist())
-    told = ", ".join(f"{name} in {count}" for name, count in names.most_common())
+    names = Counter(p_values["estimator"].values[place] for _, place, _ in np.argwhere(off).tolist())
+    listed = ", ".join(f"{name} in {count}" for name, count in names.most_common())
     return [
-        f"Off the exact value beyond chance (Holm, 5 % family-wise, {known} cells): {told}. Those that are unbiased by "
-        "construction have missed there what carries the loss; none of these cells counts as a win."
+        f"Significantly off the exact value (Holm, 5 % family-wise, {known} cells): {listed}. Those that are unbiased "
+        "by construction have missed there what carries the loss; none of these cells counts as a win."
     ]

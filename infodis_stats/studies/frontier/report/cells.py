@@ -30,8 +30,8 @@ def averaged(mean: float, ends: tuple[float, float], exact: int, groups: int) ->
     """
     if groups and exact == groups:
         return "exact"
-    told = f" ({exact} exact)" if exact and not math.isnan(mean) else ""
-    return band(mean, *ends, digits=2) + told
+    counted = f" ({exact} exact)" if exact and not math.isnan(mean) else ""
+    return band(mean, *ends, digits=2) + counted
 
 
 def autos(summary: xr.Dataset) -> list[str]:

@@ -22,16 +22,16 @@ COLUMNS = 2
 CELL = 0.26  # inches high
 WIDEST = 0.55
 ABOVE, BELOW, RIGHT = 0.3, 0.32, 0.1  # inches around the cells of a panel
-LEGEND = 0.2  # inches a row
+LEGEND = 0.2  # inches per row
 MARK = 0.13  # inches of a corner
 EMPTY = "#f0f0f0"
 
 
 def frontier_figure(study: Study, rival: str, name: str) -> str:
-    """Draw a panel a subject: passes across, scored lengths down, cells coloured by the winner.
+    """Draw one panel per subject: passes across, scored lengths down, cells coloured by the winner.
 
     A cell says how many times less variance its winner has than the rival. A corner has the colour of the next best
-    that cannot be told apart from it.
+    that is not significantly different from it.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def _draw_panel(axis: Axes, part: xr.Dataset, rival: str, width: float) -> None:
 
 
 def _runners_up(part: xr.Dataset) -> NDArray[np.str_]:
-    """Name the best of those that are not told apart from the winner (group, passes), empty where there is none."""
+    """Name the best that is not significantly different from the winner (group, passes); empty where there is none."""
     winner = part["estimator"] == part["winner"]
     others = part["tied"] & ~winner & ~part["exact"]
     variance = part["variance"].where(others, np.inf).transpose("estimator", "group", "passes").values

@@ -15,7 +15,7 @@ BEST, TIED = " ◆", " ◇"
 
 
 def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
-    """Return the tables that are written as CSV: one row a cell, full precision.
+    """Return the tables that are written as CSV: one row per cell, full precision.
 
     Returns
     -------
@@ -43,12 +43,12 @@ def mean_table(study: Study, rival: str) -> pd.DataFrame:
     summary, subjects = study.summary, study["subjects"]
     rows = []
     for name in subjects["subject"].values.tolist():
-        one = subjects.sel(subject=name)
-        best = one.sel(estimator=rival)
-        rows.append({"subject": name, "estimator": "the best"} | _means(best, "regret", int(one["groups"])))
+        averages = subjects.sel(subject=name)
+        best = averages.sel(estimator=rival)
+        rows.append({"subject": name, "estimator": "the best"} | _means(best, "regret", int(averages["groups"])))
         for auto in autos(summary):
-            own = one.sel(estimator=auto, rival=rival)
-            rows.append({"subject": name, "estimator": auto} | _means(own, "gain", int(one["groups"])))
+            own = averages.sel(estimator=auto, rival=rival)
+            rows.append({"subject": name, "estimator": auto} | _means(own, "gain", int(averages["groups"])))
     return pd.DataFrame(rows)
 
 
@@ -70,10 +70,10 @@ def regret_table(study: Study, auto: str) -> pd.DataFrame:
     rows = []
     for name in subjects["subject"].values.tolist():
         row = {"subject": name}
-        one = subjects.sel(subject=name, estimator=auto)
+        averages = subjects.sel(subject=name, estimator=auto)
         part = summary.isel(group=summary["subject"].values == name).sel(estimator=auto)
         for passes in subjects["passes"].values.tolist():
-            cell = one.sel(passes=passes)
+            cell = averages.sel(passes=passes)
             mean = band(float(cell["mean_regret"]), *cell["mean_regret_ci"].values.tolist())
             known = part["regret"].sel(passes=passes).values
             row[str(passes)] = f"{mean}; {significant(float(np.nanmax(known)))}" if not np.isnan(known).all() else "–"
@@ -82,7 +82,7 @@ def regret_table(study: Study, auto: str) -> pd.DataFrame:
 
 
 def gain_table(study: Study, group: str) -> pd.DataFrame:
-    """Return how many times less variance each estimator has than the first rival: a row each, a column for passes."""
+    """Return the gain of each estimator over the first rival: one row each, one column per number of passes."""
     part = study.summary.sel(group=group).isel(rival=0).transpose("estimator", "passes", ...)
     gains, ends, exact, tied = (part[name].values for name in ("gain", "gain_ci", "exact", "tied"))
     names, winners = part["estimator"].values.tolist(), part["winner"].values.tolist()

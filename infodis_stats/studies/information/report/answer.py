@@ -25,14 +25,14 @@ def answer(study: Study) -> list[str]:
 
 
 def _overall(last: xr.Dataset) -> list[str]:
-    """Say in how many groups which family has less variance, and by how much; nothing of one group, told below."""
-    told = last.isel(group=last["lead"].notnull().values)
-    if told.sizes["group"] < 2:
+    """Say in how many groups which family has less variance, and by how much; nothing of a single group."""
+    compared = last.isel(group=last["lead"].notnull().values)
+    if compared.sizes["group"] < 2:
         return []
-    lower, upper = (told["lead_ci"].sel(ci_bound=end).values for end in ("lower", "upper"))
+    lower, upper = (compared["lead_ci"].sel(ci_bound=end).values for end in ("lower", "upper"))
     masks, scores = int((upper < 1).sum()), int((lower > 1).sum())
     with np.errstate(divide="ignore"):
-        times = 1 / told["lead"].values
+        times = 1 / compared["lead"].values
     return [
         f"At {int(last['passes'])} passes masks have less variance in {masks} of {len(times)} groups, score entropies "
         f"in {scores}: the best score entropy has {significant(times.min())} to {significant(times.max())} times the "
@@ -40,25 +40,25 @@ def _overall(last: xr.Dataset) -> list[str]:
     ]
 
 
-def _lead(one: xr.Dataset, reference: str) -> str:
+def _lead(part: xr.Dataset, reference: str) -> str:
     """Say whether the best score entropy or the best masked estimator has less variance."""
-    where = f"{one['group'].item()}: at {int(one['passes'])} passes"
-    masked, noised, lead = one["best_masked"].item(), one["best_noised"].item(), float(one["lead"])
+    where = f"{part['group'].item()}: at {int(part['passes'])} passes"
+    masked, noised, lead = part["best_masked"].item(), part["best_noised"].item(), float(part["lead"])
     if not (masked and noised):
         return f"{where} there are no two families to compare."
     if not 0 < lead < np.inf:
         exact = f"{masked} and {noised} are" if np.isnan(lead) else f"{noised if lead else masked} is"
         return f"{where} {exact} exact."
-    lower, upper = one["lead_ci"].values.tolist()
+    lower, upper = part["lead_ci"].values.tolist()
     if lower <= 1 <= upper:
-        gap = f"{noised} and {masked} are not told apart ({band(lead, lower, upper)} times less variance)"
+        gap = f"{noised} and {masked} are not significantly different ({band(lead, lower, upper)} times less variance)"
     elif lead > 1:
         gap = f"{noised} has {band(lead, lower, upper)} times less variance than {masked}"
     else:
         gap = f"{masked} has {band(1 / lead, 1 / upper, 1 / lower)} times less variance than {noised}"
-    gain = one.sel(estimator=noised)
-    told = band(float(gain["efficiency"]), *gain["efficiency_ci"].values.tolist())
-    return f"{where} {gap}, the best of each family; the score entropy has a gain of {told} over {reference}."
+    gain = part.sel(estimator=noised)
+    gain_words = band(float(gain["efficiency"]), *gain["efficiency_ci"].values.tolist())
+    return f"{where} {gap}, the best of each family; the score entropy has a gain of {gain_words} over {reference}."
 
 
 def _totals(curves: xr.Dataset) -> list[str]:

@@ -34,10 +34,10 @@ def family_of(name: str) -> str:
 
 def families(names: list[str]) -> dict[str, list[str]]:
     """Return the estimators of each family, in their order."""
-    found: dict[str, list[str]] = {}
+    members: dict[str, list[str]] = {}
     for name in names:
-        found.setdefault(family_of(name), []).append(name)
-    return found
+        members.setdefault(family_of(name), []).append(name)
+    return members
 
 
 def looks(names: list[str]) -> dict[str, Look]:

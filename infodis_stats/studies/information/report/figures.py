@@ -3,7 +3,7 @@
 import matplotlib as mpl
 import numpy as np
 
-from infodis_stats.report.svg import STYLE, panels, said_of_lot, to_svg
+from infodis_stats.report.svg import STYLE, panels, subsample_note, to_svg
 from infodis_stats.studies.comparison.report.figures import draw_estimates, draw_variances
 from infodis_stats.studies.information.report.families import families, looks
 from infodis_stats.studies.view import Study
@@ -14,7 +14,7 @@ NOISES = {"absorbing": "#2b6cb0", "uniform": "#c81e3a"}
 
 
 def variance_figure(study: Study) -> str:
-    """Draw the variance against the passes, a panel a group: masks in blue, score entropies in warm colours."""
+    """Draw the variance against the passes, one panel per group: masks in blue, score entropies in warm colours."""
     summary = study.summary
     names = looks(summary["estimator"].values.tolist())
     with mpl.rc_context(STYLE):
@@ -30,7 +30,7 @@ def variance_figure(study: Study) -> str:
 
 
 def estimates_figure(study: Study) -> str:
-    """Draw the estimates of the best of each family with their intervals against the exact values, a panel a family."""
+    """Draw the estimates of the best of each family with their intervals against the exact values."""
     summary, draws = study.summary, study.draws
     passes = int(draws["passes"].values[-1])
     replicates, level = summary.attrs["interval_replicates"], summary.attrs["ci_prob"]
@@ -46,13 +46,13 @@ def estimates_figure(study: Study) -> str:
             chosen = draws["estimate"].sel(passes=passes, estimator=name).isel(replicate=slice(replicates))
             draw_estimates(axis, chosen.values, study.truth, level, names[name]["color"])
             axis.set_title(f"{family}\n{name}", fontsize=9, parse_math=False)
-        figure.supxlabel(f"exact negative log-likelihood (nats){said_of_lot(draws.sizes['item'])}")
+        figure.supxlabel(f"exact negative log-likelihood (nats){subsample_note(draws.sizes['item'])}")
         figure.supylabel(f"estimate, {passes} passes × {replicates} (nats)")
         return to_svg(figure, "estimates")
 
 
 def curves_figure(study: Study) -> str:
-    """Draw the information that noise leaves, a panel a group: bands, exact curves, and the entropy."""
+    """Draw the information that noise leaves, one panel per group: bands, exact curves, and the entropy."""
     curves = study["curves"]
     level = curves["noise_level"].values
     with mpl.rc_context(STYLE):

@@ -34,24 +34,24 @@ def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
 
 
 def cost_table(study: Study, group: str) -> pd.DataFrame:
-    """Return what a likelihood costs at the largest number of passes: a row an estimator."""
+    """Return what a likelihood costs at the largest number of passes: one row per estimator."""
     summary, truth = study.summary.sel(group=group).isel(passes=-1), study.truth
     mean = float(truth["truth"].values[(truth["group"] == group).values].mean())
     rows = []
     for name in summary["estimator"].values.tolist():
-        one = summary.sel(estimator=name)
-        if bool(one["variance"].isnull()):
+        part = summary.sel(estimator=name)
+        if bool(part["variance"].isnull()):
             continue
-        value, z = significant(mean + float(one["bias"]), 4), significant(float(one["bias_z"]), 2)
-        star = "*" if float(one["bias_p"]) < 0.05 else ""
+        value, z = significant(mean + float(part["bias"]), 4), significant(float(part["bias_z"]), 2)
+        star = "*" if float(part["bias_p"]) < 0.05 else ""
         rows.append(
             {
                 "estimator": marked(summary, name),
                 "mean (z)": f"{value} ({z}){star}",
-                "variance (nats²)": significant(float(one["variance"])),
-                "gain": efficiency_cell(one),
-                "coverage (%)": coverage_cell(one.sel(interval="student-t"), "coverage_pooled"),
-                "passes run": significant(float(one["passes_run"])),
+                "variance (nats²)": significant(float(part["variance"])),
+                "gain": efficiency_cell(part),
+                "coverage (%)": coverage_cell(part.sel(interval="student-t"), "coverage_pooled"),
+                "passes run": significant(float(part["passes_run"])),
             }
         )
     return pd.DataFrame(rows)
@@ -64,8 +64,8 @@ def lead_table(study: Study) -> pd.DataFrame:
     for group in summary["group"].values.tolist():
         row = {"group": group}
         for passes in summary["passes"].values.tolist():
-            one = summary.sel(group=group, passes=passes)
-            row[str(passes)] = band(float(one["lead"]), *one["lead_ci"].values.tolist())
+            part = summary.sel(group=group, passes=passes)
+            row[str(passes)] = band(float(part["lead"]), *part["lead_ci"].values.tolist())
         rows.append(row)
     return pd.DataFrame(rows)
 
