@@ -68,6 +68,24 @@ def run_study(
         If the ledger cannot be written, or another run is at work there.
     WorkError
         If workers die again and again, or no scheduler answers.
+
+    Examples
+    --------
+    >>> text = '''
+    ... title = "Two estimators"
+    ... seed = 1
+    ... passes = [4]
+    ... replicates = 8
+    ... estimators = ["time-free", "uniform-count"]
+    ... reference = "time-free"
+    ... law = { kind = "markov-chain", order = 1, alphabet = "ACGT" }
+    ... targets = [{ name = "short", count = 2, length = 6 }]
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     size = Path(folder, "study.toml").write_text(text)
+    ...     tree = run_study(Path(folder, "study.toml"))
+    >>> dict(tree["draws"]["estimate"].sizes)
+    {'item': 2, 'estimator': 2, 'passes': 1, 'replicate': 8}
     """
     spec, text = read_study(path)
     if scheduler is not None and workers != 1:
