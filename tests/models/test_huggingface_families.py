@@ -63,7 +63,7 @@ def test_the_mask_in_the_softmax_is_a_choice(tokens: Tensor, masked: Tensor) -> 
     assert {name for name, family in FAMILIES.items() if family.exclude_mask} == {"mdlm", "radd", "sedd"}
     for family in ("radd", "sedd"):
         with pytest.raises(
-            InputError, match=f"exclude_mask must be True for family '{family}': its last output is not a"
+            InputError, match=f"exclude_mask must be True for family '{family}': its last output is not a probability"
         ):
             model(family, exclude_mask=False)
     # Excluding a token can only raise the probability of the others.
