@@ -1,5 +1,7 @@
 """Mutual information of a law's sequences and what noise leaves of them: exactly, and from score entropies."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,15 +19,14 @@ from estimators import (
     Polynomial,
     ScoreEntropy,
     Stratified,
-    draw,
     make_targets,
 )
 from estimators.evaluate import Progress
 from infodis_stats.analysis import student_t, variance
-from infodis_stats.estimates.origin import what_made_it
-from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
+from infodis_stats.estimates.settings import Device, Execution, named_estimator
 from infodis_stats.laws import Law
 from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.provenance import provenance_attributes
 from infodis_stats.results.validity import cautions_of
 
 __all__ = ["Curve", "entropy_of", "estimate_information", "exact_information", "plan_curve"]
@@ -96,7 +97,7 @@ def estimate_information(
     seed: int = 0,
     level: float = 0.95,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate ``I(x_0; x_t)`` at every level of noise at once, with a simultaneous band.
@@ -151,13 +152,12 @@ def estimate_information(
     curve = plan_curve(
         law, noise, length=length, estimator=estimator, sequences=sequences, passes=passes, levels=levels, seed=seed
     )
-    rows = rows_a_call(law, batch_size)
-    drawn = draw(law, curve.cells, curve.seed, batch_size=rows, device=device, progress=progress)
+    drawn = Execution(batch_size, device, progress).draw(law, curve.cells, curve.seed)
     kept = [(curve.later(one), one.forward_passes) for one in drawn]
     later, forward_passes = zip(*kept, strict=True)
     dataset = curve.labelled(np.stack(later, axis=-1), level)
     size = len(curve.cells[0].item.sides[0].tokens)
-    dataset.attrs = what_made_it(
+    dataset.attrs = provenance_attributes(
         law,
         curve.cells[0],
         [size],
@@ -238,7 +238,8 @@ def plan_curve(
     sampler = _score_entropy(noise, estimator)
     if levels < 2:
         raise InputError(f"a curve needs at least 2 levels of noise, got {levels}")
-    check_replicates(sequences)
+    if sequences < 2:
+        raise InputError(f"an interval needs at least 2 sequences, got {sequences}")
     own, noisy = np.random.SeedSequence(seed).spawn(2)
     tokens = law.sample(sequences, length, own)
     # Names, not contents: a sequence that is drawn twice has noise of its own each time.

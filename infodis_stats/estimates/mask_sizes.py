@@ -1,22 +1,24 @@
 """Where the likelihood is lost: what masks of each size contribute, with error bars."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Cell, ConditionalModel, Estimator, Evaluation, InputError, draw, make_targets
+from estimators import Cell, ConditionalModel, Estimator, Evaluation, InputError, make_targets
 from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import centred, student_t, variance
-from infodis_stats.estimates.origin import cautions_found, what_made_it
-from infodis_stats.estimates.outcome import outcome_of
-from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
+from infodis_stats.estimates.cautions import cautions_found
+from infodis_stats.estimates.failed_items import outcome_of
+from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.results.error_bars import error_bars
 from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.provenance import provenance_attributes
 
 __all__ = ["estimate_sizes", "size_nll"]
 
@@ -68,7 +70,7 @@ def estimate_sizes(
     names: Sequence[str] | None = None,
     level: float = 0.95,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate what masks of each size contribute to ``-log p(scored tokens | context)``, with a simultaneous band.
@@ -114,13 +116,13 @@ def estimate_sizes(
         raise InputError(f"{sampler.name} is biased, so its parts say nothing; uniform-count+stratified would do")
     if bins < 1:
         raise InputError(f"at least 1 bin is needed, got {bins}")
-    check_replicates(replicates)
+    plan = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
+    execution = Execution(batch_size, device, progress)
     targets = make_targets(tokens, context, names)
-    cells = [Cell(sampler, target, passes, replicates) for target in targets]
-    rows = rows_a_call(model, batch_size)
-    draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
+    cells = [Cell(sampler, target, plan.passes, plan.replicates) for target in targets]
+    draws = list(execution.draw(model, cells, plan.seed))
     bars = error_bars(draws, "student-t", level)
-    outcome = outcome_of([model], draws, batch_size=batch_size, device=device).complete()
+    outcome = outcome_of([model], draws, execution).complete()
     lengths = np.array([target.length for target in targets])
     edges = np.linspace(0, lengths, min(bins, int(lengths.min())) + 1, axis=-1).round().astype(np.int64)
     parts = np.stack([size_nll(one.evaluations[0], ends).T for one, ends in zip(draws, edges, strict=True)])
@@ -145,7 +147,7 @@ def estimate_sizes(
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
         )
     )
-    dataset.attrs = what_made_it(
+    dataset.attrs = provenance_attributes(
         model,
         cells[0],
         lengths.tolist(),

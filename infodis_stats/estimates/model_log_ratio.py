@@ -1,37 +1,31 @@
 """Log-likelihood ratios of the same sequences under two models, with their error bars."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 import xarray as xr
 
 from estimators import (
     Cell,
-    Contrast,
-    Coupled,
-    Decoupled,
     Draw,
     Estimator,
     InputError,
+    Job,
     Model,
     Pair,
     ScoreEntropy,
-    evaluate,
+    Target,
     make_targets,
 )
 from estimators.evaluate import Progress
 from estimators.streams import root_seed, stream
 from estimators.target import Context, Tokens
-from infodis_stats.analysis import level_of_each
-from infodis_stats.estimates.coupling import coupling, sampled_by
-from infodis_stats.estimates.origin import cautions_found, what_made_it
-from infodis_stats.estimates.outcome import outcome_of
-from infodis_stats.estimates.remainder import known_part, remainder_variables, remainders, shifted
-from infodis_stats.estimates.request import named_estimator, rows_a_call
-from infodis_stats.results.error_bars import check_interval, error_bars
-from infodis_stats.results.labels import replicates_dataset
+from infodis_stats.estimates.contrasts import contrast_named, contrast_variables
+from infodis_stats.estimates.pipeline import Quantity, estimate
+from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
 from infodis_stats.results.provenance import model_fingerprint
 
 __all__ = ["estimate_model_log_ratio"]
@@ -53,7 +47,7 @@ def estimate_model_log_ratio(
     interval: str = "auto",
     simultaneous: bool = False,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate ``log p_first(x | context) - log p_second(x | context)`` of each sequence, with a confidence interval.
@@ -95,68 +89,38 @@ def estimate_model_log_ratio(
     >>> result["log_ratio_ci"].dims
     ('sequence', 'ci_bound')
     """
-    one = named_estimator(estimator)
-    if isinstance(one, ScoreEntropy) and one.pilot:
-        raise InputError(f"{one.name}: a pilot asks one model, and here are two; leave pilot= out")
-    contrast: Contrast = Coupled(one) if coupled else Decoupled(one)
-    models = (first_model, second_model)
-    decisive = min(models, key=lambda model: bool(getattr(model, "consistent", False)))
-    targets = make_targets(tokens, context, names)
-    pairs = [
-        Pair(
-            replace(target, label=f"{target.label} under the first model"),
-            replace(target, label=f"{target.label} under the second model"),
-            target.label,
-            target.key,
-        )
-        for target in targets
-    ]
-    cells = [Cell(contrast.settled(pair, passes, decisive), pair, passes, replicates) for pair in pairs]
-    check_interval(decisive, cells, interval, level)
-    root = root_seed(seed)
-    jobs = [
-        cell.sampler.jobs(pair, passes, replicates, stream(root, pair.key, cell.sampler.stream_name, str(passes)))
-        for cell, pair in zip(cells, pairs, strict=True)
-    ]
-    sides = [
-        evaluate(
-            model,
-            [job[side] for job in jobs],
-            batch_size=rows_a_call(model, batch_size),
-            device=device,
-            progress=progress,
-            keep_failed=True,
-        )
-        for side, model in enumerate(models)
-    ]
-    draws = [Draw.of(cell, parts) for cell, *parts in zip(cells, *sides, strict=True)]
-    outcome = outcome_of(models, draws, batch_size=batch_size, device=device)
-    bars = error_bars(outcome.kept, interval, level_of_each(level, len(draws), simultaneous=simultaneous))
-    missing = remainders(models, outcome.kept, bars)
-    correlation, gain = coupling(outcome.kept)
-    labels = list(names or range(len(targets)))
-    dataset = replicates_dataset(
-        "log_ratio",
-        np.stack([one.estimates for one in outcome.kept]) + known_part(missing),
-        labels=("sequence", outcome.labels_kept(labels)),
-        level=level,
-        bars=shifted(bars, missing),
-        estimator=sampled_by(outcome.kept),
-        length=[one.cell.item.sides[0].length for one in outcome.kept],
-        correlation=correlation,
-        coupling_gain=gain,
-        **remainder_variables(missing),
-        **outcome.variables(),
+    contrast = contrast_named(estimator, coupled=coupled)
+    if isinstance(contrast.estimator, ScoreEntropy) and contrast.estimator.pilot:
+        raise InputError(f"{contrast.estimator.name}: a pilot asks one model, and here are two; leave pilot= out")
+    quantity = Quantity(
+        name="log_ratio",
+        unit="sequence",
+        models=(first_model, second_model),
+        sampler=contrast,
+        items=[_under_both(target) for target in make_targets(tokens, context, names)],
+        names=names,
+        variables=lambda outcome: {"length": outcome.lengths} | contrast_variables(outcome.kept),
     )
-    dataset.attrs = what_made_it(
-        decisive,
-        Cell(contrast, pairs[0], passes, replicates),
-        [target.length for target in targets],
-        seed=seed,
-        level=level,
-        forward_passes=sum(outcome.forward_passes),
-        cautions=cautions_found(outcome.kept, outcome.profiles, bars, missing, models=models),
-        interval=interval,
-        simultaneous=simultaneous,
-    ) | {"model": model_fingerprint(first_model), "second_model": model_fingerprint(second_model)}
-    return outcome.with_failed(dataset, labels)
+    execution = Execution(batch_size, device, progress)
+
+    def draw_under_both(cells: Iterable[Cell]) -> list[Draw]:
+        model, root = quantity.model, root_seed(seed)
+        settled = [replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, model)) for cell in cells]
+        jobs = zip(*(_jobs(cell, root) for cell in settled), strict=True)
+        sides = map(execution.evaluate, quantity.models, jobs)
+        return [Draw.of(cell, evaluations) for cell, *evaluations in zip(settled, *sides, strict=True)]
+
+    plan, request = SamplingPlan(passes, replicates, seed), IntervalRequest(interval, level, simultaneous)
+    result = estimate(quantity, plan, request, execution, draw_under_both)
+    fingerprints = {"model": model_fingerprint(first_model), "second_model": model_fingerprint(second_model)}
+    return result.assign_attrs(fingerprints)
+
+
+def _under_both(target: Target) -> Pair:
+    first, second = (replace(target, label=f"{target.label} under the {which} model") for which in ("first", "second"))
+    return Pair(first, second, target.label, target.key)
+
+
+def _jobs(cell: Cell, root: np.random.SeedSequence) -> tuple[Job, ...]:
+    rng = stream(root, cell.item.key, cell.sampler.stream_name, str(cell.passes))
+    return cell.sampler.jobs(cell.item, cell.passes, cell.replicates, rng)

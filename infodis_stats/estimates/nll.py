@@ -1,23 +1,18 @@
 """Negative log-likelihoods of sequences, with their error bars."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
-import torch
 import xarray as xr
 
-from estimators import Cell, Estimator, Model, make_targets
+from estimators import Estimator, Model, Target, make_targets
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
-from infodis_stats.analysis import level_of_each
-from infodis_stats.estimates.origin import cautions_found, what_made_it
-from infodis_stats.estimates.outcome import outcome_of
-from infodis_stats.estimates.precision import Precision, draw_rounds, padded
-from infodis_stats.estimates.remainder import check_precision, known_part, remainder_variables, remainders, shifted
-from infodis_stats.estimates.request import named_estimator, rows_a_call
-from infodis_stats.results.error_bars import check_interval, error_bars
-from infodis_stats.results.labels import replicates_dataset
+from infodis_stats.estimates.pipeline import Quantity, estimate
+from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan, named_estimator
 
-__all__ = ["estimate_nll"]
+__all__ = ["estimate_nll", "nll_of"]
 
 
 def estimate_nll(
@@ -36,7 +31,7 @@ def estimate_nll(
     interval: str = "auto",
     simultaneous: bool = False,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate ``-log p(scored tokens | context)`` of each sequence, with a confidence interval.
@@ -102,45 +97,28 @@ def estimate_nll(
     >>> result["nll"].attrs["units"]
     'nat'
     """
-    sampler = named_estimator(estimator)
-    targets = make_targets(tokens, context, names)
-    own_level = level_of_each(level, len(targets), simultaneous=simultaneous)
-    rule = None if precision is None else Precision.of(precision, most_passes, own_level, interval)
-    if rule is not None:
-        rule.check_budget(passes, replicates)
-        check_precision(sampler)
-    cells = [Cell(sampler, target, passes, replicates) for target in targets]
-    check_interval(model, cells, interval, level)
-    rows = rows_a_call(model, batch_size)
-    draws = draw_rounds(model, cells, seed, rule, batch_size=rows, device=device, progress=progress)
-    outcome = outcome_of([model], draws, batch_size=batch_size, device=device)
-    bars = error_bars(outcome.kept, interval, own_level)
-    missing = remainders([model], outcome.kept, bars)
-    labels = list(names or range(len(targets)))
-    dataset = replicates_dataset(
-        "nll",
-        padded(outcome.kept) + known_part(missing),
-        labels=("sequence", outcome.labels_kept(labels)),
-        level=level,
-        bars=shifted(bars, missing),
-        estimator=[one.cell.sampler.name for one in outcome.kept],
-        length=[one.cell.item.sides[0].length for one in outcome.kept],
-        effective_positions=[one.effective_positions for one in outcome.profiles],
-        full_mask_ratio=[one.full_mask_ratio for one in outcome.profiles],
-        **({} if rule is None else rule.found(outcome.kept)),
-        **remainder_variables(missing),
-        **outcome.variables(),
+    return estimate(
+        nll_of(model, make_targets(tokens, context, names), estimator, names),
+        SamplingPlan(passes, replicates, seed, precision, most_passes),
+        IntervalRequest(interval, level, simultaneous),
+        Execution(batch_size, device, progress),
     )
-    dataset.attrs = what_made_it(
-        model,
-        cells[0],
-        [target.length for target in targets],
-        seed=seed,
-        level=level,
-        forward_passes=sum(outcome.forward_passes),
-        cautions=cautions_found(outcome.kept, outcome.profiles, bars, missing, models=[model]),
-        interval=interval,
-        simultaneous=simultaneous,
+
+
+def nll_of(
+    model: Model, targets: Sequence[Target], estimator: str | Estimator, names: Sequence[str] | None
+) -> Quantity:
+    """Return the negative log-likelihood of targets as a quantity to estimate."""
+    return Quantity(
+        name="nll",
+        unit="sequence",
+        models=(model,),
+        sampler=named_estimator(estimator),
+        items=targets,
+        names=names,
+        variables=lambda outcome: {
+            "length": outcome.lengths,
+            "effective_positions": [profile.effective_positions for profile in outcome.profiles],
+            "full_mask_ratio": [profile.full_mask_ratio for profile in outcome.profiles],
+        },
     )
-    dataset.attrs |= {} if rule is None else rule.attributes(outcome.kept)
-    return outcome.with_failed(dataset, labels)

@@ -1,18 +1,19 @@
 """The order gap: chain-rule likelihoods in random orders, and how far the any-order bound is from a likelihood."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 import xarray as xr
 
-from estimators import Cell, Chain, ConditionalModel, InputError, draw, make_targets
+from estimators import Cell, Chain, ConditionalModel, InputError, make_targets
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import jensen_gap
-from infodis_stats.estimates.origin import what_made_it
-from infodis_stats.estimates.request import rows_a_call
+from infodis_stats.estimates.settings import Device, Execution
 from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.provenance import provenance_attributes
 
 __all__ = ["ROUNDING", "order_gap"]
 
@@ -31,7 +32,7 @@ def order_gap(
     tolerance: float = ROUNDING,
     level: float = 0.95,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate how far apart the chain rule's likelihoods in different orders are, and what that costs.
@@ -89,8 +90,7 @@ def order_gap(
     check_tolerance(tolerance)
     targets = make_targets(tokens, context, names)
     cells = [Cell(Chain(), target, target.length, orders) for target in targets]
-    rows = rows_a_call(model, batch_size)
-    draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
+    draws = list(Execution(batch_size, device, progress).draw(model, cells, seed))
     chains = np.stack([one.estimates for one in draws])
     lengths = np.array([target.length for target in targets])
     gap = jensen_gap(chains, level)
@@ -110,7 +110,7 @@ def order_gap(
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
         )
     )
-    dataset.attrs = what_made_it(
+    dataset.attrs = provenance_attributes(
         model,
         cells[0],
         lengths.tolist(),

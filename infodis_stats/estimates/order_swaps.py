@@ -1,15 +1,16 @@
 """Swaps: two positions revealed one after the other, and the other way round."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 from statsmodels.stats.proportion import proportion_confint
 
-from estimators import Cell, ConditionalModel, Evaluation, InputError, Job, MaskPlan, draw, make_targets
+from estimators import Cell, ConditionalModel, Evaluation, InputError, Job, MaskPlan, make_targets
 from estimators.designs import IID, draw_points
 from estimators.evaluate import Progress
 from estimators.sampling import Sampler
@@ -17,9 +18,9 @@ from estimators.streams import skip
 from estimators.target import Context, Target, Tokens
 from infodis_stats.analysis.replicates import check_level
 from infodis_stats.estimates.order_gap import ROUNDING, check_tolerance
-from infodis_stats.estimates.origin import what_made_it
-from infodis_stats.estimates.request import rows_a_call
+from infodis_stats.estimates.settings import Device, Execution
 from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.provenance import provenance_attributes
 
 __all__ = ["OrderSwap", "order_swaps"]
 
@@ -72,7 +73,7 @@ def order_swaps(
     tolerance: float = ROUNDING,
     level: float = 0.95,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Test locally whether a model's conditionals come from one law: by swaps, three forward passes each.
@@ -123,8 +124,7 @@ def order_swaps(
     check_level(level)
     targets = make_targets(tokens, context, names)
     cells = [Cell(OrderSwap(), target, PASSES, swaps) for target in targets]
-    rows = rows_a_call(model, batch_size)
-    draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
+    draws = list(Execution(batch_size, device, progress).draw(model, cells, seed))
     defects = np.stack([one.estimates for one in draws])
     beyond = (np.abs(defects) > 4 * tolerance).sum(axis=-1)
     ends = proportion_confint(beyond, swaps, alpha=1 - level, method="beta")
@@ -142,7 +142,7 @@ def order_swaps(
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
         )
     )
-    dataset.attrs = what_made_it(
+    dataset.attrs = provenance_attributes(
         model,
         cells[0],
         [target.length for target in targets],

@@ -1,19 +1,20 @@
 """Loss maps: what each token of a text costs, with error bars."""
 
+from __future__ import annotations
+
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Cell, Estimator, Evaluation, draw, make_targets
+from estimators import Cell, Estimator, Evaluation, make_targets
 from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
 from infodis_stats.analysis import centred
-from infodis_stats.estimates.origin import what_made_it
-from infodis_stats.estimates.request import check_replicates, named_estimator
+from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.io.records import Record
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.results.labels import replicates_dataset
+from infodis_stats.results.provenance import provenance_attributes
 from infodis_stats.results.validity import cautions_of, effective_positions
 
 __all__ = ["estimate_positions", "position_nll"]
@@ -59,7 +60,7 @@ def estimate_positions(
     seed: int = 0,
     level: float = 0.95,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate what each token of a response contributes to ``-log p(response | prompt)``, with a confidence interval.
@@ -94,18 +95,18 @@ def estimate_positions(
     'universally acknowledged'
     """
     sampler = named_estimator(estimator)
-    check_replicates(replicates)
+    plan = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
     tokens, given = conditioned(model, record.name, record.prompt, record.response)
     (target,) = make_targets([tokens], [given])
-    cell = Cell(sampler, target, passes, replicates)
-    (drawn,) = draw(model, [cell], seed, batch_size=batch_size, device=device, progress=progress)
+    cell = Cell(sampler, target, plan.passes, plan.replicates)
+    (drawn,) = Execution(batch_size, device, progress).draw(model, [cell], plan.seed)
     dataset = replicates_dataset(
         "nll", position_nll(drawn.evaluations[0]).T, labels=("position", target.scored.tolist()), level=level
     )
     dataset["token"] = ("position", [model.decode(target.tokens[[place]]) for place in target.scored])
     effective = effective_positions(drawn.evaluations[0].position_losses)
     cautions = {caution.key: caution.sentence for caution in cautions_of(sampler, replicates, effective)}
-    dataset.attrs = what_made_it(
+    dataset.attrs = provenance_attributes(
         model, cell, [target.length], seed=seed, level=level, forward_passes=drawn.forward_passes, cautions=cautions
     )
     return dataset

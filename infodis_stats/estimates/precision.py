@@ -1,18 +1,19 @@
 """Precision on demand: sampling goes on until an interval is narrow enough, or a budget is spent."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from estimators import Cell, Draw, InputError, Model, draw
-from estimators.evaluate import Progress
+from estimators import Cell, Draw, InputError
 from infodis_stats.analysis.replicates import all_equal
 from infodis_stats.results.error_bars import ErrorBar, interval_kind
 
-__all__ = ["Precision", "draw_rounds", "padded"]
+__all__ = ["DrawCells", "Precision", "draw_rounds", "padded"]
+
+DrawCells = Callable[[Iterable[Cell]], Iterable[Draw]]
+"""Draws cells in order."""
 
 FEWEST_DEGREES = 15  # of freedom: intervals that were looked at with fewer cover too little
 SMALLEST_STEP = 9 / 8  # of the replicates so far
@@ -100,14 +101,6 @@ class Precision:
         """Return what `of` reads."""
         return f"{100 * self.half_width:g}%" if self.relative else f"{self.half_width:g}"
 
-    def check_budget(self, passes: int, replicates: int) -> None:
-        """Refuse a budget that does not cover the first round. Raises `InputError`."""
-        if passes * replicates > self.most_passes:
-            raise InputError(
-                f"a precision needs most_passes of at least {passes * replicates} here, {passes} passes x {replicates} "
-                f"replicates of the first round, got {self.most_passes}"
-            )
-
     def reached(self, drawn: Draw) -> bool:
         """Say whether the interval is narrow enough, and sure of its own width."""
         bar, goal = self._bar(drawn)
@@ -130,8 +123,8 @@ class Precision:
         size = abs(float(drawn.estimates.mean())) if self.relative else 1.0
         return interval_kind(self.interval).error_bar(drawn, self.level), self.half_width * size
 
-    def found(self, draws: Sequence[Draw]) -> dict[str, list[bool] | list[int]]:
-        """Return the variables that say how far each draw came."""
+    def variables(self, draws: Sequence[Draw]) -> dict[str, list[bool] | list[int]]:
+        """Return whether each draw reached the precision, and with how many replicates."""
         return {
             "reached": [self.reached(one) for one in draws],
             "replicates": [one.cell.replicates for one in draws],
@@ -160,16 +153,7 @@ def padded(draws: Sequence[Draw]) -> NDArray[np.float64]:
     return table
 
 
-def draw_rounds(
-    model: Model,
-    cells: Sequence[Cell],
-    seed: int,
-    precision: Precision | None,
-    *,
-    batch_size: int | None = None,
-    device: torch.device | str = "cpu",
-    progress: Progress | None = None,
-) -> list[Draw]:
+def draw_rounds(cells: Sequence[Cell], precision: Precision | None, draw_cells: DrawCells) -> list[Draw]:
     """Sample cells; with a precision, round by round until each is precise enough or has spent its budget.
 
     All that are still open share the batches of a round. A cell stops by its own replicates alone, so its numbers do
@@ -177,37 +161,26 @@ def draw_rounds(
 
     Parameters
     ----------
-    model : Model
     cells : sequence of Cell
         The first round.
-    seed : int
     precision : Precision or None
         None: the first round is the only one.
-    batch_size, device, progress
-        See `estimators.evaluate`.
+    draw_cells : callable
+        Draws the cells of a round, and keeps failed ones.
 
     Returns
     -------
     list of Draw
-        One a cell, over all of its rounds; failed ones too.
+        One per cell, over all of its rounds; failed ones too.
     """
-    drawn: dict[int, Draw] = {}
+    draws: dict[int, Draw] = {}
     waiting = dict(enumerate(cells))
     while waiting:
-        now = draw(
-            model,
-            waiting.values(),
-            seed,
-            batch_size=batch_size,
-            device=device,
-            progress=progress,
-            keep_failed=True,
-        )
         following = {}
-        for index, one in zip(waiting, now, strict=True):
-            drawn[index] = Draw.concatenate([drawn[index], one]) if index in drawn else one
-            if precision is not None and (more := precision.next_round(drawn[index])):
-                done = one.cell.first + one.cell.replicates
-                following[index] = replace(one.cell, first=done, replicates=more)
+        for index, new in zip(waiting, draw_cells(waiting.values()), strict=True):
+            draws[index] = Draw.concatenate([draws[index], new]) if index in draws else new
+            if precision is not None and (more := precision.next_round(draws[index])):
+                done = new.cell.first + new.cell.replicates
+                following[index] = replace(new.cell, first=done, replicates=more)
         waiting = following
-    return [drawn[index] for index in range(len(cells))]
+    return [draws[index] for index in range(len(cells))]

@@ -1,24 +1,25 @@
 """Ranking: which of several candidates is the likeliest, sampled no longer than the decision needs."""
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Cell, Draw, Estimator, InputError, Model, Target, draw, make_targets
+from estimators import Cell, Draw, Estimator, InputError, Model, Target, make_targets
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats import analysis
-from infodis_stats.estimates.origin import cautions_found, what_made_it
-from infodis_stats.estimates.outcome import outcome_of
-from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
+from infodis_stats.estimates.cautions import cautions_found
+from infodis_stats.estimates.failed_items import outcome_of
+from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.results.error_bars import error_bars
 from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.provenance import provenance_attributes
 
 __all__ = ["rank_candidates"]
 
@@ -40,7 +41,7 @@ def rank_candidates(
     seed: int = 0,
     names: Sequence[str] | None = None,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Find the likeliest of several sequences that share their context, such as the answers to a question.
@@ -103,8 +104,10 @@ def rank_candidates(
     (1, ['eliminated', 'best', 'eliminated'])
     """
     targets = _twins(make_targets(candidates, context, names))
-    check_replicates(replicates)
-    _check(targets, error, passes * replicates, most_passes)
+    plan = SamplingPlan(passes, replicates, seed, most_passes=most_passes, fewest_replicates=2)
+    plan.check_budget()
+    _check(targets, error)
+    execution = Execution(batch_size, device, progress)
     lengths = np.array([target.length for target in targets])
     longest = targets[lengths.argmax()]
     asked = Cell(named_estimator(estimator), longest, passes, replicates)
@@ -114,11 +117,11 @@ def rank_candidates(
         scales=lengths if per_token else np.ones_like(lengths),
         level=1 - error / (len(targets) - 1),
         most=most_passes // passes,
+        execution=execution,
     )
-    rows = rows_a_call(model, batch_size)
-    finish = race.run(seed, batch_size=rows, device=device, progress=progress)
+    finish = race.run(plan.seed)
     draws = finish.draws
-    outcome = outcome_of([model], draws, batch_size=batch_size, device=device).complete()
+    outcome = outcome_of([model], draws, execution).complete()
     ratios = np.array([race.log_ratio(one, finish) for one in range(len(targets))])
     dataset = xr.Dataset(
         {
@@ -139,7 +142,7 @@ def rank_candidates(
     words = f"log-likelihood ratio{' per token' if per_token else ''}, candidate over leader"
     dataset["log_ratio"].attrs = {"units": "nat", "long_name": words}
     dataset["log_ratio_ci"].attrs = {"units": "nat", "long_name": f"confidence interval of the {words}"} | interval
-    dataset.attrs = what_made_it(
+    dataset.attrs = provenance_attributes(
         model,
         asked,
         [longest.length],
@@ -163,20 +166,21 @@ class _Finish:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Race:
-    # Cells of the first round, what their estimates are divided by, the level of a pair, replicates at most.
+    # Cells of the first round, what their estimates are divided by, the confidence level of a pair, most replicates.
     model: Model
     cells: list[Cell]
     scales: NDArray[np.int64]
     level: float
     most: int
+    execution: Execution
 
-    def run(self, seed: int, **how: Any) -> _Finish:
+    def run(self, seed: int) -> _Finish:
         drawn: list[list[Draw]] = [[] for _ in self.cells]
         p_values = np.ones(len(self.cells))
         running, spent, more = np.arange(len(self.cells)), 0, self.cells[0].replicates
         while more:
             cells = [replace(self.cells[index], replicates=more, first=spent) for index in running]
-            for index, one in zip(running, draw(self.model, cells, seed, **how), strict=True):
+            for index, one in zip(running, self.execution.draw(self.model, cells, seed), strict=True):
                 drawn[index].append(one)
             spent += more
             found = analysis.eliminate(
@@ -212,13 +216,11 @@ def _twins(targets: list[Target]) -> list[Target]:
     ]
 
 
-def _check(targets: list[Target], error: float, first: int, most: int) -> None:
+def _check(targets: list[Target], error: float) -> None:
     if len(targets) < 2:
         raise InputError(f"a ranking needs at least 2 candidates, got {len(targets)}")
     if not 0 < error < 1:
         raise InputError(f"error is a chance between 0 and 1, got {error}")
-    if first > most:
-        raise InputError(f"most_passes needs to cover the first round, {first} passes a candidate, got {most}")
     given = [np.delete(target.tokens, target.scored) for target in targets]
     places = [np.delete(np.arange(len(target.tokens)), target.scored) for target in targets]
     for target, tokens, positions in zip(targets, given, places, strict=True):

@@ -1,10 +1,11 @@
 """Substitution scans: every single substitution of a sequence against the original, with intervals."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import torch
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
@@ -22,11 +23,11 @@ from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
-from infodis_stats.estimates.origin import what_made_it
-from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
+from infodis_stats.estimates.settings import Device, SamplingPlan, named_estimator, rows_per_call
 from infodis_stats.laws import Law
 from infodis_stats.models.vocabulary import alternatives, symbol_names, symbol_tokens
 from infodis_stats.results.labels import replicates_dataset
+from infodis_stats.results.provenance import provenance_attributes
 from infodis_stats.results.validity import cautions_of, effective_positions
 
 __all__ = ["rank_substitutions", "scan_substitutions"]
@@ -47,7 +48,7 @@ def scan_substitutions(
     context: int | ArrayLike | None = None,
     level: float = 0.95,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate ``log p(mutant | context) - log p(original | context)`` of every single substitution.
@@ -124,10 +125,10 @@ def scan_substitutions(
     asked = named_estimator(estimator)
     given = context if context is None or isinstance(context, int | np.integer) else [np.asarray(context)]
     target = replace(make_targets([np.asarray(tokens)], given)[0], label="the sequence")
-    check_replicates(replicates)
-    one = asked.settled(target, passes, model)
+    sampling = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
+    one = asked.settled(target, sampling.passes, model)
     sampler = Coupled(one)
-    cell = Cell(Coupled(asked), target, passes, replicates)
+    cell = Cell(Coupled(asked), target, sampling.passes, sampling.replicates)
     sites = _positions(positions, target)
     others = alternatives(model, target.tokens) if symbols is None else symbol_tokens(model, symbols)
     changed = others != target.tokens[sites][:, None]
@@ -137,15 +138,15 @@ def scan_substitutions(
         )
     exact = {"exact": _exact(model, target, sites, others)} if isinstance(model, Law) else {}
 
-    random = stream(root_seed(seed), target.key, "substitutions", one.name, str(passes))
-    plan = mask_plan(one.plan(target.length, passes, replicates, random), "scans")
+    random = stream(root_seed(sampling.seed), target.key, "substitutions", one.name, str(sampling.passes))
+    plan = mask_plan(one.plan(target.length, sampling.passes, sampling.replicates, random), "scans")
     evaluations = evaluate_substitutions(
         model,
         target,
         plan,
         np.repeat(sites, changed.sum(axis=1)),
         np.broadcast_to(others, changed.shape)[changed],
-        batch_size=rows_a_call(model, batch_size),
+        batch_size=rows_per_call(model, batch_size),
         device=device,
     )
     differences, effective, forward_passes = [], [], 0
@@ -159,7 +160,7 @@ def scan_substitutions(
         forward_passes += evaluation.forward_passes
         if progress is not None:
             progress(1)
-    log_ratios = np.zeros((*changed.shape, replicates))
+    log_ratios = np.zeros((*changed.shape, sampling.replicates))
     log_ratios[changed] = differences
 
     claims = np.full(changed.shape, np.nan)
@@ -171,9 +172,11 @@ def scan_substitutions(
         symbol=("symbol", symbol_names(model, others), {"long_name": "symbol of the mutant"}),
         token=("symbol", others, {"long_name": "token of the symbol"}),
     )
-    cautions = {caution.key: caution.sentence for caution in cautions_of(sampler, replicates, np.array(effective))}
-    dataset.attrs = what_made_it(
-        model, cell, [target.length], seed=seed, level=level, forward_passes=forward_passes, cautions=cautions
+    cautions = {
+        caution.key: caution.sentence for caution in cautions_of(sampler, sampling.replicates, np.array(effective))
+    }
+    dataset.attrs = provenance_attributes(
+        model, cell, [target.length], seed=sampling.seed, level=level, forward_passes=forward_passes, cautions=cautions
     ) | {"sequence": "".join(symbol_names(model, target.tokens))}
     return dataset
 

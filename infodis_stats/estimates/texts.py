@@ -1,17 +1,21 @@
-"""Likelihoods of texts: records in, one row a record out; long ones in windows."""
+"""Likelihoods of texts: one row per record; long ones are scored in windows."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Estimator, InputError
+from estimators import Estimator, InputError, make_pairs, make_targets
 from estimators.evaluate import Progress
-from infodis_stats.analysis import level_of_each
-from infodis_stats.estimates import estimate_log_ratio, estimate_nll, rank_candidates
+from infodis_stats.estimates.log_ratio import log_ratio_of
+from infodis_stats.estimates.nll import nll_of
+from infodis_stats.estimates.pipeline import estimate
+from infodis_stats.estimates.ranking import rank_candidates
+from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
 from infodis_stats.io.records import Record, TextPair
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.results.error_bars import ErrorBar, sum_of
@@ -96,7 +100,7 @@ def estimate_texts(
     interval: str = "auto",
     simultaneous: bool = False,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate ``-log p(response | prompt)`` of each record, with a confidence interval.
@@ -143,22 +147,13 @@ def estimate_texts(
             raise InputError(f"{record.name!r}: a precision needs records of one window, this one has {len(parts)}")
         pieces += parts
         owners += [owner] * len(parts)
-    own_level = level_of_each(level, len(records), simultaneous=simultaneous)
-    pieces_result = estimate_nll(
-        model,
-        [piece.tokens for piece in pieces],
-        estimator,
-        context=[np.arange(len(piece.tokens)) < piece.context for piece in pieces],
-        passes=passes,
-        replicates=replicates,
-        precision=precision,
-        most_passes=most_passes,
-        seed=seed,
-        level=own_level,
-        interval=interval,
-        batch_size=batch_size,
-        device=device,
-        progress=progress,
+    own_level = IntervalRequest(interval, level, simultaneous).level_of_each(len(records))
+    given = [np.arange(len(piece.tokens)) < piece.context for piece in pieces]
+    pieces_result = estimate(
+        nll_of(model, make_targets([piece.tokens for piece in pieces], given), estimator, None),
+        SamplingPlan(passes, replicates, seed, precision, most_passes),
+        IntervalRequest(interval, own_level),
+        Execution(batch_size, device, progress),
     )
 
     windows_of = np.bincount(owners, minlength=len(records))
@@ -221,7 +216,7 @@ def estimate_text_ratios(
     interval: str = "auto",
     simultaneous: bool = False,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate ``log p(first | prompt) - log p(second | prompt)`` of each pair, with a confidence interval.
@@ -255,29 +250,16 @@ def estimate_text_ratios(
     >>> bool(result["log_ratio"][0] > 0)
     True
     """
-    firsts, given = zip(*(conditioned(model, one.name, one.prompt, one.first) for one in pairs), strict=True)
-    seconds, other = zip(*(conditioned(model, one.name, one.prompt, one.second) for one in pairs), strict=True)
-    result = estimate_log_ratio(
-        model,
-        firsts,
-        seconds,
-        estimator,
-        coupled=coupled,
-        passes=passes,
-        replicates=replicates,
-        precision=precision,
-        most_passes=most_passes,
-        seed=seed,
-        context=given,
-        second_context=other,
-        level=level,
-        interval=interval,
-        simultaneous=simultaneous,
-        batch_size=batch_size,
-        device=device,
-        progress=progress,
+    firsts, given = zip(*(conditioned(model, pair.name, pair.prompt, pair.first) for pair in pairs), strict=True)
+    seconds, other = zip(*(conditioned(model, pair.name, pair.prompt, pair.second) for pair in pairs), strict=True)
+    items = make_pairs(firsts, seconds, given, second_context=other)
+    result = estimate(
+        log_ratio_of(model, items, estimator, None, coupled=coupled),
+        SamplingPlan(passes, replicates, seed, precision, most_passes),
+        IntervalRequest(interval, level, simultaneous),
+        Execution(batch_size, device, progress),
     )
-    return result.assign_coords(pair=[one.name for one in pairs])
+    return result.assign_coords(pair=[pair.name for pair in pairs])
 
 
 def rank_texts(
@@ -293,7 +275,7 @@ def rank_texts(
     most_passes: int = 4096,
     seed: int = 0,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Find the likeliest of several answers to a prompt.

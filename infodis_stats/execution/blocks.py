@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from estimators import Cell, Pair, Sampler, Target, draw
+from estimators import Cell, Pair, Sampler, Target
 from estimators.evaluate import Progress
 from estimators.streams import root_seed
-from infodis_stats.estimates.request import rows_a_call
+from infodis_stats.estimates.settings import Execution
 from infodis_stats.execution.section import Columns, Section
 from infodis_stats.laws import Law
 from infodis_stats.results.provenance import arithmetic_digest, code_digest, model_fingerprint, versions
@@ -50,18 +50,9 @@ class Block:
         self, *, batch_size: int | None, device: torch.device | str, progress: Progress | None = None
     ) -> Columns:
         """Draw the cells, in batches of their own: the numbers are the same whoever does it, and when."""
-        one = self.section
-        rows = rows_a_call(one.model, batch_size)
-        draws = draw(
-            one.model,
-            one.cells[self.part],
-            one.seed,
-            batch_size=rows,
-            device=device,
-            progress=progress,
-            keep_failed=one.may_fail,
-        )
-        return Columns.of(one, draws)
+        section, execution = self.section, Execution(batch_size, device, progress)
+        draws = execution.draw(section.model, section.cells[self.part], section.seed, keep_failed=section.may_fail)
+        return Columns.of(section, draws)
 
 
 def blocks_of(section: Section, device: torch.device | str) -> list[Block]:

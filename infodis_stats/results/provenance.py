@@ -1,7 +1,9 @@
-"""What made a number: versions and fingerprints, for the attributes of a data set."""
+"""Provenance: the attributes that say how a data set was made, its versions and fingerprints."""
 
 import hashlib
+import json
 import platform
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from importlib.abc import Traversable
@@ -11,7 +13,11 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 
-__all__ = ["arithmetic_digest", "code_digest", "model_fingerprint", "versions"]
+from estimators import Auto, Cell, Model
+from estimators.contrast import estimator_of
+from infodis_stats.io.store import SCHEMA
+
+__all__ = ["arithmetic_digest", "code_digest", "model_fingerprint", "provenance_attributes", "versions"]
 
 _PACKAGES = ("infodis-stats", "numpy", "scipy", "torch", "xarray", "statsmodels", "arviz-stats")
 
@@ -69,3 +75,51 @@ def model_fingerprint(model: object) -> str:
     if not isinstance(model, _Fingerprinted):
         return kind
     return f"{model.describe() if isinstance(model, _Described) else kind} {model.fingerprint()}"
+
+
+def provenance_attributes(
+    model: Model,
+    cell: Cell,
+    lengths: Iterable[int],
+    *,
+    seed: int,
+    level: float,
+    forward_passes: int,
+    cautions: dict[str, str],
+    interval: str = "student-t",
+    simultaneous: bool = False,
+) -> dict[str, str | int | float]:
+    """Return the attributes of a data set of estimates.
+
+    Parameters
+    ----------
+    model : Model
+    cell : Cell
+        Any of them, as it was asked for: ``auto`` has not chosen yet.
+    lengths : iterable of int
+        Scored positions of all items: ``auto`` may choose by length.
+    """
+    return {
+        "estimator": cell.sampler.name,
+        "choices": json.dumps(_choices(cell, model, lengths)),
+        "passes": cell.passes,
+        "replicates": cell.replicates,
+        "seed": seed,
+        "ci_kind": interval,
+        "ci_prob": level,
+        "ci_simultaneous": int(simultaneous),
+        "forward_passes": forward_passes,
+        "cautions": json.dumps(cautions),
+        "model": model_fingerprint(model),
+        "versions": json.dumps(versions()),
+        "schema": SCHEMA,
+    }
+
+
+def _choices(cell: Cell, model: Model, lengths: Iterable[int]) -> dict[str, str]:
+    """Return what ``auto`` chose, each with its reason."""
+    estimator = estimator_of(cell.sampler)
+    if not isinstance(estimator, Auto):
+        return {}
+    choices = [estimator.knowing(model).choose(length, cell.passes) for length in sorted(set(lengths))]
+    return {choice.estimator.name: choice.why for choice in choices}

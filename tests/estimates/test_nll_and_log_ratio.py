@@ -143,10 +143,10 @@ class Nothing:
     ("arguments", "sentence"),
     [
         ({"replicates": 1, "interval": "student-t"}, "a student-t interval needs at least 2 replicates, got 1"),
-        ({"passes": 0}, "passes needs to be at least 1"),
+        ({"passes": 0}, "passes must be a positive integer"),
         ({"level": 95}, "between 0 and 1, got 95"),
         ({"estimator": "chian"}, "there is no estimator 'chian'"),
-        ({"estimator": 3}, "an estimator or its name is needed, got int"),
+        ({"estimator": 3}, "estimator must be an Estimator or its name, got int"),
         ({"context": 8}, "sequence 0: all 8 tokens are context"),
         ({"tokens": [[0, 1, 4]]}, r"sequence 0, position 2: token 4 is outside the alphabet ACGT \(0 to 3\)"),
         ({"tokens": []}, "no sequence"),

@@ -197,7 +197,7 @@ def test_precisions_are_read(asked, half, relative):
 
 
 def test_a_budget_below_the_first_round_is_refused():
-    with pytest.raises(ids.InputError, match="most_passes of at least 128 here, 16 passes x 8 replicates"):
+    with pytest.raises(ids.InputError, match="most_passes must cover the first round, 16 passes x 8 replicates = 128"):
         ids.estimate_nll(LAW, TOKENS, precision=0.1, most_passes=127)
 
 

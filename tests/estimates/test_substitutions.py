@@ -264,7 +264,7 @@ TABLE = ids.TableLaw(["AAC", "CAC"], [0.5, 0.5], "AC")
         ({"tokens": [0, 5]}, "position 1: token 5 is outside the alphabet"),
         ({"tokens": [[0, 1]]}, "non-empty row of tokens"),
         ({"replicates": 1}, "at least 2 replicates"),
-        ({"passes": 0}, "passes needs to be at least 1"),
+        ({"passes": 0}, "passes must be a positive integer"),
         ({"level": 95}, "between 0 and 1"),
         ({"estimator": "chian"}, "there is no estimator 'chian'"),
         ({"context": 8}, "all 8 tokens are context"),

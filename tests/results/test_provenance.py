@@ -99,7 +99,7 @@ def test_the_digest_of_the_code_is_that_of_what_numbers_are_made_by(tmp_path, mo
 
     try:
         assert digest() == expected
-        for changed, same in (("report/page.py", True), ("work/run.py", False), ("analysis/tails.py", False)):
+        for changed, same in (("report/page.py", True), ("execution/run.py", False), ("analysis/tails.py", False)):
             path = tmp_path / "infodis_stats" / changed
             before = path.read_bytes()
             path.write_bytes(before + b"# more\n")

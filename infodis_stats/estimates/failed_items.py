@@ -1,16 +1,16 @@
-"""What has come of sampling: items with an estimate, and those that have failed, which are reported."""
+"""The outcome of sampling: items with an estimate, and failed ones, which are reported."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 
-from estimators import Draw, Model, ModelError
-from infodis_stats.estimates.origin import exact_value
-from infodis_stats.estimates.profile import Profile, loss_profiles
+from estimators import Draw, Model, ModelError, Target
+from infodis_stats.estimates.loss_profile import LossProfile, loss_profiles
+from infodis_stats.estimates.settings import Execution
+from infodis_stats.laws import Law
 from infodis_stats.results.labels import describe
 
 __all__ = ["Outcome", "outcome_of"]
@@ -33,7 +33,7 @@ class Outcome:
         Passes run for each of them, those of profiles included.
     kept : list of Draw
         Those that have an estimate.
-    profiles : list of Profile
+    profiles : list of LossProfile
         Of those that are kept.
     exact : list of float
         Of those that are kept; empty under models that are no exact laws.
@@ -42,7 +42,7 @@ class Outcome:
     draws: list[Draw]
     forward_passes: list[int]
     kept: list[Draw]
-    profiles: list[Profile]
+    profiles: list[LossProfile]
     exact: list[float]
 
     def complete(self) -> "Outcome":
@@ -52,7 +52,12 @@ class Outcome:
 
     def labels_kept(self, labels: Sequence[object]) -> list[object]:
         """Return the labels of the draws that are kept."""
-        return [label for label, one in zip(labels, self.draws, strict=True) if one.problem is None]
+        return [label for label, draw in zip(labels, self.draws, strict=True) if draw.problem is None]
+
+    @property
+    def lengths(self) -> list[int]:
+        """Scored positions of the items that are kept."""
+        return [draw.cell.item.sides[0].length for draw in self.kept]
 
     def variables(self) -> dict[str, Any]:
         """Return the variables over the draws that are kept: their passes, and exact values where there are some."""
@@ -65,11 +70,11 @@ class Outcome:
         The same data set, if none has. Failed rows are NaN, 0, False or empty but for ``length`` and
         ``forward_passes``.
         """
-        kept = np.array([one.problem is None for one in self.draws])
+        kept = np.array([draw.problem is None for draw in self.draws])
         if kept.all():
             return dataset
         unit = str(dataset["forward_passes"].dims[0])
-        lengths = [one.cell.item.sides[0].length for one in self.draws]
+        lengths = [draw.cell.item.sides[0].length for draw in self.draws]
         known = {"length": lengths, "forward_passes": self.forward_passes}
         columns: dict[Hashable, Any] = {unit: (unit, list(labels))}
         for name, variable in dataset.data_vars.items():
@@ -77,14 +82,12 @@ class Outcome:
             values[...] = known.get(str(name), values)
             values[kept] = variable.values
             columns[name] = (variable.dims, values, variable.attrs)
-        columns["failed"] = (unit, [one.problem or "" for one in self.draws])
+        columns["failed"] = (unit, [draw.problem or "" for draw in self.draws])
         return describe(dataset.drop_dims(unit).assign(columns))
 
 
-def outcome_of(
-    models: Sequence[Model], draws: Sequence[Draw], *, batch_size: int | None, device: torch.device | str
-) -> Outcome:
-    """Find the profiles and exact values of draws, and which of them have no estimate after all.
+def outcome_of(models: Sequence[Model], draws: Sequence[Draw], execution: Execution) -> Outcome:
+    """Find the loss profiles and exact values of draws, and which of them have no estimate after all.
 
     A draw fails where the model fails on the mask of everything, which its own masks may have left out. It fails where
     an exact law knows that the likelihood is 0: noise joins all sequences, and few masks may miss what is impossible,
@@ -95,41 +98,56 @@ def outcome_of(
     models : sequence of Model
         One for each side of a draw.
     draws : sequence of Draw
-    batch_size, device
-        See `estimators.evaluate`.
+    execution : Execution
 
     Raises
     ------
     ModelError
         If there is no estimate at all; says how the first has failed.
     """
-    found = iter(loss_profiles(models, [one for one in draws if not one.problem], batch_size=batch_size, device=device))
-    judged = [_judged(models, one, None if one.problem else next(found)) for one in draws]
-    kept = [one for one in judged if one[0].problem is None]
+    profiles = iter(loss_profiles(models, [draw for draw in draws if not draw.problem], execution))
+    judged = [_judged(models, draw, None if draw.problem else next(profiles)) for draw in draws]
+    kept = [item for item in judged if item[0].problem is None]
     if not kept:
-        _refuse_failed([drawn for drawn, _, _ in judged])
+        _refuse_failed([draw for draw, _, _ in judged])
     return Outcome(
-        draws=[drawn for drawn, _, _ in judged],
-        forward_passes=[drawn.forward_passes + (one.forward_passes if one else 0) for drawn, one, _ in judged],
-        kept=[drawn for drawn, _, _ in kept],
+        draws=[draw for draw, _, _ in judged],
+        forward_passes=[draw.forward_passes + (known.forward_passes if known else 0) for draw, known, _ in judged],
+        kept=[draw for draw, _, _ in kept],
         profiles=[profile for _, profile, _ in kept if profile],
         exact=[exact for _, _, exact in kept if exact is not None],
     )
 
 
 def _refuse_failed(draws: Sequence[Draw]) -> None:
-    for one in draws:
-        if one.problem is not None:
-            raise ModelError(f"{one.cell.item.label}, {one.problem}")
+    for draw in draws:
+        if draw.problem is not None:
+            raise ModelError(f"{draw.cell.item.label}, {draw.problem}")
 
 
-def _judged(models: Sequence[Model], draw: Draw, profile: Profile | None) -> tuple[Draw, Profile | None, float | None]:
+def _judged(
+    models: Sequence[Model], draw: Draw, profile: LossProfile | None
+) -> tuple[Draw, LossProfile | None, float | None]:
     """Return the draw, failed if it has to be, its profile, and its exact value under laws."""
     if profile is None:
         return draw, None, None
-    exact = exact_value(models, draw.cell.item.sides)
+    exact = _exact_value(models, draw.cell.item.sides)
     impossible = exact is not None and not np.isfinite(exact)
     problem = profile.problem or (IMPOSSIBLE if impossible else None)
     if problem is None:
         return draw, profile, exact
     return replace(draw, estimates=np.full(draw.cell.replicates, np.nan), problem=problem), profile, None
+
+
+def _exact_value(models: Sequence[Model], sides: Sequence[Target]) -> float | None:
+    """Return the negative log-likelihood of a target under an exact law, or the log ratio of two; None under others."""
+    nlls = [_law_nll(model, side) for model, side in zip(models, sides, strict=True) if isinstance(model, Law)]
+    if len(nlls) < len(sides):
+        return None
+    return nlls[0] if len(nlls) == 1 else nlls[1] - nlls[0]
+
+
+def _law_nll(law: Law, target: Target) -> float:
+    given = np.ones(len(target.tokens), dtype=bool)
+    given[target.scored] = False
+    return float(law.nll(target.tokens[None], context=given[None])[0])
