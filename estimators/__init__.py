@@ -3,11 +3,11 @@
 Needs numpy and torch only, so it can be imported inside a training loop. All values are in nats.
 """
 
-from estimators.auto import Auto, Choice
+from estimators.auto import Auto
 from estimators.contrast import Contrast, Coupled, Decoupled
 from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified, Systematic
 from estimators.errors import InfodisError, InputError, ModelError, PassesError, TokenError
-from estimators.estimator import Estimator
+from estimators.estimator import Choice, Estimator
 from estimators.evaluate import Evaluation, Job, evaluate
 from estimators.masked.chains import BlockChain, Chain
 from estimators.masked.exhaustive import Exhaustive, pass_totals

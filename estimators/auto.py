@@ -7,31 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators.designs import Stratified
-from estimators.estimator import Estimator
+from estimators.estimator import Choice, Estimator
 from estimators.masked.chains import BlockChain, Chain
 from estimators.masked.exhaustive import Exhaustive
 from estimators.masked.regression import Regression
 from estimators.masked.without_replacement import WithoutReplacement
-from estimators.model import Model
+from estimators.model import Model, is_consistent, noise_of, prices_masks
 from estimators.noise.process import Noise
 from estimators.noise.schedule import Polynomial
 from estimators.plan import Plan
 from estimators.score_entropy.estimator import ScoreEntropy
-from estimators.target import Target
 
-__all__ = ["Auto", "Choice"]
+__all__ = ["Auto"]
 
 FEW_PASSES = 3  # to learn a regression from
 FEW_POSITIONS = 8  # and no more than two passes for each
 FEW_MASKS = 6  # positions: drawing a mask twice is then what costs
-
-
-@dataclass(frozen=True)
-class Choice:
-    """An estimator and the reason for it, in words."""
-
-    estimator: Estimator
-    why: str
 
 
 @dataclass(frozen=True)
@@ -82,12 +73,12 @@ class Auto(Estimator):
 
     def knowing(self, model: Model) -> "Auto":
         """Return the rules for a model, which may say that its conditionals are consistent, and what its noise is."""
-        noise = self.noise if hasattr(model, "token_nll") else getattr(model, "noise", self.noise)
-        return Auto(self.consistent or bool(getattr(model, "consistent", False)), noise)
+        noise = self.noise if prices_masks(model) else noise_of(model) or self.noise
+        return Auto(self.consistent or is_consistent(model), noise)
 
-    def settled(self, item: Target, passes: int, model: Model) -> Estimator:
-        """Return the chosen estimator."""
-        return self.knowing(model).choose(item.length, passes).estimator
+    def choice(self, length: int, passes: int, model: Model) -> Choice:
+        """Return what the rules choose, knowing the model."""
+        return self.knowing(model).choose(length, passes)
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> Plan:
         """Draw what the chosen estimator draws; see `Estimator.plan`."""

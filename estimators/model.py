@@ -1,12 +1,12 @@
-"""The seams between models and estimators: what can be asked of a model."""
+"""Models as estimators see them: the two protocols, and the capabilities that a model may declare."""
 
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import torch
 
 from estimators.noise.process import Noise
 
-__all__ = ["ConditionalModel", "Model", "ScoreModel"]
+__all__ = ["ConditionalModel", "Model", "ScoreModel", "gives_ratios", "is_consistent", "noise_of", "prices_masks"]
 
 
 class ConditionalModel(Protocol):
@@ -80,4 +80,34 @@ class ScoreModel(Protocol):
 
 
 Model = ConditionalModel | ScoreModel
-"""Whatever an estimator can ask."""
+"""Anything that an estimator can evaluate."""
+
+
+def prices_masks(model: object) -> TypeGuard[ConditionalModel]:
+    """Return whether a model prices masked tokens: whether it is a `ConditionalModel`.
+
+    Examples
+    --------
+    >>> class Fair:
+    ...     def token_nll(self, tokens, masked):
+    ...         return masked * torch.log(torch.tensor(2.0, dtype=torch.float64))
+    >>> prices_masks(Fair()), gives_ratios(Fair()), is_consistent(Fair())
+    (True, False, False)
+    """
+    return hasattr(model, "token_nll")
+
+
+def gives_ratios(model: object) -> TypeGuard[ScoreModel]:
+    """Return whether a model gives score ratios of noised sequences: whether it is a `ScoreModel`."""
+    return hasattr(model, "log_ratios")
+
+
+def is_consistent(model: object) -> bool:
+    """Return whether a model declares that its conditionals come from one joint law (``consistent = True``)."""
+    return bool(getattr(model, "consistent", False))
+
+
+def noise_of(model: object) -> Noise | None:
+    """Return the noise that a model declares it was made for (``noise``); None where it declares none."""
+    noise: Noise | None = getattr(model, "noise", None)
+    return noise

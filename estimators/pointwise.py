@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from estimators.designs import Design, draw_points
 from estimators.estimator import Estimator
 from estimators.plan import Plan, pass_terms
-from estimators.within_variance import OwnVariance, from_residuals, from_second_differences
+from estimators.within_variance import WithinVariance, from_residuals, from_second_differences
 
 __all__ = ["Pointwise"]
 
@@ -40,10 +40,10 @@ class Pointwise(Estimator):
         groups: NDArray[np.float64] = pass_terms(plan, losses).reshape(plan.replicates, -1, together).mean(axis=-1)
         return groups
 
-    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance | None:
+    def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
         """Estimate each replicate's variance: from its parts, or from one pass in each stratum of the level."""
         if self.design.dependence != "strata" or plan.passes < FEWEST_STRATA:
-            return super().own_variance(plan, losses)
+            return super().within_variance(plan, losses)
         order = np.argsort(plan.levels, axis=-1, kind="stable")
         terms = np.take_along_axis(pass_terms(plan, losses), order, axis=-1)
         scale = plan.weights.sum(axis=-1)

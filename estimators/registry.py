@@ -6,12 +6,11 @@ What is neither has a name of its own.
 import difflib
 import re
 from dataclasses import replace
-from typing import Literal
 
 from estimators.auto import Auto
 from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified
 from estimators.errors import InputError
-from estimators.estimator import Estimator
+from estimators.estimator import Estimator, Family
 from estimators.masked.chains import BlockChain, Chain
 from estimators.masked.exhaustive import Exhaustive
 from estimators.masked.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
@@ -57,10 +56,6 @@ OTHERS: dict[str, Estimator] = {
         PublishedD1(),
     )
 }
-
-
-Family = Literal["masked", "noised"]
-"""What a pass shows a model: tokens or masks, or tokens with noise."""
 
 
 def _catalogue(family: Family | None = None) -> dict[str, Estimator]:

@@ -17,7 +17,7 @@ from estimators.evaluate import Evaluation, Job, Progress, evaluate
 from estimators.model import Model
 from estimators.streams import root_seed, stream
 from estimators.target import Pair, Target
-from estimators.within_variance import OwnVariance
+from estimators.within_variance import WithinVariance
 
 __all__ = ["Cell", "Draw", "Sampler", "draw", "sample"]
 
@@ -61,7 +61,7 @@ class Sampler(ABC, Generic[Item]):
     def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
         """Reduce the losses of the item's jobs to one number per replicate, in nats: shape (replicates,)."""
 
-    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
+    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> WithinVariance | None:
         """Estimate the variance of each replicate from its own passes; None where they do not tell it."""
         return None
 
@@ -178,7 +178,7 @@ class Draw:
             yield Draw(cell, self.estimates[part], evaluations, problem=self.problem)
 
     @cached_property
-    def own_variance(self) -> OwnVariance | None:
+    def within_variance(self) -> WithinVariance | None:
         """The variance of each replicate, estimated from its own passes; None where they do not tell it."""
         return self.cell.sampler.combined_variance(self.evaluations)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OwnVariance", "added", "from_parts", "from_residuals", "from_second_differences", "from_strata"]
+__all__ = ["WithinVariance", "added", "from_parts", "from_residuals", "from_second_differences", "from_strata"]
 
 FloatArray = NDArray[np.float64]
 
@@ -16,7 +16,7 @@ MOST_LEVERAGE = 0.95  # of a pass on its own fit; with two passes a line explain
 
 
 @dataclass(frozen=True, eq=False)
-class OwnVariance:
+class WithinVariance:
     """An estimate of each replicate's variance, and the degrees of freedom that it has.
 
     Attributes
@@ -31,7 +31,7 @@ class OwnVariance:
     degrees: FloatArray
 
 
-def from_parts(parts: FloatArray) -> OwnVariance:
+def from_parts(parts: FloatArray) -> WithinVariance:
     """Estimate from independent, identically distributed parts (replicates, n >= 2) whose mean is the estimate.
 
     Examples
@@ -41,10 +41,10 @@ def from_parts(parts: FloatArray) -> OwnVariance:
     (array([1.333]), array([2.]))
     """
     count = parts.shape[1]
-    return OwnVariance(parts.var(axis=1, ddof=1) / count, np.full(len(parts), count - 1.0))
+    return WithinVariance(parts.var(axis=1, ddof=1) / count, np.full(len(parts), count - 1.0))
 
 
-def from_residuals(terms: FloatArray, at: FloatArray) -> OwnVariance:
+def from_residuals(terms: FloatArray, at: FloatArray) -> WithinVariance:
     """Estimate from the residuals of a straight line, for one term in each stratum and a mean that is nearly a line.
 
     The variance is ``K^-2 sum_k e_k^2 / (1 - h_k)`` (HC2): each pass with its own variance. The jumps between strata
@@ -78,7 +78,7 @@ def from_residuals(terms: FloatArray, at: FloatArray) -> OwnVariance:
     return _summed(shares, most=terms.shape[1] - 2.0)
 
 
-def from_second_differences(terms: FloatArray) -> OwnVariance:
+def from_second_differences(terms: FloatArray) -> WithinVariance:
     """Estimate from second differences of neighbours, for one term in each stratum and a mean that may bend.
 
     Parameters
@@ -102,7 +102,7 @@ def from_second_differences(terms: FloatArray) -> OwnVariance:
     return _summed(differences / (passes * count), most=18.0 * count / 35.0, correlation=35.0 / 18.0)
 
 
-def from_strata(contributions: FloatArray, strata: NDArray[np.int64]) -> OwnVariance:
+def from_strata(contributions: FloatArray, strata: NDArray[np.int64]) -> WithinVariance:
     """Estimate from several passes in each stratum.
 
     Parameters
@@ -124,22 +124,22 @@ def from_strata(contributions: FloatArray, strata: NDArray[np.int64]) -> OwnVari
     inside = [contributions[:, strata == one] for one in np.unique(strata)]
     drawn = [one for one in inside if one.shape[1] > 1]
     if not drawn:
-        return OwnVariance(np.zeros(len(contributions)), np.full(len(contributions), np.inf))
-    return added(*(OwnVariance(one.shape[1] * one.var(axis=1, ddof=1), _degrees(one)) for one in drawn))
+        return WithinVariance(np.zeros(len(contributions)), np.full(len(contributions), np.inf))
+    return added(*(WithinVariance(one.shape[1] * one.var(axis=1, ddof=1), _degrees(one)) for one in drawn))
 
 
 def _degrees(inside: FloatArray) -> FloatArray:
     return np.full(len(inside), inside.shape[1] - 1.0)
 
 
-def added(*parts: OwnVariance) -> OwnVariance:
+def added(*parts: WithinVariance) -> WithinVariance:
     """Return the variance of a sum of independent estimates, with Satterthwaite's degrees of freedom.
 
     The fourth moments that the degrees need are estimated without bias: ``v^2 nu / (nu + 2)`` for ``sigma^4``.
 
     Examples
     --------
-    >>> one = OwnVariance(np.array([1.0]), np.array([4.0]))
+    >>> one = WithinVariance(np.array([1.0]), np.array([4.0]))
     >>> added(one, one).degrees
     array([8.])
     """
@@ -149,12 +149,12 @@ def added(*parts: OwnVariance) -> OwnVariance:
     with np.errstate(divide="ignore", invalid="ignore"):
         found = total**2 / (variance**2 / (degrees + 2.0)).sum(axis=0) - 2.0
     fewest, most = degrees.min(axis=0), degrees.sum(axis=0)
-    return OwnVariance(total, np.clip(np.where(np.isnan(found), most, found), fewest, most))
+    return WithinVariance(total, np.clip(np.where(np.isnan(found), most, found), fewest, most))
 
 
-def _summed(shares: FloatArray, most: float, correlation: float = 1.0) -> OwnVariance:
+def _summed(shares: FloatArray, most: float, correlation: float = 1.0) -> WithinVariance:
     """Add shares (replicates, n) of one degree each; ``correlation`` is how many times fewer they really are."""
     total = shares.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = (3.0 * total**2 / (shares**2).sum(axis=1) - 2.0) / correlation
-    return OwnVariance(total, np.clip(np.where(np.isnan(found), most, found), min(1.0, most), max(most, 1.0)))
+    return WithinVariance(total, np.clip(np.where(np.isnan(found), most, found), min(1.0, most), max(most, 1.0)))

@@ -87,6 +87,7 @@ class Chain(_Chains):
     """
 
     plain_name: ClassVar[str] = "chain"
+    exact_when_consistent: ClassVar[bool] = True
 
     @property
     def summary(self) -> str:

@@ -12,7 +12,7 @@ from estimators.masked.allocation import equal_proportions
 from estimators.masked.mask_maps import smallest
 from estimators.masked.plan import MaskPlan
 from estimators.plan import Plan
-from estimators.within_variance import OwnVariance, from_strata
+from estimators.within_variance import WithinVariance, from_strata
 
 __all__ = ["Triangular"]
 
@@ -69,8 +69,8 @@ class Triangular(Estimator):
         masks = smallest(points[..., 1:], sizes)
         return MaskPlan(masks, masks * (step[cell] / sizes)[..., None])
 
-    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance:
-        """Estimate each replicate's variance from the spread within the strata; see `Estimator.own_variance`."""
+    def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance:
+        """Estimate each replicate's variance from the spread within the strata; see `Estimator.within_variance`."""
         order = np.argsort(-plan.levels, axis=-1, kind="stable")
         contributions = np.take_along_axis((plan.weights * losses).sum(axis=-1), order, axis=-1)
         shares = _shares(_edges(plan.length), plan.passes)

@@ -7,18 +7,19 @@ from numpy.typing import NDArray
 
 from estimators.designs import IID, Design, Stratified
 from estimators.errors import InputError
+from estimators.estimator import Family
 from estimators.evaluate import Evaluation, Job
 from estimators.masked.mask_maps import TimeIntegral
 from estimators.masked.points import PointEstimator
 from estimators.noise.process import Absorbing, Noise
 from estimators.noise.schedule import LogLinear, Schedule
-from estimators.plan import Plan, pass_terms
+from estimators.plan import Plan
 from estimators.pointwise import Pointwise
 from estimators.score_entropy.plan import NoisePlan
 from estimators.score_entropy.states import NoisedTokens
 from estimators.score_entropy.time_law import SMALLEST_PILOT, TimeLaw
 from estimators.target import Target
-from estimators.within_variance import OwnVariance
+from estimators.within_variance import WithinVariance
 
 __all__ = ["ScoreEntropy"]
 
@@ -62,7 +63,7 @@ class ScoreEntropy(Pointwise):
     'marginal-score-entropy(uniform,polynomial)+stratified'
     """
 
-    noise: Noise
+    noise: Noise = field()
     schedule: Schedule = field(default_factory=LogLinear)
     design: Design = field(default_factory=IID)
     marginal: bool = False
@@ -90,6 +91,11 @@ class ScoreEntropy(Pointwise):
         kind = "marginal-score-entropy" if self.marginal else "score-entropy"
         design = "" if self.design == IID() else f"+{self.design.name}"
         return f"{kind}({','.join(words)}){design}"
+
+    @property
+    def family(self) -> Family:
+        """A pass shows a model noised tokens."""
+        return "noised"
 
     @property
     def stream_name(self) -> str:
@@ -133,15 +139,15 @@ class ScoreEntropy(Pointwise):
         """
         return self.schedule.order > 1 and (self.marginal or self.noise == Absorbing())
 
-    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance | None:
-        """Estimate each replicate's variance; see `Estimator.own_variance`.
+    def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
+        """Estimate each replicate's variance; see `Estimator.within_variance`.
 
         Strata do not tell it where terms grow without bound in the first of them, which has no neighbour before it: by
         second differences it was found 0.5 to 0.8 times as large as it is, and intervals covered 81 to 95 %.
         """
         if self.design.dependence == "strata" and self.schedule.order <= 1:
             return None
-        return super().own_variance(plan, losses)
+        return super().within_variance(plan, losses)
 
     def plan_of(self, points: NDArray[np.float64]) -> NoisePlan:
         """Turn points into a plan; see `Pointwise.plan_of`."""
@@ -162,7 +168,7 @@ class ScoreEntropy(Pointwise):
     def after_pilot(self, evaluations: tuple[Evaluation, ...]) -> "ScoreEntropy":
         """Return the estimator with the law of the time that the pilot's terms ask for."""
         (evaluation,) = evaluations
-        return self.informed(evaluation.plan, pass_terms(evaluation.plan, evaluation.losses) ** 2)
+        return self.informed(evaluation.plan, evaluation.terms**2)
 
     def informed(self, plan: Plan, squares: NDArray[np.float64]) -> "ScoreEntropy":
         """Return the estimator with the law of the time for squared terms of a pilot, a pass a stratum in order."""

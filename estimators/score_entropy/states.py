@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from estimators.errors import InputError, ModelError, TokenError
-from estimators.model import Model, ScoreModel
+from estimators.model import Model, ScoreModel, gives_ratios, noise_of
 from estimators.noise.process import Noise, excess
 
 __all__ = ["NoisedTokens", "marginal_score_entropy", "score_entropy"]
@@ -141,12 +141,12 @@ class NoisedTokens:
 
     def _asked(self, model: Model) -> ScoreModel:
         name, asked = type(model).__name__, self.noise.name
-        if not hasattr(model, "log_ratios"):
+        if not gives_ratios(model):
             raise InputError(
                 f"{name} has no score ratios under {asked} noise (log_ratios), it prices masked tokens; "
                 "an estimator of masks such as uniform-count+stratified would do"
             )
-        own = getattr(model, "noise", self.noise)
-        if own != self.noise:
-            raise InputError(f"{name} was made for {own.name} noise, the estimator asks for {asked} noise")
-        return cast("ScoreModel", model)
+        made_for = noise_of(model) or self.noise
+        if made_for != self.noise:
+            raise InputError(f"{name} was made for {made_for.name} noise, the estimator asks for {asked} noise")
+        return model

@@ -5,8 +5,9 @@ from typing import cast
 
 import numpy as np
 
-from estimators import Absorbing, Contrast, Draw, Estimator, Model, ScoreEntropy
+from estimators import Absorbing, Contrast, Draw, Estimator, Model
 from estimators.contrast import estimator_of
+from estimators.model import is_consistent
 from infodis_stats.estimates.loss_profile import LossProfile
 from infodis_stats.estimates.remainder import Remainder
 from infodis_stats.results.error_bars import ErrorBar
@@ -43,11 +44,10 @@ def cautions_found(
     }
     if missing is not None:
         found.discard("biased")
-    one_law = all(getattr(model, "consistent", False) for model in models)
-    noised = [(drawn, one) for drawn in draws if isinstance(one := estimator_of(drawn.cell.sampler), ScoreEntropy)]
-    if not one_law and any(one.marginal for _, one in noised):
+    estimators = [(drawn, one) for drawn in draws if (one := estimator_of(drawn.cell.sampler)) is not None]
+    if not all(is_consistent(model) for model in models) and any(one.marginal for _, one in estimators):
         found.add("not-one-law")
-    if any(_largest_loss(drawn) > LARGEST_LOSS for drawn, one in noised if one.noise != Absorbing()):
+    if any(_largest_loss(drawn) > LARGEST_LOSS for drawn, one in estimators if one.noise not in (None, Absorbing())):
         found.add("rare-tokens")
     largest = max((max(one.upper, -one.lower) for one in missing or ()), default=0.0)
     told = {key: caution.sentence for key, caution in CAUTIONS.items() if key in found}

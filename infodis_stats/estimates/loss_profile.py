@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from estimators import Draw, Evaluation, Job, MaskPlan, Model
+from estimators.model import prices_masks
 from infodis_stats.estimates.settings import Execution
 from infodis_stats.results.validity import effective_positions
 
@@ -63,7 +64,7 @@ def loss_profiles(models: Sequence[Model], draws: Sequence[Draw], execution: Exe
 
 
 def _side_profiles(model: Model, sides: Sequence[Evaluation], execution: Execution) -> list[LossProfile]:
-    if not hasattr(model, "token_nll"):  # a model of score ratios alone
+    if not prices_masks(model):
         return [LossProfile(float(effective_positions(side.position_losses)), float("nan"), 0) for side in sides]
     losses = [_full_mask_loss(side) for side in sides]
     unseen = (side.target for side, loss in zip(sides, losses, strict=True) if loss is None)

@@ -16,7 +16,6 @@ from estimators import (
     Job,
     Model,
     Pair,
-    ScoreEntropy,
     Target,
     make_targets,
 )
@@ -90,7 +89,7 @@ def estimate_model_log_ratio(
     ('sequence', 'ci_bound')
     """
     contrast = contrast_named(estimator, coupled=coupled)
-    if isinstance(contrast.estimator, ScoreEntropy) and contrast.estimator.pilot:
+    if contrast.estimator.pilot:
         raise InputError(f"{contrast.estimator.name}: a pilot asks one model, and here are two; leave pilot= out")
     quantity = Quantity(
         name="log_ratio",

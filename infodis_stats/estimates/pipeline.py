@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from estimators import Cell, Contrast, Draw, Estimator, Model, Pair, Target
 from estimators.contrast import estimator_of
+from estimators.model import is_consistent
 from infodis_stats.estimates.cautions import cautions_found
 from infodis_stats.estimates.failed_items import Outcome, outcome_of
 from infodis_stats.estimates.precision import DrawCells, Precision, draw_rounds, padded
@@ -51,7 +52,7 @@ class Quantity:
     @property
     def model(self) -> Model:
         """The model that promises least: `auto` chooses for it."""
-        return min(self.models, key=lambda model: bool(getattr(model, "consistent", False)))
+        return min(self.models, key=is_consistent)
 
 
 def estimate(

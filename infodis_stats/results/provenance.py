@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 
-from estimators import Auto, Cell, Model
+from estimators import Cell, Model
 from estimators.contrast import estimator_of
 from infodis_stats.io.store import SCHEMA
 
@@ -119,7 +119,7 @@ def provenance_attributes(
 def _choices(cell: Cell, model: Model, lengths: Iterable[int]) -> dict[str, str]:
     """Return what ``auto`` chose, each with its reason."""
     estimator = estimator_of(cell.sampler)
-    if not isinstance(estimator, Auto):
+    if estimator is None:
         return {}
-    choices = [estimator.knowing(model).choose(length, cell.passes) for length in sorted(set(lengths))]
-    return {choice.estimator.name: choice.why for choice in choices}
+    choices = [estimator.choice(length, cell.passes, model) for length in sorted(set(lengths))]
+    return {choice.estimator.name: choice.why for choice in choices if choice is not None}

@@ -12,7 +12,7 @@ from estimators.masked.plan import MaskPlan, mask_plan
 from estimators.masked.regression.damping import Adjusted, adjusted
 from estimators.masked.regression.strata import full_mask_passes, size_strata, sized_masks
 from estimators.plan import Plan
-from estimators.within_variance import OwnVariance
+from estimators.within_variance import WithinVariance
 
 __all__ = ["Regression"]
 
@@ -48,6 +48,8 @@ class Regression(Estimator):
 
     name: ClassVar[str] = "regression"
     summary: ClassVar[str] = "stratified sizes; what the other passes predict of a loss is replaced by its exact mean"
+    weighted_sum: ClassVar[bool] = False
+    conservative_within_variance: ClassVar[bool] = True
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """Draw independent replicates of the plan; see `Estimator.plan`. Its weighted sum is unbiased, too."""
@@ -62,8 +64,8 @@ class Regression(Estimator):
         """Turn token losses (replicates, passes, length) into estimates (replicates,), both in nats."""
         return np.array([one.estimate for one in self._adjusted(plan, losses)])
 
-    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance | None:
-        """Estimate each replicate's variance from what is left of its passes; see `Estimator.own_variance`.
+    def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
+        """Estimate each replicate's variance from what is left of its passes; see `Estimator.within_variance`.
 
         The predictions of the passes share what they learned from, which the residuals do not show: they are taken
         `SHARED` times larger.
@@ -74,7 +76,7 @@ class Regression(Estimator):
             return None
         residuals = np.stack([one.residuals[:drawn] for one in self._adjusted(plan, losses)])
         variance = SHARED**2 * (residuals**2).sum(axis=1)
-        return OwnVariance(variance, np.full(plan.replicates, drawn - 1.0))
+        return WithinVariance(variance, np.full(plan.replicates, drawn - 1.0))
 
     def _adjusted(self, plan: Plan, losses: NDArray[np.float64]) -> list[Adjusted]:
         strata, masks = size_strata(plan.length, plan.passes), mask_plan(plan, "regressions").masks
