@@ -23,6 +23,7 @@ from infodis_stats.laws import Law
 from infodis_stats.report import summary, write_diagnosis
 from infodis_stats.report.numbers import band
 from infodis_stats.report.summary_table import AVERAGES
+from infodis_stats.results.validity import caution_sentences
 
 __all__ = ["attributes_of", "nll", "ratio", "sequences"]
 
@@ -176,7 +177,8 @@ def _bands(averaged: xr.Dataset) -> str:
 
 def attributes_of(result: xr.Dataset) -> dict[str, object]:
     """Return the attributes of a result as JSON has them."""
-    return result.attrs | {name: json.loads(result.attrs[name]) for name in ("cautions", "choices", "versions")}
+    read = {name: json.loads(result.attrs[name]) for name in ("choices", "versions")}
+    return result.attrs | read | {"cautions": caution_sentences(result)}
 
 
 def _write(result: xr.Dataset, frame: pd.DataFrame, path: Path) -> None:

@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 import xarray as xr
 
 from estimators import InputError, registry
 from infodis_stats.analysis import Estimates
 from infodis_stats.diagnostics.verdict import Verdict, concise
-from infodis_stats.results.validity import Caution
+from infodis_stats.results.validity import Caution, caution_sentences, held
 
-__all__ = ["caution_verdicts", "failure_verdicts", "point_verdicts"]
+__all__ = ["caution_verdicts", "failure_verdicts", "item_caution_verdicts", "point_verdicts"]
 
 
 def caution_verdicts(cautions: Iterable[Caution], passed: str = "construction") -> list[Verdict]:
@@ -24,6 +25,20 @@ def caution_verdicts(cautions: Iterable[Caution], passed: str = "construction") 
     """
     found = [Verdict(caution.key, caution.verdict, caution.sentence, caution.advice) for caution in cautions]
     return found or [Verdict(passed, "fine", "no caution holds by construction")]
+
+
+def item_caution_verdicts(result: xr.Dataset, labels: list[object]) -> list[Verdict]:
+    """Return a verdict for each caution of a result, with the items that it concerns if these are not all of them."""
+    sentences, verdicts = caution_sentences(result), []
+    for caution in held(result["cautions"]):
+        concerned = result["cautions"].sel(caution=caution.key).values
+        items = tuple(label for label, flag in zip(labels, concerned, strict=True) if flag)
+        verdict = Verdict(caution.key, caution.verdict, sentences[caution.key], caution.advice)
+        if len(items) < len(labels):
+            measured = f"{len(items)} of {len(labels)} rows: {concise(items)}"
+            verdict = replace(verdict, measured=measured, items=items)
+        verdicts.append(verdict)
+    return verdicts or caution_verdicts([])
 
 
 def failure_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:

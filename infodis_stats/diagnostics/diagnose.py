@@ -1,19 +1,15 @@
 """The diagnosis of a result or of a study."""
 
-import json
-from dataclasses import replace
-
 import numpy as np
 import xarray as xr
 
 from estimators import InputError
 from infodis_stats.analysis import Estimates
-from infodis_stats.diagnostics.construction import caution_verdicts, failure_verdicts, point_verdicts
+from infodis_stats.diagnostics.construction import failure_verdicts, item_caution_verdicts, point_verdicts
 from infodis_stats.diagnostics.sampling import running_verdicts, stream_verdicts, tail_verdicts
 from infodis_stats.diagnostics.study import study_verdicts
 from infodis_stats.diagnostics.truth import precision_verdicts, truth_verdicts
 from infodis_stats.diagnostics.verdict import Diagnosis
-from infodis_stats.results.validity import CAUTIONS
 
 __all__ = ["diagnose"]
 
@@ -35,8 +31,8 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
     Returns
     -------
     Diagnosis
-        ``verdict`` (the worst: ``fine``, ``look`` or ``do not use``), ``overall`` in a sentence, ``verdicts``; prints
-        as a table, worst first; ``to_dataframe()``, ``to_markdown()``.
+        ``verdict`` (the worst: ``fine``, ``caution`` or ``do not use``), ``overall`` in a sentence, ``verdicts``;
+        prints as a table, worst first; ``to_dataframe()``, ``to_markdown()``.
 
     Raises
     ------
@@ -58,10 +54,9 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
         return Diagnosis(study_verdicts(result))
     known = result.data_vars if isinstance(result, xr.Dataset) else ()
     name = next((one for one in ("nll", "log_ratio") if one in known), None)
-    if name is None or not {f"{name}_replicate", "degrees"} <= set(known) or "cautions" not in result.attrs:
+    if name is None or not {f"{name}_replicate", "degrees"} <= set(known) or "cautions" not in known:
         raise InputError("a diagnosis needs the result of estimate_nll, estimate_log_ratio or their kin for texts")
     failed = failure_verdicts(result, name)
-    cautions = json.loads(result.attrs["cautions"])
     result = result.isel({result[name].dims[0]: np.isfinite(result[name].values)})
     labels: list[object] = result[result[name].dims[0]].values.tolist()
     estimates = Estimates(*(result[key].values for key in (name, f"{name}_se", "degrees")))
@@ -69,7 +64,7 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
     return Diagnosis(
         [
             *failed,
-            *caution_verdicts(replace(CAUTIONS[key], sentence=words) for key, words in cautions.items()),
+            *item_caution_verdicts(result, labels),
             *point_verdicts(result, estimates, labels),
             *truth_verdicts(result, name, estimates, draws),
             *stream_verdicts(draws, labels),

@@ -11,52 +11,62 @@ from estimators.model import is_consistent
 from infodis_stats.estimates.loss_profile import LossProfile
 from infodis_stats.estimates.remainder import Remainder
 from infodis_stats.results.error_bars import ErrorBar
-from infodis_stats.results.labels import LARGEST_REMAINDER
-from infodis_stats.results.validity import CAUTIONS, cautions_of
+from infodis_stats.results.validity import CAUTIONS, LARGEST_REMAINDER, Caution, cautions_of
 
-__all__ = ["cautions_found"]
+__all__ = ["cautions_of_draws"]
 
-LARGEST_LOSS = 8.0  # nats of a position that score entropies tell well: intervals covered 92 % at 9, and 84 % at 12
+LARGEST_LOSS = 8.0  # nats of a position: intervals of score entropies covered 92 % at 9, and 84 % at 12
 
 
-def cautions_found(
+def cautions_of_draws(
     draws: Sequence[Draw],
     profiles: Sequence[LossProfile],
     bars: Sequence[ErrorBar],
     missing: Sequence[Remainder] | None = None,
     *,
     models: Sequence[Model],
-) -> dict[str, str]:
-    """Return the cautions that hold for some of the draws, each with its sentence.
+) -> list[list[Caution]]:
+    """Return the cautions that hold for each draw.
 
-    With remainders, the estimates are not biased by what they lack, as the intervals have it.
+    Parameters
+    ----------
+    draws, profiles, bars : sequences of Draw, LossProfile and ErrorBar
+    missing : sequence of Remainder, optional
+        What each estimate lacks; the intervals include it, so an estimate with a remainder is not biased.
+    models : sequence of Model
+        One for each side of a draw.
     """
-    found = {
-        caution.key
-        for drawn, profile, bar in zip(draws, profiles, bars, strict=True)
-        for caution in cautions_of(
-            cast("Estimator | Contrast", drawn.cell.sampler),
-            bar.degrees + 1.0,
-            np.array([profile.effective_positions]),
-            np.array([profile.full_mask_ratio]),
-            passes=drawn.cell.passes * drawn.cell.replicates,
-        )
-    }
-    if missing is not None:
-        found.discard("biased")
-    estimators = [(drawn, one) for drawn in draws if (one := estimator_of(drawn.cell.sampler)) is not None]
-    if not all(is_consistent(model) for model in models) and any(one.marginal for _, one in estimators):
-        found.add("not-one-law")
-    if any(_largest_loss(drawn) > LARGEST_LOSS for drawn, one in estimators if one.noise not in (None, Absorbing())):
-        found.add("rare-tokens")
-    largest = max((max(one.upper, -one.lower) for one in missing or ()), default=0.0)
-    told = {key: caution.sentence for key, caution in CAUTIONS.items() if key in found}
-    if largest > LARGEST_REMAINDER:
-        told["unfinished-noise"] = f"{CAUTIONS['unfinished-noise'].sentence}: up to {largest:.3g} nats of some sequence"
-    return told
+    consistent = all(is_consistent(model) for model in models)
+    remainders = [None] * len(draws) if missing is None else missing
+    parts = zip(draws, profiles, bars, remainders, strict=True)
+    return [_cautions(*part, consistent=consistent) for part in parts]
+
+
+def _cautions(
+    draw: Draw, profile: LossProfile, bar: ErrorBar, remainder: Remainder | None, *, consistent: bool
+) -> list[Caution]:
+    sampler = cast("Estimator | Contrast", draw.cell.sampler)
+    estimator = estimator_of(sampler)
+    by_construction = cautions_of(
+        sampler,
+        bar.degrees + 1.0,
+        np.array([profile.effective_positions]),
+        np.array([profile.full_mask_ratio]),
+        passes=draw.cell.passes * draw.cell.replicates,
+    )
+    keys = {caution.key for caution in by_construction}
+    if remainder is not None:
+        keys.discard("biased")
+        if max(remainder.upper, -remainder.lower) > LARGEST_REMAINDER:
+            keys.add("unfinished-noise")
+    if estimator.marginal and not consistent:
+        keys.add("not-one-law")
+    if estimator.noise not in (None, Absorbing()) and _largest_loss(draw) > LARGEST_LOSS:
+        keys.add("rare-tokens")
+    return [caution for key, caution in CAUTIONS.items() if key in keys]
 
 
 def _largest_loss(draw: Draw) -> float:
     """Return what the most expensive position costs, in nats."""
-    costs = [(one.plan.weights * one.losses).sum(axis=(0, 1)).max() for one in draw.evaluations]
+    costs = [(side.plan.weights * side.losses).sum(axis=(0, 1)).max() for side in draw.evaluations]
     return float(np.max(costs)) / draw.cell.replicates

@@ -27,7 +27,7 @@ from infodis_stats.estimates.settings import Device, Execution, named_estimator
 from infodis_stats.laws import Law
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.provenance import provenance_attributes
-from infodis_stats.results.validity import cautions_of
+from infodis_stats.results.validity import caution_array, cautions_of
 
 __all__ = ["Curve", "entropy_of", "estimate_information", "exact_information", "plan_curve"]
 
@@ -157,6 +157,8 @@ def estimate_information(
     later, forward_passes = zip(*kept, strict=True)
     dataset = curve.labelled(np.stack(later, axis=-1), level)
     size = len(curve.cells[0].item.sides[0].tokens)
+    cautions = cautions_of(curve.sampler, sequences, passes=sequences * passes)
+    dataset["cautions"] = caution_array([cautions], None)
     dataset.attrs = provenance_attributes(
         law,
         curve.cells[0],
@@ -164,10 +166,6 @@ def estimate_information(
         seed=seed,
         level=level,
         forward_passes=sum(forward_passes),
-        cautions={
-            caution.key: caution.sentence
-            for caution in cautions_of(curve.sampler, sequences, passes=sequences * passes)
-        },
     ) | {
         "noise": noise.name,
         "length": size,

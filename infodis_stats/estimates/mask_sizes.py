@@ -13,12 +13,13 @@ from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import centred, student_t, variance
-from infodis_stats.estimates.cautions import cautions_found
+from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.failed_items import outcome_of
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.results.error_bars import error_bars
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.provenance import provenance_attributes
+from infodis_stats.results.validity import caution_array
 
 __all__ = ["estimate_sizes", "size_nll"]
 
@@ -147,6 +148,8 @@ def estimate_sizes(
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
         )
     )
+    cautions = cautions_of_draws(draws, outcome.profiles, bars, models=[model])
+    dataset["cautions"] = caution_array(cautions, "sequence")
     dataset.attrs = provenance_attributes(
         model,
         cells[0],
@@ -154,6 +157,5 @@ def estimate_sizes(
         seed=seed,
         level=level,
         forward_passes=sum(one.forward_passes for one in draws),
-        cautions=cautions_found(draws, outcome.profiles, bars, models=[model]),
     ) | {"ci_kind": "student-t, simultaneous over bins (Bonferroni)"}
     return dataset

@@ -14,6 +14,7 @@ from infodis_stats.analysis import jensen_gap
 from infodis_stats.estimates.settings import Device, Execution
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.provenance import provenance_attributes
+from infodis_stats.results.validity import caution_array
 
 __all__ = ["ROUNDING", "order_gap"]
 
@@ -110,6 +111,7 @@ def order_gap(
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
         )
     )
+    dataset["cautions"] = caution_array([[]], None)
     dataset.attrs = provenance_attributes(
         model,
         cells[0],
@@ -117,7 +119,6 @@ def order_gap(
         seed=seed,
         level=level,
         forward_passes=sum(one.forward_passes for one in draws),
-        cautions={},
     ) | {
         "passes": int(lengths.max()),
         "ci_kind": "chi-square of the jackknife",

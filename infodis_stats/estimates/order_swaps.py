@@ -21,6 +21,7 @@ from infodis_stats.estimates.order_gap import ROUNDING, check_tolerance
 from infodis_stats.estimates.settings import Device, Execution
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.provenance import provenance_attributes
+from infodis_stats.results.validity import caution_array
 
 __all__ = ["OrderSwap", "order_swaps"]
 
@@ -142,6 +143,7 @@ def order_swaps(
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
         )
     )
+    dataset["cautions"] = caution_array([[]], None)
     dataset.attrs = provenance_attributes(
         model,
         cells[0],
@@ -149,6 +151,5 @@ def order_swaps(
         seed=seed,
         level=level,
         forward_passes=sum(one.forward_passes for one in draws),
-        cautions={},
     ) | {"ci_kind": "clopper-pearson", "tolerance": tolerance}
     return dataset

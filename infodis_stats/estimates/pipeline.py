@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from estimators import Cell, Contrast, Draw, Estimator, Model, Pair, Target
 from estimators.contrast import estimator_of
 from estimators.model import is_consistent
-from infodis_stats.estimates.cautions import cautions_found
+from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.failed_items import Outcome, outcome_of
 from infodis_stats.estimates.precision import DrawCells, Precision, draw_rounds, padded
 from infodis_stats.estimates.remainder import check_precision, known_part, remainder_variables, remainders, shifted
@@ -17,6 +17,7 @@ from infodis_stats.estimates.settings import Execution, IntervalRequest, Samplin
 from infodis_stats.results.error_bars import check_interval, error_bars
 from infodis_stats.results.labels import replicates_dataset
 from infodis_stats.results.provenance import provenance_attributes
+from infodis_stats.results.validity import caution_array
 
 __all__ = ["Quantity", "estimate"]
 
@@ -100,12 +101,14 @@ def estimate(
         labels=(quantity.unit, outcome.labels_kept(labels)),
         level=request.level,
         bars=shifted(bars, missing),
-        estimator=[estimator_of(draw.cell.sampler).name for draw in outcome.kept],
+        estimator=[(estimator_of(draw.cell.sampler) or draw.cell.sampler).name for draw in outcome.kept],
         **quantity.variables(outcome),
         **({} if rule is None else rule.variables(outcome.kept)),
         **remainder_variables(missing),
         **outcome.variables(),
     )
+    cautions = cautions_of_draws(outcome.kept, outcome.profiles, bars, missing, models=quantity.models)
+    dataset["cautions"] = caution_array(cautions, quantity.unit)
     dataset.attrs = provenance_attributes(
         quantity.model,
         cells[0],
@@ -113,7 +116,6 @@ def estimate(
         seed=plan.seed,
         level=request.level,
         forward_passes=sum(outcome.forward_passes),
-        cautions=cautions_found(outcome.kept, outcome.profiles, bars, missing, models=quantity.models),
         interval=request.kind,
         simultaneous=request.simultaneous,
     )

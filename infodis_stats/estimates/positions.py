@@ -15,7 +15,7 @@ from infodis_stats.io.records import Record
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.results.labels import replicates_dataset
 from infodis_stats.results.provenance import provenance_attributes
-from infodis_stats.results.validity import cautions_of, effective_positions
+from infodis_stats.results.validity import caution_array, cautions_of, effective_positions
 
 __all__ = ["estimate_positions", "position_nll"]
 
@@ -105,8 +105,8 @@ def estimate_positions(
     )
     dataset["token"] = ("position", [model.decode(target.tokens[[place]]) for place in target.scored])
     effective = effective_positions(drawn.evaluations[0].position_losses)
-    cautions = {caution.key: caution.sentence for caution in cautions_of(sampler, replicates, effective)}
+    dataset["cautions"] = caution_array([cautions_of(sampler, plan.replicates, effective)], None)
     dataset.attrs = provenance_attributes(
-        model, cell, [target.length], seed=seed, level=level, forward_passes=drawn.forward_passes, cautions=cautions
+        model, cell, [target.length], seed=seed, level=level, forward_passes=drawn.forward_passes
     )
     return dataset

@@ -14,12 +14,13 @@ from estimators import Cell, Draw, Estimator, InputError, Model, Target, make_ta
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats import analysis
-from infodis_stats.estimates.cautions import cautions_found
+from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.failed_items import outcome_of
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.results.error_bars import error_bars
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.provenance import provenance_attributes
+from infodis_stats.results.validity import caution_array
 
 __all__ = ["rank_candidates"]
 
@@ -142,6 +143,9 @@ def rank_candidates(
     words = f"log-likelihood ratio{' per token' if per_token else ''}, candidate over leader"
     dataset["log_ratio"].attrs = {"units": "nat", "long_name": words}
     dataset["log_ratio_ci"].attrs = {"units": "nat", "long_name": f"confidence interval of the {words}"} | interval
+    bars = error_bars(draws, "anytime", 1 - error)
+    cautions = cautions_of_draws(draws, outcome.profiles, bars, models=[model])
+    dataset["cautions"] = caution_array(cautions, "candidate")
     dataset.attrs = provenance_attributes(
         model,
         asked,
@@ -149,7 +153,6 @@ def rank_candidates(
         seed=seed,
         level=1 - error,
         forward_passes=sum(outcome.forward_passes),
-        cautions=cautions_found(draws, outcome.profiles, error_bars(draws, "anytime", 1 - error), models=[model]),
     )
     dataset.attrs |= {"ci_kind": CI_KIND, "most_passes": most_passes, "per_token": int(per_token)}
     return dataset

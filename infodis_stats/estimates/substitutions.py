@@ -28,7 +28,7 @@ from infodis_stats.laws import Law
 from infodis_stats.models.vocabulary import alternatives, symbol_names, symbol_tokens
 from infodis_stats.results.labels import replicates_dataset
 from infodis_stats.results.provenance import provenance_attributes
-from infodis_stats.results.validity import cautions_of, effective_positions
+from infodis_stats.results.validity import caution_array, cautions_of, effective_positions
 
 __all__ = ["rank_substitutions", "scan_substitutions"]
 
@@ -172,11 +172,10 @@ def scan_substitutions(
         symbol=("symbol", symbol_names(model, others), {"long_name": "symbol of the mutant"}),
         token=("symbol", others, {"long_name": "token of the symbol"}),
     )
-    cautions = {
-        caution.key: caution.sentence for caution in cautions_of(sampler, sampling.replicates, np.array(effective))
-    }
+    cautions = cautions_of(sampler, sampling.replicates, np.array(effective))
+    dataset["cautions"] = caution_array([cautions], None)
     dataset.attrs = provenance_attributes(
-        model, cell, [target.length], seed=sampling.seed, level=level, forward_passes=forward_passes, cautions=cautions
+        model, cell, [target.length], seed=sampling.seed, level=level, forward_passes=forward_passes
     ) | {"sequence": "".join(symbol_names(model, target.tokens))}
     return dataset
 
@@ -212,7 +211,7 @@ def rank_substitutions(scan: xr.Dataset) -> pd.DataFrame:
     1          A2G     -0.283   worse
     2          A2T     -0.655   worse
     """
-    flat = scan.drop_dims("replicate")
+    flat = scan.drop_dims(["replicate", "caution"])
     for bound in ("lower", "upper"):
         flat[bound] = flat["log_ratio_ci"].sel(ci_bound=bound, drop=True)
     frame = flat.drop_dims("ci_bound").to_dataframe(dim_order=["position", "symbol"]).reset_index()

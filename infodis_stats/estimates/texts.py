@@ -185,6 +185,10 @@ def estimate_texts(
     result["bits_per_token"] = result["nll"] / lengths / np.log(2)
     result["bits_per_token_ci"] = result["nll_ci"] / lengths[:, None] / np.log(2)
     result = describe(result)
+    cautions = np.zeros((len(records), pieces_result.sizes["caution"]), dtype=bool)
+    np.logical_or.at(cautions, owners, pieces_result["cautions"].values)
+    result["cautions"] = (("sequence", "caution"), cautions, pieces_result["cautions"].attrs)
+    result = result.assign_coords(caution=pieces_result["caution"])
     result.attrs = pieces_result.attrs | {"ci_prob": level, "ci_simultaneous": int(simultaneous)}
     return result
 

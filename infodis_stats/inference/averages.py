@@ -83,6 +83,7 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
     )
     if result[name].size > 1:
         averaged["mask_share"] = analysis.mask_share(documents)
+    averaged["cautions"] = result["cautions"].any(str(result[name].dims[0]), keep_attrs=True)
     averaged = describe(averaged)
     for one in values:
         about = averaged[one].attrs
@@ -160,6 +161,7 @@ def split_budget(result: xr.Dataset, budget: int, document_cost: float = 0.0) ->
             coords={"document_passes": candidates},
         )
     )
+    split["cautions"] = result["cautions"].any(str(result[name].dims[0]), keep_attrs=True)
     split.attrs = result.attrs | {
         "budget": budget,
         "document_cost": document_cost,

@@ -122,6 +122,7 @@ def decide(
             coords={unit: result[unit]},
         )
     )
+    decided["cautions"] = result["cautions"]
     decided.attrs = result.attrs | {
         "control": control,
         "error": error,

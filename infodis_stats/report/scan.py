@@ -13,6 +13,7 @@ from infodis_stats.io.store import write_store
 from infodis_stats.report.heatmap import heatmap_figure, visible
 from infodis_stats.report.numbers import band, significant
 from infodis_stats.report.page import environment, write_texts
+from infodis_stats.results.validity import caution_sentences
 
 __all__ = ["ranking_tables", "scan_answer", "write_scans"]
 
@@ -99,7 +100,7 @@ def ranking_tables(scan: xr.Dataset, shown: int = SHOWN) -> dict[str, pd.DataFra
 
 def _content(scans: Mapping[str, xr.Dataset]) -> dict[str, object]:
     attributes = next(iter(scans.values())).attrs
-    cautions = {key: words for one in scans.values() for key, words in json.loads(one.attrs["cautions"]).items()}
+    cautions = {key: words for one in scans.values() for key, words in caution_sentences(one).items()}
     return {
         "title": f"Substitution scan: {next(iter(scans))}" if len(scans) == 1 else "Substitution scans",
         "scans": [

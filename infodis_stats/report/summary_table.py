@@ -14,6 +14,7 @@ from infodis_stats.inference.decisions import decide
 from infodis_stats.report.markdown import cells
 from infodis_stats.report.numbers import percent, significant
 from infodis_stats.results.labels import with_estimates
+from infodis_stats.results.validity import caution_sentences
 
 __all__ = ["Summary", "made_by", "summary"]
 
@@ -248,7 +249,7 @@ def made_by(result: xr.Dataset) -> tuple[str, ...]:
         f"nats; {attributes['estimator']}, {amount}, seed {attributes['seed']}; {_intervals(result)}",
         *_reached(result),
         *(f"auto chose {name}: {why}." for name, why in json.loads(attributes["choices"]).items()),
-        *(f"Caution ({key}): {sentence}." for key, sentence in json.loads(attributes["cautions"]).items()),
+        *(f"Caution ({key}): {sentence}." for key, sentence in caution_sentences(result).items()),
     )
 
 

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from estimators.errors import InputError
 from infodis_stats import analysis
 from infodis_stats.results.error_bars import ErrorBar
+from infodis_stats.results.validity import LARGEST_REMAINDER
 
 __all__ = [
     "CI_BOUND",
-    "LARGEST_REMAINDER",
     "bars_of",
     "check_complete",
     "describe",
@@ -25,7 +25,6 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 
 CI_BOUND = ("ci_bound", ["lower", "upper"])
-LARGEST_REMAINDER = 0.01  # nats that noise may leave without a word
 VARIABLES: dict[str, tuple[str, str]] = {
     "nll": ("nat", "negative log-likelihood"),
     "log_ratio": ("nat", "log-likelihood ratio, first over second"),

@@ -85,7 +85,6 @@ def provenance_attributes(
     seed: int,
     level: float,
     forward_passes: int,
-    cautions: dict[str, str],
     interval: str = "student-t",
     simultaneous: bool = False,
 ) -> dict[str, str | int | float]:
@@ -109,7 +108,6 @@ def provenance_attributes(
         "ci_prob": level,
         "ci_simultaneous": int(simultaneous),
         "forward_passes": forward_passes,
-        "cautions": json.dumps(cautions),
         "model": model_fingerprint(model),
         "versions": json.dumps(versions()),
         "schema": SCHEMA,

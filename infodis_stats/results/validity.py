@@ -14,7 +14,18 @@ from numpy.typing import NDArray
 from estimators import Contrast, Estimator
 from estimators.contrast import estimator_of
 
-__all__ = ["CAUTIONS", "Caution", "Word", "cautions_of", "effective_positions", "flags", "held"]
+__all__ = [
+    "CAUTIONS",
+    "LARGEST_REMAINDER",
+    "Caution",
+    "Word",
+    "caution_array",
+    "caution_sentences",
+    "cautions_of",
+    "effective_positions",
+    "flags",
+    "held",
+]
 
 Word = Literal["fine", "caution", "do not use"]
 """The three verdicts, best first."""
@@ -118,6 +129,7 @@ FEWEST_EFFECTIVE_POSITIONS = 3.0
 LARGEST_FULL_MASK_RATIO = 4.0
 FEWEST_REPLICATES = 4
 FEWEST_PASSES = 32
+LARGEST_REMAINDER = 0.01  # nats that unfinished noise may leave without a caution
 
 
 def flags(held_by_item: Sequence[Iterable[Caution]]) -> NDArray[np.bool_]:
@@ -144,6 +156,41 @@ def held(cautions: xr.DataArray) -> list[Caution]:
     """
     anywhere = cautions.any([name for name in cautions.dims if name != "caution"])
     return [CAUTIONS[key] for key in anywhere["caution"].values[anywhere.values].tolist()]
+
+
+def caution_array(held_by_item: Sequence[Iterable[Caution]], unit: str | None) -> xr.DataArray:
+    """Return which caution holds for which item: the variable ``cautions (unit, caution)`` of a result.
+
+    Without a unit the cautions of all items are joined: ``cautions (caution)``, of the call as a whole.
+
+    Examples
+    --------
+    >>> array = caution_array([[], [CAUTIONS["biased"]]], "sequence")
+    >>> array.dims, array.sel(caution="biased").values
+    (('sequence', 'caution'), array([False,  True]))
+    """
+    values = flags(held_by_item)
+    return xr.DataArray(
+        values if unit else values.any(axis=0),
+        coords={"caution": list(CAUTIONS)},
+        dims=(unit, "caution") if unit else ("caution",),
+        attrs={"units": "1", "long_name": "whether a caution holds: a reason why the interval may not be valid"},
+    )
+
+
+def caution_sentences(result: xr.Dataset) -> dict[str, str]:
+    """Return the sentence of each caution that holds for some item of a result, by its key.
+
+    Examples
+    --------
+    >>> list(caution_sentences(xr.Dataset({"cautions": caution_array([[CAUTIONS["biased"]]], None)})))
+    ['biased']
+    """
+    sentences = {caution.key: caution.sentence for caution in held(result["cautions"])}
+    if "unfinished-noise" in sentences and "remainder_upper" in result:
+        largest = max(float(result["remainder_upper"].max()), -float(result["remainder_lower"].min()))
+        sentences["unfinished-noise"] += f": up to {largest:.3g} nats of some sequence"
+    return sentences
 
 
 def effective_positions(position_losses: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,7 +1,5 @@
 """Substitution scans: exact where they can be, as certain as they say elsewhere, and each cell on its own."""
 
-import json
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -9,6 +7,7 @@ from scipy import stats
 import infodis_stats as ids
 from estimators import Job, evaluate, make_targets
 from estimators.streams import root_seed, stream
+from infodis_stats.results.validity import caution_sentences
 from tests.support.stat_asserts import assert_unbiased
 
 DENOISER = ids.Denoiser(ids.DenoiserConfig("abc ", length=8, layers=1, width=8, heads=2))
@@ -208,9 +207,7 @@ class TestContract:
         assert set(ids.rank_substitutions(scan)["verdict"]) == {""}
 
     def test_cautions_are_said(self):
-        cautions = json.loads(
-            ids.scan_substitutions(LAW, TOKENS, "time-integral", passes=4, replicates=3).attrs["cautions"]
-        )
+        cautions = caution_sentences(ids.scan_substitutions(LAW, TOKENS, "time-integral", passes=4, replicates=3))
         assert {"infinite-variance", "few-replicates"} <= set(cautions)
 
 
