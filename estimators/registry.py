@@ -4,8 +4,8 @@ What is neither has a name of its own.
 """
 
 import difflib
-import re
 from dataclasses import replace
+from typing import Any
 
 from estimators.auto import Auto
 from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified
@@ -27,6 +27,7 @@ from estimators.masked.regression import Regression
 from estimators.masked.systematic import SystematicCount
 from estimators.masked.triangular import Triangular
 from estimators.masked.without_replacement import WithoutReplacement
+from estimators.names import Name, number, parse
 from estimators.score_entropy.naming import KINDS, score_entropy_named
 from estimators.score_entropy.naming import catalogue as score_entropies
 
@@ -103,24 +104,27 @@ def estimator(name: str) -> Estimator:
     >>> estimator("score-entropy(uniform,geometric,largest=5)+stratified").name
     'score-entropy(uniform,geometric,largest=5)+stratified'
     """
-    catalogue = _catalogue()
-    call = re.fullmatch(r"(?P<kind>[^(+]+)(\((?P<words>[^)]*)\))?(\+(?P<design>.+))?", name)
-    if call and call["kind"] in KINDS and (call["design"] or IID.name) in DESIGNS | {IID.name: IID()}:
-        words = [word.strip() for word in (call["words"] or "").split(",") if word.strip()]
-        return replace(score_entropy_named(call["kind"], words), design=DESIGNS.get(call["design"], IID()))
-    cut = re.fullmatch(r"(?P<base>[^(+]+)\(eps=(?P<eps>[^)]*)\)(?P<design>\+.+)?", name)
-    plain = cut["base"] + (cut["design"] or "") if cut else name
-    if plain not in catalogue:
+    catalogue, parsed = _catalogue(), parse(name)
+    designs = {"": IID(), IID.name: IID()} | DESIGNS
+    if parsed and parsed.kind in KINDS and parsed.design in designs:
+        return replace(score_entropy_named(parsed), design=designs[parsed.design])
+    if parsed is None or parsed.plain not in catalogue:
         near = difflib.get_close_matches(name, catalogue, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(catalogue)}"
         raise InputError(f"there is no estimator {name!r}; {hint}")
-    found = catalogue[plain]
-    if cut is None:
-        return found
-    if not isinstance(found, PointEstimator) or cut["base"] != "time-integral":
-        raise InputError(f"estimator {name!r}: {cut['base']} has no eps, only time-integral has")
-    try:
-        eps = float(cut["eps"])
-    except ValueError as error:
-        raise InputError(f"estimator {name!r} needs a number for eps, got {cut['eps']!r}") from error
-    return replace(found, mask_map=TimeIntegral(eps))
+    plain = catalogue[parsed.plain]
+    return _with_values(plain, parsed, f"estimator {name!r}") if parsed.words or parsed.values else plain
+
+
+def _with_values(plain: Estimator, name: Name, where: str) -> Estimator:
+    """Return an estimator whose mask map has the parameters of a name instead of its own."""
+    parameters = {kind: vars(mask_map) for kind, mask_map in MASK_MAPS.items()}
+    for key in (*name.words, *name.values):
+        if key in name.words or key not in parameters.get(name.kind, ()):
+            others = [kind for kind, known in parameters.items() if key in known]
+            only = f", only {' and '.join(others)} has" if others else ""
+            raise InputError(f"{where}: {name.kind} has no {key}{only}")
+    assert isinstance(plain, PointEstimator)  # only mask maps have parameters
+    values = {key: number(where, key, value, float) for key, value in name.values.items()}
+    mask_map: Any = plain.mask_map
+    return replace(plain, mask_map=replace(mask_map, **values))

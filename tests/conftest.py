@@ -1,5 +1,6 @@
 """Small studies that many tests share, each run once per process."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,12 @@ import xarray as xr
 
 import infodis_stats as ids
 from tests.support.small_studies import SMALL_CALIBRATION, SMALL_FRONTIER, SMALL_INFORMATION, SMALL_RATIO, SMALL_STUDY
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported by now to no garbage collection: statsmodels asks for one at every adjusted p-value."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -15,7 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from infodis_stats.execution.blocks import Block
 from infodis_stats.execution.section import LONGEST, Columns, Section
-from infodis_stats.io.files import StoreError, atomic_path, intact, read_text, sweep, writable_folder, write_sealed
+from infodis_stats.io.files import (
+    StoreError,
+    atomic_path,
+    intact,
+    read_text,
+    sweep,
+    writable_folder,
+    write_with_checksum,
+)
 
 __all__ = ["Ledger", "Progress", "progress_of"]
 
@@ -46,8 +54,8 @@ class Ledger:
         for array in (columns.records, columns.problems):
             np.save(file, array, allow_pickle=False)
         try:
-            with atomic_path(self.path(block)) as beside:
-                write_sealed(beside, file.getbuffer())
+            with atomic_path(self.path(block)) as temporary:
+                write_with_checksum(temporary, file.getbuffer())
         except OSError as error:
             raise StoreError(
                 f"{self.folder} cannot be written: {error.strerror or error}; what was done before is kept, and the "

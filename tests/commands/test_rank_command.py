@@ -48,15 +48,18 @@ def test_questions_are_parsed():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "x holds nothing to score"),
-        ("{", "x, line 1: not JSON"),
-        ("[]", 'x, line 1: needs an object with "answers", a list of texts'),
-        ('{"answers": ["a", ""]}', 'x, line 1: needs an object with "answers", a list of texts'),
-        ('{"answers": ["a"]}', "x, line 1: needs at least 2 answers, all different"),
-        ('{"answers": ["a", "a"]}', "x, line 1: needs at least 2 answers, all different"),
-        ('{"answers": ["a", "b"], "correct": 2}', 'x, line 1: "correct" counts answers from 0, got 2'),
-        ('{"answers": ["a", "b"], "correct": true}', 'x, line 1: "correct" counts answers from 0, got True'),
-        ('{"answers": ["a", "b"], "prompt": 3}', 'x, line 1: "prompt" needs to be a string'),
+        ("", "x contains nothing to score"),
+        ("{", "x, line 1: not valid JSON"),
+        ("[]", 'x, line 1: needs a JSON object with "answers", a list of non-empty strings'),
+        ('{"answers": ["a", ""]}', 'x, line 1: needs a JSON object with "answers", a list of non-empty strings'),
+        ('{"answers": ["a"]}', "x, line 1: needs at least 2 answers, all distinct"),
+        ('{"answers": ["a", "a"]}', "x, line 1: needs at least 2 answers, all distinct"),
+        ('{"answers": ["a", "b"], "correct": 2}', 'x, line 1: "correct" must be the index of an answer, 0 to 1, got 2'),
+        (
+            '{"answers": ["a", "b"], "correct": true}',
+            'x, line 1: "correct" must be the index of an answer, 0 to 1, got True',
+        ),
+        ('{"answers": ["a", "b"], "prompt": 3}', 'x, line 1: "prompt" must be a string'),
     ],
 )
 def test_bad_questions_are_one_sentence(text, sentence):

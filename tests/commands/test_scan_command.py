@@ -76,7 +76,7 @@ def test_a_network_is_scanned(capsys, tmp_path):
         (["good.txt", "--replicates", "1"], "at least 2 replicates"),
         (["good.txt", "--estimator", "chane"], "there is no estimator 'chane'"),
         (["absent.txt"], "absent.txt cannot be read"),
-        (["empty.txt"], "empty.txt holds nothing to score"),
+        (["empty.txt"], "empty.txt contains nothing to score"),
         (["prompts.jsonl"], "'line 1': a scan takes whole sequences"),
     ],
 )

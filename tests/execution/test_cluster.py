@@ -20,7 +20,7 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 
 import infodis_stats as ids
 from estimators import InputError
-from infodis_stats.execution import WorkError, cluster, crew, ledger
+from infodis_stats.execution import WorkError, cluster, executors, ledger
 from infodis_stats.models import Denoiser, DenoiserConfig
 from infodis_stats.studies import study as studies
 from infodis_stats.studies.design.scenario import load_network
@@ -166,7 +166,7 @@ def test_the_scheduler_may_be_named_by_the_file_that_it_writes(here, tmp_path):
     "address", ["tcp://127.0.0.1:1", "nonsense://x", "tcp://127.0.0.1", "", "no.json", "list.json", "damaged.json"]
 )
 def test_where_no_scheduler_answers_it_is_said(monkeypatch, tmp_path, address):
-    monkeypatch.setattr(crew, "ANSWER", 1)
+    monkeypatch.setattr(executors, "ANSWER", 1)
     monkeypatch.chdir(tmp_path)
     Path("list.json").write_text("[1]")
     Path("damaged.json").write_text('{"address": ')
@@ -241,7 +241,7 @@ def outlive(members, scheduler, found_dead):
 
 @pytest.mark.parametrize("found_dead", [False, True], ids=["under a block", "between blocks"])
 def test_a_scheduler_that_dies_is_looked_for_again(monkeypatch, found_dead):
-    monkeypatch.setattr(crew, "ANSWER", 1)
+    monkeypatch.setattr(executors, "ANSWER", 1)
     with local(workers=1) as mortal:
         members = cluster(mortal.scheduler_address)
         with pytest.raises(BrokenExecutor):

@@ -10,7 +10,7 @@ import pytest
 from infodis_stats.execution import Columns, Ledger, progress_of
 from infodis_stats.execution.blocks import blocks_of
 from infodis_stats.io import files
-from infodis_stats.io.files import StoreError, write_sealed
+from infodis_stats.io.files import StoreError, write_with_checksum
 from tests.support.sections import section
 
 
@@ -86,7 +86,7 @@ WRONG = {
 
 @pytest.mark.parametrize("data", WRONG.values(), ids=WRONG)
 def test_what_is_no_such_block_is_undone_though_it_is_sealed(ledger, data):
-    write_sealed(ledger.path(BLOCK), data)
+    write_with_checksum(ledger.path(BLOCK), data)
     assert ledger.read(BLOCK) is None
 
 

@@ -21,7 +21,7 @@ from filelock import FileLock
 
 import infodis_stats as ids
 from infodis_stats.cli import main
-from infodis_stats.execution import Ledger, WorkError, blocks, crew
+from infodis_stats.execution import Ledger, WorkError, blocks, executors
 from infodis_stats.execution.blocks import Block
 from infodis_stats.io.files import StoreError
 from infodis_stats.models import Denoiser, DenoiserConfig
@@ -93,7 +93,7 @@ def quick_workers(monkeypatch):
     """Fork workers from a process that has imported everything."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["infodis_stats.studies"])
-    monkeypatch.setattr(crew.multiprocessing, "get_context", lambda _: context)
+    monkeypatch.setattr(executors.multiprocessing, "get_context", lambda _: context)
 
 
 def stored(tree, tmp_path):
@@ -304,7 +304,7 @@ class TestWorkers:
         assert len(set(killed)) == 3
 
     def test_when_they_always_die_it_is_said(self, study, tmp_path, quick_workers, monkeypatch):
-        monkeypatch.setattr(crew, "_begin", partial(os._exit, 1))
+        monkeypatch.setattr(executors, "_begin", partial(os._exit, 1))
         with pytest.raises(WorkError, match="workers died 3 times in a row") as refused:
             ids.run_study(study(), ledger=tmp_path / "ledger", workers=2)
         assert len(str(refused.value).splitlines()) == 1

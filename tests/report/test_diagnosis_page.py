@@ -4,12 +4,12 @@ import re
 
 import numpy as np
 import pytest
-from report.test_report import Outline
 
 import infodis_stats as ids
 from infodis_stats.diagnostics import Diagnosis, Verdict
 from infodis_stats.report.diagnosis.document import worst_first
 from infodis_stats.report.diagnosis.figures import covered, intervals_figure, ranks_figure, running_figure
+from tests.support.outline import Outline
 
 LAW = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=0)
 TOKENS = LAW.sample(8, length=12, seed=1)

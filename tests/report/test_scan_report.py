@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from report.test_report import Outline
 
 import infodis_stats as ids
 from infodis_stats.report.heatmap import heatmap_figure
 from infodis_stats.report.scan import ranking_tables, scan_answer, write_scans
+from tests.support.outline import Outline
 
 LAW = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=0)
 

@@ -1,4 +1,4 @@
-"""A Dask cluster of real processes on loopback, whose workers are killed while a study runs on it."""
+"""A Dask cluster of real processes on loopback, whose workers are killed while it runs a study."""
 
 import os
 import signal
@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -39,13 +41,13 @@ length = 12
 
 
 def written_study(path: Path, budgets: int = 6) -> Path:
-    """Write a study file with so many numbers of passes, and six blocks for each, or nearly."""
+    """Write a study file with so many numbers of passes, each of which has about six blocks."""
     path.write_text(STUDY.format(passes=[*range(4, 4 + budgets)]))
     return path
 
 
 class Machines:
-    """A scheduler and workers, each a process; what they compute is counted."""
+    """A scheduler and workers, each a process; the blocks that they compute are counted."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder, self._stack = folder, stack
@@ -102,53 +104,53 @@ class Machines:
         return process
 
     def begun(self) -> list[str]:
-        """Keys of the blocks that workers have begun to compute."""
+        """Return the keys of the blocks that workers have begun to compute."""
         return _lines(self.folder / "begun")
 
     def loaded(self) -> list[str]:
-        """Processes that have made the models of a study, once for each time."""
+        """Return the processes that have loaded the models of a study, once for each time."""
         return _lines(self.folder / "loaded")
 
 
 @contextmanager
 def machines(folder: Path) -> Iterator[Machines]:
-    """Give a folder to a cluster, and end all its processes at the end."""
+    """Open a cluster that works in a folder, and end all its processes at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         yield Machines(folder, stack)
 
 
 def done(out: Path) -> int:
-    """Count the blocks that lie in a study's ledger."""
+    """Return the number of blocks in the ledger of a study."""
     return sum(1 for _ in (out / "ledger").glob("[!.]*.npy"))
 
 
 def wait_for(there: Callable[[], object], *processes: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
-    """Wait until something is there, as long as the processes live that bring it."""
+    """Wait until a condition holds; fail if one of the processes that bring it about ends before."""
     for _ in range(3000):
         if there():
             return
-        assert all(process.poll() is None for process in processes), "a process has ended that was waited for"
+        assert all(process.poll() is None for process in processes), "a process that was waited for has ended"
         time.sleep(0.05)
     raise AssertionError("waited in vain")
 
 
-def deaths(folder: Path, count: int, seed: int) -> dict[str, object]:
+def deaths(folder: Path, count: int, seed: int) -> dict[str, Any]:
     """Run a study on a cluster while workers are killed at random and others started; again until enough have died.
 
     Parameters
     ----------
     folder : Path
     count : int
-        Workers to kill; each dies after one to three blocks more are done.
+        Workers to kill; each dies after one to three more blocks are completed.
     seed : int
-        Of who dies, and when.
+        Seed that determines which workers die, and when.
 
     Returns
     -------
     dict
-        ``deaths``; ``studies``; ``blocks`` of a study; how many were ``redone``; whether the ``bytes`` are those of a
-        run that nothing disturbed, and whether those of another seed ``differ``; what the command ``said`` of it all.
+        ``deaths``; ``studies``; ``blocks`` of a study; how many were ``redone``; whether the ``bytes`` are those of an
+        undisturbed run, and whether those of another seed ``differ``; what the command ``said`` on its standard error.
     """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -188,7 +190,7 @@ def deaths(folder: Path, count: int, seed: int) -> dict[str, object]:
 
 
 def _at_work(command: "subprocess.Popen[str]", out: Path, rng: np.random.Generator) -> bool:
-    """Wait for some blocks more, and a moment; say whether the command is still at them."""
+    """Wait for some more blocks, and a moment; return whether the command is still running."""
     wanted = done(out) + int(rng.integers(1, 4))
     while done(out) < wanted and command.poll() is None:
         time.sleep(0.01)
@@ -196,10 +198,10 @@ def _at_work(command: "subprocess.Popen[str]", out: Path, rng: np.random.Generat
     return command.poll() is None
 
 
-def stored(file: Path, **how: object) -> bytes:
-    """Run a study here and return what is stored of it."""
+def stored(file: Path, **options: Any) -> bytes:
+    """Run a study in this process and return the bytes of its stored result."""
     path = file.with_suffix(".nc")
-    ids.write_store(ids.run_study(file, **how), path)
+    ids.write_store(ids.run_study(file, **options), path)
     return path.read_bytes()
 
 
@@ -214,21 +216,22 @@ def _lines(path: Path) -> list[str]:
 
 
 def dask_setup(_: object) -> None:
-    """Have a worker that loads this file write down what it computes."""
+    """Log what a worker that preloads this file computes."""
     compute, subjects = Block.compute, study._subjects
 
-    def counted_compute(block: Block, **options: object) -> object:
-        _note(BEGUN, block.key)
+    def logged_compute(block: Block, **options: Any) -> object:
+        _log(BEGUN, block.key)
         return compute(block, **options)
 
-    def counted_subjects(*arguments: object) -> Sequence[object]:
-        _note(LOADED, str(os.getpid()))
+    def logged_subjects(*arguments: Any) -> Sequence[object]:
+        _log(LOADED, str(os.getpid()))
         return subjects(*arguments)
 
-    Block.compute, study._subjects = counted_compute, counted_subjects
+    mock.patch.object(Block, "compute", logged_compute).start()
+    mock.patch.object(study, "_subjects", logged_subjects).start()
 
 
-def _note(variable: str, line: str) -> None:
+def _log(variable: str, line: str) -> None:
     with Path(os.environ[variable]).open("a") as file:
         file.write(f"{line}\n")
 

@@ -1,11 +1,16 @@
-"""What a plan weighs each mask with on average: exactly, by generators that return what a test prescribes."""
+"""The expected weight of each mask in a plan, computed exactly: generators return points that a test prescribes."""
 
 import itertools
 import math
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from estimators import MaskPlan, all_masks, estimand_weights
+from estimators import Estimator, MaskPlan, all_masks, estimand_weights
+
+Array = NDArray[np.float64]
 
 
 class OnePoint:
@@ -16,10 +21,11 @@ class OnePoint:
     often and each pair of coordinates' strata too. What it spawns draws zeros.
     """
 
-    def __init__(self, point):
-        self.point = np.asarray(point)
+    def __init__(self, point: ArrayLike) -> None:
+        self.point = np.asarray(point, dtype=np.float64)
 
-    def random(self, shape):
+    def random(self, shape: Sequence[int]) -> Array:
+        """Return the point for every pass; with three axes, the strata of a Latin hypercube too."""
         point = self.point[: shape[0]]
         if len(shape) == 2:
             return np.repeat(point[:, None], shape[1], axis=1)
@@ -28,28 +34,33 @@ class OnePoint:
         order = (np.arange(passes) + cell) % passes / passes
         return np.stack([order, np.repeat(within, passes, axis=1)], axis=1)
 
-    def spawn(self, count):
+    def spawn(self, count: int) -> "list[Zeros]":
+        """Return generators of zeros."""
         return [Zeros()] * count
 
 
 class Zeros:
-    def random(self, shape):
+    """A generator that draws zeros."""
+
+    def random(self, shape: Sequence[int]) -> Array:
+        """Return zeros."""
         return np.zeros(shape)
 
 
 class Points:
     """A generator whose children draw a prescribed point each: one replicate for each way that chance can go."""
 
-    def __init__(self, points):
+    def __init__(self, points: Array) -> None:
         self.points = points
 
-    def spawn(self, count):
+    def spawn(self, count: int) -> Iterator[OnePoint]:
+        """Return a generator for each point."""
         assert count == len(self.points)
         return map(OnePoint, self.points)
 
 
-def level_pieces(length, passes):
-    """Midpoints and lengths of the pieces of [0, 1] on which no mask of any estimator here changes.
+def level_pieces(length: int, passes: int) -> tuple[Array, Array]:
+    """Return midpoints and lengths of the pieces of [0, 1] on which no mask of any estimator here changes.
 
     Sizes jump at fractions of up to `length`-th parts and at the distribution functions of the size; within a stratum
     at the same places stretched by the number of strata. Reflections and all strata are included.
@@ -66,16 +77,16 @@ def level_pieces(length, passes):
     return (ends[1:] + ends[:-1]) / 2, np.diff(ends)
 
 
-def key_points(length, cells):
-    """Keys in every combination of ``cells`` strata and, within a stratum, in every order."""
+def key_points(length: int, cells: int) -> Array:
+    """Return keys in every combination of ``cells`` strata and, within a stratum, in every order."""
     strata = np.array(list(itertools.product(range(cells), repeat=length)))
     orders = np.array(list(itertools.permutations(range(length))))
     keys = (strata[:, None] + (orders + 0.5) / length) / cells
     return keys.reshape(-1, length)
 
 
-def all_points(length, passes, cells=1):
-    """Points and probabilities that stand for the whole cube."""
+def all_points(length: int, passes: int, cells: int = 1) -> tuple[Array, Array]:
+    """Return points and probabilities that stand for the whole cube."""
     levels, widths = level_pieces(length, passes)
     keys = key_points(length, cells)
     assert len(keys) == cells**length * math.factorial(length)
@@ -83,31 +94,34 @@ def all_points(length, passes, cells=1):
     return points, np.repeat(widths, len(keys)) / len(keys)
 
 
-def weight_by_mask(plan: MaskPlan):
-    """Sum of the token weights of each mask and position, per replicate: (replicates, 2**L - 1, L)."""
+def weight_by_mask(plan: MaskPlan) -> Array:
+    """Return the sum of the token weights of each mask and position, per replicate: (replicates, 2**L - 1, L)."""
     code = plan.masks @ 2 ** np.arange(plan.length)
     total = np.zeros((plan.replicates, 2**plan.length, plan.length))
     np.add.at(total, (np.arange(plan.replicates)[:, None], code), plan.weights)
     return total[:, 1:]
 
 
-def estimand_by_mask(length):
+def estimand_by_mask(length: int) -> Array:
+    """Return the weight of each mask and position in the estimand, shape (2**L - 1, L)."""
     masks = all_masks(length)
-    return masks * estimand_weights(length)[masks.sum(axis=1)][:, None]
+    weights: Array = masks * estimand_weights(length)[masks.sum(axis=1)][:, None]
+    return weights
 
 
-def expected_weights(sampler, length, passes, cells=1):
-    """E[sum_k W 1{S_k = S}] by enumeration: all pieces of the level, all orders of the keys, all their strata."""
+def expected_weights(sampler: Estimator, length: int, passes: int, cells: int = 1) -> Array:
+    """Enumerate E[sum_k W 1{S_k = S}]: all pieces of the level, all orders of the keys, all their strata."""
     points, probabilities = all_points(length, passes, cells)
-    plan = sampler.plan(length, passes, len(points), Points(points))
-    return np.tensordot(probabilities, weight_by_mask(plan), axes=1)
+    plan = cast(MaskPlan, sampler.plan(length, passes, len(points), cast(Any, Points(points))))
+    return np.asarray(np.tensordot(probabilities, weight_by_mask(plan), axes=1), dtype=np.float64)
 
 
-def worst_z(sampler, passes, expected, replicates=20_000):
-    """Largest z-score over masks and positions of the simulated expected weights."""
-    weights = weight_by_mask(sampler.plan(expected.shape[1], passes, replicates, np.random.default_rng(7)))
+def worst_z(sampler: Estimator, passes: int, expected: Array, replicates: int = 20_000) -> float:
+    """Return the largest z-score over masks and positions of the simulated expected weights."""
+    plan = cast(MaskPlan, sampler.plan(expected.shape[1], passes, replicates, np.random.default_rng(7)))
+    weights = weight_by_mask(plan)
     error = weights.mean(axis=0) - expected
     spread = weights.std(axis=0) / math.sqrt(replicates)
     hit = all_masks(expected.shape[1]) & (spread > 1e-12)
     np.testing.assert_allclose(error[~hit], 0, atol=1e-12)  # what does not vary is exact
-    return np.abs(error[hit] / spread[hit]).max(initial=0)
+    return float(np.abs(error[hit] / spread[hit]).max(initial=0))

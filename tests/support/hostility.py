@@ -16,7 +16,7 @@ Made = TypeVar("Made")
 
 
 def right_or_typed(make: Callable[[], Made]) -> Made | None:
-    """What is made, or None if it is refused; any error has to be ours and of one line."""
+    """Return what is made, or None if it is refused: any error must be an `InfodisError` of one line."""
     try:
         return make()
     except ids.InfodisError as refused:

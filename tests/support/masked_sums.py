@@ -1,4 +1,4 @@
-"""Sums over all masks: what the paper's Sections 3.2 and 4 speak of, by enumeration."""
+"""Sums over all masks (Sections 3.2 and 4 of the paper), by enumeration."""
 
 from collections.abc import Sequence
 
@@ -22,13 +22,15 @@ def cross_entropies(model: ConditionalModel, tokens: NDArray[np.int64], masked: 
 def sum_over_masks(
     model: ConditionalModel, tokens: NDArray[np.int64], weights: Sequence[float] | Array, given: int = 0
 ) -> Array:
-    """``sum_S w(|S|) DCE(x0, S)`` over all masks of what comes after the given tokens: (sequence,).
+    """Return ``sum_S w(|S|) DCE(x0, S)`` over all masks of the tokens after the given ones: (sequence,).
 
     Weights are those of sizes 1, 2, ...
     """
     hidden = sequences(2, tokens.shape[1] - given)[1:].astype(bool)
     masked = np.concatenate([np.zeros((len(hidden), given), dtype=bool), hidden], axis=1)
-    return np.asarray(weights)[hidden.sum(axis=1) - 1] @ cross_entropies(model, tokens, masked)
+    size_weights = np.asarray(weights, dtype=np.float64)
+    total: Array = size_weights[hidden.sum(axis=1) - 1] @ cross_entropies(model, tokens, masked)
+    return total
 
 
 def weights_at(length: int, rate: float) -> Array:
@@ -40,5 +42,7 @@ def weights_at(length: int, rate: float) -> Array:
 def time_weights(length: int, end: float = 1.0) -> Array:
     """``int_0^end P(S)/lam dlam`` for each size: polynomials, for which Gauss-Legendre is exact."""
     nodes, node_weights = np.polynomial.legendre.leggauss(length)
-    pairs = zip(nodes, node_weights, strict=True)
-    return sum(end / 2 * weight * weights_at(length, end * (1 + node) / 2) for node, weight in pairs)
+    total = np.zeros(length)
+    for node, weight in zip(nodes, node_weights, strict=True):
+        total += end / 2 * weight * weights_at(length, end * (1 + node) / 2)
+    return total

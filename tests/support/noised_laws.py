@@ -1,4 +1,4 @@
-"""Small laws under noise with every noised sequence listed: what the paper's Section 3 speaks of, by enumeration.
+"""Small laws under noise with every noised sequence listed: Section 3 of the paper, by enumeration.
 
 Transition probabilities come from the matrix exponential of the rates, not from the noise's own kernel, and ``p_t``
 from the probabilities of clean sequences, not from posteriors: nothing here shares code with the scores under test.
@@ -41,10 +41,12 @@ class NoisedLaw:
 
     @property
     def symbols(self) -> int:
+        """Size of the alphabet."""
         return self.law.vocabulary_size
 
     @property
     def states(self) -> int:
+        """States of a noised position."""
         return self.noise.states(self.symbols)
 
     @cached_property
@@ -67,18 +69,20 @@ class NoisedLaw:
         """``p_{t|0}(x | x0)``: (time, noised, clean)."""
         exponent = np.asarray(total_noise, dtype=np.float64)[:, None, None] * self.noise.rates(self.symbols).numpy()
         kernel = expm(exponent)
-        return np.prod([kernel[:, self.noised[:, i]][:, :, self.clean[:, i]] for i in range(self.length)], axis=0)
+        factors = [kernel[:, self.noised[:, i]][:, :, self.clean[:, i]] for i in range(self.length)]
+        return np.asarray(np.prod(factors, axis=0), dtype=np.float64)
 
     def kl(self, total_noise: ArrayLike) -> Array:
         """``KL(p_{t|0}(. | x0) || p_t)``: (time, clean)."""
         transition = self.transition(total_noise)
         marginal = transition @ np.exp(-self.nll)
-        return rel_entr(transition, marginal[..., None]).sum(axis=1)
+        return np.asarray(rel_entr(transition, marginal[..., None]).sum(axis=1), dtype=np.float64)
 
     def mutual_information(self, total_noise: ArrayLike) -> Array:
         """``I(x0; x_t)``, the entropy of ``x_t`` less that of ``x_t`` given ``x0``: (time,)."""
         transition, probability = self.transition(total_noise), np.exp(-self.nll)
-        return entr(transition @ probability).sum(axis=1) - entr(transition).sum(axis=1) @ probability
+        information = entr(transition @ probability).sum(axis=1) - entr(transition).sum(axis=1) @ probability
+        return np.asarray(information, dtype=np.float64)
 
     def score_entropies(self, model: ScoreModel, total_noise: ArrayLike, *, marginal: bool = False) -> Array:
         """``l_DSE(x0, x, t, s)`` for each unit of total noise: (time, noised, clean); NaN where x0 cannot become x."""
@@ -93,26 +97,28 @@ class NoisedLaw:
         """``E_{x ~ p_{t|0}(. | x0)}`` of the score entropy for each unit of total noise: (time, clean)."""
         transition = self.transition(total_noise)
         losses = self.score_entropies(model, total_noise, marginal=marginal)
-        return (transition * np.where(transition > 0, losses, 0.0)).sum(axis=1)
+        expected: Array = (transition * np.where(transition > 0, losses, 0.0)).sum(axis=1)
+        return expected
 
     def integrated_score_entropy(self, model: ScoreModel, schedule: Schedule, end: float = 1.0) -> Array:
         """``int_0^end E[l_DSE] dt`` under a schedule: (clean,)."""
         times, weights = tanh_sinh(end)
         losses = self.expected_score_entropy(model, schedule.total_noise(times))
-        return (weights * schedule.rate(times)) @ losses
+        integral: Array = (weights * schedule.rate(times)) @ losses
+        return integral
 
     def _losses(
         self, ratios: torch.Tensor, states: torch.Tensor, noise: torch.Tensor, clean: torch.Tensor, marginal: bool
     ) -> torch.Tensor:
         tokens, total_noise = clean.expand(states.shape), noise.repeat_interleave(len(self.noised))
-        settings = {"noise": self.noise, "symbols": self.symbols}
+        noise_of, symbols = self.noise, self.symbols
         if marginal:
-            return marginal_score_entropy(ratios, tokens, total_noise, **settings).sum(dim=1)
-        return score_entropy(ratios, tokens, states, total_noise, **settings).sum(dim=1)
+            return marginal_score_entropy(ratios, tokens, total_noise, noise=noise_of, symbols=symbols).sum(dim=1)
+        return score_entropy(ratios, tokens, states, total_noise, noise=noise_of, symbols=symbols).sum(dim=1)
 
 
 class Tilted:
-    """The ratios of a law, each multiplied by a number of its own: they come from no law."""
+    """The ratios of a law, each multiplied by a random factor: they agree with no law."""
 
     def __init__(self, noised: NoisedLaw, seed: int = 0) -> None:
         shape = (len(noised.noised), noised.length, noised.states)
@@ -122,11 +128,12 @@ class Tilted:
     def log_ratios(
         self, noised: torch.Tensor, acts: torch.Tensor, total_noise: torch.Tensor, noise: Noise
     ) -> torch.Tensor:
+        """Return the log-ratios of the law plus the logarithms of the factors."""
         return self.law.log_ratios(noised, acts, total_noise, noise) + self.tilt[_rank(noised, self.tilt.shape[2])]
 
 
 class MaskedModel:
-    """A masked model for both seams, with logits of its own for each masked sequence: its conditionals fit no law.
+    """A masked model and a score model, with random logits for each masked sequence: its conditionals fit no law.
 
     Its ratios are ``(1 - lam)/lam`` times its conditionals, which are not normalised if asked.
     """
@@ -138,6 +145,7 @@ class MaskedModel:
         self.conditionals = logits.log_softmax(dim=2) if normalised else logits
 
     def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        """Return the losses of the masked tokens, zero elsewhere."""
         seen = torch.where(masked, self.vocabulary_size, tokens)
         losses = -self.conditionals[_rank(seen, self.vocabulary_size + 1)].gather(2, tokens[..., None])[..., 0]
         return torch.where(masked, losses, 0.0)
@@ -145,6 +153,7 @@ class MaskedModel:
     def log_ratios(
         self, noised: torch.Tensor, acts: torch.Tensor, total_noise: torch.Tensor, noise: Noise
     ) -> torch.Tensor:
+        """Return the log-ratios under absorbing noise."""
         factor = -torch.log(torch.expm1(total_noise))[:, None, None]  # (1 - lam)/lam
         of_symbols = factor + self.conditionals[_rank(noised, self.vocabulary_size + 1)]
         return torch.cat([of_symbols, torch.zeros_like(of_symbols[..., :1])], dim=2)
@@ -160,7 +169,8 @@ def derivative(function: Callable[[Array], Array], time: float, step: float = 0.
     steps = step / 2.0 ** np.arange(3)
     values = function(np.concatenate([time + steps, time - steps]))
     coarse, middle, fine = ((values[k] - values[k + 3]) / (2 * steps[k]) for k in range(3))
-    return (64 * fine - 20 * middle + coarse) / 45
+    extrapolated: Array = (64 * fine - 20 * middle + coarse) / 45
+    return extrapolated
 
 
 def tanh_sinh(end: float, step: float = 1 / 16) -> tuple[Array, Array]:

@@ -2,16 +2,32 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import expm
 
-from estimators import Absorbing, Job, RateMatrix, Uniform, evaluate, score_entropy
+from estimators import (
+    Absorbing,
+    Job,
+    Noise,
+    RateMatrix,
+    ScoreEntropy,
+    ScoreModel,
+    Target,
+    Uniform,
+    evaluate,
+    score_entropy,
+)
+from infodis_stats.laws.law import Law
+
+Array = NDArray[np.float64]
 
 
-def random_rates(states, seed=0, *, share=1.0):
-    """A rate matrix of no symmetry; some rates are zero where the share of those that are not is below 1."""
+def random_rates(states: int, seed: int = 0, *, share: float = 1.0) -> Array:
+    """Return a rate matrix without symmetries, of whose rates about the given share is not zero."""
     rng = np.random.default_rng(seed)
     rates = rng.gamma(1.0, size=(states, states)) * (rng.random((states, states)) < share)
     rates[np.arange(1, states), np.arange(states - 1)] += 0.5  # a ring keeps all states joined
@@ -29,19 +45,33 @@ NOISES = {
 """For up to four symbols."""
 
 
-def exact_kernel(noise, total_noise, symbols):
-    """The probability of each state given each symbol: a matrix exponential."""
-    return expm(noise.rates(symbols).numpy() * total_noise)[:, :symbols]
+def exact_kernel(noise: Noise, total_noise: float, symbols: int) -> Array:
+    """Return the probability of each state given each symbol: a matrix exponential."""
+    return np.asarray(expm(noise.rates(symbols).numpy() * total_noise)[:, :symbols], dtype=np.float64)
 
 
-def noised_probability(sequences, probabilities, noised, acts, kernel):
-    """``p_t`` of one row: the sum over all clean sequences."""
+def noised_probability(
+    sequences: NDArray[np.int64],
+    probabilities: Array,
+    noised: NDArray[np.int64],
+    acts: NDArray[np.bool_],
+    kernel: Array,
+) -> float:
+    """Return ``p_t`` of one row: the sum over all clean sequences."""
     factors = np.where(acts, kernel[noised, sequences], noised == sequences)
     return float(probabilities @ factors.prod(axis=1))
 
 
-def enumerated_log_ratios(sequences, probabilities, noised, acts, *, kernel, rates):
-    """The log score ratios of one row as defined: every neighbour that the noise joins, one at a time."""
+def enumerated_log_ratios(
+    sequences: NDArray[np.int64],
+    probabilities: Array,
+    noised: NDArray[np.int64],
+    acts: NDArray[np.bool_],
+    *,
+    kernel: Array,
+    rates: Array,
+) -> Array:
+    """Return the log score ratios of one row as defined: every neighbour that the noise joins, one at a time."""
     own = noised_probability(sequences, probabilities, noised, acts, kernel)
     result = np.full((len(noised), len(kernel)), np.nan)
     for position, state in itertools.product(range(len(noised)), range(len(kernel))):
@@ -55,8 +85,8 @@ def enumerated_log_ratios(sequences, probabilities, noised, acts, *, kernel, rat
     return result
 
 
-def plain_score_entropy(ratios, token, noised, kernel, rates):
-    """``l_DSE`` of one position, a state at a time."""
+def plain_score_entropy(ratios: Sequence[float] | Array, token: int, noised: int, kernel: Array, rates: Array) -> float:
+    """Return ``l_DSE`` of one position, added up over states."""
     total = 0.0
     for state, ratio in enumerate(ratios):
         if state != noised and rates[noised, state] > 0:
@@ -70,8 +100,10 @@ TOTAL_NOISE = np.exp(np.arange(-40.0, 6.0, 0.1))
 """Nodes of the trapezoidal rule in the logarithm of the total noise: exponentially exact for what ends in noise."""
 
 
-def mean_score_entropy(model, noise, tokens, scored, total_noise):
-    """The mean score entropy of a sequence at each total noise, a sum over all noised sequences: (times,)."""
+def mean_score_entropy(
+    model: ScoreModel, noise: Noise, tokens: NDArray[np.int64], scored: NDArray[np.int64], total_noise: Array
+) -> Array:
+    """Return the mean score entropy of a sequence at each total noise, a sum over all noised sequences: (times,)."""
     symbols = model.vocabulary_size
     states = np.array(list(itertools.product(range(noise.states(symbols)), repeat=len(scored))))
     rows = np.tile(tokens, (len(states), 1))
@@ -88,17 +120,18 @@ def mean_score_entropy(model, noise, tokens, scored, total_noise):
     ratios = model.log_ratios(noised, where, amounts, noise)
     losses = score_entropy(ratios, clean, noised, amounts, noise=noise, symbols=symbols)
     terms = torch.where(chance > 0, chance * torch.where(where, losses, 0.0).sum(dim=1), 0.0)
-    return terms.reshape(len(total_noise), -1).sum(dim=1).numpy()
+    return np.asarray(terms.reshape(len(total_noise), -1).sum(dim=1).numpy(), dtype=np.float64)
 
 
-def score_integral(model, noise, tokens, scored):
-    """What score entropies integrate to: over all noise, by quadrature, and over all noised sequences."""
-    means = mean_score_entropy(model, noise, np.asarray(tokens), np.asarray(scored), TOTAL_NOISE)
+def score_integral(model: ScoreModel, noise: Noise, tokens: ArrayLike, scored: ArrayLike) -> float:
+    """Integrate the mean score entropy over all noise, by quadrature."""
+    clean, places = np.asarray(tokens, dtype=np.int64), np.asarray(scored, dtype=np.int64)
+    means = mean_score_entropy(model, noise, clean, places, TOTAL_NOISE)
     return float(means @ TOTAL_NOISE * 0.1)
 
 
-def remainder(law, noise, target, total_noise):
-    """``KL(p_{T|0}(. | x) || p_T)``: what an integral that ends at so much noise leaves out, by enumeration."""
+def remainder(law: Law, noise: Noise, target: Target, total_noise: float) -> float:
+    """Return ``KL(p_{T|0}(. | x) || p_T)``, by enumeration: the part that an integral up to this noise leaves out."""
     kernel, states = exact_kernel(noise, total_noise, law.vocabulary_size), range(noise.states(law.vocabulary_size))
     sequences = np.array(list(itertools.product(range(law.vocabulary_size), repeat=len(target.tokens))))
     acts = np.isin(np.arange(len(target.tokens)), target.scored)
@@ -117,15 +150,15 @@ def remainder(law, noise, target, total_noise):
     return total
 
 
-def uniforms():
-    """Nodes and weights of the double exponential rule on (0, 1): what diverges at the ends does no harm."""
+def uniforms() -> tuple[Array, Array]:
+    """Return nodes and weights of the double exponential rule on (0, 1), which allows singularities at the ends."""
     at = np.arange(-3.5, 3.55, 0.05)
     node, left = (1.0 / (1.0 + np.exp(sign * np.pi * np.sinh(at))) for sign in (-1, 1))
     return node, np.pi * np.cosh(at) * node * left * 0.05
 
 
-def key_cells(noise, token, amount, symbols):
-    """Lengths of the intervals of the key on which what is drawn does not change."""
+def key_cells(noise: Noise, token: int, amount: float, symbols: int) -> Array:
+    """Return the lengths of the intervals of the key on which the drawn state is constant."""
     if isinstance(noise, RateMatrix):
         chances = noise.kernel(torch.tensor([amount], dtype=torch.float64), symbols)[0, :, token].numpy()
         others = np.where(np.arange(len(chances)) == token, 0.0, chances)
@@ -135,8 +168,8 @@ def key_cells(noise, token, amount, symbols):
     return np.array([*parts, kept])
 
 
-def expected_estimate(estimator, model, target, power=1):
-    """The mean of one pass, or of a power of it: over the level by quadrature, over the keys by enumeration."""
+def expected_estimate(estimator: ScoreEntropy, model: ScoreModel, target: Target, power: int = 1) -> float:
+    """Return the mean of one pass, or of a power of it: over the level by quadrature, over the keys by enumeration."""
     edges = [0.0, 1.0] if estimator.time_law is None else [0.0, *np.cumsum(estimator.time_law.probability)]
     node, weight = uniforms()
     levels = np.concatenate([low + (high - low) * node for low, high in itertools.pairwise(edges)])
@@ -144,8 +177,10 @@ def expected_estimate(estimator, model, target, power=1):
     return weighted_mean(estimator, model, target, np.clip(levels, 0.0, 1.0), widths, power=power)
 
 
-def weighted_mean(estimator, model, target, levels, widths, *, power):
-    """Powers of one pass at given levels, all ways of its keys enumerated, added with the levels' weights."""
+def weighted_mean(
+    estimator: ScoreEntropy, model: ScoreModel, target: Target, levels: Array, widths: Array, *, power: int
+) -> float:
+    """Return the weighted sum over levels of the mean power of one pass, all cells of its keys enumerated."""
     blank = np.full((len(levels), 1, target.length), 0.5)
     amounts = estimator.plan_of(np.concatenate([levels[:, None, None], blank], axis=2)).total_noise[:, 0]
     points, chances = [], []

@@ -7,6 +7,7 @@ import pytest
 
 
 def package_folder(name: str) -> Path:
+    """Return the folder of an installed package; skip the test if it is not installed."""
     found = importlib.util.find_spec(name)
     if found is None or not found.submodule_search_locations:
         pytest.skip(f"{name} is not installed")

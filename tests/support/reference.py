@@ -1,4 +1,4 @@
-"""References for the oracles: definitions spelt out in plain loops, and enumerations of every string."""
+"""References for the laws: definitions spelt out in plain loops, and enumerations of every sequence."""
 
 import itertools
 import math
@@ -9,24 +9,27 @@ from numpy.typing import NDArray
 
 from infodis_stats.laws import HiddenMarkov, MarkovChain
 
+Array = NDArray[np.float64]
+
 
 def strings(size: int, length: int) -> NDArray[np.int64]:
-    """Every token sequence: (size ** length, length)."""
+    """Return every token sequence: (size ** length, length)."""
     return np.array(list(itertools.product(range(size), repeat=length)), dtype=np.int64)
 
 
-def next_symbol(chain: MarkovChain, context: tuple[int, ...]) -> NDArray[np.float64]:
-    """The law of a symbol given those just before it: all of them, or the last ``order`` ones."""
+def next_symbol(chain: MarkovChain, context: tuple[int, ...]) -> Array:
+    """Return the law of a symbol given those just before it: all of them, or the last ``order`` ones."""
     known = len(context)
     if known == chain.order:
-        return chain.transition[context]
+        exact: Array = chain.transition[context]
+        return exact
     later = tuple(range(known + 1, chain.order))
-    joint = chain.initial.sum(axis=later)[context]
+    joint: Array = chain.initial.sum(axis=later)[context]
     return joint / joint.sum() if joint.sum() else joint
 
 
-def chain_probabilities(chain: MarkovChain, sequences: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The probability of each sequence, symbol by symbol."""
+def chain_probabilities(chain: MarkovChain, sequences: NDArray[np.int64]) -> Array:
+    """Return the probability of each sequence, symbol by symbol."""
     result = np.ones(len(sequences))
     for row, sequence in enumerate(sequences.tolist()):
         for position, symbol in enumerate(sequence):
@@ -35,8 +38,8 @@ def chain_probabilities(chain: MarkovChain, sequences: NDArray[np.int64]) -> NDA
     return result
 
 
-def hidden_markov_probabilities(law: HiddenMarkov, sequences: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The probability of each sequence, summed over every path of hidden states."""
+def hidden_markov_probabilities(law: HiddenMarkov, sequences: NDArray[np.int64]) -> Array:
+    """Return the probability of each sequence, summed over every path of hidden states."""
     result = np.zeros(len(sequences))
     for path in itertools.product(range(law.states), repeat=sequences.shape[1]):
         moves = [law.transition[before, after] for before, after in itertools.pairwise(path)]
@@ -44,18 +47,16 @@ def hidden_markov_probabilities(law: HiddenMarkov, sequences: NDArray[np.int64])
     return result
 
 
-def enumerated(law: MarkovChain | HiddenMarkov, length: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Every sequence of a length and its probability."""
+def enumerated(law: MarkovChain | HiddenMarkov, length: int) -> tuple[NDArray[np.int64], Array]:
+    """Return every sequence of a length and its probability."""
     sequences = strings(law.vocabulary_size, length)
     if isinstance(law, MarkovChain):
         return sequences, chain_probabilities(law, sequences)
     return sequences, hidden_markov_probabilities(law, sequences)
 
 
-def enumerated_posterior(
-    sequences: NDArray[np.int64], probabilities: NDArray[np.float64], evidence: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log evidence (batch,) and marginals (batch, length, size), summed over all sequences."""
+def enumerated_posterior(sequences: NDArray[np.int64], probabilities: Array, evidence: Array) -> tuple[Array, Array]:
+    """Return log evidence (batch,) and marginals (batch, length, size), summed over all sequences."""
     batch, length, size = evidence.shape
     joint = np.array([probabilities * row[np.arange(length), sequences].prod(axis=1) for row in evidence])
     total = joint.sum(axis=1)
@@ -68,18 +69,19 @@ def enumerated_posterior(
 
 def enumerated_log_probability(
     sequences: NDArray[np.int64],
-    probabilities: NDArray[np.float64],
+    probabilities: Array,
     tokens: NDArray[np.int64],
     given: NDArray[np.bool_],
-) -> NDArray[np.float64]:
-    """The log-probability (batch,) of the given tokens of each row."""
+) -> Array:
+    """Return the log-probability (batch,) of the given tokens of each row."""
     agree = ((sequences[None] == tokens[:, None]) | ~given[:, None]).all(axis=2)
     with np.errstate(divide="ignore"):
-        return np.log(agree @ probabilities)
+        logs: Array = np.log(agree @ probabilities)
+        return logs
 
 
 def plain_log_probability(chain: MarkovChain, known: list[int | None]) -> float:
-    """The log-probability of the known tokens: one pass over the contexts that can be, in plain Python."""
+    """Return the log-probability of the known tokens: one pass over the contexts that can be, in plain Python."""
     weights: dict[tuple[int, ...], float] = {(): 1.0}
     for token in known:
         after: dict[tuple[int, ...], float] = {}
@@ -107,8 +109,8 @@ def plain_token_nll(chain: MarkovChain, tokens: torch.Tensor, masked: torch.Tens
     return losses
 
 
-def random_evidence(shape: tuple[int, int, int], seed: int) -> NDArray[np.float64]:
-    """Evidence of every kind: about a third of the positions each soft, one-hot and absent."""
+def random_evidence(shape: tuple[int, int, int], seed: int) -> Array:
+    """Return evidence of every kind: about a third of the positions each soft, one-hot and absent."""
     rng = np.random.default_rng(seed)
     batch, length, size = shape
     soft = rng.gamma(0.5, size=shape)

@@ -1,6 +1,6 @@
-"""What a study survives: runs that are killed, robbed of workers or of disk, and blocks that are damaged.
+"""Disturbances that a study survives: runs are killed, workers die, the disk is full, blocks are damaged.
 
-As a script it does so at length and writes ``reports/robustness.md``: ``make robustness``.
+As a script it repeats them many times and writes ``reports/robustness.md``: ``make robustness``.
 """
 
 import contextlib
@@ -19,12 +19,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from unittest import mock
 
 import numpy as np
 from tqdm import tqdm
 
 import infodis_stats as ids
-from infodis_stats.io.files import intact, write_sealed
+from infodis_stats.io.files import intact, write_with_checksum
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, StrOrBytesPath
 
 ROOT = Path(__file__).parents[2]
 COMMAND = "import sys; from infodis_stats.cli import main; sys.exit(main())"
@@ -73,18 +78,18 @@ def written(folder: Path, text: str = STUDY) -> Path:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """Return the files of a report, and whatever lies beside them; without the ledger."""
+    """Return the content of each file in the folder of a report, without the ledger."""
     files = {path.relative_to(out): path for path in sorted(out.rglob("*")) if path.is_file()}
     return {str(name): path.read_bytes() for name, path in files.items() if name.parts[0] != "ledger"}
 
 
 def blocks_in(out: Path) -> list[Path]:
-    """Return the files of the blocks that are done."""
+    """Return the files of the completed blocks."""
     return sorted((out / "ledger").glob("[!.]*.npy"))
 
 
 def forge(block: Path) -> None:
-    """Give a block other numbers and a seal that fits them."""
+    """Give a block other numbers and a matching checksum."""
     with block.open("rb") as file:
         records, problems = np.load(file), np.load(file)
     for name in records.dtype.names:
@@ -92,12 +97,12 @@ def forge(block: Path) -> None:
     forged = io.BytesIO()
     for array in (records, problems):
         np.save(forged, array)
-    write_sealed(block, forged.getvalue())
+    write_with_checksum(block, forged.getvalue())
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended: its exit status, None if it was killed, and what it said."""
+    """How a run ended: its exit status, None if it was killed, and its output."""
 
     status: int | None
     out: str
@@ -105,11 +110,11 @@ class Ended:
 
 
 Run = Callable[..., Ended]
-"""Runs the command: arguments, and after how many seconds it is killed."""
+"""Runs the command with arguments; it is killed after ``seconds``."""
 
 
 def command(*arguments: object, seconds: float | None = None) -> Ended:
-    """Run the command in a process of its own, and kill that and its workers after some seconds."""
+    """Run the command in a new process, and kill it and its workers after some seconds."""
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -128,15 +133,15 @@ def command(*arguments: object, seconds: float | None = None) -> Ended:
 
 
 class Warm:
-    """Runs the command in copies of a process that has imported everything: seconds less a run, and no other."""
+    """Runs the command in copies of a process that has imported everything, which saves seconds per run."""
 
     def __init__(self, folder: Path) -> None:
         self._log = folder / "log"
         self._server = subprocess.Popen(
-            [sys.executable, __file__, "serve"],
+            [sys.executable, "-m", "tests.support.robustness", "serve"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
             text=True,
         )
 
@@ -153,7 +158,7 @@ class Warm:
         self._server.stdout.close()
 
     def __call__(self, *arguments: object, seconds: float | None = None, full_at: int | None = None) -> Ended:
-        """Run the command; at the ``full_at``-th change of a file the disk is full, and stays so."""
+        """Run the command; from the ``full_at``-th change of a file on the disk is full."""
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         asked = {"arguments": [*map(str, arguments)], "seconds": seconds, "full_at": full_at, "log": str(self._log)}
@@ -165,9 +170,9 @@ class Warm:
 
 def serve() -> None:
     """Fork a copy for each line of the standard input, and print how it ended."""
-    import infodis_stats.commands  # noqa: F401, PLC0415  what takes seconds
+    import infodis_stats.commands  # noqa: F401, PLC0415  imported for its copies
 
-    with tempfile.TemporaryDirectory() as folder:  # and what the first run of a process loads
+    with tempfile.TemporaryDirectory() as folder:  # the first run of a process loads more
         ids.write_report(ids.run_study(written(Path(folder))), folder)
     print(flush=True)
     for line in sys.stdin:
@@ -176,14 +181,14 @@ def serve() -> None:
         if child == 0:
             _be_the_command(**asked)
         end = None if asked["seconds"] is None else time.monotonic() + asked["seconds"]
-        while not (found := os.waitpid(child, os.WNOHANG))[0]:
+        while not (ended := os.waitpid(child, os.WNOHANG))[0]:
             if end is not None and time.monotonic() > end:
                 with contextlib.suppress(ProcessLookupError, PermissionError):  # it has not begun, or has ended
                     os.killpg(child, signal.SIGKILL)
                 os.kill(child, signal.SIGKILL)
                 end = None
             time.sleep(0.0005)
-        status = os.waitstatus_to_exitcode(found[1])
+        status = os.waitstatus_to_exitcode(ended[1])
         print(json.dumps(None if status == -signal.SIGKILL else status), flush=True)
 
 
@@ -191,7 +196,7 @@ def _be_the_command(arguments: Sequence[str], seconds: float | None, full_at: in
     from infodis_stats.cli import main  # noqa: PLC0415  as in the command
 
     os.setsid()
-    # Its own lock is one semaphore for all copies: the first that is killed while it has it would stop all others.
+    # tqdm's own lock is one semaphore for all copies: one that is killed while it holds it would stop all others.
     tqdm.set_lock(threading.RLock())
     for number, suffix in ((1, "out"), (2, "err")):
         os.dup2(os.open(f"{log}.{suffix}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
@@ -203,13 +208,13 @@ def _be_the_command(arguments: Sequence[str], seconds: float | None, full_at: in
 
 
 class _FullFile(io.FileIO):
-    """A file that takes half of what is written when the disk is full."""
+    """A file to which only half of the data is written when the disk is full."""
 
-    def __init__(self, path: object, mode: str, change: Callable[[], None]) -> None:
+    def __init__(self, path: "StrOrBytesPath", mode: str, change: Callable[[], None]) -> None:
         super().__init__(path, mode)
         self._change = change
 
-    def write(self, data: object) -> int:
+    def write(self, data: "ReadableBuffer", /) -> int:
         view = memoryview(data)
         try:
             self._change()
@@ -221,12 +226,12 @@ class _FullFile(io.FileIO):
 
 @contextlib.contextmanager
 def full_disk(at: float) -> Iterator[Callable[[], int]]:
-    """Let files be made, written, flushed, renamed until the ``at``-th time, and from then on the disk is full.
+    """Simulate a disk that is full from the ``at``-th change on: a file created, written, flushed or renamed.
 
     Yields
     ------
     callable
-        Returns how many times there were.
+        Returns the number of changes.
     """
     changes = [0]
 
@@ -235,46 +240,55 @@ def full_disk(at: float) -> Iterator[Callable[[], int]]:
         if changes[0] >= at:
             raise OSError(28, "No space left on device")
 
-    def before(call: Callable[..., object], makes: Callable[..., bool] = lambda *_: True) -> Callable[..., object]:
-        def changing(*arguments: object, **more: object) -> object:
+    def after_change(call: Callable[..., Any], makes: Callable[..., bool] = lambda *_: True) -> Callable[..., Any]:
+        def changing(*arguments: Any, **more: Any) -> Any:
             if makes(*arguments):
                 change()
             return call(*arguments, **more)
 
         return changing
 
-    plain = io.open, os.open, os.fsync, os.replace, os.mkdir
+    plain_open: Callable[..., IO[Any]] = io.open
 
-    def open_file(path: object, mode: str = "r", *more: object, **named: object) -> object:
-        if isinstance(path, int) or not set(mode) & set("wax+") or "opener" in named:  # which is os.open, as below
-            return plain[0](path, mode, *more, **named)
+    def open_file(path: "StrOrBytesPath | int", mode: str = "r", *more: Any, **named: Any) -> IO[Any]:
+        if isinstance(path, int) or not set(mode) & set("wax+") or "opener" in named:  # an opener calls os.open
+            return plain_open(path, mode, *more, **named)
         buffered = io.BufferedWriter(_FullFile(path, mode.replace("b", ""), change))
         if "b" in mode:
             return buffered
-        _, encoding, errors, newline = (*more, *[None] * (4 - len(more)))
-        return io.TextIOWrapper(buffered, **({"encoding": encoding, "errors": errors, "newline": newline} | named))
+        options: dict[str, Any] = dict(zip(("encoding", "errors", "newline"), more[1:], strict=False)) | named
+        options.pop("buffering", None)
+        return io.TextIOWrapper(buffered, **options)
 
-    io.open, os.open = open_file, before(plain[1], lambda _, flags, *__: flags & (os.O_CREAT | os.O_WRONLY | os.O_RDWR))
-    os.fsync, os.replace, os.mkdir = map(before, plain[2:])
-    try:
+    def writes(_: object, flags: int, *__: object) -> bool:
+        return bool(flags & (os.O_CREAT | os.O_WRONLY | os.O_RDWR))
+
+    with (
+        mock.patch.object(io, "open", open_file),
+        mock.patch.multiple(
+            os,
+            open=after_change(os.open, writes),
+            fsync=after_change(os.fsync),
+            replace=after_change(os.replace),
+            mkdir=after_change(os.mkdir),
+        ),
+    ):
         yield lambda: changes[0]
-    finally:
-        io.open, os.open, os.fsync, os.replace, os.mkdir = plain
 
 
 @contextlib.contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
-    """Mount a small disk in memory, where that may be done; `OSError` elsewhere.
+    """Mount a small disk in memory; raise `OSError` where that is not allowed.
 
     Yields
     ------
     callable
-        Gives it another size.
+        Changes its size.
     """
 
     def call(*arguments: str) -> None:
         if subprocess.run(arguments, capture_output=True, check=False).returncode:
-            raise OSError(f"{arguments[0]} is not for this user or system")
+            raise OSError(f"this user or system may not {arguments[0]}")
 
     folder.mkdir(parents=True)
     call("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
@@ -286,7 +300,7 @@ def small_disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
 
 @dataclass
 class Series:
-    """What was tried, how often, and what was lost.
+    """Disturbances of one kind: how many, and what was lost.
 
     Attributes
     ----------
@@ -296,9 +310,9 @@ class Series:
     studies : int
         Studies that were run to their end and compared with an undisturbed run.
     lost : list of str
-        A sentence for each block, file or sentence that was not as it should be.
+        A sentence for each block, file or error message that was not as it should be.
     where : dict of str to int
-        What was struck, and how often.
+        How often each part of a run was disturbed.
     """
 
     what: str
@@ -308,24 +322,24 @@ class Series:
     where: dict[str, int] = field(default_factory=dict)
 
     def struck(self, where: str) -> None:
-        """Count a try."""
+        """Count a disturbance."""
         self.tries += 1
         self.where[where] = self.where.get(where, 0) + 1
 
     def compare(self, expected: dict[str, bytes], out: Path) -> None:
         """Compare a finished report with that of an undisturbed run."""
         self.studies += 1
-        found = contents(out)
-        names = sorted(set(expected) | set(found))
-        self.lost += [f"{name} differs" for name in names if expected.get(name) != found.get(name)]
+        files = contents(out)
+        names = sorted(set(expected) | set(files))
+        self.lost += [f"{name} differs" for name in names if expected.get(name) != files.get(name)]
 
     def check_blocks(self, before: Sequence[Path], out: Path) -> None:
-        """Check that blocks that were done are there, and that all are whole."""
-        self.lost += [f"{path.name} has gone" for path in before if not path.is_file()]
+        """Check that the blocks that were completed before are still there, and that all are intact."""
+        self.lost += [f"{path.name} is missing" for path in before if not path.is_file()]
         self.lost += [f"{path.name} is damaged" for path in blocks_in(out) if not intact(path)]
 
     def check_refusal(self, ended: Ended) -> None:
-        """Check that a run has ended with a sentence and the status 2."""
+        """Check that a run ended with one sentence and the status 2."""
         if ended.status != 2 or len(ended.err.splitlines()) != 1 or "No space left on device" not in ended.err:
             self.lost.append(f"status {ended.status}: {ended.err[:1000]!r}")
 
@@ -341,9 +355,18 @@ def undisturbed(run: Run, folder: Path, study: Path, *arguments: object) -> tupl
 
 
 def kills(run: Run, folder: Path, count: int, *, seed: int = 0, workers: int = 1, densest: float = 0.1) -> Series:
-    """Kill runs at random instants, most of them at a share of the time of a whole run, and resume each until it ends.
+    """Kill runs at random instants, and resume each until it ends.
 
-    With workers most of the blocks are done late: it takes seconds until these are there.
+    Parameters
+    ----------
+    run : callable
+    folder : Path
+    count : int
+        Number of kills.
+    seed, workers : int
+    densest : float, default 0.1
+        The most frequent instant of a kill, as a share of the time of a whole run: later with workers, which take
+        seconds to start.
     """
     series = Series(f"SIGKILL of a run, its workers with it (workers: {workers})")
     study, rng = written(folder), random.Random(seed)
@@ -362,7 +385,7 @@ def kills(run: Run, folder: Path, count: int, *, seed: int = 0, workers: int = 1
                 workers,
                 seconds=rng.triangular(0, seconds, densest * seconds),
             )
-            if ended.status == 0 and not before:  # the last whole run says best how long one takes: the first was cold
+            if ended.status == 0 and not before:  # timed by the last whole run: the first one was slower
                 seconds = time.monotonic() - started
             if series.tries > 20 * count:
                 raise RuntimeError(f"after {series.tries} kills {out} does not end")
@@ -378,7 +401,7 @@ def kills(run: Run, folder: Path, count: int, *, seed: int = 0, workers: int = 1
 
 
 def worker_deaths(folder: Path, count: int, *, seed: int = 0) -> Series:
-    """Kill workers of this process at random instants, each after a block more is done."""
+    """Kill workers of this process at random instants, each after one more block is completed."""
     series = Series("SIGKILL of a worker (workers: 2)")
     study, rng = written(folder), random.Random(seed)
     whole = ids.run_study(study)
@@ -388,9 +411,10 @@ def worker_deaths(folder: Path, count: int, *, seed: int = 0) -> Series:
         last = 0
         while not over.wait(rng.uniform(0, 0.05)) and series.tries < count:
             done, workers = len(blocks_in(out)), multiprocessing.active_children()
-            if done > last and workers:
+            pids = [worker.pid for worker in workers if worker.pid is not None]
+            if done > last and pids:
                 with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-                    os.kill(rng.choice(workers).pid, signal.SIGKILL)
+                    os.kill(rng.choice(pids), signal.SIGKILL)
                     series.struck("blocks")
                     last = done
 
@@ -414,17 +438,17 @@ def dask_worker_deaths(folder: Path, count: int, *, seed: int = 0) -> Series:
     """Kill workers of a Dask cluster at random instants, and start others."""
     from tests.support.dask_deaths import deaths  # noqa: PLC0415  an extra of its own
 
-    found = deaths(folder, count, seed)
-    series = Series("SIGKILL of a Dask worker (three of them)", studies=found["studies"])
-    for _ in range(found["deaths"]):
+    result = deaths(folder, count, seed)
+    series = Series("SIGKILL of a Dask worker (three of them)", studies=result["studies"])
+    for _ in range(result["deaths"]):
         series.struck("blocks")
-    if not found["bytes"]:
+    if not result["bytes"]:
         series.lost.append("study.nc differs")
     return series
 
 
 def full_disks(run: Warm, folder: Path, *, first: int = 1, step: int = 1) -> Series:
-    """Have the disk be full from the n-th change of a file on, for every n of a run, and then have room again."""
+    """Run with a disk that is full from the n-th change of a file on, for every n, and again with space."""
     series = Series("a full disk, from one change of a file on (stub)")
     study = written(folder, SMALL_STUDY)
     expected, blocks, _ = undisturbed(run, folder, study)
@@ -436,8 +460,8 @@ def full_disks(run: Warm, folder: Path, *, first: int = 1, step: int = 1) -> Ser
         series.struck("summary and report" if len(blocks_in(out)) == blocks else "blocks")
         series.check_refusal(ended)
         series.check_blocks([], out)
-        found = contents(out)
-        series.lost += [f"{name} is half written" for name in found if found[name] != expected.get(name)]
+        files = contents(out)
+        series.lost += [f"{name} is half written" for name in files if files[name] != expected.get(name)]
         run("study", study, "--out", out)
         series.compare(expected, out)
     return series
@@ -455,8 +479,8 @@ def small_disks(run: Run, folder: Path, kibibytes: Sequence[int]) -> Series:
             series.struck("summary and report" if len(blocks_in(out)) == blocks else "blocks")
             series.check_refusal(ended)
             series.check_blocks([], out)
-            found = contents(out)
-            series.lost += [f"{name} is half written" for name in found if found[name] != expected.get(name)]
+            files = contents(out)
+            series.lost += [f"{name} is half written" for name in files if files[name] != expected.get(name)]
             resize("8m")
             run("study", study, "--out", out)
             series.compare(expected, out)
@@ -464,7 +488,7 @@ def small_disks(run: Run, folder: Path, kibibytes: Sequence[int]) -> Series:
 
 
 def flipped_bits(folder: Path, count: int, *, seed: int = 0) -> Series:
-    """Flip a bit in every block of a study, again and again."""
+    """Flip a bit in every block of a study, repeatedly."""
     series = Series("a flipped bit in a block")
     study, rng = written(folder), random.Random(seed)
     out = folder / "flipped"
@@ -478,12 +502,12 @@ def flipped_bits(folder: Path, count: int, *, seed: int = 0) -> Series:
             series.struck("seal" if len(data) - place <= 53 else "numbers")
         ids.write_report(ids.run_study(study, ledger=out / "ledger"), out)
         series.compare(contents(folder / "whole"), out)
-        series.lost += [f"{path.name} was not done again" for path in whole if path.read_bytes() != whole[path]]
+        series.lost += [f"{path.name} was not redone" for path in whole if path.read_bytes() != whole[path]]
     return series
 
 
 def forged_blocks(run: Run, folder: Path) -> Series:
-    """Forge each block once: what nothing here can notice, and the comparison of the files has to."""
+    """Forge each block once: no checksum can detect that, but the comparison of the files must."""
     series = Series("control: a block with other numbers and a fitting seal")
     study = written(folder)
     expected, *_ = undisturbed(run, folder, study)
@@ -506,38 +530,39 @@ def forged_blocks(run: Run, folder: Path) -> Series:
 
 REPORT = """# Robustness
 
-What was done to studies while they ran, how often, and what was lost. After every kill, death and full disk the same
-command was given again in the same folder; in the end all files of the report (`study.nc`, pages, figures, tables) were
-compared, byte for byte, with those of a run that nothing had disturbed. A block counts as lost if it was done and is
-gone, or is not whole. `make robustness` does it all again; `tests/work` does less of it, in every run of the tests.
+Studies were disturbed while they ran. After every kill, death and full disk the same command was run again in the same
+folder; in the end all files of the report (`study.nc`, pages, figures, tables) were compared, byte for byte, with those
+of an undisturbed run. A block counts as lost if it was completed and is missing or damaged. `make robustness` repeats
+all of this; the tests in `tests/execution` repeat a part of it.
 
 {table}
 
 {losses}
 
-The study has {blocks} blocks in two stages, the second of which hangs on the first. Kills come at random instants
-from the start of a run to its last table; "start" are those that came before a block more was done. Runs are copies of
-a process that has imported everything, so that no kill is spent on imports; workers are started as they always are. A
-stub fills the disk at every change in turn: opening a file to write it, writing, flushing, renaming it, making a
-folder. On Dask `study.nc` alone is compared. The control adds 1 to the numbers of a block and seals it: no seal can
-tell, and the comparison of the files does; lost would be a block that it does not notice.
+The study has {blocks} blocks in two stages, the second of which depends on the first. Kills come at random instants
+from the start of a run to its last table; those counted as "start" came before one more block was completed. Runs are
+copies of a process that has imported everything, so that no kill is spent on imports; workers are started as usual. A
+stub fills the disk at every change in turn: opening a file to write it, writing, flushing, renaming it, creating a
+folder. On Dask only `study.nc` is compared. The control adds 1 to the numbers of a block and writes a matching
+checksum: no checksum can detect that, but the comparison of the files does; a block that it does not detect would count
+as lost.
 """
 
 
 def tabulated(series: Sequence[Series]) -> str:
-    """Return a Markdown table of what was tried."""
+    """Return a Markdown table of the disturbances."""
     lines = ["| what | times | where | studies compared | lost |", "|---|---|---|---|---|"]
-    for one in series:
-        where = ", ".join(f"{count} {name}" for name, count in sorted(one.where.items()))
-        lines.append(f"| {one.what} | {one.tries} | {where} | {one.studies} | {len(one.lost) or 'nothing'} |")
+    for row in series:
+        where = ", ".join(f"{count} {name}" for name, count in sorted(row.where.items()))
+        lines.append(f"| {row.what} | {row.tries} | {where} | {row.studies} | {len(row.lost) or 'nothing'} |")
     return "\n".join(lines)
 
 
 def main(path: Path) -> None:
-    """Do it all at length, and write the report."""
+    """Run all disturbances many times, and write the report."""
     with tempfile.TemporaryDirectory() as name, Warm(Path(name)) as warm:
         folder = Path(name)
-        rows: list[Callable[[], Series]] = [  # a row of the table each
+        rows: list[Callable[[], Series]] = [  # one per row of the table
             lambda: kills(warm, folder / "one", 50),
             lambda: kills(warm, folder / "two", 60, workers=2, densest=0.8),
             lambda: worker_deaths(folder / "deaths", 20),
@@ -552,7 +577,7 @@ def main(path: Path) -> None:
             started = time.monotonic()
             series.append(row())
             print(f"{time.monotonic() - started:.0f} s: {series[-1]}", file=sys.stderr, flush=True)
-        losses = [f"- {one.what}: {loss}" for one in series for loss in one.lost]
+        losses = [f"- {row.what}: {loss}" for row in series for loss in row.lost]
         blocks = len(blocks_in(folder / "one" / "whole"))
         text = REPORT.format(table=tabulated(series), losses="\n".join(losses) or "Nothing was lost.", blocks=blocks)
         path.write_text(text, encoding="utf-8")

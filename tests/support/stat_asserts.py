@@ -11,7 +11,7 @@ from scipy import stats
 
 
 def assert_mean(draws: ArrayLike, expected: ArrayLike, sigmas: float = 4.0) -> None:
-    """Every mean over the last axis is within `sigmas` standard errors (or 1e-9) of what is expected."""
+    """Check that every mean over the last axis is within `sigmas` standard errors (or 1e-9) of what is expected."""
     values = np.asarray(draws, dtype=np.float64)
     error = values.mean(axis=-1) - expected
     standard_error = values.std(axis=-1, ddof=1) / np.sqrt(values.shape[-1])
@@ -20,7 +20,7 @@ def assert_mean(draws: ArrayLike, expected: ArrayLike, sigmas: float = 4.0) -> N
 
 
 def assert_rate(successes: int, trials: int, expected: float, sigmas: float = 4.0) -> None:
-    """A count of successes is within `sigmas` binomial standard deviations of ``trials * expected``."""
+    """Check that a count of successes is within `sigmas` binomial standard deviations of ``trials * expected``."""
     error = np.asarray(successes - trials * expected, dtype=np.float64)
     z = _z_scores(error, np.sqrt(np.asarray(trials * expected * (1 - expected))))
     rate = successes / trials
@@ -28,7 +28,7 @@ def assert_rate(successes: int, trials: int, expected: float, sigmas: float = 4.
 
 
 def assert_unbiased(draws: ArrayLike, truth: ArrayLike, false_alarms: float = 1e-4) -> None:
-    """No cell of draws (..., R) has a mean error that t tests, Bonferroni over all cells, call a bias."""
+    """Check that no cell of draws (..., R) is biased by t tests, Bonferroni over all cells."""
     values = np.asarray(draws, dtype=np.float64)
     replicates = values.shape[-1]
     error = values.mean(axis=-1) - truth

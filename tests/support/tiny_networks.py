@@ -12,7 +12,7 @@ WIDTH = 12
 
 
 class Body(nn.Module):
-    """Hidden states that depend on every token and on its place."""
+    """Hidden states that depend on every token and on its position."""
 
     def __init__(self, vocabulary: int) -> None:
         super().__init__()
@@ -21,9 +21,11 @@ class Body(nn.Module):
         self.mix = nn.Linear(WIDTH, WIDTH)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Return hidden states, shape (batch, length, width)."""
         hidden = self.embedding(tokens) + self.place(torch.arange(tokens.shape[1]))
         weights = (hidden @ hidden.transpose(1, 2) / WIDTH**0.5).softmax(dim=-1)
-        return torch.tanh(self.mix(hidden) + weights @ hidden)
+        mixed: Tensor = self.mix(hidden)
+        return torch.tanh(mixed + weights @ hidden)
 
 
 class LLaDA(nn.Module):
@@ -35,11 +37,12 @@ class LLaDA(nn.Module):
         self.ff_out = nn.Linear(WIDTH, config.vocab_size, bias=False)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> SimpleNamespace:
+        """Return an object with logits."""
         return SimpleNamespace(logits=self.ff_out(self.body(input_ids)))
 
 
 class Dream(LLaDA):
-    """Plain logits too; what they are about stands one place further on."""
+    """Plain logits too; those at one position are for the next."""
 
 
 class MDLM(nn.Module):
@@ -52,11 +55,13 @@ class MDLM(nn.Module):
         self.linear = nn.Linear(WIDTH, config.vocab_size)
 
     def forward(self, input_ids: Tensor, timesteps: Tensor) -> Tensor:
-        return self.linear(self.body(input_ids) + self.time(timesteps[:, None])[:, None])
+        """Return logits."""
+        logits: Tensor = self.linear(self.body(input_ids) + self.time(timesteps[:, None])[:, None])
+        return logits
 
 
 class RADD(nn.Module):
-    """Log-probabilities of all tokens but the last; behind them something that is none."""
+    """Log-probabilities of all tokens but the last, whose entry is not a log-probability."""
 
     def __init__(self, config: SimpleNamespace) -> None:
         super().__init__()
@@ -64,7 +69,8 @@ class RADD(nn.Module):
         self.linear = nn.Linear(WIDTH, config.vocab_size)
 
     def forward(self, indices: Tensor) -> Tensor:
-        logits = self.linear(self.body(indices))
+        """Return log-probabilities."""
+        logits: Tensor = self.linear(self.body(indices))
         logits[:, :, :-1] = logits[:, :, :-1].log_softmax(dim=-1)
         return logits
 
@@ -79,6 +85,7 @@ class SEDD(nn.Module):
         self.linear = nn.Linear(WIDTH, config.vocab_size)
 
     def forward(self, indices: Tensor, sigma: Tensor) -> Tensor:
-        scores = self.linear(self.body(indices) + self.noise(sigma[:, None])[:, None])
+        """Return log-scores."""
+        scores: Tensor = self.linear(self.body(indices) + self.noise(sigma[:, None])[:, None])
         scores = scores - torch.expm1(sigma).log()[:, None, None]
         return scores.scatter(-1, indices[..., None], 0.0)

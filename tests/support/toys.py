@@ -16,6 +16,7 @@ class ArbitraryLosses:
         self.calls: list[int] = []
 
     def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        """Look the losses up; the tokens do not matter."""
         self.rows += len(tokens)
         self.calls.append(len(tokens))
         code = (masked * 2 ** torch.arange(masked.shape[1])).sum(dim=1)
@@ -23,7 +24,7 @@ class ArbitraryLosses:
 
 
 def slow_nll(model: ArbitraryLosses, target: Target) -> float:
-    """The estimand by its definition: the mean over all masks of one size, summed over sizes."""
+    """Return the estimand by its definition: the mean over all masks of one size, summed over sizes."""
     total = len(target.tokens)
     length = target.length
     by_size: dict[int, list[float]] = {}
@@ -36,9 +37,9 @@ def slow_nll(model: ArbitraryLosses, target: Target) -> float:
 
 
 def fitting_passes(name: str, length: int) -> int:
-    """A small number of passes that an estimator can work with, aligned with nothing where it may be."""
+    """Return a small number of passes that an estimator accepts, not a multiple of the length if possible."""
     if name == "exhaustive":
-        return 2**length - 1
+        return int(2**length - 1)
     return 2 * length if name.endswith("+sobol") or name == "chain+antithetic" else 6
 
 
@@ -55,6 +56,7 @@ class ArbitraryRatios:
     def log_ratios(
         self, noised: torch.Tensor, acts: torch.Tensor, total_noise: torch.Tensor, noise: Noise
     ) -> torch.Tensor:
+        """Return the log-ratios of the arbitrary denoiser under the noise."""
         places = torch.arange(noised.shape[1])
         code = noised * (3 * places + 2)
         others = (code.sum(dim=1, keepdim=True) - code + 17 * places + self.seed)[..., None]
@@ -66,7 +68,7 @@ class ArbitraryRatios:
 
 
 class ArbitraryModel(ArbitraryRatios, ArbitraryLosses):
-    """What can be asked either question, and agrees with no law."""
+    """A model for masks and for score ratios that agrees with no law."""
 
     def __init__(self, length: int, seed: int = 0) -> None:
         ArbitraryLosses.__init__(self, length, seed)

@@ -1,7 +1,6 @@
 """Reports: their words agree with their numbers, and text from a file cannot become markup."""
 
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -15,25 +14,7 @@ from infodis_stats.report.svg import by_lot
 from infodis_stats.studies.comparison.answer import answer
 from infodis_stats.studies.comparison.figures import estimates_figure
 from infodis_stats.studies.comparison.tables import bias_table, coverage_table, main_table, numeric_tables, tail_table
-
-
-class Outline(HTMLParser):
-    """Tags in order, their ids, and the visible text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.ids, self.links, self.text = [], [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        values = dict(attrs)
-        self.ids += [values["id"]] if "id" in values else []
-        self.links += [value for name, value in attrs if name in ("href", "src", "xlink:href")]
-        self.links += re.findall(r"url\((#[^)]+)\)", " ".join(value or "" for _, value in attrs))
-
-    def handle_data(self, data):
-        self.text.append(data)
+from tests.support.outline import Outline
 
 
 def test_the_first_sentence_is_the_answer(study):
