@@ -5,6 +5,7 @@ What is neither has a name of its own.
 
 import difflib
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from estimators.auto import Auto
@@ -59,6 +60,7 @@ OTHERS: dict[str, Estimator] = {
 }
 
 
+@cache
 def _catalogue(family: Family | None = None) -> dict[str, Estimator]:
     designs = (IID(), *DESIGNS.values())
     points = (PointEstimator(one, design) for one in MASK_MAPS.values() for design in designs)

@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 
 from estimators import Absorbing, Contrast, Draw, Estimator, Model
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 from estimators.model import is_consistent
 from infodis_stats.estimates.loss_profile import LossProfile
 from infodis_stats.estimates.remainder import Remainder

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from estimators import Cell, Contrast, Draw, Estimator, Model, Pair, Target
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 from estimators.model import is_consistent
 from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.failed_items import Outcome, outcome_of

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from estimators import Absorbing, Contrast, Draw, Estimator, InputError, Model, ScoreModel, Target
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 from infodis_stats.laws import Law
 from infodis_stats.results.error_bars import ErrorBar
 

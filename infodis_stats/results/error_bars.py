@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from estimators import Cell, Draw, Evaluation, InputError, Model
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 from estimators.streams import root_seed, stream
 from estimators.within_variance import WithinVariance, added
 from infodis_stats import analysis

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from estimators import Cell, Model
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 from infodis_stats.io.store import SCHEMA
 
 __all__ = ["arithmetic_digest", "code_digest", "model_fingerprint", "provenance_attributes", "versions"]

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import Contrast, Estimator
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 
 __all__ = [
     "CAUTIONS",

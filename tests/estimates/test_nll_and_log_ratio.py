@@ -88,6 +88,21 @@ def test_cautions_are_said():
     assert caution_sentences(ids.estimate_nll(LAW, TOKENS, "uniform-count")) == {}
     heavy = ids.estimate_nll(LAW, TOKENS, "time-integral", replicates=3, interval="student-t")
     assert list(caution_sentences(heavy)) == ["infinite-variance", "few-replicates"]
+    assert heavy["cautions"].dims == ("sequence", "caution")
+    assert heavy["cautions"].sel(caution="infinite-variance").values.all()
+
+
+def test_cautions_belong_to_the_items_that_they_concern():
+    """Only the second sequence has a hard token: its first symbol decides the other five."""
+    law = ids.MarkovChain([0.5, 0.5], [[0.5, 0.5], [1e-6, 1 - 1e-6]], "AB")
+    tokens = law.encode(["AAAAAA", "BBBBBB"])
+    result = ids.estimate_nll(law, tokens, "uniform-count", passes=32)
+    assert result["cautions"].sel(caution="few-hard-tokens").values.tolist() == [False, True]
+    (alone,) = ids.estimate_nll(law, tokens[:1], "uniform-count", passes=32)["cautions"].values
+    np.testing.assert_array_equal(alone, result["cautions"].values[0])
+    verdict = next(one for one in ids.diagnose(result).verdicts if one.check == "few-hard-tokens")
+    assert verdict.items == (1,)
+    assert verdict.measured == "1 of 2 rows: 1"
 
 
 def test_ratios_have_the_sign_of_first_over_second():

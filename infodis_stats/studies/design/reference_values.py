@@ -24,7 +24,7 @@ from estimators import (
     Target,
     estimator,
 )
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import describe
 from infodis_stats.results.validity import effective_positions

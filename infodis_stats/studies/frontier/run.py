@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from estimators import Cell, Contrast, Draw, Estimator, InputError
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section

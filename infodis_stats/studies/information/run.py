@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from estimators import Draw
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 from estimators.score_entropy.naming import NOISES
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
