@@ -8,8 +8,14 @@ import numpy as np
 from estimators import Contrast, Coupled, Decoupled, Draw, Estimator
 from infodis_stats.analysis.replicates import FloatArray
 from infodis_stats.estimates.settings import named_estimator
+from infodis_stats.results.labels import Variable
 
 __all__ = ["contrast_named", "contrast_variables"]
+
+CONTRAST_VARIABLES = {
+    "correlation": Variable("1", "correlation of the two sides' estimates over replicates"),
+    "coupling_gain": Variable("1", "variance of independent sides over the variance of the difference"),
+}
 
 
 def contrast_named(estimator: str | Estimator, *, coupled: bool) -> Contrast:

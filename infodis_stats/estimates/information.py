@@ -25,11 +25,17 @@ from estimators.evaluate import Progress
 from infodis_stats.analysis import student_t, variance
 from infodis_stats.estimates.settings import Device, Execution, named_estimator
 from infodis_stats.laws import Law
-from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.labels import CI_BOUND, Variable, describe
 from infodis_stats.results.provenance import provenance_attributes
-from infodis_stats.results.validity import caution_array, cautions_of
+from infodis_stats.results.validity import caution_variable, cautions_of
 
-__all__ = ["Curve", "entropy_of", "estimate_information", "exact_information", "plan_curve"]
+__all__ = ["INFORMATION_VARIABLES", "Curve", "entropy_of", "estimate_information", "exact_information", "plan_curve"]
+
+INFORMATION_VARIABLES = {
+    "information": Variable("nat", "mutual information of the clean sequence and the noised one"),
+    "information_se": Variable("nat", "standard error of the mutual information"),
+    "information_ci": Variable("nat", "confidence band of the mutual information"),
+}
 
 MOST_NOISED = 2**20  # noised strings that are enumerated
 
@@ -158,7 +164,7 @@ def estimate_information(
     dataset = curve.labelled(np.stack(later, axis=-1), level)
     size = len(curve.cells[0].item.sides[0].tokens)
     cautions = cautions_of(curve.sampler, sequences, passes=sequences * passes)
-    dataset["cautions"] = caution_array([cautions], None)
+    dataset["cautions"] = caution_variable([], [cautions], [])
     dataset.attrs = provenance_attributes(
         law,
         curve.cells[0],
@@ -220,7 +226,8 @@ class Curve:
             with np.errstate(divide="ignore"):
                 exact = exact_information(self.law, self.noise, -np.log1p(-self.grid), size)
             found["exact"] = ("noise_level", exact)
-        return describe(xr.Dataset(found, coords={"noise_level": self.grid, CI_BOUND[0]: CI_BOUND[1]}))
+        curve = xr.Dataset(found, coords={"noise_level": self.grid, CI_BOUND[0]: CI_BOUND[1]})
+        return describe(curve, INFORMATION_VARIABLES)
 
 
 def plan_curve(

@@ -17,11 +17,22 @@ from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.failed_items import outcome_of
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.results.error_bars import error_bars
-from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.labels import CI_BOUND, Variable, describe
 from infodis_stats.results.provenance import provenance_attributes
-from infodis_stats.results.validity import caution_array
+from infodis_stats.results.validity import caution_variable
 
 __all__ = ["estimate_sizes", "size_nll"]
+
+VARIABLES = {
+    "size_nll": Variable("nat", "contribution of masks of certain sizes to the negative log-likelihood"),
+    "size_nll_se": Variable("nat", "standard error of the contribution of masks of certain sizes"),
+    "size_nll_ci": Variable("nat", "confidence band of the contributions of masks of certain sizes"),
+    "size_nll_replicate": Variable("nat", "contribution of masks of certain sizes, a replicate"),
+    "size_share": Variable("1", "share of the negative log-likelihood"),
+    "size_loss": Variable("nat", "mean loss of a masked token, averaged over the sizes"),
+    "fewest_masked": Variable("1", "fewest masked positions"),
+    "most_masked": Variable("1", "most masked positions"),
+}
 
 
 def size_nll(evaluation: Evaluation, edges: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -146,10 +157,11 @@ def estimate_sizes(
                 "forward_passes": ("sequence", [one.forward_passes for one in draws]),
             },
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
-        )
+        ),
+        VARIABLES,
     )
     cautions = cautions_of_draws(draws, outcome.profiles, bars, models=[model])
-    dataset["cautions"] = caution_array(cautions, "sequence")
+    dataset["cautions"] = caution_variable(["sequence"], cautions, [len(cautions)])
     dataset.attrs = provenance_attributes(
         model,
         cells[0],

@@ -22,7 +22,7 @@ from estimators import (
 from estimators.evaluate import Progress
 from estimators.streams import root_seed, stream
 from estimators.target import Context, Tokens
-from infodis_stats.estimates.contrasts import contrast_named, contrast_variables
+from infodis_stats.estimates.contrasts import CONTRAST_VARIABLES, contrast_named, contrast_variables
 from infodis_stats.estimates.pipeline import Quantity, estimate
 from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
 from infodis_stats.results.provenance import model_fingerprint
@@ -99,6 +99,7 @@ def estimate_model_log_ratio(
         items=[_under_both(target) for target in make_targets(tokens, context, names)],
         names=names,
         variables=lambda outcome: {"length": outcome.lengths} | contrast_variables(outcome.kept),
+        labels=CONTRAST_VARIABLES,
     )
     execution = Execution(batch_size, device, progress)
 

@@ -12,11 +12,23 @@ from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import jensen_gap
 from infodis_stats.estimates.settings import Device, Execution
-from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.labels import CI_BOUND, Variable, describe
 from infodis_stats.results.provenance import provenance_attributes
-from infodis_stats.results.validity import caution_array
+from infodis_stats.results.validity import caution_variable
 
 __all__ = ["ROUNDING", "order_gap"]
+
+ONE_LAW = {
+    "one_law": Variable("1", "0 where the conditionals are proved not to come from one law"),
+}
+VARIABLES = {
+    "order_nll": Variable("nat", "negative log-likelihood by the chain rule in one order"),
+    "order_gap": Variable("nat", "mean over orders, over minus the log of the mean probability"),
+    "order_gap_se": Variable("nat", "standard error of the order gap"),
+    "order_gap_ci": Variable("nat", "confidence interval of the order gap"),
+    "order_sd": Variable("nat", "standard deviation over orders"),
+    "effective_orders": Variable("1", "number of orders that carry the mean probability"),
+}
 
 ROUNDING = 1e-4
 """Nats by which float32 arithmetic may move one conditional: the bundled network moves by 2e-6 between batches."""
@@ -109,9 +121,10 @@ def order_gap(
                 "forward_passes": ("sequence", [one.forward_passes for one in draws]),
             },
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
-        )
+        ),
+        VARIABLES | ONE_LAW,
     )
-    dataset["cautions"] = caution_array([[]], None)
+    dataset["cautions"] = caution_variable([], [[]], [])
     dataset.attrs = provenance_attributes(
         model,
         cells[0],

@@ -17,13 +17,20 @@ from estimators.sampling import Sampler
 from estimators.streams import skip
 from estimators.target import Context, Target, Tokens
 from infodis_stats.analysis.replicates import check_level
-from infodis_stats.estimates.order_gap import ROUNDING, check_tolerance
+from infodis_stats.estimates.order_gap import ONE_LAW, ROUNDING, check_tolerance
 from infodis_stats.estimates.settings import Device, Execution
-from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.labels import CI_BOUND, Variable, describe
 from infodis_stats.results.provenance import provenance_attributes
-from infodis_stats.results.validity import caution_array
+from infodis_stats.results.validity import caution_variable
 
 __all__ = ["OrderSwap", "order_swaps"]
+
+VARIABLES = {
+    "swap_defect": Variable("nat", "cost of two positions in one order minus that in the other"),
+    "swap_rms": Variable("nat", "root mean square of the swap defects"),
+    "swaps_beyond": Variable("1", "share of the swaps whose defect is no rounding"),
+    "swaps_beyond_ci": Variable("1", "confidence interval of the share of swaps whose defect is no rounding"),
+}
 
 PASSES = 3
 
@@ -141,9 +148,10 @@ def order_swaps(
                 "forward_passes": ("sequence", [one.forward_passes for one in draws]),
             },
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
-        )
+        ),
+        VARIABLES | ONE_LAW,
     )
-    dataset["cautions"] = caution_array([[]], None)
+    dataset["cautions"] = caution_variable([], [[]], [])
     dataset.attrs = provenance_attributes(
         model,
         cells[0],

@@ -1,7 +1,7 @@
 """The pipeline behind every estimate with an interval: plan, draw, bound the error, label."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import xarray as xr
 from numpy.typing import ArrayLike
@@ -11,13 +11,20 @@ from estimators.estimator import estimator_of
 from estimators.model import is_consistent
 from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.failed_items import Outcome, outcome_of
-from infodis_stats.estimates.precision import DrawCells, Precision, draw_rounds, padded
-from infodis_stats.estimates.remainder import check_precision, known_part, remainder_variables, remainders, shifted
+from infodis_stats.estimates.precision import PRECISION_VARIABLES, DrawCells, Precision, draw_rounds, padded
+from infodis_stats.estimates.remainder import (
+    REMAINDER_VARIABLES,
+    check_precision,
+    known_part,
+    remainder_variables,
+    remainders,
+    shifted,
+)
 from infodis_stats.estimates.settings import Execution, IntervalRequest, SamplingPlan
 from infodis_stats.results.error_bars import check_interval, error_bars
-from infodis_stats.results.labels import replicates_dataset
+from infodis_stats.results.labels import Variable, describe, replicates_dataset
 from infodis_stats.results.provenance import provenance_attributes
-from infodis_stats.results.validity import caution_array
+from infodis_stats.results.validity import caution_variable
 
 __all__ = ["Quantity", "estimate"]
 
@@ -40,6 +47,8 @@ class Quantity:
         Labels of the items; None: their numbers.
     variables : callable
         Returns further variables over the items that have an estimate.
+    labels : mapping of str to Variable
+        Units and long names of these variables, where they are not shared.
     """
 
     name: str
@@ -49,6 +58,7 @@ class Quantity:
     items: Sequence[Target | Pair]
     names: Sequence[str] | None
     variables: Callable[[Outcome], Mapping[str, ArrayLike]]
+    labels: Mapping[str, Variable] = field(default_factory=dict)
 
     @property
     def model(self) -> Model:
@@ -108,7 +118,8 @@ def estimate(
         **outcome.variables(),
     )
     cautions = cautions_of_draws(outcome.kept, outcome.profiles, bars, missing, models=quantity.models)
-    dataset["cautions"] = caution_array(cautions, quantity.unit)
+    dataset = describe(dataset, PRECISION_VARIABLES | REMAINDER_VARIABLES | dict(quantity.labels))
+    dataset["cautions"] = caution_variable([quantity.unit], cautions, [len(cautions)])
     dataset.attrs = provenance_attributes(
         quantity.model,
         cells[0],

@@ -13,9 +13,9 @@ from infodis_stats.analysis import centred
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.io.records import Record
 from infodis_stats.models import TextModel, conditioned
-from infodis_stats.results.labels import replicates_dataset
+from infodis_stats.results.labels import Variable, describe, replicates_dataset
 from infodis_stats.results.provenance import provenance_attributes
-from infodis_stats.results.validity import caution_array, cautions_of, effective_positions
+from infodis_stats.results.validity import caution_variable, cautions_of, effective_positions
 
 __all__ = ["estimate_positions", "position_nll"]
 
@@ -104,8 +104,9 @@ def estimate_positions(
         "nll", position_nll(drawn.evaluations[0]).T, labels=("position", target.scored.tolist()), level=level
     )
     dataset["token"] = ("position", [model.decode(target.tokens[[place]]) for place in target.scored])
+    dataset = describe(dataset, {"token": Variable("1", "text of the token")})
     effective = effective_positions(drawn.evaluations[0].position_losses)
-    dataset["cautions"] = caution_array([cautions_of(sampler, plan.replicates, effective)], None)
+    dataset["cautions"] = caution_variable([], [cautions_of(sampler, plan.replicates, effective)], [])
     dataset.attrs = provenance_attributes(
         model, cell, [target.length], seed=seed, level=level, forward_passes=drawn.forward_passes
     )

@@ -9,8 +9,13 @@ from numpy.typing import NDArray
 from estimators import Cell, Draw, InputError
 from infodis_stats.analysis.replicates import all_equal
 from infodis_stats.results.error_bars import ErrorBar, interval_kind
+from infodis_stats.results.labels import Variable
 
 __all__ = ["DrawCells", "Precision", "draw_rounds", "padded"]
+
+PRECISION_VARIABLES = {
+    "reached": Variable("1", "whether the interval is as narrow as was asked for"),
+}
 
 DrawCells = Callable[[Iterable[Cell]], Iterable[Draw]]
 """Draws cells in order."""

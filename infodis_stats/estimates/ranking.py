@@ -18,11 +18,17 @@ from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.failed_items import outcome_of
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.results.error_bars import error_bars
-from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.labels import CI_BOUND, Variable, describe
 from infodis_stats.results.provenance import provenance_attributes
-from infodis_stats.results.validity import caution_array
+from infodis_stats.results.validity import caution_variable
 
 __all__ = ["rank_candidates"]
+
+VARIABLES = {
+    "leader": Variable("1", "candidate with the smallest negative log-likelihood, in sum or per token as requested"),
+    "status": Variable("1", "best, eliminated, or open where the budget is spent"),
+    "p_value": Variable("1", "p-value of the claim that is made"),
+}
 
 CI_KIND = "t-mixture confidence sequence"
 GROWTH = 8  # a round adds an eighth of the replicates there are
@@ -138,14 +144,14 @@ def rank_candidates(
     )
     dataset["leader"] = ((), dataset["candidate"].values[finish.leader])
     dataset["p_value"] = ((), finish.p_value)
-    dataset = describe(dataset)
+    dataset = describe(dataset, VARIABLES)
     interval = {"ci_kind": CI_KIND, "ci_prob": 1 - error}
     words = f"log-likelihood ratio{' per token' if per_token else ''}, candidate over leader"
     dataset["log_ratio"].attrs = {"units": "nat", "long_name": words}
     dataset["log_ratio_ci"].attrs = {"units": "nat", "long_name": f"confidence interval of the {words}"} | interval
     bars = error_bars(draws, "anytime", 1 - error)
     cautions = cautions_of_draws(draws, outcome.profiles, bars, models=[model])
-    dataset["cautions"] = caution_array(cautions, "candidate")
+    dataset["cautions"] = caution_variable(["candidate"], cautions, [len(cautions)])
     dataset.attrs = provenance_attributes(
         model,
         asked,

@@ -13,6 +13,7 @@ from estimators import Absorbing, Contrast, Draw, Estimator, InputError, Model, 
 from estimators.estimator import estimator_of
 from infodis_stats.laws import Law
 from infodis_stats.results.error_bars import ErrorBar
+from infodis_stats.results.labels import Variable
 
 __all__ = [
     "Remainder",
@@ -23,6 +24,11 @@ __all__ = [
     "remainders",
     "shifted",
 ]
+
+REMAINDER_VARIABLES = {
+    "remainder_lower": Variable("nat", "least that the integral of the score entropy lacks, which is in the estimate"),
+    "remainder_upper": Variable("nat", "most that the integral of the score entropy lacks, which is in the interval"),
+}
 
 MOST_STATES = 2**16  # noised sequences that are listed
 

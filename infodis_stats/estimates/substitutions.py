@@ -26,11 +26,15 @@ from infodis_stats import analysis
 from infodis_stats.estimates.settings import Device, SamplingPlan, named_estimator, rows_per_call
 from infodis_stats.laws import Law
 from infodis_stats.models.vocabulary import alternatives, symbol_names, symbol_tokens
-from infodis_stats.results.labels import replicates_dataset
+from infodis_stats.results.labels import Variable, describe, replicates_dataset
 from infodis_stats.results.provenance import provenance_attributes
-from infodis_stats.results.validity import caution_array, cautions_of, effective_positions
+from infodis_stats.results.validity import caution_variable, cautions_of, effective_positions
 
 __all__ = ["rank_substitutions", "scan_substitutions"]
+
+VARIABLES = {
+    "log_ratio_p": Variable("1", "p-value of the log ratio's sign, Holm-adjusted over the scan"),
+}
 
 FloatArray = NDArray[np.float64]
 
@@ -173,7 +177,7 @@ def scan_substitutions(
         token=("symbol", others, {"long_name": "token of the symbol"}),
     )
     cautions = cautions_of(sampler, sampling.replicates, np.array(effective))
-    dataset["cautions"] = caution_array([cautions], None)
+    dataset["cautions"] = caution_variable([], [cautions], [])
     dataset.attrs = provenance_attributes(
         model, cell, [target.length], seed=sampling.seed, level=level, forward_passes=forward_passes
     ) | {"sequence": "".join(symbol_names(model, target.tokens))}
@@ -268,6 +272,7 @@ def _labelled(log_ratios: FloatArray, level: float, **others: FloatArray) -> xr.
         bars=None,
         **{name: values.reshape(-1) for name, values in others.items()},
     )
+    flat = describe(flat, VARIABLES)
     grid = flat.coarsen(cell=cells[1]).construct(cell=("position", "symbol")).drop_vars("cell")
     for variable in grid.data_vars.values():
         variable.attrs["long_name"] = variable.attrs["long_name"].replace("first over second", "mutant over original")

@@ -14,14 +14,19 @@ from estimators.evaluate import Progress
 from infodis_stats.estimates.log_ratio import log_ratio_of
 from infodis_stats.estimates.nll import nll_of
 from infodis_stats.estimates.pipeline import estimate
+from infodis_stats.estimates.precision import PRECISION_VARIABLES
 from infodis_stats.estimates.ranking import rank_candidates
 from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
 from infodis_stats.io.records import Record, TextPair
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.results.error_bars import ErrorBar, sum_of
-from infodis_stats.results.labels import bars_of, describe, replicates_dataset
+from infodis_stats.results.labels import Variable, bars_of, describe, replicates_dataset
 
 __all__ = ["Window", "estimate_text_ratios", "estimate_texts", "rank_texts", "windows"]
+
+VARIABLES = {
+    "windows": Variable("1", "windows that the record was scored in"),
+}
 
 
 NO_BAR = ErrorBar("", *[float("nan")] * 4)  # of a record without an estimate
@@ -184,7 +189,7 @@ def estimate_texts(
     )
     result["bits_per_token"] = result["nll"] / lengths / np.log(2)
     result["bits_per_token_ci"] = result["nll_ci"] / lengths[:, None] / np.log(2)
-    result = describe(result)
+    result = describe(result, PRECISION_VARIABLES | VARIABLES)
     cautions = np.zeros((len(records), pieces_result.sizes["caution"]), dtype=bool)
     np.logical_or.at(cautions, owners, pieces_result["cautions"].values)
     result["cautions"] = (("sequence", "caution"), cautions, pieces_result["cautions"].attrs)

@@ -6,9 +6,21 @@ from numpy.typing import NDArray
 
 from estimators import InputError
 from infodis_stats import analysis
-from infodis_stats.results.labels import CI_BOUND, describe, estimates_of
+from infodis_stats.results.labels import CI_BOUND, Variable, describe, estimates_of
 
 __all__ = ["average", "split_budget"]
+
+VARIABLES = {
+    "nll_per_token": Variable("nat", "negative log-likelihood of a scored token"),
+    "perplexity": Variable("1", "perplexity of a scored token"),
+    "win_rate": Variable("1", "share of pairs whose log-likelihood ratio is above zero"),
+    "mask_share": Variable("1", "share of the variance between texts that is noise of the masks"),
+}
+
+SPLIT_VARIABLES = {
+    "documents": Variable("1", "documents that the budget buys"),
+    "expected_se": Variable("nat", "expected standard error of the mean over documents"),
+}
 
 FloatArray = NDArray[np.float64]
 
@@ -84,7 +96,7 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
     if result[name].size > 1:
         averaged["mask_share"] = analysis.mask_share(documents)
     averaged["cautions"] = result["cautions"].any(str(result[name].dims[0]), keep_attrs=True)
-    averaged = describe(averaged)
+    averaged = describe(averaged, VARIABLES)
     for one in values:
         about = averaged[one].attrs
         for suffix, words in (("_se", "standard error of the "), ("_ci", "confidence interval of the ")):
@@ -159,7 +171,8 @@ def split_budget(result: xr.Dataset, budget: int, document_cost: float = 0.0) ->
         xr.Dataset(
             {"documents": ("document_passes", counts), "expected_se": ("document_passes", errors)},
             coords={"document_passes": candidates},
-        )
+        ),
+        SPLIT_VARIABLES,
     )
     split["cautions"] = result["cautions"].any(str(result[name].dims[0]), keep_attrs=True)
     split.attrs = result.attrs | {

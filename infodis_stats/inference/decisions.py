@@ -11,9 +11,15 @@ from numpy.typing import NDArray
 
 from estimators import InputError
 from infodis_stats import analysis
-from infodis_stats.results.labels import describe, estimates_of
+from infodis_stats.results.labels import Variable, describe, estimates_of
 
 __all__ = ["decide"]
+
+VARIABLES = {
+    "likelier": Variable("1", "side that is likelier, or open"),
+    "p_value": Variable("1", "p-value of the claim that is made"),
+    "adjusted": Variable("1", "p-value of the log ratio's sign, adjusted for all pairs"),
+}
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,8 @@ def decide(
                 "adjusted": (unit, adjusted),
             },
             coords={unit: result[unit]},
-        )
+        ),
+        VARIABLES,
     )
     decided["cautions"] = result["cautions"]
     decided.attrs = result.attrs | {

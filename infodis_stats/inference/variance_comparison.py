@@ -10,9 +10,19 @@ from estimators import InputError, registry
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.analysis.replicates import all_equal
-from infodis_stats.results.labels import CI_BOUND, check_complete, describe
+from infodis_stats.results.labels import CI_BOUND, Variable, check_complete, describe
 
 __all__ = ["compare_variances"]
+
+VARIABLES = {
+    "variance_ratio": Variable("1", "variance of the first over that of the second, at equal passes"),
+    "variance_ratio_ci": Variable("1", "bootstrap interval of the variance ratio"),
+    "variance_ratio_p": Variable("1", "p-value of equal variances at equal passes, Holm-adjusted over the items"),
+    "smaller": Variable("1", "result with less variance at equal passes, open, or exact where both are"),
+    "total_ratio": Variable("1", "summed variance of the first over that of the second, at equal passes"),
+    "total_ratio_ci": Variable("1", "bootstrap interval of the ratio of summed variances"),
+    "total_ratio_p": Variable("1", "p-value of equal summed variances at equal passes"),
+}
 
 FloatArray = NDArray[np.float64]
 
@@ -97,7 +107,8 @@ def compare_variances(
                 "total_ratio_p": found.total.p_value,
             },
             coords={unit: first[unit], CI_BOUND[0]: CI_BOUND[1]},
-        )
+        ),
+        VARIABLES,
     )
     compared.attrs = {
         "first": first.attrs["estimator"],

@@ -19,8 +19,8 @@ __all__ = [
     "LARGEST_REMAINDER",
     "Caution",
     "Word",
-    "caution_array",
     "caution_sentences",
+    "caution_variable",
     "cautions_of",
     "effective_positions",
     "flags",
@@ -158,24 +158,27 @@ def held(cautions: xr.DataArray) -> list[Caution]:
     return [CAUTIONS[key] for key in anywhere["caution"].values[anywhere.values].tolist()]
 
 
-def caution_array(held_by_item: Sequence[Iterable[Caution]], unit: str | None) -> xr.DataArray:
-    """Return which caution holds for which item: the variable ``cautions (unit, caution)`` of a result.
+def caution_variable(dims: Sequence[str], cells: Sequence[Iterable[Caution]], shape: Sequence[int]) -> xr.DataArray:
+    """Return which caution holds where: the variable ``cautions (..., caution)`` of a data set.
 
-    Without a unit the cautions of all items are joined: ``cautions (caution)``, of the call as a whole.
+    Parameters
+    ----------
+    dims : sequence of str
+        None for a result without items: the cautions are those of the call.
+    cells : sequence of iterables of Caution
+        The cautions that hold in each cell of the grid; the last dimension runs fastest.
+    shape : sequence of int
+        Of the grid.
 
     Examples
     --------
-    >>> array = caution_array([[], [CAUTIONS["biased"]]], "sequence")
+    >>> array = caution_variable(["sequence"], [[], [CAUTIONS["biased"]]], [2])
     >>> array.dims, array.sel(caution="biased").values
     (('sequence', 'caution'), array([False,  True]))
     """
-    values = flags(held_by_item)
-    return xr.DataArray(
-        values if unit else values.any(axis=0),
-        coords={"caution": list(CAUTIONS)},
-        dims=(unit, "caution") if unit else ("caution",),
-        attrs={"units": "1", "long_name": "whether a caution holds: a reason why the interval may not be valid"},
-    )
+    values: NDArray[np.bool_] = flags(cells).reshape(*shape, len(CAUTIONS))
+    attributes = {"units": "1", "long_name": "whether the caution holds, by construction"}
+    return xr.DataArray(values, {"caution": list(CAUTIONS)}, [*dims, "caution"], attrs=attributes)
 
 
 def caution_sentences(result: xr.Dataset) -> dict[str, str]:
@@ -183,7 +186,7 @@ def caution_sentences(result: xr.Dataset) -> dict[str, str]:
 
     Examples
     --------
-    >>> list(caution_sentences(xr.Dataset({"cautions": caution_array([[CAUTIONS["biased"]]], None)})))
+    >>> list(caution_sentences(xr.Dataset({"cautions": caution_variable([], [[CAUTIONS["biased"]]], [])})))
     ['biased']
     """
     sentences = {caution.key: caution.sentence for caution in held(result["cautions"])}

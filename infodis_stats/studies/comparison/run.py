@@ -14,6 +14,7 @@ from infodis_stats.results.labels import describe
 from infodis_stats.results.validity import cautions_of
 from infodis_stats.studies.comparison.schema import ComparedSpec, ComparisonSpec
 from infodis_stats.studies.comparison.summary import summarise
+from infodis_stats.studies.comparison.variables import VARIABLES
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, lay_out
 from infodis_stats.studies.design.reference_values import item_coords, truth_dataset, truth_owners, truth_sections
@@ -83,7 +84,8 @@ def draws_dataset(groups: Sequence[Group], grid: Grid, drawn: Columns) -> xr.Dat
                 "passes": np.array(grid.passes),
                 "replicate": np.arange(grid.replicates),
             },
-        )
+        ),
+        VARIABLES,
     )
 
 
