@@ -33,7 +33,7 @@ COLUMNS = {
 
 
 def consistency(options: argparse.Namespace) -> None:
-    """Compare the orders in which sequences can be revealed: whole ones, or by swaps of two neighbours."""
+    """Compare orders of revealing sequences: whole orders, or swaps of two neighbours."""
     model = read_model(options)
     names, tokens, given = _sequences(model, options)
     asked = {name: getattr(options, name) for name in ("seed", "level", "batch_size", "device")}
@@ -42,58 +42,60 @@ def consistency(options: argparse.Namespace) -> None:
         if options.tolerance is not None:
             asked["tolerance"] = options.tolerance
         if options.swaps is None:
-            found = order_gap(model, tokens, orders=options.orders, **asked)
+            result = order_gap(model, tokens, orders=options.orders, **asked)
         else:
-            found = order_swaps(model, tokens, swaps=options.swaps, **asked)
-    frame = _frame(found)
+            result = order_swaps(model, tokens, swaps=options.swaps, **asked)
+    frame = _frame(result)
     if options.json:
         rows = json.loads(frame.to_json(orient="records"))
-        attributes = attributes_of(found)
+        attributes = attributes_of(result)
         if "mean_order_gap_ci" in attributes:  # JSON has no infinity
-            attributes["mean_order_gap_ci"] = [end if np.isfinite(end) else None for end in found.mean_order_gap_ci]
+            attributes["mean_order_gap_ci"] = [end if np.isfinite(end) else None for end in result.mean_order_gap_ci]
         print(json.dumps({"attributes": attributes, "sequences": rows}, indent=1))
         return
     shown = frame.map(lambda value: significant(value) if isinstance(value, float) else value)
     print(shown.to_markdown(index=False, tablefmt="simple", disable_numparse=True))
-    print(f"\nnats; {_answer(found)}")
+    print(f"\nnats; {_answer(result)}")
 
 
 def _sequences(
     model: Law | TextModel, options: argparse.Namespace
 ) -> tuple[list[str] | None, list[NDArray[np.int64]], list[NDArray[np.bool_]] | int]:
-    """Return names, tokens and what is given of them."""
+    """Return the names, the tokens, and which of them are given."""
     if isinstance(model, Law):
         return None, sequences(options.file, model), options.context
     if options.context:
         raise InputError("--context is for laws; a network reads its prompts from the records of a .jsonl file")
     records = read_records(options.file)
-    pairs = [conditioned(model, one.name, one.prompt, one.response) for one in records]
-    return [one.name for one in records], [tokens for tokens, _ in pairs], [given for _, given in pairs]
+    pairs = [conditioned(model, record.name, record.prompt, record.response) for record in records]
+    return [record.name for record in records], [tokens for tokens, _ in pairs], [given for _, given in pairs]
 
 
-def _frame(found: xr.Dataset) -> pd.DataFrame:
-    """Return a row a sequence, in full precision; 1 and 0 as words."""
-    columns: dict[str, object] = {"sequence": found["sequence"].values}
+def _frame(result: xr.Dataset) -> pd.DataFrame:
+    """Return one row per sequence, in full precision, with ``one_law`` in words."""
+    columns: dict[str, object] = {"sequence": result["sequence"].values}
     for name, heading in COLUMNS.items():
-        if name in found:
-            columns[heading] = found[name].values
-        if f"{name}_ci" in found:
-            columns |= {f"{heading} {end}": found[f"{name}_ci"].sel(ci_bound=end).values for end in ("lower", "upper")}
-    columns["one law"] = np.where(found["one_law"], "not disproved", "disproved")
+        if name in result:
+            columns[heading] = result[name].values
+        if f"{name}_ci" in result:
+            columns |= {f"{heading} {end}": result[f"{name}_ci"].sel(ci_bound=end).values for end in ("lower", "upper")}
+    columns["one law"] = np.where(result["one_law"], "not disproved", "disproved")
     return pd.DataFrame(columns)
 
 
-def _answer(found: xr.Dataset) -> str:
-    """Say in a sentence what was found."""
-    disproved, count = int((found["one_law"] == 0).sum()), found.sizes["sequence"]
+def _answer(result: xr.Dataset) -> str:
+    """Return the answer in a sentence."""
+    disproved, count = int((result["one_law"] == 0).sum()), result.sizes["sequence"]
     if not disproved:
-        return f"nothing speaks against one law in {count} sequences: no difference of orders is more than rounding."
-    if "order_gap" in found:
-        mean = band(found.attrs["mean_order_gap"], *found.attrs["mean_order_gap_ci"])
-        told = (
-            f"the mean over orders lies {mean} nats ({100 * found.attrs['ci_prob']:g} %) above minus the log of the "
+        return f"the conditionals of {count} sequences are compatible with one law: orders differ by rounding at most."
+    if "order_gap" in result:
+        mean = band(result.attrs["mean_order_gap"], *result.attrs["mean_order_gap_ci"])
+        difference = (
+            f"the mean over orders lies {mean} nats ({100 * result.attrs['ci_prob']:g} %) above minus the log of the "
             "probability that the model gives a sequence in random order, on average over the sequences"
         )
     else:
-        told = f"two neighbours in an order differ by {significant(float(found['swap_rms'].mean()))} nats on average"
-    return f"the conditionals of {disproved} of {count} sequences do not come from one law; {told}."
+        difference = (
+            f"two neighbours in an order differ by {significant(float(result['swap_rms'].mean()))} nats on average"
+        )
+    return f"the conditionals of {disproved} of {count} sequences do not come from one law; {difference}."

@@ -1,4 +1,4 @@
-"""The commands that estimate likelihoods and likelihood ratios: a table, JSON, CSV or NetCDF, a row a sequence."""
+"""The commands that estimate likelihoods and ratios, one row per sequence: as a table, JSON, CSV or NetCDF."""
 
 import argparse
 import json
@@ -107,30 +107,31 @@ def _pairs(options: argparse.Namespace) -> list[TextPair]:
     firsts, seconds = read_records(options.first), read_records(options.second)
     if len(firsts) != len(seconds):
         raise InputError(f"{options.first} has {len(firsts)} records and {options.second} has {len(seconds)}")
-    for one, two in zip(firsts, seconds, strict=True):
-        if one.prompt != two.prompt:
-            raise InputError(f"{one.name!r} and {two.name!r} have different prompts; a pair has one")
+    for first, second in zip(firsts, seconds, strict=True):
+        if first.prompt != second.prompt:
+            raise InputError(f"{first.name!r} and {second.name!r} have different prompts; a pair has one")
     return [
-        TextPair(one.name, one.prompt, one.response, two.response) for one, two in zip(firsts, seconds, strict=True)
+        TextPair(first.name, first.prompt, first.response, second.response)
+        for first, second in zip(firsts, seconds, strict=True)
     ]
 
 
 def sequences(name: str, law: Law) -> list[NDArray[np.int64]]:
-    """Read a sequence a line; blank lines are passed over."""
-    found = []
+    """Read one sequence per line; blank lines are skipped."""
+    rows = []
     for number, line in enumerate(read_text(name).splitlines(), 1):
         if line.strip():
             try:
-                found.append(law.encode([line.strip()])[0])
+                rows.append(law.encode([line.strip()])[0])
             except InputError as error:
                 raise InputError(f"{name}, line {number}: {error}") from error
-    if not found:
+    if not rows:
         raise InputError(f"{name} holds no sequence")
-    return found
+    return rows
 
 
 def _check_out(options: argparse.Namespace) -> None:
-    """Refuse what cannot be written before anything is computed."""
+    """Refuse a path that cannot be written before anything is computed."""
     if options.diagnosis is not None:
         writable_folder(options.diagnosis)
     path: Path | None = options.out
@@ -142,7 +143,7 @@ def _check_out(options: argparse.Namespace) -> None:
 
 
 def _show(result: xr.Dataset, options: argparse.Namespace) -> None:
-    """Write the result where it was asked for, and print it."""
+    """Write the result to the files that were requested, and print it."""
     table = summary(result)
     frame = table.to_dataframe()
     if options.out is not None:
@@ -157,22 +158,22 @@ def _show(result: xr.Dataset, options: argparse.Namespace) -> None:
 
 
 def _averages(result: xr.Dataset) -> list[str]:
-    """Say what the documents cost on average, where there are several, and what their population does."""
+    """Return the averages over the documents and over their population, if there are several documents."""
     if result["forward_passes"].size < 2:
         return []
     try:
         these, population = average(result, "these"), average(result, "population")
-    except InputError as error:  # only bounds are known of what some estimate lacks
+    except InputError as error:  # some estimate lacks a part of which only bounds are known
         return [f"No average: {error}."]
-    return [f"These on average: {_bands(these)}.", f"The population they were drawn from: {_bands(population)}."]
+    return [f"Average of these: {_bands(these)}.", f"Average of the population: {_bands(population)}."]
 
 
 def _bands(averaged: xr.Dataset) -> str:
-    def one(name: str) -> str:
+    def worded(name: str) -> str:
         lower, upper = averaged[f"{name}_ci"].values.tolist()
         return band(float(averaged[name]), lower, upper, digits=4)
 
-    return ", ".join(f"{words} {one(name)}" for name, words in AVERAGES.items() if name in averaged)
+    return ", ".join(f"{words} {worded(name)}" for name, words in AVERAGES.items() if name in averaged)
 
 
 def attributes_of(result: xr.Dataset) -> dict[str, object]:

@@ -22,7 +22,7 @@ def rank(options: argparse.Namespace) -> None:
     questions = read_questions(options.file)
     model = read_model(options)
     if isinstance(model, Law):
-        raise InputError("rank reads questions in words, which are for networks; a law knows sequences only")
+        raise InputError("rank reads questions in words, which need a network; a law scores sequences only")
     with tqdm(questions, unit="question", disable=None) as bar:
         rows = [_row(model, question, options) for question in bar]
     totals = _totals(rows)
@@ -31,8 +31,8 @@ def rank(options: argparse.Namespace) -> None:
         return
     print(pd.DataFrame(rows).to_markdown(index=False, tablefmt="simple", floatfmt=".2g"))
     print(
-        f"\n{totals['settled']} of {totals['questions']} questions settled, each with a chance of at most "
-        f"{options.error:g} of being wrong about the model; {totals['passes run']} passes run"
+        f"\n{totals['settled']} of {totals['questions']} questions settled, each with an error probability "
+        f"of at most {options.error:g} about the model; {totals['passes run']} passes run"
     )
     if totals["with a key"]:
         print(

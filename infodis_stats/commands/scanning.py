@@ -28,7 +28,7 @@ PRINTED = 8  # substitutions at either end of a ranking
 
 
 def scan(options: argparse.Namespace) -> None:
-    """Score every single substitution of the sequences of a file, and write and print the ranking."""
+    """Score every single substitution of the sequences of a file, and write and print the rankings."""
     writable_folder(options.out)
     model = read_model(options)
     scans = {}
@@ -39,29 +39,31 @@ def scan(options: argparse.Namespace) -> None:
             raise InputError(f"{options.file}, {record.name!r}: {error}") from error
     page = write_scans(scans, options.out)
     if options.json:
-        found = [
+        entries = [
             {
                 "name": name,
-                "attributes": attributes_of(one),
-                "substitutions": rank_substitutions(one).to_dict("records"),
+                "attributes": attributes_of(scan),
+                "substitutions": rank_substitutions(scan).to_dict("records"),
             }
-            for name, one in scans.items()
+            for name, scan in scans.items()
         ]
-        print(json.dumps({"scans": found}, indent=1))
+        print(json.dumps({"scans": entries}, indent=1))
         return
-    for name, one in scans.items():
+    for name, scan in scans.items():
         print(f"\n{name}\n")
-        for sentence in scan_answer(one):
+        for sentence in scan_answer(scan):
             print(sentence)
-        for title, table in ranking_tables(one, PRINTED).items():
+        for title, table in ranking_tables(scan, PRINTED).items():
             print(f"\n{title}\n\n{table.to_markdown(index=False, tablefmt='simple', disable_numparse=True)}")
-        print("\n" + "\n".join(made_by(one)))
+        print("\n" + "\n".join(made_by(scan)))
     print(f"\nThe report is {page}")
 
 
 def _scan(model: Law | TextModel, record: Record, options: argparse.Namespace) -> xr.Dataset:
     if record.prompt:
-        raise InputError("a scan takes whole sequences; give no prompt but the number of its symbols, with --context")
+        raise InputError(
+            "a scan takes whole sequences; instead of a prompt give the number of its symbols with --context"
+        )
     tokens = encode_sequence(model, record.response.strip() if isinstance(model, Law) else record.response)
     positions = np.arange(options.context, len(tokens))
     if options.positions is not None and positions.size:
@@ -99,7 +101,7 @@ def _positions(ranges: str, scored: NDArray[np.int64]) -> NDArray[np.int64]:
             raise InputError(f"--positions needs numbers and ranges such as 10-20,25, got {ranges!r}")
         if first - 1 < scored[0] or last - 1 > scored[-1]:
             raise InputError(
-                f"--positions {part.strip()} is outside what is scored, positions {scored[0] + 1} to {scored[-1] + 1}"
+                f"--positions {part.strip()} is outside the scored positions, {scored[0] + 1} to {scored[-1] + 1}"
             )
         positions.update(range(first - 1, last))
     return np.array(sorted(positions))

@@ -15,18 +15,18 @@ __all__ = ["diagnose"]
 
 
 def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
-    """Say whether a result can be believed: a verdict for each check, with its reason and what to do.
+    """Check whether a result is valid: a verdict for each check, with its reason and advice.
 
-    What holds by construction comes first: infinite variance, a bias, few hard tokens. It says more than any sample,
-    for the bad samples are the ones that missed what matters. Then come the checks of the sample, each with about
-    1 % false alarms over all its sequences where replicates are normal; their docstrings have what was measured, on
-    skewed replicates too. Rows without a verdict could not be checked, for want of replicates or of an exact value: one
-    replicate tells neither of random streams, nor of a running mean, nor of tails.
+    Cautions by construction come first: infinite variance, a bias, few hard tokens. No sample can replace them, because
+    the bad samples are those that missed what matters. Then come checks of the sample, each with about 1 % false alarms
+    over all its sequences if replicates are normal; their docstrings have measurements, also for skewed replicates.
+    Checks that need more replicates or an exact value are left out: with one replicate, those of random streams, of the
+    running mean and of tails.
 
     Parameters
     ----------
     result : xarray.Dataset or xarray.DataTree
-        Of `estimate_nll`, `estimate_log_ratio` or their kin for texts; or what `run_study` returns.
+        Of `estimate_nll`, `estimate_log_ratio` or another estimate, or what `run_study` returns.
 
     Returns
     -------
@@ -44,8 +44,8 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
     >>> import infodis_stats as ids
     >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
     >>> result = ids.estimate_nll(law, law.sample(2, length=12, seed=1), "time-integral", passes=8, replicates=8)
-    >>> found = ids.diagnose(result)
-    >>> found.verdict, found.verdicts[0].check
+    >>> diagnosis = ids.diagnose(result)
+    >>> diagnosis.verdict, diagnosis.verdicts[0].check
     ('do not use', 'infinite-variance')
     """
     if isinstance(result, xr.DataTree):
@@ -53,14 +53,14 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
             raise InputError("a diagnosis needs a tree that run_study returned")
         return Diagnosis(study_verdicts(result))
     known = result.data_vars if isinstance(result, xr.Dataset) else ()
-    name = next((one for one in ("nll", "log_ratio") if one in known), None)
+    name = next((quantity for quantity in ("nll", "log_ratio") if quantity in known), None)
     if name is None or not {f"{name}_replicate", "degrees"} <= set(known) or "cautions" not in known:
-        raise InputError("a diagnosis needs the result of estimate_nll, estimate_log_ratio or their kin for texts")
+        raise InputError("a diagnosis needs the result of estimate_nll, estimate_log_ratio or another estimate")
     failed = failure_verdicts(result, name)
     result = result.isel({result[name].dims[0]: np.isfinite(result[name].values)})
     labels: list[object] = result[result[name].dims[0]].values.tolist()
     estimates = Estimates(*(result[key].values for key in (name, f"{name}_se", "degrees")))
-    draws = [one[~np.isnan(one)] for one in result[f"{name}_replicate"].values]
+    draws = [row[~np.isnan(row)] for row in result[f"{name}_replicate"].values]
     return Diagnosis(
         [
             *failed,

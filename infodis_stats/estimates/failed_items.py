@@ -16,14 +16,14 @@ from infodis_stats.results.labels import describe
 __all__ = ["Outcome", "outcome_of"]
 
 NOTHING = {"f": np.nan, "i": 0, "b": False, "U": ""}
-"""What stands for a failed item, by the kind of a variable."""
+"""The values of a failed item, by the kind of a variable."""
 
 IMPOSSIBLE = "the law gives it probability 0, so the likelihood is 0 and has no estimate"
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Draws, and what is known of those that have an estimate.
+    """All draws, and those that have an estimate.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class Outcome:
     kept : list of Draw
         Those that have an estimate.
     profiles : list of LossProfile
-        Of those that are kept.
+        Of the kept draws.
     exact : list of float
-        Of those that are kept; empty under models that are no exact laws.
+        Of the kept draws; empty unless the models are exact laws.
     """
 
     draws: list[Draw]
@@ -46,7 +46,7 @@ class Outcome:
     exact: list[float]
 
     def complete(self) -> "Outcome":
-        """Return this outcome. Raises `ModelError` if a draw has failed; says how the first has."""
+        """Return this outcome. Raises `ModelError` if a draw has failed, with the problem of the first one."""
         _refuse_failed(self.draws)
         return self
 
@@ -89,9 +89,9 @@ class Outcome:
 def outcome_of(models: Sequence[Model], draws: Sequence[Draw], execution: Execution) -> Outcome:
     """Find the loss profiles and exact values of draws, and which of them have no estimate after all.
 
-    A draw fails where the model fails on the mask of everything, which its own masks may have left out. It fails where
-    an exact law knows that the likelihood is 0: noise joins all sequences, and few masks may miss what is impossible,
-    so that their losses are finite all the same.
+    A draw also fails if the model fails on the full mask, which may not be among its masks, or if the likelihood is 0
+    under an exact law: losses may be finite all the same, because noise makes every sequence possible and few masks
+    may miss the impossible part.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def outcome_of(models: Sequence[Model], draws: Sequence[Draw], execution: Execut
     Raises
     ------
     ModelError
-        If there is no estimate at all; says how the first has failed.
+        If there is no estimate at all, with the problem of the first draw.
     """
     profiles = iter(loss_profiles(models, [draw for draw in draws if not draw.problem], execution))
     judged = [_judged(models, draw, None if draw.problem else next(profiles)) for draw in draws]
@@ -128,7 +128,7 @@ def _refuse_failed(draws: Sequence[Draw]) -> None:
 def _judged(
     models: Sequence[Model], draw: Draw, profile: LossProfile | None
 ) -> tuple[Draw, LossProfile | None, float | None]:
-    """Return the draw, failed if it has to be, its profile, and its exact value under laws."""
+    """Return the draw (failed if need be), its profile, and its exact value under laws."""
     if profile is None:
         return draw, None, None
     exact = _exact_value(models, draw.cell.item.sides)

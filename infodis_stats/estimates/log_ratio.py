@@ -1,4 +1,4 @@
-"""Log-likelihood ratios of pairs, with their error bars."""
+"""Log-likelihood ratios of pairs, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -50,26 +50,31 @@ def estimate_log_ratio(
         Whether the two sides share their masks.
     passes : int, default 16
         Forward passes that one replicate may use per sequence; a pair costs twice that.
-    replicates, precision, most_passes, seed, context, names, level, interval, simultaneous
-        See `estimate_nll`; ``context`` applies to both sides, which must be given the same tokens.
-    batch_size, device, progress
-        See `estimate_nll`.
+    context : int, array of bool, sequence of arrays of bool, or None
+        As in `estimate_nll`, for both sides, which must be given the same tokens.
+    replicates, precision, most_passes, seed, names, level, interval, simultaneous, batch_size, device, progress
+        As in `estimate_nll`.
     second_context : int, array of bool, sequence of arrays of bool, or None
-        The second side's own context, where it is another.
+        Context of the second side, where it differs.
 
     Returns
     -------
     xarray.Dataset
         ``log_ratio``, ``log_ratio_se (pair)``, ``log_ratio_ci (pair, ci_bound)``, ``log_ratio_replicate (pair,
         replicate)`` in nats; ``correlation (pair)`` of the two sides' estimates over replicates, and ``coupling_gain
-        (pair)``, the variance that independent sides would have over the variance there is; ``interval``, ``degrees``,
-        ``forward_passes (pair)``, and ``exact`` under a law. With a precision, ``reached`` and ``replicates (pair)``.
-        Where the model fails on some pairs, ``failed (pair)`` as in `estimate_nll`.
+        (pair)``, the variance of independent sides over the variance of the difference; ``interval``, ``degrees``,
+        ``forward_passes (pair)``, ``cautions (pair, caution)``, and ``exact`` under a law. ``reached``, ``replicates``
+        and ``failed (pair)`` as in `estimate_nll`.
 
     Raises
     ------
     InputError, ModelError
-        One sentence: what, where, what would be right. A model that fails on a pair is an error if it fails on all.
+        If an argument is wrong, or the model fails on every pair.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: both sides by the
+    same masks (Equation 18).
 
     Examples
     --------

@@ -12,7 +12,7 @@ from infodis_stats.results.validity import effective_positions
 
 __all__ = ["LossProfile", "loss_profiles"]
 
-NO_LOSS = 1e-9  # nats: what is sure has no profile
+NO_LOSS = 1e-9  # nats: a certain sequence has no profile
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class LossProfile:
     effective_positions : float
         Number of positions that carry the loss.
     full_mask_ratio : float
-        Loss of the fully masked pass over the negative log-likelihood; infinite where no other pass has found any loss,
-        NaN for a model that prices no masks.
+        Loss of the fully masked pass over the negative log-likelihood; infinite where no other pass has any loss, NaN
+        for a model that prices no masks.
     forward_passes : int
-        Passes that had to be run for it: none where the plan has the full mask.
+        Passes run for the profile: none where the plan has the full mask.
     problem : str, optional
         Where and how the model failed on the full mask; None where it did not.
     """

@@ -1,4 +1,4 @@
-"""Where the likelihood is lost: what masks of each size contribute, with error bars."""
+"""Contributions of masks of each size to the negative log-likelihood, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def size_nll(evaluation: Evaluation, edges: NDArray[np.int64]) -> NDArray[np.flo
     Returns
     -------
     array of float64, shape (replicates, bins)
-        Nats. The weights of an unbiased estimator add up to 1 for each size in the mean; what they lack in a replicate
-        is made up for at the mean loss of the others (`infodis_stats.analysis.centred`), so each bin is unbiased for
-        the sum of ``g(m)`` over it.
+        Nats. The expected weights of an unbiased estimator add up to 1 for each size; what they lack in a replicate is
+        replaced by the mean loss of the others (`infodis_stats.analysis.centred`), so each bin is unbiased for the sum
+        of ``g(m)`` over it.
 
     Examples
     --------
@@ -87,8 +87,8 @@ def estimate_sizes(
 ) -> xr.Dataset:
     """Estimate what masks of each size contribute to ``-log p(scored tokens | context)``, with a simultaneous band.
 
-    ``NLL = sum_m g(m)``, where ``g(m)`` is the mean loss of a token among ``m`` masked ones. A curve that rises towards
-    ``m = L`` says that a few revealed tokens determine the rest; one that is steep there needs many masks of that size.
+    ``NLL = sum_m g(m)``, where ``g(m)`` is the mean loss of a token among ``m`` masked ones. If the curve
+    rises towards ``m = L``, a few revealed tokens determine the rest; a steep rise needs many masks of that size.
 
     Parameters
     ----------
@@ -97,37 +97,42 @@ def estimate_sizes(
     estimator : str or Estimator, default "uniform-count+stratified"
         An unbiased one.
     bins : int, default 8
-        Equal parts of ``1..L`` whose sizes are put together; as many as the shortest sequence has positions at most.
+        Number of equal parts of ``1..L``; at most the number of positions of the shortest sequence.
     passes, replicates, seed, context, names, level, batch_size, device, progress
-        See `estimate_nll`.
+        As in `estimate_nll`; at least 2 replicates.
 
     Returns
     -------
     xarray.Dataset
         ``size_nll``, ``size_nll_se (sequence, bin)``, ``size_nll_ci (sequence, bin, ci_bound)`` and
         ``size_nll_replicate (sequence, bin, replicate)`` in nats; over bins they add up to the negative
-        log-likelihood. ``size_share (sequence, bin)`` is their share (NaN where nothing is lost),
+        log-likelihood. ``size_share (sequence, bin)`` is their share (NaN where the loss is 0),
         ``size_loss (sequence, bin)`` the mean of ``g(m)`` in the bin, ``fewest_masked`` and
         ``most_masked (sequence, bin)`` its sizes. The band holds for all bins of a sequence at once (Bonferroni).
 
     Raises
     ------
     InputError, ModelError
-        One sentence: what, where, what would be right.
+        If an argument is wrong, or the model fails on a sequence.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: Equation 15 is the
+    sum over sizes.
 
     Examples
     --------
     >>> import infodis_stats as ids
     >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
-    >>> found = ids.estimate_sizes(law, law.sample(1, length=12, seed=1), bins=3)
-    >>> found["most_masked"].values, found["size_loss"].values.round(1)
+    >>> sizes = ids.estimate_sizes(law, law.sample(1, length=12, seed=1), bins=3)
+    >>> sizes["most_masked"].values, sizes["size_loss"].values.round(1)
     (array([[ 4,  8, 12]]), array([[1. , 1.1, 1.2]]))
     """
     sampler = named_estimator(estimator)
     if not sampler.unbiased:
-        raise InputError(f"{sampler.name} is biased, so its parts say nothing; uniform-count+stratified would do")
+        raise InputError(f"{sampler.name} is biased, so its parts have no meaning; use uniform-count+stratified")
     if bins < 1:
-        raise InputError(f"at least 1 bin is needed, got {bins}")
+        raise InputError(f"bins must be at least 1, got {bins}")
     plan = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
     execution = Execution(batch_size, device, progress)
     targets = make_targets(tokens, context, names)
@@ -137,7 +142,7 @@ def estimate_sizes(
     outcome = outcome_of([model], draws, execution).complete()
     lengths = np.array([target.length for target in targets])
     edges = np.linspace(0, lengths, min(bins, int(lengths.min())) + 1, axis=-1).round().astype(np.int64)
-    parts = np.stack([size_nll(one.evaluations[0], ends).T for one, ends in zip(draws, edges, strict=True)])
+    parts = np.stack([size_nll(draw.evaluations[0], ends).T for draw, ends in zip(draws, edges, strict=True)])
     mean, widths = parts.mean(axis=-1), np.diff(edges)
     total = mean.sum(axis=-1, keepdims=True)
     share = np.divide(mean, total, out=np.full(mean.shape, np.nan), where=total > 0)
@@ -154,7 +159,7 @@ def estimate_sizes(
                 "size_loss": (dims, mean / widths),
                 "fewest_masked": (dims, edges[:, :-1] + 1),
                 "most_masked": (dims, edges[:, 1:]),
-                "forward_passes": ("sequence", [one.forward_passes for one in draws]),
+                "forward_passes": ("sequence", [draw.forward_passes for draw in draws]),
             },
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
         ),
@@ -168,6 +173,6 @@ def estimate_sizes(
         lengths.tolist(),
         seed=seed,
         level=level,
-        forward_passes=sum(one.forward_passes for one in draws),
+        forward_passes=sum(draw.forward_passes for draw in draws),
     ) | {"ci_kind": "student-t, simultaneous over bins (Bonferroni)"}
     return dataset

@@ -1,4 +1,4 @@
-"""Log-likelihood ratios of the same sequences under two models, with their error bars."""
+"""Log-likelihood ratios of the same sequences under two models, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def estimate_model_log_ratio(
 ) -> xr.Dataset:
     """Estimate ``log p_first(x | context) - log p_second(x | context)`` of each sequence, with a confidence interval.
 
-    What preference optimisation asks of a policy and its reference.
+    Preference optimisation compares a policy with its reference by this ratio.
 
     Parameters
     ----------
     first_model, second_model : Model
-        Both must mean the same by a token. That cannot be checked here: two vocabularies of one size give a number.
+        A token must mean the same to both. That cannot be checked here: any two vocabularies of one size give a number.
     tokens : array of int, shape (sequence, length), or sequence of arrays of int
     estimator : str or Estimator, default "auto"
         One for both models; ``auto`` chooses for the model that promises less.
@@ -65,7 +65,7 @@ def estimate_model_log_ratio(
     passes : int, default 16
         Forward passes that one replicate may use per sequence and model.
     replicates, seed, context, names, level, interval, simultaneous, batch_size, device, progress
-        See `estimate_nll`.
+        As in `estimate_nll`.
 
     Returns
     -------
@@ -77,7 +77,12 @@ def estimate_model_log_ratio(
     Raises
     ------
     InputError, ModelError
-        One sentence: what, where, what would be right.
+        If an argument is wrong, or a model fails on every sequence.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: both likelihoods by
+    the same masks (Equation 18, for two models instead of two sequences).
 
     Examples
     --------

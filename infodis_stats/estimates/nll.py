@@ -1,4 +1,4 @@
-"""Negative log-likelihoods of sequences, with their error bars."""
+"""Negative log-likelihoods of sequences, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -42,49 +42,57 @@ def estimate_nll(
         A law, a network, or anything with ``token_nll``.
     tokens : array of int, shape (sequence, length), or sequence of arrays of int
     estimator : str or Estimator, default "auto"
-        See ``infodis-stats estimators``.
+        ``infodis-stats estimators`` lists all names.
     passes : int, default 16
         Forward passes that one replicate may use per sequence; the total is ``passes * replicates``.
     replicates : int, default 8
-        Independent replicates. Most designs tell their error from within, so that one will do; others need 2. Many
-        passes in few replicates serve the regression best: on text, one of 128 passes has about 6 times less variance
-        than 8 of 16.
+        Independent replicates. Most designs estimate their variance within a replicate, so one is enough; others need
+        2. The regression does best with many passes in few replicates: on text, one replicate of 128 passes has about
+        6 times less variance than 8 replicates of 16.
     precision : float or str, optional
         Half-width that the interval of each sequence should have: nats such as 0.05, or a share of the estimate such as
         ``"5%"``. Replicates are added in rounds until it is reached or the budget is spent; the first round has
-        ``replicates``. See `infodis_stats.estimates.precision` for the rule and its coverage.
+        ``replicates``. `infodis_stats.estimates.precision.Precision` has the rule and its measured coverage.
     most_passes : int, default 4096
         With a precision, the budget of passes per sequence.
     seed : int, default 0
+        Seed from which all random streams derive.
     context : int, array of bool, sequence of arrays of bool, or None
         The first ``context`` tokens are given, or the positions marked True: never masked, never scored.
     names : sequence of str, optional
-        Distinct names of the sequences; their random numbers then hang on the names instead of the content.
+        Distinct names of the sequences; their random numbers then depend on the names instead of the content.
     level : float, default 0.95
         Confidence level.
     interval : str, default "auto"
-        How the error is told: ``auto``, ``student-t``, ``design``, ``hall``, ``design-bootstrap``, ``bca`` or
+        How the error is estimated: ``auto``, ``student-t``, ``design``, ``hall``, ``design-bootstrap``, ``bca`` or
         ``anytime``.
     simultaneous : bool, default False
         Whether all intervals together cover with the confidence level, instead of each.
     batch_size, device, progress
-        See `estimators.evaluate`; they change no number of an exact law.
+        How the model is run: rows per call, where, and a callback; they change no number of an exact law.
 
     Returns
     -------
     xarray.Dataset
         ``nll``, ``nll_se (sequence)``, ``nll_ci (sequence, ci_bound)``, ``nll_replicate (sequence, replicate)`` in
         nats; ``length``, ``estimator`` and ``interval`` (what ``auto`` chose), ``degrees``, ``effective_positions``,
-        ``full_mask_ratio``, ``forward_passes (sequence)``, and ``exact`` under a law. The attributes say what made it,
-        and under ``cautions`` where the interval cannot be trusted. With a precision, ``reached`` and ``replicates
-        (sequence)``; ``nll_replicate`` is padded with NaN; and the attribute ``passes_saved`` counts the passes planned
-        beyond these if all sequences had as many replicates as the worst of them needed. Where the model fails on some
-        sequences, by a NaN or a probability of 0, the others finish: ``failed (sequence)`` says how, ``nll`` is NaN.
+        ``full_mask_ratio``, ``forward_passes (sequence)``, and ``exact`` under a law. ``cautions (sequence, caution)``
+        is True where an interval may not be valid, by construction. The attributes are the provenance. With a
+        precision also ``reached`` and ``replicates (sequence)``; ``nll_replicate`` is padded with NaN; the attribute
+        ``passes_saved`` is how many more passes would be planned if all sequences had as many replicates as the worst
+        one. Where the model fails on some sequences, by a NaN or a probability of 0, the others finish: ``failed
+        (sequence)`` says how, and ``nll`` is NaN.
 
     Raises
     ------
     InputError, ModelError
-        One sentence: what, where, what would be right. A model that fails on a sequence is an error if it fails on all.
+        If an argument is wrong, or the model fails on every sequence.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: the likelihood as an
+    integral over masks (Equation 15, Theorem 4.1; Equation 16, Corollary 3.7), given a context (Equation 17,
+    Theorem 4.2).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Loss maps: what each token of a text costs, with error bars."""
+"""Loss maps: what each token of a text costs, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def position_nll(evaluation: Evaluation) -> NDArray[np.float64]:
     array of float64, shape (replicates, length)
         Nats. Position ``i`` of replicate ``r`` is ``sum_k W[k, i] (c(i, S_k) - b_i) + b_i``, where ``b_i`` is the
         weighted mean loss at ``i`` over the other replicates. Since ``E[sum_k W[k, i]] = 1`` and ``b_i`` is independent
-        of the replicate's masks, this is unbiased: for how often the position happens to be masked it makes up.
+        of the replicate's masks, this is unbiased: it corrects for how often the position happens to be masked.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def estimate_positions(
     record : Record
         Prompt and response must fit into the model.
     estimator, passes, replicates, seed, level, batch_size, device, progress
-        See `estimate_nll`.
+        As in `estimate_nll`; at least 2 replicates.
 
     Returns
     -------
@@ -84,14 +84,19 @@ def estimate_positions(
     Raises
     ------
     InputError, ModelError
-        One sentence that names the record.
+        If the record does not fit, or an argument is wrong; the message names the record.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: the terms of
+    Equation 15, position by position.
 
     Examples
     --------
     >>> import infodis_stats as ids
     >>> record = ids.Record("opening", "It is a truth ", "universally acknowledged")
-    >>> found = ids.estimate_positions(ids.load_model("austen"), record, passes=4, replicates=4)
-    >>> "".join(found["token"].values.tolist())
+    >>> tokens = ids.estimate_positions(ids.load_model("austen"), record, passes=4, replicates=4)
+    >>> "".join(tokens["token"].values.tolist())
     'universally acknowledged'
     """
     sampler = named_estimator(estimator)

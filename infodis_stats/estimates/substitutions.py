@@ -68,7 +68,7 @@ def scan_substitutions(
     tokens : array of int, shape (length,)
         The original.
     estimator : str or Estimator, default "auto"
-        See ``infodis-stats estimators``.
+        ``infodis-stats estimators`` lists all names.
     positions : array of int, optional
         Where to substitute, as indices into ``tokens``; default all that are scored.
     symbols : str, or array of str or int, optional
@@ -78,11 +78,11 @@ def scan_substitutions(
         Forward passes that one replicate may use per sequence. A mutant needs about half of them: the masks that hide
         the substitution are run once for all mutants.
     replicates, seed, level
-        See `estimate_nll`. The random numbers hang on the original, not on what is substituted.
+        As in `estimate_nll`; at least 2 replicates. The random numbers depend on the original, not on the mutants.
     context : int or array of bool, shape (length,), optional
         The first ``context`` tokens are given, or the positions marked True: never masked, scored or substituted.
     batch_size, device
-        See `estimators.evaluate`; they change no number of an exact law.
+        As in `estimate_nll`.
     progress : callable, optional
         Called with 1 after the original and after each mutant.
 
@@ -93,26 +93,29 @@ def scan_substitutions(
         ``log_ratio_replicate (position, symbol, replicate)`` in nats, exactly 0 where the symbol is the original's.
         Intervals are pointwise. ``log_ratio_p (position, symbol)``: the claim that the mutant is more likely than the
         original, or less, whichever the log ratio says, adjusted for all claims of the scan (Holm); NaN for the
-        original. ``exact (position, symbol)`` if the model is a law. Coordinates: ``site``, the position counted from
+        original. ``cautions (caution)`` hold for the whole scan. ``exact (position, symbol)`` if the model is a law.
+        Coordinates: ``site``, the position counted from
         1; ``original``, the symbol there; ``token`` of each symbol. Attributes as those of `estimate_log_ratio`.
 
     Raises
     ------
     InputError, ModelError
-        One sentence: what, where, what would be right.
+        If an argument is wrong, or the model fails.
 
     Notes
     -----
     For conditionals that come from one joint law the log ratio equals ``log p(symbol | all others) - log p(original
     symbol | all others)``, one pass, often called the masked marginal [1]_. A network's conditionals do not come from
-    one law. The log ratio here is that of its any-order likelihood, so it also counts what the substitution does to
-    the price of all other tokens.
+    one law. The log ratio here is that of its any-order likelihood, so it includes the effect of the substitution on
+    the losses of all other tokens.
 
     Claims about many substitutions need many replicates: the first of 2000 asks for an estimate of 9.8 standard errors
     with 8 replicates, 6.0 with 16 and 4.9 with 32 (level 0.95).
 
     References
     ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088, Equation 18.
+
     .. [1] J. Meier et al. (2021), Language models enable zero-shot prediction of the effects of mutations on protein
        function, NeurIPS.
 
@@ -130,20 +133,18 @@ def scan_substitutions(
     given = context if context is None or isinstance(context, int | np.integer) else [np.asarray(context)]
     target = replace(make_targets([np.asarray(tokens)], given)[0], label="the sequence")
     sampling = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
-    one = asked.settled(target, sampling.passes, model)
-    sampler = Coupled(one)
+    settled = asked.settled(target, sampling.passes, model)
+    sampler = Coupled(settled)
     cell = Cell(Coupled(asked), target, sampling.passes, sampling.replicates)
     sites = _positions(positions, target)
     others = alternatives(model, target.tokens) if symbols is None else symbol_tokens(model, symbols)
     changed = others != target.tokens[sites][:, None]
     if not changed.any():
-        raise InputError(
-            "there is nothing to substitute: at these positions the sequence has no other symbol than these"
-        )
+        raise InputError("there is nothing to substitute: at these positions the sequence already has these symbols")
     exact = {"exact": _exact(model, target, sites, others)} if isinstance(model, Law) else {}
 
-    random = stream(root_seed(sampling.seed), target.key, "substitutions", one.name, str(sampling.passes))
-    plan = mask_plan(one.plan(target.length, sampling.passes, sampling.replicates, random), "scans")
+    random = stream(root_seed(sampling.seed), target.key, "substitutions", settled.name, str(sampling.passes))
+    plan = mask_plan(settled.plan(target.length, sampling.passes, sampling.replicates, random), "scans")
     evaluations = evaluate_substitutions(
         model,
         target,
@@ -159,7 +160,7 @@ def scan_substitutions(
         if original is None:
             original = evaluation.losses
         else:
-            differences.append(one.reduce(plan, original - evaluation.losses))
+            differences.append(settled.reduce(plan, original - evaluation.losses))
         effective.append(float(effective_positions(evaluation.position_losses)))
         forward_passes += evaluation.forward_passes
         if progress is not None:
@@ -195,14 +196,14 @@ def rank_substitutions(scan: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a substitution: ``substitution`` (such as ``A5G``), ``site`` (counted from 1), ``original``, ``symbol``;
+        One row per substitution: ``substitution`` (``A5G``), ``site`` (counted from 1), ``original``, ``symbol``;
         ``log_ratio``, ``log_ratio_se``, ``lower``, ``upper`` in nats; ``p`` and ``verdict``: ``better`` or ``worse``
         than the original where the chance of any false verdict in the scan stays below one minus the confidence
         level, else empty; ``exact`` if it is known.
 
     Notes
     -----
-    The estimates at the very top are partly there by luck: on average they are a little too high, as with any ranking.
+    The top of a ranking is partly luck: estimates there are on average a little too high.
 
     Examples
     --------
@@ -233,13 +234,13 @@ def _positions(positions: ArrayLike | None, target: Target) -> NDArray[np.int64]
         return target.scored
     asked = np.unique(np.asarray(positions))
     if asked.ndim != 1 or not asked.size or asked.dtype.kind not in "iu":
-        raise InputError(f"positions need to be integers, at least one, got {positions!r}")
+        raise InputError(f"positions must be integers, at least one, got {positions!r}")
     for position in asked.tolist():
         if not 0 <= position < len(target.tokens):
             last = len(target.tokens) - 1
             raise InputError(f"position {position} is outside the sequence, whose positions are 0 to {last}")
         if position not in target.scored:
-            raise InputError(f"position {position} is context, which is given and not substituted")
+            raise InputError(f"position {position} is context, which cannot be substituted")
     return asked.astype(np.int64)
 
 

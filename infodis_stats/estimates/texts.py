@@ -1,4 +1,4 @@
-"""Likelihoods of texts: one row per record; long ones are scored in windows."""
+"""Likelihoods of texts, one row per record; long records are scored in windows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VARIABLES = {
 }
 
 
-NO_BAR = ErrorBar("", *[float("nan")] * 4)  # of a record without an estimate
+NO_BAR = ErrorBar("", *[float("nan")] * 4)  # for a record without an estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +49,13 @@ def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int
     longest : int
         The most tokens that a window may have.
     overlap : int or None
-        Tokens before a further window's first scored token that it is given; what lies before them is forgotten. None:
-        a record must fit whole.
+        Tokens that each further window is given before its first scored token; earlier ones are dropped. None: the
+        whole record must fit.
 
     Returns
     -------
     list of Window
-        Every token of the response is scored in exactly one of them.
+        Every token of the response is scored in exactly one window.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int
             "give an overlap to score it in windows"
         )
     if not 0 <= overlap < longest:
-        raise InputError(f"overlap needs to be at least 0 and below the model's {longest} tokens, got {overlap}")
+        raise InputError(f"overlap must be at least 0 and below the model's {longest} tokens, got {overlap}")
     # The first window keeps as much of the prompt as the others keep of what is before them, or all of a short one.
     start = max(0, len(prompt) - overlap) if len(prompt) >= longest else 0
     pieces, scored = [], len(prompt)
@@ -117,11 +117,11 @@ def estimate_texts(
     records : sequence of Record
         What `read_records` returns.
     overlap : int, optional
-        Records longer than the model are scored in windows, each given so many tokens before it; see `windows`.
+        Records longer than the model's limit are scored in windows, each given this many tokens before it.
     estimator, passes, replicates, precision, most_passes, seed, level, interval, simultaneous
-        See `estimate_nll`; ``passes`` is for each window. A precision needs records of one window.
+        As in `estimate_nll`; ``passes`` is for each window. A precision needs records of one window.
     batch_size, device, progress
-        See `estimate_nll`.
+        As in `estimate_nll`.
 
     Returns
     -------
@@ -131,7 +131,12 @@ def estimate_texts(
     Raises
     ------
     InputError, ModelError
-        One sentence that names the record.
+        If a record does not fit, or an argument is wrong; the message names the record.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: the likelihood of a
+    response given a prompt (Equation 17, Theorem 4.2).
 
     Examples
     --------
@@ -171,7 +176,7 @@ def estimate_texts(
 
     lengths, nlls = over_windows(pieces_result["length"].values), over_windows(pieces_result["nll"].values)
     piece_bars = bars_of(pieces_result, "nll")
-    own = [[bar for bar, one in zip(piece_bars, owners, strict=True) if one == owner] for owner in range(len(records))]
+    own = [[bar for bar, of in zip(piece_bars, owners, strict=True) if of == record] for record in range(len(records))]
     result = replicates_dataset(
         "nll",
         over_windows(pieces_result["nll_replicate"].values),
@@ -199,7 +204,7 @@ def estimate_texts(
 
 
 def _problems(pieces: xr.Dataset, owners: Sequence[int], windows_of: NDArray[np.int64]) -> list[str]:
-    """Say of each record how the model failed on the first of its windows that it failed on; nothing where on none."""
+    """Return the first problem of each record's windows; empty where there is none."""
     problems = [""] * len(windows_of)
     if "failed" in pieces:
         starts = np.cumsum(windows_of) - windows_of
@@ -237,9 +242,9 @@ def estimate_text_ratios(
     pairs : sequence of TextPair
         What `read_pairs` returns; each must fit into the model.
     estimator, coupled, passes, replicates, precision, most_passes, seed, level, interval, simultaneous
-        See `estimate_log_ratio`.
+        As in `estimate_log_ratio`.
     batch_size, device, progress
-        See `estimate_log_ratio`.
+        As in `estimate_log_ratio`.
 
     Returns
     -------
@@ -249,7 +254,12 @@ def estimate_text_ratios(
     Raises
     ------
     InputError, ModelError
-        One sentence that names the pair.
+        If a pair does not fit, or an argument is wrong; the message names the pair.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: both responses by
+    the same masks (Equation 18), given the prompt (Equation 17).
 
     Examples
     --------
@@ -298,7 +308,7 @@ def rank_texts(
     answers : sequence of str
         At least 2, all different.
     estimator, error, per_token, passes, replicates, most_passes, seed, batch_size, device, progress
-        See `rank_candidates`.
+        As in `rank_candidates`.
 
     Returns
     -------
@@ -308,7 +318,7 @@ def rank_texts(
     Raises
     ------
     InputError, ModelError
-        One sentence that names the answer.
+        If an answer does not fit, or an argument is wrong; the message names the answer.
 
     Examples
     --------
@@ -318,7 +328,7 @@ def rank_texts(
     'universally'
     """
     if len(set(answers)) < len(answers):
-        raise InputError("answers need to differ, but one stands more than once")
+        raise InputError("answers must differ, but one is repeated")
     if not answers:
         raise InputError("a ranking needs at least 2 candidates, got 0")
     tokens, given = zip(*(conditioned(model, answer, prompt, answer) for answer in answers), strict=True)

@@ -43,15 +43,15 @@ SHARED = {
     "exact": Variable("nat", "exact value"),
     "length": Variable("1", "scored positions"),
     "forward_passes": Variable("1", "forward passes really run, over all replicates"),
-    "failed": Variable("1", "how the model failed on it; empty where there is an estimate"),
+    "failed": Variable("1", "how the model failed on the item; empty where there is an estimate"),
     "estimator": Variable("1", "estimator that was used"),
     "interval": Variable("1", "kind of interval that was used"),
     "degrees": Variable("1", "degrees of freedom of the standard error"),
     "replicates": Variable("1", "replicates that were drawn"),
     "effective_positions": Variable("1", "number of positions that carry the loss"),
     "full_mask_ratio": Variable("1", "loss of the fully masked pass over the negative log-likelihood"),
-    "bits_per_token": Variable("bit", "negative log-likelihood of a scored token"),
-    "bits_per_token_ci": Variable("bit", "confidence interval of the negative log-likelihood of a scored token"),
+    "bits_per_token": Variable("bit", "negative log-likelihood per scored token"),
+    "bits_per_token_ci": Variable("bit", "confidence interval of the negative log-likelihood per scored token"),
 }
 """Variables that several modules compute."""
 
@@ -88,7 +88,7 @@ def replicates_dataset(
     name : str
         ``"nll"`` or ``"log_ratio"``.
     estimates : array of float64, shape (item, replicate)
-        Nats. NaN at the end of a row: the item has fewer replicates, or none as it has failed.
+        Nats. NaN at the end of a row if the item has fewer replicates, or none because it failed.
     labels : tuple of str and iterable
         The first dimension's name and its coordinate.
     level : float
@@ -125,7 +125,7 @@ def replicates_dataset(
             f"{name}_replicate": (
                 [unit, "replicate"],
                 estimates,
-                {"units": units, "long_name": f"{words}, a replicate"},
+                {"units": units, "long_name": f"{words}, one replicate"},
             ),
             **{key: (unit, np.asarray(values)) for key, values in others.items()},
         },
@@ -147,7 +147,10 @@ def replicates_dataset(
 def bars_of(dataset: xr.Dataset, name: str) -> list[ErrorBar]:
     """Return the error bars that `replicates_dataset` labelled."""
     columns = [dataset[key].values.tolist() for key in ("interval", f"{name}_se", "degrees")]
-    return [ErrorBar(*one, *ends) for *one, ends in zip(*columns, dataset[f"{name}_ci"].values.tolist(), strict=True)]
+    return [
+        ErrorBar(*numbers, *ends)
+        for *numbers, ends in zip(*columns, dataset[f"{name}_ci"].values.tolist(), strict=True)
+    ]
 
 
 def with_estimates(dataset: xr.Dataset) -> xr.Dataset:
@@ -158,7 +161,7 @@ def with_estimates(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def check_complete(dataset: xr.Dataset) -> None:
-    """Refuse a data set of which some items have failed. Raises `InputError`: how to leave them out."""
+    """Refuse a data set with failed items. Raises `InputError`, which says how to leave them out."""
     if "failed" not in dataset or not (failed := dataset["failed"].values != "").any():
         return
     (unit,) = dataset["failed"].dims
@@ -176,8 +179,7 @@ def estimates_of(dataset: xr.Dataset, name: str) -> analysis.Estimates:
     Raises
     ------
     InputError
-        If an item has failed, or an estimate lacks a remainder that is only bounded: standard errors know nothing of
-        it.
+        If an item has failed, or an estimate lacks a remainder that is only bounded: standard errors do not include it.
     """
     check_complete(dataset)
     if "remainder_upper" in dataset:
@@ -185,7 +187,7 @@ def estimates_of(dataset: xr.Dataset, name: str) -> analysis.Estimates:
         if largest > LARGEST_REMAINDER:
             raise InputError(
                 f"an estimate lacks up to {largest:.3g} nats that are only bounded, as its noise ends before it has "
-                "hidden everything; standard errors know nothing of it, so take a schedule such as polynomial"
+                "hidden everything; standard errors do not include them, so use a schedule such as polynomial"
             )
     return analysis.Estimates(*(dataset[key].values for key in (name, f"{name}_se", "degrees")))
 

@@ -27,12 +27,12 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}
 
 
-_NO_NUMBERS = ("cli.py", "commands", "report")  # modules that only show what others compute
+_NO_NUMBERS = ("cli.py", "commands", "report")  # they only show what others compute
 
 
 @cache
 def code_digest() -> str:
-    """Return the SHA-256 of the code that numbers are made by, in hexadecimal: versions know no unreleased change."""
+    """Return the SHA-256 of the code that computes numbers, in hexadecimal: it also covers unreleased changes."""
     digest = hashlib.sha256()
     for package in ("estimators", "infodis_stats"):
         _update(digest, resources.files(package))
@@ -40,7 +40,7 @@ def code_digest() -> str:
 
 
 def _update(digest: "hashlib._Hash", folder: Traversable) -> None:
-    for entry in sorted(folder.iterdir(), key=lambda one: one.name):
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.name in _NO_NUMBERS:
             continue
         if entry.is_dir():
@@ -51,12 +51,12 @@ def _update(digest: "hashlib._Hash", folder: Traversable) -> None:
 
 @cache
 def arithmetic_digest() -> str:
-    """Return the SHA-256 of what is computed from some numbers here, in hexadecimal: processors differ in last bits."""
+    """Return the SHA-256 of some functions of some numbers, in hexadecimal: processors differ in the last bits."""
     some = np.linspace(0.01, 12, 961)
     tensor = torch.from_numpy(some)
-    found = [np.exp(-some), np.log(some), np.log1p(some), np.expm1(some), some**1.7, some.sum(), some @ some]
-    found += [torch.exp(-tensor).numpy(), torch.log(tensor).numpy(), torch.logsumexp(tensor, dim=0).numpy()]
-    return hashlib.sha256(b"".join(one.tobytes() for one in found)).hexdigest()
+    values = [np.exp(-some), np.log(some), np.log1p(some), np.expm1(some), some**1.7, some.sum(), some @ some]
+    values += [torch.exp(-tensor).numpy(), torch.log(tensor).numpy(), torch.logsumexp(tensor, dim=0).numpy()]
+    return hashlib.sha256(b"".join(array.tobytes() for array in values)).hexdigest()
 
 
 @runtime_checkable
@@ -70,7 +70,7 @@ class _Described(Protocol):
 
 
 def model_fingerprint(model: object) -> str:
-    """Return a model's description and digest; its type where it gives none."""
+    """Return a model's description and digest, or its type if it has no fingerprint."""
     kind = type(model).__qualname__
     if not isinstance(model, _Fingerprinted):
         return kind

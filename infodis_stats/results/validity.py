@@ -1,6 +1,6 @@
-"""Where an interval cannot be trusted, by construction: the estimator's own law and the target's loss profile.
+"""Validity: cautions that hold by construction, from the estimator and the loss profile of the target.
 
-Statistics of the sample cannot tell: the bad samples are the ones that missed the tail.
+Statistics of the sample cannot show them: the bad samples are those that missed the tail.
 """
 
 from collections.abc import Iterable, Sequence
@@ -207,7 +207,7 @@ def effective_positions(position_losses: NDArray[np.float64]) -> NDArray[np.floa
     Returns
     -------
     array of float64, shape (...)
-        Between 1 and the length; 0 where nothing is lost at all.
+        Between 1 and the length; 0 where the loss is 0.
 
     Examples
     --------
@@ -234,7 +234,7 @@ def cautions_of(
     ----------
     sampler : Estimator or Contrast
     replicates : float
-        Replicates that an interval is made of, or as many as its degrees of freedom are worth.
+        Replicates of an interval, or its degrees of freedom plus 1.
     effective : array of float64, optional
         `effective_positions` of each target.
     full_mask_ratio : array of float64, optional

@@ -66,9 +66,9 @@ def test_a_network_is_scanned(capsys, tmp_path):
     [
         (["bad.txt"], "bad.txt, 'line 2': string 0, position 1: symbol 'X' is outside the alphabet ACGT"),
         (["good.txt", "--symbols", "AX"], "'line 1': symbol 'X' is no token of the model; its alphabet is ACGT"),
-        (["good.txt", "--positions", "3-9"], "'line 1': --positions 3-9 is outside what is scored, positions 1 to 8"),
-        (["good.txt", "--positions", "0"], "--positions 0 is outside what is scored, positions 1 to 8"),
-        (["good.txt", "--positions", "2", "--context", "2"], "outside what is scored, positions 3 to 8"),
+        (["good.txt", "--positions", "3-9"], "'line 1': --positions 3-9 is outside the scored positions, 1 to 8"),
+        (["good.txt", "--positions", "0"], "--positions 0 is outside the scored positions, 1 to 8"),
+        (["good.txt", "--positions", "2", "--context", "2"], "outside the scored positions, 3 to 8"),
         (["good.txt", "--positions", "4-2"], "--positions needs numbers and ranges such as 10-20,25, got '4-2'"),
         (["good.txt", "--positions", "a"], "--positions needs numbers and ranges"),
         (["good.txt", "--context", "8"], "all 8 tokens are context"),

@@ -144,7 +144,7 @@ def test_what_made_it_is_said_and_what_is_not_known_is_left_out():
         ({"estimator": "uniform-count"}, "needs a score entropy"),
         ({"estimator": "score-entropy(absorbing)"}, "needs a score entropy"),
         ({"estimator": "score-entropy(uniform,end=0.5)"}, "stops before"),
-        ({"levels": 1}, "2 levels"),
+        ({"levels": 1}, "levels must be at least 2"),
         ({"sequences": 1}, "at least 2 sequences"),
         ({"length": None}, "needs a length"),
     ],

@@ -165,10 +165,10 @@ def test_bounds_widen_the_interval_and_are_told():
         f"up to {result['remainder_upper'].values.max():.3g} nats of some sequence"
     )
     assert "biased" not in cautions
-    with pytest.raises(ids.InputError, match="standard errors know nothing of it"):
+    with pytest.raises(ids.InputError, match="standard errors do not include them"):
         ids.average(result, "these")
     ratios = ids.estimate_log_ratio(law, tokens[:1], tokens[1:], name, passes=32, replicates=8)
-    with pytest.raises(ids.InputError, match="standard errors know nothing of it"):
+    with pytest.raises(ids.InputError, match="standard errors do not include them"):
         ids.decide(ratios)
     lower, upper = ratios["log_ratio_ci"].values.T
     assert (lower < ratios["log_ratio"] + ratios["remainder_lower"]).all()  # below and above by what is not known

@@ -252,9 +252,9 @@ TABLE = ids.TableLaw(["AAC", "CAC"], [0.5, 0.5], "AC")
     [
         ({"positions": [8]}, "position 8 is outside the sequence, whose positions are 0 to 7"),
         ({"positions": [-1]}, "position -1 is outside"),
-        ({"positions": []}, "positions need to be integers, at least one"),
-        ({"positions": [0.5]}, "positions need to be integers"),
-        ({"positions": [1], "context": 2}, "position 1 is context, which is given and not substituted"),
+        ({"positions": []}, "positions must be integers, at least one"),
+        ({"positions": [0.5]}, "positions must be integers"),
+        ({"positions": [1], "context": 2}, "position 1 is context, which cannot be substituted"),
         ({"symbols": "AX"}, "symbol 'X' is no token of the model"),
         ({"symbols": [9]}, "position 0: token 9 is outside the alphabet"),
         ({"symbols": [int(TOKENS[0])], "positions": [0]}, "nothing to substitute"),
@@ -268,7 +268,7 @@ TABLE = ids.TableLaw(["AAC", "CAC"], [0.5, 0.5], "AC")
         ({"estimator": "exhaustive"}, "exhaustive needs 255 passes"),
         ({"model": TABLE, "tokens": [0, 0, 1]}, "substitution A2C has probability 0 under this law"),
         ({"model": TABLE, "tokens": [1, 1, 1]}, "the sequence has probability 0"),
-        ({"model": TABLE, "tokens": [0, 1]}, "sequences of length 3, got length 2"),
+        ({"model": TABLE, "tokens": [0, 1]}, "sequences must have length 3 under this law, got length 2"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, sentence):
