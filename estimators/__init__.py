@@ -11,8 +11,9 @@ from estimators.estimator import Choice, Estimator
 from estimators.evaluate import Evaluation, Job, evaluate
 from estimators.masked.chains import BlockChain, Chain
 from estimators.masked.exhaustive import Exhaustive, pass_totals
-from estimators.masked.mask_law import MaskLaw, all_masks, estimand_weights
+from estimators.masked.mask_law import MaskLaw, estimand_weights
 from estimators.masked.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
+from estimators.masked.masks import all_masks
 from estimators.masked.plan import MaskPlan
 from estimators.masked.points import PointEstimator
 from estimators.masked.regression import Regression

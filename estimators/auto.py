@@ -1,4 +1,4 @@
-"""The best estimator there is for a length, a budget and a kind of model."""
+"""The best estimator for a length, a number of passes and a kind of model."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -27,20 +27,21 @@ FEW_MASKS = 6  # positions: drawing a mask twice is then what costs
 
 @dataclass(frozen=True)
 class Auto(Estimator):
-    """The estimator that the study of the frontier found best; what is drawn is drawn in the name of that one.
+    """The estimator that the frontier study found best; its random streams are those of the chosen estimator.
 
     Parameters
     ----------
     consistent : bool, default False
-        Whether the model's conditionals come from one joint law. Then a chain is exact. A model says so by an
-        attribute ``consistent``; for one that does not, `sample` and all studies take False.
+        Whether the model's conditionals come from one joint law. Then a chain is exact. A model declares it by an
+        attribute ``consistent``; for a model that does not, `sample` and all studies take False.
     noise : Noise, optional
-        The noise of a model that gives score ratios and prices no masked tokens: it is then one of score entropies,
+        The noise of a model that gives score ratios and prices no masked tokens: a score entropy is then chosen,
         averaged over each position's own noise only if the ratios come from one law.
 
     Notes
     -----
-    ``reports/frontier`` has the figures behind the rules.
+    The study ``reports/frontier`` has the measurements behind the rules; the references of each method are with its
+    class.
     """
 
     consistent: bool = False
@@ -60,7 +61,7 @@ class Auto(Estimator):
         if self.noise is not None:
             marginal = self.consistent and self.noise.joins_all
             score_entropy = ScoreEntropy(self.noise, Polynomial(), Stratified(), marginal=marginal)
-            return Choice(score_entropy, "score ratios: many looks at little noise, where they vary most")
+            return Choice(score_entropy, "score ratios: many passes at low noise, where they vary most")
         if 2**length - 1 <= passes:
             return Choice(Exhaustive(), "all masks fit into the passes: exact")
         if self.consistent and passes >= length:

@@ -21,12 +21,22 @@ __all__ = ["Contrast", "Coupled", "Decoupled"]
 
 @dataclass(frozen=True)
 class Contrast(Applied[Pair]):
-    """A difference of two estimates; how the two share their random numbers is the subclass's.
+    """A difference of two estimates; subclasses say how the two share their random numbers.
 
     Parameters
     ----------
     estimator : Estimator
         Applied to either side.
+
+    Examples
+    --------
+    >>> from estimators import estimator
+    >>> class Fair:
+    ...     def token_nll(self, tokens, masked):
+    ...         return masked * torch.log(torch.tensor(2.0, dtype=torch.float64))
+    >>> coupled = Coupled(estimator("uniform-count"))
+    >>> coupled.sample(Fair(), [[0, 1, 1]], [[0, 1]], passes=4, replicates=2, rng=0).round(4)  # log(1/8) - log(1/4)
+    array([[-0.6931, -0.6931]])
     """
 
     estimator: Estimator
@@ -37,7 +47,7 @@ class Contrast(Applied[Pair]):
         return self.estimator
 
     def settled(self, item: Pair, passes: int, model: Model) -> "Contrast":
-        """Return the contrast of what samples the longer side."""
+        """Return the contrast of what really samples the longer side."""
         longer = max(item.sides, key=lambda side: side.length)
         return replace(self, estimator=self.estimator.settled(longer, passes, model))
 
@@ -47,12 +57,12 @@ class Contrast(Applied[Pair]):
         return tuple(job for side, generator in sides for job in self.estimator.pilot_jobs(side, generator))
 
     def after_pilot(self, evaluations: tuple[Evaluation, ...]) -> "Contrast":
-        """Return the contrast of the estimator that knows both pilots: one, as both sides share their points."""
+        """Return the contrast of the estimator that has learned from both pilots; the sides share one."""
         plan = evaluations[0].plan
         return replace(self, estimator=self.estimator.informed(plan, self.squared_terms(evaluations)))
 
     def squared_terms(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Return what each pass contributes to the variance of the difference: squares of terms, added."""
+        """Return what each pass contributes to the variance of the difference: the squared terms of both sides."""
         first, second = (side.terms for side in evaluations)
         return first**2 + second**2
 
@@ -84,8 +94,14 @@ class Contrast(Applied[Pair]):
             The two sides may differ in length. Nothing is broadcast.
         passes : int
             Forward passes that one replicate may use per sequence: a pair costs twice that.
-        replicates, rng, context, names, batch_size, device, progress
-            See `Estimator.sample`; ``context`` applies to both sides.
+        replicates : int
+        rng : numpy.random.Generator or int
+        context : int, array of bool, sequence of arrays of bool, or None
+            The first ``context`` tokens are given, or the positions marked True; applies to both sides.
+        names : sequence of str, optional
+            Distinct names of the pairs, on which the random streams then depend instead of the content.
+        batch_size, device, progress
+            As in `evaluate`.
 
         Returns
         -------
@@ -98,22 +114,34 @@ class Contrast(Applied[Pair]):
 
 @dataclass(frozen=True)
 class Coupled(Contrast):
-    """The same masks on both sides (the paper's Equation 18).
+    """The same masks on both sides.
 
     Contract: both sides draw from generators in one state. Either side alone has the estimator's ordinary law; targets
     of equal length get equal masks; of unequal length, the positions that both have share their uniforms, and so do the
-    levels. The coupling lowers the variance where the two sides' terms move together; nothing is promised for
+    levels. The coupling lowers the variance where the terms of the two sides move together; nothing is promised for
     unrelated sequences.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, *Information-Theoretic Discrete Diffusion*, NeurIPS 2025, arXiv 2510.24088: Equation 18.
+
+    Examples
+    --------
+    >>> from estimators import estimator, make_pairs
+    >>> (pair,) = make_pairs([[0, 1, 2]], [[0, 1, 3]])
+    >>> first, second = Coupled(estimator("time-free")).jobs(pair, 4, replicates=2, rng=np.random.default_rng(0))
+    >>> first.plan == second.plan
+    True
     """
 
     @property
     def name(self) -> str:
-        """Such as ``"coupled time-free"``."""
+        """The name, such as ``"coupled time-free"``."""
         return f"coupled {self.estimator.name}"
 
     @property
     def stream_name(self) -> str:
-        """Such as ``"coupled time-free"``."""
+        """The name, such as ``"coupled time-free"``."""
         return f"coupled {self.estimator.stream_name}"
 
     def squared_terms(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
@@ -135,16 +163,30 @@ class Coupled(Contrast):
 
 @dataclass(frozen=True)
 class Decoupled(Contrast):
-    """Independent masks on the two sides: the baseline of the paper's Table 1b."""
+    """Independent masks on the two sides.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, *Information-Theoretic Discrete Diffusion*, NeurIPS 2025, arXiv 2510.24088: the baseline of
+    Table 1b.
+
+    Examples
+    --------
+    >>> from estimators import estimator, make_pairs
+    >>> (pair,) = make_pairs([[0, 1, 2]], [[0, 1, 3]])
+    >>> first, second = Decoupled(estimator("time-free")).jobs(pair, 4, replicates=2, rng=np.random.default_rng(0))
+    >>> first.plan == second.plan
+    False
+    """
 
     @property
     def name(self) -> str:
-        """Such as ``"decoupled time-free"``."""
+        """The name, such as ``"decoupled time-free"``."""
         return f"decoupled {self.estimator.name}"
 
     @property
     def stream_name(self) -> str:
-        """Such as ``"decoupled time-free"``."""
+        """The name, such as ``"decoupled time-free"``."""
         return f"decoupled {self.estimator.stream_name}"
 
     def generators(self, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:

@@ -32,6 +32,12 @@ class Choice:
     ----------
     estimator : Estimator
     why : str
+
+    Examples
+    --------
+    >>> from estimators import Auto
+    >>> Auto().choose(length=3, passes=8).why
+    'all masks fit into the passes: exact'
     """
 
     estimator: "Estimator"
@@ -210,26 +216,38 @@ class Estimator(Applied[Target]):
         Raises
         ------
         PassesError
-            If the estimator cannot work with so few passes at this length; says how many it needs.
+            If the estimator cannot work with so few passes at this length; the message says how many it needs.
         """
 
     def reduce(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Turn token losses (replicates, passes, length) into estimates (replicates,), both in nats."""
+        """Turn token losses into estimates.
+
+        Parameters
+        ----------
+        plan : Plan
+        losses : array of float64, shape (replicates, passes, length)
+            Nats.
+
+        Returns
+        -------
+        array of float64, shape (replicates,)
+            Nats.
+        """
         estimates: NDArray[np.float64] = (plan.weights * losses).reshape(plan.replicates, -1).sum(axis=1)
         return estimates
 
     def parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what each replicate is the mean of: independent, identically distributed estimates, in nats.
+        """Return the independent, identically distributed estimates whose mean each replicate is, in nats.
 
         Returns
         -------
         array of float64, shape (replicates, parts)
-            The replicate itself, one part, where all of its passes depend on one another.
+            The replicate itself, as a single part, where all of its passes depend on one another.
         """
         return self.reduce(plan, losses)[:, None]
 
     def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
-        """Estimate each replicate's variance from its own passes; None where they do not tell it."""
+        """Estimate the within-replicate variance of each replicate; None where its passes do not allow it."""
         if self.exact:
             return WithinVariance(np.zeros(plan.replicates), np.full(plan.replicates, np.inf))
         parts = self.parts(plan, losses)
@@ -275,7 +293,7 @@ class Estimator(Applied[Target]):
         context : int, array of bool, sequence of arrays of bool, or None
             The first ``context`` tokens are given, or the positions marked True.
         names : sequence of str, optional
-            Distinct names on which the random streams hang instead of the content.
+            Distinct names, on which the random streams then depend instead of the content.
         batch_size, device, progress
             See `evaluate`.
 

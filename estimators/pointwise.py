@@ -13,7 +13,7 @@ from estimators.within_variance import WithinVariance, from_residuals, from_seco
 __all__ = ["Pointwise"]
 
 TOGETHER = {"none": 1, "pairs": 2}  # passes that are drawn independently of all others
-FEWEST_STRATA = 4  # to judge a line or its bends by
+FEWEST_STRATA = 4  # for residuals of a line, or second differences
 
 
 class Pointwise(Estimator):
@@ -48,6 +48,6 @@ class Pointwise(Estimator):
         terms = np.take_along_axis(pass_terms(plan, losses), order, axis=-1)
         scale = plan.weights.sum(axis=-1)
         if np.allclose(scale, scale[0, 0], rtol=1e-9, atol=0.0):
-            # A loss that is everywhere the same gives all passes one mean: what is left is nearly a line.
+            # Equal losses would give all passes one mean, so that means are nearly a line in the level.
             return from_residuals(terms, np.take_along_axis(plan.levels, order, axis=-1))
         return from_second_differences(terms)

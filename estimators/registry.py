@@ -1,6 +1,6 @@
 """Names of estimators: ``"time-free+antithetic"`` is a mask map and a design, ``"score-entropy(uniform)"`` a noise.
 
-What is neither has a name of its own.
+Every other estimator has a name of its own.
 """
 
 import difflib
@@ -34,11 +34,13 @@ from estimators.score_entropy.naming import catalogue as score_entropies
 
 __all__ = ["estimator", "estimator_names"]
 
-MASK_MAPS: dict[str, MaskMap] = {one.name: one for one in (TimeIntegral(), TimeFree(), UniformCount(), RootCount())}
-DESIGNS: dict[str, Design] = {one.name: one for one in (Antithetic(), Stratified(), LatinHypercube(), Sobol())}
+MASK_MAPS: dict[str, MaskMap] = {
+    mask_map.name: mask_map for mask_map in (TimeIntegral(), TimeFree(), UniformCount(), RootCount())
+}
+DESIGNS: dict[str, Design] = {design.name: design for design in (Antithetic(), Stratified(), LatinHypercube(), Sobol())}
 OTHERS: dict[str, Estimator] = {
-    one.name: one
-    for one in (
+    other.name: other
+    for other in (
         SystematicCount(),
         Chain(),
         Chain(antithetic=True),
@@ -63,17 +65,23 @@ OTHERS: dict[str, Estimator] = {
 @cache
 def _catalogue(family: Family | None = None) -> dict[str, Estimator]:
     designs = (IID(), *DESIGNS.values())
-    points = (PointEstimator(one, design) for one in MASK_MAPS.values() for design in designs)
-    noised = (replace(one, design=design) for one in score_entropies() for design in designs)
+    points = (PointEstimator(mask_map, design) for mask_map in MASK_MAPS.values() for design in designs)
+    noised = (replace(plain, design=design) for plain in score_entropies() for design in designs)
     families: dict[Family, dict[str, Estimator]] = {
-        "masked": {Auto.name: Auto()} | {one.name: one for one in points} | OTHERS,
-        "noised": {one.name: one for one in noised},
+        "masked": {Auto.name: Auto()} | {point.name: point for point in points} | OTHERS,
+        "noised": {noisy.name: noisy for noisy in noised},
     }
     return families[family] if family else families["masked"] | families["noised"]
 
 
 def estimator_names(family: Family | None = None) -> list[str]:
-    """Return the names of all estimators, or of those of a family: ``"masked"`` or ``"noised"``."""
+    """Return the names of all estimators, or of those of a family: ``"masked"`` or ``"noised"``.
+
+    Examples
+    --------
+    >>> len(estimator_names()), estimator_names("noised")[0]
+    (68, 'score-entropy(absorbing)')
+    """
     return list(_catalogue(family))
 
 
@@ -87,15 +95,15 @@ def estimator(name: str) -> Estimator:
         with a design after it: ``+antithetic``, ``+stratified``, ``+latin-hypercube``, ``+sobol``;
         ``time-integral(eps=0.001)`` cuts the integral. Or one of the others: ``auto``, ``systematic``, ``chain``,
         ``chain+antithetic``, ``block-chain``, ``triangular``, ``without-replacement``, ``regression``, ``exhaustive``,
-        and what public implementations compute, ``published-llada`` and the like; `estimator_names` lists them all.
-        Of noised tokens: ``score-entropy(NOISE)`` or ``marginal-score-entropy(NOISE)``, with a noise (``absorbing``,
+        or what a public implementation computes, such as ``published-llada``; `estimator_names` lists them all.
+        From noised tokens: ``score-entropy(NOISE)`` or ``marginal-score-entropy(NOISE)``, with a noise (``absorbing``,
         ``uniform``) and, after commas, a schedule (``log-linear``, ``polynomial``, ``geometric``), its parameters,
         ``end=`` and ``pilot=``; designs as above.
 
     Raises
     ------
     InputError
-        If there is no such estimator; names the nearest ones.
+        If there is no such estimator; the message names the nearest ones.
 
     Examples
     --------

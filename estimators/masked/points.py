@@ -23,6 +23,21 @@ class PointEstimator(Pointwise):
         Which identity is sampled.
     design : Design, default IID()
         How the points are drawn.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, *Information-Theoretic Discrete Diffusion*, NeurIPS 2025, arXiv 2510.24088: Equations 15 to
+    17, by the mask map; the references of each map and design are with it.
+
+    Examples
+    --------
+    >>> from estimators import Antithetic
+    >>> time_free = PointEstimator(TimeFree(), Antithetic())
+    >>> time_free.name
+    'time-free+antithetic'
+    >>> print(time_free.plan(length=4, passes=2, replicates=1, rng=np.random.default_rng(0)))
+    ####  1.04167
+    .#..  1.04167
     """
 
     mask_map: MaskMap

@@ -1,4 +1,4 @@
-"""The question that masks ask: what the hidden tokens cost, given those that are seen."""
+"""The question that masks ask: what the masked tokens cost, given those that are revealed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

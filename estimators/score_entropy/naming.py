@@ -22,7 +22,7 @@ OPTIONS: dict[str, Any] = {"end": float, "pilot": int}  # of the estimator, not 
 
 
 def catalogue() -> list[ScoreEntropy]:
-    """Return the estimators that have a name of their own, without a design."""
+    """Return the estimators that `estimator_names` lists, without their designs."""
     schedules: tuple[Schedule, ...] = (LogLinear(), Polynomial())
     plain = [ScoreEntropy(noise, schedule) for noise in NOISES.values() for schedule in schedules]
     return [*plain, *(ScoreEntropy(Uniform(), schedule, marginal=True) for schedule in schedules)]

@@ -1,4 +1,4 @@
-"""The command that tests whether a model's conditionals come from one law."""
+"""The command that tests whether the conditionals of a model come from one joint distribution."""
 
 import argparse
 import json
@@ -33,7 +33,7 @@ COLUMNS = {
 
 
 def consistency(options: argparse.Namespace) -> None:
-    """Compare orders of revealing sequences: whole orders, or swaps of two neighbours."""
+    """Compare whole orders in which sequences can be revealed, or swaps of two neighbours in an order."""
     model = read_model(options)
     names, tokens, given = _sequences(model, options)
     asked = {name: getattr(options, name) for name in ("seed", "level", "batch_size", "device")}
@@ -61,18 +61,18 @@ def consistency(options: argparse.Namespace) -> None:
 def _sequences(
     model: Law | TextModel, options: argparse.Namespace
 ) -> tuple[list[str] | None, list[NDArray[np.int64]], list[NDArray[np.bool_]] | int]:
-    """Return the names, the tokens, and which of them are given."""
+    """Return the names, the tokens and the given positions."""
     if isinstance(model, Law):
         return None, sequences(options.file, model), options.context
     if options.context:
-        raise InputError("--context is for laws; a network reads its prompts from the records of a .jsonl file")
+        raise InputError("--context is for laws; for a network, put the prompts into the records of a .jsonl file")
     records = read_records(options.file)
     pairs = [conditioned(model, record.name, record.prompt, record.response) for record in records]
     return [record.name for record in records], [tokens for tokens, _ in pairs], [given for _, given in pairs]
 
 
 def _frame(result: xr.Dataset) -> pd.DataFrame:
-    """Return one row per sequence, in full precision, with ``one_law`` in words."""
+    """Return one row per sequence, in full precision."""
     columns: dict[str, object] = {"sequence": result["sequence"].values}
     for name, heading in COLUMNS.items():
         if name in result:
@@ -84,18 +84,19 @@ def _frame(result: xr.Dataset) -> pd.DataFrame:
 
 
 def _answer(result: xr.Dataset) -> str:
-    """Return the answer in a sentence."""
+    """Return the result in one sentence."""
     disproved, count = int((result["one_law"] == 0).sum()), result.sizes["sequence"]
     if not disproved:
-        return f"the conditionals of {count} sequences are compatible with one law: orders differ by rounding at most."
+        return f"no problems result in {count} sequences: orders differ by no more than rounding."
     if "order_gap" in result:
         mean = band(result.attrs["mean_order_gap"], *result.attrs["mean_order_gap_ci"])
-        difference = (
-            f"the mean over orders lies {mean} nats ({100 * result.attrs['ci_prob']:g} %) above minus the log of the "
-            "probability that the model gives a sequence in random order, on average over the sequences"
+        explanation = (
+            f"the mean NLL over orders exceeds minus the log of the mean probability over orders by {mean} nats "
+            f"({100 * result.attrs['ci_prob']:g} % confidence interval), on average over the sequences"
         )
     else:
-        difference = (
-            f"two neighbours in an order differ by {significant(float(result['swap_rms'].mean()))} nats on average"
-        )
-    return f"the conditionals of {disproved} of {count} sequences do not come from one law; {difference}."
+        change = significant(float(result["swap_rms"].mean()))
+        explanation = f"swaps of two neighbours change the NLL by {change} nats (root mean square)"
+    return (
+        f"the conditionals of {disproved} of {count} sequences do not come from one joint distribution; {explanation}."
+    )

@@ -1,4 +1,4 @@
-"""The commands that estimate likelihoods and ratios, one row per sequence: as a table, JSON, CSV or NetCDF."""
+"""The commands that estimate likelihoods and likelihood ratios, as a table, JSON, CSV or NetCDF."""
 
 import argparse
 import json
@@ -29,7 +29,7 @@ __all__ = ["attributes_of", "nll", "ratio", "sequences"]
 
 
 def nll(options: argparse.Namespace) -> None:
-    """Estimate negative log-likelihoods of the lines or records of a file, under an exact law or a network."""
+    """Estimate the negative log-likelihoods of the sequences or records in a file, under a law or a network."""
     _check_out(options)
     model = read_model(options)
     if isinstance(model, Law):
@@ -52,7 +52,7 @@ def nll(options: argparse.Namespace) -> None:
 
 
 def ratio(options: argparse.Namespace) -> None:
-    """Estimate log-likelihood ratios of the lines of two files under a law, or of pairs of texts under a network."""
+    """Estimate log-likelihood ratios of sequences in two files under a law, or of pairs of texts under a network."""
     _check_out(options)
     coupled = not options.decoupled
     model = read_model(options)
@@ -97,7 +97,7 @@ def _sampling(options: argparse.Namespace) -> dict[str, Any]:
 
 def _check_context(options: argparse.Namespace) -> None:
     if options.context:
-        raise InputError("--context is for laws; a network reads its prompts from the records of a .jsonl file")
+        raise InputError("--context is for laws; for a network, put the prompts into the records of a .jsonl file")
 
 
 def _pairs(options: argparse.Namespace) -> list[TextPair]:
@@ -106,10 +106,14 @@ def _pairs(options: argparse.Namespace) -> list[TextPair]:
         return read_pairs(options.first)
     firsts, seconds = read_records(options.first), read_records(options.second)
     if len(firsts) != len(seconds):
-        raise InputError(f"{options.first} has {len(firsts)} records and {options.second} has {len(seconds)}")
+        raise InputError(
+            f"{options.first} has {len(firsts)} records but {options.second} has {len(seconds)}; they must form pairs"
+        )
     for first, second in zip(firsts, seconds, strict=True):
         if first.prompt != second.prompt:
-            raise InputError(f"{first.name!r} and {second.name!r} have different prompts; a pair has one")
+            raise InputError(
+                f"{first.name!r} and {second.name!r} have different prompts; both texts of a pair need the same prompt"
+            )
     return [
         TextPair(first.name, first.prompt, first.response, second.response)
         for first, second in zip(firsts, seconds, strict=True)
@@ -126,24 +130,24 @@ def sequences(name: str, law: Law) -> list[NDArray[np.int64]]:
             except InputError as error:
                 raise InputError(f"{name}, line {number}: {error}") from error
     if not rows:
-        raise InputError(f"{name} holds no sequence")
+        raise InputError(f"{name} contains no sequence")
     return rows
 
 
 def _check_out(options: argparse.Namespace) -> None:
-    """Refuse a path that cannot be written before anything is computed."""
+    """Check that the outputs can be written before anything is computed."""
     if options.diagnosis is not None:
         writable_folder(options.diagnosis)
     path: Path | None = options.out
     if path is None:
         return
     if path.suffix not in (".csv", ".nc"):
-        raise InputError(f"--out needs a .csv or .nc file, got {path}")
+        raise InputError(f"--out must be a .csv or .nc file, got {path}")
     writable_folder(path.parent)
 
 
 def _show(result: xr.Dataset, options: argparse.Namespace) -> None:
-    """Write the result to the files that were requested, and print it."""
+    """Write the requested files, and print the result."""
     table = summary(result)
     frame = table.to_dataframe()
     if options.out is not None:
@@ -163,21 +167,21 @@ def _averages(result: xr.Dataset) -> list[str]:
         return []
     try:
         these, population = average(result, "these"), average(result, "population")
-    except InputError as error:  # some estimate lacks a part of which only bounds are known
+    except InputError as error:  # only bounds are known of what some estimate lacks
         return [f"No average: {error}."]
-    return [f"Average of these: {_bands(these)}.", f"Average of the population: {_bands(population)}."]
+    return [f"These on average: {_bands(these)}.", f"The population they were drawn from: {_bands(population)}."]
 
 
 def _bands(averaged: xr.Dataset) -> str:
-    def worded(name: str) -> str:
+    def one(name: str) -> str:
         lower, upper = averaged[f"{name}_ci"].values.tolist()
         return band(float(averaged[name]), lower, upper, digits=4)
 
-    return ", ".join(f"{words} {worded(name)}" for name, words in AVERAGES.items() if name in averaged)
+    return ", ".join(f"{words} {one(name)}" for name, words in AVERAGES.items() if name in averaged)
 
 
 def attributes_of(result: xr.Dataset) -> dict[str, object]:
-    """Return the attributes of a result as JSON has them."""
+    """Return the attributes of a result as JSON values."""
     read = {name: json.loads(result.attrs[name]) for name in ("choices", "versions")}
     return result.attrs | read | {"cautions": caution_sentences(result)}
 

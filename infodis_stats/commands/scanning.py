@@ -1,4 +1,4 @@
-"""The command that scans substitutions."""
+"""The command that scores single substitutions."""
 
 import argparse
 import json
@@ -24,11 +24,11 @@ from infodis_stats.report.summary_table import made_by
 
 __all__ = ["scan"]
 
-PRINTED = 8  # substitutions at either end of a ranking
+PRINTED = 8  # substitutions from each end of the ranking
 
 
 def scan(options: argparse.Namespace) -> None:
-    """Score every single substitution of the sequences of a file, and write and print the rankings."""
+    """Score every single substitution of the sequences in a file, and write and print the ranking."""
     writable_folder(options.out)
     model = read_model(options)
     scans = {}
@@ -42,27 +42,28 @@ def scan(options: argparse.Namespace) -> None:
         entries = [
             {
                 "name": name,
-                "attributes": attributes_of(scan),
-                "substitutions": rank_substitutions(scan).to_dict("records"),
+                "attributes": attributes_of(result),
+                "substitutions": rank_substitutions(result).to_dict("records"),
             }
-            for name, scan in scans.items()
+            for name, result in scans.items()
         ]
         print(json.dumps({"scans": entries}, indent=1))
         return
-    for name, scan in scans.items():
+    for name, result in scans.items():
         print(f"\n{name}\n")
-        for sentence in scan_answer(scan):
+        for sentence in scan_answer(result):
             print(sentence)
-        for title, table in ranking_tables(scan, PRINTED).items():
+        for title, table in ranking_tables(result, PRINTED).items():
             print(f"\n{title}\n\n{table.to_markdown(index=False, tablefmt='simple', disable_numparse=True)}")
-        print("\n" + "\n".join(made_by(scan)))
+        print("\n" + "\n".join(made_by(result)))
     print(f"\nThe report is {page}")
 
 
 def _scan(model: Law | TextModel, record: Record, options: argparse.Namespace) -> xr.Dataset:
     if record.prompt:
         raise InputError(
-            "a scan takes whole sequences; instead of a prompt give the number of its symbols with --context"
+            "a scan needs sequences without a prompt: put the prompt in front of the sequence and give its length with "
+            "--context"
         )
     tokens = encode_sequence(model, record.response.strip() if isinstance(model, Law) else record.response)
     positions = np.arange(options.context, len(tokens))
@@ -92,13 +93,13 @@ def _scan(model: Law | TextModel, record: Record, options: argparse.Namespace) -
 
 
 def _positions(ranges: str, scored: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the indices of positions that are written like ``10-20,25``, counted from 1."""
+    """Return the indices of positions written as ``10-20,25``, counted from 1."""
     positions: set[int] = set()
     for part in ranges.split(","):
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if first > last:
-            raise InputError(f"--positions needs numbers and ranges such as 10-20,25, got {ranges!r}")
+            raise InputError(f"--positions must be numbers and ranges such as 10-20,25, got {ranges!r}")
         if first - 1 < scored[0] or last - 1 > scored[-1]:
             raise InputError(
                 f"--positions {part.strip()} is outside the scored positions, {scored[0] + 1} to {scored[-1] + 1}"

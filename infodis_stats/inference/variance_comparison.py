@@ -186,5 +186,5 @@ def _verdict(comparison: analysis.VarianceComparison, smaller: NDArray[np.str_],
 
 
 def _band(numbers: FloatArray) -> str:
-    value, lower, upper = (f"{one:.3g}" for one in numbers.tolist())
+    value, lower, upper = (f"{number:.3g}" for number in numbers.tolist())
     return f"{value} [{lower}, {upper}]"

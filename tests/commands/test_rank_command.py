@@ -37,7 +37,7 @@ def test_it_prints_answers_and_how_many_are_right(questions, capsys):
     }
     assert main(["rank", "austen", questions, "--passes", "8", "--per-token"]) == 0
     printed = capsys.readouterr().out
-    assert "right: 1 of 2, and of the settled ones 1 of 2" in printed
+    assert "correct: 1 of 2; among settled questions 1 of 2" in printed
     assert "universally" in printed
 
 
@@ -71,7 +71,7 @@ def test_laws_and_answers_that_the_model_does_not_know_are_refused(questions, tm
     law = tmp_path / "law.toml"
     law.write_text('[law]\nkind = "markov-chain"\norder = 1\nalphabet = "ACGT"\nseed = 0\n')
     assert main(["rank", str(law), questions]) == 2
-    assert "a law scores sequences only" in capsys.readouterr().err
+    assert "a law scores sequences of symbols only" in capsys.readouterr().err
     strange = tmp_path / "strange.jsonl"
     strange.write_text('{"answers": ["\\u1234", "a"], "id": "odd"}')
     assert main(["rank", "austen", str(strange)]) == 2

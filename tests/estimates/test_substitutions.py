@@ -255,7 +255,7 @@ TABLE = ids.TableLaw(["AAC", "CAC"], [0.5, 0.5], "AC")
         ({"positions": []}, "positions must be integers, at least one"),
         ({"positions": [0.5]}, "positions must be integers"),
         ({"positions": [1], "context": 2}, "position 1 is context, which cannot be substituted"),
-        ({"symbols": "AX"}, "symbol 'X' is no token of the model"),
+        ({"symbols": "AX"}, "symbol 'X' is not a token of the model"),
         ({"symbols": [9]}, "position 0: token 9 is outside the alphabet"),
         ({"symbols": [int(TOKENS[0])], "positions": [0]}, "nothing to substitute"),
         ({"tokens": [0, 5]}, "position 1: token 5 is outside the alphabet"),

@@ -84,7 +84,7 @@ def write_diagnosis(result: xr.Dataset, folder: Path | str, sizes: xr.Dataset | 
         .render(content)
         for suffix in ("html", "md")
     }
-    write_texts(files | {f"figures/{one.name}.svg": one.svg for one in pictures}, folder)
+    write_texts(files | {f"figures/{picture.name}.svg": picture.svg for picture in pictures}, folder)
     return folder / "diagnosis.html"
 
 

@@ -222,7 +222,7 @@ class TestFlags:
             ({"end": 0.0}, "the end of a schedule is a time above 0 and at most 1, got 0.0"),
             ({"end": 1.5}, "above 0 and at most 1, got 1.5"),
             ({"end": np.nan}, "above 0 and at most 1, got nan"),
-            ({"pilot": -1}, "a pilot needs at least 32 passes to tell times apart, got -1"),
+            ({"pilot": -1}, "a pilot needs at least 32 passes to compare times, got -1"),
         ],
     )
     def test_bad_parameters_are_refused(self, change, sentence):
