@@ -15,18 +15,18 @@ __all__ = ["diagnose", "estimator_verdicts"]
 
 
 def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
-    """Say whether a result can be believed: a verdict for each check, with its reason and what to do.
+    """Check whether a result is valid: a verdict for each check, with its reason and advice.
 
-    What holds by construction comes first: infinite variance, a bias, few hard tokens. It says more than any sample,
-    for the bad samples are the ones that missed what matters. Then come the checks of the sample, each with about
-    1 % false alarms over all its sequences where replicates are normal; their docstrings have what was measured, on
-    skewed replicates too. Rows without a verdict could not be checked, for want of replicates or of an exact value: one
-    replicate tells neither of random streams, nor of a running mean, nor of tails.
+    Cautions by construction come first: infinite variance, a bias, few hard tokens. No sample can replace them, because
+    the bad samples are those that missed what matters. Then come checks of the sample, each with about 1 % false alarms
+    over all its sequences if replicates are normal; their docstrings have measurements, also for skewed replicates.
+    Checks that need more replicates or an exact value are left out: with one replicate, those of random streams, of the
+    running mean and of tails.
 
     Parameters
     ----------
     result : xarray.Dataset or xarray.DataTree
-        Of `estimate_nll`, `estimate_log_ratio` or the same of texts; or what `run_study` returns.
+        Of `estimate_nll`, `estimate_log_ratio` or another estimate, or what `run_study` returns.
 
     Returns
     -------
