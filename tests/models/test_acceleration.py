@@ -171,9 +171,7 @@ def test_a_compiler_that_fails_is_one_sentence(monkeypatch):
     fast = ids.accelerated(denoiser(), compile=True)
     with (
         torch.no_grad(),
-        pytest.raises(
-            ids.ModelError, match=r"the compiled network failed \(try compile=False\): .*no C.. compiler"
-        ),
+        pytest.raises(ids.ModelError, match=r"the compiled network failed \(try compile=False\): .*no C.. compiler"),
     ):
         fast.token_nll(*batch())
 
