@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, overload
 
 import numpy as np
 import torch
@@ -12,12 +11,12 @@ from numpy.typing import NDArray
 from estimators.estimator import Applied, Estimator
 from estimators.evaluate import Evaluation, Job, Progress
 from estimators.model import Model
-from estimators.sampling import Cell, Sampler, sample
+from estimators.sampling import Cell, sample
 from estimators.streams import twins
 from estimators.target import Context, Pair, Tokens, make_pairs
 from estimators.within_variance import WithinVariance, added
 
-__all__ = ["Contrast", "Coupled", "Decoupled", "estimator_of"]
+__all__ = ["Contrast", "Coupled", "Decoupled"]
 
 
 @dataclass(frozen=True)
@@ -200,19 +199,3 @@ class Decoupled(Contrast):
         variances = [self.estimator.within_variance(side.plan, side.losses) for side in evaluations]
         known = [variance for variance in variances if variance is not None]
         return added(*known) if len(known) == len(variances) else None
-
-
-@overload
-def estimator_of(sampler: Estimator | Contrast) -> Estimator: ...
-@overload
-def estimator_of(sampler: Sampler[Any]) -> Estimator | None: ...
-def estimator_of(sampler: Sampler[Any]) -> Estimator | None:
-    """Return the estimator that a contrast applies to either side, or the estimator itself; None of other samplers.
-
-    Examples
-    --------
-    >>> from estimators import Coupled, estimator
-    >>> estimator_of(Coupled(estimator("chain"))) == estimator_of(estimator("chain")) == estimator("chain")
-    True
-    """
-    return sampler.applied if isinstance(sampler, Applied) else None

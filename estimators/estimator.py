@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from estimators.streams import skip
 from estimators.target import Context, Target, Tokens, make_targets
 from estimators.within_variance import WithinVariance, from_parts
 
-__all__ = ["Applied", "Choice", "Estimator", "Family"]
+__all__ = ["Applied", "Choice", "Estimator", "Family", "estimator_of"]
 
 Family = Literal["masked", "noised"]
 """What a pass shows a model: tokens of which some are masked, or tokens of which some are noised."""
@@ -314,3 +314,19 @@ class Estimator(Applied[Target]):
         """
         cells = [Cell(self, target, passes, replicates) for target in make_targets(tokens, context, names)]
         return sample(model, cells, rng, batch_size=batch_size, device=device, progress=progress)
+
+
+@overload
+def estimator_of(sampler: Applied[Any]) -> Estimator: ...
+@overload
+def estimator_of(sampler: Sampler[Any]) -> Estimator | None: ...
+def estimator_of(sampler: Sampler[Any]) -> Estimator | None:
+    """Return the estimator that a contrast applies to either side, or the estimator itself; None of other samplers.
+
+    Examples
+    --------
+    >>> from estimators import Coupled, estimator
+    >>> estimator_of(Coupled(estimator("chain"))) == estimator_of(estimator("chain")) == estimator("chain")
+    True
+    """
+    return sampler.applied if isinstance(sampler, Applied) else None

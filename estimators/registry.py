@@ -5,6 +5,7 @@ Every other estimator has a name of its own.
 
 import difflib
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from estimators.auto import Auto
@@ -61,6 +62,7 @@ OTHERS: dict[str, Estimator] = {
 }
 
 
+@cache
 def _catalogue(family: Family | None = None) -> dict[str, Estimator]:
     designs = (IID(), *DESIGNS.values())
     points = (PointEstimator(mask_map, design) for mask_map in MASK_MAPS.values() for design in designs)

@@ -42,20 +42,20 @@ def consistency(options: argparse.Namespace) -> None:
         if options.tolerance is not None:
             asked["tolerance"] = options.tolerance
         if options.swaps is None:
-            found = order_gap(model, tokens, orders=options.orders, **asked)
+            result = order_gap(model, tokens, orders=options.orders, **asked)
         else:
-            found = order_swaps(model, tokens, swaps=options.swaps, **asked)
-    frame = _frame(found)
+            result = order_swaps(model, tokens, swaps=options.swaps, **asked)
+    frame = _frame(result)
     if options.json:
         rows = json.loads(frame.to_json(orient="records"))
-        attributes = attributes_of(found)
+        attributes = attributes_of(result)
         if "mean_order_gap_ci" in attributes:  # JSON has no infinity
-            attributes["mean_order_gap_ci"] = [end if np.isfinite(end) else None for end in found.mean_order_gap_ci]
+            attributes["mean_order_gap_ci"] = [end if np.isfinite(end) else None for end in result.mean_order_gap_ci]
         print(json.dumps({"attributes": attributes, "sequences": rows}, indent=1))
         return
     shown = frame.map(lambda value: significant(value) if isinstance(value, float) else value)
     print(shown.to_markdown(index=False, tablefmt="simple", disable_numparse=True))
-    print(f"\nnats; {_answer(found)}")
+    print(f"\nnats; {_answer(result)}")
 
 
 def _sequences(
@@ -67,35 +67,35 @@ def _sequences(
     if options.context:
         raise InputError("--context is for laws; for a network, put the prompts into the records of a .jsonl file")
     records = read_records(options.file)
-    pairs = [conditioned(model, one.name, one.prompt, one.response) for one in records]
-    return [one.name for one in records], [tokens for tokens, _ in pairs], [given for _, given in pairs]
+    pairs = [conditioned(model, record.name, record.prompt, record.response) for record in records]
+    return [record.name for record in records], [tokens for tokens, _ in pairs], [given for _, given in pairs]
 
 
-def _frame(found: xr.Dataset) -> pd.DataFrame:
+def _frame(result: xr.Dataset) -> pd.DataFrame:
     """Return one row per sequence, in full precision."""
-    columns: dict[str, object] = {"sequence": found["sequence"].values}
+    columns: dict[str, object] = {"sequence": result["sequence"].values}
     for name, heading in COLUMNS.items():
-        if name in found:
-            columns[heading] = found[name].values
-        if f"{name}_ci" in found:
-            columns |= {f"{heading} {end}": found[f"{name}_ci"].sel(ci_bound=end).values for end in ("lower", "upper")}
-    columns["one law"] = np.where(found["one_law"], "not disproved", "disproved")
+        if name in result:
+            columns[heading] = result[name].values
+        if f"{name}_ci" in result:
+            columns |= {f"{heading} {end}": result[f"{name}_ci"].sel(ci_bound=end).values for end in ("lower", "upper")}
+    columns["one law"] = np.where(result["one_law"], "not disproved", "disproved")
     return pd.DataFrame(columns)
 
 
-def _answer(found: xr.Dataset) -> str:
+def _answer(result: xr.Dataset) -> str:
     """Return the result in one sentence."""
-    disproved, count = int((found["one_law"] == 0).sum()), found.sizes["sequence"]
+    disproved, count = int((result["one_law"] == 0).sum()), result.sizes["sequence"]
     if not disproved:
-        return f"no problems found in {count} sequences: orders differ by no more than rounding."
-    if "order_gap" in found:
-        mean = band(found.attrs["mean_order_gap"], *found.attrs["mean_order_gap_ci"])
+        return f"no problems result in {count} sequences: orders differ by no more than rounding."
+    if "order_gap" in result:
+        mean = band(result.attrs["mean_order_gap"], *result.attrs["mean_order_gap_ci"])
         explanation = (
             f"the mean NLL over orders exceeds minus the log of the mean probability over orders by {mean} nats "
-            f"({100 * found.attrs['ci_prob']:g} % confidence interval), on average over the sequences"
+            f"({100 * result.attrs['ci_prob']:g} % confidence interval), on average over the sequences"
         )
     else:
-        change = significant(float(found["swap_rms"].mean()))
+        change = significant(float(result["swap_rms"].mean()))
         explanation = f"swaps of two neighbours change the NLL by {change} nats (root mean square)"
     return (
         f"the conditionals of {disproved} of {count} sequences do not come from one joint distribution; {explanation}."

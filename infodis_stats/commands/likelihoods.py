@@ -23,6 +23,7 @@ from infodis_stats.laws import Law
 from infodis_stats.report import summary, write_diagnosis
 from infodis_stats.report.numbers import band
 from infodis_stats.report.summary_table import AVERAGES
+from infodis_stats.results.validity import caution_sentences
 
 __all__ = ["attributes_of", "nll", "ratio", "sequences"]
 
@@ -108,28 +109,29 @@ def _pairs(options: argparse.Namespace) -> list[TextPair]:
         raise InputError(
             f"{options.first} has {len(firsts)} records but {options.second} has {len(seconds)}; they must form pairs"
         )
-    for one, two in zip(firsts, seconds, strict=True):
-        if one.prompt != two.prompt:
+    for first, second in zip(firsts, seconds, strict=True):
+        if first.prompt != second.prompt:
             raise InputError(
-                f"{one.name!r} and {two.name!r} have different prompts; both texts of a pair need the same prompt"
+                f"{first.name!r} and {second.name!r} have different prompts; both texts of a pair need the same prompt"
             )
     return [
-        TextPair(one.name, one.prompt, one.response, two.response) for one, two in zip(firsts, seconds, strict=True)
+        TextPair(first.name, first.prompt, first.response, second.response)
+        for first, second in zip(firsts, seconds, strict=True)
     ]
 
 
 def sequences(name: str, law: Law) -> list[NDArray[np.int64]]:
     """Read one sequence per line; blank lines are skipped."""
-    found = []
+    rows = []
     for number, line in enumerate(read_text(name).splitlines(), 1):
         if line.strip():
             try:
-                found.append(law.encode([line.strip()])[0])
+                rows.append(law.encode([line.strip()])[0])
             except InputError as error:
                 raise InputError(f"{name}, line {number}: {error}") from error
-    if not found:
+    if not rows:
         raise InputError(f"{name} contains no sequence")
-    return found
+    return rows
 
 
 def _check_out(options: argparse.Namespace) -> None:
@@ -180,7 +182,8 @@ def _bands(averaged: xr.Dataset) -> str:
 
 def attributes_of(result: xr.Dataset) -> dict[str, object]:
     """Return the attributes of a result as JSON values."""
-    return result.attrs | {name: json.loads(result.attrs[name]) for name in ("cautions", "choices", "versions")}
+    read = {name: json.loads(result.attrs[name]) for name in ("choices", "versions")}
+    return result.attrs | read | {"cautions": caution_sentences(result)}
 
 
 def _write(result: xr.Dataset, frame: pd.DataFrame, path: Path) -> None:

@@ -39,23 +39,23 @@ def scan(options: argparse.Namespace) -> None:
             raise InputError(f"{options.file}, {record.name!r}: {error}") from error
     page = write_scans(scans, options.out)
     if options.json:
-        found = [
+        entries = [
             {
                 "name": name,
-                "attributes": attributes_of(one),
-                "substitutions": rank_substitutions(one).to_dict("records"),
+                "attributes": attributes_of(result),
+                "substitutions": rank_substitutions(result).to_dict("records"),
             }
-            for name, one in scans.items()
+            for name, result in scans.items()
         ]
-        print(json.dumps({"scans": found}, indent=1))
+        print(json.dumps({"scans": entries}, indent=1))
         return
-    for name, one in scans.items():
+    for name, result in scans.items():
         print(f"\n{name}\n")
-        for sentence in scan_answer(one):
+        for sentence in scan_answer(result):
             print(sentence)
-        for title, table in ranking_tables(one, PRINTED).items():
+        for title, table in ranking_tables(result, PRINTED).items():
             print(f"\n{title}\n\n{table.to_markdown(index=False, tablefmt='simple', disable_numparse=True)}")
-        print("\n" + "\n".join(made_by(one)))
+        print("\n" + "\n".join(made_by(result)))
     print(f"\nThe report is {page}")
 
 

@@ -1,8 +1,8 @@
-"""Verdicts from the sample: whether replicates are what an interval takes them for.
+"""Verdicts from the sample: whether replicates are independent and alike, as an interval assumes.
 
-Replicates are independent by construction. R-hat near 1 and an effective sample size near R, told from 32 replicates,
-are therefore no news of the estimator; what these checks can find is a fault of the random streams, or of results that
-were put together. Each is family-wise over the sequences at `FALSE_ALARMS`.
+Replicates are independent by construction, so R-hat near 1 and an effective sample size near R (reported from 32
+replicates on) say nothing about the estimator. These checks detect faults of the random streams, or results that were
+joined wrongly. Each is family-wise over the sequences at `FALSE_ALARMS`.
 """
 
 import arviz_stats  # noqa: F401  (registers the accessor)
@@ -23,21 +23,21 @@ FALSE_ALARMS = 0.01
 TAILS_SHARE = 0.1  # of the false alarms: see `tail_verdicts`
 FEWEST_OF_HALVES = 8
 FEWEST_OF_TAIL = 6
-FEWEST_OF_RHAT = 32  # below, R-hat is noise: 1.3 is usual for 8 healthy replicates
+FEWEST_OF_RHAT = 32  # below, R-hat is noise: 1.3 is usual for 8 independent replicates
 FEWEST_TO_RUN = 16
 
 
 def beyond_chance(p_values: ArrayLike) -> NDArray[np.bool_]:
-    """Say which tests of a family are alarms, so that a false one among them has a chance of at most `FALSE_ALARMS`.
+    """Return which tests of a family are alarms; the chance of any false alarm is at most `FALSE_ALARMS`.
 
-    Bonferroni. NaN, a test that could not be made, is no alarm.
+    Bonferroni. NaN, a test that could not be done, is no alarm.
     """
     values = np.asarray(p_values, dtype=np.float64)
     return np.asarray(values * values.size < FALSE_ALARMS)
 
 
 def stream_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdict]:
-    """Check the random streams: that replicates neither drift, nor move together over sequences, nor repeat.
+    """Check the random streams: replicates neither drift, nor move together over sequences, nor repeat.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def stream_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdi
     Notes
     -----
     Three tests, Bonferroni over all of them. Drift: Welch's t between the halves of a sequence's replicates. Common
-    movement: Friedman's test of replicates over sequences; sequences that share their random numbers make the error bar
-    of a mean over them too short. Repeats: pairs of replicates that agree in every sequence, against what the
-    sequences' own ties let expect; this needs four sequences.
+    movement: Friedman's test of replicates over sequences; sequences that share their random numbers make the standard
+    error of a mean over them too small. Repeats: pairs of replicates that agree in every sequence, compared with the
+    number expected from ties; this needs four sequences.
 
     Measured false alarms in percent, nominal 1, for 1 / 16 / 100 sequences (4,000, 2,000, 1,000 results): normal
     0.2 / 0.4 / 0.4 at R = 8, 0.3 / 1.2 / 1.0 at R = 32; gamma of shape 4 0.1 / 0.4 / 0.2 at R = 8. On estimates of the
@@ -63,27 +63,27 @@ def stream_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdi
     A. Vehtari, A. Gelman, D. Simpson, B. Carpenter, P.-C. Bürkner, Rank-normalization, folding, and localization: an
     improved R-hat, Bayesian Analysis 16, 2021.
     """
-    chosen = [(one, label) for one, label in zip(draws, labels, strict=True) if _varies(one, FEWEST_OF_HALVES)]
+    chosen = [(row, label) for row, label in zip(draws, labels, strict=True) if _varies(row, FEWEST_OF_HALVES)]
     if not chosen:
         return []
-    series = [one for one, _ in chosen]
-    common = min(len(one) for one in series)
-    table = np.stack([one[:common] for one in series])
+    series = [row for row, _ in chosen]
+    common = min(len(row) for row in series)
+    table = np.stack([row[:common] for row in series])
     halves = _halves_p(series)
     together = float(stats.friedmanchisquare(*table.T).pvalue) if len(series) > 1 else 1.0
-    found = beyond_chance([*halves, together, _repeats_p(table)])
+    alarms = beyond_chance([*halves, together, _repeats_p(table)])
     reasons = []
-    items = tuple(label for (_, label), drifts in zip(chosen, found[:-2], strict=True) if drifts)
+    items = tuple(label for (_, label), drifts in zip(chosen, alarms[:-2], strict=True) if drifts)
     if items:
         reasons.append(f"the two halves of the replicates differ beyond chance ({concise(items)})")
-    if found[-2]:
+    if alarms[-2]:
         reasons.append("replicates move together over sequences, as if these shared their random numbers")
-    if found[-1]:
+    if alarms[-1]:
         reasons.append("replicates repeat one another, as if a seed had been used twice")
     measured = _convergence(table)
     if not reasons:
         return [Verdict("streams", "fine", "replicates neither drift, nor move together, nor repeat", "", measured)]
-    advice = "put only results of one model and of different seeds together; estimate again with one call"
+    advice = "join only results of one model and of different seeds; estimate again with one call"
     return [Verdict("streams", "do not use", "; ".join(reasons), advice, measured, items)]
 
 
@@ -92,8 +92,8 @@ def _varies(draws: FloatArray, fewest: int) -> bool:
 
 
 def _halves_p(series: list[FloatArray]) -> FloatArray:
-    """Return the p-value of Welch's test between the halves of each; 1 where they have no error to test with."""
-    halves = [np.array_split(one, 2) for one in series]
+    """Return the p-value of Welch's test between the halves of each; 1 where both halves are constant."""
+    halves = [np.array_split(row, 2) for row in series]
     means, sds, counts = (
         np.array([[summary(half) for half in pair] for pair in halves]).T for summary in (np.mean, _sd, len)
     )
@@ -109,16 +109,16 @@ def _sd(draws: FloatArray) -> float:
 
 
 def _repeats_p(table: FloatArray) -> float:
-    """Bound on the chance of as many pairs of replicates that agree in every sequence, by their ties in each."""
-    one, two = np.triu_indices(table.shape[1], k=1)
-    ties = np.abs(table[:, one] - table[:, two]) <= rounding(table[:, one])
+    """Return a bound on the chance that some pair of replicates agrees in every sequence, given the ties in each."""
+    first, second = np.triu_indices(table.shape[1], k=1)
+    ties = np.abs(table[:, first] - table[:, second]) <= rounding(table[:, first])
     if not ties.all(axis=0).any():
         return 1.0
-    return float(min(1.0, len(one) * np.exp(np.log(ties.mean(axis=1)).sum())))
+    return float(min(1.0, len(first) * np.exp(np.log(ties.mean(axis=1)).sum())))
 
 
 def _convergence(table: FloatArray) -> str:
-    """Return R-hat between the halves and the effective sample size, as arviz has them; nothing for few replicates."""
+    """Return R-hat between the halves and the effective sample size, as in arviz; empty for few replicates."""
     half = table.shape[1] // 2
     if 2 * half < FEWEST_OF_RHAT:
         return ""
@@ -129,40 +129,40 @@ def _convergence(table: FloatArray) -> str:
 
 
 def tail_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdict]:
-    """Check whether one replicate stands apart from the others of its sequence, as one of a heavy tail would.
+    """Check whether one replicate of a sequence is an outlier, as a heavy tail would give.
 
-    An alarm says that the interval hangs on one replicate. No alarm says little: a sample that missed a heavy tail does
-    not show it. Pareto k-hat is told where there are 25 replicates, with the sample that it asks for, as information.
+    After an alarm, the interval depends on one replicate. No alarm says little: a sample that missed a heavy tail does
+    not show it. From 25 replicates on, Pareto k-hat and the sample size that it requires are reported as information.
 
     Notes
     -----
     Grubbs's test, two-sided, from 6 replicates, Bonferroni over sequences at a tenth of the other checks' level:
-    healthy replicates are skewed more often than not, and skewness is what this test sees first. Measured alarms in
+    sound replicates are usually skewed, and this test reacts to skewness first. Measured alarms in
     percent for 1 / 16 / 100 sequences (4,000 results): normal 0.1 / 0.1 / 0.1 (nominal 0.1); gamma of shape 4, whose t
     intervals cover 94 %, 0.5 / 0.6 / 0.9 at R = 8, 2 / 6 / 12 at R = 16 and 4 / 17 / 43 at R = 32; exponential, where
     they cover 90 to 93 %, 4 / 12 / 21, 10 / 44 / 87 and 19 / 77 / 100. On estimates of committed studies: 3 of 672
-    results of Markov chains, and 62 of 504 of 128 table sequences of length 8, where intervals do fall short.
+    results of Markov chains, and 62 of 504 of 128 table sequences of length 8, where intervals do undercover.
 
     References
     ----------
     F. E. Grubbs, Sample criteria for testing outlying observations, Annals of Mathematical Statistics 21, 1950.
     """
-    chosen = [(one, label) for one, label in zip(draws, labels, strict=True) if _varies(one, FEWEST_OF_TAIL)]
+    chosen = [(row, label) for row, label in zip(draws, labels, strict=True) if _varies(row, FEWEST_OF_TAIL)]
     if not chosen:
         return []
-    found = beyond_chance(np.array([_grubbs_p(one) for one, _ in chosen]) / TAILS_SHARE)
-    khat = np.array([float(pareto_khat(one)) for one, _ in chosen])
+    alarms = beyond_chance(np.array([_grubbs_p(row) for row, _ in chosen]) / TAILS_SHARE)
+    khat = np.array([float(pareto_khat(row)) for row, _ in chosen])
     measured = ""
     if np.isfinite(khat).any():
         largest = float(np.nanmax(khat))
-        asks = f"asks for {10 ** (1 / (1 - largest)):.0f} replicates" if largest < 1 else "no number is enough"
-        measured = f"largest Pareto k-hat {largest:.2f} ({asks})"
-    if not found.any():
-        return [Verdict("tails", "fine", "no replicate stands apart", "", measured)]
-    items = tuple(label for (_, label), apart in zip(chosen, found, strict=True) if apart)
-    reason = f"one replicate stands apart from the others ({concise(items)}): the interval hangs on it"
+        needs = f"needs {10 ** (1 / (1 - largest)):.0f} replicates" if largest < 1 else "no number is enough"
+        measured = f"largest Pareto k-hat {largest:.2f} ({needs})"
+    if not alarms.any():
+        return [Verdict("tails", "fine", "no replicate is an outlier", "", measured)]
+    items = tuple(label for (_, label), apart in zip(chosen, alarms, strict=True) if apart)
+    reason = f"one replicate is an outlier ({concise(items)}): the interval depends on it"
     return [
-        Verdict("tails", "caution", reason, "take more replicates, or an estimator of less variance", measured, items)
+        Verdict("tails", "caution", reason, "take more replicates, or an estimator with less variance", measured, items)
     ]
 
 
@@ -177,28 +177,30 @@ def _grubbs_p(draws: FloatArray) -> float:
 
 
 def running_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdict]:
-    """Check that the running mean has settled: that the intervals of its confidence sequence have a point in common.
+    """Check that the running mean settles: the intervals of its confidence sequence have a point in common.
 
     Notes
     -----
-    From 16 replicates, Bonferroni over sequences. The sequence covers at all times at once, so an estimate whose
-    replicates are alike fails at most as often as it is allowed to; it takes a large drift. No false alarm was met in
-    8,000 normal and 1,239 real results.
+    From 16 replicates, Bonferroni over sequences. The confidence sequence covers at all times at once, so identically
+    distributed replicates raise false alarms at most at the nominal rate; only a large drift raises an alarm. There was
+    no false alarm in 8,000 normal and 1,239 real results.
 
     See Also
     --------
     infodis_stats.analysis.confidence_sequence
     """
-    chosen = [(one, label) for one, label in zip(draws, labels, strict=True) if _varies(one, FEWEST_TO_RUN)]
+    chosen = [(row, label) for row, label in zip(draws, labels, strict=True) if _varies(row, FEWEST_TO_RUN)]
     if not chosen:
         return []
     level = 1 - FALSE_ALARMS / len(chosen)
-    bands = [confidence_sequence(one, level) for one, _ in chosen]
-    found = [band.lower.max() > band.upper.min() for band in bands]
+    bands = [confidence_sequence(row, level) for row, _ in chosen]
+    alarms = [band.lower.max() > band.upper.min() for band in bands]
     last = max(float(band.upper[-1] - band.lower[-1]) / 2 for band in bands)
     measured = f"last half-width at most {last:.3g} nats"
-    if not any(found):
+    if not any(alarms):
         return [Verdict("running mean", "fine", "it stays within its anytime-valid band", "", measured)]
-    items = tuple(label for (_, label), left in zip(chosen, found, strict=True) if left)
-    reason = f"the running mean has left its anytime-valid band ({concise(items)}): replicates are not alike"
+    items = tuple(label for (_, label), left in zip(chosen, alarms, strict=True) if left)
+    reason = (
+        f"the running mean leaves its anytime-valid band ({concise(items)}): replicates are not identically distributed"
+    )
     return [Verdict("running mean", "do not use", reason, "estimate again with one call", measured, items)]

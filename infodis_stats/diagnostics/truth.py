@@ -1,4 +1,4 @@
-"""Verdicts against the truth, where it is known, and against what no likelihood can be."""
+"""Verdicts by the exact value, where it is known, and by what no likelihood can be."""
 
 import numpy as np
 import xarray as xr
@@ -13,19 +13,19 @@ __all__ = ["precision_verdicts", "truth_verdicts"]
 
 
 def truth_verdicts(result: xr.Dataset, name: str, estimates: Estimates, draws: list[FloatArray]) -> list[Verdict]:
-    """Compare with the exact value: t tests of each sequence over its replicates, and how many intervals hold it.
+    """Compare with the exact value: t tests of each sequence over its replicates, and a test of the coverage.
 
-    An alarm is a bias, or an error bar that is too short: a sample that missed what carries the loss has both. A
-    sequence of one replicate is off by itself only where its interval is a point.
+    An alarm is a bias, or a standard error that is too small: a sample that missed what carries the loss has both. A
+    sequence of one replicate is tested by itself only where its interval is a point.
 
     Notes
     -----
     The tests of sequences and the one-sided binomial test of coverage are one family, Bonferroni. Measured alarms in
     percent, nominal 1, for 1 / 16 / 100 sequences (4,000, 2,000, 1,000 results): normal 0.4 / 0.9 / 1.8 at R = 8 and
-    0.2 / 1.0 / 0.6 at R = 32; gamma of shape 4 1.0 / 3.3 / 4.6 at R = 8, whose far tail a t test does not know. On
+    0.2 / 1.0 / 0.6 at R = 32; gamma of shape 4 1.0 / 3.3 / 4.6 at R = 8, whose far tail a t test underestimates. On
     estimates of committed studies: 5 of 672 results of Markov chains, and 50 of 504 of 128 table sequences of length 8,
-    where intervals do fall short of their level. One replicate has no test of its own, because Student's of skewed
-    passes is wrong so far out: on Markov chains, 16 passes, it would alarm in 4 of 100 results of 16 sequences.
+    where intervals do undercover. One replicate has no test of its own, because Student's test of skewed passes is
+    wrong so far out: on Markov chains, 16 passes, it would raise an alarm in 4 of 100 results of 16 sequences.
     """
     if "exact" not in result:
         return []
@@ -35,21 +35,21 @@ def truth_verdicts(result: xr.Dataset, name: str, estimates: Estimates, draws: l
     error = np.where(np.abs(estimates.estimate - exact) <= slack, 0.0, estimates.estimate - exact)
     z = Estimates(error, estimates.standard_error, estimates.degrees).statistic
     tests = [
-        float(bias(one, value).p_value) if len(one) > 1 else float(np.isfinite(own))
-        for one, value, own in zip(draws, exact, z, strict=True)
+        float(bias(row, value).p_value) if len(row) > 1 else float(np.isfinite(statistic))
+        for row, value, statistic in zip(draws, exact, z, strict=True)
     ]
     covered = (lower - slack <= exact) & (exact <= upper + slack)
     level = level_of_each(result.attrs["ci_prob"], len(exact), simultaneous=bool(result.attrs.get("ci_simultaneous")))
     varied = upper - lower > 2 * slack
     short = float(stats.binom.cdf((covered & varied).sum(), varied.sum(), level))
-    found = beyond_chance([*tests, short])
+    alarms = beyond_chance([*tests, short])
     largest = float(np.abs(z).max())
     measured = f"{int(covered.sum())} of {len(covered)} intervals hold the exact value; largest |z| {largest:.3g}"
-    if not found.any():
-        return [Verdict("exact value", "fine", "the exact values are where the intervals say", "", measured)]
-    items = tuple(result[result[name].dims[0]].values[found[:-1]].tolist())
+    if not alarms.any():
+        return [Verdict("exact value", "fine", "estimates and intervals agree with the exact values", "", measured)]
+    items = tuple(result[result[name].dims[0]].values[alarms[:-1]].tolist())
     reason = (
-        f"the exact value is missed beyond chance ({concise(items)})"
+        f"estimates differ significantly from the exact value ({concise(items)})"
         if items
         else "too few intervals hold the exact value"
     )
@@ -57,7 +57,7 @@ def truth_verdicts(result: xr.Dataset, name: str, estimates: Estimates, draws: l
 
 
 def precision_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:
-    """Say how precise the estimates are; look where an interval reaches below 0, which no likelihood does."""
+    """Return a verdict on the precision; a caution where an interval reaches below 0, which no likelihood does."""
     value, lower, upper = (
         result[name].values,
         *(result[f"{name}_ci"].sel(ci_bound=end).values for end in ("lower", "upper")),
@@ -66,13 +66,13 @@ def precision_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:
     measured = f"half-widths {half.min():.3g} to {half.max():.3g} nats"
     if name == "log_ratio":
         open_sign = int(((lower <= 0) & (upper >= 0)).sum())
-        reason = f"{len(value) - open_sign} of {len(value)} intervals leave 0 out"
+        reason = f"{len(value) - open_sign} of {len(value)} intervals exclude 0"
         return [Verdict("precision", "fine", reason, "", measured)]
     below = (lower < -rounding(value)) & (half > rounding(value))
     if below.any():
         items = tuple(result[result[name].dims[0]].values[below].tolist())
         whose = concise(items)
-        reason = f"an interval reaches below 0, which no negative log-likelihood does ({whose}): it is too wide to use"
+        reason = f"an interval reaches below 0, which is impossible ({whose}): it is too wide to use"
         return [Verdict("precision", "caution", reason, "take more passes or replicates", measured, items)]
     relative = np.median(half / np.maximum(value, rounding(value)))
     return [Verdict("precision", "fine", f"a half-width is {100 * relative:.2g} % of its estimate", "", measured)]

@@ -1,4 +1,4 @@
-"""Verdicts: what a check found, in words, and what to do about it."""
+"""Verdicts: the outcome of a check in words, with advice."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -15,21 +15,26 @@ WORDS: tuple[Word, ...] = get_args(Word)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one check found.
+    """The outcome of one check.
 
     Parameters
     ----------
     check : str
-        What was looked at.
+        Its name.
     verdict : {"fine", "caution", "do not use"}
     reason : str
         Why, in a sentence.
     advice : str
-        What to do; empty where there is nothing to do.
+        What to do; empty if there is nothing to do.
     measured : str
-        The numbers behind it; empty where the verdict holds by construction.
+        The numbers behind the verdict, or the items concerned; empty if it holds by construction for all.
     items : tuple
-        Labels of the sequences or pairs that it is about; empty where it is about all.
+        Labels of the sequences or pairs concerned; empty if all are.
+
+    Examples
+    --------
+    >>> Verdict("few-passes", "caution", "fewer than 32 forward passes in all").verdict
+    'caution'
     """
 
     check: str
@@ -42,42 +47,48 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Verdicts, worst first; prints as a table under the overall one.
+    """Verdicts, worst first; prints as a table under the overall verdict.
 
     Parameters
     ----------
     verdicts : iterable of Verdict
-        In the order in which equally bad ones are shown.
+        Equally bad ones keep their order.
+
+    Examples
+    --------
+    >>> diagnosis = Diagnosis([Verdict("tails", "fine", "no outlier"), Verdict("few-passes", "caution", "few passes")])
+    >>> diagnosis.verdict, diagnosis.overall
+    ('caution', 'caution: few passes.')
     """
 
     verdicts: tuple[Verdict, ...]
 
     def __init__(self, verdicts: Iterable[Verdict]) -> None:
-        ordered = sorted(verdicts, key=lambda one: -WORDS.index(one.verdict))
+        ordered = sorted(verdicts, key=lambda verdict: -WORDS.index(verdict.verdict))
         object.__setattr__(self, "verdicts", tuple(ordered))
 
     @property
     def verdict(self) -> Word:
-        """The worst verdict of all; fine where there is none."""
+        """The worst verdict; fine if there is none."""
         return self.verdicts[0].verdict if self.verdicts else "fine"
 
     @property
     def overall(self) -> str:
-        """The overall verdict in a sentence, with what decided it."""
-        deciding = [one for one in self.verdicts if one.verdict == self.verdict]
+        """The overall verdict in a sentence, with its reasons."""
+        deciding = [verdict for verdict in self.verdicts if verdict.verdict == self.verdict]
         if self.verdict == "fine":
-            return f"fine: {len(deciding)} check{'s' if len(deciding) != 1 else ''}, nothing found."
-        return f"{self.verdict}: {'; '.join(one.reason.rstrip('.') for one in deciding)}."
+            return f"fine: no problems found in {len(deciding)} check{'s' if len(deciding) != 1 else ''}."
+        return f"{self.verdict}: {'; '.join(verdict.reason.rstrip('.') for verdict in deciding)}."
 
     def by_word(self) -> dict[Word, list[Verdict]]:
         """Return the verdicts by word, best first; only words that occur."""
-        groups = {word: [one for one in self.verdicts if one.verdict == word] for word in WORDS}
+        groups = {word: [verdict for verdict in self.verdicts if verdict.verdict == word] for word in WORDS}
         return {word: group for word, group in groups.items() if group}
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return a row a check, worst first."""
+        """Return one row per check, worst first."""
         columns = [name for name in Verdict.__dataclass_fields__ if name != "items"]
-        return pd.DataFrame([asdict(one) for one in self.verdicts], columns=columns)
+        return pd.DataFrame([asdict(verdict) for verdict in self.verdicts], columns=columns)
 
     def to_markdown(self) -> str:
         """Return the table as Markdown."""

@@ -1,4 +1,6 @@
-"""Mutual information of a law's sequences and what noise leaves of them: exactly, and from score entropies."""
+"""Mutual information of a law's sequences and their noised versions: exactly, and from score entropies."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -17,20 +19,25 @@ from estimators import (
     Polynomial,
     ScoreEntropy,
     Stratified,
-    draw,
     make_targets,
 )
 from estimators.evaluate import Progress
 from infodis_stats.analysis import student_t, variance
-from infodis_stats.estimates.origin import what_made_it
-from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
+from infodis_stats.estimates.settings import Device, Execution, named_estimator
 from infodis_stats.laws import Law
-from infodis_stats.results.labels import CI_BOUND, describe
-from infodis_stats.results.validity import cautions_of
+from infodis_stats.results.labels import CI_BOUND, Variable, describe
+from infodis_stats.results.provenance import provenance_attributes
+from infodis_stats.results.validity import caution_variable, cautions_of
 
-__all__ = ["Curve", "entropy_of", "estimate_information", "exact_information", "plan_curve"]
+__all__ = ["INFORMATION_VARIABLES", "Curve", "entropy_of", "estimate_information", "exact_information", "plan_curve"]
 
-MOST_NOISED = 2**20  # noised strings that are enumerated
+INFORMATION_VARIABLES = {
+    "information": Variable("nat", "mutual information of the clean sequence and the noised one"),
+    "information_se": Variable("nat", "standard error of the mutual information"),
+    "information_ci": Variable("nat", "confidence band of the mutual information"),
+}
+
+MOST_NOISED = 2**20  # noised strings that can be enumerated
 
 
 def exact_information(law: Law, noise: Noise, total_noise: ArrayLike, length: int | None = None) -> NDArray[np.float64]:
@@ -40,14 +47,14 @@ def exact_information(law: Law, noise: Noise, total_noise: ArrayLike, length: in
     ----------
     law : Law
     noise : Noise
-    total_noise : array_like, shape (level,)
-        How much noise there is: 0, where ``x_t`` is ``x_0``, to infinity, where it knows nothing of it.
+    total_noise : array_like, shape (amount,)
+        Amounts of noise: from 0, where ``x_t`` is ``x_0``, to infinity, where they are independent.
     length : int, optional
-        Tokens of a sequence; needed unless the law has a length of its own.
+        Tokens of a sequence; required unless the law has a fixed length.
 
     Returns
     -------
-    array of float64, shape (level,)
+    array of float64, shape (amount,)
         Nats: ``H(x_t) - H(x_t | x_0)``.
 
     Raises
@@ -64,7 +71,7 @@ def exact_information(law: Law, noise: Noise, total_noise: ArrayLike, length: in
     """
     amounts = np.asarray(total_noise, dtype=np.float64)
     if amounts.ndim != 1 or not (amounts >= 0).all():
-        raise InputError(f"total noise needs numbers of at least 0 in one dimension, got {amounts}")
+        raise InputError(f"total_noise must be numbers of at least 0 in one dimension, got {amounts}")
     size, states = law.vocabulary_size, noise.states(law.vocabulary_size)
     length = law.length if length is None else length
     if length is not None and states**length > MOST_NOISED:
@@ -75,7 +82,7 @@ def exact_information(law: Law, noise: Noise, total_noise: ArrayLike, length: in
     joint = law.joint(length)
     counts = sum(joint.sum(axis=tuple(np.delete(np.arange(joint.ndim), place))) for place in range(joint.ndim))
     information = np.zeros(len(amounts))
-    for index in np.flatnonzero(np.isfinite(amounts)):  # without end, nothing is left
+    for index in np.flatnonzero(np.isfinite(amounts)):  # infinite noise leaves no information
         kernel = noise.kernel(torch.tensor([amounts[index]]), size)[0].numpy()
         noised = joint.ravel()
         for _ in range(joint.ndim):  # noise the first axis, and make it the last
@@ -96,90 +103,92 @@ def estimate_information(
     seed: int = 0,
     level: float = 0.95,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """Estimate ``I(x_0; x_t)`` at every level of noise at once, with a simultaneous band.
+    """Estimate ``I(x_0; x_t)`` for every amount of noise at once, with a simultaneous band.
 
     ``I(x_0; x_t) = E int_t^inf l_DSE``: the score entropy of all later noise, averaged over sequences of the law and
-    over their noise (I-MDSE). One estimate of a likelihood has it for every ``t``: the terms of the passes that have
-    more noise. Where there is no noise yet, it is the entropy of the law.
+    over their noise (I-MDSE). One estimate of a likelihood gives it for every ``t``: by the terms of the passes with
+    more noise. Without noise it is the entropy of the law.
 
     Parameters
     ----------
     law : Law
-        Where sequences are drawn, and what gives the scores.
+        The sequences are drawn from it, and it gives the scores.
     noise : Noise
     length : int, optional
-        Tokens of a sequence; needed unless the law has a length of its own.
+        Tokens of a sequence; required unless the law has a fixed length.
     estimator : str or Estimator, optional
         A score entropy of this noise, unbiased. None: ``marginal-score-entropy(...,polynomial)+stratified`` where the
         noise joins all states, else ``score-entropy(...,polynomial)+stratified``.
     sequences : int, default 256
-        Independent draws of the law. They are the replicates: their spread has both the sequences' and the noise's.
+        Independent draws of the law. They are the replicates: their spread contains that of the noise.
     passes : int, default 16
         Forward passes for each sequence.
     levels : int, default 33
-        Points of the grid of noise levels ``1 - exp(-total noise)``, from 0 to 1.
+        Points of the grid of ``1 - exp(-total noise)``, from 0 to 1.
     seed : int, default 0
     level : float, default 0.95
         Confidence level.
     batch_size, device, progress
-        See `estimators.evaluate`; they change no number.
+        As in `estimate_nll`.
 
     Returns
     -------
     xarray.Dataset
         ``information``, ``information_se (noise_level)`` and ``information_ci (noise_level, ci_bound)`` in nats, and
-        ``exact (noise_level)`` where there are at most 2**20 noised strings. The band holds for all levels at once
-        (Bonferroni, which is safe however much they depend on one another). The attribute ``entropy`` is the law's
-        own where it can be told; the others say what made this.
+        ``exact (noise_level)`` where there are at most 2**20 noised strings. The band holds for all
+        points at once (Bonferroni, valid under any dependence). The attribute ``entropy`` is that of the law where it
+        is known; the others are the provenance.
 
     Raises
     ------
     InputError
-        One sentence: what, where, what would be right.
+        If an argument is wrong.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: the integral of
+    the score entropy (I-MDSE, Theorem 3.2).
 
     Examples
     --------
     >>> import infodis_stats as ids
     >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
-    >>> found = estimate_information(law, ids.Uniform(), length=4, levels=3)
-    >>> found["information"].values.round(2), found["exact"].values.round(2)
+    >>> curve = estimate_information(law, ids.Uniform(), length=4, levels=3)
+    >>> curve["information"].values.round(2), curve["exact"].values.round(2)
     (array([5.05, 1.21, 0.  ]), array([4.96, 1.18, 0.  ]))
     """
     curve = plan_curve(
         law, noise, length=length, estimator=estimator, sequences=sequences, passes=passes, levels=levels, seed=seed
     )
-    rows = rows_a_call(law, batch_size)
-    drawn = draw(law, curve.cells, curve.seed, batch_size=rows, device=device, progress=progress)
-    kept = [(curve.later(one), one.forward_passes) for one in drawn]
+    drawn = Execution(batch_size, device, progress).draw(law, curve.cells, curve.seed)
+    kept = [(curve.later(draw), draw.forward_passes) for draw in drawn]
     later, forward_passes = zip(*kept, strict=True)
     dataset = curve.labelled(np.stack(later, axis=-1), level)
     size = len(curve.cells[0].item.sides[0].tokens)
-    dataset.attrs = what_made_it(
+    cautions = cautions_of(curve.sampler, sequences, passes=sequences * passes)
+    dataset["cautions"] = caution_variable([], [cautions], [])
+    dataset.attrs = provenance_attributes(
         law,
         curve.cells[0],
         [size],
         seed=seed,
         level=level,
         forward_passes=sum(forward_passes),
-        cautions={
-            caution.key: caution.sentence
-            for caution in cautions_of(curve.sampler, sequences, passes=sequences * passes)
-        },
     ) | {
         "noise": noise.name,
         "length": size,
         "sequences": sequences,
-        "ci_kind": "student-t over sequences, simultaneous over levels of noise (Bonferroni)",
+        "ci_kind": "student-t over sequences, simultaneous over amounts of noise (Bonferroni)",
     }
     return dataset.assign_attrs(entropy_of(law, size))
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A curve of information before it is drawn; see `estimate_information`.
+    """A curve of information over noise before it is drawn.
 
     Attributes
     ----------
@@ -187,11 +196,11 @@ class Curve:
     noise : Noise
     sampler : Estimator
     cells : list of Cell
-        A cell for each sequence, of one replicate.
+        One per sequence, each of one replicate.
     seed : SeedSequence
         Of the cells.
-    grid : array of float64, shape (level,)
-        Noise levels.
+    grid : array of float64, shape (point,)
+        ``1 - exp(-total noise)``.
     """
 
     law: Law
@@ -201,18 +210,18 @@ class Curve:
     seed: np.random.SeedSequence
     grid: NDArray[np.float64]
 
-    def later(self, one: Draw) -> NDArray[np.float64]:
-        """Return what the passes with more noise than each level contribute to the one replicate of a draw."""
-        (evaluation,) = one.evaluations
+    def later(self, draw: Draw) -> NDArray[np.float64]:
+        """Return what the passes with more noise than each point contribute to the one replicate of a draw."""
+        (evaluation,) = draw.evaluations
         terms = (evaluation.plan.weights[0] * evaluation.losses[0]).sum(axis=-1)
         later: NDArray[np.float64] = (evaluation.plan.levels[0] > self.grid[:, None]) @ terms
         return later
 
     def labelled(self, later: NDArray[np.float64], level: float) -> xr.Dataset:
-        """Average what `later` gave, (level, sequence), and label it; with the exact curve where it is short."""
-        sequences, levels = len(self.cells), len(self.grid)
-        band = student_t(later, 1 - (1 - level) / (levels - 1))  # at level 1 there is nothing to miss
-        found = {
+        """Average and label what `later` gave (point, sequence), with the exact curve where it can be enumerated."""
+        sequences, points = len(self.cells), len(self.grid)
+        band = student_t(later, 1 - (1 - level) / (points - 1))  # the last point is 0 without error
+        variables = {
             "information": ("noise_level", later.mean(axis=-1)),
             "information_se": ("noise_level", np.sqrt(variance(later) / sequences)),
             "information_ci": (("noise_level", CI_BOUND[0]), np.stack([band.lower, band.upper], axis=-1)),
@@ -221,8 +230,9 @@ class Curve:
         if self.noise.states(self.law.vocabulary_size) ** size <= MOST_NOISED:
             with np.errstate(divide="ignore"):
                 exact = exact_information(self.law, self.noise, -np.log1p(-self.grid), size)
-            found["exact"] = ("noise_level", exact)
-        return describe(xr.Dataset(found, coords={"noise_level": self.grid, CI_BOUND[0]: CI_BOUND[1]}))
+            variables["exact"] = ("noise_level", exact)
+        curve = xr.Dataset(variables, coords={"noise_level": self.grid, CI_BOUND[0]: CI_BOUND[1]})
+        return describe(curve, INFORMATION_VARIABLES)
 
 
 def plan_curve(
@@ -236,14 +246,15 @@ def plan_curve(
     levels: int = 33,
     seed: int = 0,
 ) -> Curve:
-    """Draw the sequences of a curve and plan their cells; arguments as of `estimate_information`."""
+    """Draw the sequences of a curve and plan their cells; arguments as in `estimate_information`."""
     sampler = _score_entropy(noise, estimator)
     if levels < 2:
-        raise InputError(f"a curve needs at least 2 levels of noise, got {levels}")
-    check_replicates(sequences)
+        raise InputError(f"levels must be at least 2, got {levels}")
+    if sequences < 2:
+        raise InputError(f"an interval needs at least 2 sequences, got {sequences}")
     own, noisy = np.random.SeedSequence(seed).spawn(2)
     tokens = law.sample(sequences, length, own)
-    # Names, not contents: a sequence that is drawn twice has noise of its own each time.
+    # Named by number: a sequence that is drawn twice gets independent noise each time.
     targets = make_targets(tokens, names=[str(index) for index in range(sequences)])
     cells = [Cell(sampler, target, passes, 1) for target in targets]
     return Curve(law, noise, sampler, cells, noisy, np.linspace(0.0, 1.0, levels))
@@ -256,13 +267,15 @@ def _score_entropy(noise: Noise, estimator: str | Estimator | None) -> Estimator
     if sampler.family != "noised" or sampler.noise != noise:
         raise InputError(f"information under {noise.name} noise needs a score entropy of it, not {sampler.name}")
     if not sampler.unbiased:
-        raise InputError(f"{sampler.name} stops before the noise does, so it lacks some information; leave out its end")
+        raise InputError(
+            f"{sampler.name} stops before the noise is complete, so it lacks some information; leave out its end"
+        )
     return sampler
 
 
 def entropy_of(law: Law, length: int) -> dict[str, float]:
-    """Return the ``entropy`` of a law's sequences; nothing where it cannot be told."""
+    """Return the ``entropy`` of a law's sequences; empty where it cannot be computed."""
     try:
         return {"entropy": law.entropy(length)}
     except InputError:
-        return {}  # it takes an enumeration, which is too long
+        return {}  # too many sequences to enumerate

@@ -1,24 +1,38 @@
-"""Where the likelihood is lost: what masks of each size contribute, with error bars."""
+"""Contributions of masks of each size to the negative log-likelihood, with confidence intervals."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Cell, ConditionalModel, Estimator, Evaluation, InputError, draw, make_targets
+from estimators import Cell, ConditionalModel, Estimator, Evaluation, InputError, make_targets
 from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import centred, student_t, variance
-from infodis_stats.estimates.origin import cautions_found, what_made_it
-from infodis_stats.estimates.outcome import outcome_of
-from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
+from infodis_stats.estimates.cautions import cautions_of_draws
+from infodis_stats.estimates.failed_items import outcome_of
+from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.results.error_bars import error_bars
-from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.labels import CI_BOUND, Variable, describe
+from infodis_stats.results.provenance import provenance_attributes
+from infodis_stats.results.validity import caution_variable
 
 __all__ = ["estimate_sizes", "size_nll"]
+
+VARIABLES = {
+    "size_nll": Variable("nat", "contribution of masks of certain sizes to the negative log-likelihood"),
+    "size_nll_se": Variable("nat", "standard error of the contribution of masks of certain sizes"),
+    "size_nll_ci": Variable("nat", "confidence band of the contributions of masks of certain sizes"),
+    "size_nll_replicate": Variable("nat", "contribution of masks of certain sizes, a replicate"),
+    "size_share": Variable("1", "share of the negative log-likelihood"),
+    "size_loss": Variable("nat", "mean loss of a masked token, averaged over the sizes"),
+    "fewest_masked": Variable("1", "fewest masked positions"),
+    "most_masked": Variable("1", "most masked positions"),
+}
 
 
 def size_nll(evaluation: Evaluation, edges: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -34,9 +48,9 @@ def size_nll(evaluation: Evaluation, edges: NDArray[np.int64]) -> NDArray[np.flo
     Returns
     -------
     array of float64, shape (replicates, bins)
-        Nats. The weights of an unbiased estimator add up to 1 for each size in the mean; what they lack in a replicate
-        is made up for at the mean loss of the others (`infodis_stats.analysis.centred`), so each bin is unbiased for
-        the sum of ``g(m)`` over it.
+        Nats. The expected weights of an unbiased estimator add up to 1 for each size; what they lack in a replicate is
+        replaced by the mean loss of the others (`infodis_stats.analysis.centred`), so each bin is unbiased for the sum
+        of ``g(m)`` over it.
 
     Examples
     --------
@@ -68,13 +82,13 @@ def estimate_sizes(
     names: Sequence[str] | None = None,
     level: float = 0.95,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate what masks of each size contribute to ``-log p(scored tokens | context)``, with a simultaneous band.
 
-    ``NLL = sum_m g(m)``, where ``g(m)`` is the mean loss of a token among ``m`` masked ones. A curve that rises towards
-    ``m = L`` says that a few revealed tokens determine the rest; one that is steep there needs many masks of that size.
+    ``NLL = sum_m g(m)``, where ``g(m)`` is the mean loss of a token among ``m`` masked ones. If the curve
+    rises towards ``m = L``, a few revealed tokens determine the rest; a steep rise needs many masks of that size.
 
     Parameters
     ----------
@@ -83,47 +97,52 @@ def estimate_sizes(
     estimator : str or Estimator, default "uniform-count+stratified"
         An unbiased one.
     bins : int, default 8
-        Equal parts of ``1..L`` whose sizes are put together; as many as the shortest sequence has positions at most.
+        Number of equal parts of ``1..L``; at most the number of positions of the shortest sequence.
     passes, replicates, seed, context, names, level, batch_size, device, progress
-        See `estimate_nll`.
+        As in `estimate_nll`; at least 2 replicates.
 
     Returns
     -------
     xarray.Dataset
         ``size_nll``, ``size_nll_se (sequence, bin)``, ``size_nll_ci (sequence, bin, ci_bound)`` and
         ``size_nll_replicate (sequence, bin, replicate)`` in nats; over bins they add up to the negative
-        log-likelihood. ``size_share (sequence, bin)`` is their share (NaN where nothing is lost),
+        log-likelihood. ``size_share (sequence, bin)`` is their share (NaN where the loss is 0),
         ``size_loss (sequence, bin)`` the mean of ``g(m)`` in the bin, ``fewest_masked`` and
         ``most_masked (sequence, bin)`` its sizes. The band holds for all bins of a sequence at once (Bonferroni).
 
     Raises
     ------
     InputError, ModelError
-        One sentence: what, where, what would be right.
+        If an argument is wrong, or the model fails on a sequence.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: Equation 15 is the
+    sum over sizes.
 
     Examples
     --------
     >>> import infodis_stats as ids
     >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
-    >>> found = ids.estimate_sizes(law, law.sample(1, length=12, seed=1), bins=3)
-    >>> found["most_masked"].values, found["size_loss"].values.round(1)
+    >>> sizes = ids.estimate_sizes(law, law.sample(1, length=12, seed=1), bins=3)
+    >>> sizes["most_masked"].values, sizes["size_loss"].values.round(1)
     (array([[ 4,  8, 12]]), array([[1. , 1.1, 1.2]]))
     """
     sampler = named_estimator(estimator)
     if not sampler.unbiased:
-        raise InputError(f"{sampler.name} is biased, so its parts say nothing; uniform-count+stratified would do")
+        raise InputError(f"{sampler.name} is biased, so its parts have no meaning; use uniform-count+stratified")
     if bins < 1:
-        raise InputError(f"at least 1 bin is needed, got {bins}")
-    check_replicates(replicates)
+        raise InputError(f"bins must be at least 1, got {bins}")
+    plan = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
+    execution = Execution(batch_size, device, progress)
     targets = make_targets(tokens, context, names)
-    cells = [Cell(sampler, target, passes, replicates) for target in targets]
-    rows = rows_a_call(model, batch_size)
-    draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
+    cells = [Cell(sampler, target, plan.passes, plan.replicates) for target in targets]
+    draws = list(execution.draw(model, cells, plan.seed))
     bars = error_bars(draws, "student-t", level)
-    outcome = outcome_of([model], draws, batch_size=batch_size, device=device).complete()
+    outcome = outcome_of([model], draws, execution).complete()
     lengths = np.array([target.length for target in targets])
     edges = np.linspace(0, lengths, min(bins, int(lengths.min())) + 1, axis=-1).round().astype(np.int64)
-    parts = np.stack([size_nll(one.evaluations[0], ends).T for one, ends in zip(draws, edges, strict=True)])
+    parts = np.stack([size_nll(draw.evaluations[0], ends).T for draw, ends in zip(draws, edges, strict=True)])
     mean, widths = parts.mean(axis=-1), np.diff(edges)
     total = mean.sum(axis=-1, keepdims=True)
     share = np.divide(mean, total, out=np.full(mean.shape, np.nan), where=total > 0)
@@ -140,18 +159,20 @@ def estimate_sizes(
                 "size_loss": (dims, mean / widths),
                 "fewest_masked": (dims, edges[:, :-1] + 1),
                 "most_masked": (dims, edges[:, 1:]),
-                "forward_passes": ("sequence", [one.forward_passes for one in draws]),
+                "forward_passes": ("sequence", [draw.forward_passes for draw in draws]),
             },
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
-        )
+        ),
+        VARIABLES,
     )
-    dataset.attrs = what_made_it(
+    cautions = cautions_of_draws(draws, outcome.profiles, bars, models=[model])
+    dataset["cautions"] = caution_variable(["sequence"], cautions, [len(cautions)])
+    dataset.attrs = provenance_attributes(
         model,
         cells[0],
         lengths.tolist(),
         seed=seed,
         level=level,
-        forward_passes=sum(one.forward_passes for one in draws),
-        cautions=cautions_found(draws, outcome.profiles, bars, models=[model]),
+        forward_passes=sum(draw.forward_passes for draw in draws),
     ) | {"ci_kind": "student-t, simultaneous over bins (Bonferroni)"}
     return dataset

@@ -1,37 +1,30 @@
-"""Log-likelihood ratios of the same sequences under two models, with their error bars."""
+"""Log-likelihood ratios of the same sequences under two models, with confidence intervals."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 import xarray as xr
 
 from estimators import (
     Cell,
-    Contrast,
-    Coupled,
-    Decoupled,
     Draw,
     Estimator,
     InputError,
+    Job,
     Model,
     Pair,
-    evaluate,
+    Target,
     make_targets,
 )
 from estimators.evaluate import Progress
-from estimators.model import is_consistent
 from estimators.streams import root_seed, stream
 from estimators.target import Context, Tokens
-from infodis_stats.analysis import level_of_each
-from infodis_stats.estimates.coupling import coupling, sampled_by
-from infodis_stats.estimates.origin import cautions_found, what_made_it
-from infodis_stats.estimates.outcome import outcome_of
-from infodis_stats.estimates.remainder import known_part, remainder_variables, remainders, shifted
-from infodis_stats.estimates.request import named_estimator, rows_a_call
-from infodis_stats.results.error_bars import check_interval, error_bars
-from infodis_stats.results.labels import replicates_dataset
+from infodis_stats.estimates.contrasts import CONTRAST_VARIABLES, contrast_named, contrast_variables
+from infodis_stats.estimates.pipeline import Quantity, estimate
+from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
 from infodis_stats.results.provenance import model_fingerprint
 
 __all__ = ["estimate_model_log_ratio"]
@@ -53,17 +46,17 @@ def estimate_model_log_ratio(
     interval: str = "auto",
     simultaneous: bool = False,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate ``log p_first(x | context) - log p_second(x | context)`` of each sequence, with a confidence interval.
 
-    What preference optimisation asks of a policy and its reference.
+    Preference optimisation compares a policy with its reference by this ratio.
 
     Parameters
     ----------
     first_model, second_model : Model
-        Both must mean the same by a token. That cannot be checked here: two vocabularies of one size give a number.
+        A token must mean the same to both. That cannot be checked here: any two vocabularies of one size give a number.
     tokens : array of int, shape (sequence, length), or sequence of arrays of int
     estimator : str or Estimator, default "auto"
         One for both models; ``auto`` chooses for the model that promises less.
@@ -72,7 +65,7 @@ def estimate_model_log_ratio(
     passes : int, default 16
         Forward passes that one replicate may use per sequence and model.
     replicates, seed, context, names, level, interval, simultaneous, batch_size, device, progress
-        See `estimate_nll`.
+        As in `estimate_nll`.
 
     Returns
     -------
@@ -84,7 +77,12 @@ def estimate_model_log_ratio(
     Raises
     ------
     InputError, ModelError
-        One sentence: what, where, what would be right.
+        If an argument is wrong, or a model fails on every sequence.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: both likelihoods by
+    the same masks (Equation 18, for two models instead of two sequences).
 
     Examples
     --------
@@ -95,68 +93,39 @@ def estimate_model_log_ratio(
     >>> result["log_ratio_ci"].dims
     ('sequence', 'ci_bound')
     """
-    one = named_estimator(estimator)
-    if one.pilot:
-        raise InputError(f"{one.name}: a pilot asks one model, and here are two; leave pilot= out")
-    contrast: Contrast = Coupled(one) if coupled else Decoupled(one)
-    models = (first_model, second_model)
-    decisive = min(models, key=is_consistent)
-    targets = make_targets(tokens, context, names)
-    pairs = [
-        Pair(
-            replace(target, label=f"{target.label} under the first model"),
-            replace(target, label=f"{target.label} under the second model"),
-            target.label,
-            target.key,
-        )
-        for target in targets
-    ]
-    cells = [Cell(contrast.settled(pair, passes, decisive), pair, passes, replicates) for pair in pairs]
-    check_interval(decisive, cells, interval, level)
-    root = root_seed(seed)
-    jobs = [
-        cell.sampler.jobs(pair, passes, replicates, stream(root, pair.key, cell.sampler.stream_name, str(passes)))
-        for cell, pair in zip(cells, pairs, strict=True)
-    ]
-    sides = [
-        evaluate(
-            model,
-            [job[side] for job in jobs],
-            batch_size=rows_a_call(model, batch_size),
-            device=device,
-            progress=progress,
-            keep_failed=True,
-        )
-        for side, model in enumerate(models)
-    ]
-    draws = [Draw.of(cell, parts) for cell, *parts in zip(cells, *sides, strict=True)]
-    outcome = outcome_of(models, draws, batch_size=batch_size, device=device)
-    bars = error_bars(outcome.kept, interval, level_of_each(level, len(draws), simultaneous=simultaneous))
-    missing = remainders(models, outcome.kept, bars)
-    correlation, gain = coupling(outcome.kept)
-    labels = list(names or range(len(targets)))
-    dataset = replicates_dataset(
-        "log_ratio",
-        np.stack([one.estimates for one in outcome.kept]) + known_part(missing),
-        labels=("sequence", outcome.labels_kept(labels)),
-        level=level,
-        bars=shifted(bars, missing),
-        estimator=sampled_by(outcome.kept),
-        length=[one.cell.item.sides[0].length for one in outcome.kept],
-        correlation=correlation,
-        coupling_gain=gain,
-        **remainder_variables(missing),
-        **outcome.variables(),
+    contrast = contrast_named(estimator, coupled=coupled)
+    if contrast.estimator.pilot:
+        raise InputError(f"{contrast.estimator.name}: a pilot asks one model, and here are two; leave pilot= out")
+    quantity = Quantity(
+        name="log_ratio",
+        unit="sequence",
+        models=(first_model, second_model),
+        sampler=contrast,
+        items=[_under_both(target) for target in make_targets(tokens, context, names)],
+        names=names,
+        variables=lambda outcome: {"length": outcome.lengths} | contrast_variables(outcome.kept),
+        labels=CONTRAST_VARIABLES,
     )
-    dataset.attrs = what_made_it(
-        decisive,
-        Cell(contrast, pairs[0], passes, replicates),
-        [target.length for target in targets],
-        seed=seed,
-        level=level,
-        forward_passes=sum(outcome.forward_passes),
-        cautions=cautions_found(outcome.kept, outcome.profiles, bars, missing, models=models),
-        interval=interval,
-        simultaneous=simultaneous,
-    ) | {"model": model_fingerprint(first_model), "second_model": model_fingerprint(second_model)}
-    return outcome.with_failed(dataset, labels)
+    execution = Execution(batch_size, device, progress)
+
+    def draw_under_both(cells: Iterable[Cell]) -> list[Draw]:
+        model, root = quantity.model, root_seed(seed)
+        settled = [replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, model)) for cell in cells]
+        jobs = zip(*(_jobs(cell, root) for cell in settled), strict=True)
+        sides = map(execution.evaluate, quantity.models, jobs)
+        return [Draw.of(cell, evaluations) for cell, *evaluations in zip(settled, *sides, strict=True)]
+
+    plan, request = SamplingPlan(passes, replicates, seed), IntervalRequest(interval, level, simultaneous)
+    result = estimate(quantity, plan, request, execution, draw_under_both)
+    fingerprints = {"model": model_fingerprint(first_model), "second_model": model_fingerprint(second_model)}
+    return result.assign_attrs(fingerprints)
+
+
+def _under_both(target: Target) -> Pair:
+    first, second = (replace(target, label=f"{target.label} under the {which} model") for which in ("first", "second"))
+    return Pair(first, second, target.label, target.key)
+
+
+def _jobs(cell: Cell, root: np.random.SeedSequence) -> tuple[Job, ...]:
+    rng = stream(root, cell.item.key, cell.sampler.stream_name, str(cell.passes))
+    return cell.sampler.jobs(cell.item, cell.passes, cell.replicates, rng)

@@ -1,23 +1,37 @@
-"""The order gap: chain-rule likelihoods in random orders, and how far the any-order bound is from a likelihood."""
+"""The order gap: by how much the mean chain-rule likelihood over random orders exceeds a likelihood."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 import xarray as xr
 
-from estimators import Cell, Chain, ConditionalModel, InputError, draw, make_targets
+from estimators import Cell, Chain, ConditionalModel, InputError, make_targets
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import jensen_gap
-from infodis_stats.estimates.origin import what_made_it
-from infodis_stats.estimates.request import rows_a_call
-from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.estimates.settings import Device, Execution
+from infodis_stats.results.labels import CI_BOUND, Variable, describe
+from infodis_stats.results.provenance import provenance_attributes
+from infodis_stats.results.validity import caution_variable
 
 __all__ = ["ROUNDING", "order_gap"]
 
+ONE_LAW = {
+    "one_law": Variable("1", "0 where the conditionals are proved not to come from one law"),
+}
+VARIABLES = {
+    "order_nll": Variable("nat", "negative log-likelihood by the chain rule in one order"),
+    "order_gap": Variable("nat", "mean over orders, minus the negative log of the mean probability"),
+    "order_gap_se": Variable("nat", "standard error of the order gap"),
+    "order_gap_ci": Variable("nat", "confidence interval of the order gap"),
+    "order_sd": Variable("nat", "standard deviation over orders"),
+    "effective_orders": Variable("1", "number of orders that carry the mean probability"),
+}
+
 ROUNDING = 1e-4
-"""Nats by which float32 arithmetic may move one conditional: the bundled network moves by 2e-6 between batches."""
+"""Nats by which float32 arithmetic may change one conditional; the bundled network changes by 2e-6 between batches."""
 
 
 def order_gap(
@@ -31,40 +45,40 @@ def order_gap(
     tolerance: float = ROUNDING,
     level: float = 0.95,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate how far apart the chain rule's likelihoods in different orders are, and what that costs.
 
-    The conditionals of one law give one likelihood in every order ``pi``. Those of a network need not. What is
-    estimated here, ``NLL = mean_pi NLL_pi``, is then an upper bound: a model that samples in a random order gives the
-    sequence the probability ``mean_pi exp(-NLL_pi)``, and the gap ``mean_pi NLL_pi + log mean_pi exp(-NLL_pi)``, at
-    least 0, is how far minus its log lies below.
+    The conditionals of one law give one likelihood in every order ``pi``; those of a network need not. The any-order
+    value ``NLL = mean_pi NLL_pi`` is then an upper bound: a model that samples in a random order gives the sequence the
+    probability ``mean_pi exp(-NLL_pi)``. The gap between the two, ``mean_pi NLL_pi + log mean_pi exp(-NLL_pi)``, is at
+    least 0.
 
     Parameters
     ----------
     model : ConditionalModel
     tokens : array of int, shape (sequence, length), or sequence of arrays of int
     orders : int, default 32
-        Random orders of each sequence, at least 3. Each costs a forward pass a scored position.
+        Random orders of each sequence, at least 3. Each costs one forward pass per scored position.
     tolerance : float, default 1e-4
-        Nats by which rounding may move one conditional. Half precision needs about 0.05.
+        Nats by which rounding may change one conditional. Half precision needs about 0.05.
     seed, context, names, level, batch_size, device, progress
-        See `estimate_nll`.
+        As in `estimate_nll`.
 
     Returns
     -------
     xarray.Dataset
         ``order_nll (sequence, order)``, ``order_gap``, ``order_gap_se (sequence)``, ``order_gap_ci (sequence,
-        ci_bound)`` and ``order_sd (sequence)`` in nats; ``effective_orders (sequence)``, how many carry the
-        exponential: where they are few, the interval has no upper end. ``one_law (sequence)`` is 0 where two orders
-        differ by more than ``2 tolerance`` a scored position, which disproves one law; 1 where nothing speaks against
-        it. Attributes ``mean_order_gap`` and ``mean_order_gap_ci`` are over the sequences, a fixed set.
+        ci_bound)`` and ``order_sd (sequence)`` in nats; ``effective_orders (sequence)``, how many orders carry the
+        mean probability: where they are few, the interval has no upper end. ``one_law (sequence)`` is 0 where two
+        orders differ by more than ``2 tolerance`` per scored position, which disproves one law, and 1 elsewhere. The
+        attributes ``mean_order_gap`` and ``mean_order_gap_ci`` are averages over the sequences, a fixed set.
 
     Raises
     ------
     InputError, ModelError
-        One sentence: what, where, what would be right.
+        If an argument is wrong, or the model fails on a sequence.
 
     See Also
     --------
@@ -80,18 +94,17 @@ def order_gap(
     --------
     >>> import infodis_stats as ids
     >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
-    >>> found = ids.order_gap(law, law.sample(2, length=8, seed=1), orders=4)
-    >>> found["order_gap"].values, found["one_law"].values
+    >>> gaps = ids.order_gap(law, law.sample(2, length=8, seed=1), orders=4)
+    >>> gaps["order_gap"].values, gaps["one_law"].values
     (array([0., 0.]), array([1, 1]))
     """
     if orders < 3:
-        raise InputError(f"an order gap needs at least 3 orders, got {orders}")
+        raise InputError(f"orders must be at least 3, got {orders}")
     check_tolerance(tolerance)
     targets = make_targets(tokens, context, names)
     cells = [Cell(Chain(), target, target.length, orders) for target in targets]
-    rows = rows_a_call(model, batch_size)
-    draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
-    chains = np.stack([one.estimates for one in draws])
+    draws = list(Execution(batch_size, device, progress).draw(model, cells, seed))
+    chains = np.stack([draw.estimates for draw in draws])
     lengths = np.array([target.length for target in targets])
     gap = jensen_gap(chains, level)
     dataset = describe(
@@ -105,19 +118,20 @@ def order_gap(
                 "effective_orders": ("sequence", gap.effective),
                 "one_law": ("sequence", (np.ptp(chains, axis=-1) <= 2 * tolerance * lengths).astype(np.int64)),
                 "length": ("sequence", lengths),
-                "forward_passes": ("sequence", [one.forward_passes for one in draws]),
+                "forward_passes": ("sequence", [draw.forward_passes for draw in draws]),
             },
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
-        )
+        ),
+        VARIABLES | ONE_LAW,
     )
-    dataset.attrs = what_made_it(
+    dataset["cautions"] = caution_variable([], [[]], [])
+    dataset.attrs = provenance_attributes(
         model,
         cells[0],
         lengths.tolist(),
         seed=seed,
         level=level,
-        forward_passes=sum(one.forward_passes for one in draws),
-        cautions={},
+        forward_passes=sum(draw.forward_passes for draw in draws),
     ) | {
         "passes": int(lengths.max()),
         "ci_kind": "chi-square of the jackknife",
@@ -129,6 +143,6 @@ def order_gap(
 
 
 def check_tolerance(tolerance: float) -> None:
-    """Refuse a tolerance that is not a small number of nats."""
+    """Refuse a tolerance outside (0, 1) nats. Raises `InputError`."""
     if not 0 < tolerance < 1:
-        raise InputError(f"a tolerance lies between 0 and 1 nat, got {tolerance}")
+        raise InputError(f"tolerance must be between 0 and 1 nat, got {tolerance}")

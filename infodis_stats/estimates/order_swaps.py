@@ -1,27 +1,36 @@
-"""Swaps: two positions revealed one after the other, and the other way round."""
+"""Swaps: what two positions cost when revealed in one order and in the other."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 from statsmodels.stats.proportion import proportion_confint
 
-from estimators import Cell, ConditionalModel, Evaluation, InputError, Job, MaskPlan, draw, make_targets
+from estimators import Cell, ConditionalModel, Evaluation, InputError, Job, MaskPlan, make_targets
 from estimators.designs import IID, draw_points
 from estimators.evaluate import Progress
 from estimators.sampling import Sampler
 from estimators.streams import skip
 from estimators.target import Context, Target, Tokens
 from infodis_stats.analysis.replicates import check_level
-from infodis_stats.estimates.order_gap import ROUNDING, check_tolerance
-from infodis_stats.estimates.origin import what_made_it
-from infodis_stats.estimates.request import rows_a_call
-from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.estimates.order_gap import ONE_LAW, ROUNDING, check_tolerance
+from infodis_stats.estimates.settings import Device, Execution
+from infodis_stats.results.labels import CI_BOUND, Variable, describe
+from infodis_stats.results.provenance import provenance_attributes
+from infodis_stats.results.validity import caution_variable
 
 __all__ = ["OrderSwap", "order_swaps"]
+
+VARIABLES = {
+    "swap_defect": Variable("nat", "cost of two positions in one order minus that in the other"),
+    "swap_rms": Variable("nat", "root mean square of the swap defects"),
+    "swaps_beyond": Variable("1", "share of the swaps whose defect exceeds rounding"),
+    "swaps_beyond_ci": Variable("1", "confidence interval of the share of swaps whose defect exceeds rounding"),
+}
 
 PASSES = 3
 
@@ -36,26 +45,28 @@ class OrderSwap(Sampler[Target]):
 
     @property
     def name(self) -> str:
-        """Its name; its random streams hang on it."""
+        """Its name, on which its random streams depend."""
         return "order-swap"
 
     def jobs(
         self, item: Target, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
     ) -> tuple[Job, ...]:
-        """Plan the target: a swap a replicate, as signed weights."""
+        """Plan the target: one swap per replicate, as signed weights."""
         length = item.length
         if length < 2:
             raise InputError(f"{item.label} has {length} scored position; a swap needs two")
         points = draw_points(IID(), length, 1, replicates, skip(rng, first))[:, 0]
         sizes = np.minimum(2 + (points[:, :1] * (length - 1)).astype(np.int64), length)
         ranks = points[:, 1:].argsort(axis=-1, kind="stable").argsort(axis=-1)
-        one, two, mask = ranks == 0, ranks == 1, ranks < sizes
-        masks = np.stack([mask, mask & ~one, mask & ~two], axis=1)
-        weights = np.stack([one * 1.0 - two, two * 1.0, -1.0 * one], axis=1)
+        first_position, second_position, mask = ranks == 0, ranks == 1, ranks < sizes
+        masks = np.stack([mask, mask & ~first_position, mask & ~second_position], axis=1)
+        weights = np.stack(
+            [first_position * 1.0 - second_position, second_position * 1.0, -1.0 * first_position], axis=1
+        )
         return (Job(item, MaskPlan(masks, weights)),)
 
     def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Add the signed losses: a defect a replicate, nats."""
+        """Add the signed losses: one defect per replicate, nats."""
         (evaluation,) = evaluations
         defects: NDArray[np.float64] = (evaluation.plan.weights * evaluation.losses).sum(axis=(1, 2))
         return defects
@@ -72,7 +83,7 @@ def order_swaps(
     tolerance: float = ROUNDING,
     level: float = 0.95,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Test locally whether a model's conditionals come from one law: by swaps, three forward passes each.
@@ -88,44 +99,47 @@ def order_swaps(
     swaps : int, default 64
         Random swaps of each sequence.
     tolerance : float, default 1e-4
-        Nats by which rounding may move one conditional. Half precision needs about 0.05.
+        Nats by which rounding may change one conditional. Half precision needs about 0.05.
     seed, context, names, level, batch_size, device, progress
-        See `estimate_nll`.
+        As in `estimate_nll`.
 
     Returns
     -------
     xarray.Dataset
         ``swap_defect (sequence, swap)`` and its root mean square ``swap_rms (sequence)`` in nats; ``swaps_beyond
         (sequence)``, the share of swaps beyond ``4 tolerance``, with its Clopper-Pearson interval ``swaps_beyond_ci
-        (sequence, ci_bound)``: where no swap is beyond, its upper end says how many may still be. ``one_law
-        (sequence)`` is 0 where one is, which disproves one law.
+        (sequence, ci_bound)``: its upper end bounds the share even where no swap is beyond. ``one_law (sequence)`` is
+        0 where at least one swap is beyond, which disproves one law.
 
     Raises
     ------
     InputError, ModelError
-        One sentence: what, where, what would be right.
+        If an argument is wrong, or the model fails on a sequence.
 
     See Also
     --------
-    order_gap : what it costs, by whole orders.
+    order_gap : what the differences cost, by whole orders.
+
+    References
+    ----------
+    B. Uria, I. Murray, H. Larochelle, A deep and tractable density estimator, ICML 2014 (likelihoods by order).
 
     Examples
     --------
     >>> import infodis_stats as ids
     >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
-    >>> found = ids.order_swaps(law, law.sample(1, length=500, seed=1), swaps=30)
-    >>> found["one_law"].item(), found["swaps_beyond_ci"].values.round(2)
+    >>> swaps = ids.order_swaps(law, law.sample(1, length=500, seed=1), swaps=30)
+    >>> swaps["one_law"].item(), swaps["swaps_beyond_ci"].values.round(2)
     (1, array([[0.  , 0.12]]))
     """
     if swaps < 1:
-        raise InputError(f"at least 1 swap is needed, got {swaps}")
+        raise InputError(f"swaps must be at least 1, got {swaps}")
     check_tolerance(tolerance)
     check_level(level)
     targets = make_targets(tokens, context, names)
     cells = [Cell(OrderSwap(), target, PASSES, swaps) for target in targets]
-    rows = rows_a_call(model, batch_size)
-    draws = list(draw(model, cells, seed, batch_size=rows, device=device, progress=progress))
-    defects = np.stack([one.estimates for one in draws])
+    draws = list(Execution(batch_size, device, progress).draw(model, cells, seed))
+    defects = np.stack([draw.estimates for draw in draws])
     beyond = (np.abs(defects) > 4 * tolerance).sum(axis=-1)
     ends = proportion_confint(beyond, swaps, alpha=1 - level, method="beta")
     dataset = describe(
@@ -137,18 +151,19 @@ def order_swaps(
                 "swaps_beyond_ci": (("sequence", CI_BOUND[0]), np.stack(ends, axis=-1)),
                 "one_law": ("sequence", (beyond == 0).astype(np.int64)),
                 "length": ("sequence", [target.length for target in targets]),
-                "forward_passes": ("sequence", [one.forward_passes for one in draws]),
+                "forward_passes": ("sequence", [draw.forward_passes for draw in draws]),
             },
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
-        )
+        ),
+        VARIABLES | ONE_LAW,
     )
-    dataset.attrs = what_made_it(
+    dataset["cautions"] = caution_variable([], [[]], [])
+    dataset.attrs = provenance_attributes(
         model,
         cells[0],
         [target.length for target in targets],
         seed=seed,
         level=level,
-        forward_passes=sum(one.forward_passes for one in draws),
-        cautions={},
+        forward_passes=sum(draw.forward_passes for draw in draws),
     ) | {"ci_kind": "clopper-pearson", "tolerance": tolerance}
     return dataset

@@ -1,20 +1,21 @@
-"""Loss maps: what each token of a text costs, with error bars."""
+"""Loss maps: what each token of a text costs, with confidence intervals."""
+
+from __future__ import annotations
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Cell, Estimator, Evaluation, draw, make_targets
+from estimators import Cell, Estimator, Evaluation, make_targets
 from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
 from infodis_stats.analysis import centred
-from infodis_stats.estimates.origin import what_made_it
-from infodis_stats.estimates.request import check_replicates, named_estimator
+from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.io.records import Record
 from infodis_stats.models import TextModel, conditioned
-from infodis_stats.results.labels import replicates_dataset
-from infodis_stats.results.validity import cautions_of, effective_positions
+from infodis_stats.results.labels import Variable, describe, replicates_dataset
+from infodis_stats.results.provenance import provenance_attributes
+from infodis_stats.results.validity import caution_variable, cautions_of, effective_positions
 
 __all__ = ["estimate_positions", "position_nll"]
 
@@ -32,7 +33,7 @@ def position_nll(evaluation: Evaluation) -> NDArray[np.float64]:
     array of float64, shape (replicates, length)
         Nats. Position ``i`` of replicate ``r`` is ``sum_k W[k, i] (c(i, S_k) - b_i) + b_i``, where ``b_i`` is the
         weighted mean loss at ``i`` over the other replicates. Since ``E[sum_k W[k, i]] = 1`` and ``b_i`` is independent
-        of the replicate's masks, this is unbiased: for how often the position happens to be masked it makes up.
+        of the replicate's masks, this is unbiased: it corrects for how often the position happens to be masked.
 
     Examples
     --------
@@ -59,7 +60,7 @@ def estimate_positions(
     seed: int = 0,
     level: float = 0.95,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate what each token of a response contributes to ``-log p(response | prompt)``, with a confidence interval.
@@ -71,7 +72,7 @@ def estimate_positions(
     record : Record
         Prompt and response must fit into the model.
     estimator, passes, replicates, seed, level, batch_size, device, progress
-        See `estimate_nll`.
+        As in `estimate_nll`; at least 2 replicates.
 
     Returns
     -------
@@ -83,29 +84,35 @@ def estimate_positions(
     Raises
     ------
     InputError, ModelError
-        One sentence that names the record.
+        If the record does not fit, or an argument is wrong; the message names the record.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: the terms of
+    Equation 15, position by position.
 
     Examples
     --------
     >>> import infodis_stats as ids
     >>> record = ids.Record("opening", "It is a truth ", "universally acknowledged")
-    >>> found = ids.estimate_positions(ids.load_model("austen"), record, passes=4, replicates=4)
-    >>> "".join(found["token"].values.tolist())
+    >>> tokens = ids.estimate_positions(ids.load_model("austen"), record, passes=4, replicates=4)
+    >>> "".join(tokens["token"].values.tolist())
     'universally acknowledged'
     """
     sampler = named_estimator(estimator)
-    check_replicates(replicates)
+    plan = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
     tokens, given = conditioned(model, record.name, record.prompt, record.response)
     (target,) = make_targets([tokens], [given])
-    cell = Cell(sampler, target, passes, replicates)
-    (drawn,) = draw(model, [cell], seed, batch_size=batch_size, device=device, progress=progress)
+    cell = Cell(sampler, target, plan.passes, plan.replicates)
+    (drawn,) = Execution(batch_size, device, progress).draw(model, [cell], plan.seed)
     dataset = replicates_dataset(
         "nll", position_nll(drawn.evaluations[0]).T, labels=("position", target.scored.tolist()), level=level
     )
     dataset["token"] = ("position", [model.decode(target.tokens[[place]]) for place in target.scored])
+    dataset = describe(dataset, {"token": Variable("1", "text of the token")})
     effective = effective_positions(drawn.evaluations[0].position_losses)
-    cautions = {caution.key: caution.sentence for caution in cautions_of(sampler, replicates, effective)}
-    dataset.attrs = what_made_it(
-        model, cell, [target.length], seed=seed, level=level, forward_passes=drawn.forward_passes, cautions=cautions
+    dataset["cautions"] = caution_variable([], [cautions_of(sampler, plan.replicates, effective)], [])
+    dataset.attrs = provenance_attributes(
+        model, cell, [target.length], seed=seed, level=level, forward_passes=drawn.forward_passes
     )
     return dataset

@@ -1,27 +1,33 @@
-"""Precision on demand: sampling goes on until an interval is narrow enough, or a budget is spent."""
+"""Sampling to a precision: replicates are added until an interval is narrow enough or a budget is spent."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from estimators import Cell, Draw, InputError, Model, draw
-from estimators.evaluate import Progress
+from estimators import Cell, Draw, InputError
 from infodis_stats.analysis.replicates import all_equal
 from infodis_stats.results.error_bars import ErrorBar, interval_kind
+from infodis_stats.results.labels import Variable
 
-__all__ = ["Precision", "draw_rounds", "padded"]
+__all__ = ["DrawCells", "Precision", "draw_rounds", "padded"]
 
-FEWEST_DEGREES = 15  # of freedom: intervals that were looked at with fewer cover too little
+PRECISION_VARIABLES = {
+    "reached": Variable("1", "whether the interval is as narrow as requested"),
+}
+
+DrawCells = Callable[[Iterable[Cell]], Iterable[Draw]]
+"""Draws cells in order."""
+
+FEWEST_DEGREES = 15  # of freedom: with fewer, stopping by the interval makes it cover too little
 SMALLEST_STEP = 9 / 8  # of the replicates so far
 LARGEST_STEP = 2
 
 
 @dataclass(frozen=True)
 class Precision:
-    """A rule to stop by: the half-width of an interval is small enough, or the next round is too expensive.
+    """A stopping rule: the half-width of an interval is small enough, or the next round exceeds the budget.
 
     Parameters
     ----------
@@ -37,11 +43,12 @@ class Precision:
 
     Notes
     -----
-    An interval of fewer than 15 degrees of freedom is not looked at: 16 replicates where they alone tell the error,
-    fewer where the design does; until then the replicates are doubled. From ``n`` of them and a half-width ``h`` above
-    the goal ``g`` it goes on to ``n h^2 / g^2``, at least ``9 n / 8`` and at most ``2 n``. All are kept, and the
-    interval is that of all. Looking biases it, because one stops where the spread happens to look small; from 15
-    degrees on there is little left to bias, and few looks are few chances.
+    An interval of fewer than 15 degrees of freedom is not tested: that takes 16 replicates where their spread is the
+    only estimate of the error, and fewer where there is a within-replicate variance; until then the replicates are
+    doubled. From ``n`` replicates and a half-width ``h`` above the goal ``g`` the rule continues to ``n h^2 / g^2``, at
+    least ``9 n / 8`` and at most ``2 n``. The interval is that of all replicates. Testing biases it, because sampling
+    stops where the spread happens to be small; from 15 degrees of freedom on this bias is small, and few tests give it
+    few chances.
 
     Measured coverage in percent (nominal 95) where the true standard deviation asks for 18, 34, 64, 174 replicates, and
     the passes spent over those of the fixed number (8,000 simulations: errors of 0.3). Markov: order 2, 16 positions,
@@ -60,10 +67,10 @@ class Precision:
     t-mixture from 16     99.7 99.7 99.8 99.9 97.8 96.7 98.6 99.7 99.2 99.4 99.7 99.9 99.3 99.5 99.7 99.9 2.2 to 2.8
     ====================  ==================  ==================  ==================  ==================  =============
 
-    (Passes: the range over all but the exponential draws.) Where the design tells the error, looks begin earlier: with
+    (Passes: the range over all but the exponential draws.) With a within-replicate variance, tests begin earlier: with
     1 to 8 replicates of 16 passes to begin with and goals that ask for 3 to 24, stratified, triangular and independent
     passes cover 92.5 to 95.9 % on two Markov chains (2,500 simulations: errors of 0.5) and spend 1.0 to 1.7 times the
-    fixed number, most where it is smallest. `analysis.confidence_sequence` is for stopping by a rule of one's own.
+    fixed number, most where it is smallest. `analysis.confidence_sequence` is valid for any other stopping rule.
     """
 
     half_width: float
@@ -93,83 +100,66 @@ class Precision:
         except ValueError:
             half_width = float("nan")
         if not 0 < half_width < np.inf:
-            raise InputError(f"precision needs nats above 0 such as 0.05, or a share such as '5%', got {precision!r}")
+            raise InputError(f"precision must be nats above 0 such as 0.05, or a share such as '5%', got {precision!r}")
         return cls(half_width, share, most_passes, level, interval)
 
     def __str__(self) -> str:
         """Return what `of` reads."""
         return f"{100 * self.half_width:g}%" if self.relative else f"{self.half_width:g}"
 
-    def check_budget(self, passes: int, replicates: int) -> None:
-        """Refuse a budget that does not cover the first round. Raises `InputError`."""
-        if passes * replicates > self.most_passes:
-            raise InputError(
-                f"a precision needs most_passes of at least {passes * replicates} here, {passes} passes x {replicates} "
-                f"replicates of the first round, got {self.most_passes}"
-            )
-
-    def reached(self, drawn: Draw) -> bool:
-        """Say whether the interval is narrow enough, and sure of its own width."""
-        bar, goal = self._bar(drawn)
-        exact = bool(all_equal(drawn.estimates)) and len(drawn.estimates) > 1
+    def reached(self, draw: Draw) -> bool:
+        """Return whether the interval is narrow enough, with enough degrees of freedom."""
+        bar, goal = self._bar(draw)
+        exact = bool(all_equal(draw.estimates)) and len(draw.estimates) > 1
         return exact or (bar.degrees >= FEWEST_DEGREES and (bar.upper - bar.lower) / 2 <= goal)
 
-    def next_round(self, drawn: Draw) -> int:
-        """Return how many replicates are to follow; 0 where it is enough, the budget is spent or the model failed."""
-        if drawn.problem or self.reached(drawn):
+    def next_round(self, draw: Draw) -> int:
+        """Return how many replicates follow; 0 if the precision is reached, the budget is spent or the model failed."""
+        if draw.problem or self.reached(draw):
             return 0
-        bar, goal = self._bar(drawn)
-        count = len(drawn.estimates)
+        bar, goal = self._bar(draw)
+        count = len(draw.estimates)
         needed = count * ((bar.upper - bar.lower) / 2 / goal) ** 2 if goal else np.inf
         smallest = LARGEST_STEP if bar.degrees < FEWEST_DEGREES else SMALLEST_STEP
         total = int(np.ceil(np.clip(needed, count * smallest, count * LARGEST_STEP)))
-        return max(0, min(total, self.most_passes // drawn.cell.passes) - count)
+        return max(0, min(total, self.most_passes // draw.cell.passes) - count)
 
-    def _bar(self, drawn: Draw) -> tuple[ErrorBar, float]:
-        # What there is, and how wide it should be.
-        size = abs(float(drawn.estimates.mean())) if self.relative else 1.0
-        return interval_kind(self.interval).error_bar(drawn, self.level), self.half_width * size
+    def _bar(self, draw: Draw) -> tuple[ErrorBar, float]:
+        # The interval, and the half-width that it should have.
+        size = abs(float(draw.estimates.mean())) if self.relative else 1.0
+        return interval_kind(self.interval).error_bar(draw, self.level), self.half_width * size
 
-    def found(self, draws: Sequence[Draw]) -> dict[str, list[bool] | list[int]]:
-        """Return the variables that say how far each draw came."""
+    def variables(self, draws: Sequence[Draw]) -> dict[str, list[bool] | list[int]]:
+        """Return whether each draw reached the precision, and with how many replicates."""
         return {
-            "reached": [self.reached(one) for one in draws],
-            "replicates": [one.cell.replicates for one in draws],
+            "reached": [self.reached(draw) for draw in draws],
+            "replicates": [draw.cell.replicates for draw in draws],
         }
 
     def attributes(self, draws: Sequence[Draw]) -> dict[str, str | int]:
-        """Return the attributes that tell the rule and what it saved.
+        """Return the attributes that state the rule and what it saved.
 
         ``passes_saved`` compares with a fixed number of replicates, the same for all, that would have made every
-        interval as narrow: as many as the most expensive one took. Planned passes are compared with planned passes.
+        interval as narrow: the largest number that any of them took. Both sides count planned passes.
         """
-        largest = max(one.cell.replicates for one in draws)
-        fixed = sum(one.cell.planned_passes * largest // one.cell.replicates for one in draws)
+        largest = max(draw.cell.replicates for draw in draws)
+        fixed = sum(draw.cell.planned_passes * largest // draw.cell.replicates for draw in draws)
         return {
             "precision": str(self),
             "most_passes": self.most_passes,
-            "passes_saved": fixed - sum(one.cell.planned_passes for one in draws),
+            "passes_saved": fixed - sum(draw.cell.planned_passes for draw in draws),
         }
 
 
 def padded(draws: Sequence[Draw]) -> NDArray[np.float64]:
-    """Return the estimates (cell, replicate) in nats; NaN where a cell drew fewer replicates than another."""
-    table = np.full((len(draws), max(len(one.estimates) for one in draws)), np.nan)
-    for row, one in zip(table, draws, strict=True):
-        row[: len(one.estimates)] = one.estimates
+    """Return the estimates (cell, replicate) in nats; NaN where a cell has fewer replicates than another."""
+    table = np.full((len(draws), max(len(draw.estimates) for draw in draws)), np.nan)
+    for row, draw in zip(table, draws, strict=True):
+        row[: len(draw.estimates)] = draw.estimates
     return table
 
 
-def draw_rounds(
-    model: Model,
-    cells: Sequence[Cell],
-    seed: int,
-    precision: Precision | None,
-    *,
-    batch_size: int | None = None,
-    device: torch.device | str = "cpu",
-    progress: Progress | None = None,
-) -> list[Draw]:
+def draw_rounds(cells: Sequence[Cell], precision: Precision | None, draw_cells: DrawCells) -> list[Draw]:
     """Sample cells; with a precision, round by round until each is precise enough or has spent its budget.
 
     All that are still open share the batches of a round. A cell stops by its own replicates alone, so its numbers do
@@ -177,37 +167,26 @@ def draw_rounds(
 
     Parameters
     ----------
-    model : Model
     cells : sequence of Cell
         The first round.
-    seed : int
     precision : Precision or None
         None: the first round is the only one.
-    batch_size, device, progress
-        See `estimators.evaluate`.
+    draw_cells : callable
+        Draws the cells of a round, and keeps failed ones.
 
     Returns
     -------
     list of Draw
-        One a cell, over all of its rounds; failed ones too.
+        One per cell, over all of its rounds; failed ones too.
     """
-    drawn: dict[int, Draw] = {}
+    draws: dict[int, Draw] = {}
     waiting = dict(enumerate(cells))
     while waiting:
-        now = draw(
-            model,
-            waiting.values(),
-            seed,
-            batch_size=batch_size,
-            device=device,
-            progress=progress,
-            keep_failed=True,
-        )
         following = {}
-        for index, one in zip(waiting, now, strict=True):
-            drawn[index] = Draw.concatenate([drawn[index], one]) if index in drawn else one
-            if precision is not None and (more := precision.next_round(drawn[index])):
-                done = one.cell.first + one.cell.replicates
-                following[index] = replace(one.cell, first=done, replicates=more)
+        for index, new in zip(waiting, draw_cells(waiting.values()), strict=True):
+            draws[index] = Draw.concatenate([draws[index], new]) if index in draws else new
+            if precision is not None and (more := precision.next_round(draws[index])):
+                done = new.cell.first + new.cell.replicates
+                following[index] = replace(new.cell, first=done, replicates=more)
         waiting = following
-    return [drawn[index] for index in range(len(cells))]
+    return [draws[index] for index in range(len(cells))]

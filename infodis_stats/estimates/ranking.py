@@ -1,29 +1,37 @@
-"""Ranking: which of several candidates is the likeliest, sampled no longer than the decision needs."""
+"""Ranking: the likeliest of several candidates, with no more samples than the decision needs."""
+
+from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Cell, Draw, Estimator, InputError, Model, Target, draw, make_targets
+from estimators import Cell, Draw, Estimator, InputError, Model, Target, make_targets
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats import analysis
-from infodis_stats.estimates.origin import cautions_found, what_made_it
-from infodis_stats.estimates.outcome import outcome_of
-from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
+from infodis_stats.estimates.cautions import cautions_of_draws
+from infodis_stats.estimates.failed_items import outcome_of
+from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.results.error_bars import error_bars
-from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.labels import CI_BOUND, Variable, describe
+from infodis_stats.results.provenance import provenance_attributes
+from infodis_stats.results.validity import caution_variable
 
 __all__ = ["rank_candidates"]
 
+VARIABLES = {
+    "leader": Variable("1", "candidate with the smallest negative log-likelihood, in sum or per token as requested"),
+    "status": Variable("1", "best, eliminated, or open where the budget is spent"),
+    "p_value": Variable("1", "p-value of the claim that is made"),
+}
+
 CI_KIND = "t-mixture confidence sequence"
-GROWTH = 8  # a round adds an eighth of the replicates there are
+GROWTH = 8  # a round adds an eighth of the replicates so far
 
 
 def rank_candidates(
@@ -40,13 +48,13 @@ def rank_candidates(
     seed: int = 0,
     names: Sequence[str] | None = None,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Find the likeliest of several sequences that share their context, such as the answers to a question.
 
-    All candidates are sampled with the same masks, in rounds. One that is surely worse than the leader is sampled no
-    further; the race ends when one is left or the budget is spent.
+    All candidates are sampled with the same masks, in rounds. A candidate that is significantly worse than the leader
+    is dropped; the race ends when one candidate is left or the budget is spent.
 
     Parameters
     ----------
@@ -57,42 +65,48 @@ def rank_candidates(
     context : int, array of bool, sequence of arrays of bool, or None
         As in `estimate_nll`; the given tokens must be the same for all.
     error : float, default 0.05
-        Largest chance that the race ends with a wrong one, or with one of several that are equally good.
+        Largest chance that the race ends with a wrong leader, or with one of several equally good ones.
     per_token : bool, default False
         Whether the mean over scored tokens is compared instead of the sum.
     passes : int, default 16
         Forward passes that one replicate may use per candidate.
     replicates : int, default 8
-        Replicates at the first look, at least 2. More of them suit skewed estimates.
+        Replicates of the first round, at least 2; skewed estimates need more.
     most_passes : int, default 4096
         Budget of passes per candidate.
     seed, names, batch_size, device, progress
-        See `estimate_nll`.
+        As in `estimate_nll`.
 
     Returns
     -------
     xarray.Dataset
         Over ``candidate``: ``nll`` in nats, ``log_ratio`` to the leader (per token where that is compared) and
         ``log_ratio_ci (candidate, ci_bound)``, ``status`` ("best", "eliminated", "open"), ``length``, ``replicates``,
-        ``forward_passes``, and ``exact`` under a law. Without dimension: ``leader``, and ``p_value`` of the claim that
-        it is the best. The chance that a race ends with a wrong one, or with an interval that misses, is ``error``.
+        ``forward_passes``, ``cautions (candidate, caution)``, and ``exact`` under a law. Scalars: ``leader``, and the
+        ``p_value`` of the claim that it is the best. The chance that a race ends with a wrong leader, or with an
+        interval that misses, is at most ``error``.
 
     Raises
     ------
     InputError, ModelError
-        One sentence: what, where, what would be right.
+        If an argument is wrong, or the model fails on a candidate.
 
     Notes
     -----
-    See `analysis.eliminate` for the guarantee. It is exact for normal replicates; skewed ones are nearer to normal the
-    more passes a replicate has. The p-value is the largest of the single ones times their number.
+    `infodis_stats.analysis.eliminate` has the guarantee. It is exact for normal replicates; skewed ones are nearer to
+    normal the more passes a replicate has. The p-value is the largest of the single ones times their number.
 
-    Measured on normal replicates: of two equal candidates, watched for 256 replicates, 3.7 % are settled at an error of
-    0.05, and 30 % by Student's t at every look (600 races, errors of 1 and 2 points). Replicates with a skewness of 1.4
-    settle 8 % of them (6 % from 16 replicates on). Where the likelihoods of the candidates differ by a standard
-    deviation of one replicate's, races of at most 256 replicates take 70 of each of two candidates on average; the
-    fixed number that names as few wrong leaders is 256, and it does not know which of its answers are sure. With four
-    candidates these are 73 and 215 (1,500 races).
+    Measured on normal replicates, error 0.05: of races between two equal candidates, 3.7 % are settled within 256
+    replicates, against 30 % if Student's t is tested after every replicate (600 races, standard errors of 1 and 2
+    points). With a skewness of 1.4, 8 % are settled (6 % if the first round has 16 replicates). If two candidates
+    differ by one standard deviation of a replicate, races of at most 256 replicates take 70 of each candidate on
+    average; a fixed number needs 256 for as few wrong leaders, and does not show which of its answers are certain. With
+    four candidates these numbers are 73 and 215 (1,500 races).
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: all candidates by
+    the same masks (Equation 18).
 
     Examples
     --------
@@ -103,50 +117,54 @@ def rank_candidates(
     (1, ['eliminated', 'best', 'eliminated'])
     """
     targets = _twins(make_targets(candidates, context, names))
-    check_replicates(replicates)
-    _check(targets, error, passes * replicates, most_passes)
+    plan = SamplingPlan(passes, replicates, seed, most_passes=most_passes, fewest_replicates=2)
+    plan.check_budget()
+    _check(targets, error)
+    execution = Execution(batch_size, device, progress)
     lengths = np.array([target.length for target in targets])
     longest = targets[lengths.argmax()]
     asked = Cell(named_estimator(estimator), longest, passes, replicates)
     race = _Race(
         model=model,
-        cells=[Cell(asked.sampler.settled(longest, passes, model), one, passes, replicates) for one in targets],
+        cells=[Cell(asked.sampler.settled(longest, passes, model), target, passes, replicates) for target in targets],
         scales=lengths if per_token else np.ones_like(lengths),
         level=1 - error / (len(targets) - 1),
         most=most_passes // passes,
+        execution=execution,
     )
-    rows = rows_a_call(model, batch_size)
-    finish = race.run(seed, batch_size=rows, device=device, progress=progress)
+    finish = race.run(plan.seed)
     draws = finish.draws
-    outcome = outcome_of([model], draws, batch_size=batch_size, device=device).complete()
-    ratios = np.array([race.log_ratio(one, finish) for one in range(len(targets))])
+    outcome = outcome_of([model], draws, execution).complete()
+    ratios = np.array([race.log_ratio(index, finish) for index in range(len(targets))])
     dataset = xr.Dataset(
         {
-            "nll": ("candidate", [one.estimates.mean() for one in draws]),
+            "nll": ("candidate", [draw.estimates.mean() for draw in draws]),
             "log_ratio": ("candidate", ratios[:, 0]),
             "log_ratio_ci": (["candidate", CI_BOUND[0]], ratios[:, 1:]),
             "status": ("candidate", finish.status),
             "length": ("candidate", lengths),
-            "replicates": ("candidate", [one.cell.replicates for one in draws]),
+            "replicates": ("candidate", [draw.cell.replicates for draw in draws]),
             **{name: ("candidate", values) for name, values in outcome.variables().items()},
         },
         coords={"candidate": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
     )
     dataset["leader"] = ((), dataset["candidate"].values[finish.leader])
     dataset["p_value"] = ((), finish.p_value)
-    dataset = describe(dataset)
+    dataset = describe(dataset, VARIABLES)
     interval = {"ci_kind": CI_KIND, "ci_prob": 1 - error}
     words = f"log-likelihood ratio{' per token' if per_token else ''}, candidate over leader"
     dataset["log_ratio"].attrs = {"units": "nat", "long_name": words}
     dataset["log_ratio_ci"].attrs = {"units": "nat", "long_name": f"confidence interval of the {words}"} | interval
-    dataset.attrs = what_made_it(
+    bars = error_bars(draws, "anytime", 1 - error)
+    cautions = cautions_of_draws(draws, outcome.profiles, bars, models=[model])
+    dataset["cautions"] = caution_variable(["candidate"], cautions, [len(cautions)])
+    dataset.attrs = provenance_attributes(
         model,
         asked,
         [longest.length],
         seed=seed,
         level=1 - error,
         forward_passes=sum(outcome.forward_passes),
-        cautions=cautions_found(draws, outcome.profiles, error_bars(draws, "anytime", 1 - error), models=[model]),
     )
     dataset.attrs |= {"ci_kind": CI_KIND, "most_passes": most_passes, "per_token": int(per_token)}
     return dataset
@@ -154,7 +172,7 @@ def rank_candidates(
 
 @dataclass(frozen=True, eq=False)
 class _Finish:
-    # One draw a candidate, who leads, how each ended, and the p-value of the leader being the best.
+    # One draw per candidate, the leader, the status of each, and the p-value of the leader being the best.
     draws: list[Draw]
     leader: int
     status: list[str]
@@ -163,30 +181,31 @@ class _Finish:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Race:
-    # Cells of the first round, what their estimates are divided by, the level of a pair, replicates at most.
+    # Cells of the first round, what their estimates are divided by, the confidence level of a pair, most replicates.
     model: Model
     cells: list[Cell]
     scales: NDArray[np.int64]
     level: float
     most: int
+    execution: Execution
 
-    def run(self, seed: int, **how: Any) -> _Finish:
+    def run(self, seed: int) -> _Finish:
         drawn: list[list[Draw]] = [[] for _ in self.cells]
         p_values = np.ones(len(self.cells))
         running, spent, more = np.arange(len(self.cells)), 0, self.cells[0].replicates
         while more:
             cells = [replace(self.cells[index], replicates=more, first=spent) for index in running]
-            for index, one in zip(running, draw(self.model, cells, seed, **how), strict=True):
-                drawn[index].append(one)
+            for index, draw in zip(running, self.execution.draw(self.model, cells, seed), strict=True):
+                drawn[index].append(draw)
             spent += more
-            found = analysis.eliminate(
+            verdicts = analysis.eliminate(
                 [self._scores(int(index), drawn[index]) for index in running],
                 self.level,
                 start=self.cells[0].replicates,
             )
-            leader, p_values[running] = int(running[found.leader]), found.p_value
-            running = running[~found.worse]
-            more = 0 if (found.worse | found.tied).all() else min(max(1, spent // GROWTH), self.most - spent)
+            leader, p_values[running] = int(running[verdicts.leader]), verdicts.p_value
+            running = running[~verdicts.worse]
+            more = 0 if (verdicts.worse | verdicts.tied).all() else min(max(1, spent // GROWTH), self.most - spent)
         status = np.full(len(self.cells), "eliminated")
         status[running] = "best" if len(running) == 1 else "open"
         p_value = min(1.0, (len(self.cells) - 1) * float(np.delete(p_values, leader).max()))
@@ -194,13 +213,13 @@ class _Race:
 
     def log_ratio(self, index: int, finish: _Finish) -> tuple[float, float, float]:
         # Of a candidate over the leader, with its interval, from the replicates that both have.
-        own, leading = (self._scores(one, finish.draws[one : one + 1]) for one in (index, finish.leader))
+        own, leading = (self._scores(place, finish.draws[place : place + 1]) for place in (index, finish.leader))
         gaps = leading[: len(own)] - own
         interval = analysis.confidence_sequence(gaps, self.level, start=self.cells[0].replicates)
         return float(gaps.mean()), float(interval.lower[-1]), float(interval.upper[-1])
 
     def _scores(self, index: int, rounds: Sequence[Draw]) -> NDArray[np.float64]:
-        scores: NDArray[np.float64] = np.concatenate([one.estimates for one in rounds]) / self.scales[index]
+        scores: NDArray[np.float64] = np.concatenate([draw.estimates for draw in rounds]) / self.scales[index]
         return scores
 
 
@@ -212,15 +231,15 @@ def _twins(targets: list[Target]) -> list[Target]:
     ]
 
 
-def _check(targets: list[Target], error: float, first: int, most: int) -> None:
+def _check(targets: list[Target], error: float) -> None:
     if len(targets) < 2:
         raise InputError(f"a ranking needs at least 2 candidates, got {len(targets)}")
     if not 0 < error < 1:
-        raise InputError(f"error is a chance between 0 and 1, got {error}")
-    if first > most:
-        raise InputError(f"most_passes needs to cover the first round, {first} passes a candidate, got {most}")
+        raise InputError(f"error must be between 0 and 1, got {error}")
     given = [np.delete(target.tokens, target.scored) for target in targets]
     places = [np.delete(np.arange(len(target.tokens)), target.scored) for target in targets]
     for target, tokens, positions in zip(targets, given, places, strict=True):
         if not (np.array_equal(tokens, given[0]) and np.array_equal(positions, places[0])):
-            raise InputError(f"{target.label} has another context than {targets[0].label}; candidates share theirs")
+            raise InputError(
+                f"{target.label} has another context than {targets[0].label}; all candidates must share one"
+            )

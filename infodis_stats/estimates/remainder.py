@@ -1,4 +1,4 @@
-"""What is left of a likelihood where the noise ends before it has hidden everything."""
+"""The remainder: what an integral over noise lacks where the noise ends before it has hidden everything."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from estimators import Absorbing, Contrast, Draw, Estimator, InputError, Model, ScoreModel, Target
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 from infodis_stats.laws import Law
 from infodis_stats.results.error_bars import ErrorBar
+from infodis_stats.results.labels import Variable
 
 __all__ = [
     "Remainder",
@@ -24,19 +25,28 @@ __all__ = [
     "shifted",
 ]
 
-MOST_STATES = 2**16  # noised sequences that are listed
+REMAINDER_VARIABLES = {
+    "remainder_lower": Variable(
+        "nat", "lower bound of what the integral of the score entropy lacks; added to the estimate"
+    ),
+    "remainder_upper": Variable(
+        "nat", "upper bound of what the integral of the score entropy lacks; included in the interval"
+    ),
+}
+
+MOST_STATES = 2**16  # noised sequences that are enumerated
 
 
 @dataclass(frozen=True)
 class Remainder:
-    """What an integral lacks, in nats.
+    """The part that an integral lacks, in nats.
 
     Attributes
     ----------
     known : float
-        What an estimate is moved by.
+        Added to the estimate.
     lower, upper : float
-        Bounds; equal to what is known where that is exact.
+        Bounds of the part; both equal `known` where that is exact.
     """
 
     known: float
@@ -55,10 +65,10 @@ class Remainder:
 def noise_remainder(model: ScoreModel, target: Target, estimator: Estimator, integral: float) -> Remainder:
     """Return ``KL(p_{T|0}(. | x) || p_T)``, which the integral of the score entropy to the time ``T`` lacks.
 
-    The paper's Theorem 3.2 at a finite time. Exact under a law with at most 65,536 noised sequences that the target can
-    become, by listing them. Otherwise bounded: where a symbol's noised state always could have come from any other, by
-    the largest divergence that two clean symbols have there, position by position (convexity); under masking by what
-    the positions cost that are seen alone, and, where more are seen, by the whole likelihood.
+    The paper's Theorem 3.2 at a finite time. Exact by enumeration under a law, if the target has at most 65,536 noised
+    sequences. Otherwise bounded. Where every noised state can come from every symbol: by the largest divergence of two
+    clean symbols, position by position (convexity). Under masking: by the cost of a position that is seen alone, and by
+    the whole likelihood where more than one is seen.
 
     Parameters
     ----------
@@ -66,7 +76,7 @@ def noise_remainder(model: ScoreModel, target: Target, estimator: Estimator, int
     target : Target
     estimator : Estimator
     integral : float
-        The integral's value, or an upper end of it, in nats: masking needs it for its upper bound.
+        The integral's value or an upper bound of it, in nats; the upper bound under masking needs it.
 
     Examples
     --------
@@ -74,8 +84,8 @@ def noise_remainder(model: ScoreModel, target: Target, estimator: Estimator, int
     >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
     >>> (target,) = ids.make_targets(law.sample(1, length=6, seed=1))
     >>> estimator = ids.estimator("score-entropy(absorbing,eps=0.001)")
-    >>> found = noise_remainder(law, target, estimator, integral=8.0)
-    >>> found.lower == found.upper, round(found.lower, 4)
+    >>> remainder = noise_remainder(law, target, estimator, integral=8.0)
+    >>> remainder.lower == remainder.upper, round(remainder.lower, 4)
     (True, 0.0076)
     """
     noise, end = estimator.noise, torch.tensor([estimator.final_noise], dtype=torch.float64)
@@ -93,53 +103,56 @@ def noise_remainder(model: ScoreModel, target: Target, estimator: Estimator, int
 
 
 def remainders(models: Sequence[Model], draws: Sequence[Draw], bars: Sequence[ErrorBar]) -> list[Remainder] | None:
-    """Return what each draw's estimate lacks; None where it is nothing for all of them.
+    """Return what the estimate of each draw lacks; None if all are complete.
 
     Parameters
     ----------
     models : sequence of Model
         One for each side of a draw.
     """
-    if all(_unfinished(one) is None for one in draws):
+    if all(_unfinished(draw) is None for draw in draws):
         return None
-    found = []
-    for drawn, bar in zip(draws, bars, strict=True):
-        estimator = _unfinished(drawn)
+    missing = []
+    for draw, bar in zip(draws, bars, strict=True):
+        estimator = _unfinished(draw)
         assert estimator is not None
-        largest = [float((one.plan.weights * one.losses).sum(axis=(1, 2)).mean()) for one in drawn.evaluations]
+        largest = [float((side.plan.weights * side.losses).sum(axis=(1, 2)).mean()) for side in draw.evaluations]
         margin = bar.upper - bar.lower
         sides = [
-            noise_remainder(cast("ScoreModel", model), one.target, estimator, value + margin)  # it has answered
-            for model, one, value in zip(models, drawn.evaluations, largest, strict=True)
+            noise_remainder(cast("ScoreModel", model), side.target, estimator, value + margin)  # it gave these losses
+            for model, side, value in zip(models, draw.evaluations, largest, strict=True)
         ]
-        found.append(sides[0] if len(sides) == 1 else sides[1] - sides[0])
-    return found
+        missing.append(sides[0] if len(sides) == 1 else sides[1] - sides[0])
+    return missing
 
 
 def shifted(bars: Sequence[ErrorBar], missing: Sequence[Remainder] | None) -> list[ErrorBar]:
-    """Return the error bars with the remainders in them: moved by what is known, widened by what is not."""
+    """Return the error bars with the remainders included: shifted by the known part, widened by the unknown one."""
     if missing is None:
         return list(bars)
     return [
-        replace(bar, lower=bar.lower + one.lower, upper=bar.upper + one.upper)
-        for bar, one in zip(bars, missing, strict=True)
+        replace(bar, lower=bar.lower + remainder.lower, upper=bar.upper + remainder.upper)
+        for bar, remainder in zip(bars, missing, strict=True)
     ]
 
 
 def known_part(missing: Sequence[Remainder] | None) -> NDArray[np.float64] | float:
-    """Return what estimates (item, replicate) are moved by."""
-    return 0.0 if missing is None else np.array([[one.known] for one in missing])
+    """Return the known part, to be added to estimates (item, replicate)."""
+    return 0.0 if missing is None else np.array([[remainder.known] for remainder in missing])
 
 
 def remainder_variables(missing: Sequence[Remainder] | None) -> dict[str, list[float]]:
-    """Return the bounds as variables over the items; none where nothing is missing."""
+    """Return the bounds as variables over the items; empty if nothing is missing."""
     if missing is None:
         return {}
-    return {"remainder_lower": [one.lower for one in missing], "remainder_upper": [one.upper for one in missing]}
+    return {
+        "remainder_lower": [remainder.lower for remainder in missing],
+        "remainder_upper": [remainder.upper for remainder in missing],
+    }
 
 
 def check_precision(sampler: Estimator | Contrast) -> None:
-    """Refuse to promise a precision where a remainder comes on top of it."""
+    """Refuse a precision where a remainder adds to the error. Raises `InputError`."""
     estimator = estimator_of(sampler)
     if np.isfinite(estimator.final_noise):
         raise InputError(
@@ -170,9 +183,9 @@ def _listed(law: Law, target: Target, kernel: NDArray[np.float64], own: NDArray[
 
 
 def _masked(model: ScoreModel, target: Target, estimator: Estimator, integral: float) -> Remainder:
-    """Bound by how many positions are still seen: none, one, or more."""
+    """Bound the remainder of masking by how many positions are still seen: none, one, or more."""
     seen, length = float(np.exp(-estimator.final_noise)), target.length
-    alone = seen * (1 - seen) ** (length - 1)  # the chance that this one position is all that is seen
+    alone = seen * (1 - seen) ** (length - 1)  # the chance that exactly this position is seen
     more = max(0.0, 1 - (1 - seen) ** length - length * alone)
     known = alone * _full_mask_loss(model, target, estimator)
     upper = known + more * (integral + known) / (1 - more) if more < 1 else np.inf

@@ -1,10 +1,11 @@
 """Substitution scans: every single substitution of a sequence against the original, with intervals."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import torch
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
@@ -22,14 +23,18 @@ from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
-from infodis_stats.estimates.origin import what_made_it
-from infodis_stats.estimates.request import check_replicates, named_estimator, rows_a_call
+from infodis_stats.estimates.settings import Device, SamplingPlan, named_estimator, rows_per_call
 from infodis_stats.laws import Law
 from infodis_stats.models.vocabulary import alternatives, symbol_names, symbol_tokens
-from infodis_stats.results.labels import replicates_dataset
-from infodis_stats.results.validity import cautions_of, effective_positions
+from infodis_stats.results.labels import Variable, describe, replicates_dataset
+from infodis_stats.results.provenance import provenance_attributes
+from infodis_stats.results.validity import caution_variable, cautions_of, effective_positions
 
 __all__ = ["rank_substitutions", "scan_substitutions"]
+
+VARIABLES = {
+    "log_ratio_p": Variable("1", "p-value of the log ratio's sign, Holm-adjusted over the scan"),
+}
 
 FloatArray = NDArray[np.float64]
 
@@ -47,7 +52,7 @@ def scan_substitutions(
     context: int | ArrayLike | None = None,
     level: float = 0.95,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate ``log p(mutant | context) - log p(original | context)`` of every single substitution.
@@ -63,7 +68,7 @@ def scan_substitutions(
     tokens : array of int, shape (length,)
         The original.
     estimator : str or Estimator, default "auto"
-        See ``infodis-stats estimators``.
+        ``infodis-stats estimators`` lists all names.
     positions : array of int, optional
         Where to substitute, as indices into ``tokens``; default all that are scored.
     symbols : str, or array of str or int, optional
@@ -73,11 +78,11 @@ def scan_substitutions(
         Forward passes that one replicate may use per sequence. A mutant needs about half of them: the masks that hide
         the substitution are run once for all mutants.
     replicates, seed, level
-        See `estimate_nll`. The random numbers hang on the original, not on what is substituted.
+        As in `estimate_nll`; at least 2 replicates. The random numbers depend on the original, not on the mutants.
     context : int or array of bool, shape (length,), optional
         The first ``context`` tokens are given, or the positions marked True: never masked, scored or substituted.
     batch_size, device
-        See `estimators.evaluate`; they change no number of an exact law.
+        As in `estimate_nll`.
     progress : callable, optional
         Called with 1 after the original and after each mutant.
 
@@ -88,26 +93,29 @@ def scan_substitutions(
         ``log_ratio_replicate (position, symbol, replicate)`` in nats, exactly 0 where the symbol is the original's.
         Intervals are pointwise. ``log_ratio_p (position, symbol)``: the claim that the mutant is more likely than the
         original, or less, whichever the log ratio says, adjusted for all claims of the scan (Holm); NaN for the
-        original. ``exact (position, symbol)`` if the model is a law. Coordinates: ``site``, the position counted from
+        original. ``cautions (caution)`` hold for the whole scan. ``exact (position, symbol)`` if the model is a law.
+        Coordinates: ``site``, the position counted from
         1; ``original``, the symbol there; ``token`` of each symbol. Attributes as those of `estimate_log_ratio`.
 
     Raises
     ------
     InputError, ModelError
-        One sentence: what, where, what would be right.
+        If an argument is wrong, or the model fails.
 
     Notes
     -----
     For conditionals that come from one joint law the log ratio equals ``log p(symbol | all others) - log p(original
     symbol | all others)``, one pass, often called the masked marginal [1]_. A network's conditionals do not come from
-    one law. The log ratio here is that of its any-order likelihood, so it also counts what the substitution does to
-    the price of all other tokens.
+    one law. The log ratio here is that of its any-order likelihood, so it includes the effect of the substitution on
+    the losses of all other tokens.
 
     Claims about many substitutions need many replicates: the first of 2000 asks for an estimate of 9.8 standard errors
     with 8 replicates, 6.0 with 16 and 4.9 with 32 (level 0.95).
 
     References
     ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088, Equation 18.
+
     .. [1] J. Meier et al. (2021), Language models enable zero-shot prediction of the effects of mutations on protein
        function, NeurIPS.
 
@@ -124,28 +132,26 @@ def scan_substitutions(
     asked = named_estimator(estimator)
     given = context if context is None or isinstance(context, int | np.integer) else [np.asarray(context)]
     target = replace(make_targets([np.asarray(tokens)], given)[0], label="the sequence")
-    check_replicates(replicates)
-    one = asked.settled(target, passes, model)
-    sampler = Coupled(one)
-    cell = Cell(Coupled(asked), target, passes, replicates)
+    sampling = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
+    settled = asked.settled(target, sampling.passes, model)
+    sampler = Coupled(settled)
+    cell = Cell(Coupled(asked), target, sampling.passes, sampling.replicates)
     sites = _positions(positions, target)
     others = alternatives(model, target.tokens) if symbols is None else symbol_tokens(model, symbols)
     changed = others != target.tokens[sites][:, None]
     if not changed.any():
-        raise InputError(
-            "there is nothing to substitute: at these positions the sequence has no other symbol than these"
-        )
+        raise InputError("there is nothing to substitute: at these positions the sequence already has these symbols")
     exact = {"exact": _exact(model, target, sites, others)} if isinstance(model, Law) else {}
 
-    random = stream(root_seed(seed), target.key, "substitutions", one.name, str(passes))
-    plan = mask_plan(one.plan(target.length, passes, replicates, random), "scans")
+    random = stream(root_seed(sampling.seed), target.key, "substitutions", settled.name, str(sampling.passes))
+    plan = mask_plan(settled.plan(target.length, sampling.passes, sampling.replicates, random), "scans")
     evaluations = evaluate_substitutions(
         model,
         target,
         plan,
         np.repeat(sites, changed.sum(axis=1)),
         np.broadcast_to(others, changed.shape)[changed],
-        batch_size=rows_a_call(model, batch_size),
+        batch_size=rows_per_call(model, batch_size),
         device=device,
     )
     differences, effective, forward_passes = [], [], 0
@@ -154,12 +160,12 @@ def scan_substitutions(
         if original is None:
             original = evaluation.losses
         else:
-            differences.append(one.reduce(plan, original - evaluation.losses))
+            differences.append(settled.reduce(plan, original - evaluation.losses))
         effective.append(float(effective_positions(evaluation.position_losses)))
         forward_passes += evaluation.forward_passes
         if progress is not None:
             progress(1)
-    log_ratios = np.zeros((*changed.shape, replicates))
+    log_ratios = np.zeros((*changed.shape, sampling.replicates))
     log_ratios[changed] = differences
 
     claims = np.full(changed.shape, np.nan)
@@ -171,9 +177,10 @@ def scan_substitutions(
         symbol=("symbol", symbol_names(model, others), {"long_name": "symbol of the mutant"}),
         token=("symbol", others, {"long_name": "token of the symbol"}),
     )
-    cautions = {caution.key: caution.sentence for caution in cautions_of(sampler, replicates, np.array(effective))}
-    dataset.attrs = what_made_it(
-        model, cell, [target.length], seed=seed, level=level, forward_passes=forward_passes, cautions=cautions
+    cautions = cautions_of(sampler, sampling.replicates, np.array(effective))
+    dataset["cautions"] = caution_variable([], [cautions], [])
+    dataset.attrs = provenance_attributes(
+        model, cell, [target.length], seed=sampling.seed, level=level, forward_passes=forward_passes
     ) | {"sequence": "".join(symbol_names(model, target.tokens))}
     return dataset
 
@@ -189,14 +196,14 @@ def rank_substitutions(scan: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a substitution: ``substitution`` (such as ``A5G``), ``site`` (counted from 1), ``original``, ``symbol``;
+        One row per substitution: ``substitution`` (``A5G``), ``site`` (counted from 1), ``original``, ``symbol``;
         ``log_ratio``, ``log_ratio_se``, ``lower``, ``upper`` in nats; ``p`` and ``verdict``: ``better`` or ``worse``
         than the original where the chance of any false verdict in the scan stays below one minus the confidence
         level, else empty; ``exact`` if it is known.
 
     Notes
     -----
-    The estimates at the very top are partly there by luck: on average they are a little too high, as with any ranking.
+    The top of a ranking is partly luck: estimates there are on average a little too high.
 
     Examples
     --------
@@ -209,7 +216,7 @@ def rank_substitutions(scan: xr.Dataset) -> pd.DataFrame:
     1          A2G     -0.283   worse
     2          A2T     -0.655   worse
     """
-    flat = scan.drop_dims("replicate")
+    flat = scan.drop_dims(["replicate", "caution"])
     for bound in ("lower", "upper"):
         flat[bound] = flat["log_ratio_ci"].sel(ci_bound=bound, drop=True)
     frame = flat.drop_dims("ci_bound").to_dataframe(dim_order=["position", "symbol"]).reset_index()
@@ -227,13 +234,13 @@ def _positions(positions: ArrayLike | None, target: Target) -> NDArray[np.int64]
         return target.scored
     asked = np.unique(np.asarray(positions))
     if asked.ndim != 1 or not asked.size or asked.dtype.kind not in "iu":
-        raise InputError(f"positions need to be integers, at least one, got {positions!r}")
+        raise InputError(f"positions must be integers, at least one, got {positions!r}")
     for position in asked.tolist():
         if not 0 <= position < len(target.tokens):
             last = len(target.tokens) - 1
             raise InputError(f"position {position} is outside the sequence, whose positions are 0 to {last}")
         if position not in target.scored:
-            raise InputError(f"position {position} is context, which is given and not substituted")
+            raise InputError(f"position {position} is context, which cannot be substituted")
     return asked.astype(np.int64)
 
 
@@ -266,6 +273,7 @@ def _labelled(log_ratios: FloatArray, level: float, **others: FloatArray) -> xr.
         bars=None,
         **{name: values.reshape(-1) for name, values in others.items()},
     )
+    flat = describe(flat, VARIABLES)
     grid = flat.coarsen(cell=cells[1]).construct(cell=("position", "symbol")).drop_vars("cell")
     for variable in grid.data_vars.values():
         variable.attrs["long_name"] = variable.attrs["long_name"].replace("first over second", "mutant over original")

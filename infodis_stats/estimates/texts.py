@@ -1,26 +1,35 @@
-"""Likelihoods of texts: records in, one row a record out; long ones in windows."""
+"""Likelihoods of texts, one row per record; long records are scored in windows."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Estimator, InputError
+from estimators import Estimator, InputError, make_pairs, make_targets
 from estimators.evaluate import Progress
-from infodis_stats.analysis import level_of_each
-from infodis_stats.estimates import estimate_log_ratio, estimate_nll, rank_candidates
+from infodis_stats.estimates.log_ratio import log_ratio_of
+from infodis_stats.estimates.nll import nll_of
+from infodis_stats.estimates.pipeline import estimate
+from infodis_stats.estimates.precision import PRECISION_VARIABLES
+from infodis_stats.estimates.ranking import rank_candidates
+from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
 from infodis_stats.io.records import Record, TextPair
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.results.error_bars import ErrorBar, sum_of
-from infodis_stats.results.labels import bars_of, describe, replicates_dataset
+from infodis_stats.results.labels import Variable, bars_of, describe, replicates_dataset
 
 __all__ = ["Window", "estimate_text_ratios", "estimate_texts", "rank_texts", "windows"]
 
+VARIABLES = {
+    "windows": Variable("1", "windows that the record was scored in"),
+}
 
-NO_BAR = ErrorBar("", *[float("nan")] * 4)  # of a record without an estimate
+
+NO_BAR = ErrorBar("", *[float("nan")] * 4)  # for a record without an estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +49,13 @@ def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int
     longest : int
         The most tokens that a window may have.
     overlap : int or None
-        Tokens before a further window's first scored token that it is given; what lies before them is forgotten. None:
-        a record must fit whole.
+        Tokens that each further window is given before its first scored token; earlier ones are dropped. None: the
+        whole record must fit.
 
     Returns
     -------
     list of Window
-        Every token of the response is scored in exactly one of them.
+        Every token of the response is scored in exactly one window.
 
     Raises
     ------
@@ -70,7 +79,7 @@ def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int
             "give an overlap to score it in windows"
         )
     if not 0 <= overlap < longest:
-        raise InputError(f"overlap needs to be at least 0 and below the model's {longest} tokens, got {overlap}")
+        raise InputError(f"overlap must be at least 0 and below the model's {longest} tokens, got {overlap}")
     # The first window keeps as much of the prompt as the others keep of what is before them, or all of a short one.
     start = max(0, len(prompt) - overlap) if len(prompt) >= longest else 0
     pieces, scored = [], len(prompt)
@@ -96,7 +105,7 @@ def estimate_texts(
     interval: str = "auto",
     simultaneous: bool = False,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate ``-log p(response | prompt)`` of each record, with a confidence interval.
@@ -108,11 +117,11 @@ def estimate_texts(
     records : sequence of Record
         What `read_records` returns.
     overlap : int, optional
-        Records longer than the model are scored in windows, each given so many tokens before it; see `windows`.
+        Records longer than the model's limit are scored in windows, each given this many tokens before it.
     estimator, passes, replicates, precision, most_passes, seed, level, interval, simultaneous
-        See `estimate_nll`; ``passes`` is for each window. A precision needs records of one window.
+        As in `estimate_nll`; ``passes`` is for each window. A precision needs records of one window.
     batch_size, device, progress
-        See `estimate_nll`.
+        As in `estimate_nll`.
 
     Returns
     -------
@@ -122,7 +131,12 @@ def estimate_texts(
     Raises
     ------
     InputError, ModelError
-        One sentence that names the record.
+        If a record does not fit, or an argument is wrong; the message names the record.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: the likelihood of a
+    response given a prompt (Equation 17, Theorem 4.2).
 
     Examples
     --------
@@ -143,22 +157,13 @@ def estimate_texts(
             raise InputError(f"{record.name!r}: a precision needs records of one window, this one has {len(parts)}")
         pieces += parts
         owners += [owner] * len(parts)
-    own_level = level_of_each(level, len(records), simultaneous=simultaneous)
-    pieces_result = estimate_nll(
-        model,
-        [piece.tokens for piece in pieces],
-        estimator,
-        context=[np.arange(len(piece.tokens)) < piece.context for piece in pieces],
-        passes=passes,
-        replicates=replicates,
-        precision=precision,
-        most_passes=most_passes,
-        seed=seed,
-        level=own_level,
-        interval=interval,
-        batch_size=batch_size,
-        device=device,
-        progress=progress,
+    own_level = IntervalRequest(interval, level, simultaneous).level_of_each(len(records))
+    given = [np.arange(len(piece.tokens)) < piece.context for piece in pieces]
+    pieces_result = estimate(
+        nll_of(model, make_targets([piece.tokens for piece in pieces], given), estimator, None),
+        SamplingPlan(passes, replicates, seed, precision, most_passes),
+        IntervalRequest(interval, own_level),
+        Execution(batch_size, device, progress),
     )
 
     windows_of = np.bincount(owners, minlength=len(records))
@@ -171,7 +176,7 @@ def estimate_texts(
 
     lengths, nlls = over_windows(pieces_result["length"].values), over_windows(pieces_result["nll"].values)
     piece_bars = bars_of(pieces_result, "nll")
-    own = [[bar for bar, one in zip(piece_bars, owners, strict=True) if one == owner] for owner in range(len(records))]
+    own = [[bar for bar, of in zip(piece_bars, owners, strict=True) if of == record] for record in range(len(records))]
     result = replicates_dataset(
         "nll",
         over_windows(pieces_result["nll_replicate"].values),
@@ -189,13 +194,17 @@ def estimate_texts(
     )
     result["bits_per_token"] = result["nll"] / lengths / np.log(2)
     result["bits_per_token_ci"] = result["nll_ci"] / lengths[:, None] / np.log(2)
-    result = describe(result)
+    result = describe(result, PRECISION_VARIABLES | VARIABLES)
+    cautions = np.zeros((len(records), pieces_result.sizes["caution"]), dtype=bool)
+    np.logical_or.at(cautions, owners, pieces_result["cautions"].values)
+    result["cautions"] = (("sequence", "caution"), cautions, pieces_result["cautions"].attrs)
+    result = result.assign_coords(caution=pieces_result["caution"])
     result.attrs = pieces_result.attrs | {"ci_prob": level, "ci_simultaneous": int(simultaneous)}
     return result
 
 
 def _problems(pieces: xr.Dataset, owners: Sequence[int], windows_of: NDArray[np.int64]) -> list[str]:
-    """Say of each record how the model failed on the first of its windows that it failed on; nothing where on none."""
+    """Return the first problem of each record's windows; empty where there is none."""
     problems = [""] * len(windows_of)
     if "failed" in pieces:
         starts = np.cumsum(windows_of) - windows_of
@@ -221,7 +230,7 @@ def estimate_text_ratios(
     interval: str = "auto",
     simultaneous: bool = False,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Estimate ``log p(first | prompt) - log p(second | prompt)`` of each pair, with a confidence interval.
@@ -233,9 +242,9 @@ def estimate_text_ratios(
     pairs : sequence of TextPair
         What `read_pairs` returns; each must fit into the model.
     estimator, coupled, passes, replicates, precision, most_passes, seed, level, interval, simultaneous
-        See `estimate_log_ratio`.
+        As in `estimate_log_ratio`.
     batch_size, device, progress
-        See `estimate_log_ratio`.
+        As in `estimate_log_ratio`.
 
     Returns
     -------
@@ -245,7 +254,12 @@ def estimate_text_ratios(
     Raises
     ------
     InputError, ModelError
-        One sentence that names the pair.
+        If a pair does not fit, or an argument is wrong; the message names the pair.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: both responses by
+    the same masks (Equation 18), given the prompt (Equation 17).
 
     Examples
     --------
@@ -255,29 +269,16 @@ def estimate_text_ratios(
     >>> bool(result["log_ratio"][0] > 0)
     True
     """
-    firsts, given = zip(*(conditioned(model, one.name, one.prompt, one.first) for one in pairs), strict=True)
-    seconds, other = zip(*(conditioned(model, one.name, one.prompt, one.second) for one in pairs), strict=True)
-    result = estimate_log_ratio(
-        model,
-        firsts,
-        seconds,
-        estimator,
-        coupled=coupled,
-        passes=passes,
-        replicates=replicates,
-        precision=precision,
-        most_passes=most_passes,
-        seed=seed,
-        context=given,
-        second_context=other,
-        level=level,
-        interval=interval,
-        simultaneous=simultaneous,
-        batch_size=batch_size,
-        device=device,
-        progress=progress,
+    firsts, given = zip(*(conditioned(model, pair.name, pair.prompt, pair.first) for pair in pairs), strict=True)
+    seconds, other = zip(*(conditioned(model, pair.name, pair.prompt, pair.second) for pair in pairs), strict=True)
+    items = make_pairs(firsts, seconds, given, second_context=other)
+    result = estimate(
+        log_ratio_of(model, items, estimator, None, coupled=coupled),
+        SamplingPlan(passes, replicates, seed, precision, most_passes),
+        IntervalRequest(interval, level, simultaneous),
+        Execution(batch_size, device, progress),
     )
-    return result.assign_coords(pair=[one.name for one in pairs])
+    return result.assign_coords(pair=[pair.name for pair in pairs])
 
 
 def rank_texts(
@@ -293,7 +294,7 @@ def rank_texts(
     most_passes: int = 4096,
     seed: int = 0,
     batch_size: int | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Find the likeliest of several answers to a prompt.
@@ -307,7 +308,7 @@ def rank_texts(
     answers : sequence of str
         At least 2, all different.
     estimator, error, per_token, passes, replicates, most_passes, seed, batch_size, device, progress
-        See `rank_candidates`.
+        As in `rank_candidates`.
 
     Returns
     -------
@@ -317,7 +318,7 @@ def rank_texts(
     Raises
     ------
     InputError, ModelError
-        One sentence that names the answer.
+        If an answer does not fit, or an argument is wrong; the message names the answer.
 
     Examples
     --------
@@ -327,7 +328,7 @@ def rank_texts(
     'universally'
     """
     if len(set(answers)) < len(answers):
-        raise InputError("answers need to differ, but one stands more than once")
+        raise InputError("answers must differ, but one is repeated")
     if not answers:
         raise InputError("a ranking needs at least 2 candidates, got 0")
     tokens, given = zip(*(conditioned(model, answer, prompt, answer) for answer in answers), strict=True)

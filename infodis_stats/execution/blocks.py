@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from estimators import Cell, Pair, Sampler, Target, draw
+from estimators import Cell, Pair, Sampler, Target
 from estimators.evaluate import Progress
 from estimators.streams import root_seed
-from infodis_stats.estimates.request import rows_a_call
+from infodis_stats.estimates.settings import Execution
 from infodis_stats.execution.section import Columns, Section
 from infodis_stats.laws import Law
 from infodis_stats.results.provenance import arithmetic_digest, code_digest, model_fingerprint, versions
@@ -50,17 +50,8 @@ class Block:
         self, *, batch_size: int | None, device: torch.device | str, progress: Progress | None = None
     ) -> Columns:
         """Draw the cells in separate batches, so that the numbers do not depend on where and when this is done."""
-        section = self.section
-        rows = rows_a_call(section.model, batch_size)
-        draws = draw(
-            section.model,
-            section.cells[self.part],
-            section.seed,
-            batch_size=rows,
-            device=device,
-            progress=progress,
-            keep_failed=section.may_fail,
-        )
+        section, execution = self.section, Execution(batch_size, device, progress)
+        draws = execution.draw(section.model, section.cells[self.part], section.seed, keep_failed=section.may_fail)
         return Columns.of(section, draws)
 
 

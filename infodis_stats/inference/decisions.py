@@ -1,4 +1,4 @@
-"""Decisions about pairs: which side is likelier, and how often such claims are false."""
+"""Decisions about pairs: which side is likelier, with control of false claims."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,14 +11,20 @@ from numpy.typing import NDArray
 
 from estimators import InputError
 from infodis_stats import analysis
-from infodis_stats.results.labels import describe, estimates_of
+from infodis_stats.results.labels import Variable, describe, estimates_of
 
 __all__ = ["decide"]
+
+VARIABLES = {
+    "likelier": Variable("1", "side that is likelier, or open"),
+    "p_value": Variable("1", "p-value of the claim"),
+    "adjusted": Variable("1", "p-value of the log ratio's sign, adjusted for all pairs"),
+}
 
 
 @dataclass(frozen=True)
 class _Control:
-    """How p-values are adjusted, and what claims below an error then mean."""
+    """How p-values are adjusted, and what that guarantees."""
 
     adjust: Callable[[analysis.Estimates], NDArray[np.float64]]
     guarantee: str
@@ -44,14 +50,14 @@ def decide(
     """Decide which side of each pair is likelier, or leave it open.
 
     A claim is false if the other side is likelier or both are equally likely. The test is Student's, with the standard
-    error and the degrees of freedom of the result's own intervals, so that one replicate will do where they do.
+    errors and degrees of freedom of the result's intervals, so one replicate is enough where it is for them.
 
     Parameters
     ----------
     result : xarray.Dataset
         Of `estimate_log_ratio`, `estimate_text_ratios` or `estimate_model_log_ratio`.
     error : float, default 0.05
-        How many false claims are put up with.
+        The bound on false claims.
     control : {"false-discovery", "family-wise", "each"}, default "false-discovery"
         What ``error`` bounds: the expected share of false claims among those made, the chance of any false claim, or
         the chance that a given pair's claim is false.
@@ -59,15 +65,14 @@ def decide(
     Returns
     -------
     xarray.Dataset
-        Over the pairs: ``likelier`` ("first", "second" or "open"), ``p_value`` (the error at which the pair alone would
-        just be decided) and ``adjusted`` (the same under ``control``). Where an interval is a point, the pair is
-        decided with 0, or open with 1 if the point is zero. The attributes are the result's, and ``control``,
-        ``error``, ``claims`` and ``guarantee``.
+        Over the pairs: ``likelier`` ("first", "second" or "open"), ``p_value`` (of the pair alone) and ``adjusted``
+        (under ``control``). Where an interval is a point, both are 0, or 1 if the point is zero. ``cautions`` and
+        attributes are those of the result; further attributes are ``control``, ``error``, ``claims`` and ``guarantee``.
 
     Raises
     ------
     InputError
-        If the data set is none of these, the error is not between 0 and 1, there is no such control, or the intervals
+        If the data set is no such result, the error is not between 0 and 1, there is no such control, or the intervals
         are ``anytime``.
 
     Notes
@@ -75,11 +80,11 @@ def decide(
     With intervals of the kinds ``student-t`` and ``design``, control "each" claims a side exactly where the interval of
     level ``1 - error`` leaves 0 out. Intervals of ``hall``, ``bca`` and ``design-bootstrap`` are not symmetric; their
     pairs get the t test with the same standard error, and a claim may differ from the interval where 0 is near its end.
-    An ``anytime`` interval holds however its replicates were stopped, and a t test does not:
-    `infodis_stats.analysis.sequential_p_value` of ``log_ratio_replicate`` does.
+    An ``anytime`` interval is valid for every stopping rule and a t test is not; use
+    `infodis_stats.analysis.sequential_p_value` of ``log_ratio_replicate`` there.
 
-    The guarantee asks for unbiased estimates whose errors are nearly normal. Heed the cautions, and take 8 replicates
-    or as many degrees of freedom; `infodis_stats.analysis.false_discovery_signs` has figures for skewed replicates.
+    The guarantee needs unbiased estimates with nearly normal errors. Heed the cautions, and use 8 replicates or as many
+    degrees of freedom; `infodis_stats.analysis.false_discovery_signs` has results for skewed replicates.
     Measured with ``design`` intervals on 600 pairs of a Markov chain of length 8, half of them equal, error 0.1: of the
     equal ones "each" claims 14, 8 and 9 % with 16 and 32 passes of 1 replicate and 8 passes of 8, and of its claims
     "false-discovery" has 7, 4 and 4 % false.
@@ -96,15 +101,17 @@ def decide(
     """
     known = result.data_vars if isinstance(result, xr.Dataset) else ()
     if "log_ratio" not in known or "degrees" not in known:
-        raise InputError("a decision needs the result of estimate_log_ratio, or its kin for texts or two models")
+        raise InputError(
+            "a decision needs the result of estimate_log_ratio, estimate_text_ratios or estimate_model_log_ratio"
+        )
     if not 0 < error < 1:
-        raise InputError(f"error lies between 0 and 1, got {error}")
+        raise InputError(f"error must be between 0 and 1, got {error}")
     if control not in CONTROLS:
-        raise InputError(f"control is one of {', '.join(CONTROLS)}, got {control!r}")
+        raise InputError(f"control must be one of {', '.join(CONTROLS)}, got {control!r}")
     if (result["interval"] == "anytime").any():
         raise InputError(
-            "a t test does not hold for replicates that were stopped by looking at them, as anytime intervals do; "
-            "take the side where such an interval leaves 0 out, or ask for another interval"
+            "a t test is not valid for anytime intervals, whose replicates may have been stopped by their values; "
+            "use the side of 0 on which such an interval lies, or ask for another interval"
         )
     chosen = CONTROLS[control]
     estimates = estimates_of(result, "log_ratio")
@@ -120,8 +127,10 @@ def decide(
                 "adjusted": (unit, adjusted),
             },
             coords={unit: result[unit]},
-        )
+        ),
+        VARIABLES,
     )
+    decided["cautions"] = result["cautions"]
     decided.attrs = result.attrs | {
         "control": control,
         "error": error,

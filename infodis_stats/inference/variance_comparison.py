@@ -1,4 +1,4 @@
-"""Which of two results has less variance for the passes it spent."""
+"""Comparison of two results by their variance at equal passes."""
 
 import json
 
@@ -10,9 +10,19 @@ from estimators import InputError, registry
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.analysis.replicates import all_equal
-from infodis_stats.results.labels import CI_BOUND, check_complete, describe
+from infodis_stats.results.labels import CI_BOUND, Variable, check_complete, describe
 
 __all__ = ["compare_variances"]
+
+VARIABLES = {
+    "variance_ratio": Variable("1", "variance of the first over that of the second, at equal passes"),
+    "variance_ratio_ci": Variable("1", "bootstrap interval of the variance ratio"),
+    "variance_ratio_p": Variable("1", "p-value of equal variances at equal passes, Holm-adjusted over the items"),
+    "smaller": Variable("1", "result with less variance at equal passes, open, or exact where both are"),
+    "total_ratio": Variable("1", "summed variance of the first over that of the second, at equal passes"),
+    "total_ratio_ci": Variable("1", "bootstrap interval of the ratio of summed variances"),
+    "total_ratio_p": Variable("1", "p-value of equal summed variances at equal passes"),
+}
 
 FloatArray = NDArray[np.float64]
 
@@ -25,29 +35,29 @@ def compare_variances(
     Parameters
     ----------
     first, second : xarray.Dataset
-        Of `estimate_nll`, `estimate_log_ratio` or their kin, on the same items in the same order; estimators, models,
-        passes and replicates may differ. At least 3 replicates.
+        Of `estimate_nll`, `estimate_log_ratio` or another estimate, on the same items in the same order; estimators,
+        models, passes and replicates may differ. At least 3 replicates.
     paired : bool, optional
-        Whether the r-th replicates of both share their masks. Default: where seed, estimators and passes are the same,
-        as of two models. Say True where the two were drawn in one stream of your own.
+        Whether the r-th replicates of both share their masks. Default: if seed, estimators and passes are the same, as
+        with two models. Pass True if you drew the two from one stream of your own.
     level : float, default 0.95
-        Confidence level of each interval; claims are made at one minus that.
+        Confidence level of each interval; the significance level is one minus that.
     seed : int, default 0
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------
     xarray.Dataset
-        Over the items: ``variance_ratio``, the first's variance over the second's, each of one replicate times the
-        passes that it really spent (below 1 the first is better), ``variance_ratio_ci (..., ci_bound)``,
-        ``variance_ratio_p``, adjusted for all items, and ``smaller`` ("first", "second", "open", or "exact" where both
-        are). Over all items, of the sums: ``total_ratio``, ``total_ratio_ci (ci_bound)`` and ``total_ratio_p``. The
-        attribute ``verdict`` says it in words, with what to do.
+        Over the items: ``variance_ratio``, the first variance over the second, each of one replicate times the passes
+        that it really spent (below 1 the first is better), ``variance_ratio_ci (..., ci_bound)``,
+        ``variance_ratio_p``, adjusted for all items, and ``smaller`` ("first", "second", "open", or "exact" if both
+        are). For the sums over all items: ``total_ratio``, ``total_ratio_ci (ci_bound)`` and ``total_ratio_p``. The
+        attribute ``verdict`` is the answer in words, with advice.
 
     Raises
     ------
     InputError
-        If they are no such results, some items have failed, they are of different items, or one and the same draw.
+        If they are no such results, have failed items, have different items, or are one and the same draw.
 
     See Also
     --------
@@ -69,42 +79,48 @@ def compare_variances(
     check_complete(second)
     unit = str(first[name].dims[0])
     if _quantity(second) != name or second[name].dims != first[name].dims:
-        raise InputError("variances are compared of two results of one kind")
+        raise InputError("variances can be compared only between two results of one kind")
     if not np.array_equal(first[unit].values, second[unit].values):
-        raise InputError(f"variances are compared over the same {unit}s in the same order")
+        raise InputError(f"variances can be compared only over the same {unit}s in the same order")
     one, two = (result[f"{name}_replicate"].transpose(unit, "replicate").values for result in (first, second))
     shared = _share_masks(first, second) if paired is None else paired
     if shared:
         fewest = min(one.shape[1], two.shape[1])
         one, two = one[:, :fewest], two[:, :fewest]
         if np.array_equal(one, two, equal_nan=True) and not all_equal(one).all():
-            raise InputError("both results are the same draw; another seed, estimator or model has another variance")
+            raise InputError(
+                "both results are the same draw; estimate one of them with another seed, estimator or model"
+            )
     costs = (_passes(first, name), _passes(second, name))
     rng = stream(root_seed(seed), "variance comparison")
-    found = analysis.compare_variances(one, two, rng, costs=costs, paired=shared, level=level)
-    claimed = found.adjusted < 1 - level
-    side = np.where(found.items.ratio < 1, "first", "second")
-    smaller = np.where(np.isnan(found.adjusted), "exact", np.where(claimed, side, "open"))
+    comparison = analysis.compare_variances(one, two, rng, costs=costs, paired=shared, level=level)
+    claimed = comparison.adjusted < 1 - level
+    side = np.where(comparison.items.ratio < 1, "first", "second")
+    smaller = np.where(np.isnan(comparison.adjusted), "exact", np.where(claimed, side, "open"))
     compared = describe(
         xr.Dataset(
             {
-                "variance_ratio": (unit, found.items.ratio),
-                "variance_ratio_ci": ((unit, CI_BOUND[0]), np.stack([found.items.lower, found.items.upper], axis=-1)),
-                "variance_ratio_p": (unit, found.adjusted),
+                "variance_ratio": (unit, comparison.items.ratio),
+                "variance_ratio_ci": (
+                    (unit, CI_BOUND[0]),
+                    np.stack([comparison.items.lower, comparison.items.upper], axis=-1),
+                ),
+                "variance_ratio_p": (unit, comparison.adjusted),
                 "smaller": (unit, smaller),
-                "total_ratio": found.total.ratio,
-                "total_ratio_ci": (CI_BOUND[0], np.stack([found.total.lower, found.total.upper])),
-                "total_ratio_p": found.total.p_value,
+                "total_ratio": comparison.total.ratio,
+                "total_ratio_ci": (CI_BOUND[0], np.stack([comparison.total.lower, comparison.total.upper])),
+                "total_ratio_p": comparison.total.p_value,
             },
             coords={unit: first[unit], CI_BOUND[0]: CI_BOUND[1]},
-        )
+        ),
+        VARIABLES,
     )
     compared.attrs = {
         "first": first.attrs["estimator"],
         "second": second.attrs["estimator"],
         "paired": int(shared),
         "ci_prob": level,
-        "verdict": _verdict(found, smaller, level, unit),
+        "verdict": _verdict(comparison, smaller, level, unit),
     }
     return compared
 
@@ -114,11 +130,13 @@ def _quantity(result: xr.Dataset) -> str:
     for name in ("nll", "log_ratio"):
         if name in known and f"{name}_replicate" in known and result[name].ndim == 1:
             return name
-    raise InputError("a comparison of variances needs two results of estimate_nll, estimate_log_ratio or their kin")
+    raise InputError(
+        "a comparison of variances needs two results of estimate_nll, estimate_log_ratio or another estimate"
+    )
 
 
 def _share_masks(first: xr.Dataset, second: xr.Dataset) -> bool:
-    """Say whether the random streams were the same: they hang on the item, the seed, the estimator and the passes."""
+    """Return whether the random streams were the same; they depend on item, seed, estimator and passes."""
     alike = all(first.attrs[key] == second.attrs[key] for key in ("seed", "passes"))
     return alike and _sampled_by(first) == _sampled_by(second)
 
@@ -132,7 +150,7 @@ def _sampled_by(result: xr.Dataset) -> list[str]:
 
 
 def _stream_name(name: str) -> str:
-    """Return what the streams of an estimator hang on; of one that is not in the registry, its name."""
+    """Return the stream name of an estimator, or its name if it is not in the registry."""
     try:
         return registry.estimator(name.rpartition(" ")[2]).stream_name
     except InputError:
@@ -140,24 +158,24 @@ def _stream_name(name: str) -> str:
 
 
 def _passes(result: xr.Dataset, name: str) -> FloatArray:
-    """Return the passes that a replicate of each item really took."""
+    """Return the passes that one replicate of each item really ran."""
     drawn = result[f"{name}_replicate"].notnull().sum("replicate")
     return np.asarray((result["forward_passes"] / drawn).values, dtype=np.float64)
 
 
-def _verdict(found: analysis.VarianceComparison, smaller: NDArray[np.str_], level: float, unit: str) -> str:
-    total = found.total
+def _verdict(comparison: analysis.VarianceComparison, smaller: NDArray[np.str_], level: float, unit: str) -> str:
+    total = comparison.total
     if np.isnan(total.ratio):
-        return "both are exact: nothing to choose."
+        return "both are exact: there is nothing to choose."
     alone = ""
     if len(smaller) > 1:
         wins = [int((smaller == side).sum()) for side in ("first", "second")]
-        alone = f"; of {len(smaller)} {unit}s alone, {wins[0]} say the first and {wins[1]} the second"
+        alone = f"; of {len(smaller)} {unit}s alone, {wins[0]} favour the first and {wins[1]} the second"
     times = np.array([total.ratio, total.lower, total.upper])
     if total.p_value >= 1 - level:
         return (
-            f"not told apart: the first has {_band(times)} times the variance of the second at equal passes{alone}. "
-            "Take either, or more replicates of both: four times as many halve the interval."
+            f"no significant difference: the first has {_band(times)} times the variance of the second at equal passes"
+            f"{alone}. Take either, or more replicates of both: four times as many halve the interval."
         )
     winner = "first" if total.ratio < 1 else "second"
     if total.ratio in (0, np.inf):
@@ -168,5 +186,5 @@ def _verdict(found: analysis.VarianceComparison, smaller: NDArray[np.str_], leve
 
 
 def _band(numbers: FloatArray) -> str:
-    value, lower, upper = (f"{one:.3g}" for one in numbers.tolist())
+    value, lower, upper = (f"{number:.3g}" for number in numbers.tolist())
     return f"{value} [{lower}, {upper}]"

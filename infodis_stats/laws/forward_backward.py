@@ -5,9 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from infodis_stats.laws.law import fold
-
-__all__ = ["SMALLEST", "bytes_per_row", "contract", "forward_backward", "normalised"]
+__all__ = ["SMALLEST", "bytes_per_row", "contract", "fold", "forward_backward", "normalised"]
 
 SMALLEST = torch.finfo(torch.float64).tiny  # a divisor whose inverse does not overflow
 
@@ -81,6 +79,24 @@ def contract(left: Tensor, right: Tensor, dim: int) -> Tensor:
     for pair in others:
         total += torch.mul(*pair)
     return total
+
+
+def fold(values: Tensor) -> Tensor:
+    """Sum over the first dimension, pairwise.
+
+    Unlike in ``torch.sum``, the order of additions, and hence the rounding, does not depend on the other dimensions.
+    """
+    count = len(values)
+    if count == 1:
+        return values[0].clone()
+    total = values[: count // 2] + values[count // 2 : count // 2 * 2]
+    if count % 2:
+        total[0] += values[-1]
+    while (count := count // 2) > 1:
+        if count % 2:
+            total[0] += total[count - 1]
+        total[: count // 2] += total[count // 2 : count // 2 * 2]
+    return total[0]
 
 
 def normalised(weights: Tensor) -> Tensor:

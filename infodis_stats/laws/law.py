@@ -15,8 +15,9 @@ from estimators.errors import InputError, TokenError
 from estimators.noise.process import Noise
 from estimators.target import scored_masks
 from infodis_stats.laws.alphabet import check_alphabet, check_tokens, decode, encode, token_rows
+from infodis_stats.laws.forward_backward import fold
 
-__all__ = ["Law", "Seed", "fold"]
+__all__ = ["Law", "Seed"]
 
 Seed = int | np.random.SeedSequence | np.random.Generator
 """Anything that `numpy.random.default_rng` accepts as a seed."""
@@ -541,24 +542,6 @@ class Law(ABC):
         for rows in self._chunks(*tokens.shape):
             result[rows] = self._posterior(self._hard_evidence(tokens[rows], given[rows]))[0].numpy()
         return result
-
-
-def fold(values: Tensor) -> Tensor:
-    """Sum over the first dimension, pairwise.
-
-    Unlike in ``torch.sum``, the order of additions, and hence the rounding, does not depend on the other dimensions.
-    """
-    count = len(values)
-    if count == 1:
-        return values[0].clone()
-    total = values[: count // 2] + values[count // 2 : count // 2 * 2]
-    if count % 2:
-        total[0] += values[-1]
-    while (count := count // 2) > 1:
-        if count % 2:
-            total[0] += total[count - 1]
-        total[: count // 2] += total[count // 2 : count // 2 * 2]
-    return total[0]
 
 
 def _scored(context: ArrayLike, shape: tuple[int, ...]) -> list[NDArray[np.bool_]]:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from estimators.errors import InputError
 from infodis_stats.laws.alphabet import check_alphabet, encode, token_rows
-from infodis_stats.laws.law import Law, Seed, fold
+from infodis_stats.laws.forward_backward import fold
+from infodis_stats.laws.law import Law, Seed
 from infodis_stats.laws.probabilities import checked_probabilities, numbers
 
 __all__ = ["TableLaw"]

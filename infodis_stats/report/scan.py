@@ -25,6 +25,7 @@ from infodis_stats.report.document import (
 from infodis_stats.report.heatmap import heatmap_figure, visible
 from infodis_stats.report.numbers import band, significant
 from infodis_stats.report.page import files_of, write_texts
+from infodis_stats.results.validity import caution_sentences
 
 __all__ = ["ranking_tables", "scan_answer", "scan_document", "write_scans"]
 
@@ -149,7 +150,7 @@ def _reading(scans: Mapping[str, xr.Dataset]) -> Iterator[Section]:
         "differences of their replicates, in scan.nc. The top of a ranking is partly luck: estimates there are on "
         "average a little too high. All substitutions are in scan.csv."
     )
-    cautions = {key: words for scan in scans.values() for key, words in json.loads(scan.attrs["cautions"]).items()}
+    cautions = {key: words for scan in scans.values() for key, words in caution_sentences(scan).items()}
     if cautions:
         items = [(key, f"{sentence}.") for key, sentence in cautions.items()]
         yield Points(items, "A caution holds by construction:", warning=True)

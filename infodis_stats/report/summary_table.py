@@ -1,4 +1,4 @@
-"""The table of a result: what was estimated, with as many digits as its error allows."""
+"""The table of a result: estimates with intervals, to as many digits as the error allows."""
 
 import json
 import math
@@ -14,6 +14,7 @@ from infodis_stats.inference.decisions import decide
 from infodis_stats.report.markdown import cells
 from infodis_stats.report.numbers import percent, significant
 from infodis_stats.results.labels import with_estimates
+from infodis_stats.results.validity import caution_sentences
 
 __all__ = ["Summary", "made_by", "summary"]
 
@@ -22,16 +23,16 @@ FloatArray = NDArray[np.float64]
 NEGLIGIBLE = 1e-9  # relative: replicates that differ by rounding agree
 
 AVERAGES = {
-    "nll": "nats a document",
-    "nll_per_token": "nats a token",
-    "bits_per_token": "bits a token",
+    "nll": "nats per document",
+    "nll_per_token": "nats per token",
+    "bits_per_token": "bits per token",
     "perplexity": "perplexity",
-    "log_ratio": "log ratio of a pair, nats",
+    "log_ratio": "log ratio per pair, nats",
     "win_rate": "win-rate of the first",
 }
 
 HEADINGS = {
-    "bits_per_token": "bits a token",
+    "bits_per_token": "bits per token",
     "correlation": "correlation",
     "coupling_gain": "coupling gain",
     "exact": "exact",
@@ -42,16 +43,24 @@ HEADINGS = {
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """The table of `estimate_nll` and its kin; prints as text.
+    """The table of `estimate_nll` and other estimates; prints as text.
 
     Attributes
     ----------
     frame : pandas.DataFrame
-        A row a sequence or pair, in full precision.
+        One row per sequence or pair, in full precision.
     decimals : mapping of str to array of int
-        Decimals that each cell deserves: an error has two digits, and what it belongs to as many.
+        Decimals of each cell: errors have two digits, and estimates as many decimals as their errors.
     notes : tuple of str
-        What made it, and what the reader should know before believing it.
+        Provenance and cautions.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    >>> table = ids.summary(ids.estimate_nll(law, law.sample(2, length=12, seed=1)))
+    >>> list(table.to_dataframe().columns)
+    ['sequence', 'nll', 'se', 'lower', 'upper', 'exact', 'passes run']
     """
 
     frame: pd.DataFrame
@@ -80,7 +89,7 @@ class Summary:
 
     def _alignment(self) -> tuple[str, ...]:
         numeric = [pd.api.types.is_numeric_dtype(kind) for kind in self.frame.dtypes]
-        return tuple("right" if one else "left" for one in numeric)
+        return tuple("right" if is_number else "left" for is_number in numeric)
 
     def _rounded(self) -> pd.DataFrame:
         return pd.DataFrame({name: self._texts(name) for name in self.frame.columns})
@@ -98,15 +107,15 @@ def summary(result: xr.Dataset) -> Summary:
     Parameters
     ----------
     result : xarray.Dataset
-        Of `estimate_nll`, `estimate_log_ratio` or their kin, or of `average` or `split_budget`.
+        Of `estimate_nll`, `estimate_log_ratio` or another estimate, or of `average` or `split_budget`.
 
     Returns
     -------
     Summary
         Prints as text; ``to_dataframe()``, ``to_markdown()``, ``to_latex()``. Errors are given to two digits, and
-        estimates to the same decimal place. Pairs have a column ``likelier``: the side that is likelier, where the
-        chance of any wrong claim in the table stays below one minus the confidence level, else "open"; see
-        `decide`. With ``anytime`` intervals they have none, for a t test does not hold where these do.
+        estimates to the same decimal place. Pairs have a column ``likelier``, by `decide`: the side that is likelier,
+        or "open"; the chance of any wrong claim in the table is below one minus the confidence level. With ``anytime``
+        intervals there is no such column, because a t test is not valid there.
 
     Raises
     ------
@@ -129,9 +138,9 @@ def summary(result: xr.Dataset) -> Summary:
         return _average_table(result)
     if "expected_se" in known:
         return _split_table(result)
-    name = next((one for one in ("nll", "log_ratio") if one in known), None)
+    name = next((quantity for quantity in ("nll", "log_ratio") if quantity in known), None)
     if name is None or result[name].ndim != 1 or f"{name}_replicate" not in result:
-        raise InputError("a summary needs the result of estimate_nll, estimate_log_ratio, or their kin for texts")
+        raise InputError("a summary needs the result of estimate_nll, estimate_log_ratio or another estimate")
     unit = str(result[name].dims[0])
     lower, upper = (result[f"{name}_ci"].sel(ci_bound=bound).values for bound in ("lower", "upper"))
     error = result[f"{name}_se"].values
@@ -156,7 +165,7 @@ def summary(result: xr.Dataset) -> Summary:
         columns |= {f"bits {end}": bits.sel(ci_bound=end).values for end in ("lower", "upper")}
         columns["tokens"] = result["length"].values
         per_token = _decimals(np.where(agree, 0.0, error) / result["length"].values / math.log(2))
-        decimals |= dict.fromkeys(("bits a token", "bits lower", "bits upper"), per_token)
+        decimals |= dict.fromkeys(("bits per token", "bits lower", "bits upper"), per_token)
     columns["passes run"] = result["forward_passes"].values
     if "failed" in result and (result["failed"] != "").any():
         columns["failed"] = result["failed"].values
@@ -165,7 +174,7 @@ def summary(result: xr.Dataset) -> Summary:
 
 
 def _average_table(result: xr.Dataset) -> Summary:
-    """Tabulate what `average` returns, a row an average."""
+    """Tabulate what `average` returns, one row per average."""
     names = [name for name in AVERAGES if name in result]
     error = np.array([float(result[f"{name}_se"]) if f"{name}_se" in result else np.nan for name in names])
     ends = np.array([result[f"{name}_ci"].values for name in names])
@@ -180,16 +189,16 @@ def _average_table(result: xr.Dataset) -> Summary:
         }
     )
     sure = error <= NEGLIGIBLE * np.maximum(1.0, np.abs(estimate))
-    # What has no standard error is a share.
+    # Without a standard error it is a share.
     places = np.where(np.isnan(error), 3, _decimals(np.where(sure, 0.0, error)))
     attributes = result.attrs
     documents = f"{attributes['documents']} documents"
     if "tokens" in attributes:
         documents += f", {attributes['tokens']} tokens"
     notes = [
-        f"Of these {documents}: the error is that of the masks alone."
+        f"For these {documents}: the error is that of the masks alone."
         if attributes["of"] == "these"
-        else f"Of the population that {documents} were drawn from: the error is that of the sample, masks included."
+        else f"For the population that {documents} were drawn from: the error is that of the sample, masks included."
     ]
     if "mask_share" in result and math.isfinite(float(result["mask_share"])):
         share = percent(float(result["mask_share"]))
@@ -198,10 +207,10 @@ def _average_table(result: xr.Dataset) -> Summary:
 
 
 def _split_table(result: xr.Dataset) -> Summary:
-    """Tabulate what `split_budget` returns, a row a split, and say what to do."""
+    """Tabulate what `split_budget` returns, one row per split, with advice."""
     passes, error = result["document_passes"].values, result["expected_se"].values
     frame = pd.DataFrame(
-        {"passes a document": passes, "documents": result["documents"].values, "expected se, nats": error}
+        {"passes per document": passes, "documents": result["documents"].values, "expected se, nats": error}
     )
     attributes = result.attrs
     row = passes.tolist().index(attributes["best"])
@@ -211,24 +220,24 @@ def _split_table(result: xr.Dataset) -> Summary:
     )
     reasons = [
         f"Variance between documents {significant(attributes['between'])} nats^2, of one pass "
-        f"{significant(attributes['within'])} nats^2, a document costs {attributes['document_cost']:g} passes."
+        f"{significant(attributes['within'])} nats^2; a document costs {attributes['document_cost']:g} passes."
     ]
     if attributes["within"] == 0:
-        reasons.append("The masks add no error here: only more documents help.")
+        reasons.append("The masks add no error here; only more documents help.")
     else:
         reasons.append(
-            "Assumed: the variance of the masks falls like one over the passes. It was measured at "
-            f"{attributes['pilot_passes']:.0f} passes a document."
+            "Assumption: the variance of the masks is inversely proportional to the passes. It was measured at "
+            f"{attributes['pilot_passes']:.0f} passes per document."
         )
     if row == 0 and attributes["best"] < attributes["pilot_passes"] / 2:
         reasons.append(
-            "Fewer passes for each of still more documents may do better: this is as far as the pilot tells."
+            "Fewer passes for each of even more documents may be better, but the pilot does not extrapolate that far."
         )
     return Summary(frame, {}, (advice, *reasons, *made_by(result)))
 
 
 def _decimals(error: FloatArray) -> NDArray[np.int64]:
-    """Return how many decimals give each error two digits; 6 where there is none."""
+    """Return how many decimals give each error two digits; 6 where the error is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         places = 1 - np.floor(np.log10(error))
     return np.where(np.isfinite(places), np.clip(places, 0, 12), 6).astype(np.int64)
@@ -239,7 +248,7 @@ def _fixed(value: float, places: int) -> str:
 
 
 def made_by(result: xr.Dataset) -> tuple[str, ...]:
-    """Say what made a result: the estimator, the passes, what ``auto`` chose, and the cautions."""
+    """Return the provenance of a result in words: estimator, passes, what ``auto`` chose, and cautions."""
     result = with_estimates(result)
     attributes = result.attrs
     until = f" or more until +-{attributes['precision']}" if "precision" in attributes else ""
@@ -248,18 +257,18 @@ def made_by(result: xr.Dataset) -> tuple[str, ...]:
         f"nats; {attributes['estimator']}, {amount}, seed {attributes['seed']}; {_intervals(result)}",
         *_reached(result),
         *(f"auto chose {name}: {why}." for name, why in json.loads(attributes["choices"]).items()),
-        *(f"Caution ({key}): {sentence}." for key, sentence in json.loads(attributes["cautions"]).items()),
+        *(f"Caution ({key}): {sentence}." for key, sentence in caution_sentences(result).items()),
     )
 
 
 def _reached(result: xr.Dataset) -> tuple[str, ...]:
-    """Say how far a precision was reached, and what that saved."""
+    """Return in how many rows a precision was reached, and what that saved."""
     if "passes_saved" not in result.attrs:
         return ()
     reached, saved = result["reached"].values, int(result.attrs["passes_saved"])
     return (
-        f"The precision is reached in {int(reached.sum())} of {reached.size} rows; {saved:,} passes saved against as "
-        "many replicates for all as the widest needed.",
+        f"The precision is reached in {int(reached.sum())} of {reached.size} rows; {saved:,} passes saved compared "
+        "with as many replicates for all rows as the widest needed.",
     )
 
 
@@ -272,4 +281,4 @@ def _intervals(result: xr.Dataset) -> str:
 def _points(agree: NDArray[np.bool_]) -> tuple[str, ...]:
     if not agree.any():
         return ()
-    return (f"In {int(agree.sum())} of {len(agree)} rows nothing varies: the interval is a point.",)
+    return (f"In {int(agree.sum())} of {len(agree)} rows all replicates are equal: the interval is a point.",)

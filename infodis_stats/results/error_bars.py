@@ -1,4 +1,4 @@
-"""Confidence intervals by name: how the error of an estimate is told from its draw."""
+"""Confidence intervals by name: how the standard error of an estimate is computed from its draw."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from estimators import Cell, Draw, Evaluation, InputError, Model
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 from estimators.streams import root_seed, stream
 from estimators.within_variance import WithinVariance, added
 from infodis_stats import analysis
@@ -31,7 +31,7 @@ FloatArray = NDArray[np.float64]
 
 REDRAWN = 499  # sets of masks of the design bootstrap
 REDRAWN_AT_ONCE = 2**25  # weights: some hundred megabytes
-FEWEST_PARTS = 8  # to tell a skewness by
+FEWEST_PARTS = 8  # for a usable estimate of skewness
 ENOUGH_REPLICATES = 8
 
 
@@ -45,7 +45,7 @@ class ErrorBar:
         Name of the interval.
     standard_error : float
     degrees : float
-        Degrees of freedom of the standard error; infinite where it is known.
+        Degrees of freedom of the standard error; infinite where it is exact.
     lower, upper : float
         Ends of the interval.
     """
@@ -70,7 +70,7 @@ class ErrorBars:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A draw's replicates, so many to an interval; what is left over is dropped.
+    """The replicates of a draw, divided among intervals of equal size; a remainder is dropped.
 
     Attributes
     ----------
@@ -96,16 +96,16 @@ class Sample:
 
     @property
     def within_variance(self) -> WithinVariance | None:
-        """Variance of the sum of each interval's replicates, from within them; None where they do not tell it."""
-        own = self.draw.within_variance
-        if own is None:
+        """Variance of the sum of each interval's replicates, estimated within them; None where that is impossible."""
+        within = self.draw.within_variance
+        if within is None:
             return None
-        variance, degrees = analysis.block(own.variance, self.size), analysis.block(own.degrees, self.size)
-        return added(*(WithinVariance(variance[:, one], degrees[:, one]) for one in range(self.size)))
+        variance, degrees = analysis.block(within.variance, self.size), analysis.block(within.degrees, self.size)
+        return added(*(WithinVariance(variance[:, replicate], degrees[:, replicate]) for replicate in range(self.size)))
 
 
 class IntervalKind(ABC):
-    """A way to tell the error of an estimate."""
+    """A way to estimate the error of an estimate."""
 
     name: ClassVar[str]
     summary: ClassVar[str]
@@ -117,18 +117,18 @@ class IntervalKind(ABC):
         Raises
         ------
         InputError
-            If the sample does not tell them: what it would need.
+            If the sample is not enough for them; says what is needed.
         """
 
     def error_bar(self, draw: Draw, level: float) -> ErrorBar:
-        """Return the interval of a whole draw. Raises `InputError` if it does not tell it."""
+        """Return the interval of a whole draw. Raises `InputError` if the draw is not enough for it."""
         bars = self.error_bars(Sample(draw, len(draw.estimates)), level)
         numbers = (bars.standard_error, bars.degrees, bars.lower, bars.upper)
-        return ErrorBar(bars.kind, *(float(one[0]) for one in numbers))
+        return ErrorBar(bars.kind, *(float(number[0]) for number in numbers))
 
 
 class StudentT(IntervalKind):
-    """Student's t over the replicates: always valid up to skewness, whatever the passes have in common."""
+    """Student's t over the replicates: valid up to skewness, however the passes depend on one another."""
 
     name = "student-t"
     summary = "Student's t over the replicates; needs 2, and is 1.5 times too wide with 4"
@@ -152,10 +152,10 @@ class Bca(IntervalKind):
 
 
 class Anytime(IntervalKind):
-    """The confidence sequence where it has come to: valid however the number of replicates was decided."""
+    """The last interval of the confidence sequence: valid however the number of replicates was chosen."""
 
     name = "anytime"
-    summary = "right-Haar t-mixture over the replicates; covers for all numbers of replicates at once"
+    summary = "right-Haar t-mixture over the replicates; covers at all numbers of replicates at once"
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals; see `IntervalKind.error_bars`."""
@@ -175,34 +175,35 @@ class DesignBootstrap(IntervalKind):
         estimator = estimator_of(sample.draw.cell.sampler)
         if estimator is not None and not (estimator.weighted_sum and estimator.family == "masked"):
             raise InputError(
-                f"{self.name} redraws weighted sums of masked losses; {estimator.name} is none: use student-t or design"
+                f"{self.name} redraws weighted sums of masked losses, unlike {estimator.name}; use student-t or design"
             )
         values = _replicates(sample, self.name)
         # One set of new masks for all: an interval does not depend on the others.
         weights = _redrawn(sample.draw, sample.size, _own_stream(sample.draw, self.name))
-        baselines = [_baselines(one) for one in sample.draw.blocks(sample.size)]
-        found = [analysis.design_bootstrap(*one, weights, level) for one in zip(values, baselines, strict=True)]
-        ends = np.array([(one.lower, one.upper) for one in found]).T
+        baselines = [_baselines(block) for block in sample.draw.blocks(sample.size)]
+        parts = zip(values, baselines, strict=True)
+        intervals = [analysis.design_bootstrap(*part, weights, level) for part in parts]
+        ends = np.array([(interval.lower, interval.upper) for interval in intervals]).T
         return _over_replicates(self.name, values, analysis.Interval(*ends))
 
 
 class Design(IntervalKind):
-    """Student's t with the variance that the design tells from within: strata, pairs, chains, residuals."""
+    """Student's t with the within-replicate variance: of strata, pairs, chains or residuals, by the design."""
 
     name = "design"
-    summary = "Student's t with the variance within the replicates, as the design tells it; works with 1 replicate"
+    summary = "Student's t with the within-replicate variance of the design; works with 1 replicate"
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals; see `IntervalKind.error_bars`."""
-        own, cell = sample.within_variance, sample.draw.cell
-        if own is None:
+        within, cell = sample.within_variance, sample.draw.cell
+        if within is None:
             raise InputError(
-                f"the passes of {cell.sampler.name} do not tell their variance here ({cell.passes} passes); "
+                f"{cell.sampler.name} has no within-replicate variance here ({cell.passes} passes); "
                 "use student-t, with at least 2 replicates"
             )
-        centre, error = sample.estimates.mean(axis=-1), np.sqrt(own.variance) / sample.size
-        # Parts that agree up to rounding: what is left of their spread tells nothing of its own error.
-        degrees = np.where(error > analysis.rounding(centre), own.degrees, np.inf)
+        centre, error = sample.estimates.mean(axis=-1), np.sqrt(within.variance) / sample.size
+        # Where parts agree up to rounding, their spread is rounding too and has no degrees of freedom.
+        degrees = np.where(error > analysis.rounding(centre), within.degrees, np.inf)
         return _students_t(self.name, centre, error, degrees, level)
 
 
@@ -225,7 +226,7 @@ class Hall(IntervalKind):
 
 
 class Auto(IntervalKind):
-    """The one that the study of calibration found to cover, and to be narrowest."""
+    """The narrowest interval that covers, according to the calibration study."""
 
     name = "auto"
     summary = "the narrowest of these that covers, by the estimator and the number of replicates"
@@ -235,7 +236,7 @@ class Auto(IntervalKind):
         return self.choose(sample).error_bars(sample, level)
 
     def choose(self, sample: Sample) -> IntervalKind:
-        """Choose by construction: statistics of the sample have no say."""
+        """Choose by construction: statistics of the sample are not used."""
         estimator = estimator_of(sample.draw.cell.sampler)
         if estimator is not None:
             if estimator.skewed_parts and sample.parts.shape[1] >= FEWEST_PARTS:
@@ -246,7 +247,7 @@ class Auto(IntervalKind):
 
 
 KINDS: dict[str, IntervalKind] = {
-    one.name: one for one in (Auto(), StudentT(), Design(), Hall(), DesignBootstrap(), Bca(), Anytime())
+    kind.name: kind for kind in (Auto(), StudentT(), Design(), Hall(), DesignBootstrap(), Bca(), Anytime())
 }
 
 
@@ -261,7 +262,7 @@ def interval_kind(name: str) -> IntervalKind:
     Raises
     ------
     InputError
-        If there is none of that name.
+        If there is no such kind.
 
     Examples
     --------
@@ -274,38 +275,38 @@ def interval_kind(name: str) -> IntervalKind:
 
 
 def error_bars(draws: Sequence[Draw], kind: str, level: float) -> list[ErrorBar]:
-    """Return the interval of each draw. Raises `InputError` where a draw does not tell its error."""
-    return [interval_kind(kind).error_bar(one, level) for one in draws]
+    """Return the interval of each draw. Raises `InputError` where a draw is not enough for it."""
+    return [interval_kind(kind).error_bar(draw, level) for draw in draws]
 
 
 def check_interval(model: Model, cells: Sequence[Cell], kind: str, level: float) -> None:
-    """Refuse an interval that the cells cannot tell, before a single pass is spent on them.
+    """Refuse an interval for which the cells are not enough, before a single pass is spent.
 
     Raises
     ------
     InputError
-        If there is no such kind or level, or what it needs is not there: more replicates, or a design that tells its
-        error.
+        If there is no such kind or level, or the cells lack what it needs: more replicates, or a design with a
+        within-replicate variance.
     """
-    one = interval_kind(kind)
+    interval = interval_kind(kind)
     analysis.check_level(level)
     for cell in {tuple(side.length for side in cell.item.sides): cell for cell in cells}.values():
-        if isinstance(one, Auto) and cell.replicates > 1:
+        if isinstance(interval, Auto) and cell.replicates > 1:
             continue
         settled = replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, model))
         jobs = settled.sampler.jobs(cell.item, cell.passes, cell.replicates, np.random.default_rng(0))
         nothing = tuple(Evaluation(job.target, job.plan, np.zeros(job.plan.weights.shape), 0) for job in jobs)
-        one.error_bar(Draw(settled, np.zeros(cell.replicates), nothing), 0.5)
+        interval.error_bar(Draw(settled, np.zeros(cell.replicates), nothing), 0.5)
 
 
 def sum_of(bars: Sequence[ErrorBar], centre: float, level: float) -> ErrorBar:
     """Return Student's t interval of a sum of independent estimates; a single one keeps its own."""
     if len(bars) == 1:
         return bars[0]
-    total = added(*(WithinVariance(np.array([one.standard_error**2]), np.array([one.degrees])) for one in bars))
-    kinds = ", ".join(dict.fromkeys(one.kind for one in bars))
+    total = added(*(WithinVariance(np.array([bar.standard_error**2]), np.array([bar.degrees])) for bar in bars))
+    kinds = ", ".join(dict.fromkeys(bar.kind for bar in bars))
     whole = _students_t(kinds, np.array([centre]), np.sqrt(total.variance), total.degrees, level)
-    return ErrorBar(kinds, *(float(one[0]) for one in (whole.standard_error, whole.degrees, whole.lower, whole.upper)))
+    return ErrorBar(kinds, *(float(end[0]) for end in (whole.standard_error, whole.degrees, whole.lower, whole.upper)))
 
 
 def _replicates(sample: Sample, name: str) -> FloatArray:
@@ -326,26 +327,26 @@ def _students_t(name: str, centre: FloatArray, error: FloatArray, degrees: Float
 
 
 def _own_stream(draw: Draw, name: str) -> np.random.Generator:
-    # Hangs on what was drawn, as the draw itself does.
+    # Depends on the item, the sampler and the passes, as the draw itself does.
     cell = draw.cell
     return stream(root_seed(0), name, cell.item.key, cell.sampler.name, str(cell.passes))
 
 
 def _baselines(draw: Draw) -> FloatArray:
-    """Return the mean loss of each position; of a pair both sides, joined, the first one negative."""
+    """Return the mean loss of each position; for a pair both sides joined, the first with a minus sign."""
     signs = (1.0,) if len(draw.evaluations) == 1 else (-1.0, 1.0)
     return np.concatenate([sign * side.position_losses for sign, side in zip(signs, draw.evaluations, strict=True)])
 
 
 def _redrawn(draw: Draw, replicates: int, rng: np.random.Generator) -> FloatArray:
-    """Return the weights of the positions in new draws of so many replicates: (new draw, replicate, position)."""
+    """Return the weights of the positions in new draws: (new draw, replicate, position)."""
     cell = draw.cell
     size = cell.passes * replicates * sum(side.length for side in cell.item.sides)
     block = min(REDRAWN, max(1, REDRAWN_AT_ONCE // size))
-    found = []
+    drawn = []
     for start in range(0, REDRAWN, block):
         count = min(block, REDRAWN - start)
         jobs = cell.sampler.jobs(cell.item, cell.passes, count * replicates, rng)
         weights = np.concatenate([job.plan.weights.sum(axis=1) for job in jobs], axis=-1)
-        found.append(weights.reshape(count, replicates, -1))
-    return np.concatenate(found)
+        drawn.append(weights.reshape(count, replicates, -1))
+    return np.concatenate(drawn)

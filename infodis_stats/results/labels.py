@@ -1,6 +1,7 @@
-"""The labelled face of the analysis: estimates as xarray data sets, with units and names."""
+"""Labels of results: estimates as xarray data sets whose variables have units and long names."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -9,10 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from estimators.errors import InputError
 from infodis_stats import analysis
 from infodis_stats.results.error_bars import ErrorBar
+from infodis_stats.results.validity import LARGEST_REMAINDER
 
 __all__ = [
     "CI_BOUND",
-    "LARGEST_REMAINDER",
+    "SHARED",
+    "Variable",
     "bars_of",
     "check_complete",
     "describe",
@@ -25,133 +28,47 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 
 CI_BOUND = ("ci_bound", ["lower", "upper"])
-LARGEST_REMAINDER = 0.01  # nats that noise may leave without a word
-VARIABLES: dict[str, tuple[str, str]] = {
-    "nll": ("nat", "negative log-likelihood"),
-    "log_ratio": ("nat", "log-likelihood ratio, first over second"),
-    "log_ratio_p": ("1", "p-value of the log ratio's sign, Holm-adjusted over the scan"),
-    "likelier": ("1", "side that is likelier, or open"),
-    "p_value": ("1", "p-value of the claim that is made"),
-    "adjusted": ("1", "p-value of the log ratio's sign, adjusted for all pairs"),
-    "exact": ("nat", "exact value"),
-    "nll_per_token": ("nat", "negative log-likelihood of a scored token"),
-    "perplexity": ("1", "perplexity of a scored token"),
-    "win_rate": ("1", "share of pairs whose log-likelihood ratio is above zero"),
-    "documents": ("1", "documents that the budget buys"),
-    "expected_se": ("nat", "expected standard error of the mean over documents"),
-    "correlation": ("1", "correlation of the two sides' estimates over replicates"),
-    "coupling_gain": ("1", "variance of independent sides over the variance of the difference"),
-    "estimate": ("nat", "estimate of one replicate"),
-    "failed": ("1", "how the model failed on it; empty where there is an estimate"),
-    "forward_passes": ("1", "forward passes really run, over all replicates"),
-    "khat": ("1", "Pareto k-hat of the right tail of the terms of single passes"),
-    "truth": ("nat", "value that estimates are compared with"),
-    "truth_se": ("nat", "standard error of the value that estimates are compared with"),
-    "law_value": ("nat", "exact value under the law that the sequences were drawn from"),
-    "length": ("1", "scored positions"),
-    "leader": ("1", "candidate with the smallest negative log-likelihood, in sum or per token as was asked for"),
-    "status": ("1", "best, eliminated, or open where the budget is spent"),
-    "reached": ("1", "whether the interval is as narrow as was asked for"),
-    "replicates": ("1", "replicates that were drawn"),
-    "windows": ("1", "windows that the record was scored in"),
-    "bits_per_token": ("bit", "negative log-likelihood of a scored token"),
-    "bits_per_token_ci": ("bit", "confidence interval of the negative log-likelihood of a scored token"),
-    "estimator": ("1", "estimator that was used"),
-    "interval": ("1", "kind of interval that was used"),
-    "degrees": ("1", "degrees of freedom of the standard error"),
-    "remainder_lower": ("nat", "least that the integral of the score entropy lacks, which is in the estimate"),
-    "remainder_upper": ("nat", "most that the integral of the score entropy lacks, which is in the interval"),
-    "effective_positions": ("1", "number of positions that carry the loss"),
-    "full_mask_ratio": ("1", "loss of the fully masked pass over the negative log-likelihood"),
-    "exact_pass_variance": ("nat2", "exact variance of one independent pass"),
-    "variance": ("nat2", "variance of one replicate, averaged over the group"),
-    "exact_variance": ("nat2", "exact variance of one replicate, averaged over the group"),
-    "mse": ("nat2", "mean squared error of one replicate, averaged over the group"),
-    "bias": ("nat", "mean error over the group"),
-    "bias_se": ("nat", "standard error of the bias"),
-    "bias_z": ("1", "bias over its standard error"),
-    "bias_p": ("1", "p-value of the bias, Holm-adjusted over the whole study"),
-    "coverage": ("1", "share of the intervals that cover the truth"),
-    "coverage_ci": ("1", "Wilson interval of the coverage"),
-    "coverage_p": ("1", "p-value of the coverage being the level, Holm-adjusted over the study for each kind"),
-    "coverage_pooled": ("1", "share of the intervals that cover the truth, over all passes"),
-    "coverage_pooled_ci": ("1", "Wilson interval of the coverage over all passes"),
-    "intervals_pooled": ("1", "intervals that were counted, over all passes"),
-    "relative_width": ("1", "median width over that of the normal interval of known variance"),
-    "short_p": ("1", "p-value of the coverage being at most one point below the level, Holm-adjusted"),
-    "missed_low": ("1", "intervals below the truth"),
-    "missed_high": ("1", "intervals above the truth"),
-    "intervals": ("1", "intervals that were counted"),
-    "half_width": ("nat", "mean half-width of the intervals"),
-    "efficiency": ("1", "variance of the reference over the variance, at equal passes"),
-    "efficiency_ci": ("1", "bootstrap interval of the efficiency"),
-    "slope": ("1", "slope of log variance on log passes"),
-    "slope_ci": ("1", "interval of the slope"),
-    "khat_median": ("1", "median Pareto k-hat over the group"),
-    "nll_se": ("nat", "standard error of the negative log-likelihood"),
-    "texts": ("1", "texts of the corpus"),
-    "difference": ("bit", "mean cost of a token over that in the reference corpus"),
-    "difference_ci": ("bit", "confidence interval of the difference"),
-    "mask_share": ("1", "share of the variance between texts that is noise of the masks"),
-    "auroc": ("1", "chance that a text costs more a token than one of the reference corpus"),
-    "auroc_ci": ("1", "confidence interval of the AUROC"),
-    "gain": ("1", "variance of the rival over the variance, at equal passes"),
-    "gain_ci": ("1", "bootstrap interval of the gain"),
-    "regret": ("1", "variance over that of the best estimator, which is chosen on other replicates"),
-    "regret_ci": ("1", "interval of the regret"),
-    "mean_gain": ("1", "geometric mean of the gain over the groups of 16 to 64 scored positions, finite ones"),
-    "mean_gain_ci": ("1", "interval of the geometric mean of the gain"),
-    "mean_regret": ("1", "geometric mean of the regret over the groups of 16 to 64 scored positions, finite ones"),
-    "mean_regret_ci": ("1", "interval of the geometric mean of the regret"),
-    "regret_infinite": ("1", "groups of infinite regret, where only another is exact; not in the mean"),
-    "gain_infinite": ("1", "groups of infinite gain, where the estimator is exact; not in the mean"),
-    "variance_ratio": ("1", "variance of the first over that of the second, at equal passes"),
-    "variance_ratio_ci": ("1", "bootstrap interval of the variance ratio"),
-    "variance_ratio_p": ("1", "p-value of equal variances at equal passes, Holm-adjusted over the items"),
-    "smaller": ("1", "result with less variance at equal passes, open, or exact where both are"),
-    "total_ratio": ("1", "summed variance of the first over that of the second, at equal passes"),
-    "total_ratio_ci": ("1", "bootstrap interval of the ratio of summed variances"),
-    "total_ratio_p": ("1", "p-value of equal summed variances at equal passes"),
-    "order_nll": ("nat", "negative log-likelihood by the chain rule in one order"),
-    "order_gap": ("nat", "mean over orders, over minus the log of the mean probability"),
-    "order_gap_se": ("nat", "standard error of the order gap"),
-    "order_gap_ci": ("nat", "confidence interval of the order gap"),
-    "order_sd": ("nat", "standard deviation over orders"),
-    "effective_orders": ("1", "number of orders that carry the mean probability"),
-    "one_law": ("1", "0 where the conditionals are proved not to come from one law"),
-    "swap_defect": ("nat", "cost of two positions in one order minus that in the other"),
-    "swap_rms": ("nat", "root mean square of the swap defects"),
-    "swaps_beyond": ("1", "share of the swaps whose defect is no rounding"),
-    "swaps_beyond_ci": ("1", "confidence interval of the share of swaps whose defect is no rounding"),
-    "size_nll": ("nat", "contribution of masks of certain sizes to the negative log-likelihood"),
-    "size_nll_se": ("nat", "standard error of the contribution of masks of certain sizes"),
-    "size_nll_ci": ("nat", "confidence band of the contributions of masks of certain sizes"),
-    "size_nll_replicate": ("nat", "contribution of masks of certain sizes, a replicate"),
-    "size_share": ("1", "share of the negative log-likelihood"),
-    "size_loss": ("nat", "mean loss of a masked token, averaged over the sizes"),
-    "fewest_masked": ("1", "fewest masked positions"),
-    "most_masked": ("1", "most masked positions"),
-    "information": ("nat", "mutual information of the clean sequence and the noised one"),
-    "information_se": ("nat", "standard error of the mutual information"),
-    "information_ci": ("nat", "confidence band of the mutual information"),
-    "entropy": ("nat", "entropy of the law"),
-    "best_masked": ("1", "masked estimator with the least variance, chosen on the first half of the replicates"),
-    "best_noised": ("1", "score entropy with the least variance, chosen on the first half of the replicates"),
-    "lead": ("1", "variance of the best masked estimator over that of the best score entropy, on the second half"),
-    "lead_ci": ("1", "bootstrap interval of the lead"),
-    "entropy_z": ("1", "information without noise minus the entropy of the law, over its standard error"),
-    "entropy_p": ("1", "p-value of the information without noise being the entropy, Holm-adjusted over the study"),
-    "passes_run": ("1", "forward passes really run, per replicate and sequence"),
+
+
+class Variable(NamedTuple):
+    """What a variable of a data set is: its ``units`` and ``long_name``. The module that computes it declares it."""
+
+    units: str
+    long_name: str
+
+
+SHARED = {
+    "nll": Variable("nat", "negative log-likelihood"),
+    "log_ratio": Variable("nat", "log-likelihood ratio, first over second"),
+    "exact": Variable("nat", "exact value"),
+    "length": Variable("1", "scored positions"),
+    "forward_passes": Variable("1", "forward passes really run, over all replicates"),
+    "failed": Variable("1", "how the model failed on the item; empty where there is an estimate"),
+    "estimator": Variable("1", "estimator that was used"),
+    "interval": Variable("1", "kind of interval that was used"),
+    "degrees": Variable("1", "degrees of freedom of the standard error"),
+    "replicates": Variable("1", "replicates that were drawn"),
+    "effective_positions": Variable("1", "number of positions that carry the loss"),
+    "full_mask_ratio": Variable("1", "loss of the fully masked pass over the negative log-likelihood"),
+    "bits_per_token": Variable("bit", "negative log-likelihood per scored token"),
+    "bits_per_token_ci": Variable("bit", "confidence interval of the negative log-likelihood per scored token"),
 }
+"""Variables that several modules compute."""
 
 
-def describe(dataset: xr.Dataset) -> xr.Dataset:
-    """Return the data set with ``units`` and ``long_name`` on every variable that has an entry in `VARIABLES`."""
+def describe(dataset: xr.Dataset, variables: Mapping[str, Variable] | None = None) -> xr.Dataset:
+    """Return the data set with ``units`` and ``long_name`` on the variables that are given or `SHARED`.
+
+    Examples
+    --------
+    >>> described = describe(xr.Dataset({"gap": 0.5, "length": 8}), {"gap": Variable("nat", "the gap")})
+    >>> described["gap"].attrs, described["length"].attrs["long_name"]
+    ({'units': 'nat', 'long_name': 'the gap'}, 'scored positions')
+    """
     described = dataset.copy()
-    for name in described.data_vars:
-        if name in VARIABLES:
-            units, long_name = VARIABLES[str(name)]
-            described[name].attrs = {"units": units, "long_name": long_name}
+    for name, variable in (SHARED | dict(variables or {})).items():
+        if name in described:
+            described[name].attrs = variable._asdict()
     return described
 
 
@@ -169,9 +86,9 @@ def replicates_dataset(
     Parameters
     ----------
     name : str
-        An entry of `VARIABLES`, such as ``"nll"``.
+        ``"nll"`` or ``"log_ratio"``.
     estimates : array of float64, shape (item, replicate)
-        Nats. NaN at the end of a row: the item has fewer replicates, or none as it has failed.
+        Nats. NaN at the end of a row if the item has fewer replicates, or none because it failed.
     labels : tuple of str and iterable
         The first dimension's name and its coordinate.
     level : float
@@ -179,7 +96,7 @@ def replicates_dataset(
     bars : sequence of ErrorBar, optional
         The error of each item; None: Student's t over the replicates.
     **others : array_like, shape (item,)
-        Further entries of `VARIABLES`.
+        Further variables over the items.
 
     Returns
     -------
@@ -199,7 +116,7 @@ def replicates_dataset(
         numbers = np.array([(bar.lower, bar.upper, bar.standard_error, bar.degrees) for bar in bars])
         lower, upper, standard_error, degrees = numbers.T
         others |= {"interval": [bar.kind for bar in bars], "degrees": degrees}
-    units, words = VARIABLES[name]
+    units, words = SHARED[name]
     dataset = xr.Dataset(
         {
             name: (unit, mean),
@@ -208,7 +125,7 @@ def replicates_dataset(
             f"{name}_replicate": (
                 [unit, "replicate"],
                 estimates,
-                {"units": units, "long_name": f"{words}, a replicate"},
+                {"units": units, "long_name": f"{words}, one replicate"},
             ),
             **{key: (unit, np.asarray(values)) for key, values in others.items()},
         },
@@ -230,7 +147,10 @@ def replicates_dataset(
 def bars_of(dataset: xr.Dataset, name: str) -> list[ErrorBar]:
     """Return the error bars that `replicates_dataset` labelled."""
     columns = [dataset[key].values.tolist() for key in ("interval", f"{name}_se", "degrees")]
-    return [ErrorBar(*one, *ends) for *one, ends in zip(*columns, dataset[f"{name}_ci"].values.tolist(), strict=True)]
+    return [
+        ErrorBar(*numbers, *ends)
+        for *numbers, ends in zip(*columns, dataset[f"{name}_ci"].values.tolist(), strict=True)
+    ]
 
 
 def with_estimates(dataset: xr.Dataset) -> xr.Dataset:
@@ -241,7 +161,7 @@ def with_estimates(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def check_complete(dataset: xr.Dataset) -> None:
-    """Refuse a data set of which some items have failed. Raises `InputError`: how to leave them out."""
+    """Refuse a data set with failed items. Raises `InputError`, which says how to leave them out."""
     if "failed" not in dataset or not (failed := dataset["failed"].values != "").any():
         return
     (unit,) = dataset["failed"].dims
@@ -259,8 +179,7 @@ def estimates_of(dataset: xr.Dataset, name: str) -> analysis.Estimates:
     Raises
     ------
     InputError
-        If an item has failed, or an estimate lacks a remainder that is only bounded: standard errors know nothing of
-        it.
+        If an item has failed, or an estimate lacks a remainder that is only bounded: standard errors do not include it.
     """
     check_complete(dataset)
     if "remainder_upper" in dataset:
@@ -268,7 +187,7 @@ def estimates_of(dataset: xr.Dataset, name: str) -> analysis.Estimates:
         if largest > LARGEST_REMAINDER:
             raise InputError(
                 f"an estimate lacks up to {largest:.3g} nats that are only bounded, as its noise ends before it has "
-                "hidden everything; standard errors know nothing of it, so take a schedule such as polynomial"
+                "hidden everything; standard errors do not include them, so use a schedule such as polynomial"
             )
     return analysis.Estimates(*(dataset[key].values for key in (name, f"{name}_se", "degrees")))
 

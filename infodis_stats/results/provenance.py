@@ -1,7 +1,9 @@
-"""What made a number: versions and fingerprints, for the attributes of a data set."""
+"""Provenance: the attributes that say how a data set was made, its versions and fingerprints."""
 
 import hashlib
+import json
 import platform
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from importlib.abc import Traversable
@@ -11,7 +13,11 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 
-__all__ = ["arithmetic_digest", "code_digest", "model_fingerprint", "versions"]
+from estimators import Cell, Model
+from estimators.estimator import estimator_of
+from infodis_stats.io.store import SCHEMA
+
+__all__ = ["arithmetic_digest", "code_digest", "model_fingerprint", "provenance_attributes", "versions"]
 
 _PACKAGES = ("infodis-stats", "numpy", "scipy", "torch", "xarray", "statsmodels", "arviz-stats")
 
@@ -21,12 +27,12 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}
 
 
-_NO_NUMBERS = ("cli.py", "commands", "report", "report.py", "verdicts.py")  # modules that only show what others compute
+_NO_NUMBERS = ("cli.py", "commands", "report", "report.py", "verdicts.py")  # they only show what others compute
 
 
 @cache
 def code_digest() -> str:
-    """Return the SHA-256 of the code that numbers are made by, in hexadecimal: versions know no unreleased change."""
+    """Return the SHA-256 of the code that computes numbers, in hexadecimal: it also covers unreleased changes."""
     digest = hashlib.sha256()
     for package in ("estimators", "infodis_stats"):
         _update(digest, resources.files(package))
@@ -34,7 +40,7 @@ def code_digest() -> str:
 
 
 def _update(digest: "hashlib._Hash", folder: Traversable) -> None:
-    for entry in sorted(folder.iterdir(), key=lambda one: one.name):
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.name in _NO_NUMBERS:
             continue
         if entry.is_dir():
@@ -45,12 +51,12 @@ def _update(digest: "hashlib._Hash", folder: Traversable) -> None:
 
 @cache
 def arithmetic_digest() -> str:
-    """Return the SHA-256 of what is computed from some numbers here, in hexadecimal: processors differ in last bits."""
+    """Return the SHA-256 of some functions of some numbers, in hexadecimal: processors differ in the last bits."""
     some = np.linspace(0.01, 12, 961)
     tensor = torch.from_numpy(some)
-    found = [np.exp(-some), np.log(some), np.log1p(some), np.expm1(some), some**1.7, some.sum(), some @ some]
-    found += [torch.exp(-tensor).numpy(), torch.log(tensor).numpy(), torch.logsumexp(tensor, dim=0).numpy()]
-    return hashlib.sha256(b"".join(one.tobytes() for one in found)).hexdigest()
+    values = [np.exp(-some), np.log(some), np.log1p(some), np.expm1(some), some**1.7, some.sum(), some @ some]
+    values += [torch.exp(-tensor).numpy(), torch.log(tensor).numpy(), torch.logsumexp(tensor, dim=0).numpy()]
+    return hashlib.sha256(b"".join(array.tobytes() for array in values)).hexdigest()
 
 
 @runtime_checkable
@@ -64,8 +70,54 @@ class _Described(Protocol):
 
 
 def model_fingerprint(model: object) -> str:
-    """Return a model's description and digest; its type where it gives none."""
+    """Return a model's description and digest, or its type if it has no fingerprint."""
     kind = type(model).__qualname__
     if not isinstance(model, _Fingerprinted):
         return kind
     return f"{model.describe() if isinstance(model, _Described) else kind} {model.fingerprint()}"
+
+
+def provenance_attributes(
+    model: Model,
+    cell: Cell,
+    lengths: Iterable[int],
+    *,
+    seed: int,
+    level: float,
+    forward_passes: int,
+    interval: str = "student-t",
+    simultaneous: bool = False,
+) -> dict[str, str | int | float]:
+    """Return the attributes of a data set of estimates.
+
+    Parameters
+    ----------
+    model : Model
+    cell : Cell
+        Any of them, as it was asked for: ``auto`` has not chosen yet.
+    lengths : iterable of int
+        Scored positions of all items: ``auto`` may choose by length.
+    """
+    return {
+        "estimator": cell.sampler.name,
+        "choices": json.dumps(_choices(cell, model, lengths)),
+        "passes": cell.passes,
+        "replicates": cell.replicates,
+        "seed": seed,
+        "ci_kind": interval,
+        "ci_prob": level,
+        "ci_simultaneous": int(simultaneous),
+        "forward_passes": forward_passes,
+        "model": model_fingerprint(model),
+        "versions": json.dumps(versions()),
+        "schema": SCHEMA,
+    }
+
+
+def _choices(cell: Cell, model: Model, lengths: Iterable[int]) -> dict[str, str]:
+    """Return what ``auto`` chose, each with its reason."""
+    estimator = estimator_of(cell.sampler)
+    if estimator is None:
+        return {}
+    choices = [estimator.choice(length, cell.passes, model) for length in sorted(set(lengths))]
+    return {choice.estimator.name: choice.why for choice in choices if choice is not None}

@@ -1,6 +1,6 @@
-"""Where an interval cannot be trusted, by construction: the estimator's own law and the target's loss profile.
+"""Validity: cautions that hold by construction, from the estimator and the loss profile of the target.
 
-Statistics of the sample cannot tell: the bad samples are the ones that missed the tail.
+Statistics of the sample cannot show them: the bad samples are those that missed the tail.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,20 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import Contrast, Estimator
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 
-__all__ = ["CAUTIONS", "Caution", "Word", "cautions_of", "effective_positions", "flags", "held"]
+__all__ = [
+    "CAUTIONS",
+    "LARGEST_REMAINDER",
+    "Caution",
+    "Word",
+    "caution_sentences",
+    "caution_variable",
+    "cautions_of",
+    "effective_positions",
+    "flags",
+    "held",
+]
 
 Word = Literal["fine", "caution", "do not use"]
 """The three verdicts, best first."""
@@ -118,6 +129,7 @@ FEWEST_EFFECTIVE_POSITIONS = 3.0
 LARGEST_FULL_MASK_RATIO = 4.0
 FEWEST_REPLICATES = 4
 FEWEST_PASSES = 32
+LARGEST_REMAINDER = 0.01  # nats that unfinished noise may leave without a caution
 
 
 def flags(held_by_item: Sequence[Iterable[Caution]]) -> NDArray[np.bool_]:
@@ -146,6 +158,44 @@ def held(cautions: xr.DataArray) -> list[Caution]:
     return [CAUTIONS[key] for key in anywhere["caution"].values[anywhere.values].tolist()]
 
 
+def caution_variable(dims: Sequence[str], cells: Sequence[Iterable[Caution]], shape: Sequence[int]) -> xr.DataArray:
+    """Return which caution holds where: the variable ``cautions (..., caution)`` of a data set.
+
+    Parameters
+    ----------
+    dims : sequence of str
+        None for a result without items: the cautions are those of the call.
+    cells : sequence of iterables of Caution
+        The cautions that hold in each cell of the grid; the last dimension runs fastest.
+    shape : sequence of int
+        Of the grid.
+
+    Examples
+    --------
+    >>> array = caution_variable(["sequence"], [[], [CAUTIONS["biased"]]], [2])
+    >>> array.dims, array.sel(caution="biased").values
+    (('sequence', 'caution'), array([False,  True]))
+    """
+    values: NDArray[np.bool_] = flags(cells).reshape(*shape, len(CAUTIONS))
+    attributes = {"units": "1", "long_name": "whether the caution holds, by construction"}
+    return xr.DataArray(values, {"caution": list(CAUTIONS)}, [*dims, "caution"], attrs=attributes)
+
+
+def caution_sentences(result: xr.Dataset) -> dict[str, str]:
+    """Return the sentence of each caution that holds for some item of a result, by its key.
+
+    Examples
+    --------
+    >>> list(caution_sentences(xr.Dataset({"cautions": caution_variable([], [[CAUTIONS["biased"]]], [])})))
+    ['biased']
+    """
+    sentences = {caution.key: caution.sentence for caution in held(result["cautions"])}
+    if "unfinished-noise" in sentences and "remainder_upper" in result:
+        largest = max(float(result["remainder_upper"].max()), -float(result["remainder_lower"].min()))
+        sentences["unfinished-noise"] += f": up to {largest:.3g} nats of some sequence"
+    return sentences
+
+
 def effective_positions(position_losses: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how many positions carry the loss: ``(sum b)^2 / sum b^2``.
 
@@ -157,7 +207,7 @@ def effective_positions(position_losses: NDArray[np.float64]) -> NDArray[np.floa
     Returns
     -------
     array of float64, shape (...)
-        Between 1 and the length; 0 where nothing is lost at all.
+        Between 1 and the length; 0 where the loss is 0.
 
     Examples
     --------
@@ -184,7 +234,7 @@ def cautions_of(
     ----------
     sampler : Estimator or Contrast
     replicates : float
-        Replicates that an interval is made of, or as many as its degrees of freedom are worth.
+        Replicates of an interval, or its degrees of freedom plus 1.
     effective : array of float64, optional
         `effective_positions` of each target.
     full_mask_ratio : array of float64, optional

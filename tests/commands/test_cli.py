@@ -47,9 +47,9 @@ def test_several_sequences_are_averaged_at_the_end(capsys, study_file):
     status, out, _ = run(capsys, "nll", study_file, sequences, "--estimator", "exhaustive", "--passes", 63)
     assert status == 0
     these, population = out.splitlines()[-2:]
-    assert these.startswith("These on average: nats a document ")
+    assert these.startswith("Average of these: nats per document ")
     assert "[" not in these  # all masks: a point
-    assert population.startswith("The population they were drawn from: nats a document ")
+    assert population.startswith("Average of the population: nats per document ")
     assert population.count("[") == 4
     _, out, _ = run(capsys, "ratio", study_file, sequences, sequences)
     assert out.splitlines()[-2].endswith("win-rate of the first 0.5000.")
@@ -147,7 +147,7 @@ def test_a_denoiser_is_trained_on_text_and_scores_a_file(capsys, tmp_path):
     assert one["sequence"] == "one"
     assert (one["tokens"], long["tokens"]) == (1, 11)
     assert one["lower"] <= one["nll"] <= one["upper"]
-    assert long["bits a token"] == pytest.approx(long["nll"] / 11 / 0.6931472, rel=1e-6)
+    assert long["bits per token"] == pytest.approx(long["nll"] / 11 / 0.6931472, rel=1e-6)
 
 
 def test_results_are_written_as_csv_and_netcdf(capsys, study_file):

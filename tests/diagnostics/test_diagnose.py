@@ -25,7 +25,7 @@ def words(result):
 def test_a_sound_result_is_fine():
     found = ids.diagnose(estimated())
     assert found.verdict == "fine"
-    assert found.overall == "fine: 6 checks, nothing found."
+    assert found.overall == "fine: no problems found in 6 checks."
     assert set(words(estimated())) == {"construction", "exact value", "streams", "running mean", "tails", "precision"}
 
 
@@ -88,7 +88,7 @@ def test_one_replicate_is_checked_as_far_as_it_goes():
     exact = ids.estimate_nll(LAW, TOKENS[:, :4], "exhaustive", passes=15, replicates=1)
     assert ids.diagnose(exact).verdict == "fine"
     exact["exact"][2] += 1.0
-    assert "missed beyond chance (2)" in ids.diagnose(exact).verdicts[0].reason
+    assert "differ significantly from the exact value (2)" in ids.diagnose(exact).verdicts[0].reason
 
 
 def test_three_simultaneous_intervals_that_miss_are_too_many():
@@ -133,7 +133,7 @@ def test_prints_worst_first():
     assert found.to_dataframe()["advice"].tolist() == ["stop", "", ""]
     assert found.to_markdown().splitlines()[2].split("|")[1].strip() == "b"
     assert list(found.by_word()) == ["fine", "caution", "do not use"]
-    assert str(Diagnosis([])) == "fine: 0 checks, nothing found."
+    assert str(Diagnosis([])) == "fine: no problems found in 0 checks."
 
 
 @pytest.mark.parametrize("other", [xr.Dataset(), xr.DataTree(), None, estimated().drop_vars("nll_replicate")])

@@ -88,7 +88,7 @@ def test_one_replicate_apart_is_found():
 def test_khat_is_information_and_no_verdict():
     heavy = np.random.default_rng(6).pareto(1.5, size=(1, 400))
     light = np.random.default_rng(6).uniform(size=(1, 400))
-    assert "asks for" in verdict("tails", light).measured or "no number" in verdict("tails", light).measured
+    assert "needs" in verdict("tails", light).measured or "no number" in verdict("tails", light).measured
     assert verdict("tails", light).verdict == "fine"
     assert "k-hat" in verdict("tails", heavy).measured
 

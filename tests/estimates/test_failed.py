@@ -71,6 +71,12 @@ def test_passes_of_failed_sequences_are_counted(tokens):
     assert result.attrs["forward_passes"] == int(result["forward_passes"].sum())
 
 
+def test_failed_sequences_have_no_cautions(tokens):
+    held = ids.estimate_nll(FailsOn(), tokens, "time-integral")["cautions"].sel(caution="infinite-variance")
+    assert held.dtype == bool
+    assert held.values.tolist() == [row != BAD for row in range(6)]
+
+
 def test_rounds_go_on_without_what_has_failed(tokens):
     result = ids.estimate_nll(FailsOn(), tokens, "uniform-count", precision=0.3)
     assert without(result["reached"].values).all()

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 import infodis_stats as ids
+from infodis_stats.results.validity import caution_sentences
 from tests.support.stat_asserts import assert_rate
 
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
@@ -84,9 +85,24 @@ def test_context_is_given_and_not_scored():
 
 
 def test_cautions_are_said():
-    assert json.loads(ids.estimate_nll(LAW, TOKENS, "uniform-count").attrs["cautions"]) == {}
+    assert caution_sentences(ids.estimate_nll(LAW, TOKENS, "uniform-count")) == {}
     heavy = ids.estimate_nll(LAW, TOKENS, "time-integral", replicates=3, interval="student-t")
-    assert list(json.loads(heavy.attrs["cautions"])) == ["infinite-variance", "few-replicates"]
+    assert list(caution_sentences(heavy)) == ["infinite-variance", "few-replicates"]
+    assert heavy["cautions"].dims == ("sequence", "caution")
+    assert heavy["cautions"].sel(caution="infinite-variance").values.all()
+
+
+def test_cautions_belong_to_the_items_that_they_concern():
+    """Only the second sequence has a hard token: its first symbol decides the other five."""
+    law = ids.MarkovChain([0.5, 0.5], [[0.5, 0.5], [1e-6, 1 - 1e-6]], "AB")
+    tokens = law.encode(["AAAAAA", "BBBBBB"])
+    result = ids.estimate_nll(law, tokens, "uniform-count", passes=32)
+    assert result["cautions"].sel(caution="few-hard-tokens").values.tolist() == [False, True]
+    (alone,) = ids.estimate_nll(law, tokens[:1], "uniform-count", passes=32)["cautions"].values
+    np.testing.assert_array_equal(alone, result["cautions"].values[0])
+    verdict = next(one for one in ids.diagnose(result).verdicts if one.check == "few-hard-tokens")
+    assert verdict.items == (1,)
+    assert verdict.measured == "1 of 2 rows: 1"
 
 
 def test_ratios_have_the_sign_of_first_over_second():
@@ -143,10 +159,10 @@ class Nothing:
     ("arguments", "sentence"),
     [
         ({"replicates": 1, "interval": "student-t"}, "a student-t interval needs at least 2 replicates, got 1"),
-        ({"passes": 0}, "passes needs to be at least 1"),
+        ({"passes": 0}, "passes must be a positive integer"),
         ({"level": 95}, "between 0 and 1, got 95"),
         ({"estimator": "chian"}, "there is no estimator 'chian'"),
-        ({"estimator": 3}, "an estimator or its name is needed, got int"),
+        ({"estimator": 3}, "estimator must be an Estimator or its name, got int"),
         ({"context": 8}, "sequence 0: all 8 tokens are context"),
         ({"tokens": [[0, 1, 4]]}, r"sequence 0, position 2: token 4 is outside the alphabet ACGT \(0 to 3\)"),
         ({"tokens": []}, "no sequence"),
@@ -188,7 +204,7 @@ def test_ratios_have_intervals_of_their_level_and_the_cautions_of_their_worse_si
     law = ids.TableLaw(["AAAAAA", "CAAAAA", "GCGCGC"], [0.98, 0.01, 0.01], "ACG")
     hard, even = law.encode(["CAAAAA"]), law.encode(["GCGCGC"])
     for one, two in ((hard, even), (even, hard)):
-        keys = json.loads(ids.estimate_log_ratio(law, one, two, passes=16).attrs["cautions"])
+        keys = caution_sentences(ids.estimate_log_ratio(law, one, two, passes=16))
         assert list(keys) == ["few-hard-tokens", "near-deterministic"]
-    keys = json.loads(ids.estimate_log_ratio(law, even, even, passes=16).attrs["cautions"])
+    keys = caution_sentences(ids.estimate_log_ratio(law, even, even, passes=16))
     assert list(keys) == ["near-deterministic"]

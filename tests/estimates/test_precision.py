@@ -184,7 +184,7 @@ def test_intervals_of_a_law_cover():
 @pytest.mark.parametrize("asked", [0, -1.0, float("nan"), float("inf"), "5 percent", "%", "0%", ""])
 def test_no_positive_precision_is_refused(asked):
     with pytest.raises(
-        ids.InputError, match=r"^precision needs nats above 0 such as 0\.05, or a share such as '5%', got"
+        ids.InputError, match=r"^precision must be nats above 0 such as 0\.05, or a share such as '5%', got"
     ):
         ids.estimate_nll(LAW, TOKENS, precision=asked)
 
@@ -197,7 +197,7 @@ def test_precisions_are_read(asked, half, relative):
 
 
 def test_a_budget_below_the_first_round_is_refused():
-    with pytest.raises(ids.InputError, match="most_passes of at least 128 here, 16 passes x 8 replicates"):
+    with pytest.raises(ids.InputError, match="most_passes must cover the first round, 16 passes x 8 replicates = 128"):
         ids.estimate_nll(LAW, TOKENS, precision=0.1, most_passes=127)
 
 

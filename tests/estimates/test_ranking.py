@@ -115,7 +115,7 @@ def test_texts_and_names():
     result = ids.rank_texts(austen, "It is a truth ", ["universally", "zniverselly", "univ"], passes=8)
     assert result["candidate"].values.tolist() == ["universally", "zniverselly", "univ"]
     assert result["status"].sel(candidate="zniverselly") == "eliminated"
-    with pytest.raises(ids.InputError, match="answers need to differ"):
+    with pytest.raises(ids.InputError, match="answers must differ"):
         ids.rank_texts(austen, "It is a truth ", ["univ", "univ"])
     with pytest.raises(ids.InputError, match="at least 2 candidates, got 0"):
         ids.rank_texts(austen, "It is a truth ", [])
@@ -144,9 +144,9 @@ class Masks:
     [
         ({"candidates": TOKENS[:1]}, "a ranking needs at least 2 candidates, got 1"),
         ({"replicates": 1}, "at least 2 replicates, got 1"),
-        ({"error": 0.0}, "error is a chance between 0 and 1, got 0.0"),
-        ({"error": float("nan")}, "error is a chance between 0 and 1, got nan"),
-        ({"most_passes": 63}, "most_passes needs to cover the first round, 64 passes a candidate, got 63"),
+        ({"error": 0.0}, "error must be between 0 and 1, got 0.0"),
+        ({"error": float("nan")}, "error must be between 0 and 1, got nan"),
+        ({"most_passes": 63}, "most_passes must cover the first round, .* = 64, got 63"),
         ({"context": 3}, "candidate 1 has another context than candidate 0"),
         ({"names": ["a", "a", "b", "c"]}, "'a' stands more than once"),
     ],

@@ -12,6 +12,7 @@ from estimators import Absorbing, Geometric, LogLinear, RateMatrix, ScoreEntropy
 from infodis_stats.estimates import remainder
 from infodis_stats.estimates.positions import position_nll
 from infodis_stats.estimates.remainder import noise_remainder
+from infodis_stats.results.validity import caution_sentences
 from tests.support.stat_asserts import assert_unbiased
 
 RATES = RateMatrix([[-1.0, 0.3, 0.2, 0.5], [0.4, -0.9, 0.3, 0.5], [0.3, 0.3, -0.7, 0.5], [0.3, 0.3, 0.2, -1.5]])
@@ -159,15 +160,15 @@ def test_bounds_widen_the_interval_and_are_told():
     assert (result["remainder_upper"] > 0.5).all()
     assert (upper - result["nll"] > result["remainder_upper"]).all()
     assert ((lower < result["exact"]) & (result["exact"] < upper)).all()
-    cautions = json.loads(result.attrs["cautions"])
+    cautions = caution_sentences(result)
     assert cautions["unfinished-noise"].endswith(
         f"up to {result['remainder_upper'].values.max():.3g} nats of some sequence"
     )
     assert "biased" not in cautions
-    with pytest.raises(ids.InputError, match="standard errors know nothing of it"):
+    with pytest.raises(ids.InputError, match="standard errors do not include them"):
         ids.average(result, "these")
     ratios = ids.estimate_log_ratio(law, tokens[:1], tokens[1:], name, passes=32, replicates=8)
-    with pytest.raises(ids.InputError, match="standard errors know nothing of it"):
+    with pytest.raises(ids.InputError, match="standard errors do not include them"):
         ids.decide(ratios)
     lower, upper = ratios["log_ratio_ci"].values.T
     assert (lower < ratios["log_ratio"] + ratios["remainder_lower"]).all()  # below and above by what is not known
@@ -175,7 +176,7 @@ def test_bounds_widen_the_interval_and_are_told():
     small = ids.estimate_nll(law, tokens, name.replace("2)", "9)"), passes=32, replicates=8)
     assert 0 < small["remainder_upper"].values.max() < 0.01
     assert ids.average(small, "these")["nll"] > 0
-    assert "unfinished-noise" not in json.loads(small.attrs["cautions"])
+    assert "unfinished-noise" not in caution_sentences(small)
     finished = ids.estimate_nll(law, tokens, "marginal-score-entropy(uniform)+stratified", passes=32, replicates=8)
     assert "remainder_upper" not in finished
 
@@ -226,9 +227,9 @@ def test_own_noise_is_averaged_with_a_caution_unless_ratios_come_from_one_law():
     tokens, name = law.sample(2, 5, seed=7), "marginal-score-entropy(uniform,polynomial)+stratified"
     for model, said in ((RatiosOnly(law, Uniform()), True), (law, False)):
         result = ids.estimate_nll(model, tokens, name, passes=32)
-        assert ("not-one-law" in json.loads(result.attrs["cautions"])) == said
+        assert ("not-one-law" in caution_sentences(result)) == said
         plain = ids.estimate_nll(model, tokens, name.removeprefix("marginal-"), passes=32)
-        assert "not-one-law" not in json.loads(plain.attrs["cautions"])
+        assert "not-one-law" not in caution_sentences(plain)
 
 
 def test_masks_cannot_be_redrawn_where_there_are_none():
@@ -259,5 +260,5 @@ def test_rare_tokens_under_noise_are_said():
         tokens = law.encode(["AAABAAAB"])
         for name in ("marginal-score-entropy(uniform,polynomial)+stratified", "uniform-count+stratified"):
             result = ids.estimate_nll(law, tokens, name, passes=64, replicates=8)
-            cautions = json.loads(result.attrs["cautions"])
+            cautions = caution_sentences(result)
             assert ("rare-tokens" in cautions) == (said and name.startswith("marginal"))

@@ -1,7 +1,5 @@
 """Substitution scans: exact where they can be, as certain as they say elsewhere, and each cell on its own."""
 
-import json
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -9,6 +7,7 @@ from scipy import stats
 import infodis_stats as ids
 from estimators import Job, evaluate, make_targets
 from estimators.streams import root_seed, stream
+from infodis_stats.results.validity import caution_sentences
 from tests.support.stat_asserts import assert_unbiased
 
 DENOISER = ids.Denoiser(ids.DenoiserConfig("abc ", length=8, layers=1, width=8, heads=2))
@@ -208,9 +207,7 @@ class TestContract:
         assert set(ids.rank_substitutions(scan)["verdict"]) == {""}
 
     def test_cautions_are_said(self):
-        cautions = json.loads(
-            ids.scan_substitutions(LAW, TOKENS, "time-integral", passes=4, replicates=3).attrs["cautions"]
-        )
+        cautions = caution_sentences(ids.scan_substitutions(LAW, TOKENS, "time-integral", passes=4, replicates=3))
         assert {"infinite-variance", "few-replicates"} <= set(cautions)
 
 
@@ -255,23 +252,23 @@ TABLE = ids.TableLaw(["AAC", "CAC"], [0.5, 0.5], "AC")
     [
         ({"positions": [8]}, "position 8 is outside the sequence, whose positions are 0 to 7"),
         ({"positions": [-1]}, "position -1 is outside"),
-        ({"positions": []}, "positions need to be integers, at least one"),
-        ({"positions": [0.5]}, "positions need to be integers"),
-        ({"positions": [1], "context": 2}, "position 1 is context, which is given and not substituted"),
+        ({"positions": []}, "positions must be integers, at least one"),
+        ({"positions": [0.5]}, "positions must be integers"),
+        ({"positions": [1], "context": 2}, "position 1 is context, which cannot be substituted"),
         ({"symbols": "AX"}, "symbol 'X' is not a token of the model"),
         ({"symbols": [9]}, "position 0: token 9 is outside the alphabet"),
         ({"symbols": [int(TOKENS[0])], "positions": [0]}, "nothing to substitute"),
         ({"tokens": [0, 5]}, "position 1: token 5 is outside the alphabet"),
         ({"tokens": [[0, 1]]}, "non-empty row of tokens"),
         ({"replicates": 1}, "at least 2 replicates"),
-        ({"passes": 0}, "passes needs to be at least 1"),
+        ({"passes": 0}, "passes must be a positive integer"),
         ({"level": 95}, "between 0 and 1"),
         ({"estimator": "chian"}, "there is no estimator 'chian'"),
         ({"context": 8}, "all 8 tokens are context"),
         ({"estimator": "exhaustive"}, "exhaustive needs 255 passes"),
         ({"model": TABLE, "tokens": [0, 0, 1]}, "substitution A2C has probability 0 under this law"),
         ({"model": TABLE, "tokens": [1, 1, 1]}, "the sequence has probability 0"),
-        ({"model": TABLE, "tokens": [0, 1]}, "sequences of length 3, got length 2"),
+        ({"model": TABLE, "tokens": [0, 1]}, "sequences must have length 3 under this law, got length 2"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, sentence):

@@ -40,7 +40,7 @@ def test_a_better_design_is_found_and_worded(plain):
     )
     assert "of 3 sequences alone" in found.attrs["verdict"]
     again = ids.compare_variances(plain, estimated(seed=1))  # negative control: the same law
-    assert again.attrs["verdict"].startswith("not told apart: the first has ")
+    assert again.attrs["verdict"].startswith("no significant difference: the first has ")
     assert (again["smaller"] == "open").all()
 
 
@@ -67,7 +67,7 @@ def test_exact_ones(plain):
     assert (ids.compare_variances(exact, plain)["smaller"] == "first").all()
     assert "it is exact and the other is not" in ids.compare_variances(plain, exact).attrs["verdict"]
     both = ids.compare_variances(exact, exact)
-    assert both.attrs["verdict"] == "both are exact: nothing to choose."
+    assert both.attrs["verdict"] == "both are exact: there is nothing to choose."
     assert (both["smaller"] == "exact").all()
 
 

@@ -111,7 +111,7 @@ def test_few_equal_and_padded_replicates_can_be_drawn(tmp_path):
     ids.write_diagnosis(asked, tmp_path)
     text = ids.write_diagnosis(estimated(replicates=1, interval="design", simultaneous=True), tmp_path).read_text()
     assert "Running means" not in text
-    assert "none at all should" in text
+    assert "confidence none should" in text
 
 
 def test_pairs_and_many_items(tmp_path):
@@ -120,7 +120,7 @@ def test_pairs_and_many_items(tmp_path):
     text = ids.write_diagnosis(pairs, tmp_path).read_text()
     assert "60 pairs, by error" in text
     parts = ids.estimate_sizes(LAW, first, passes=4, replicates=2)
-    with pytest.raises(ids.InputError, match="of other sequences"):
+    with pytest.raises(ids.InputError, match="belong to other sequences"):
         ids.write_diagnosis(pairs, tmp_path, parts)
     assert "6 of 60 pairs; any that the verdicts name come first" in text
 
@@ -129,8 +129,8 @@ def test_what_cannot_be_drawn(result, sizes, study, tmp_path):
     for bad, parts, message in [
         (study, None, "write_report"),
         (sizes, None, "a diagnosis needs"),
-        (result, result, "sizes need the result of estimate_sizes"),
-        (result, sizes.isel(sequence=slice(3)), "of other sequences"),
+        (result, result, "sizes must be the result of estimate_sizes"),
+        (result, sizes.isel(sequence=slice(3)), "belong to other sequences"),
     ]:
         with pytest.raises(ids.InputError, match=message):
             ids.write_diagnosis(bad, tmp_path / "none", parts)

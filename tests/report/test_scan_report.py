@@ -86,7 +86,7 @@ def test_colours_are_centred_at_zero_and_reach_as_far_on_both_sides(exact):
 
 
 def test_long_sequences_wrap(scan):
-    long = xr.concat([scan] * 5, "position").assign_coords(
+    long = xr.concat([scan] * 5, "position", data_vars="minimal").assign_coords(
         position=np.arange(80), site=("position", np.arange(1, 81)), original=("position", np.tile(scan["original"], 5))
     )
     assert heatmap_figure(long).count('id="heatmap-axes_') == 2 + 1  # two rows and the colour bar

@@ -85,7 +85,7 @@ def test_control_few_passes_leave_it_open():
 def test_notes_say_what_made_it():
     text = str(ids.summary(ids.estimate_nll(Anonymous(), FIRST[:, :3], passes=8, replicates=2)))
     assert "auto chose exhaustive: all masks fit into the passes: exact." in text
-    assert "In 3 of 3 rows nothing varies: the interval is a point." in text
+    assert "In 3 of 3 rows all replicates are equal: the interval is a point." in text
     heavy = str(ids.summary(ids.estimate_nll(Anonymous(), FIRST, "time-integral", passes=2, replicates=2)))
     assert "Caution (infinite-variance)" in heavy
     assert "Caution (few-replicates)" in heavy
@@ -97,7 +97,7 @@ def test_rounding_is_no_error():
     exact = ids.estimate_nll(LAW, FIRST, passes=12, replicates=4)
     assert exact["nll_se"].values.any()  # or this tests nothing
     text = str(ids.summary(exact))
-    assert "In 3 of 3 rows nothing varies" in text
+    assert "In 3 of 3 rows all replicates are equal" in text
     assert f"{float(exact['exact'][0]):.6f}  0.000000" in text
 
 
@@ -105,21 +105,21 @@ def test_texts_have_bits(tmp_path):
     model = ids.load_model("austen")
     found = ids.estimate_texts(model, [ids.Record("one", "It is a ", "truth")], passes=8, replicates=4)
     frame = ids.summary(found).to_dataframe()
-    assert frame["bits a token"][0] == pytest.approx(frame["nll"][0] / 5 / np.log(2))
-    assert frame["bits lower"][0] <= frame["bits a token"][0] <= frame["bits upper"][0]
+    assert frame["bits per token"][0] == pytest.approx(frame["nll"][0] / 5 / np.log(2))
+    assert frame["bits lower"][0] <= frame["bits per token"][0] <= frame["bits upper"][0]
     assert frame["tokens"].tolist() == [5]
 
 
 def test_averages_have_the_digits_of_their_errors(result):
     table = ids.summary(ids.average(result, "population"))
     frame = table.to_dataframe()
-    assert frame["average"].tolist() == ["nats a document", "nats a token", "bits a token", "perplexity"]
+    assert frame["average"].tolist() == ["nats per document", "nats per token", "bits per token", "perplexity"]
     assert frame["estimate"][0] == pytest.approx(float(result["nll"].mean()))
     for row in str(table).splitlines()[2:6]:
         estimate, error, lower, upper = row.split()[-4:]
         assert len(error.replace(".", "").lstrip("0")) == 2
         assert len({len(text.partition(".")[2]) for text in (estimate, error, lower, upper)}) == 1
-    assert "Of the population that 3 documents, 36 tokens were drawn from" in str(table)
+    assert "For the population that 3 documents, 36 tokens were drawn from" in str(table)
     assert "is noise of the masks." in str(table)
 
 
@@ -128,7 +128,7 @@ def test_win_rates_have_no_standard_error(ratio):
     row = str(table).splitlines()[3].split()
     assert row[:3] == ["win-rate", "of", "the"]
     assert row[5] == significant(float("nan"))
-    assert "Of these 3 documents: the error is that of the masks alone." in str(table)
+    assert "For these 3 documents: the error is that of the masks alone." in str(table)
 
 
 def test_splits_say_what_to_do():
@@ -137,9 +137,9 @@ def test_splits_say_what_to_do():
     text = str(ids.summary(split))
     best = split.attrs["best"]
     assert f"{best} for each of {int(split['documents'].sel(document_passes=best))} documents" in text
-    assert "Assumed: the variance of the masks falls like one over the passes." in text
+    assert "Assumption: the variance of the masks is inversely proportional to the passes." in text
     free = str(ids.summary(ids.split_budget(pilot, 20_000)))
-    assert "this is as far as the pilot tells" in free
+    assert "the pilot does not extrapolate that far" in free
     exact = ids.estimate_nll(LAW, np.tile(FIRST, (2, 1)), passes=12)
     assert "The masks add no error here" in str(ids.summary(ids.split_budget(exact, 20_000)))
 

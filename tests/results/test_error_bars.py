@@ -225,9 +225,9 @@ class TestRefusals:
         [
             ("uniform-count", 8, 1, "student-t", "a student-t interval needs at least 2 replicates, got 1"),
             ("block-chain", 4, 1, "auto", "a student-t interval needs at least 2 replicates, got 1"),
-            ("block-chain", 4, 4, "design", "do not tell their variance here .4 passes.; use student-t"),
+            ("block-chain", 4, 4, "design", "has no within-replicate variance here .4 passes.; use student-t"),
             ("chain", 6, 4, "hall", "hall needs at least 8 independent parts; chain has 4"),
-            ("regression", 8, 4, "design-bootstrap", "regression is none: use student-t or design"),
+            ("regression", 8, 4, "design-bootstrap", "unlike regression; use student-t or design"),
             ("uniform-count", 8, 4, "wald", "there is no interval 'wald'; there are auto, student-t"),
         ],
     )

@@ -2,9 +2,60 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 
+import infodis_stats as ids
 from infodis_stats.results.labels import replicates_dataset
+
+LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+TOKENS = LAW.sample(4, length=6, seed=1)
+UNFINISHED = "score-entropy(uniform,end=0.9)"
+
+
+def results_of_every_kind():
+    """Yield each kind of data set that the package returns, with a name."""
+    nll = ids.estimate_nll(LAW, TOKENS)
+    ratio = ids.estimate_log_ratio(LAW, TOKENS[:2], TOKENS[2:])
+    austen = ids.load_model("austen")
+    record = ids.Record("opening", "It is a truth ", "universally")
+    yield "nll", nll
+    yield "nll to a precision", ids.estimate_nll(LAW, TOKENS, "uniform-count", precision=2.0)
+    yield "nll of unfinished noise", ids.estimate_nll(LAW, TOKENS, UNFINISHED)
+    yield "log ratio", ratio
+    yield "model log ratio", ids.estimate_model_log_ratio(LAW, LAW, TOKENS)
+    yield "texts", ids.estimate_texts(austen, [record], passes=4, precision=50.0)
+    yield "positions", ids.estimate_positions(austen, record, passes=4, replicates=2)
+    yield "sizes", ids.estimate_sizes(LAW, TOKENS)
+    yield "ranking", ids.rank_candidates(LAW, TOKENS)
+    yield "scan", ids.scan_substitutions(LAW, TOKENS[0], passes=4, replicates=2)
+    yield "information", ids.estimate_information(LAW, ids.Uniform(), length=4, sequences=8)
+    yield "order gap", ids.order_gap(LAW, TOKENS, orders=3)
+    yield "order swaps", ids.order_swaps(LAW, TOKENS)
+    yield "average", ids.average(nll, "these")
+    yield "win rate", ids.average(ratio, "population")
+    yield "budget", ids.split_budget(nll, 4000)
+    yield "decision", ids.decide(ratio)
+    yield "variances", ids.compare_variances(nll, ids.estimate_nll(LAW, TOKENS, "time-free"))
+
+
+def undeclared(dataset):
+    return [name for name, variable in dataset.data_vars.items() if not {"units", "long_name"} <= set(variable.attrs)]
+
+
+def test_every_variable_has_units_and_a_long_name():
+    assert {kind: names for kind, result in results_of_every_kind() if (names := undeclared(result))} == {}
+
+
+@pytest.mark.parametrize("kind", ["study", "ratio_study", "frontier_study", "calibration_study", "information_study"])
+def test_every_variable_of_a_study_has_units_and_a_long_name(kind, request):
+    tree = request.getfixturevalue(kind)
+    groups = {group: tree[group].to_dataset().drop_vars("cautions", errors="ignore") for group in tree.children}
+    assert {group: names for group, dataset in groups.items() if (names := undeclared(dataset))} == {}
+
+
+def test_control_a_variable_without_units_is_reported():
+    assert undeclared(xr.Dataset({"gap": 1.0})) == ["gap"]
 
 
 def test_replicates_are_labelled_with_their_interval():

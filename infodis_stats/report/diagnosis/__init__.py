@@ -1,4 +1,4 @@
-"""The diagnosis of a result as a page: its verdicts, and pictures of what they are about."""
+"""The diagnosis of a result as a page: verdicts and figures."""
 
 from infodis_stats.report.diagnosis.document import write_diagnosis
 

@@ -26,17 +26,17 @@ __all__ = ["diagnosis_document", "worst_first", "write_diagnosis"]
 
 
 def write_diagnosis(result: xr.Dataset, folder: Path | str, sizes: xr.Dataset | None = None) -> Path:
-    """Write the diagnosis of a result into a folder: its verdicts, and pictures of what they are about.
+    """Write the diagnosis of a result into a folder: verdicts and figures.
 
     Parameters
     ----------
     result : xarray.Dataset
-        What `diagnose` takes, but a study, whose report opens with its own.
+        What `diagnose` takes, except a study: its report opens with its diagnosis.
     folder : Path or str
         Made if need be. Gets ``diagnosis.html`` (self-contained), and ``diagnosis.md`` with ``figures/*.svg``; each
         file is replaced whole.
     sizes : xarray.Dataset, optional
-        Of `estimate_sizes` on the same sequences: what masks of each size contribute is drawn too.
+        Of `estimate_sizes` on the same sequences, to draw the contributions of masks of each size.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def write_diagnosis(result: xr.Dataset, folder: Path | str, sizes: xr.Dataset | 
     Raises
     ------
     InputError
-        If it is no such result, or the sizes are of other sequences.
+        If it is no such result, or the sizes belong to other sequences.
     StoreError
         If the folder cannot be written.
 
@@ -61,7 +61,7 @@ def write_diagnosis(result: xr.Dataset, folder: Path | str, sizes: xr.Dataset | 
     'diagnosis.html'
     """
     if "kind" in getattr(result, "attrs", {}):
-        raise InputError("write_diagnosis draws a result; the report of a study, write_report, opens with its own")
+        raise InputError("write_diagnosis is for results; for a study use write_report, which opens with the diagnosis")
     document = diagnosis_document(result, sizes)
     folder = writable_folder(folder)
     write_texts(files_of(document, "diagnosis"), folder)
@@ -102,14 +102,14 @@ def diagnosis_document(result: xr.Dataset, sizes: xr.Dataset | None = None) -> D
 
 
 def worst_first(diagnosis: Diagnosis, labels: Sequence[object]) -> list[int]:
-    """Return the places of labels: first those that a bad verdict is about, the worst first, then the others.
+    """Return the places of labels: first those that a bad verdict concerns, worst first, then the others.
 
     Examples
     --------
     >>> worst_first(Diagnosis([]), ["a", "b"])
     [0, 1]
     """
-    named = [item for one in diagnosis.verdicts if one.verdict != "fine" for item in one.items]
+    named = [item for verdict in diagnosis.verdicts if verdict.verdict != "fine" for item in verdict.items]
     return sorted(range(len(labels)), key=lambda row: named.index(labels[row]) if labels[row] in named else len(named))
 
 
@@ -121,26 +121,26 @@ def _pictures(result: xr.Dataset, name: str, rows: Sequence[int]) -> Iterator[Fi
         which = f"{SHOWN} of {len(rows)} {unit}s; any that the verdicts name come first. " if len(rows) > SHOWN else ""
         dashed = " The dashed line is the exact value." if "exact" in result else ""
         caption = (
-            f"{which}Dots are replicates, the line is their mean so far. The band begins where they are enough, and "
-            f"holds the value at all their numbers at once with {percent} confidence.{dashed} A mean that leaves its "
-            "earlier band, or one dot far from all others, is what to look for."
+            f"{which}Dots are replicates; the line is their running mean. The band covers the value at all numbers of "
+            f"replicates at once with {percent} confidence.{dashed} Look for a mean that leaves its earlier band, and "
+            "for one dot far from all others."
         )
         yield Figure("running", "Running means", running, caption)
     ranks = ranks_figure(result, name)
     if ranks is not None:
         caption = (
-            f"Replicates are ranked within their {unit}. If those drawn first are like those drawn later, all bars end "
-            f"near the black line, and with {percent} confidence within the grey band; red ones do not. A slope is a "
-            "drift, a U or its reverse a change of spread."
+            f"Replicates are ranked within their {unit}. If the first half is distributed like the second, all bars "
+            f"end near the black line, with {percent} confidence within the grey band; red bars do not. A slope is a "
+            "drift; a U or its reverse is a change of spread."
         )
         yield Figure("ranks", "Ranks of the first half", ranks, caption)
-    caption = f"The {percent} interval of each {unit}; no exact value is known here."
+    caption = f"The {percent} interval of each {unit}; the exact values are unknown."
     if "exact" in result:
         missed = int((~covered(result, name)).sum())
         expected = (
-            f"with {percent} confidence none at all should"
+            f"with {percent} confidence none should"
             if result.attrs["ci_simultaneous"]
-            else f"about {(1 - level) * len(rows):.2g} are to be expected"
+            else f"about {(1 - level) * len(rows):.2g} are expected"
         )
         caption = f"Each {percent} interval minus the exact value. {missed} of {len(rows)} miss it (red); {expected}."
     yield Figure("intervals", "All intervals", intervals_figure(result, name), caption)
@@ -149,12 +149,12 @@ def _pictures(result: xr.Dataset, name: str, rows: Sequence[int]) -> Iterator[Fi
 def _sizes(sizes: xr.Dataset, result: xr.Dataset, name: str, rows: Sequence[int]) -> Figure:
     unit = str(result[name].dims[0])
     if not isinstance(sizes, xr.Dataset) or "size_nll" not in sizes:
-        raise InputError("sizes need the result of estimate_sizes")
+        raise InputError("sizes must be the result of estimate_sizes")
     if unit != "sequence" or sizes["sequence"].values.tolist() != result[unit].values.tolist():
-        raise InputError("sizes are of other sequences than the result; give both the same names")
+        raise InputError("sizes belong to other sequences than the result; give both the same names")
     caption = (
         "The area under the line is the negative log-likelihood; the bands of a sequence hold together with "
-        f"{100 * sizes.attrs['ci_prob']:g} % confidence. What rises at the right is lost where almost everything is "
-        "masked: a few revealed tokens determine the rest, and few masks say so."
+        f"{100 * sizes.attrs['ci_prob']:g} % confidence. A rise at the right is loss where almost everything is "
+        "masked: a few revealed tokens determine the rest, and few masks show it."
     )
     return Figure("sizes", "Loss by mask size", sizes_figure(sizes, rows), caption)

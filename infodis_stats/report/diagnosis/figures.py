@@ -1,4 +1,4 @@
-"""Pictures of a diagnosis: running means, ranks, intervals, mask sizes. None where there is too little to draw."""
+"""Figures of a diagnosis: running means, ranks, intervals, mask sizes; None if there is too little to draw."""
 
 from collections.abc import Iterable, Sequence
 
@@ -42,7 +42,7 @@ def short_name(label: object) -> str:
 
 
 def covered(result: xr.Dataset, name: str) -> NDArray[np.bool_]:
-    """Say which intervals hold the exact value, up to rounding."""
+    """Return which intervals hold the exact value, up to rounding."""
     lower, upper = _ends(result, name)
     exact = result["exact"].values
     slack = analysis.rounding(exact)
@@ -61,17 +61,19 @@ def running_figure(result: xr.Dataset, name: str, rows: Sequence[int]) -> str | 
             count = np.arange(1, len(draws) + 1)
             mean = np.cumsum(draws) / count
             axis.plot(count, draws, "o", color=GREY, markersize=3.2, alpha=0.7, markeredgewidth=0)
-            # As soon as so few replicates can tell: the band is tightest at twice its start.
+            # Start early if there are few replicates: the band is tightest at twice its start.
             start = max(2, min(8, len(draws) // 2))
             band = analysis.confidence_sequence(draws, result.attrs["ci_prob"], start)
-            told = np.isfinite(band.upper)
-            axis.fill_between(count[told], band.lower[told], band.upper[told], color=BLUE, alpha=0.18, linewidth=0)
+            finite = np.isfinite(band.upper)
+            axis.fill_between(
+                count[finite], band.lower[finite], band.upper[finite], color=BLUE, alpha=0.18, linewidth=0
+            )
             axis.plot(count, mean, color=BLUE)
             if "exact" in result:
                 axis.axhline(float(result["exact"][row]), color=GREEN, linestyle="--", linewidth=1.2)
             axis.set_xlim(0.5, len(draws) + 0.5)
             axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-            axis.set_ylim(*_reach([*draws, *(_narrow(band, draws, told)), *_exact(result, row)]))
+            axis.set_ylim(*_reach([*draws, *(_narrow(band, draws, finite)), *_exact(result, row)]))
             _title(axis, result, row)
         figure.supxlabel("replicates, in the order in which they were drawn")
         figure.supylabel(f"{QUANTITY[name]} (nats)")
@@ -79,22 +81,22 @@ def running_figure(result: xr.Dataset, name: str, rows: Sequence[int]) -> str | 
 
 
 def ranks_figure(result: xr.Dataset, name: str) -> str | None:
-    """Draw of each part of the ranks what share comes from the first half of the replicates."""
+    """Draw, for each part of the ranks, the share that comes from the first half of the replicates."""
     every = [_draws(result, name, row) for row in range(result[name].size)]
-    draws = [one for one in every if len(one) >= FEWEST_OF_RANKS and np.ptp(one) > 2 * float(analysis.rounding(one[0]))]
+    draws = [row for row in every if len(row) >= FEWEST_OF_RANKS and np.ptp(row) > 2 * float(analysis.rounding(row[0]))]
     if not draws:
         return None
-    bins = min(MOST_BINS, min(len(one) for one in draws) // 2)
-    found = analysis.half_ranks(draws, bins, stream(root_seed(0), "rank plot"), result.attrs["ci_prob"])
+    bins = min(MOST_BINS, min(len(row) for row in draws) // 2)
+    ranks = analysis.half_ranks(draws, bins, stream(root_seed(0), "rank plot"), result.attrs["ci_prob"])
     place = np.arange(bins) + 0.5
-    outside = (found.share < found.lower - 1e-9) | (found.share > found.upper + 1e-9)
+    outside = (ranks.share < ranks.lower - 1e-9) | (ranks.share > ranks.upper + 1e-9)
     with mpl.rc_context(STYLE):
         figure, (axis,) = panels(1, 2.5)
         colours = np.where(outside, MISS, BLUE).tolist()
-        axis.bar(place, found.share, width=0.86, color=colours, alpha=0.75)
+        axis.bar(place, ranks.share, width=0.86, color=colours, alpha=0.75)
         edges = np.arange(bins + 1.0)
-        axis.stairs(found.upper, edges, baseline=found.lower, fill=True, color=GREY, alpha=0.25)
-        axis.stairs(found.expected, edges, baseline=None, color="black", linewidth=1.1)
+        axis.stairs(ranks.upper, edges, baseline=ranks.lower, fill=True, color=GREY, alpha=0.25)
+        axis.stairs(ranks.expected, edges, baseline=None, color="black", linewidth=1.1)
         axis.set_xlim(0, bins)
         axis.set_ylim(0, 1)
         axis.set_xticks([0.5, bins - 0.5], ["lowest", "highest"])
@@ -105,7 +107,7 @@ def ranks_figure(result: xr.Dataset, name: str) -> str | None:
 
 
 def intervals_figure(result: xr.Dataset, name: str) -> str:
-    """Draw the intervals of all items: around the exact value where there is one, else where they lie; by estimate."""
+    """Draw the intervals of all items in order of their estimates, minus the exact value if it is known."""
     lower, upper = _ends(result, name)
     value = result[name].values
     known = "exact" in result
@@ -138,12 +140,14 @@ def sizes_figure(sizes: xr.Dataset, rows: Sequence[int]) -> str:
     with mpl.rc_context(STYLE):
         figure, axes = panels(len(rows), 2.3)
         for axis, row in zip(axes, rows, strict=True):
-            one = sizes.isel(sequence=row)
-            edges = np.append(one["fewest_masked"].values - 1, one["most_masked"].values[-1]).astype(np.float64)
+            sequence = sizes.isel(sequence=row)
+            edges = np.append(sequence["fewest_masked"].values - 1, sequence["most_masked"].values[-1]).astype(
+                np.float64
+            )
             widths = np.diff(edges)
-            lower, upper = (one["size_nll_ci"].sel(ci_bound=end).values / widths for end in ("lower", "upper"))
+            lower, upper = (sequence["size_nll_ci"].sel(ci_bound=end).values / widths for end in ("lower", "upper"))
             axis.stairs(upper, edges, baseline=lower, fill=True, color=BLUE, alpha=0.25)
-            axis.stairs(one["size_loss"].values, edges, baseline=None, color=BLUE, linewidth=1.4)
+            axis.stairs(sequence["size_loss"].values, edges, baseline=None, color=BLUE, linewidth=1.4)
             axis.set_xlim(0, edges[-1])
             axis.set_ylim(bottom=min(0.0, float(lower.min())))
             axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -167,9 +171,9 @@ def _exact(result: xr.Dataset, row: int) -> list[float]:
     return [float(result["exact"][row])] if "exact" in result else []
 
 
-def _narrow(band: analysis.Interval, draws: FloatArray, told: NDArray[np.bool_]) -> FloatArray:
-    """Return the ends of the band that are worth their room: within three times the spread of the replicates."""
-    ends = np.concatenate([band.lower[told], band.upper[told]])
+def _narrow(band: analysis.Interval, draws: FloatArray, finite: NDArray[np.bool_]) -> FloatArray:
+    """Return the ends of the band, clipped to three times the spread of the replicates."""
+    ends = np.concatenate([band.lower[finite], band.upper[finite]])
     return np.asarray(np.clip(ends, draws.min() - 3 * np.ptp(draws), draws.max() + 3 * np.ptp(draws)))
 
 

@@ -16,6 +16,7 @@ from infodis_stats.results.error_bars import ErrorBars, Sample, interval_kind
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.validity import Caution, cautions_of
 from infodis_stats.studies.calibration.schema import CalibrationSpec
+from infodis_stats.studies.calibration.variables import VARIABLES
 from infodis_stats.studies.design.cautions import caution_variable
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, Samplers, lay_out
@@ -67,12 +68,12 @@ def calibrate(subjects: Sequence[Subject], spec: CalibrationSpec) -> Steps:
     for subject, groups, grid, part, some, own in zip(subjects, grouped, grids, parts, measures, drawn, strict=True):
         known_problems = zip([one.problems for one in some], truth_owners(subject, groups), strict=True)
         failed |= failed_items(part["item"].values.tolist(), *known_problems, (own.problems, grid.slots[:, 0]))
-    counts = describe(xr.concat(parts, dim="item"))
+    counts = describe(xr.concat(parts, dim="item"), VARIABLES)
     counts = counts.isel(item=~counts["item"].isin(list(failed)))
     summary = summarise_calibration(counts)
     summary["cautions"] = _cautions(counts, samplers)
     return Result(
-        {"counts": counts, "summary": describe(summary)},
+        {"counts": counts, "summary": describe(summary, VARIABLES)},
         forward_passes=sum(int(np.nansum(one["forward_passes"])) for one in drawn),
         not_run=[reason for grid in grids for reason in grid.not_run],
         failed=failed,

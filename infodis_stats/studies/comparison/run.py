@@ -14,6 +14,7 @@ from infodis_stats.results.labels import describe
 from infodis_stats.results.validity import Caution, cautions_of
 from infodis_stats.studies.comparison.schema import ComparedSpec, ComparisonSpec
 from infodis_stats.studies.comparison.summary import summarise
+from infodis_stats.studies.comparison.variables import VARIABLES
 from infodis_stats.studies.design.cautions import caution_variable
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, lay_out
@@ -85,7 +86,8 @@ def draws_dataset(groups: Sequence[Group], grid: Grid, drawn: Columns) -> xr.Dat
                 "passes": np.array(grid.passes),
                 "replicate": np.arange(grid.replicates),
             },
-        )
+        ),
+        VARIABLES,
     )
 
 

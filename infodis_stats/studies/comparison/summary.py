@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.results.labels import CI_BOUND, describe, interval_variable
+from infodis_stats.studies.comparison.variables import VARIABLES
 
 __all__ = ["summarise"]
 
@@ -56,7 +57,7 @@ def summarise(
     Returns
     -------
     xarray.Dataset
-        Over ``(group, estimator, passes)``; slopes over ``(group, estimator)``. See `VARIABLES`. Groups are fixed sets:
+        Over ``(group, estimator, passes)``; slopes over ``(group, estimator)``. Groups are fixed sets:
         averages run over their members, and errors come from replicates alone.
 
     Notes
@@ -82,7 +83,7 @@ def summarise(
     for kind in combined["interval"].values.tolist():
         chosen = combined["coverage_p"].sel(interval=kind)
         combined["coverage_p"].loc[{"interval": kind}] = analysis.family_wise(chosen.values)
-    described = describe(combined)
+    described = describe(combined, VARIABLES)
     described.attrs = {
         "reference": reference,
         "ci_prob": level,

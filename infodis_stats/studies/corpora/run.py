@@ -17,6 +17,7 @@ from infodis_stats.models import TextModel
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.validity import cautions_of, effective_positions
 from infodis_stats.studies.corpora.schema import CorporaSpec
+from infodis_stats.studies.corpora.variables import VARIABLES
 from infodis_stats.studies.design.cautions import caution_variable
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.result import Result, Steps
@@ -71,7 +72,8 @@ def compare_corpora(subjects: Sequence[Subject], spec: CorporaSpec) -> Steps:
                 "passes": np.array(spec.passes),
                 "replicate": np.arange(spec.replicates),
             },
-        )
+        ),
+        VARIABLES,
     )
     names = [f"{corpus.name}/{record.name}" for corpus, record in records]
     failed = failed_items(names, (drawn.problems, np.tile(np.arange(len(names)), len(spec.passes))))
@@ -121,7 +123,7 @@ def summarise_corpora(draws: xr.Dataset, reference: str, level: float = 0.95) ->
     summary = xr.concat(parts, dim="corpus").assign_coords(
         {"corpus": corpora, "passes": draws["passes"].values, CI_BOUND[0]: CI_BOUND[1]}
     )
-    summary = describe(summary)
+    summary = describe(summary, VARIABLES)
     summary.attrs = {"reference": reference, "ci_prob": level}
     return summary
 
@@ -195,5 +197,6 @@ def _map(network: TextModel, target: Target, record: Record, row: np.void) -> xr
                 "text": ("place", [record.name] * len(tokens)),
                 "prompt": ("place", [record.prompt] * len(tokens)),
             },
-        )
+        ),
+        VARIABLES,
     )

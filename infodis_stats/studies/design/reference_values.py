@@ -24,12 +24,13 @@ from estimators import (
     Target,
     estimator,
 )
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import describe
 from infodis_stats.results.validity import effective_positions
 from infodis_stats.studies.design.scenario import Subject
 from infodis_stats.studies.design.target_sets import Group, items_of
+from infodis_stats.studies.design.variables import STUDY_VARIABLES
 
 __all__ = ["LossProfile", "item_coords", "long_run", "truth_dataset", "truth_owners", "truth_sections"]
 
@@ -122,7 +123,7 @@ def truth_dataset(
     if law_values and not subject.exact:
         variables["law_value"] = ("item", np.concatenate(law_values))
     coords = item_coords(groups) | {"estimator": [sampler.name for sampler in samplers]}
-    return describe(xr.Dataset(variables, coords=coords))
+    return describe(xr.Dataset(variables, coords=coords), STUDY_VARIABLES)
 
 
 def _enumerated(item: Target | Pair) -> bool:

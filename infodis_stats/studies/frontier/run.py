@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from estimators import Cell, Contrast, Draw, Estimator, InputError
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
@@ -23,6 +23,7 @@ from infodis_stats.studies.design.scenario import Subject
 from infodis_stats.studies.design.target_schema import SubjectSpec
 from infodis_stats.studies.design.target_sets import Group, items_of, make_groups
 from infodis_stats.studies.frontier.schema import FrontierSpec
+from infodis_stats.studies.frontier.variables import VARIABLES
 
 __all__ = ["find_frontier", "summarise_frontier"]
 
@@ -62,7 +63,7 @@ def find_frontier(subjects: Sequence[Subject], spec: FrontierSpec) -> Steps:
     for part, drawn, one in zip(parts, found, labelled, strict=True):
         problems = drawn.problems[part.owners]
         failed |= failed_items(one["item"].values.tolist(), (problems, part.grid.slots[:, 0]))
-    draws = describe(xr.concat(labelled, dim="item"))
+    draws = describe(xr.concat(labelled, dim="item"), VARIABLES)
     draws = draws.isel(item=~draws["item"].isin(list(failed)))
     summary, averages = summarise_frontier(draws, roles, spec.rivals, level=spec.level, seed=spec.seed)
     cautions = [cautions_of(sampler, spec.replicates) for sampler in samplers]
@@ -258,7 +259,7 @@ def summarise_frontier(
     averages = xr.concat(
         [_averages(log_regrets[some], log_gains[some], level) for some in chosen], dim="subject"
     ).assign_coords(coords | {"subject": subjects})
-    described = describe(summary), describe(averages)
+    described = describe(summary, VARIABLES), describe(averages, VARIABLES)
     for one in described:
         one.attrs = {"ci_prob": level, "family": "Holm over all groups, estimators and passes"}
     return described

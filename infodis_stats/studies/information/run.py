@@ -9,20 +9,22 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from estimators import Draw
-from estimators.contrast import estimator_of
+from estimators.estimator import estimator_of
 from estimators.score_entropy.naming import NOISES
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
-from infodis_stats.estimates.information import Curve, entropy_of, plan_curve
+from infodis_stats.estimates.information import INFORMATION_VARIABLES, Curve, entropy_of, plan_curve
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.studies.comparison.run import draws_dataset, draws_section, summary_dataset
+from infodis_stats.studies.comparison.variables import VARIABLES as COMPARISON_VARIABLES
 from infodis_stats.studies.design.grid import Samplers, lay_out
 from infodis_stats.studies.design.reference_values import truth_dataset, truth_sections
 from infodis_stats.studies.design.result import Result, Steps
 from infodis_stats.studies.design.scenario import Subject
 from infodis_stats.studies.design.target_sets import Group, items_of, make_groups
 from infodis_stats.studies.information.schema import InformationSpec, SequencesSpec
+from infodis_stats.studies.information.variables import VARIABLES
 
 __all__ = ["family_lead", "follow_information"]
 
@@ -56,10 +58,10 @@ def follow_information(subjects: Sequence[Subject], spec: InformationSpec) -> St
         drawn.append(draws_dataset(groups, grid, next(found)))
         truths.append(truth_dataset(subject, groups, samplers, [next(found) for _ in range(3)]))
     labelled = [_labelled(group, some, [next(found) for _ in some], spec) for group, some in curves]
-    draws, truth = (describe(xr.concat(parts, dim="item")) for parts in (drawn, truths))
+    draws, truth = (describe(xr.concat(parts, dim="item"), VARIABLES) for parts in (drawn, truths))
     judged = _judged(xr.concat(labelled, dim="group"), spec)
     lead = family_lead(draws, samplers, level=spec.level, seed=spec.seed)
-    summary = describe(summary_dataset(draws, truth, spec).assign(lead))
+    summary = describe(summary_dataset(draws, truth, spec).assign(lead), COMPARISON_VARIABLES | VARIABLES)
     return Result(
         {"draws": draws, "truth": truth, "summary": summary, "curves": judged},
         forward_passes=int(np.nansum(draws["forward_passes"].values)) + int(judged["forward_passes"].sum()),
@@ -169,6 +171,8 @@ def _judged(curves: xr.Dataset, spec: InformationSpec) -> xr.Dataset:
     degrees = np.full(error.shape, spec.curves.sequences - 1.0)
     z = analysis.Estimates(error.values, total["information_se"].values, degrees).statistic
     p_value = analysis.family_wise(2 * stats.t.sf(np.abs(z), degrees))
-    judged = describe(curves.assign(entropy_z=(error.dims, z), entropy_p=(error.dims, p_value)))
+    judged = describe(
+        curves.assign(entropy_z=(error.dims, z), entropy_p=(error.dims, p_value)), INFORMATION_VARIABLES | VARIABLES
+    )
     judged.attrs = {"ci_prob": spec.level, "sequences": spec.curves.sequences, "passes": spec.curves.passes}
     return judged

@@ -1,23 +1,22 @@
-"""How the loss of a target lies over its positions and sizes: what cautions go by."""
+"""Loss profiles: over how many positions and mask sizes the loss of a target is spread. Cautions depend on them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from estimators import Draw, Evaluation, Job, MaskPlan, Model, evaluate
+from estimators import Draw, Evaluation, Job, MaskPlan, Model
 from estimators.model import prices_masks
-from infodis_stats.estimates.request import rows_a_call
+from infodis_stats.estimates.settings import Execution
 from infodis_stats.results.validity import effective_positions
 
-__all__ = ["Profile", "loss_profiles"]
+__all__ = ["LossProfile", "loss_profiles"]
 
-NO_LOSS = 1e-9  # nats: what is sure has no profile
+NO_LOSS = 1e-9  # nats: a certain sequence has no profile
 
 
 @dataclass(frozen=True)
-class Profile:
+class LossProfile:
     """The profile of a target, or of the worse side of a pair.
 
     Attributes
@@ -25,10 +24,10 @@ class Profile:
     effective_positions : float
         Number of positions that carry the loss.
     full_mask_ratio : float
-        Loss of the fully masked pass over the negative log-likelihood; infinite where no other pass has found any loss,
-        NaN for a model that prices no masks.
+        Loss of the fully masked pass over the negative log-likelihood; infinite where no other pass has any loss, NaN
+        for a model that prices no masks.
     forward_passes : int
-        Passes that had to be run for it: none where the plan has the full mask.
+        Passes run for the profile: none where the plan has the full mask.
     problem : str, optional
         Where and how the model failed on the full mask; None where it did not.
     """
@@ -39,25 +38,22 @@ class Profile:
     problem: str | None = None
 
 
-def loss_profiles(
-    models: Sequence[Model], draws: Sequence[Draw], *, batch_size: int | None, device: torch.device | str
-) -> list[Profile]:
-    """Return the profile of each draw, from its own losses and, where need be, one more pass a target.
+def loss_profiles(models: Sequence[Model], draws: Sequence[Draw], execution: Execution) -> list[LossProfile]:
+    """Return the profile of each draw, from its own losses and, where they lack the full mask, one more pass.
 
     Parameters
     ----------
     models : sequence of Model
         One for each side of a draw.
     draws : sequence of Draw
-    batch_size, device
-        See `estimators.evaluate`.
+    execution : Execution
     """
     sides = [
-        _side_profiles(model, [one.evaluations[side] for one in draws], batch_size=batch_size, device=device)
+        _side_profiles(model, [draw.evaluations[side] for draw in draws], execution)
         for side, model in enumerate(models)
     ]
     return [
-        Profile(
+        LossProfile(
             min(side.effective_positions for side in own),
             max(side.full_mask_ratio for side in own),
             sum(side.forward_passes for side in own),
@@ -67,24 +63,22 @@ def loss_profiles(
     ]
 
 
-def _side_profiles(
-    model: Model, sides: Sequence[Evaluation], *, batch_size: int | None, device: torch.device | str
-) -> list[Profile]:
+def _side_profiles(model: Model, sides: Sequence[Evaluation], execution: Execution) -> list[LossProfile]:
     if not prices_masks(model):
-        return [Profile(float(effective_positions(side.position_losses)), float("nan"), 0) for side in sides]
+        return [LossProfile(float(effective_positions(side.position_losses)), float("nan"), 0) for side in sides]
     losses = [_full_mask_loss(side) for side in sides]
     unseen = (side.target for side, loss in zip(sides, losses, strict=True) if loss is None)
     jobs = (Job(target, _full_mask(target.length)) for target in unseen)
-    runs = evaluate(model, jobs, batch_size=rows_a_call(model, batch_size), device=device, keep_failed=True)
-    found = []
+    runs = execution.evaluate(model, jobs, silent=True)
+    profiles = []
     for side, seen in zip(sides, losses, strict=True):
         positions = float(effective_positions(side.position_losses))
         if seen is None:
             run = next(runs)
-            found.append(Profile(positions, _ratio(float(run.losses.sum()), side), 1, run.problem))
+            profiles.append(LossProfile(positions, _ratio(float(run.losses.sum()), side), 1, run.problem))
         else:
-            found.append(Profile(positions, _ratio(seen, side), 0))
-    return found
+            profiles.append(LossProfile(positions, _ratio(seen, side), 0))
+    return profiles
 
 
 def _full_mask(length: int) -> MaskPlan:

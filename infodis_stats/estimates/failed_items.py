@@ -1,0 +1,153 @@
+"""The outcome of sampling: items with an estimate, and failed ones, which are reported."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from estimators import Draw, Model, ModelError, Target
+from infodis_stats.estimates.loss_profile import LossProfile, loss_profiles
+from infodis_stats.estimates.settings import Execution
+from infodis_stats.laws import Law
+from infodis_stats.results.labels import describe
+
+__all__ = ["Outcome", "outcome_of"]
+
+NOTHING = {"f": np.nan, "i": 0, "b": False, "U": ""}
+"""The values of a failed item, by the kind of a variable."""
+
+IMPOSSIBLE = "the law gives it probability 0, so the likelihood is 0 and has no estimate"
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """All draws, and those that have an estimate.
+
+    Attributes
+    ----------
+    draws : list of Draw
+        All of them; failed ones have a `problem`.
+    forward_passes : list of int
+        Passes run for each of them, those of profiles included.
+    kept : list of Draw
+        Those that have an estimate.
+    profiles : list of LossProfile
+        Of the kept draws.
+    exact : list of float
+        Of the kept draws; empty unless the models are exact laws.
+    """
+
+    draws: list[Draw]
+    forward_passes: list[int]
+    kept: list[Draw]
+    profiles: list[LossProfile]
+    exact: list[float]
+
+    def complete(self) -> "Outcome":
+        """Return this outcome. Raises `ModelError` if a draw has failed, with the problem of the first one."""
+        _refuse_failed(self.draws)
+        return self
+
+    def labels_kept(self, labels: Sequence[object]) -> list[object]:
+        """Return the labels of the draws that are kept."""
+        return [label for label, draw in zip(labels, self.draws, strict=True) if draw.problem is None]
+
+    @property
+    def lengths(self) -> list[int]:
+        """Scored positions of the items that are kept."""
+        return [draw.cell.item.sides[0].length for draw in self.kept]
+
+    def variables(self) -> dict[str, Any]:
+        """Return the variables over the draws that are kept: their passes, and exact values where there are some."""
+        passes = self.labels_kept(self.forward_passes)
+        return {"forward_passes": passes} | ({"exact": self.exact} if self.exact else {})
+
+    def with_failed(self, dataset: xr.Dataset, labels: Sequence[object]) -> xr.Dataset:
+        """Give a data set of the kept draws a row for each failed one, and say in ``failed`` how it failed.
+
+        The same data set, if none has. Failed rows are NaN, 0, False or empty but for ``length`` and
+        ``forward_passes``.
+        """
+        kept = np.array([draw.problem is None for draw in self.draws])
+        if kept.all():
+            return dataset
+        unit = str(dataset["forward_passes"].dims[0])
+        lengths = [draw.cell.item.sides[0].length for draw in self.draws]
+        known = {"length": lengths, "forward_passes": self.forward_passes}
+        columns: dict[Hashable, Any] = {unit: (unit, list(labels))}
+        for name, variable in dataset.data_vars.items():
+            values = np.full((len(kept), *variable.shape[1:]), NOTHING[variable.dtype.kind], dtype=variable.dtype)
+            values[...] = known.get(str(name), values)
+            values[kept] = variable.values
+            columns[name] = (variable.dims, values, variable.attrs)
+        columns["failed"] = (unit, [draw.problem or "" for draw in self.draws])
+        return describe(dataset.drop_dims(unit).assign(columns))
+
+
+def outcome_of(models: Sequence[Model], draws: Sequence[Draw], execution: Execution) -> Outcome:
+    """Find the loss profiles and exact values of draws, and which of them have no estimate after all.
+
+    A draw also fails if the model fails on the full mask, which may not be among its masks, or if the likelihood is 0
+    under an exact law: losses may be finite all the same, because noise makes every sequence possible and few masks
+    may miss the impossible part.
+
+    Parameters
+    ----------
+    models : sequence of Model
+        One for each side of a draw.
+    draws : sequence of Draw
+    execution : Execution
+
+    Raises
+    ------
+    ModelError
+        If there is no estimate at all, with the problem of the first draw.
+    """
+    profiles = iter(loss_profiles(models, [draw for draw in draws if not draw.problem], execution))
+    judged = [_judged(models, draw, None if draw.problem else next(profiles)) for draw in draws]
+    kept = [item for item in judged if item[0].problem is None]
+    if not kept:
+        _refuse_failed([draw for draw, _, _ in judged])
+    return Outcome(
+        draws=[draw for draw, _, _ in judged],
+        forward_passes=[draw.forward_passes + (known.forward_passes if known else 0) for draw, known, _ in judged],
+        kept=[draw for draw, _, _ in kept],
+        profiles=[profile for _, profile, _ in kept if profile],
+        exact=[exact for _, _, exact in kept if exact is not None],
+    )
+
+
+def _refuse_failed(draws: Sequence[Draw]) -> None:
+    for draw in draws:
+        if draw.problem is not None:
+            raise ModelError(f"{draw.cell.item.label}, {draw.problem}")
+
+
+def _judged(
+    models: Sequence[Model], draw: Draw, profile: LossProfile | None
+) -> tuple[Draw, LossProfile | None, float | None]:
+    """Return the draw (failed if need be), its profile, and its exact value under laws."""
+    if profile is None:
+        return draw, None, None
+    exact = _exact_value(models, draw.cell.item.sides)
+    impossible = exact is not None and not np.isfinite(exact)
+    problem = profile.problem or (IMPOSSIBLE if impossible else None)
+    if problem is None:
+        return draw, profile, exact
+    return replace(draw, estimates=np.full(draw.cell.replicates, np.nan), problem=problem), profile, None
+
+
+def _exact_value(models: Sequence[Model], sides: Sequence[Target]) -> float | None:
+    """Return the negative log-likelihood of a target under an exact law, or the log ratio of two; None under others."""
+    nlls = [_law_nll(model, side) for model, side in zip(models, sides, strict=True) if isinstance(model, Law)]
+    if len(nlls) < len(sides):
+        return None
+    return nlls[0] if len(nlls) == 1 else nlls[1] - nlls[0]
+
+
+def _law_nll(law: Law, target: Target) -> float:
+    given = np.ones(len(target.tokens), dtype=bool)
+    given[target.scored] = False
+    return float(law.nll(target.tokens[None], context=given[None])[0])

@@ -1,0 +1,134 @@
+"""The pipeline behind every estimate with an interval: plan, draw, bound the error, label."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from estimators import Cell, Contrast, Draw, Estimator, Model, Pair, Target
+from estimators.estimator import estimator_of
+from estimators.model import is_consistent
+from infodis_stats.estimates.cautions import cautions_of_draws
+from infodis_stats.estimates.failed_items import Outcome, outcome_of
+from infodis_stats.estimates.precision import PRECISION_VARIABLES, DrawCells, Precision, draw_rounds, padded
+from infodis_stats.estimates.remainder import (
+    REMAINDER_VARIABLES,
+    check_precision,
+    known_part,
+    remainder_variables,
+    remainders,
+    shifted,
+)
+from infodis_stats.estimates.settings import Execution, IntervalRequest, SamplingPlan
+from infodis_stats.results.error_bars import check_interval, error_bars
+from infodis_stats.results.labels import Variable, describe, replicates_dataset
+from infodis_stats.results.provenance import provenance_attributes
+from infodis_stats.results.validity import caution_variable
+
+__all__ = ["Quantity", "estimate"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Quantity:
+    """What is estimated, of which items, under which models.
+
+    Parameters
+    ----------
+    name : str
+        ``"nll"`` or ``"log_ratio"``.
+    unit : str
+        The dimension of the items.
+    models : tuple of Model
+        One for each side of an item.
+    sampler : Estimator or Contrast
+    items : sequence of Target or Pair
+    names : sequence of str, optional
+        Labels of the items; None: their numbers.
+    variables : callable
+        Returns further variables over the items that have an estimate.
+    labels : mapping of str to Variable
+        Units and long names of these variables, where they are not shared.
+    """
+
+    name: str
+    unit: str
+    models: tuple[Model, ...]
+    sampler: Estimator | Contrast
+    items: Sequence[Target | Pair]
+    names: Sequence[str] | None
+    variables: Callable[[Outcome], Mapping[str, ArrayLike]]
+    labels: Mapping[str, Variable] = field(default_factory=dict)
+
+    @property
+    def model(self) -> Model:
+        """The model that promises least: `auto` chooses for it."""
+        return min(self.models, key=is_consistent)
+
+
+def estimate(
+    quantity: Quantity,
+    plan: SamplingPlan,
+    request: IntervalRequest,
+    execution: Execution,
+    draw_cells: DrawCells | None = None,
+) -> xr.Dataset:
+    """Estimate a quantity of many items, with an interval for each.
+
+    Parameters
+    ----------
+    quantity : Quantity
+    plan : SamplingPlan
+    request : IntervalRequest
+    execution : Execution
+    draw_cells : callable, optional
+        Draws cells; default: both sides under the one model.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `replicates_dataset` labels it; items on which a model failed are NaN, and ``failed`` says how.
+    """
+    level_of_each = request.level_of_each(len(quantity.items))
+    rule = None
+    if plan.precision is not None:
+        rule = Precision.of(plan.precision, plan.most_passes, level_of_each, request.kind)
+        check_precision(quantity.sampler)
+    cells = [Cell(quantity.sampler, item, plan.passes, plan.replicates) for item in quantity.items]
+    check_interval(quantity.model, cells, request.kind, request.level)
+
+    def draw_under_one(some: Iterable[Cell]) -> Iterable[Draw]:
+        return execution.draw(quantity.model, some, plan.seed, keep_failed=True)
+
+    draws = draw_rounds(cells, rule, draw_cells or draw_under_one)
+    outcome = outcome_of(quantity.models, draws, execution)
+    bars = error_bars(outcome.kept, request.kind, level_of_each)
+    missing = remainders(quantity.models, outcome.kept, bars)
+    labels = list(quantity.names or range(len(cells)))
+    dataset = replicates_dataset(
+        quantity.name,
+        padded(outcome.kept) + known_part(missing),
+        labels=(quantity.unit, outcome.labels_kept(labels)),
+        level=request.level,
+        bars=shifted(bars, missing),
+        estimator=[(estimator_of(draw.cell.sampler) or draw.cell.sampler).name for draw in outcome.kept],
+        **quantity.variables(outcome),
+        **({} if rule is None else rule.variables(outcome.kept)),
+        **remainder_variables(missing),
+        **outcome.variables(),
+    )
+    cautions = cautions_of_draws(outcome.kept, outcome.profiles, bars, missing, models=quantity.models)
+    dataset = describe(dataset, PRECISION_VARIABLES | REMAINDER_VARIABLES | dict(quantity.labels))
+    dataset["cautions"] = caution_variable([quantity.unit], cautions, [len(cautions)])
+    dataset.attrs = provenance_attributes(
+        quantity.model,
+        cells[0],
+        [max(side.length for side in item.sides) for item in quantity.items],
+        seed=plan.seed,
+        level=request.level,
+        forward_passes=sum(outcome.forward_passes),
+        interval=request.kind,
+        simultaneous=request.simultaneous,
+    )
+    dataset.attrs |= {} if rule is None else rule.attributes(outcome.kept)
+    return outcome.with_failed(dataset, labels)

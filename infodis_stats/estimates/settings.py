@@ -1,0 +1,183 @@
+"""The settings of an estimate, checked once: how much is sampled, which interval, and how the model is run."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from estimators import Cell, Draw, Estimator, Evaluation, InputError, Job, Model, draw, evaluate, registry
+from estimators.evaluate import Progress
+from infodis_stats.analysis import level_of_each
+from infodis_stats.analysis.replicates import check_level
+from infodis_stats.laws import Law
+from infodis_stats.results.error_bars import interval_kind
+
+__all__ = ["Device", "Execution", "IntervalRequest", "SamplingPlan", "named_estimator", "rows_per_call"]
+
+Device = torch.device | str
+"""Where tensors live, as torch names it."""
+
+Seed = int | np.random.SeedSequence
+
+LAW_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class SamplingPlan:
+    """How much is sampled.
+
+    Parameters
+    ----------
+    passes : int
+        Forward passes that one replicate may use per sequence.
+    replicates : int
+        Independent replicates; those of the first round where more may follow.
+    seed : int
+        Seed from which all random streams derive.
+    precision : float or str, optional
+        Half-width to reach, as `infodis_stats.estimates.precision.Precision.of` reads it.
+    most_passes : int, default 4096
+        Budget of passes per sequence over all rounds, where there may be more than one.
+    fewest_replicates : int, default 1
+        What the interval needs: 2 where the spread over replicates is its only source.
+
+    Raises
+    ------
+    InputError
+        If a number is no integer or too small, or the budget does not cover the first round.
+    """
+
+    passes: int
+    replicates: int
+    seed: int
+    precision: float | str | None = None
+    most_passes: int = 4096
+    fewest_replicates: int = 1
+
+    def __post_init__(self) -> None:
+        check_count("passes", self.passes)
+        check_count("replicates", self.replicates)
+        if self.replicates < self.fewest_replicates:
+            raise InputError(f"an interval needs at least {self.fewest_replicates} replicates, got {self.replicates}")
+        if self.precision is not None:
+            self.check_budget()
+
+    def check_budget(self) -> None:
+        """Refuse a budget that does not cover the first round. Raises `InputError`."""
+        first_round = self.passes * self.replicates
+        if self.most_passes < first_round:
+            raise InputError(
+                f"most_passes must cover the first round, {self.passes} passes x {self.replicates} replicates = "
+                f"{first_round}, got {self.most_passes}"
+            )
+
+
+@dataclass(frozen=True)
+class IntervalRequest:
+    """Which interval is asked for.
+
+    Parameters
+    ----------
+    kind : str, default "auto"
+        A name of `infodis_stats.results.error_bars.interval_names`.
+    level : float, default 0.95
+        Confidence level.
+    simultaneous : bool, default False
+        Whether all intervals together cover with the confidence level, instead of each.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind, or the level is outside (0, 1).
+    """
+
+    kind: str = "auto"
+    level: float = 0.95
+    simultaneous: bool = False
+
+    def __post_init__(self) -> None:
+        interval_kind(self.kind)
+        check_level(self.level)
+
+    def level_of_each(self, count: int) -> float:
+        """Return the confidence level of each of so many intervals."""
+        return level_of_each(self.level, count, simultaneous=self.simultaneous)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How the model is run; it changes no number of an exact law.
+
+    Parameters
+    ----------
+    batch_size : int, optional
+        Rows of one call of the model. None: as `rows_per_call` chooses.
+    device : torch.device or str, default "cpu"
+    progress : callable, optional
+        Called after every batch with the number of planned passes that it settled.
+
+    Raises
+    ------
+    InputError
+        If the batch size is no positive integer.
+    """
+
+    batch_size: int | None = None
+    device: Device = "cpu"
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch_size is not None:
+            check_count("batch_size", self.batch_size)
+
+    def draw(self, model: Model, cells: Iterable[Cell], seed: Seed, *, keep_failed: bool = False) -> Iterator[Draw]:
+        """Sample cells, as `estimators.draw` does."""
+        return draw(
+            model,
+            cells,
+            seed,
+            batch_size=rows_per_call(model, self.batch_size),
+            device=self.device,
+            progress=self.progress,
+            keep_failed=keep_failed,
+        )
+
+    def evaluate(self, model: Model, jobs: Iterable[Job], *, silent: bool = False) -> Iterator[Evaluation]:
+        """Evaluate jobs, as `estimators.evaluate` does, and keep failed ones; silent ones report no progress."""
+        return evaluate(
+            model,
+            jobs,
+            batch_size=rows_per_call(model, self.batch_size),
+            device=self.device,
+            progress=None if silent else self.progress,
+            keep_failed=True,
+        )
+
+
+def check_count(name: str, value: object) -> None:
+    """Refuse what is no positive integer. Raises `InputError`.
+
+    Examples
+    --------
+    >>> check_count("passes", "16")
+    Traceback (most recent call last):
+    estimators.errors.InputError: passes must be a positive integer, got '16' (str)
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise InputError(f"{name} must be a positive integer, got {value!r} ({type(value).__name__})")
+    if value < 1:
+        raise InputError(f"{name} must be a positive integer, got {value}")
+
+
+def rows_per_call(model: Model | None, batch_size: int | None) -> int | None:
+    """Return how many rows go into one call of the model: as asked, else more of an exact law than suit a network."""
+    return LAW_ROWS if batch_size is None and isinstance(model, Law) else batch_size
+
+
+def named_estimator(estimator: str | Estimator) -> Estimator:
+    """Return the estimator of a name, or the estimator itself. Raises `InputError` if it is neither."""
+    chosen = registry.estimator(estimator) if isinstance(estimator, str) else estimator
+    if not isinstance(chosen, Estimator):
+        raise InputError(f"estimator must be an Estimator or its name, got {type(chosen).__name__}")
+    return chosen

@@ -1,0 +1,24 @@
+"""Variables of a comparison: units and long names."""
+
+from infodis_stats.results.labels import Variable
+from infodis_stats.studies.design.variables import STUDY_VARIABLES
+
+__all__ = ["VARIABLES"]
+
+VARIABLES = STUDY_VARIABLES | {
+    "exact_variance": Variable("nat2", "exact variance of one replicate, averaged over the group"),
+    "mse": Variable("nat2", "mean squared error of one replicate, averaged over the group"),
+    "bias": Variable("nat", "mean error over the group"),
+    "bias_se": Variable("nat", "standard error of the bias"),
+    "coverage_p": Variable("1", "p-value of the coverage being the level, Holm-adjusted over the study for each kind"),
+    "coverage_pooled": Variable("1", "share of the intervals that cover the truth, over all passes"),
+    "coverage_pooled_ci": Variable("1", "Wilson interval of the coverage over all passes"),
+    "intervals_pooled": Variable("1", "intervals that were counted, over all passes"),
+    "half_width": Variable("nat", "mean half-width of the intervals"),
+    "efficiency": Variable("1", "variance of the reference over the variance, at equal passes"),
+    "efficiency_ci": Variable("1", "bootstrap interval of the efficiency"),
+    "slope": Variable("1", "slope of log variance on log passes"),
+    "slope_ci": Variable("1", "interval of the slope"),
+    "khat_median": Variable("1", "median Pareto k-hat over the group"),
+    "passes_run": Variable("1", "forward passes really run, per replicate and sequence"),
+}
