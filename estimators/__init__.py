@@ -3,16 +3,17 @@
 Needs numpy and torch only, so it can be imported inside a training loop. All values are in nats.
 """
 
-from estimators.auto import Auto, Choice
+from estimators.auto import Auto
 from estimators.contrast import Contrast, Coupled, Decoupled
 from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified, Systematic
 from estimators.errors import InfodisError, InputError, ModelError, PassesError, TokenError
-from estimators.estimator import Estimator
+from estimators.estimator import Choice, Estimator
 from estimators.evaluate import Evaluation, Job, evaluate
 from estimators.masked.chains import BlockChain, Chain
 from estimators.masked.exhaustive import Exhaustive, pass_totals
-from estimators.masked.mask_law import MaskLaw, all_masks, estimand_weights
+from estimators.masked.mask_law import MaskLaw, estimand_weights
 from estimators.masked.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
+from estimators.masked.masks import all_masks
 from estimators.masked.plan import MaskPlan
 from estimators.masked.points import PointEstimator
 from estimators.masked.regression import Regression

@@ -1,4 +1,4 @@
-"""The best estimator there is for a length, a budget and a kind of model."""
+"""The best estimator for a length, a number of passes and a kind of model."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,19 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators.designs import Stratified
-from estimators.estimator import Estimator
+from estimators.estimator import Choice, Estimator
 from estimators.masked.chains import BlockChain, Chain
 from estimators.masked.exhaustive import Exhaustive
 from estimators.masked.regression import Regression
 from estimators.masked.without_replacement import WithoutReplacement
-from estimators.model import Model
+from estimators.model import Model, is_consistent, noise_of, prices_masks
 from estimators.noise.process import Noise
 from estimators.noise.schedule import Polynomial
 from estimators.plan import Plan
 from estimators.score_entropy.estimator import ScoreEntropy
-from estimators.target import Target
 
-__all__ = ["Auto", "Choice"]
+__all__ = ["Auto"]
 
 FEW_PASSES = 3  # to learn a regression from
 FEW_POSITIONS = 8  # and no more than two passes for each
@@ -27,29 +26,22 @@ FEW_MASKS = 6  # positions: drawing a mask twice is then what costs
 
 
 @dataclass(frozen=True)
-class Choice:
-    """An estimator and the reason for it, in words."""
-
-    estimator: Estimator
-    why: str
-
-
-@dataclass(frozen=True)
 class Auto(Estimator):
-    """The estimator that the study of the frontier found best; what is drawn is drawn in the name of that one.
+    """The estimator that the frontier study found best; its random streams are those of the chosen estimator.
 
     Parameters
     ----------
     consistent : bool, default False
-        Whether the model's conditionals come from one joint law. Then a chain is exact. A model says so by an
-        attribute ``consistent``; for one that does not, `sample` and all studies take False.
+        Whether the model's conditionals come from one joint law. Then a chain is exact. A model declares it by an
+        attribute ``consistent``; for a model that does not, `sample` and all studies take False.
     noise : Noise, optional
-        The noise of a model that gives score ratios and prices no masked tokens: it is then one of score entropies,
+        The noise of a model that gives score ratios and prices no masked tokens: a score entropy is then chosen,
         averaged over each position's own noise only if the ratios come from one law.
 
     Notes
     -----
-    ``reports/frontier`` has the figures behind the rules.
+    The study ``reports/frontier`` has the measurements behind the rules; the references of each method are with its
+    class.
     """
 
     consistent: bool = False
@@ -69,7 +61,7 @@ class Auto(Estimator):
         if self.noise is not None:
             marginal = self.consistent and self.noise.joins_all
             score_entropy = ScoreEntropy(self.noise, Polynomial(), Stratified(), marginal=marginal)
-            return Choice(score_entropy, "score ratios: many looks at little noise, where they vary most")
+            return Choice(score_entropy, "score ratios: many passes at low noise, where they vary most")
         if 2**length - 1 <= passes:
             return Choice(Exhaustive(), "all masks fit into the passes: exact")
         if self.consistent and passes >= length:
@@ -82,12 +74,12 @@ class Auto(Estimator):
 
     def knowing(self, model: Model) -> "Auto":
         """Return the rules for a model, which may say that its conditionals are consistent, and what its noise is."""
-        noise = self.noise if hasattr(model, "token_nll") else getattr(model, "noise", self.noise)
-        return Auto(self.consistent or bool(getattr(model, "consistent", False)), noise)
+        noise = self.noise if prices_masks(model) else noise_of(model) or self.noise
+        return Auto(self.consistent or is_consistent(model), noise)
 
-    def settled(self, item: Target, passes: int, model: Model) -> Estimator:
-        """Return the chosen estimator."""
-        return self.knowing(model).choose(item.length, passes).estimator
+    def choice(self, length: int, passes: int, model: Model) -> Choice:
+        """Return what the rules choose, knowing the model."""
+        return self.knowing(model).choose(length, passes)
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> Plan:
         """Draw what the chosen estimator draws; see `Estimator.plan`."""

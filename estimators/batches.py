@@ -1,4 +1,4 @@
-"""How many rows go into one call of a model: found from memory, and fewer once it was full."""
+"""How many rows go into one call of a model: measured from memory, and fewer after memory was full."""
 
 import sys
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from estimators.errors import InputError, ModelError
 
 __all__ = ["Batches", "CudaMemory", "Memory", "memory_of", "tokens_that_fit"]
 
-TOKENS_A_THREAD = 2**11  # on a CPU more is slower: activations leave the cache
+TOKENS_PER_THREAD = 2**11  # on a CPU more is slower: activations leave the cache
 TOKENS_ON_CPU = 2**15  # at most, with many threads
 LARGEST = 2**18  # tokens that keep any device busy
 SHARE = 0.8  # of the free memory that is filled
 
 
 class Memory(Protocol):
-    """The memory of a device that can tell how much of it a call took."""
+    """The memory of a device on which the use of a call can be measured."""
 
     def free(self) -> int:
         """Return the bytes that a call could take."""
@@ -66,17 +66,17 @@ def memory_of(device: torch.device) -> Memory | None:
     return CudaMemory(device) if device.type == "cuda" else None
 
 
-def tokens_that_fit(free: int, bytes_a_token: float) -> int:
+def tokens_that_fit(free: int, bytes_per_token: float) -> int:
     """Return how many tokens, rows times length, a call may have: most of the free memory, but no more than is of use.
 
     Examples
     --------
-    >>> tokens_that_fit(free=10 * 2**30, bytes_a_token=2**20)
+    >>> tokens_that_fit(free=10 * 2**30, bytes_per_token=2**20)
     8192
-    >>> tokens_that_fit(free=0, bytes_a_token=2**20), tokens_that_fit(free=80 * 2**30, bytes_a_token=100)
+    >>> tokens_that_fit(free=0, bytes_per_token=2**20), tokens_that_fit(free=80 * 2**30, bytes_per_token=100)
     (1, 262144)
     """
-    return min(LARGEST, max(1, int(SHARE * free / max(1.0, bytes_a_token))))
+    return min(LARGEST, max(1, int(SHARE * free / max(1.0, bytes_per_token))))
 
 
 class Batches:
@@ -85,8 +85,8 @@ class Batches:
     Parameters
     ----------
     batch_size : int or None
-        Largest number of rows. None: some thousand tokens a call, and where memory can be measured as many as fit: each
-        call tells how much a token takes.
+        Largest number of rows. None: some thousand tokens per call, and where memory can be measured as many as fit:
+        each call shows how much a token takes.
     device : torch.device
     """
 
@@ -98,7 +98,7 @@ class Batches:
         self._rows = sys.maxsize if batch_size is None else batch_size
         self._tokens = sys.maxsize
         if batch_size is None:
-            self._tokens = min(TOKENS_ON_CPU, TOKENS_A_THREAD * torch.get_num_threads())
+            self._tokens = min(TOKENS_ON_CPU, TOKENS_PER_THREAD * torch.get_num_threads())
         self._fitting = sys.maxsize  # tokens; once memory was full, half of what did not fit
 
     def rows(self, length: int) -> int:

@@ -3,83 +3,73 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from estimators.estimator import Estimator
+from estimators.estimator import Applied, Estimator
 from estimators.evaluate import Evaluation, Job, Progress
 from estimators.model import Model
-from estimators.plan import pass_terms
 from estimators.sampling import Cell, Sampler, sample
-from estimators.streams import skip, twins
+from estimators.streams import twins
 from estimators.target import Context, Pair, Tokens, make_pairs
-from estimators.within_variance import OwnVariance, added, from_parts
+from estimators.within_variance import WithinVariance, added
 
 __all__ = ["Contrast", "Coupled", "Decoupled", "estimator_of"]
 
 
 @dataclass(frozen=True)
-class Contrast(Sampler[Pair]):
-    """A difference of two estimates; how the two share their random numbers is the subclass's.
+class Contrast(Applied[Pair]):
+    """A difference of two estimates; subclasses say how the two share their random numbers.
 
     Parameters
     ----------
     estimator : Estimator
         Applied to either side.
+
+    Examples
+    --------
+    >>> from estimators import estimator
+    >>> class Fair:
+    ...     def token_nll(self, tokens, masked):
+    ...         return masked * torch.log(torch.tensor(2.0, dtype=torch.float64))
+    >>> coupled = Coupled(estimator("uniform-count"))
+    >>> coupled.sample(Fair(), [[0, 1, 1]], [[0, 1]], passes=4, replicates=2, rng=0).round(4)  # log(1/8) - log(1/4)
+    array([[-0.6931, -0.6931]])
     """
 
     estimator: Estimator
 
+    @property
+    def applied(self) -> Estimator:
+        """The estimator of either side."""
+        return self.estimator
+
     def settled(self, item: Pair, passes: int, model: Model) -> "Contrast":
-        """Return the contrast of what samples the longer side."""
+        """Return the contrast of what really samples the longer side."""
         longer = max(item.sides, key=lambda side: side.length)
         return replace(self, estimator=self.estimator.settled(longer, passes, model))
 
     def pilot_jobs(self, item: Pair, rng: np.random.Generator) -> tuple[Job, ...]:
         """Plan the pilots of both sides."""
         sides = zip(item.sides, self.generators(rng), strict=True)
-        return tuple(job for side, own in sides for job in self.estimator.pilot_jobs(side, own))
+        return tuple(job for side, generator in sides for job in self.estimator.pilot_jobs(side, generator))
 
     def after_pilot(self, evaluations: tuple[Evaluation, ...]) -> "Contrast":
-        """Return the contrast of the estimator that knows both pilots: one, as both sides share their points."""
+        """Return the contrast of the estimator that has learned from both pilots; the sides share one."""
         plan = evaluations[0].plan
         return replace(self, estimator=self.estimator.informed(plan, self.squared_terms(evaluations)))
 
     def squared_terms(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Return what each pass contributes to the variance of the difference: squares of terms, added."""
-        first, second = (pass_terms(one.plan, one.losses) for one in evaluations)
+        """Return what each pass contributes to the variance of the difference: the squared terms of both sides."""
+        first, second = (side.terms for side in evaluations)
         return first**2 + second**2
 
     @abstractmethod
     def generators(self, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
         """Return the generators of the two sides, fresh from ``rng``."""
-
-    def jobs(
-        self, item: Pair, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
-    ) -> tuple[Job, ...]:
-        """Plan both sides: two jobs."""
-        sides = zip(item.sides, self.generators(rng), strict=True)
-        return tuple(
-            Job(side, self.estimator.plan(side.length, passes, replicates, skip(own, first))) for side, own in sides
-        )
-
-    def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Subtract: ``NLL(second) - NLL(first)``, which is ``log p(first) - log p(second)``."""
-        first, second = (self.estimator.reduce(one.plan, one.losses) for one in evaluations)
-        return second - first
-
-    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
-        """Estimate the variance of each replicate from its parts."""
-        parts = self.combined_parts(evaluations)
-        return from_parts(parts) if parts.shape[1] > 1 else None
-
-    def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Subtract part by part where both sides have equally many, else replicate by replicate."""
-        first, second = (self.estimator.parts(one.plan, one.losses) for one in evaluations)
-        return second - first if first.shape == second.shape else self.combine(evaluations)[:, None]
 
     def sample(
         self,
@@ -105,8 +95,14 @@ class Contrast(Sampler[Pair]):
             The two sides may differ in length. Nothing is broadcast.
         passes : int
             Forward passes that one replicate may use per sequence: a pair costs twice that.
-        replicates, rng, context, names, batch_size, device, progress
-            See `Estimator.sample`; ``context`` applies to both sides.
+        replicates : int
+        rng : numpy.random.Generator or int
+        context : int, array of bool, sequence of arrays of bool, or None
+            The first ``context`` tokens are given, or the positions marked True; applies to both sides.
+        names : sequence of str, optional
+            Distinct names of the pairs, on which the random streams then depend instead of the content.
+        batch_size, device, progress
+            As in `evaluate`.
 
         Returns
         -------
@@ -119,67 +115,79 @@ class Contrast(Sampler[Pair]):
 
 @dataclass(frozen=True)
 class Coupled(Contrast):
-    """The same masks on both sides (the paper's Equation 18).
+    """The same masks on both sides.
 
     Contract: both sides draw from generators in one state. Either side alone has the estimator's ordinary law; targets
     of equal length get equal masks; of unequal length, the positions that both have share their uniforms, and so do the
-    levels. The coupling lowers the variance where the two sides' terms move together; nothing is promised for
+    levels. The coupling lowers the variance where the terms of the two sides move together; nothing is promised for
     unrelated sequences.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, *Information-Theoretic Discrete Diffusion*, NeurIPS 2025, arXiv 2510.24088: Equation 18.
+
+    Examples
+    --------
+    >>> from estimators import estimator, make_pairs
+    >>> (pair,) = make_pairs([[0, 1, 2]], [[0, 1, 3]])
+    >>> first, second = Coupled(estimator("time-free")).jobs(pair, 4, replicates=2, rng=np.random.default_rng(0))
+    >>> first.plan == second.plan
+    True
     """
 
     @property
     def name(self) -> str:
-        """Such as ``"coupled time-free"``."""
+        """The name, such as ``"coupled time-free"``."""
         return f"coupled {self.estimator.name}"
 
     @property
     def stream_name(self) -> str:
-        """Such as ``"coupled time-free"``."""
+        """The name, such as ``"coupled time-free"``."""
         return f"coupled {self.estimator.stream_name}"
 
     def squared_terms(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
         """Return the square of the difference of the terms of each pass."""
-        first, second = (pass_terms(one.plan, one.losses) for one in evaluations)
+        first, second = (side.terms for side in evaluations)
         return np.square(second - first)
 
     def generators(self, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
         """Return twins."""
         return twins(rng)
 
-    def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Reduce the difference of the losses where the two sides have equal masks, else subtract as any contrast."""
+    def merged(self, evaluations: tuple[Evaluation, ...]) -> tuple[Evaluation, ...]:
+        """Return the difference of the losses as one evaluation where the two sides have equal masks."""
         first, second = evaluations
         if first.plan.length != second.plan.length:
-            return super().combine(evaluations)
-        return self.estimator.reduce(first.plan, second.losses - first.losses)
-
-    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
-        """Estimate the variance of each replicate from the difference of the losses, else from its parts."""
-        first, second = evaluations
-        if first.plan.length != second.plan.length:
-            return super().combined_variance(evaluations)
-        return self.estimator.own_variance(first.plan, second.losses - first.losses)
-
-    def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Return the parts of the difference of the losses, else subtract part by part."""
-        first, second = evaluations
-        if first.plan.length != second.plan.length:
-            return super().combined_parts(evaluations)
-        return self.estimator.parts(first.plan, second.losses - first.losses)
+            return evaluations
+        return (replace(first, losses=second.losses - first.losses),)
 
 
 @dataclass(frozen=True)
 class Decoupled(Contrast):
-    """Independent masks on the two sides: the baseline of the paper's Table 1b."""
+    """Independent masks on the two sides.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, *Information-Theoretic Discrete Diffusion*, NeurIPS 2025, arXiv 2510.24088: the baseline of
+    Table 1b.
+
+    Examples
+    --------
+    >>> from estimators import estimator, make_pairs
+    >>> (pair,) = make_pairs([[0, 1, 2]], [[0, 1, 3]])
+    >>> first, second = Decoupled(estimator("time-free")).jobs(pair, 4, replicates=2, rng=np.random.default_rng(0))
+    >>> first.plan == second.plan
+    False
+    """
 
     @property
     def name(self) -> str:
-        """Such as ``"decoupled time-free"``."""
+        """The name, such as ``"decoupled time-free"``."""
         return f"decoupled {self.estimator.name}"
 
     @property
     def stream_name(self) -> str:
-        """Such as ``"decoupled time-free"``."""
+        """The name, such as ``"decoupled time-free"``."""
         return f"decoupled {self.estimator.stream_name}"
 
     def generators(self, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
@@ -187,13 +195,24 @@ class Decoupled(Contrast):
         first, second = rng.spawn(2)
         return first, second
 
-    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
+    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> WithinVariance | None:
         """Add the variances of the two sides."""
-        sides = [self.estimator.own_variance(one.plan, one.losses) for one in evaluations]
-        known = [side for side in sides if side is not None]
-        return added(*known) if len(known) == len(sides) else None
+        variances = [self.estimator.within_variance(side.plan, side.losses) for side in evaluations]
+        known = [variance for variance in variances if variance is not None]
+        return added(*known) if len(known) == len(variances) else None
 
 
-def estimator_of(sampler: Sampler[Any]) -> Sampler[Any]:
-    """Return what a contrast applies to either side; any other sampler itself."""
-    return sampler.estimator if isinstance(sampler, Contrast) else sampler
+@overload
+def estimator_of(sampler: Estimator | Contrast) -> Estimator: ...
+@overload
+def estimator_of(sampler: Sampler[Any]) -> Estimator | None: ...
+def estimator_of(sampler: Sampler[Any]) -> Estimator | None:
+    """Return the estimator that a contrast applies to either side, or the estimator itself; None of other samplers.
+
+    Examples
+    --------
+    >>> from estimators import Coupled, estimator
+    >>> estimator_of(Coupled(estimator("chain"))) == estimator_of(estimator("chain")) == estimator("chain")
+    True
+    """
+    return sampler.applied if isinstance(sampler, Applied) else None

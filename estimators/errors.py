@@ -1,18 +1,45 @@
-"""The errors that users meet, each one clear sentence: what was wrong, where, and what would be right."""
+"""The errors that users meet, each one clear sentence: what is wrong, where, and what would be right."""
 
 __all__ = ["InfodisError", "InputError", "ModelError", "PassesError", "TokenError"]
 
 
 class InfodisError(Exception):
-    """Base class of every error this project raises on purpose."""
+    """Base class of every error this project raises on purpose.
+
+    Examples
+    --------
+    >>> issubclass(InputError, InfodisError), issubclass(ModelError, InfodisError)
+    (True, True)
+    """
 
 
 class InputError(InfodisError, ValueError):
-    """An argument, a token or a file that cannot be used as it is."""
+    """An argument, a token or a file that cannot be used as it is.
+
+    Examples
+    --------
+    >>> from estimators import estimator
+    >>> try:
+    ...     estimator("time-fre")
+    ... except InputError as error:
+    ...     print(error)
+    there is no estimator 'time-fre'; did you mean time-free or time-free+sobol or time-integral?
+    """
 
 
 class PassesError(InputError):
-    """A number of forward passes that an estimator cannot work with at this length."""
+    """A number of forward passes that an estimator cannot work with at this length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from estimators import Chain
+    >>> try:
+    ...     Chain().plan(length=8, passes=4, replicates=1, rng=np.random.default_rng())
+    ... except PassesError as error:
+    ...     print(error)
+    chain needs at least 8 passes for 8 scored positions, got 4; block-chain works with fewer
+    """
 
 
 class TokenError(InputError):
@@ -21,9 +48,14 @@ class TokenError(InputError):
     Parameters
     ----------
     row, position : int
-        Where it stands in the batch, so that a caller can say which sequence that is.
+        Where it is in the batch, so that a caller can say which sequence that is.
     problem : str
         What is wrong with it and what would be right.
+
+    Examples
+    --------
+    >>> print(TokenError(0, 3, "token 7 is not one of 4 symbols"))
+    sequence 0, position 3: token 7 is not one of 4 symbols
     """
 
     def __init__(self, row: int, position: int, problem: str) -> None:
@@ -34,4 +66,10 @@ class TokenError(InputError):
 
 
 class ModelError(InfodisError, RuntimeError):
-    """A model that broke its contract: wrong shape, NaN, infinite or negative losses."""
+    """A model that broke its contract: wrong shape, NaN, infinite or negative losses.
+
+    Examples
+    --------
+    >>> issubclass(ModelError, RuntimeError)
+    True
+    """

@@ -2,6 +2,8 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -9,25 +11,135 @@ from numpy.typing import NDArray
 
 from estimators.evaluate import Evaluation, Job, Progress
 from estimators.model import Model
+from estimators.noise.process import Noise
 from estimators.plan import Plan
-from estimators.sampling import Cell, Sampler, sample
+from estimators.sampling import Cell, Item, Sampler, sample
 from estimators.streams import skip
 from estimators.target import Context, Target, Tokens, make_targets
-from estimators.within_variance import OwnVariance, from_parts
+from estimators.within_variance import WithinVariance, from_parts
 
-__all__ = ["Estimator"]
+__all__ = ["Applied", "Choice", "Estimator", "Family"]
+
+Family = Literal["masked", "noised"]
+"""What a pass shows a model: tokens of which some are masked, or tokens of which some are noised."""
 
 
-class Estimator(Sampler[Target]):
+@dataclass(frozen=True)
+class Choice:
+    """An estimator that another one has chosen, and the reason in words.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    why : str
+
+    Examples
+    --------
+    >>> from estimators import Auto
+    >>> Auto().choose(length=3, passes=8).why
+    'all masks fit into the passes: exact'
+    """
+
+    estimator: "Estimator"
+    why: str
+
+
+class Applied(Sampler[Item]):
+    """An estimator applied to each side of an item: to a target, or to both targets of a pair, whose estimates differ.
+
+    Subclasses say which estimator; those with two sides also say how the sides share random numbers (`generators`) and
+    whether they are reduced as one (`merged`).
+    """
+
+    @property
+    @abstractmethod
+    def applied(self) -> "Estimator":
+        """The estimator of each side."""
+
+    def generators(self, rng: np.random.Generator) -> tuple[np.random.Generator, ...]:
+        """Return the generator of each side."""
+        return (rng,)
+
+    def merged(self, evaluations: tuple[Evaluation, ...]) -> tuple[Evaluation, ...]:
+        """Return what is reduced one by one and then subtracted: the evaluation of each side."""
+        return evaluations
+
+    def jobs(
+        self, item: Item, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
+    ) -> tuple[Job, ...]:
+        """Plan each side: a job each."""
+        return tuple(
+            Job(side, self.applied.plan(side.length, passes, replicates, skip(generator, first)))
+            for side, generator in zip(item.sides, self.generators(rng), strict=True)
+        )
+
+    def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Reduce each side; of two, subtract: ``NLL(second) - NLL(first) = log p(first) - log p(second)``."""
+        return _difference([self.applied.reduce(side.plan, side.losses) for side in self.merged(evaluations)])
+
+    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> WithinVariance | None:
+        """Estimate the variance of each replicate: from its passes if it has one side, from its parts if it has two."""
+        sides = self.merged(evaluations)
+        if len(sides) == 1:
+            return self.applied.within_variance(sides[0].plan, sides[0].losses)
+        parts = self.combined_parts(evaluations)
+        return from_parts(parts) if parts.shape[1] > 1 else None
+
+    def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        """Subtract part by part where the sides have equally many, else replicate by replicate."""
+        parts = [self.applied.parts(side.plan, side.losses) for side in self.merged(evaluations)]
+        equally_many = len({side.shape for side in parts}) == 1
+        return _difference(parts) if equally_many else self.combine(evaluations)[:, None]
+
+
+def _difference(sides: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the second of two sides less the first; a single side itself."""
+    return sides[0] if len(sides) == 1 else sides[1] - sides[0]
+
+
+class Estimator(Applied[Target]):
     """A random plan of weighted passes whose weighted losses estimate a negative log-likelihood.
 
     Subclasses provide `name`, `summary` and `plan`; those that reduce by more than a weighted sum override `reduce`.
+    What the rest of the code has to know of an estimator is declared as an attribute, with a default here: nothing
+    else depends on the class of an estimator.
+
+    Attributes
+    ----------
+    weighted_sum : bool
+        Whether the estimate is the weighted sum of the losses and nothing else: redrawing a plan then changes the
+        weights alone.
+    conservative_within_variance : bool
+        Whether the within-replicate variance is too large on purpose: Student's t over the replicates is narrower as
+        soon as there are enough of them.
+    noise : Noise or None
+        The noise of the ``"noised"`` family.
+    marginal : bool
+        Whether losses are averaged over each position's own noise, which needs ratios that come from one law.
+    pilot : int
+        Passes of a pilot that is run once for all replicates of a target.
     """
+
+    weighted_sum: ClassVar[bool] = True
+    conservative_within_variance: ClassVar[bool] = False
+    noise: Noise | None = None
+    marginal: bool = False
+    pilot: int = 0
 
     @property
     @abstractmethod
     def summary(self) -> str:
         """The estimator in one line."""
+
+    @property
+    def applied(self) -> "Estimator":
+        """The estimator itself."""
+        return self
+
+    @property
+    def family(self) -> Family:
+        """What a pass shows a model: masked or noised tokens."""
+        return "masked"
 
     @property
     def unbiased(self) -> bool:
@@ -43,6 +155,43 @@ class Estimator(Sampler[Target]):
     def exact(self) -> bool:
         """Whether every replicate is the negative log-likelihood itself."""
         return False
+
+    @property
+    def exact_when_consistent(self) -> bool:
+        """Whether it is `exact` for a model whose conditionals come from one joint law."""
+        return self.exact
+
+    @property
+    def skewed_parts(self) -> bool:
+        """Whether the independent `parts` are skewed by construction: Hall's interval then suits better than t."""
+        return False
+
+    @property
+    def steady(self) -> bool:
+        """Whether no few passes at low noise carry the error; masks have no such passes."""
+        return True
+
+    @property
+    def final_noise(self) -> float:
+        """Total noise at the end of what is estimated; infinite where nothing is left out."""
+        return float("inf")
+
+    def pass_variance(self, length: int, totals: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the exact variance of a replicate of one pass, by summing over all masks; NaN where that is not known.
+
+        Parameters
+        ----------
+        length : int
+            Number of scored positions.
+        totals : array of float64, shape (..., 2**length - 1)
+            Sum of the token losses of each mask, as `pass_totals` returns it, in nats.
+
+        Returns
+        -------
+        array of float64, shape (...)
+            Nats squared. Known where passes are independent points: the variance of ``N`` passes is the ``N``-th part.
+        """
+        return np.full(totals.shape[:-1], np.nan)
 
     @abstractmethod
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> Plan:
@@ -67,28 +216,40 @@ class Estimator(Sampler[Target]):
         Raises
         ------
         PassesError
-            If the estimator cannot work with so few passes at this length; says how many it needs.
+            If the estimator cannot work with so few passes at this length; the message says how many it needs.
         """
 
     def reduce(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Turn token losses (replicates, passes, length) into estimates (replicates,), both in nats."""
+        """Turn token losses into estimates.
+
+        Parameters
+        ----------
+        plan : Plan
+        losses : array of float64, shape (replicates, passes, length)
+            Nats.
+
+        Returns
+        -------
+        array of float64, shape (replicates,)
+            Nats.
+        """
         estimates: NDArray[np.float64] = (plan.weights * losses).reshape(plan.replicates, -1).sum(axis=1)
         return estimates
 
     def parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what each replicate is the mean of: independent, identically distributed estimates, in nats.
+        """Return the independent, identically distributed estimates whose mean each replicate is, in nats.
 
         Returns
         -------
         array of float64, shape (replicates, parts)
-            The replicate itself, one part, where all of its passes depend on one another.
+            The replicate itself, as a single part, where all of its passes depend on one another.
         """
         return self.reduce(plan, losses)[:, None]
 
-    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance | None:
-        """Estimate each replicate's variance from its own passes; None where they do not tell it."""
+    def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
+        """Estimate the within-replicate variance of each replicate; None where its passes do not allow it."""
         if self.exact:
-            return OwnVariance(np.zeros(plan.replicates), np.full(plan.replicates, np.inf))
+            return WithinVariance(np.zeros(plan.replicates), np.full(plan.replicates, np.inf))
         parts = self.parts(plan, losses)
         return from_parts(parts) if parts.shape[1] > 1 else None
 
@@ -96,30 +257,14 @@ class Estimator(Sampler[Target]):
         """Return the estimator that has learned from a pilot's plan and its squared terms (replicates, passes)."""
         return self
 
+    def choice(self, length: int, passes: int, model: Model) -> Choice | None:
+        """Return what this estimator chooses for a length, passes and a model; None for one that does not choose."""
+        return None
+
     def settled(self, item: Target, passes: int, model: Model) -> "Estimator":
-        """Return what really samples the target: itself, unless it is there to choose."""
-        return self
-
-    def jobs(
-        self, item: Target, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
-    ) -> tuple[Job, ...]:
-        """Plan one target: one job."""
-        return (Job(item, self.plan(item.length, passes, replicates, skip(rng, first))),)
-
-    def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Reduce the target's losses."""
-        (evaluation,) = evaluations
-        return self.reduce(evaluation.plan, evaluation.losses)
-
-    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
-        """Estimate the variance of each replicate of the target's estimate."""
-        (evaluation,) = evaluations
-        return self.own_variance(evaluation.plan, evaluation.losses)
-
-    def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Return the independent parts of each replicate."""
-        (evaluation,) = evaluations
-        return self.parts(evaluation.plan, evaluation.losses)
+        """Return what really samples the target: the estimator itself, or its `choice`."""
+        choice = self.choice(item.length, passes, model)
+        return self if choice is None else choice.estimator
 
     def sample(
         self,
@@ -148,7 +293,7 @@ class Estimator(Sampler[Target]):
         context : int, array of bool, sequence of arrays of bool, or None
             The first ``context`` tokens are given, or the positions marked True.
         names : sequence of str, optional
-            Distinct names on which the random streams hang instead of the content.
+            Distinct names, on which the random streams then depend instead of the content.
         batch_size, device, progress
             See `evaluate`.
 

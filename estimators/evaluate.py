@@ -17,7 +17,7 @@ from estimators.target import Target
 __all__ = ["Evaluation", "Job", "Progress", "evaluate"]
 
 Progress = Callable[[int], object]
-"""Called after every batch with the number of planned passes that it settled (repeats included)."""
+"""Called after every batch with the number of planned passes that are now evaluated, repeats included."""
 
 BATCHES_WAITING = 16  # rows held back for fuller batches of their own length, in batches
 ROUNDING = 1e-6  # nats by which a rounded log-probability may exceed 0
@@ -25,7 +25,20 @@ ROUNDING = 1e-6  # nats by which a rounded log-probability may exceed 0
 
 @dataclass(frozen=True)
 class Job:
-    """A plan for a target."""
+    """A plan for a target.
+
+    Attributes
+    ----------
+    target : Target
+    plan : Plan
+
+    Examples
+    --------
+    >>> from estimators import estimator, make_targets
+    >>> (target,) = make_targets([[0, 1, 1]])
+    >>> Job(target, estimator("exhaustive").plan(target.length, 7, replicates=1, rng=np.random.default_rng())).plan
+    MaskPlan(replicates=1, passes=7, length=3)
+    """
 
     target: Target
     plan: Plan
@@ -42,9 +55,22 @@ class Evaluation:
     losses : array of float64, shape (replicates, passes, length)
         What each pass loses at each position: ``c(i, S)`` where masked, or the score entropy; 0 elsewhere. Nats.
     forward_passes : int
-        Passes really run: distinct ones that hide something.
+        Passes really run: distinct ones, the empty mask left out.
     problem : str, optional
         Where and how the model failed; the losses are then NaN. None where it did not.
+
+    Examples
+    --------
+    >>> from estimators import estimator, make_targets
+    >>> class Fair:
+    ...     def token_nll(self, tokens, masked):
+    ...         return masked * torch.log(torch.tensor(2.0, dtype=torch.float64))
+    >>> (target,) = make_targets([[0, 1, 1]])
+    >>> plan = estimator("uniform-count").plan(target.length, 4, replicates=2, rng=np.random.default_rng(0))
+    >>> (evaluation,) = evaluate(Fair(), [Job(target, plan)])
+    >>> evaluation.losses.shape, evaluation.terms.round(4)
+    ((2, 4, 3), array([[2.0794, 2.0794, 2.0794, 2.0794],
+           [2.0794, 2.0794, 2.0794, 2.0794]]))
     """
 
     target: Target
@@ -63,10 +89,10 @@ class Evaluation:
         """Join the replicates of several evaluations of one target."""
         return cls(
             evaluations[0].target,
-            type(evaluations[0].plan).concatenate([one.plan for one in evaluations]),
-            np.concatenate([one.losses for one in evaluations]),
-            sum(one.forward_passes for one in evaluations),
-            next((one.problem for one in evaluations if one.problem), None),
+            type(evaluations[0].plan).concatenate([part.plan for part in evaluations]),
+            np.concatenate([part.losses for part in evaluations]),
+            sum(part.forward_passes for part in evaluations),
+            next((part.problem for part in evaluations if part.problem), None),
         )
 
     @property
@@ -84,7 +110,7 @@ class Evaluation:
 
 
 class _Work:
-    """A job on its way: its distinct inputs, and their losses as they come in."""
+    """A job in progress: its distinct inputs, and their losses as they arrive."""
 
     def __init__(self, job: Job) -> None:
         target, plan = job.target, job.plan
@@ -105,7 +131,7 @@ class _Work:
         return len(self.job.target.tokens), self.inputs.question
 
     def settle(self, rows: slice, losses: NDArray[np.float64]) -> None:
-        """Take the losses of some inputs, over all positions; note the first that is none."""
+        """Store the losses of some inputs, over all positions; note the first that is not a loss."""
         target = self.job.target
         self.losses[rows] = losses[:, target.scored]
         self.unsettled -= len(losses)
@@ -153,12 +179,12 @@ def evaluate(
     jobs : iterable of Job
     batch_size : int, optional
         Largest number of rows in a call. None: 2,048 tokens a thread on a CPU, which suits networks; on a CUDA device
-        as many as fit into its free memory. Exact laws are faster with some hundred rows, and their numbers are the
-        same to the last bit; those of a network are the same up to the rounding of its own type.
+        as many as fit into its free memory. Exact laws are faster with some hundred rows. The numbers of exact laws do
+        not depend on it; those of a network agree up to rounding in its own type.
     device : torch.device or str, default "cpu"
         Where the model wants its input.
     progress : callable, optional
-        See `Progress`.
+        Called after every batch with the number of planned passes that are now evaluated, repeats included.
     keep_failed : bool, default False
         Whether a job with a loss that is NaN, infinite or negative is yielded with its `problem`, so that the others
         finish, instead of ending the run.
@@ -176,6 +202,17 @@ def evaluate(
     ModelError
         If the model returns another shape, or, unless failed jobs are kept, a NaN, infinite or negative loss; names the
         sequence and the position. If a single row does not fit into memory.
+
+    Examples
+    --------
+    >>> from estimators import estimator, make_targets
+    >>> class Fair:
+    ...     def token_nll(self, tokens, masked):
+    ...         return masked * torch.log(torch.tensor(2.0, dtype=torch.float64))
+    >>> (target,), rng = make_targets([[0, 1, 1]]), np.random.default_rng(0)
+    >>> (evaluation,) = evaluate(Fair(), [Job(target, estimator("exhaustive").plan(3, 7, replicates=1, rng=rng))])
+    >>> evaluation.forward_passes, evaluation.position_losses.round(4)
+    (7, array([0.6931, 0.6931, 0.6931]))
     """
     device = _available(device)
     batches = Batches(batch_size, device)

@@ -1,22 +1,30 @@
-"""The seams between models and estimators: what can be asked of a model."""
+"""Models as estimators see them: the two protocols, and the capabilities that a model may declare."""
 
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import torch
 
 from estimators.noise.process import Noise
 
-__all__ = ["ConditionalModel", "Model", "ScoreModel"]
+__all__ = ["ConditionalModel", "Model", "ScoreModel", "gives_ratios", "is_consistent", "noise_of", "prices_masks"]
 
 
 class ConditionalModel(Protocol):
     """Anything that prices masked tokens: an exact law, a network, a user's wrapper.
 
-    One call is one forward pass for each of its rows. Masks are boolean arrays and never read off token ids, so a
+    One call is one forward pass for each of its rows. Masks are boolean arrays and never inferred from token ids, so a
     sequence may contain any token; mask ids, shifted logits, time arguments and padding are the wrapper's business.
 
-    A model whose conditionals come from one joint law, as those of an exact law do, may say so by an attribute
+    A model whose conditionals come from one joint law, as those of an exact law do, may declare it by an attribute
     ``consistent = True``: chains are then exact, and ``auto`` takes them. A trained network's conditionals disagree.
+
+    Examples
+    --------
+    >>> class Fair:
+    ...     def token_nll(self, tokens, masked):
+    ...         return masked * torch.log(torch.tensor(2.0, dtype=torch.float64))
+    >>> Fair().token_nll(torch.tensor([[0, 1]]), torch.tensor([[True, False]])).round(decimals=4)
+    tensor([[0.6931, 0.0000]], dtype=torch.float64)
     """
 
     def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
@@ -27,7 +35,7 @@ class ConditionalModel(Protocol):
         tokens : Tensor of int64, shape (batch, length)
             Complete sequences: the tokens under the mask are the ones to price.
         masked : Tensor of bool, shape (batch, length)
-            Where the model must not look.
+            The masked positions: the model must not use their tokens.
 
         Returns
         -------
@@ -47,6 +55,17 @@ class ScoreModel(Protocol):
     ----------
     vocabulary_size : int
         Number of clean symbols.
+
+    Examples
+    --------
+    >>> class Even:  # all sequences are equally likely
+    ...     vocabulary_size = 2
+    ...     def log_ratios(self, noised, acts, total_noise, noise):
+    ...         return torch.zeros(*noised.shape, noise.states(2), dtype=torch.float64)
+    >>> from estimators import estimator
+    >>> score_entropy = estimator("score-entropy(uniform,polynomial)")
+    >>> score_entropy.sample(Even(), [[0, 1]], passes=512, replicates=1, rng=0).round(1)  # log 4 is 1.4
+    array([[1.4]])
     """
 
     @property
@@ -80,4 +99,34 @@ class ScoreModel(Protocol):
 
 
 Model = ConditionalModel | ScoreModel
-"""Whatever an estimator can ask."""
+"""Anything that an estimator can evaluate."""
+
+
+def prices_masks(model: object) -> TypeGuard[ConditionalModel]:
+    """Return whether a model prices masked tokens: whether it is a `ConditionalModel`.
+
+    Examples
+    --------
+    >>> class Fair:
+    ...     def token_nll(self, tokens, masked):
+    ...         return masked * torch.log(torch.tensor(2.0, dtype=torch.float64))
+    >>> prices_masks(Fair()), gives_ratios(Fair()), is_consistent(Fair())
+    (True, False, False)
+    """
+    return hasattr(model, "token_nll")
+
+
+def gives_ratios(model: object) -> TypeGuard[ScoreModel]:
+    """Return whether a model gives score ratios of noised sequences: whether it is a `ScoreModel`."""
+    return hasattr(model, "log_ratios")
+
+
+def is_consistent(model: object) -> bool:
+    """Return whether a model declares that its conditionals come from one joint law (``consistent = True``)."""
+    return bool(getattr(model, "consistent", False))
+
+
+def noise_of(model: object) -> Noise | None:
+    """Return the noise that a model declares it was made for (``noise``); None where it declares none."""
+    noise: Noise | None = getattr(model, "noise", None)
+    return noise

@@ -17,7 +17,7 @@ __all__ = ["Inputs", "Plan", "Question", "pass_terms"]
 
 
 class Question(Protocol):
-    """How a model is asked. Equal questions, of inputs of one length, share a call."""
+    """How a model is asked. Equal questions about inputs of one length share a call."""
 
     def losses(self, model: Model, columns: Sequence[NDArray[Any]], device: torch.device) -> NDArray[np.float64]:
         """Ask for the losses of some inputs.
@@ -46,22 +46,22 @@ class Question(Protocol):
         ...
 
     def problem(self, loss: float) -> str:
-        """Say what a model has done that a loss came out NaN, infinite or negative."""
+        """Say what the model did wrong if a loss is NaN, infinite or negative."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """The distinct inputs of a model that a plan comes down to for a target, row by row.
+    """The distinct inputs of a model that a plan needs for a target, row by row.
 
     Attributes
     ----------
     question : Question
         How they are asked.
     columns : tuple of arrays, shape (rows, ...)
-        What a row is made of.
+        What a row consists of.
     row_of_pass : array of int64, shape (replicates * passes,)
-        The row that settles each pass; -1 where a pass loses nothing and needs none.
+        The row that has the losses of each pass; -1 where a pass has no losses and needs none.
     """
 
     question: Question
@@ -81,6 +81,16 @@ class Plan(ABC):
     ----------
     weights : array of float64, shape (replicates, passes, length)
         Weight of the loss at each position.
+
+    Examples
+    --------
+    >>> from estimators import estimator
+    >>> plan = estimator("uniform-count").plan(length=4, passes=3, replicates=2, rng=np.random.default_rng(0))
+    >>> plan.replicates, plan.passes, plan.length
+    (2, 3, 4)
+    >>> plan.levels
+    array([[1.  , 0.5 , 0.75],
+           [0.75, 0.25, 0.75]])
     """
 
     weights: NDArray[np.float64]
@@ -103,11 +113,11 @@ class Plan(ABC):
     @property
     @abstractmethod
     def levels(self) -> NDArray[np.float64]:
-        """How much each pass hides, between 0 and 1: shape (replicates, passes)."""
+        """Share of the positions that each pass masks, or its noise level: (replicates, passes), between 0 and 1."""
 
     @abstractmethod
     def inputs(self, target: Target) -> Inputs:
-        """Return what the plan comes down to for a target."""
+        """Return the distinct inputs that the plan needs for a target."""
 
     @abstractmethod
     def part(self, replicates: slice) -> Self:

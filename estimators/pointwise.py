@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from estimators.designs import Design, draw_points
 from estimators.estimator import Estimator
 from estimators.plan import Plan, pass_terms
-from estimators.within_variance import OwnVariance, from_residuals, from_second_differences
+from estimators.within_variance import WithinVariance, from_residuals, from_second_differences
 
 __all__ = ["Pointwise"]
 
 TOGETHER = {"none": 1, "pairs": 2}  # passes that are drawn independently of all others
-FEWEST_STRATA = 4  # to judge a line or its bends by
+FEWEST_STRATA = 4  # for residuals of a line, or second differences
 
 
 class Pointwise(Estimator):
@@ -40,14 +40,14 @@ class Pointwise(Estimator):
         groups: NDArray[np.float64] = pass_terms(plan, losses).reshape(plan.replicates, -1, together).mean(axis=-1)
         return groups
 
-    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance | None:
+    def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
         """Estimate each replicate's variance: from its parts, or from one pass in each stratum of the level."""
         if self.design.dependence != "strata" or plan.passes < FEWEST_STRATA:
-            return super().own_variance(plan, losses)
+            return super().within_variance(plan, losses)
         order = np.argsort(plan.levels, axis=-1, kind="stable")
         terms = np.take_along_axis(pass_terms(plan, losses), order, axis=-1)
         scale = plan.weights.sum(axis=-1)
         if np.allclose(scale, scale[0, 0], rtol=1e-9, atol=0.0):
-            # A loss that is everywhere the same gives all passes one mean: what is left is nearly a line.
+            # Equal losses would give all passes one mean, so that means are nearly a line in the level.
             return from_residuals(terms, np.take_along_axis(plan.levels, order, axis=-1))
         return from_second_differences(terms)

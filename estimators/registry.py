@@ -1,17 +1,16 @@
 """Names of estimators: ``"time-free+antithetic"`` is a mask map and a design, ``"score-entropy(uniform)"`` a noise.
 
-What is neither has a name of its own.
+Every other estimator has a name of its own.
 """
 
 import difflib
-import re
 from dataclasses import replace
-from typing import Literal
+from typing import Any
 
 from estimators.auto import Auto
 from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified
 from estimators.errors import InputError
-from estimators.estimator import Estimator
+from estimators.estimator import Estimator, Family
 from estimators.masked.chains import BlockChain, Chain
 from estimators.masked.exhaustive import Exhaustive
 from estimators.masked.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegral, UniformCount
@@ -28,16 +27,19 @@ from estimators.masked.regression import Regression
 from estimators.masked.systematic import SystematicCount
 from estimators.masked.triangular import Triangular
 from estimators.masked.without_replacement import WithoutReplacement
+from estimators.names import Name, number, parse
 from estimators.score_entropy.naming import KINDS, score_entropy_named
 from estimators.score_entropy.naming import catalogue as score_entropies
 
 __all__ = ["estimator", "estimator_names"]
 
-MASK_MAPS: dict[str, MaskMap] = {one.name: one for one in (TimeIntegral(), TimeFree(), UniformCount(), RootCount())}
-DESIGNS: dict[str, Design] = {one.name: one for one in (Antithetic(), Stratified(), LatinHypercube(), Sobol())}
+MASK_MAPS: dict[str, MaskMap] = {
+    mask_map.name: mask_map for mask_map in (TimeIntegral(), TimeFree(), UniformCount(), RootCount())
+}
+DESIGNS: dict[str, Design] = {design.name: design for design in (Antithetic(), Stratified(), LatinHypercube(), Sobol())}
 OTHERS: dict[str, Estimator] = {
-    one.name: one
-    for one in (
+    other.name: other
+    for other in (
         SystematicCount(),
         Chain(),
         Chain(antithetic=True),
@@ -59,23 +61,25 @@ OTHERS: dict[str, Estimator] = {
 }
 
 
-Family = Literal["masked", "noised"]
-"""What a pass shows a model: tokens or masks, or tokens with noise."""
-
-
 def _catalogue(family: Family | None = None) -> dict[str, Estimator]:
     designs = (IID(), *DESIGNS.values())
-    points = (PointEstimator(one, design) for one in MASK_MAPS.values() for design in designs)
-    noised = (replace(one, design=design) for one in score_entropies() for design in designs)
+    points = (PointEstimator(mask_map, design) for mask_map in MASK_MAPS.values() for design in designs)
+    noised = (replace(plain, design=design) for plain in score_entropies() for design in designs)
     families: dict[Family, dict[str, Estimator]] = {
-        "masked": {Auto.name: Auto()} | {one.name: one for one in points} | OTHERS,
-        "noised": {one.name: one for one in noised},
+        "masked": {Auto.name: Auto()} | {point.name: point for point in points} | OTHERS,
+        "noised": {noisy.name: noisy for noisy in noised},
     }
     return families[family] if family else families["masked"] | families["noised"]
 
 
 def estimator_names(family: Family | None = None) -> list[str]:
-    """Return the names of all estimators, or of those of a family: ``"masked"`` or ``"noised"``."""
+    """Return the names of all estimators, or of those of a family: ``"masked"`` or ``"noised"``.
+
+    Examples
+    --------
+    >>> len(estimator_names()), estimator_names("noised")[0]
+    (68, 'score-entropy(absorbing)')
+    """
     return list(_catalogue(family))
 
 
@@ -89,15 +93,15 @@ def estimator(name: str) -> Estimator:
         with a design after it: ``+antithetic``, ``+stratified``, ``+latin-hypercube``, ``+sobol``;
         ``time-integral(eps=0.001)`` cuts the integral. Or one of the others: ``auto``, ``systematic``, ``chain``,
         ``chain+antithetic``, ``block-chain``, ``triangular``, ``without-replacement``, ``regression``, ``exhaustive``,
-        and what public implementations compute, ``published-llada`` and the like; `estimator_names` lists them all.
-        Of noised tokens: ``score-entropy(NOISE)`` or ``marginal-score-entropy(NOISE)``, with a noise (``absorbing``,
+        or what a public implementation computes, such as ``published-llada``; `estimator_names` lists them all.
+        From noised tokens: ``score-entropy(NOISE)`` or ``marginal-score-entropy(NOISE)``, with a noise (``absorbing``,
         ``uniform``) and, after commas, a schedule (``log-linear``, ``polynomial``, ``geometric``), its parameters,
         ``end=`` and ``pilot=``; designs as above.
 
     Raises
     ------
     InputError
-        If there is no such estimator; names the nearest ones.
+        If there is no such estimator; the message names the nearest ones.
 
     Examples
     --------
@@ -108,24 +112,27 @@ def estimator(name: str) -> Estimator:
     >>> estimator("score-entropy(uniform,geometric,largest=5)+stratified").name
     'score-entropy(uniform,geometric,largest=5)+stratified'
     """
-    catalogue = _catalogue()
-    call = re.fullmatch(r"(?P<kind>[^(+]+)(\((?P<words>[^)]*)\))?(\+(?P<design>.+))?", name)
-    if call and call["kind"] in KINDS and (call["design"] or IID.name) in DESIGNS | {IID.name: IID()}:
-        words = [word.strip() for word in (call["words"] or "").split(",") if word.strip()]
-        return replace(score_entropy_named(call["kind"], words), design=DESIGNS.get(call["design"], IID()))
-    cut = re.fullmatch(r"(?P<base>[^(+]+)\(eps=(?P<eps>[^)]*)\)(?P<design>\+.+)?", name)
-    plain = cut["base"] + (cut["design"] or "") if cut else name
-    if plain not in catalogue:
+    catalogue, parsed = _catalogue(), parse(name)
+    designs = {"": IID(), IID.name: IID()} | DESIGNS
+    if parsed and parsed.kind in KINDS and parsed.design in designs:
+        return replace(score_entropy_named(parsed), design=designs[parsed.design])
+    if parsed is None or parsed.plain not in catalogue:
         near = difflib.get_close_matches(name, catalogue, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(catalogue)}"
         raise InputError(f"there is no estimator {name!r}; {hint}")
-    found = catalogue[plain]
-    if cut is None:
-        return found
-    if not isinstance(found, PointEstimator) or cut["base"] != "time-integral":
-        raise InputError(f"estimator {name!r}: {cut['base']} has no eps, only time-integral has")
-    try:
-        eps = float(cut["eps"])
-    except ValueError as error:
-        raise InputError(f"estimator {name!r} needs a number for eps, got {cut['eps']!r}") from error
-    return replace(found, mask_map=TimeIntegral(eps))
+    plain = catalogue[parsed.plain]
+    return _with_values(plain, parsed, f"estimator {name!r}") if parsed.words or parsed.values else plain
+
+
+def _with_values(plain: Estimator, name: Name, where: str) -> Estimator:
+    """Return an estimator whose mask map has the parameters of a name instead of its own."""
+    parameters = {kind: vars(mask_map) for kind, mask_map in MASK_MAPS.items()}
+    for key in (*name.words, *name.values):
+        if key in name.words or key not in parameters.get(name.kind, ()):
+            others = [kind for kind, known in parameters.items() if key in known]
+            only = f", only {' and '.join(others)} has" if others else ""
+            raise InputError(f"{where}: {name.kind} has no {key}{only}")
+    assert isinstance(plain, PointEstimator)  # only mask maps have parameters
+    values = {key: number(where, key, value, float) for key, value in name.values.items()}
+    mask_map: Any = plain.mask_map
+    return replace(plain, mask_map=replace(mask_map, **values))

@@ -17,7 +17,7 @@ from estimators.evaluate import Evaluation, Job, Progress, evaluate
 from estimators.model import Model
 from estimators.streams import root_seed, stream
 from estimators.target import Pair, Target
-from estimators.within_variance import OwnVariance
+from estimators.within_variance import WithinVariance
 
 __all__ = ["Cell", "Draw", "Sampler", "draw", "sample"]
 
@@ -27,7 +27,16 @@ Item = TypeVar("Item", bound=Target | Pair)
 
 
 class Sampler(ABC, Generic[Item]):
-    """A stochastic object: for an item (a target, or a pair of them) it plans jobs and reduces their losses."""
+    """A stochastic object: for an item (a target, or a pair of them) it plans jobs and reduces their losses.
+
+    Subclasses provide `name`, `jobs` and `combine`. Estimators of likelihoods subclass `Estimator` instead.
+
+    Examples
+    --------
+    >>> from estimators import Coupled, estimator
+    >>> isinstance(estimator("chain"), Sampler), isinstance(Coupled(estimator("chain")), Sampler)
+    (True, True)
+    """
 
     @property
     @abstractmethod
@@ -36,11 +45,11 @@ class Sampler(ABC, Generic[Item]):
 
     @property
     def stream_name(self) -> str:
-        """What its random streams hang on: its name, unless it draws the points of another one."""
+        """What its random streams depend on: its name, unless it draws the points of another sampler."""
         return self.name
 
     def pilot_jobs(self, item: Item, rng: np.random.Generator) -> tuple[Job, ...]:
-        """Plan what is to be known before replicates are planned: mostly nothing."""
+        """Plan what is evaluated before replicates are planned: usually nothing."""
         return ()
 
     def after_pilot(self, evaluations: tuple[Evaluation, ...]) -> "Sampler[Item]":
@@ -48,7 +57,7 @@ class Sampler(ABC, Generic[Item]):
         return self
 
     def settled(self, item: Item, passes: int, model: Model) -> "Sampler[Item]":
-        """Return what really samples the item: itself, unless it is there to choose."""
+        """Return what really samples the item: itself, unless it chooses among others."""
         return self
 
     @abstractmethod
@@ -61,21 +70,21 @@ class Sampler(ABC, Generic[Item]):
     def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
         """Reduce the losses of the item's jobs to one number per replicate, in nats: shape (replicates,)."""
 
-    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> OwnVariance | None:
-        """Estimate the variance of each replicate from its own passes; None where they do not tell it."""
+    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> WithinVariance | None:
+        """Estimate the within-replicate variance of each replicate; None where its passes do not allow it."""
         return None
 
     def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Return the independent estimates that each replicate is the mean of: shape (replicates, parts), nats.
+        """Return the independent estimates whose mean each replicate is: shape (replicates, parts), nats.
 
-        The replicate itself, one part, where nothing else is known.
+        The replicate itself, as a single part, where nothing else is known.
         """
         return self.combine(evaluations)[:, None]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """An item, a sampler, and how much of it: the smallest thing with random numbers of its own.
+    """An item, a sampler and the numbers of passes and replicates: the smallest unit with random numbers of its own.
 
     Parameters
     ----------
@@ -86,6 +95,13 @@ class Cell:
     replicates : int
     first : int, default 0
         Replicates of the same stream that were drawn before; these ones follow them.
+
+    Examples
+    --------
+    >>> from estimators import estimator, make_targets
+    >>> (target,) = make_targets([[0, 1, 1]])
+    >>> Cell(estimator("chain"), target, passes=6, replicates=8).planned_passes
+    48
     """
 
     sampler: Sampler[Any]
@@ -116,20 +132,31 @@ class Cell:
 
 @dataclass(frozen=True)
 class Draw:
-    """A cell's outcome.
+    """What was drawn for a cell.
 
     Attributes
     ----------
     cell : Cell
-        With the sampler that was settled on.
+        With the sampler that really sampled.
     estimates : array of float64, shape (replicates,)
         Nats.
     evaluations : tuple of Evaluation
-        The losses they were made of: one entry for a target, two for a pair.
+        The losses behind the estimates: one evaluation for a target, two for a pair.
     pilot_passes : int
-        Passes that were run before, to know how to sample.
+        Passes that were run before, in a pilot.
     problem : str, optional
         Where and how the model failed; the estimates are then NaN. None where it did not.
+
+    Examples
+    --------
+    >>> from estimators import estimator, make_targets
+    >>> class Fair:
+    ...     def token_nll(self, tokens, masked):
+    ...         return masked * torch.log(torch.tensor(2.0, dtype=torch.float64))
+    >>> (target,) = make_targets([[0, 1, 1]])
+    >>> (drawn,) = draw(Fair(), [Cell(estimator("time-free"), target, passes=4, replicates=2)], rng=0)
+    >>> drawn.estimates.round(4), drawn.parts.shape, drawn.within_variance.degrees
+    (array([1.9062, 2.5415]), (2, 4), array([3., 3.]))
     """
 
     cell: Cell
@@ -151,14 +178,14 @@ class Draw:
     @classmethod
     def concatenate(cls, draws: Sequence["Draw"]) -> "Draw":
         """Join draws of one stream, each of which begins where the one before stopped."""
-        cell = replace(draws[0].cell, replicates=sum(one.cell.replicates for one in draws))
-        sides = zip(*(one.evaluations for one in draws), strict=True)
+        cell = replace(draws[0].cell, replicates=sum(part.cell.replicates for part in draws))
+        sides = zip(*(part.evaluations for part in draws), strict=True)
         return cls(
             cell,
-            np.concatenate([one.estimates for one in draws]),
+            np.concatenate([part.estimates for part in draws]),
             tuple(Evaluation.concatenate(side) for side in sides),
-            sum(one.pilot_passes for one in draws),
-            next((one.problem for one in draws if one.problem), None),
+            sum(part.pilot_passes for part in draws),
+            next((part.problem for part in draws if part.problem), None),
         )
 
     @property
@@ -167,37 +194,38 @@ class Draw:
         return self.pilot_passes + sum(evaluation.forward_passes for evaluation in self.evaluations)
 
     def blocks(self, replicates: int) -> Iterator["Draw"]:
-        """Yield draws of so many replicates each, in order; what is left over is dropped.
+        """Yield draws of that many replicates each, in order; what is left over is dropped.
 
         Passes that several of them share count for each.
         """
         for start in range(0, self.cell.replicates - replicates + 1, replicates):
             part = slice(start, start + replicates)
-            evaluations = tuple(one.replicates_in(part) for one in self.evaluations)
+            evaluations = tuple(side.replicates_in(part) for side in self.evaluations)
             cell = replace(self.cell, replicates=replicates)
             yield Draw(cell, self.estimates[part], evaluations, problem=self.problem)
 
     @cached_property
-    def own_variance(self) -> OwnVariance | None:
-        """The variance of each replicate, estimated from its own passes; None where they do not tell it."""
+    def within_variance(self) -> WithinVariance | None:
+        """The within-replicate variance of each replicate; None where its passes do not allow it."""
         return self.cell.sampler.combined_variance(self.evaluations)
 
     @cached_property
     def parts(self) -> NDArray[np.float64]:
-        """Independent estimates that each replicate is the mean of: (replicates, parts), nats."""
+        """Independent estimates whose mean each replicate is: (replicates, parts), nats."""
         return self.cell.sampler.combined_parts(self.evaluations)
 
 
 class _Pilot(NamedTuple):
-    # What a pilot has cost, and how the model failed in it.
+    # What a pilot cost, and how the model failed in it.
     forward_passes: int
     problem: str | None
 
 
-def _problem(parts: Sequence[Evaluation]) -> str | None:
+def _problem(evaluations: Sequence[Evaluation]) -> str | None:
     """Say how the model failed, and on which side of a pair."""
-    sides = ("first side, ", "second side, ") if len(parts) > 1 else ("",)
-    return next((side + one.problem for side, one in zip(sides, parts, strict=False) if one.problem), None)
+    sides = ("first side, ", "second side, ") if len(evaluations) > 1 else ("",)
+    problems = ((side, evaluation.problem) for side, evaluation in zip(sides, evaluations, strict=False))
+    return next((side + problem for side, problem in problems if problem), None)
 
 
 def draw(
@@ -230,23 +258,34 @@ def draw(
     Yields
     ------
     Draw
+
+    Examples
+    --------
+    >>> from estimators import estimator, make_targets
+    >>> class Fair:
+    ...     def token_nll(self, tokens, masked):
+    ...         return masked * torch.log(torch.tensor(2.0, dtype=torch.float64))
+    >>> targets = make_targets([[0, 1, 1], [1, 0, 0]])
+    >>> cells = [Cell(estimator("chain"), target, passes=3, replicates=2) for target in targets]
+    >>> [drawn.estimates.round(4).tolist() for drawn in draw(Fair(), cells, rng=0)]
+    [[2.0794, 2.0794], [2.0794, 2.0794]]
     """
     root = root_seed(rng)
     planned: deque[tuple[Cell, int, _Pilot]] = deque()
 
-    def piloted(sampler: Sampler[Any], item: Target | Pair, own: tuple[str, ...]) -> tuple[Sampler[Any], _Pilot]:
-        jobs = sampler.pilot_jobs(item, stream(root, *own, "pilot"))
-        found = tuple(evaluate(model, jobs, batch_size=batch_size, device=device, keep_failed=keep_failed))
-        pilot = _Pilot(sum(one.forward_passes for one in found), _problem(found))
-        return (sampler.after_pilot(found) if jobs and pilot.problem is None else sampler), pilot
+    def piloted(sampler: Sampler[Any], item: Target | Pair, keys: tuple[str, ...]) -> tuple[Sampler[Any], _Pilot]:
+        jobs = sampler.pilot_jobs(item, stream(root, *keys, "pilot"))
+        pilots = tuple(evaluate(model, jobs, batch_size=batch_size, device=device, keep_failed=keep_failed))
+        pilot = _Pilot(sum(evaluation.forward_passes for evaluation in pilots), _problem(pilots))
+        return (sampler.after_pilot(pilots) if jobs and pilot.problem is None else sampler), pilot
 
     def jobs() -> Iterator[Job]:
         for given in cells:
             settled = given.sampler.settled(given.item, given.passes, model)
-            own = (given.item.key, settled.stream_name, str(given.passes))
-            sampler, pilot = piloted(settled, given.item, own)
+            keys = (given.item.key, settled.stream_name, str(given.passes))
+            sampler, pilot = piloted(settled, given.item, keys)
             cell = replace(given, sampler=sampler)
-            parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, stream(root, *own), first=cell.first)
+            parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, stream(root, *keys), first=cell.first)
             planned.append((cell, len(parts), pilot))
             yield from parts
 
@@ -270,4 +309,4 @@ def sample(
 ) -> NDArray[np.float64]:
     """Sample cells of one number of replicates as `draw` does; keep the estimates alone: (cell, replicate), nats."""
     draws = draw(model, cells, rng, batch_size=batch_size, device=device, progress=progress)
-    return np.stack([one.estimates for one in draws])
+    return np.stack([drawn.estimates for drawn in draws])

@@ -1,4 +1,4 @@
-"""Random streams: every number hangs on (seed, target, estimator, passes, replicate) and on nothing else."""
+"""Random streams: every number depends on (seed, target, estimator, passes, replicate) and on nothing else."""
 
 import hashlib
 
@@ -10,7 +10,7 @@ __all__ = ["root_seed", "skip", "stream", "twins"]
 
 
 def root_seed(rng: np.random.Generator | np.random.SeedSequence | int) -> np.random.SeedSequence:
-    """Return the seed that all streams of one call hang on.
+    """Return the seed from which all streams of one call derive.
 
     A generator is advanced by it, so a second call with the same generator is independent of the first.
     """
@@ -24,14 +24,14 @@ def root_seed(rng: np.random.Generator | np.random.SeedSequence | int) -> np.ran
 
 
 def stream(root: np.random.SeedSequence, *keys: str) -> np.random.Generator:
-    """Return the generator that hangs on ``root`` and the given keys; a plan spawns one child per replicate from it."""
+    """Return the generator of ``root`` and the given keys; a plan spawns one child per replicate from it."""
     digest = hashlib.sha256("\0".join(keys).encode()).digest()
     words = np.frombuffer(digest, dtype="<u4").tolist()
     return np.random.default_rng(np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, *words)))
 
 
 def skip(rng: np.random.Generator, replicates: int) -> np.random.Generator:
-    """Return ``rng`` after the children of so many replicates: a plan from it goes on where theirs stopped."""
+    """Return ``rng`` after the children of that many replicates: a plan from it continues where theirs stopped."""
     seed = rng.bit_generator.seed_seq
     assert isinstance(seed, np.random.SeedSequence)
     seed.spawn(replicates)
@@ -39,7 +39,7 @@ def skip(rng: np.random.Generator, replicates: int) -> np.random.Generator:
 
 
 def twins(rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
-    """Return two generators in one and the same state, fresh from ``rng``: common random numbers."""
+    """Return two generators in the same state, fresh from ``rng``: common random numbers."""
     seed = rng.spawn(1)[0].bit_generator.seed_seq
     assert isinstance(seed, np.random.SeedSequence)
     first, second = (

@@ -1,9 +1,9 @@
-"""Targets: what is scored, given what, and the key that binds a target to its random stream."""
+"""Targets: what is scored, given which context, and the key of a target's random stream."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,10 +39,16 @@ class Target:
     scored : array of int64, shape (length,)
         Positions that are scored, ascending.
     label : str
-        How messages and tables call it.
+        Its name in messages and tables.
     key : str
-        What its random stream hangs on: its given name, or a digest of its content and its occurrence number among
+        What its random stream depends on: its given name, or a digest of its content and its occurrence number among
         equals; never its row number.
+
+    Examples
+    --------
+    >>> (target,) = make_targets([[0, 1, 2, 3]], context=1, names=["first"])
+    >>> target.length, target.label, target.key
+    (3, "sequence 'first'", 'name:first')
     """
 
     tokens: NDArray[np.int64]
@@ -57,13 +63,26 @@ class Target:
 
     @property
     def sides(self) -> tuple["Target", ...]:
-        """The target itself: what a `Pair` has two of."""
+        """The target itself; a `Pair` has two sides."""
         return (self,)
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Two targets whose log-likelihoods are compared."""
+    """Two targets whose log-likelihoods are compared.
+
+    Attributes
+    ----------
+    first, second : Target
+    label, key : str
+        As those of a `Target`.
+
+    Examples
+    --------
+    >>> (pair,) = make_pairs([[0, 1, 2]], [[0, 3, 2]], context=1)
+    >>> pair.label, [side.length for side in pair.sides]
+    ('pair 0', [2, 2])
+    """
 
     first: Target
     second: Target
@@ -196,7 +215,7 @@ def make_targets(tokens: Tokens, context: Context = None, names: Sequence[str] |
     context : int, array of bool, sequence of arrays of bool, or None
         The first ``context`` tokens are given, or the positions marked True.
     names : sequence of str, optional
-        Distinct names; a target's random stream then hangs on its name instead of its content.
+        Distinct names; a target's random stream then depends on its name instead of its content.
 
     Raises
     ------
@@ -219,8 +238,8 @@ def make_targets(tokens: Tokens, context: Context = None, names: Sequence[str] |
 
 
 def _check_one_context(firsts: Sequence[Target], seconds: Sequence[Target]) -> None:
-    for index, (one, two) in enumerate(zip(firsts, seconds, strict=True)):
-        if not np.array_equal(_given(one), _given(two)):
+    for index, (first, second) in enumerate(zip(firsts, seconds, strict=True)):
+        if not np.array_equal(_given(first), _given(second)):
             raise InputError(
                 f"pair {index}: its sides are given different tokens; where that is meant, pass second_context"
             )
@@ -261,14 +280,15 @@ def make_pairs(
         raise InputError(f"pairs need as many first as second sequences, got {len(firsts)} and {len(seconds)}")
     if second_context is None:
         _check_one_context(firsts, seconds)
-    digests = [f"{one.key.split('#')[0]}|{two.key.split('#')[0]}" for one, two in zip(firsts, seconds, strict=True)]
+    sides = list(zip(firsts, seconds, strict=True))
+    digests = ["|".join(side.key.split("#")[0] for side in pair) for pair in sides]
     keys, labels = _keys_and_labels(digests, names, "pair")
     return [
         Pair(
-            Target(one.tokens, one.scored, f"first of {label}", f"{key}/first"),
-            Target(two.tokens, two.scored, f"second of {label}", f"{key}/second"),
+            replace(left, label=f"first of {label}", key=f"{key}/first"),
+            replace(right, label=f"second of {label}", key=f"{key}/second"),
             label,
             key,
         )
-        for one, two, label, key in zip(firsts, seconds, labels, keys, strict=True)
+        for (left, right), label, key in zip(sides, labels, keys, strict=True)
     ]

@@ -1,6 +1,7 @@
-"""The variance of an estimate from its own passes: what an error bar needs where there are few replicates, or one.
+"""The within-replicate variance: the variance of a replicate, estimated from its own passes.
 
-All arrays have replicates first, and every replicate is judged by itself.
+It gives intervals where there are few replicates, or a single one. All arrays have replicates first, and every
+replicate is judged by itself.
 """
 
 from dataclasses import dataclass
@@ -8,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OwnVariance", "added", "from_parts", "from_residuals", "from_second_differences", "from_strata"]
+__all__ = ["WithinVariance", "added", "from_parts", "from_residuals", "from_second_differences", "from_strata"]
 
 FloatArray = NDArray[np.float64]
 
-MOST_LEVERAGE = 0.95  # of a pass on its own fit; with two passes a line explains all
+MOST_LEVERAGE = 0.95  # of a pass on its own fit: with two passes a line fits both exactly
 
 
 @dataclass(frozen=True, eq=False)
-class OwnVariance:
+class WithinVariance:
     """An estimate of each replicate's variance, and the degrees of freedom that it has.
 
     Attributes
@@ -24,27 +25,27 @@ class OwnVariance:
     variance : array of float64, shape (replicates,)
         Nats squared.
     degrees : array of float64, shape (replicates,)
-        The estimate is spread as a chi-squared variable of so many degrees over their number, times the variance.
+        Degrees of freedom: the estimate is distributed about as the variance times chi-squared over its degrees.
     """
 
     variance: FloatArray
     degrees: FloatArray
 
 
-def from_parts(parts: FloatArray) -> OwnVariance:
+def from_parts(parts: FloatArray) -> WithinVariance:
     """Estimate from independent, identically distributed parts (replicates, n >= 2) whose mean is the estimate.
 
     Examples
     --------
-    >>> found = from_parts(np.array([[1.0, 3.0, 5.0]]))
-    >>> found.variance.round(3), found.degrees
+    >>> within = from_parts(np.array([[1.0, 3.0, 5.0]]))
+    >>> within.variance.round(3), within.degrees
     (array([1.333]), array([2.]))
     """
     count = parts.shape[1]
-    return OwnVariance(parts.var(axis=1, ddof=1) / count, np.full(len(parts), count - 1.0))
+    return WithinVariance(parts.var(axis=1, ddof=1) / count, np.full(len(parts), count - 1.0))
 
 
-def from_residuals(terms: FloatArray, at: FloatArray) -> OwnVariance:
+def from_residuals(terms: FloatArray, at: FloatArray) -> WithinVariance:
     """Estimate from the residuals of a straight line, for one term in each stratum and a mean that is nearly a line.
 
     The variance is ``K^-2 sum_k e_k^2 / (1 - h_k)`` (HC2): each pass with its own variance. The jumps between strata
@@ -55,7 +56,7 @@ def from_residuals(terms: FloatArray, at: FloatArray) -> OwnVariance:
     terms : array of float64, shape (replicates, passes)
         What each pass alone would estimate, nats.
     at : array of float64, shape (replicates, passes)
-        The share of positions that each pass hides.
+        The share of positions that each pass masks.
 
     References
     ----------
@@ -78,7 +79,7 @@ def from_residuals(terms: FloatArray, at: FloatArray) -> OwnVariance:
     return _summed(shares, most=terms.shape[1] - 2.0)
 
 
-def from_second_differences(terms: FloatArray) -> OwnVariance:
+def from_second_differences(terms: FloatArray) -> WithinVariance:
     """Estimate from second differences of neighbours, for one term in each stratum and a mean that may bend.
 
     Parameters
@@ -102,7 +103,7 @@ def from_second_differences(terms: FloatArray) -> OwnVariance:
     return _summed(differences / (passes * count), most=18.0 * count / 35.0, correlation=35.0 / 18.0)
 
 
-def from_strata(contributions: FloatArray, strata: NDArray[np.int64]) -> OwnVariance:
+def from_strata(contributions: FloatArray, strata: NDArray[np.int64]) -> WithinVariance:
     """Estimate from several passes in each stratum.
 
     Parameters
@@ -121,40 +122,41 @@ def from_strata(contributions: FloatArray, strata: NDArray[np.int64]) -> OwnVari
     >>> from_strata(np.array([[5.0, 1.0, 3.0]]), np.array([0, 1, 1])).variance
     array([4.])
     """
-    inside = [contributions[:, strata == one] for one in np.unique(strata)]
-    drawn = [one for one in inside if one.shape[1] > 1]
-    if not drawn:
-        return OwnVariance(np.zeros(len(contributions)), np.full(len(contributions), np.inf))
-    return added(*(OwnVariance(one.shape[1] * one.var(axis=1, ddof=1), _degrees(one)) for one in drawn))
+    inside = [contributions[:, strata == stratum] for stratum in np.unique(strata)]
+    sampled = [terms for terms in inside if terms.shape[1] > 1]
+    if not sampled:
+        return WithinVariance(np.zeros(len(contributions)), np.full(len(contributions), np.inf))
+    return added(*(_of_sum(terms) for terms in sampled))
 
 
-def _degrees(inside: FloatArray) -> FloatArray:
-    return np.full(len(inside), inside.shape[1] - 1.0)
+def _of_sum(terms: FloatArray) -> WithinVariance:
+    count = terms.shape[1]
+    return WithinVariance(count * terms.var(axis=1, ddof=1), np.full(len(terms), count - 1.0))
 
 
-def added(*parts: OwnVariance) -> OwnVariance:
+def added(*parts: WithinVariance) -> WithinVariance:
     """Return the variance of a sum of independent estimates, with Satterthwaite's degrees of freedom.
 
     The fourth moments that the degrees need are estimated without bias: ``v^2 nu / (nu + 2)`` for ``sigma^4``.
 
     Examples
     --------
-    >>> one = OwnVariance(np.array([1.0]), np.array([4.0]))
-    >>> added(one, one).degrees
+    >>> within = WithinVariance(np.array([1.0]), np.array([4.0]))
+    >>> added(within, within).degrees
     array([8.])
     """
-    variance = np.stack([one.variance for one in parts])
-    degrees = np.stack([one.degrees for one in parts])
+    variance = np.stack([part.variance for part in parts])
+    degrees = np.stack([part.degrees for part in parts])
     total = variance.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = total**2 / (variance**2 / (degrees + 2.0)).sum(axis=0) - 2.0
+        satterthwaite = total**2 / (variance**2 / (degrees + 2.0)).sum(axis=0) - 2.0
     fewest, most = degrees.min(axis=0), degrees.sum(axis=0)
-    return OwnVariance(total, np.clip(np.where(np.isnan(found), most, found), fewest, most))
+    return WithinVariance(total, np.clip(np.where(np.isnan(satterthwaite), most, satterthwaite), fewest, most))
 
 
-def _summed(shares: FloatArray, most: float, correlation: float = 1.0) -> OwnVariance:
-    """Add shares (replicates, n) of one degree each; ``correlation`` is how many times fewer they really are."""
+def _summed(shares: FloatArray, most: float, correlation: float = 1.0) -> WithinVariance:
+    """Add shares (replicates, n) of one degree each; ``correlation`` divides the degrees if shares are correlated."""
     total = shares.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = (3.0 * total**2 / (shares**2).sum(axis=1) - 2.0) / correlation
-    return OwnVariance(total, np.clip(np.where(np.isnan(found), most, found), min(1.0, most), max(most, 1.0)))
+        degrees = (3.0 * total**2 / (shares**2).sum(axis=1) - 2.0) / correlation
+    return WithinVariance(total, np.clip(np.where(np.isnan(degrees), most, degrees), min(1.0, most), max(most, 1.0)))

@@ -1,4 +1,4 @@
-"""The README's code runs, and what it names exists."""
+"""The code of the README and of the pages in docs runs, and what they name exists."""
 
 import re
 from pathlib import Path
@@ -6,28 +6,37 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CODE = {page.name: re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL) for page in PAGES}
 
 
-def test_readme_code_runs_in_order(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    assert len(BLOCKS) == 9
+def run_code(page: str) -> None:
     names: dict[str, object] = {}
-    for block in BLOCKS:
+    for block in CODE[page]:
         exec(block, names)
+
+
+def test_the_code_of_the_readme_prints_what_its_comments_say(capsys):
+    run_code("README.md")
     printed = capsys.readouterr().out.splitlines()
     (four_coins,) = (line for line in printed if line.startswith("2.7725"))
     assert float(four_coins) == pytest.approx(2.772589, abs=1e-6)
     assert any(line.startswith("fine: ") for line in printed)
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", [name for name, blocks in CODE.items() if blocks and name != "README.md"])
+def test_the_code_of_a_page_runs(page, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    run_code(page)
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_links_and_files_exist(page):
-    text = (ROOT / page).read_text()
+    text = page.read_text()
     links = re.findall(r"\]\((?!http)([^)#]+)\)", text)
     files = re.findall(r"`((?:estimators|infodis_stats|tests|reports)/[\w/]*(?:\.\w+)?)`", text)
-    for name in {*links, *files}:
-        assert (ROOT / name).exists(), name
+    for path in [*(page.parent / link for link in links), *(ROOT / file for file in files)]:
+        assert path.exists(), path
 
 
 def test_make_targets_exist():

@@ -1,4 +1,4 @@
-"""Every mask, each with its exact weight: the reference for short targets."""
+"""Every mask with its exact weight: the reference for short targets."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from estimators.errors import PassesError
 from estimators.estimator import Estimator
 from estimators.evaluate import Job, Progress, evaluate
-from estimators.masked.mask_law import all_masks, estimand_weights
+from estimators.masked.mask_law import estimand_weights
+from estimators.masked.masks import all_masks
 from estimators.masked.plan import MaskPlan
 from estimators.model import ConditionalModel
 from estimators.target import Context, Tokens, make_targets
@@ -23,6 +24,18 @@ class Exhaustive(Estimator):
     """All ``2^L - 1`` masks with the estimand's own weights: exact for any model, consistent or not.
 
     All replicates are equal, and a target's masks are run once for all of them.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, *Information-Theoretic Discrete Diffusion*, NeurIPS 2025, arXiv 2510.24088: Theorem 4.1, its
+    expectation summed over all masks. The weights are Shapley's (L. S. Shapley, *A value for n-person games*, 1953).
+
+    Examples
+    --------
+    >>> print(Exhaustive().plan(length=2, passes=3, replicates=1, rng=np.random.default_rng(0)))
+    #.  0.5
+    .#  0.5
+    ##  0.5
     """
 
     name: ClassVar[str] = "exhaustive"

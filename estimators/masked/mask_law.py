@@ -1,4 +1,4 @@
-"""Mask laws: how likely each mask is and what weight it brings, in closed form.
+"""Mask laws: how likely each mask is and which weight it has, in closed form.
 
 All maps here treat the positions alike, so a law is a table over the mask's size.
 """
@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.errors import InputError
+from estimators.masked.masks import all_masks
 
-__all__ = ["LARGEST_ENUMERATED_LENGTH", "MaskLaw", "all_masks", "estimand_weights"]
-
-LARGEST_ENUMERATED_LENGTH = 20  # a million masks: beyond that nobody waits
+__all__ = ["MaskLaw", "estimand_weights"]
 
 
 def estimand_weights(length: int) -> NDArray[np.float64]:
@@ -39,26 +37,6 @@ def estimand_weights(length: int) -> NDArray[np.float64]:
     return np.array([0.0] + [1 / (m * math.comb(length, m)) for m in range(1, length + 1)])
 
 
-def all_masks(length: int) -> NDArray[np.bool_]:
-    """Return every mask that hides something.
-
-    Parameters
-    ----------
-    length : int
-        Number ``L`` of positions, at most 20.
-
-    Returns
-    -------
-    array of bool, shape (2**length - 1, length)
-        Row ``n - 1`` holds the bits of ``n``, position 0 the lowest.
-    """
-    if not 1 <= length <= LARGEST_ENUMERATED_LENGTH:
-        raise InputError(
-            f"all masks of {length} positions cannot be listed; that needs 1 to {LARGEST_ENUMERATED_LENGTH} positions"
-        )
-    return (np.arange(1, 2**length)[:, None] >> np.arange(length) & 1).astype(bool)
-
-
 @dataclass(frozen=True, eq=False)
 class MaskLaw:
     """The law of one pass of an iid estimator: its mask and its weight, for each *given* mask by size.
@@ -75,7 +53,14 @@ class MaskLaw:
 
     Notes
     -----
-    Moments of ``w`` for the empty mask are given as 0: there is nothing to weigh.
+    The moments of the empty mask are 0: it has no losses.
+
+    Examples
+    --------
+    >>> from estimators import UniformCount
+    >>> law = UniformCount().law(3)
+    >>> law.probability.round(4), np.array_equal(law.first_moment, estimand_weights(3))
+    (array([0.    , 0.1111, 0.1111, 0.3333]), True)
     """
 
     probability: NDArray[np.float64]

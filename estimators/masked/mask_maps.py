@@ -1,10 +1,10 @@
 """Mask maps: which identity is sampled. A point of the unit cube becomes a mask and its weight.
 
-Source: *Information-Theoretic Discrete Diffusion* (arXiv 2510.24088), Equations 15 to 17; the conditional versions are
-the same maps over the scored positions only (Theorem 4.2, Corollary 4.3).
+The conditional versions of the paper (Equation 17, Theorem 4.2, Corollary 4.3) are the same maps over the scored
+positions only.
 
-The closed end ``u = 1`` is a point like any other: thresholds and sizes are clipped to what exists, and
-the weight of an empty mask is 0.
+The closed end ``u = 1`` is a point like any other: thresholds and sizes are clipped to what exists, and the weight of
+an empty mask is 0.
 """
 
 import math
@@ -16,14 +16,21 @@ from numpy.typing import NDArray
 
 from estimators.errors import InputError
 from estimators.masked.mask_law import MaskLaw, estimand_weights
+from estimators.masked.masks import smallest
 
-__all__ = ["MaskMap", "RootCount", "TimeFree", "TimeIntegral", "UniformCount", "smallest"]
+__all__ = ["MaskMap", "RootCount", "TimeFree", "TimeIntegral", "UniformCount"]
 
 WeightedMasks = tuple[NDArray[np.bool_], NDArray[np.float64]]
 
 
 class MaskMap(Protocol):
-    """A map from points to weighted masks, with its law."""
+    """A map from points to weighted masks, with its law.
+
+    Examples
+    --------
+    >>> isinstance(TimeFree().name, str), TimeFree().law(4).length
+    (True, 4)
+    """
 
     @property
     def name(self) -> str:
@@ -70,31 +77,34 @@ def _split(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     return points[..., 0], points[..., 1:]
 
 
-def smallest(keys: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mask the ``sizes`` positions of the smallest keys: by rank, not by threshold, so ties do not change the size."""
-    masks = np.zeros(keys.shape, dtype=bool)
-    chosen = np.arange(keys.shape[-1]) < sizes[..., None]
-    np.put_along_axis(masks, np.argsort(keys, axis=-1, kind="stable"), chosen, axis=-1)
-    return masks
-
-
 @dataclass(frozen=True)
 class TimeIntegral:
     """Mask each position with probability ``lambda``, ``lambda`` uniform on ``(eps, 1)``; weight ``(1 - eps)/lambda``.
 
-    The paper's Equation 16 (I-MDCE, Corollary 3.7). A position is masked where its key is below ``lambda``.
+    A position is masked where its key is below ``lambda``.
 
     Parameters
     ----------
     eps : float, default 0
         Lower end of the integral. At 0 the estimator is unbiased and its variance is infinite (the masks of size 1
-        contribute ``L (ln(1/eps) - H_{L-1}) E[c^2]``); above 0 the bias is about ``-eps`` times the sum of
+        contribute ``L (ln(1/eps) - H_(L-1)) E[c^2]``); above 0 the bias is about ``-eps`` times the sum of
         ``-log p(x_i | all others)``.
 
     Raises
     ------
     InputError
         If ``eps`` is outside ``[0, 1)``.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, *Information-Theoretic Discrete Diffusion*, NeurIPS 2025, arXiv 2510.24088: Equation 16
+    (I-MDCE, Corollary 3.7).
+
+    Examples
+    --------
+    >>> masks, weights = TimeIntegral().masks(np.array([0.5, 0.2, 0.7, 0.4]))  # the level, then a key per position
+    >>> masks, float(weights)
+    (array([ True, False,  True]), 2.0)
     """
 
     eps: float = 0.0
@@ -156,7 +166,18 @@ class TimeIntegral:
 class TimeFree:
     """Size ``m`` with probability ``1/(m H_L)``, a uniformly random mask of that size; weight ``H_L``.
 
-    The paper's Equation 15 (Theorem 4.1); ``H_L`` is the ``L``-th harmonic number.
+    ``H_L`` is the ``L``-th harmonic number.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, *Information-Theoretic Discrete Diffusion*, NeurIPS 2025, arXiv 2510.24088:
+    Equation 15 (Theorem 4.1).
+
+    Examples
+    --------
+    >>> masks, weights = TimeFree().masks(np.array([0.5, 0.2, 0.7, 0.4]))
+    >>> masks, round(float(weights), 4)
+    (array([ True, False, False]), 1.8333)
     """
 
     name: ClassVar[str] = "time-free"
@@ -181,6 +202,18 @@ class UniformCount:
     """Size ``m`` uniform on ``1 .. L``, a uniformly random mask of that size; weight ``L/m``.
 
     The Rao-Blackwellisation of `TimeIntegral` over its masking rate, given the size (there size 0 is possible too).
+
+    References
+    ----------
+    J. Ou et al., *Your absorbing discrete diffusion secretly models the conditional distributions of clean data*
+    (RADD), arXiv 2406.03736: the ``k`` loss. S. Nie et al., *Large language diffusion models* (LLaDA), arXiv
+    2502.09992.
+
+    Examples
+    --------
+    >>> masks, weights = UniformCount().masks(np.array([0.5, 0.2, 0.7, 0.4]))
+    >>> masks, float(weights)
+    (array([ True, False,  True]), 1.5)
     """
 
     name: ClassVar[str] = "uniform-count"
@@ -207,10 +240,22 @@ class UniformCount:
 class RootCount:
     """Size ``m`` with probability ``q(m)`` proportional to ``1/sqrt(m)``, a uniformly random mask; weight ``1/(q m)``.
 
-    Between `TimeFree` and `UniformCount`, whose sizes go by ``1/m`` and by 1. The best law of the size is proportional
-    to the spread within a size (Neyman's allocation), and the mean of ``m`` unequal tokens spreads about as
-    ``1/sqrt(m)``. The weights differ between sizes: without strata over the level that costs more than it gains. It
-    looks less at nearly full masks, which carry the likelihood where few revealed tokens determine the rest.
+    Between `TimeFree` and `UniformCount`, whose sizes have probabilities proportional to ``1/m`` and to 1. The best law
+    of the size is proportional to the spread within a size (Neyman's allocation), and the mean of ``m`` unequal tokens
+    has a spread of about ``1/sqrt(m)``. The weights differ between sizes: without strata over the level that costs more
+    than it gains. The map samples nearly full masks less often, and those carry the likelihood where few revealed
+    tokens determine the rest.
+
+    References
+    ----------
+    J. Neyman, *On the two different aspects of the representative method*, Journal of the Royal Statistical Society 97
+    (1934), for the allocation.
+
+    Examples
+    --------
+    >>> masks, weights = RootCount().masks(np.array([0.5, 0.2, 0.7, 0.4]))
+    >>> masks, round(float(weights), 4)
+    (array([ True, False,  True]), 1.6154)
     """
 
     name: ClassVar[str] = "root-count"

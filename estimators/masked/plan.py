@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators.errors import InputError
+from estimators.masked.masks import packed
 from estimators.masked.tokens import MaskedTokens
 from estimators.plan import Inputs, Plan
 from estimators.target import Target
@@ -25,7 +26,7 @@ class MaskPlan(Plan):
     Parameters
     ----------
     masks : array of bool, shape (replicates, passes, length)
-        True where a position is hidden. A mask may be empty: it costs no forward pass.
+        True where a position is masked. A mask may be empty: it costs no forward pass.
     weights : array of float64, shape (replicates, passes, length)
         Weight of the loss at each position, 0 where it is not masked.
 
@@ -68,14 +69,14 @@ class MaskPlan(Plan):
 
     @property
     def levels(self) -> NDArray[np.float64]:
-        """Share of the positions that each pass hides: (replicates, passes)."""
+        """Share of the positions that each pass masks: (replicates, passes)."""
         shares: NDArray[np.float64] = self.masks.mean(axis=-1)
         return shares
 
     def inputs(self, target: Target) -> Inputs:
         """Return each distinct mask once; the empty one needs no pass."""
         rows = self.masks.reshape(-1, self.length)
-        _, first, inverse = np.unique(_packed(rows), return_index=True, return_inverse=True)
+        _, first, inverse = np.unique(packed(rows), return_index=True, return_inverse=True)
         begin = int(not rows[first[0]].any())  # the empty mask sorts first
         masked = np.zeros((len(first) - begin, len(target.tokens)), dtype=bool)
         masked[:, target.scored] = rows[first[begin:]]
@@ -89,7 +90,9 @@ class MaskPlan(Plan):
     def joined(self, others: Sequence["MaskPlan"]) -> "MaskPlan":
         """Return this plan's replicates and then those of others; see `Plan.concatenate`."""
         plans = (self, *others)
-        return MaskPlan(np.concatenate([one.masks for one in plans]), np.concatenate([one.weights for one in plans]))
+        return MaskPlan(
+            np.concatenate([plan.masks for plan in plans]), np.concatenate([plan.weights for plan in plans])
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, MaskPlan):
@@ -103,25 +106,15 @@ class MaskPlan(Plan):
         return f"MaskPlan(replicates={self.replicates}, passes={self.passes}, length={self.length})"
 
     def __str__(self) -> str:
-        """Draw the first replicate, a line a pass: the mask and its largest token weight."""
+        """Draw the first replicate, one line per pass: the mask and its largest token weight."""
         return "\n".join(
-            f"{''.join('#' if hidden else '.' for hidden in mask)}  {weight:g}"
+            f"{''.join('#' if masked else '.' for masked in mask)}  {weight:g}"
             for mask, weight in zip(self.masks[0], self.weights[0].max(axis=-1), strict=True)
         )
 
 
 def mask_plan(plan: Plan, purpose: str) -> MaskPlan:
-    """Return a plan that is one of masks. Raises `InputError` if it is not: the purpose goes by masks."""
+    """Return a plan if it is a plan of masks; raise `InputError` if it is not, as the purpose needs masks."""
     if not isinstance(plan, MaskPlan):
-        raise InputError(f"{purpose} go by masks, and this estimator has none; uniform-count+stratified would do")
+        raise InputError(f"{purpose} need masks, and this estimator has none; use one such as uniform-count+stratified")
     return plan
-
-
-def _packed(rows: NDArray[np.bool_]) -> NDArray[np.generic]:
-    # A mask as one comparable value: a machine word, or bytes for long masks.
-    bits = np.packbits(rows, axis=1)
-    words = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), dtype=np.uint8)
-    words[:, : bits.shape[1]] = bits
-    if words.shape[1] == 8:
-        return words.view(np.uint64)[:, 0]
-    return words.view(np.dtype((np.void, words.shape[1])))[:, 0]

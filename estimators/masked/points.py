@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators.designs import IID, Design
-from estimators.masked.mask_maps import MaskMap
+from estimators.masked.mask_maps import MaskMap, TimeFree
 from estimators.masked.plan import MaskPlan
 from estimators.pointwise import Pointwise
 
@@ -23,6 +23,21 @@ class PointEstimator(Pointwise):
         Which identity is sampled.
     design : Design, default IID()
         How the points are drawn.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, *Information-Theoretic Discrete Diffusion*, NeurIPS 2025, arXiv 2510.24088: Equations 15 to
+    17, by the mask map; the references of each map and design are with it.
+
+    Examples
+    --------
+    >>> from estimators import Antithetic
+    >>> time_free = PointEstimator(TimeFree(), Antithetic())
+    >>> time_free.name
+    'time-free+antithetic'
+    >>> print(time_free.plan(length=4, passes=2, replicates=1, rng=np.random.default_rng(0)))
+    ####  1.04167
+    .#..  1.04167
     """
 
     mask_map: MaskMap
@@ -47,6 +62,17 @@ class PointEstimator(Pointwise):
     def finite_variance(self) -> bool:
         """Whether the variance is finite for every model with finite losses: a property of the map."""
         return self.mask_map.finite_variance
+
+    @property
+    def skewed_parts(self) -> bool:
+        """Independent sizes by ``1/m``: few passes mask much, and their terms are far above the others."""
+        return self.mask_map == TimeFree() and self.design == IID()
+
+    def pass_variance(self, length: int, totals: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the exact variance of a replicate of one pass, by the map's law; see `Estimator.pass_variance`."""
+        if self.design != IID():
+            return super().pass_variance(length, totals)
+        return self.mask_map.law(length).moments(totals)[1]
 
     def plan_of(self, points: NDArray[np.float64]) -> MaskPlan:
         """Turn points into a plan; see `Pointwise.plan_of`."""

@@ -15,7 +15,8 @@ from estimators.designs import IID, Design, Stratified, Systematic, draw_points
 from estimators.errors import PassesError
 from estimators.estimator import Estimator
 from estimators.masked.mask_law import MaskLaw, estimand_weights
-from estimators.masked.mask_maps import MaskMap, TimeIntegral, WeightedMasks, smallest
+from estimators.masked.mask_maps import MaskMap, TimeIntegral, WeightedMasks
+from estimators.masked.masks import smallest
 from estimators.masked.plan import MaskPlan
 from estimators.masked.points import PointEstimator
 
@@ -36,15 +37,20 @@ DIFFUCODER_RATES = (0.2, 0.8)
 class InfodisCount:
     """The release of *Information-Theoretic Discrete Diffusion*: sizes ``1 .. L - 1`` only, still scaled by ``H_L``.
 
-    Size ``m`` has probability ``1/(m H_{L-1})``, so the fully masked input is never seen and the mean is
-    ``H_L / H_{L-1} (NLL - g(L))``: 8.6 % too low at ``L = 16`` and 2.3 % at ``L = 64`` for a target whose fully masked
-    pass costs 1.65 times its likelihood.
+    Size ``m`` has probability ``1/(m H_{L-1})``, so the fully masked input is never seen and the mean is ``H_L /
+    H_{L-1} (NLL - g(L))``: 8.6 % too low at ``L = 16`` and 2.3 % at ``L = 64`` for a target whose fully masked pass
+    costs 1.65 times its likelihood.
 
     Parameters
     ----------
     mean : bool, default False
         Take the mean over the masked positions where the sum belongs, as the text8 evaluation does: not a likelihood
         at all, ``H_L`` where every token costs 1.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, *Information-Theoretic Discrete Diffusion*, NeurIPS 2025, arXiv 2510.24088: the released
+    scripts, against Equation 15.
     """
 
     mean: bool = False
@@ -111,6 +117,10 @@ class PublishedDream(PointEstimator):
 
     The bias is of the order of the floor. Answers of one token, which one pass would settle, keep a relative standard
     deviation of 21 % at 128 passes.
+
+    References
+    ----------
+    J. Ye et al., *Dream 7B: Diffusion large language models*, arXiv 2508.15487: the evaluation code.
     """
 
     name: ClassVar[str] = "published-dream"
@@ -124,7 +134,12 @@ class PublishedDream(PointEstimator):
 class PublishedRADD(PointEstimator):
     """RADD's ``lambda`` loss: one masking rate in each of equal strata, no floor, weight ``1/rate``: infinite variance.
 
-    Its other one, the ``k`` loss, is `UniformCount` with independent points.
+    RADD's ``k`` loss is `UniformCount` with independent points.
+
+    References
+    ----------
+    J. Ou et al., *Your absorbing discrete diffusion secretly models the conditional distributions of clean data*, arXiv
+    2406.03736: the evaluation code.
     """
 
     name: ClassVar[str] = "published-radd"
@@ -139,8 +154,12 @@ class PublishedLLaDA(Estimator):
     """LLaDA's ``get_log_likelihood``: counts ``round(k + j L/b)``, ``j = 0 .. b - 1``, wrapped to ``1 .. L``.
 
     One random ``k`` serves a batch of ``b`` passes. Halves are rounded to even numbers, so that even counts come too
-    often where ``j L/b`` has halves; the bias is ``sum_m (P(m) - 1/L) L g(m)``. For losses that are linear in the
-    count and 1.456 times the likelihood when all is masked it is +7.6 % at ``L = 4, b = 8``; it falls as ``1/L``.
+    often where ``j L/b`` has halves; the bias is ``sum_m (P(m) - 1/L) L g(m)``. For losses that are linear in the count
+    and 1.456 times the likelihood when all is masked it is +7.6 % at ``L = 4, b = 8``; it falls as ``1/L``.
+
+    References
+    ----------
+    S. Nie et al., *Large language diffusion models*, arXiv 2502.09992: ``get_log_likelihood``.
     """
 
     name: ClassVar[str] = "published-llada"
@@ -161,8 +180,13 @@ class PublishedLLaDA(Estimator):
 class PublishedDiffuCoder(Estimator):
     """DiffuCoder's coupled-GRPO: everything masked, a mask with a rate in ``(0.2, 0.8)``, and its complement.
 
-    A token's number is the mean of its loss with everything masked and ``1/rate`` times its loss under the one of the
-    two masks that hides it. Each token is covered, with an expected weight of 3/2: not a likelihood.
+    A token's number is the mean of its loss with everything masked and ``1/rate`` times its loss under whichever of the
+    two masks has it. Each token is covered, with an expected weight of 3/2: not a likelihood.
+
+    References
+    ----------
+    S. Gong et al., *DiffuCoder: Understanding and improving masked diffusion models for code generation*, arXiv
+    2506.20639.
     """
 
     name: ClassVar[str] = "published-diffucoder"
@@ -179,8 +203,8 @@ class PublishedDiffuCoder(Estimator):
         points = draw_points(IID(), length, threes, replicates, rng)
         low, high = DIFFUCODER_RATES
         rate = low + (high - low) * points[..., :1]
-        hidden = points[..., 1:] < rate
-        masks = np.stack([np.ones_like(hidden), hidden, ~hidden], axis=2)
+        masked = points[..., 1:] < rate
+        masks = np.stack([np.ones_like(masked), masked, ~masked], axis=2)
         weights = masks * np.stack([np.ones_like(rate), 1.0 / rate, 1.0 / (1.0 - rate)], axis=2) / (2.0 * threes)
         shape = (replicates, 3 * threes, length)
         return MaskPlan(masks.reshape(shape), weights.reshape(shape))
@@ -188,7 +212,13 @@ class PublishedDiffuCoder(Estimator):
 
 @dataclass(frozen=True)
 class PublishedD1(Estimator):
-    """d1's one-pass number: everything masked once, as if the tokens were independent."""
+    """d1's one-pass number: everything masked once, as if the tokens were independent.
+
+    References
+    ----------
+    S. Zhao et al., *d1: Scaling reasoning in diffusion large language models via reinforcement learning*, arXiv
+    2504.12216.
+    """
 
     name: ClassVar[str] = "published-d1"
     summary: ClassVar[str] = "as published by d1: everything masked once, as if tokens were independent; 1 pass"

@@ -1,4 +1,4 @@
-"""Single substitutions: the mutants of a sequence under one plan, for far fewer passes than one by one."""
+"""Single substitutions: the mutants of a sequence under one plan, for far fewer passes than separate runs."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -31,10 +31,10 @@ def evaluate_substitutions(
     """Run one plan on a sequence and on its mutants, each of which differs from it in one token.
 
     The losses are those of `evaluate` with a job for the sequence and one for every mutant. A model does not see masked
-    tokens, which saves passes twice. A mask that hides the substituted position shows the mutant as it shows the
+    tokens, which saves passes twice. If the substituted position is masked, the model sees the mutant as it sees the
     original: only the price of that token is new. And one pass prices a new token at every masked position at once, so
-    with ``A`` alternatives a position, ``A`` passes a mask serve all mutants that it hides. What remains are the masks
-    that show the substitution, about half of them for each mutant.
+    with ``A`` alternatives per position, ``A`` passes per mask serve all mutants whose substitution it masks. What
+    remains are the masks that reveal the substitution, about half of them for each mutant.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def evaluate_substitutions(
     Yields
     ------
     Evaluation
-        The original's, then the mutants' in order. ``forward_passes`` of the first counts the passes that price hidden
+        The original's, then the mutants' in order. ``forward_passes`` of the first counts the passes that price masked
         substitutions too; those of a mutant are its own.
 
     Raises
@@ -84,13 +84,13 @@ def evaluate_substitutions(
     columns = np.searchsorted(target.scored, places)
     masks, inverse = np.unique(plan.masks.reshape(-1, plan.length), axis=0, return_inverse=True)
     inverse = inverse.reshape(plan.masks.shape[:2])
-    # Layer k holds the k-th substitution of every position; a row prices what its mask hides of one layer.
+    # Layer k holds the k-th substitution of every position; a row prices what its mask has of one layer.
     seen: Counter[int] = Counter()
     layers = np.empty(len(places), dtype=np.int64)
     for mutant, place in enumerate(places.tolist()):
         layers[mutant] = seen[place]
         seen[place] += 1
-    hidden = [
+    priced = [
         (layer, row, chosen)
         for layer in range(max(seen.values(), default=0))
         for row, mask in enumerate(masks)
@@ -99,9 +99,9 @@ def evaluate_substitutions(
 
     def jobs() -> Iterator[Job]:
         yield Job(target, _weightless(masks))
-        for _, row, chosen in hidden:
-            other = _substituted(target, places[chosen], substitutes[chosen])
-            yield Job(replace(other, label=f"{target.label} with substitutions"), _weightless(masks[[row]]))
+        for _, row, chosen in priced:
+            mutant = _substituted(target, places[chosen], substitutes[chosen])
+            yield Job(replace(mutant, label=f"{target.label} with substitutions"), _weightless(masks[[row]]))
         for place, symbol, column in zip(places, substitutes, columns, strict=True):
             mutant = _substituted(target, place, symbol)
             label = f"{target.label} with token {symbol} at position {place}"
@@ -111,14 +111,14 @@ def evaluate_substitutions(
     original = next(evaluations)
     losses = original.losses[0]
     prices = np.zeros((max(seen.values(), default=0), *masks.shape))
-    for (depth, row, _), one in zip(hidden, islice(evaluations, len(hidden)), strict=True):
-        prices[depth, row] = one.losses[0, 0]
-    yield Evaluation(target, plan, losses[inverse], original.forward_passes + len(hidden))
-    for column, layer, one in zip(columns, layers, evaluations, strict=True):
-        hides = masks[:, column]
-        own = np.where(hides[:, None], losses, one.losses[0])
-        own[hides, column] = prices[layer, hides, column]
-        yield Evaluation(one.target, plan, own[inverse], one.forward_passes)
+    for (depth, row, _), price in zip(priced, islice(evaluations, len(priced)), strict=True):
+        prices[depth, row] = price.losses[0, 0]
+    yield Evaluation(target, plan, losses[inverse], original.forward_passes + len(priced))
+    for column, layer, shown in zip(columns, layers, evaluations, strict=True):
+        masked = masks[:, column]  # where the mutant's losses are the original's, but for the new token's
+        mutant_losses = np.where(masked[:, None], losses, shown.losses[0])
+        mutant_losses[masked, column] = prices[layer, masked, column]
+        yield Evaluation(shown.target, plan, mutant_losses[inverse], shown.forward_passes)
 
 
 def _check(target: Target, positions: NDArray[np.int64], symbols: NDArray[np.int64]) -> None:

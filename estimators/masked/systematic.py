@@ -1,4 +1,4 @@
-"""Systematic counts: what the field's harnesses aim at."""
+"""Systematic counts: masked sizes on a grid with a random start."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -15,6 +15,20 @@ class SystematicCount(PointEstimator):
     """Uniform counts on a grid with one common offset ``u``: ``m_k = floor(L (k + u) / K) + 1`` for ``K`` passes.
 
     LLaDA's own evaluation aims at this; its counts are rounded, which biases it.
+
+    References
+    ----------
+    S. Nie et al., *Large language diffusion models* (LLaDA), arXiv 2502.09992. W. G. Madow, L. H. Madow, *On the theory
+    of systematic sampling, I*, Annals of Mathematical Statistics 15 (1944).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(SystematicCount().plan(length=4, passes=4, replicates=1, rng=np.random.default_rng(0)))
+    .#..  1
+    #..#  0.5
+    #.##  0.333333
+    ####  0.25
     """
 
     name: ClassVar[str] = "systematic"

@@ -1,4 +1,4 @@
-"""The question that masks ask: what the hidden tokens cost, given those that are seen."""
+"""The question that masks ask: what the masked tokens cost, given those that are revealed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from estimators.errors import InputError, ModelError
-from estimators.model import Model
+from estimators.model import Model, prices_masks
 
 __all__ = ["MaskedTokens"]
 
@@ -20,15 +20,14 @@ class MaskedTokens:
 
     def losses(self, model: Model, columns: Sequence[NDArray[Any]], device: torch.device) -> NDArray[np.float64]:
         """Price the masked tokens; see `Question.losses`."""
-        token_nll = getattr(model, "token_nll", None)
-        if token_nll is None:
+        if not prices_masks(model):
             raise InputError(
                 f"{type(model).__name__} does not price masked tokens: it has no token_nll; "
                 "a model of score ratios needs an estimator such as score-entropy(uniform)"
             )
         tokens, masked = columns
         with torch.no_grad():
-            returned = token_nll(torch.from_numpy(tokens).to(device), torch.from_numpy(masked).to(device))
+            returned = model.token_nll(torch.from_numpy(tokens).to(device), torch.from_numpy(masked).to(device))
         if not isinstance(returned, torch.Tensor) or returned.shape != masked.shape:
             got = f"shape {tuple(returned.shape)}" if isinstance(returned, torch.Tensor) else type(returned).__name__
             raise ModelError(f"the model's token_nll must return a tensor of shape {masked.shape}, it returned {got}")

@@ -9,10 +9,10 @@ from estimators.designs import Design, Stratified, draw_points
 from estimators.errors import PassesError
 from estimators.estimator import Estimator
 from estimators.masked.allocation import equal_proportions
-from estimators.masked.mask_maps import smallest
+from estimators.masked.masks import smallest
 from estimators.masked.plan import MaskPlan
 from estimators.plan import Plan
-from estimators.within_variance import OwnVariance, from_strata
+from estimators.within_variance import WithinVariance, from_strata
 
 __all__ = ["Triangular"]
 
@@ -23,15 +23,30 @@ FEWEST_DRAWS = 2  # of a stratum that is not a single mask
 class Triangular(Estimator):
     """Strata of the number of revealed positions with edges 0, 1, 3, 6, 10, 15, ..., each with draws of its own.
 
-    Where few revealed tokens determine the rest, the likelihood sits at nearly full masks, and a sample of the sizes
-    that misses them is far off without showing it. The first stratum is the fully masked input: one mask, one pass,
-    exact. Every other stratum gets at least two passes, and more by Neyman's allocation if the spread within a size is
-    ``1/sqrt(m)`` (see `RootCount`); its draws lie one each in equal parts. A draw's weight is ``width / (draws m)``.
+    Where few revealed tokens determine the rest, nearly full masks carry the likelihood, and a sample of the sizes that
+    misses them is far off without showing it. The first stratum is the fully masked input: one mask, one pass, exact.
+    Every other stratum gets at least two passes, and more by Neyman's allocation for a spread within a size of
+    ``1/sqrt(m)`` (as `RootCount` has it); its draws lie one each in equal parts. The weight of a draw is ``width /
+    (draws m)``.
 
     Parameters
     ----------
     design : Design, default Stratified()
-        Of the points; one that has a level in each of as many equal strata as passes (`LatinHypercube`, `Sobol`).
+        Of the points: a design with a level in each of as many equal strata as passes (`LatinHypercube`, `Sobol`).
+
+    References
+    ----------
+    This project's own strata. J. Neyman, *On the two different aspects of the representative method*, Journal of the
+    Royal Statistical Society 97 (1934), for the allocation.
+
+    Examples
+    --------
+    >>> print(Triangular().plan(length=5, passes=5, replicates=1, rng=np.random.default_rng(0)))
+    #####  0.2
+    ####.  0.25
+    ..###  0.333333
+    #.#..  0.5
+    .#...  1
     """
 
     design: Design = field(default_factory=Stratified)
@@ -69,8 +84,8 @@ class Triangular(Estimator):
         masks = smallest(points[..., 1:], sizes)
         return MaskPlan(masks, masks * (step[cell] / sizes)[..., None])
 
-    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance:
-        """Estimate each replicate's variance from the spread within the strata; see `Estimator.own_variance`."""
+    def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance:
+        """Estimate each replicate's variance from the spread within the strata; see `Estimator.within_variance`."""
         order = np.argsort(-plan.levels, axis=-1, kind="stable")
         contributions = np.take_along_axis((plan.weights * losses).sum(axis=-1), order, axis=-1)
         shares = _shares(_edges(plan.length), plan.passes)

@@ -9,21 +9,35 @@ import numpy as np
 from estimators.errors import InputError, PassesError
 from estimators.estimator import Estimator
 from estimators.masked.allocation import equal_proportions
-from estimators.masked.mask_law import all_masks
+from estimators.masked.masks import all_masks
 from estimators.masked.plan import MaskPlan
 
 __all__ = ["WithoutReplacement"]
 
-LONGEST = 12  # beyond, masks hardly repeat at any budget
+LONGEST = 12  # beyond it, masks hardly repeat at any budget
 
 
 @dataclass(frozen=True)
 class WithoutReplacement(Estimator):
     """Each size a stratum, its masks drawn without replacement; a size whose masks run out is exact.
 
-    Passes go to the sizes by Neyman's allocation if the spread within a size is ``1/sqrt(m)`` (see `RootCount`), at
-    most as many as there are masks. With ``2^L - 1`` passes this is `Exhaustive`. It is for targets so short that the
-    passes are a good part of all masks.
+    Passes go to the sizes by Neyman's allocation for a spread within a size of ``1/sqrt(m)`` (as `RootCount` has it),
+    at most as many as there are masks. With ``2^L - 1`` passes this is `Exhaustive`. It is for targets so short that
+    the passes are a large share of all masks.
+
+    References
+    ----------
+    C. Musco, R. T. Witter, *Provably accurate Shapley value estimation via leverage score sampling*, ICLR 2025, arXiv
+    2410.01917: sampling without replacement by size, for Shapley values.
+
+    Examples
+    --------
+    >>> print(WithoutReplacement().plan(length=3, passes=5, replicates=1, rng=np.random.default_rng(0)))
+    ..#  0.5
+    .#.  0.5
+    #.#  0.25
+    .##  0.25
+    ###  0.333333
     """
 
     name: ClassVar[str] = "without-replacement"

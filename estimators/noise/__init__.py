@@ -1,1 +1,1 @@
-"""Noise: the processes that act on every position by itself, and the schedules that are their clocks."""
+"""Noise: the processes that act on every position by itself, and the schedules that set their speed."""

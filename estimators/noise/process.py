@@ -1,12 +1,14 @@
 """Noise: continuous-time Markov processes that act on every position by itself.
 
-Time is measured in *total noise*, the integral of the noise's rate: what a schedule says about clocks is not in here. A
-clean symbol is a number below ``symbols``; a noised position is in one of ``states`` states, the first of which are the
-symbols.
+Time is measured in *total noise*, the integral of the noise's rate; a schedule says how much of it there is at which
+time. A clean symbol is a number below ``symbols``; a noised position is in one of ``states`` states, the first of which
+are the symbols.
 
-Source: *Information-Theoretic Discrete Diffusion* (arXiv 2510.24088), Section 3; A. Lou, C. Meng, S. Ermon, *Discrete
-diffusion modeling by estimating the ratios of the data distribution* (SEDD, arXiv 2310.16834), for the two that are in
-use.
+References
+----------
+Jeon, Shin, Jeon, No, *Information-Theoretic Discrete Diffusion*, NeurIPS 2025, arXiv 2510.24088: Section 3. A. Lou, C.
+Meng, S. Ermon, *Discrete diffusion modeling by estimating the ratios of the data distribution* (SEDD), arXiv
+2310.16834: absorbing and uniform noise.
 """
 
 from abc import ABC, abstractmethod
@@ -24,18 +26,24 @@ __all__ = ["Absorbing", "Noise", "Uniform", "excess"]
 
 
 def excess(exponent: Tensor) -> Tensor:
-    """Return ``exp(d) - 1 - d``: at least 0, and what the Bregman divergence behind the score entropy is made of."""
+    """Return ``exp(d) - 1 - d``: at least 0, the term of the Bregman divergence behind the score entropy."""
     finite = exponent.clamp(max=torch.finfo(exponent.dtype).max)  # infinity less itself would be NaN
     return (torch.expm1(exponent) - finite).clamp(min=0.0)
 
 
 class Noise(ABC):
-    """A noise process: a value."""
+    """A noise process, as a value.
+
+    Examples
+    --------
+    >>> isinstance(Absorbing(), Noise), Absorbing() == Absorbing()
+    (True, True)
+    """
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """Its name in the names of estimators."""
+        """The noise in the names of estimators."""
 
     @property
     @abstractmethod
@@ -49,12 +57,12 @@ class Noise(ABC):
 
     @property
     def slowest_rate(self) -> float:
-        """What is left of the start decays as ``exp(-slowest_rate * total_noise)``."""
+        """The information about the start decays as ``exp(-slowest_rate * total_noise)``."""
         return 1.0
 
     @abstractmethod
     def states(self, symbols: int) -> int:
-        """Return the number of states for an alphabet of so many symbols. Raises `InputError` if there are none."""
+        """Return the number of states for an alphabet of ``symbols``; raise `InputError` if there is no such number."""
 
     @abstractmethod
     def rates(self, symbols: int) -> Tensor:
@@ -72,7 +80,7 @@ class Noise(ABC):
     def inflow(self, noised: Tensor, symbols: int) -> Tensor:
         """Return the rate of the jump from each state to that of ``noised`` (row, position): (row, position, state).
 
-        0 for a state that cannot, and for the own one.
+        0 for a state that has no such jump, and for the state that is there.
         """
 
     @abstractmethod
@@ -85,7 +93,7 @@ class Noise(ABC):
         """
 
     def without_loss(self, total_noise: NDArray[np.float64], keys: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which rows (row,) lose nothing whatever the model, so that they need no pass."""
+        """Return which rows (row,) have a loss of 0 whatever the model, so that they need no pass."""
         return np.zeros(total_noise.shape, dtype=bool)
 
     @abstractmethod
@@ -94,12 +102,12 @@ class Noise(ABC):
 
 
 class _Redrawn(Noise):
-    """Noise that redraws a position, at rate 1, from a law that does not look at its state."""
+    """Noise that redraws a position, at rate 1, from a law that does not depend on its state."""
 
     def drawn(
         self, tokens: NDArray[np.int64], total_noise: NDArray[np.float64], keys: NDArray[np.float64], symbols: int
     ) -> NDArray[np.int64]:
-        """Redraw where the key is below the chance of it; see `Noise.drawn`."""
+        """Redraw where the key is below the probability of that; see `Noise.drawn`."""
         chance = -np.expm1(-total_noise)[:, None]
         redrawn = keys < chance
         share = np.divide(keys, chance, out=np.zeros_like(keys), where=redrawn)
@@ -112,7 +120,15 @@ class _Redrawn(Noise):
 
 @dataclass(frozen=True)
 class Absorbing(_Redrawn):
-    """Masking: a symbol becomes the mask at rate 1, and stays it. The mask is the last of ``symbols + 1`` states."""
+    """Masking: a symbol becomes the mask at rate 1 and remains it. The mask is the last of ``symbols + 1`` states.
+
+    Examples
+    --------
+    >>> Absorbing().rates(symbols=2)
+    tensor([[-1.,  0.,  0.],
+            [ 0., -1.,  0.],
+            [ 1.,  1.,  0.]], dtype=torch.float64)
+    """
 
     name: ClassVar[str] = "absorbing"
     summary: ClassVar[str] = "absorbing noise, which is masking"
@@ -154,7 +170,7 @@ class Absorbing(_Redrawn):
         return np.asarray((keys >= chance).all(axis=1))
 
     def marginal_excess(self, kernel: Tensor, exponent: Tensor) -> Tensor:
-        """Refuse: a symbol that is seen does not tell what it would cost if it were masked."""
+        """Refuse: a visible symbol does not say what it would cost if it were masked."""
         raise InputError("absorbing noise cannot be averaged over a position's own noise: use score-entropy(absorbing)")
 
     def _redrawn(self, uniform: NDArray[np.float64], symbols: int) -> NDArray[np.int64]:
@@ -163,7 +179,14 @@ class Absorbing(_Redrawn):
 
 @dataclass(frozen=True)
 class Uniform(_Redrawn):
-    """Uniform noise: a position is redrawn at rate 1, uniformly over all symbols, its own included."""
+    """Uniform noise: a position is redrawn at rate 1, uniformly over all symbols, its own included.
+
+    Examples
+    --------
+    >>> Uniform().rates(symbols=2)
+    tensor([[-0.5000,  0.5000],
+            [ 0.5000, -0.5000]], dtype=torch.float64)
+    """
 
     name: ClassVar[str] = "uniform"
     summary: ClassVar[str] = "uniform noise"
@@ -195,7 +218,7 @@ class Uniform(_Redrawn):
         return inflow.scatter_(2, noised[..., None], 0.0)
 
     def marginal_excess(self, kernel: Tensor, exponent: Tensor) -> Tensor:
-        """Return the sum, which for a law that redraws comes apart into two; see `Noise.marginal_excess`."""
+        """Return the sum, which for a law that redraws separates into two; see `Noise.marginal_excess`."""
         return (kernel * excess(exponent)).sum(dim=-1) + excess(-exponent).mean(dim=-1)
 
     def _redrawn(self, uniform: NDArray[np.float64], symbols: int) -> NDArray[np.int64]:

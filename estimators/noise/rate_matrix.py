@@ -16,8 +16,8 @@ __all__ = ["MOST_STATES", "RateMatrix"]
 MOST_STATES = 256
 TOLERANCE = 1e-9  # of a column's sum, beside its largest rate
 STEP = 0.5  # expected jumps of the piece that is summed as a series
-LONGEST = 1e300  # expected jumps: what comes later changes nothing
-TERMS = 18  # of that series: what is left out is below 1e-21 of it
+LONGEST = 1e300  # expected jumps: more change nothing
+TERMS = 18  # of that series: the remainder is below 1e-21 of it
 ALIGNED = 8  # states: products of aligned matrices have the same bits in every batch
 
 
@@ -31,7 +31,7 @@ class RateMatrix(Noise):
         ``matrix[y, x]`` is the rate of the jump from ``x`` to ``y``; columns sum to 0 within 1e-9 of their largest
         rate. Clean symbols are the first states; there may be more states than symbols.
     title : str, default "rate-matrix"
-        How tables call it.
+        Its name in tables.
 
     Raises
     ------
@@ -173,6 +173,6 @@ def _checked(values: ArrayLike) -> NDArray[np.float64]:
     if len(off):
         raise InputError(
             f"column {off[0]} of the rate matrix sums to {sums[off[0]]:.6g}, not 0: "
-            "matrix[y, x] is the rate from x to y, and what comes to the others leaves x"
+            "matrix[y, x] is the rate from x to y, and matrix[x, x] is minus the sum of the rates out of x"
         )
     return matrix

@@ -1,7 +1,7 @@
 """Schedules: how much noise there is at a time between 0 and 1.
 
-What the score entropy integrates to does not depend on the schedule. It says where an estimator looks: with times drawn
-uniformly, it is the law of the noise level.
+The integral of the score entropy does not depend on the schedule. With times drawn uniformly, the schedule is the law
+of the noise level: it says where an estimator spends its passes.
 """
 
 from dataclasses import dataclass
@@ -14,20 +14,26 @@ from estimators.errors import InputError
 
 __all__ = ["Geometric", "LogLinear", "Polynomial", "Schedule"]
 
-FIRST, LAST = 2.0**-53, 1.0 - 2.0**-53  # noise begins after the one end, and is finite before the other
+FIRST, LAST = 2.0**-53, 1.0 - 2.0**-53  # noise is positive after the first time, and finite before the last
 
 
 class Schedule(Protocol):
-    """A clock for the noise."""
+    """How total noise grows with time.
+
+    Examples
+    --------
+    >>> [schedule.order for schedule in (LogLinear(), Polynomial(), Geometric())]
+    [1.0, 2.0, 1.0]
+    """
 
     @property
     def name(self) -> str:
-        """Its name in the names of estimators, parameters included."""
+        """The schedule in the names of estimators, parameters included."""
         ...
 
     @property
     def order(self) -> float:
-        """Noise begins as this power of the time."""
+        """Noise begins as this power of time."""
         ...
 
     @property
@@ -36,7 +42,7 @@ class Schedule(Protocol):
         ...
 
     def total_noise(self, time: ArrayLike) -> NDArray[np.float64]:
-        """Return the total noise at times from 0 to 1, which are taken to be inside of that interval by 1e-16.
+        """Return the total noise at times from 0 to 1; times closer than 1e-16 to an end count as inside.
 
         Raises
         ------
@@ -62,17 +68,20 @@ def _times(time: ArrayLike) -> NDArray[np.float64]:
 class LogLinear:
     """The noise level ``1 - exp(-total noise)``, under masking the masking rate, is ``(1 - eps) t``.
 
-    The log-linear schedule of SEDD, and the linear one of MDLM; they have ``eps`` 0.001.
-
     Parameters
     ----------
     eps : float, default 0
-        Share that is left at time 1.
+        Share that is not noised at time 1.
 
     Raises
     ------
     InputError
         If ``eps`` is outside ``[0, 1)``.
+
+    References
+    ----------
+    A. Lou, C. Meng, S. Ermon (SEDD), arXiv 2310.16834: the log-linear schedule. S. Sahoo et al. (MDLM), arXiv
+    2406.07524: the linear one. Both have ``eps`` 0.001.
 
     Examples
     --------
@@ -112,9 +121,7 @@ class LogLinear:
 
 @dataclass(frozen=True)
 class Polynomial:
-    """The noise level is ``t ** power``: many looks at little noise, which score entropies need.
-
-    The polynomial schedule of MD4 (J. Shi et al., arXiv 2406.04329).
+    """The noise level is ``t ** power``: many passes at low noise, which score entropies need.
 
     Parameters
     ----------
@@ -124,6 +131,10 @@ class Polynomial:
     ------
     InputError
         If the power is not positive and finite.
+
+    References
+    ----------
+    J. Shi et al., *Simplified and generalized masked diffusion for discrete data* (MD4), arXiv 2406.04329.
 
     Examples
     --------

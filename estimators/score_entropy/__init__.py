@@ -1,1 +1,1 @@
-"""Estimators of noised tokens: the score entropy of any noise."""
+"""Estimators from noised tokens: the score entropy of any noise."""

@@ -7,18 +7,19 @@ from numpy.typing import NDArray
 
 from estimators.designs import IID, Design, Stratified
 from estimators.errors import InputError
+from estimators.estimator import Family
 from estimators.evaluate import Evaluation, Job
 from estimators.masked.mask_maps import TimeIntegral
 from estimators.masked.points import PointEstimator
 from estimators.noise.process import Absorbing, Noise
 from estimators.noise.schedule import LogLinear, Schedule
-from estimators.plan import Plan, pass_terms
+from estimators.plan import Plan
 from estimators.pointwise import Pointwise
 from estimators.score_entropy.plan import NoisePlan
 from estimators.score_entropy.states import NoisedTokens
 from estimators.score_entropy.time_law import SMALLEST_PILOT, TimeLaw
 from estimators.target import Target
-from estimators.within_variance import OwnVariance
+from estimators.within_variance import WithinVariance
 
 __all__ = ["ScoreEntropy"]
 
@@ -27,8 +28,8 @@ __all__ = ["ScoreEntropy"]
 class ScoreEntropy(Pointwise):
     """Time uniform on the schedule, noise of that time, and the score entropy of what it leaves, times the rate.
 
-    ``-log p(x) = int_0^T E[l_DSE] dt + KL(p_{T|0}(. | x) || p_T)``: the paper's Theorems 3.1 and 3.2 (I-MDSE). With a
-    schedule that ends in pure noise nothing remains at ``T``; with one that does not the estimate lacks the last term.
+    ``-log p(x) = int_0^T E[l_DSE] dt + KL(p_{T|0}(. | x) || p_T)``. With a schedule that ends in pure noise nothing
+    remains at ``T``; with any other the estimate lacks the last term.
 
     Under absorbing noise and the log-linear schedule this is the masked time-integral estimator, mask by mask: both
     draw the same points from the same seed.
@@ -40,20 +41,26 @@ class ScoreEntropy(Pointwise):
     design : Design, default IID()
         How points are drawn: the time, and a key for each position.
     marginal : bool, default False
-        Whether to average over each position's own noise, which the ratios at a position tell at no cost. It has the
-        same mean for a model whose ratios come from one law, and a far smaller variance.
+        Whether to average over each position's own noise, at no cost in passes. It has the same mean for a model whose
+        ratios come from one law, and a far smaller variance.
     end : float, default 1
         The time where the integral ends.
     pilot : int, default 0
-        Passes of a pilot, once for all replicates of a target, that learns where in time to look. They are counted in
-        the passes that were run.
+        Passes of a pilot, once for all replicates of a target, that learns which times need most passes. They are
+        counted in the passes that were run.
     time_law : TimeLaw, optional
-        What a pilot found.
+        The law that a pilot has fitted.
 
     Raises
     ------
     InputError
         If ``end`` is not in (0, 1], a pilot has fewer than 32 passes, or own noise cannot be averaged over.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, *Information-Theoretic Discrete Diffusion*, NeurIPS 2025, arXiv 2510.24088:
+    Theorems 3.1 and 3.2 (I-MDSE). A. Lou, C. Meng, S. Ermon, *Discrete diffusion modeling by estimating the ratios of
+    the data distribution* (SEDD), arXiv 2310.16834.
 
     Examples
     --------
@@ -62,7 +69,7 @@ class ScoreEntropy(Pointwise):
     'marginal-score-entropy(uniform,polynomial)+stratified'
     """
 
-    noise: Noise
+    noise: Noise = field()
     schedule: Schedule = field(default_factory=LogLinear)
     design: Design = field(default_factory=IID)
     marginal: bool = False
@@ -74,11 +81,11 @@ class ScoreEntropy(Pointwise):
         if not 0.0 < self.end <= 1.0:
             raise InputError(f"the end of a schedule is a time above 0 and at most 1, got {self.end}")
         if self.pilot != 0 and self.pilot < SMALLEST_PILOT:
-            raise InputError(f"a pilot needs at least {SMALLEST_PILOT} passes to tell times apart, got {self.pilot}")
+            raise InputError(f"a pilot needs at least {SMALLEST_PILOT} passes to compare times, got {self.pilot}")
         if self.marginal and not self.noise.joins_all:
             raise InputError(
-                f"{self.noise.name} noise does not join all states, so one set of ratios does not tell what a position "
-                f"would lose in another state: use score-entropy({self.noise.name})"
+                f"{self.noise.name} noise does not join all states, so one set of ratios does not give the loss of a "
+                f"position in another state: use score-entropy({self.noise.name})"
             )
 
     @property
@@ -90,6 +97,11 @@ class ScoreEntropy(Pointwise):
         kind = "marginal-score-entropy" if self.marginal else "score-entropy"
         design = "" if self.design == IID() else f"+{self.design.name}"
         return f"{kind}({','.join(words)}){design}"
+
+    @property
+    def family(self) -> Family:
+        """A pass shows a model noised tokens."""
+        return "noised"
 
     @property
     def stream_name(self) -> str:
@@ -118,7 +130,7 @@ class ScoreEntropy(Pointwise):
 
     @property
     def finite_variance(self) -> bool:
-        """Whether jumps out of little noise are looked for often enough, and the noise forgets fast enough."""
+        """Whether low noise is sampled often enough, and the noise forgets fast enough."""
         begins = self.marginal or self.schedule.order > 1
         # Terms fall with the square of what is left of the start, or as it does where states die out, as symbols do.
         ends = self.final_noise < np.inf or self.noise.slowest_rate > (0.25 if self.noise.joins_all else 0.5)
@@ -126,22 +138,22 @@ class ScoreEntropy(Pointwise):
 
     @property
     def steady(self) -> bool:
-        """Whether no few passes at little noise carry the error: intervals are then as good as those of masks.
+        """Whether no few passes at low noise carry the error: intervals are then as good as those of masks.
 
         Averaged over a position's own noise, terms grow with the logarithm of the noise level, which a schedule that
         begins slowly takes away; under masking it is enough that it does. Elsewhere single jumps stand out.
         """
         return self.schedule.order > 1 and (self.marginal or self.noise == Absorbing())
 
-    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance | None:
-        """Estimate each replicate's variance; see `Estimator.own_variance`.
+    def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
+        """Estimate each replicate's variance; see `Estimator.within_variance`.
 
-        Strata do not tell it where terms grow without bound in the first of them, which has no neighbour before it: by
-        second differences it was found 0.5 to 0.8 times as large as it is, and intervals covered 81 to 95 %.
+        Not from strata where terms grow without bound in the first of them, which has no neighbour before it: second
+        differences gave 0.5 to 0.8 times the true variance, and intervals covered 81 to 95 %.
         """
         if self.design.dependence == "strata" and self.schedule.order <= 1:
             return None
-        return super().own_variance(plan, losses)
+        return super().within_variance(plan, losses)
 
     def plan_of(self, points: NDArray[np.float64]) -> NoisePlan:
         """Turn points into a plan; see `Pointwise.plan_of`."""
@@ -162,9 +174,9 @@ class ScoreEntropy(Pointwise):
     def after_pilot(self, evaluations: tuple[Evaluation, ...]) -> "ScoreEntropy":
         """Return the estimator with the law of the time that the pilot's terms ask for."""
         (evaluation,) = evaluations
-        return self.informed(evaluation.plan, pass_terms(evaluation.plan, evaluation.losses) ** 2)
+        return self.informed(evaluation.plan, evaluation.terms**2)
 
     def informed(self, plan: Plan, squares: NDArray[np.float64]) -> "ScoreEntropy":
-        """Return the estimator with the law of the time for squared terms of a pilot, a pass a stratum in order."""
+        """Return the estimator with the law of the time fitted to squared terms of a pilot, one stratum per pass."""
         times = (np.arange(plan.passes) + 0.5) / plan.passes
         return replace(self, time_law=TimeLaw.fitted(times, squares[0]))

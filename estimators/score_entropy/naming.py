@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from estimators.errors import InputError
+from estimators.names import Name, number
 from estimators.noise.process import Absorbing, Noise, Uniform
 from estimators.noise.schedule import Geometric, LogLinear, Polynomial, Schedule
 from estimators.score_entropy.estimator import ScoreEntropy
@@ -11,60 +12,54 @@ from estimators.score_entropy.estimator import ScoreEntropy
 __all__ = ["KINDS", "catalogue", "score_entropy_named"]
 
 KINDS = {"score-entropy": False, "marginal-score-entropy": True}
-NOISES: dict[str, Noise] = {one.name: one for one in (Absorbing(), Uniform())}
+NOISES: dict[str, Noise] = {noise.name: noise for noise in (Absorbing(), Uniform())}
 SCHEDULES: dict[str, type[LogLinear | Polynomial | Geometric]] = {
     "log-linear": LogLinear,
     "polynomial": Polynomial,
     "geometric": Geometric,
 }
-OWN = {"end": float, "pilot": int}
+OPTIONS: dict[str, Any] = {"end": float, "pilot": int}  # of the estimator, not of its schedule
 
 
 def catalogue() -> list[ScoreEntropy]:
-    """Return the estimators that have a name of their own, without a design."""
+    """Return the estimators that `estimator_names` lists, without their designs."""
     schedules: tuple[Schedule, ...] = (LogLinear(), Polynomial())
     plain = [ScoreEntropy(noise, schedule) for noise in NOISES.values() for schedule in schedules]
     return [*plain, *(ScoreEntropy(Uniform(), schedule, marginal=True) for schedule in schedules)]
 
 
-def score_entropy_named(kind: str, words: list[str]) -> ScoreEntropy:
-    """Return the estimator for the words in its parentheses: a noise, and as wanted a schedule and parameters.
+def score_entropy_named(name: Name) -> ScoreEntropy:
+    """Return the score entropy of a name, without its design: a noise, and if given a schedule and parameters.
 
     Raises
     ------
     InputError
-        If a word is not known, or a value is none.
+        If an argument is not known, or its value is not a number.
 
     Examples
     --------
-    >>> score_entropy_named("score-entropy", ["uniform", "polynomial", "power=3"]).name
+    >>> score_entropy_named(Name("score-entropy", ("uniform", "polynomial"), {"power": "3"})).name
     'score-entropy(uniform,polynomial,power=3)'
     """
-    bare = [word for word in words if "=" not in word]
-    pairs = dict(word.split("=", 1) for word in words if "=" in word)
-    noises, clocks = [word for word in bare if word in NOISES], [word for word in bare if word in SCHEDULES]
-    unknown = [word for word in bare if word not in NOISES and word not in SCHEDULES]
-    if unknown or len(noises) != 1 or len(clocks) > 1:
+    noises = [word for word in name.words if word in NOISES]
+    schedules = [word for word in name.words if word in SCHEDULES]
+    unknown = [word for word in name.words if word not in NOISES and word not in SCHEDULES]
+    if unknown or len(noises) != 1 or len(schedules) > 1:
         wrong = f"; {unknown[0]!r} is neither" if unknown else ""
         raise InputError(
-            f"{kind} needs one noise ({', '.join(NOISES)}) and at most one schedule ({', '.join(SCHEDULES)}){wrong}"
+            f"{name.kind} needs one noise ({', '.join(NOISES)}) and at most one schedule "
+            f"({', '.join(SCHEDULES)}){wrong}"
         )
-    clock = SCHEDULES[clocks[0] if clocks else "log-linear"]
-    parameters = [field.name for field in fields(clock)]
-    schedule, own = {}, {}
-    for key, value in pairs.items():
-        if key in OWN:
-            own[key] = _number(kind, key, value, OWN[key])
+    schedule = SCHEDULES[schedules[0] if schedules else LogLinear().name]
+    parameters = [parameter.name for parameter in fields(schedule)]
+    of_schedule, of_estimator = {}, {}
+    for key, value in name.values.items():
+        if key in OPTIONS:
+            of_estimator[key] = number(name.kind, key, value, OPTIONS[key])
         elif key in parameters:
-            schedule[key] = _number(kind, key, value, float)
+            of_schedule[key] = number(name.kind, key, value, float)
         else:
-            known = ", ".join([*parameters, *OWN])
-            raise InputError(f"{kind} with this schedule has no {key!r}; it has {known}")
-    return replace(ScoreEntropy(NOISES[noises[0]], clock(**schedule), marginal=KINDS[kind]), **own)
-
-
-def _number(kind: str, key: str, value: str, type_of: Any) -> Any:
-    try:
-        return type_of(value)
-    except ValueError as error:
-        raise InputError(f"{kind} needs a number for {key}, got {value!r}") from error
+            known = ", ".join([*parameters, *OPTIONS])
+            raise InputError(f"{name.kind} with this schedule has no {key!r}; it has {known}")
+    plain = ScoreEntropy(NOISES[noises[0]], schedule(**of_schedule), marginal=KINDS[name.kind])
+    return replace(plain, **of_estimator)

@@ -18,8 +18,8 @@ __all__ = ["NoisePlan"]
 class NoisePlan(Plan):
     """Weighted noise: ``R`` independent replicates of ``N`` forward passes over ``L`` scored positions.
 
-    Which tokens the noise makes of a target's is settled when the plan meets the target: from equal keys, equal tokens
-    become equal. The estimate of a replicate is the sum of its weights times the score entropies.
+    The noised tokens follow from the keys and the target's tokens: from equal keys, equal tokens become equal. The
+    estimate of a replicate is the sum of its weights times the score entropies.
 
     Parameters
     ----------
@@ -35,6 +35,13 @@ class NoisePlan(Plan):
     ------
     InputError
         If shapes do not fit, the total noise is not positive and finite, or a weight is not finite.
+
+    Examples
+    --------
+    >>> from estimators import estimator
+    >>> plan = estimator("score-entropy(uniform)").plan(length=4, passes=3, replicates=1, rng=np.random.default_rng(0))
+    >>> plan, plan.total_noise.round(2)
+    (NoisePlan(replicates=1, passes=3, length=4), array([[2.86, 0.38, 1.28]]))
     """
 
     total_noise: NDArray[np.float64]
@@ -48,7 +55,7 @@ class NoisePlan(Plan):
         if len(shape) != 3 or arrays["weights"].shape != shape or arrays["total_noise"].shape != shape[:2]:
             raise InputError(
                 "a noise plan needs keys and weights of one shape (replicates, passes, length) and total noise "
-                f"(replicates, passes); got {', '.join(str(one.shape) for one in arrays.values())}"
+                f"(replicates, passes); got {', '.join(str(array.shape) for array in arrays.values())}"
             )
         if not (np.isfinite(arrays["total_noise"]) & (arrays["total_noise"] > 0)).all():
             raise InputError("a noise plan needs positive and finite total noise")
@@ -65,7 +72,7 @@ class NoisePlan(Plan):
         return levels
 
     def inputs(self, target: Target) -> Inputs:
-        """Return each pass that can lose something."""
+        """Return each pass that can have a loss."""
         keys, total_noise = self.keys.reshape(-1, self.length), self.total_noise.reshape(-1)
         loses = ~self.question.noise.without_loss(total_noise, keys)
         spread = np.ones((int(loses.sum()), len(target.tokens)))
@@ -90,15 +97,17 @@ class NoisePlan(Plan):
         plans = (self, *others)
         return replace(
             self,
-            total_noise=np.concatenate([one.total_noise for one in plans]),
-            keys=np.concatenate([one.keys for one in plans]),
-            weights=np.concatenate([one.weights for one in plans]),
+            total_noise=np.concatenate([plan.total_noise for plan in plans]),
+            keys=np.concatenate([plan.keys for plan in plans]),
+            weights=np.concatenate([plan.weights for plan in plans]),
         )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, NoisePlan):
             return NotImplemented
-        same = (np.array_equal(getattr(self, one), getattr(other, one)) for one in ("total_noise", "keys", "weights"))
+        same = (
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in ("total_noise", "keys", "weights")
+        )
         return self.question == other.question and all(same)
 
     def __hash__(self) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from estimators.errors import InputError, ModelError, TokenError
-from estimators.model import Model, ScoreModel
+from estimators.model import Model, ScoreModel, gives_ratios, noise_of
 from estimators.noise.process import Noise, excess
 
 __all__ = ["NoisedTokens", "marginal_score_entropy", "score_entropy"]
@@ -21,11 +21,11 @@ AT_ONCE = 2**22  # ratios that are reduced at once, in float64: some hundred meg
 def score_entropy(
     log_ratios: Tensor, tokens: Tensor, noised: Tensor, total_noise: Tensor, *, noise: Noise, symbols: int
 ) -> Tensor:
-    """Return the denoising score entropy of each position, for each unit of total noise.
+    """Return the denoising score entropy of each position, per unit of total noise.
 
-    ``sum_{y != x} rate(y -> x) (s_y - r_y log s_y + r_y (log r_y - 1))``, with the model's ratios
-    ``s_y = p_t(y) / p_t(x)`` and those of the noise, ``r_y = p_{t|0}(y | x_0) / p_{t|0}(x | x_0)``: the ``l_DSE`` of
-    the paper's Theorem 3.1, position by position. It is at least 0.
+    ``sum_{y != x} rate(y -> x) (s_y - r_y log s_y + r_y (log r_y - 1))``, with the model's ratios ``s_y = p_t(y) /
+    p_t(x)`` and those of the noise, ``r_y = p_{t|0}(y | x_0) / p_{t|0}(x | x_0)``: ``l_DSE``, position by position. It
+    is at least 0.
 
     Parameters
     ----------
@@ -41,7 +41,11 @@ def score_entropy(
     Returns
     -------
     Tensor of float64, shape (row, position)
-        Nats; infinite where a ratio is 0 that cannot be.
+        Nats; infinite where the model gives ratio 0 to a state that is possible.
+
+    References
+    ----------
+    Jeon, Shin, Jeon, No, *Information-Theoretic Discrete Diffusion*, NeurIPS 2025, arXiv 2510.24088: Theorem 3.1.
 
     Examples
     --------
@@ -57,9 +61,9 @@ def score_entropy(
     true = logs - own
     rates = noise.inflow(noised, symbols)
     ratios = true.exp()
-    found = log_ratios.double()
-    gap = torch.where(ratios > 0, found - true, 0.0)
-    terms = torch.where(ratios > 0, ratios * excess(gap), found.exp())
+    modelled = log_ratios.double()
+    gap = torch.where(ratios > 0, modelled - true, 0.0)
+    terms = torch.where(ratios > 0, ratios * excess(gap), modelled.exp())
     return torch.where(rates > 0, rates * terms, 0.0).sum(dim=2)
 
 
@@ -69,9 +73,9 @@ def marginal_score_entropy(
     """Return the score entropy of each position, averaged over the position's own noise.
 
     Given all other positions, the ratios at a position do not depend on its own state, up to their common factor: they
-    are those of ``p_t(x_i | the others)``. So one set of ratios tells the score entropy for every state that the
-    position could be in, and the average over them has the same mean for a model whose ratios come from one law, and
-    less variance (Rao and Blackwell). It is free of the rare jumps that make the plain one heavy-tailed.
+    are those of ``p_t(x_i | the others)``. One set of ratios therefore gives the score entropy for every state that the
+    position could be in. The average over them has the same mean for a model whose ratios come from one law, and less
+    variance (Rao-Blackwellisation); it has no rare jumps, which make the plain one heavy-tailed.
 
     Parameters and returned value as in `score_entropy`.
 
@@ -96,6 +100,12 @@ class NoisedTokens:
     noise : Noise
     marginal : bool, default False
         Whether to average over each position's own noise.
+
+    Examples
+    --------
+    >>> from estimators import Uniform
+    >>> NoisedTokens(Uniform()) == NoisedTokens(Uniform(), marginal=False)
+    True
     """
 
     noise: Noise
@@ -111,19 +121,19 @@ class NoisedTokens:
             row, position = unknown[0].tolist()
             raise TokenError(row, position, f"token {tokens[row, position]} is not one of {symbols} symbols")
         noised = np.where(acts, self.noise.drawn(tokens, total_noise, keys, symbols), tokens)
-        clean, states, where, noise_so_far = (
-            torch.from_numpy(one).to(device) for one in (tokens, noised, acts, total_noise)
+        clean, states, acting, amounts = (
+            torch.from_numpy(column).to(device) for column in (tokens, noised, acts, total_noise)
         )
         with torch.no_grad():
-            returned = asked.log_ratios(states, where, noise_so_far, self.noise)
+            returned = asked.log_ratios(states, acting, amounts, self.noise)
         shape = (*tokens.shape, self.noise.states(symbols))
         if not isinstance(returned, Tensor) or returned.shape != shape:
             got = f"shape {tuple(returned.shape)}" if isinstance(returned, Tensor) else type(returned).__name__
             raise ModelError(f"the model's log_ratios must return a tensor of shape {shape}, it returned {got}")
         step = max(1, AT_ONCE // (shape[1] * shape[2]))
         parts = [slice(start, start + step) for start in range(0, len(states), step)]
-        losses = [self._losses(returned[one], clean[one], states[one], noise_so_far[one], symbols) for one in parts]
-        return torch.where(where, torch.cat(losses), 0.0).detach().cpu().numpy()
+        losses = [self._losses(returned[part], clean[part], states[part], amounts[part], symbols) for part in parts]
+        return torch.where(acting, torch.cat(losses), 0.0).detach().cpu().numpy()
 
     def _losses(self, log_ratios: Tensor, clean: Tensor, states: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
         if self.marginal:
@@ -141,12 +151,12 @@ class NoisedTokens:
 
     def _asked(self, model: Model) -> ScoreModel:
         name, asked = type(model).__name__, self.noise.name
-        if not hasattr(model, "log_ratios"):
+        if not gives_ratios(model):
             raise InputError(
                 f"{name} has no score ratios under {asked} noise (log_ratios), it prices masked tokens; "
-                "an estimator of masks such as uniform-count+stratified would do"
+                "use a masked estimator such as uniform-count+stratified"
             )
-        own = getattr(model, "noise", self.noise)
-        if own != self.noise:
-            raise InputError(f"{name} was made for {own.name} noise, the estimator asks for {asked} noise")
-        return cast("ScoreModel", model)
+        made_for = noise_of(model) or self.noise
+        if made_for != self.noise:
+            raise InputError(f"{name} was made for {made_for.name} noise, the estimator asks for {asked} noise")
+        return model

@@ -1,4 +1,4 @@
-"""Importance sampling in time: where to look is learned from a pilot."""
+"""Importance sampling in time: a pilot learns which times need most passes."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from estimators.errors import InputError
 
 __all__ = ["SMALLEST_PILOT", "TimeLaw"]
 
-PASSES_A_BIN = 16  # fewer, and single rare jumps rule: with 8 the variance was up to twice as large
-SMALLEST_PILOT = 2 * PASSES_A_BIN  # two bins
-EVENLY = 0.3  # share of the passes that goes evenly to all times: no weight is more than 3.3 times too large
+PASSES_PER_BIN = 16  # with 8, single rare jumps made the variance up to twice as large
+SMALLEST_PILOT = 2 * PASSES_PER_BIN  # two bins
+EVENLY = 0.3  # share of the passes that are uniform in time: no weight is more than 3.3 times too large
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,16 @@ class TimeLaw:
         Parameters
         ----------
         levels : array of float64, shape (passes,)
-            Times at which a pilot looked.
+            Times of the pilot's passes.
         squares : array of float64, shape (passes,)
-            Squares of the terms that it found, with uniform times.
+            Squares of their terms, with uniform times.
 
         Notes
         -----
-        Part of the passes stays evenly spread, so a time whose spread the pilot missed is not lost. The estimator is
-        unbiased whatever the pilot found, as long as it does not look at the pilot's own terms again.
+        Part of the passes stays uniform in time, so times whose spread the pilot missed are still sampled. The
+        estimator is unbiased for every law of the time, as long as it does not use the pilot's own terms again.
         """
-        bins = max(1, len(levels) // PASSES_A_BIN)
+        bins = max(1, len(levels) // PASSES_PER_BIN)
         place = np.minimum((levels * bins).astype(np.int64), bins - 1)
         count = np.bincount(place, minlength=bins)
         mean = np.bincount(place, squares, minlength=bins) / np.maximum(count, 1)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from estimators.errors import InputError
-from estimators.within_variance import OwnVariance, added
+from estimators.within_variance import WithinVariance, added
 from infodis_stats.analysis.intervals import Interval
 from infodis_stats.analysis.replicates import Estimates, check_level
 
@@ -60,7 +60,7 @@ def satterthwaite(estimates: Estimates) -> float:
     """
     squares = estimates.standard_error**2
     parts = zip(squares[:, None], estimates.degrees[:, None], strict=True)
-    return float(added(*(OwnVariance(square, degrees) for square, degrees in parts)).degrees[0])
+    return float(added(*(WithinVariance(square, degrees) for square, degrees in parts)).degrees[0])
 
 
 def components(estimates: Estimates, level: float = 0.95) -> Components:

@@ -1,4 +1,4 @@
-"""What the commands do: from parsed arguments to tables, JSON or files. Each is a function of its own name."""
+"""The commands: each is a function of the same name, from parsed arguments to tables, JSON or files."""
 
 from infodis_stats.commands.consistency import consistency
 from infodis_stats.commands.information import doctor, estimators, intervals

@@ -1,4 +1,4 @@
-"""The command that tests whether a model's conditionals come from one law."""
+"""The command that tests whether the conditionals of a model come from one joint distribution."""
 
 import argparse
 import json
@@ -33,7 +33,7 @@ COLUMNS = {
 
 
 def consistency(options: argparse.Namespace) -> None:
-    """Compare the orders in which sequences can be revealed: whole ones, or by swaps of two neighbours."""
+    """Compare whole orders in which sequences can be revealed, or swaps of two neighbours in an order."""
     model = read_model(options)
     names, tokens, given = _sequences(model, options)
     asked = {name: getattr(options, name) for name in ("seed", "level", "batch_size", "device")}
@@ -61,18 +61,18 @@ def consistency(options: argparse.Namespace) -> None:
 def _sequences(
     model: Law | TextModel, options: argparse.Namespace
 ) -> tuple[list[str] | None, list[NDArray[np.int64]], list[NDArray[np.bool_]] | int]:
-    """Return names, tokens and what is given of them."""
+    """Return the names, the tokens and the given positions."""
     if isinstance(model, Law):
         return None, sequences(options.file, model), options.context
     if options.context:
-        raise InputError("--context is for laws; a network reads its prompts from the records of a .jsonl file")
+        raise InputError("--context is for laws; for a network, put the prompts into the records of a .jsonl file")
     records = read_records(options.file)
     pairs = [conditioned(model, one.name, one.prompt, one.response) for one in records]
     return [one.name for one in records], [tokens for tokens, _ in pairs], [given for _, given in pairs]
 
 
 def _frame(found: xr.Dataset) -> pd.DataFrame:
-    """Return a row a sequence, in full precision; 1 and 0 as words."""
+    """Return one row per sequence, in full precision."""
     columns: dict[str, object] = {"sequence": found["sequence"].values}
     for name, heading in COLUMNS.items():
         if name in found:
@@ -84,16 +84,19 @@ def _frame(found: xr.Dataset) -> pd.DataFrame:
 
 
 def _answer(found: xr.Dataset) -> str:
-    """Say in a sentence what was found."""
+    """Return the result in one sentence."""
     disproved, count = int((found["one_law"] == 0).sum()), found.sizes["sequence"]
     if not disproved:
-        return f"nothing speaks against one law in {count} sequences: no difference of orders is more than rounding."
+        return f"no problems found in {count} sequences: orders differ by no more than rounding."
     if "order_gap" in found:
         mean = band(found.attrs["mean_order_gap"], *found.attrs["mean_order_gap_ci"])
-        told = (
-            f"the mean over orders lies {mean} nats ({100 * found.attrs['ci_prob']:g} %) above minus the log of the "
-            "probability that the model gives a sequence in random order, on average over the sequences"
+        explanation = (
+            f"the mean NLL over orders exceeds minus the log of the mean probability over orders by {mean} nats "
+            f"({100 * found.attrs['ci_prob']:g} % confidence interval), on average over the sequences"
         )
     else:
-        told = f"two neighbours in an order differ by {significant(float(found['swap_rms'].mean()))} nats on average"
-    return f"the conditionals of {disproved} of {count} sequences do not come from one law; {told}."
+        change = significant(float(found["swap_rms"].mean()))
+        explanation = f"swaps of two neighbours change the NLL by {change} nats (root mean square)"
+    return (
+        f"the conditionals of {disproved} of {count} sequences do not come from one joint distribution; {explanation}."
+    )

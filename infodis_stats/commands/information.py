@@ -1,4 +1,4 @@
-"""The commands that say what there is and whether it works."""
+"""The commands that list estimators and intervals, and check the installation."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ def estimators(options: argparse.Namespace) -> None:
             "name": name,
             "unbiased": estimator(name).unbiased,
             "finite variance": estimator(name).finite_variance,
-            "what it draws": estimator(name).summary,
+            "description": estimator(name).summary,
         }
         for name in estimator_names()
     ]
@@ -29,8 +29,8 @@ def estimators(options: argparse.Namespace) -> None:
 
 
 def intervals(options: argparse.Namespace) -> None:
-    """List the kinds of intervals."""
-    _print([{"name": name, "what it is": interval_kind(name).summary} for name in interval_names()], options)
+    """List the kinds of confidence intervals."""
+    _print([{"name": name, "description": interval_kind(name).summary} for name in interval_names()], options)
 
 
 def _print(rows: list[dict[str, object]], options: argparse.Namespace) -> None:
@@ -41,7 +41,7 @@ def _print(rows: list[dict[str, object]], options: argparse.Namespace) -> None:
 
 
 def doctor(options: argparse.Namespace) -> None:
-    """Say what is installed and check one number end to end."""
+    """Print installed versions and check an estimate against its exact value."""
     law = MarkovChain.random(order=2, alphabet="ACGT", seed=0)
     tokens = law.sample(1, length=6, seed=0)
     estimate = estimator("exhaustive").sample(law, tokens, passes=63, replicates=1, rng=0)
@@ -49,7 +49,8 @@ def doctor(options: argparse.Namespace) -> None:
     findings = versions() | {
         "torch threads": str(torch.get_num_threads()),
         "cuda": "yes" if torch.cuda.is_available() else "no",
-        "check": f"all masks miss the exact likelihood by {error:.1e} nats: {'fine' if error < 1e-9 else 'WRONG'}",
+        "check": f"exhaustive enumeration differs from the exact NLL by {error:.1e} nats: "
+        f"{'fine' if error < 1e-9 else 'WRONG'}",
     }
     if options.json:
         print(json.dumps(findings, indent=1))
@@ -59,5 +60,6 @@ def doctor(options: argparse.Namespace) -> None:
             print(f"{name:<{width}}  {value}")
     if error >= 1e-9:
         raise InfodisError(
-            "this installation computes wrong numbers: exhaustive enumeration misses the exact likelihood"
+            f"this installation computes wrong numbers: exhaustive enumeration differs from the exact NLL by "
+            f"{error:.1e} nats"
         )

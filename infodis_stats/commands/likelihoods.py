@@ -1,4 +1,4 @@
-"""The commands that estimate likelihoods and likelihood ratios: a table, JSON, CSV or NetCDF, a row a sequence."""
+"""The commands that estimate likelihoods and likelihood ratios, as a table, JSON, CSV or NetCDF."""
 
 import argparse
 import json
@@ -28,7 +28,7 @@ __all__ = ["attributes_of", "nll", "ratio", "sequences"]
 
 
 def nll(options: argparse.Namespace) -> None:
-    """Estimate negative log-likelihoods of the lines or records of a file, under an exact law or a network."""
+    """Estimate the negative log-likelihoods of the sequences or records in a file, under a law or a network."""
     _check_out(options)
     model = read_model(options)
     if isinstance(model, Law):
@@ -51,7 +51,7 @@ def nll(options: argparse.Namespace) -> None:
 
 
 def ratio(options: argparse.Namespace) -> None:
-    """Estimate log-likelihood ratios of the lines of two files under a law, or of pairs of texts under a network."""
+    """Estimate log-likelihood ratios of sequences in two files under a law, or of pairs of texts under a network."""
     _check_out(options)
     coupled = not options.decoupled
     model = read_model(options)
@@ -96,7 +96,7 @@ def _sampling(options: argparse.Namespace) -> dict[str, Any]:
 
 def _check_context(options: argparse.Namespace) -> None:
     if options.context:
-        raise InputError("--context is for laws; a network reads its prompts from the records of a .jsonl file")
+        raise InputError("--context is for laws; for a network, put the prompts into the records of a .jsonl file")
 
 
 def _pairs(options: argparse.Namespace) -> list[TextPair]:
@@ -105,17 +105,21 @@ def _pairs(options: argparse.Namespace) -> list[TextPair]:
         return read_pairs(options.first)
     firsts, seconds = read_records(options.first), read_records(options.second)
     if len(firsts) != len(seconds):
-        raise InputError(f"{options.first} has {len(firsts)} records and {options.second} has {len(seconds)}")
+        raise InputError(
+            f"{options.first} has {len(firsts)} records but {options.second} has {len(seconds)}; they must form pairs"
+        )
     for one, two in zip(firsts, seconds, strict=True):
         if one.prompt != two.prompt:
-            raise InputError(f"{one.name!r} and {two.name!r} have different prompts; a pair has one")
+            raise InputError(
+                f"{one.name!r} and {two.name!r} have different prompts; both texts of a pair need the same prompt"
+            )
     return [
         TextPair(one.name, one.prompt, one.response, two.response) for one, two in zip(firsts, seconds, strict=True)
     ]
 
 
 def sequences(name: str, law: Law) -> list[NDArray[np.int64]]:
-    """Read a sequence a line; blank lines are passed over."""
+    """Read one sequence per line; blank lines are skipped."""
     found = []
     for number, line in enumerate(read_text(name).splitlines(), 1):
         if line.strip():
@@ -124,24 +128,24 @@ def sequences(name: str, law: Law) -> list[NDArray[np.int64]]:
             except InputError as error:
                 raise InputError(f"{name}, line {number}: {error}") from error
     if not found:
-        raise InputError(f"{name} holds no sequence")
+        raise InputError(f"{name} contains no sequence")
     return found
 
 
 def _check_out(options: argparse.Namespace) -> None:
-    """Refuse what cannot be written before anything is computed."""
+    """Check that the outputs can be written before anything is computed."""
     if options.diagnosis is not None:
         writable_folder(options.diagnosis)
     path: Path | None = options.out
     if path is None:
         return
     if path.suffix not in (".csv", ".nc"):
-        raise InputError(f"--out needs a .csv or .nc file, got {path}")
+        raise InputError(f"--out must be a .csv or .nc file, got {path}")
     writable_folder(path.parent)
 
 
 def _show(result: xr.Dataset, options: argparse.Namespace) -> None:
-    """Write the result where it was asked for, and print it."""
+    """Write the requested files, and print the result."""
     table = summary(result)
     frame = table.to_dataframe()
     if options.out is not None:
@@ -156,7 +160,7 @@ def _show(result: xr.Dataset, options: argparse.Namespace) -> None:
 
 
 def _averages(result: xr.Dataset) -> list[str]:
-    """Say what the documents cost on average, where there are several, and what their population does."""
+    """Return the averages over the documents and over their population, if there are several documents."""
     if result["forward_passes"].size < 2:
         return []
     try:
@@ -175,7 +179,7 @@ def _bands(averaged: xr.Dataset) -> str:
 
 
 def attributes_of(result: xr.Dataset) -> dict[str, object]:
-    """Return the attributes of a result as JSON has them."""
+    """Return the attributes of a result as JSON values."""
     return result.attrs | {name: json.loads(result.attrs[name]) for name in ("cautions", "choices", "versions")}
 
 

@@ -1,4 +1,4 @@
-"""The model that a command line names."""
+"""Loading of the model that a command line specifies."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ __all__ = ["read_model"]
 
 
 def read_model(options: argparse.Namespace) -> Law | TextModel:
-    """Read the exact law of a TOML file, or load a network."""
+    """Read an exact law from a TOML file, or load a network."""
     if Path(options.model).suffix == ".toml":
         return read_law(options.model)
     model = load_model(

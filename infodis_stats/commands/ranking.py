@@ -1,4 +1,4 @@
-"""The command that answers questions: the likeliest answer of each, and how many are right."""
+"""The command that answers multiple-choice questions by the most likely answer."""
 
 import argparse
 import json
@@ -18,11 +18,11 @@ __all__ = ["rank"]
 
 
 def rank(options: argparse.Namespace) -> None:
-    """Rank the answers of the questions of a file, and print the likeliest ones."""
+    """Rank the answers to the questions in a file, and print the most likely ones."""
     questions = read_questions(options.file)
     model = read_model(options)
     if isinstance(model, Law):
-        raise InputError("rank reads questions in words, which are for networks; a law knows sequences only")
+        raise InputError("rank needs a network, because its questions are text; a law scores sequences of symbols only")
     with tqdm(questions, unit="question", disable=None) as bar:
         rows = [_row(model, question, options) for question in bar]
     totals = _totals(rows)
@@ -31,12 +31,12 @@ def rank(options: argparse.Namespace) -> None:
         return
     print(pd.DataFrame(rows).to_markdown(index=False, tablefmt="simple", floatfmt=".2g"))
     print(
-        f"\n{totals['settled']} of {totals['questions']} questions settled, each with a chance of at most "
-        f"{options.error:g} of being wrong about the model; {totals['passes run']} passes run"
+        f"\n{totals['settled']} of {totals['questions']} questions settled, each with probability at most "
+        f"{options.error:g} that another answer is more likely under the model; {totals['passes run']} passes run"
     )
     if totals["with a key"]:
         print(
-            f"right: {totals['right']} of {totals['with a key']}, and of the settled ones "
+            f"correct: {totals['right']} of {totals['with a key']}; among settled questions "
             f"{totals['settled and right']} of {totals['settled with a key']}"
         )
 

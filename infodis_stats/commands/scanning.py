@@ -1,4 +1,4 @@
-"""The command that scans substitutions."""
+"""The command that scores single substitutions."""
 
 import argparse
 import json
@@ -24,11 +24,11 @@ from infodis_stats.report.summary_table import made_by
 
 __all__ = ["scan"]
 
-PRINTED = 8  # substitutions at either end of a ranking
+PRINTED = 8  # substitutions from each end of the ranking
 
 
 def scan(options: argparse.Namespace) -> None:
-    """Score every single substitution of the sequences of a file, and write and print the ranking."""
+    """Score every single substitution of the sequences in a file, and write and print the ranking."""
     writable_folder(options.out)
     model = read_model(options)
     scans = {}
@@ -61,7 +61,10 @@ def scan(options: argparse.Namespace) -> None:
 
 def _scan(model: Law | TextModel, record: Record, options: argparse.Namespace) -> xr.Dataset:
     if record.prompt:
-        raise InputError("a scan takes whole sequences; give no prompt but the number of its symbols, with --context")
+        raise InputError(
+            "a scan needs sequences without a prompt: put the prompt in front of the sequence and give its length with "
+            "--context"
+        )
     tokens = encode_sequence(model, record.response.strip() if isinstance(model, Law) else record.response)
     positions = np.arange(options.context, len(tokens))
     if options.positions is not None and positions.size:
@@ -90,16 +93,16 @@ def _scan(model: Law | TextModel, record: Record, options: argparse.Namespace) -
 
 
 def _positions(ranges: str, scored: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the indices of positions that are written like ``10-20,25``, counted from 1."""
+    """Return the indices of positions written as ``10-20,25``, counted from 1."""
     positions: set[int] = set()
     for part in ranges.split(","):
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if first > last:
-            raise InputError(f"--positions needs numbers and ranges such as 10-20,25, got {ranges!r}")
+            raise InputError(f"--positions must be numbers and ranges such as 10-20,25, got {ranges!r}")
         if first - 1 < scored[0] or last - 1 > scored[-1]:
             raise InputError(
-                f"--positions {part.strip()} is outside what is scored, positions {scored[0] + 1} to {scored[-1] + 1}"
+                f"--positions {part.strip()} is outside the scored positions, {scored[0] + 1} to {scored[-1] + 1}"
             )
         positions.update(range(first - 1, last))
     return np.array(sorted(positions))

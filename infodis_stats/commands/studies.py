@@ -1,4 +1,4 @@
-"""The commands of studies: run one, say how far it is, and write its report anew."""
+"""The commands for studies: run a study, show its progress, and rewrite its report."""
 
 import argparse
 import math
@@ -17,7 +17,7 @@ LEDGER = "ledger"
 
 def study(options: argparse.Namespace) -> None:
     """Run a study file, write its report and print the main table."""
-    writable_folder(options.out)  # before hours of work, not after
+    writable_folder(options.out)  # fail before hours of work, not after
     if options.scheduler is not None:
         _quieten_dask()
     tree = run_study(
@@ -29,7 +29,7 @@ def study(options: argparse.Namespace) -> None:
         device=options.device,
         show_progress=True,
     )
-    with Ledger(options.out / LEDGER).held():  # the same command at the same time would write the same files
+    with Ledger(options.out / LEDGER).locked():  # so that a second run does not write the same files
         page = write_report(tree, options.out)
     found = document(tree)
     for title, table in found.headlines.items():
@@ -42,17 +42,17 @@ def study(options: argparse.Namespace) -> None:
 
 
 def _quieten_dask() -> None:
-    """Leave what goes wrong to the sentence of this command, unless the user configured what Dask logs."""
+    """Silence the logs of Dask, because this command reports errors itself; the user's own configuration wins."""
     try:
-        import dask  # noqa: PLC0415  an extra of its own
-    except ImportError:  # which has a sentence of its own
+        import dask  # noqa: PLC0415  optional dependency
+    except ImportError:  # run_study reports it
         return
     names = ("distributed", "distributed.client", "tornado.application")
     dask.config.update_defaults({"distributed": {"logging": dict.fromkeys(names, "critical")}})
 
 
 def status(options: argparse.Namespace) -> None:
-    """Say what of a study is done, what is left, and how long that takes."""
+    """Print the progress of a study and the estimated remaining time."""
     found = progress_of(options.folder / LEDGER)
     done, blocks, passes_done, passes = found.totals
     facts = {name: _shown(value) for name, value in found.facts.items()}
@@ -64,33 +64,35 @@ def status(options: argparse.Namespace) -> None:
     print()
     left = blocks - done
     if found.running and not left:
-        print("All blocks are done; a run is at work on the summary and the report.")
+        print("All blocks are complete; a run is writing the summary and the report.")
     elif found.running:
         workers = facts["workers"]
         running = f", {min(workers, left)} running" if isinstance(workers, int) else f", some running at {workers}"
-        print(f"{done} of {blocks} blocks are done{running}; {_duration(found.seconds_left)} to go.")
-        print(f"A run is at work on {facts['host']}.")
+        print(f"{done} of {blocks} blocks are complete{running}; {_duration(found.seconds_left)}.")
+        print(f"A run is active on {facts['host']}.")
     elif found.running is None:
-        print(f"{done} of {blocks} blocks are done. Whether a run is at work is not known: the folder is read only.")
+        print(f"{done} of {blocks} blocks are complete. The folder is read-only, so it is unknown if a run is active.")
     elif left:
-        print(f"{done} of {blocks} blocks are done. No run is at work: the same command goes on from here.")
+        print(f"{done} of {blocks} blocks are complete. No run is active; to continue, run the same command again.")
     else:
-        print("All blocks are done.")
+        print("All blocks are complete.")
 
 
 def _shown(value: str | int) -> str | int:
-    """Return what a file says as a terminal does not obey it."""
+    """Escape control characters, which a terminal would obey."""
     return value if isinstance(value, int) or value.isprintable() else ascii(value)
 
 
 def _duration(seconds: float) -> str:
     if math.isnan(seconds):
-        return "the time is not known yet"
+        return "remaining time not yet known"
     if seconds < 120:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+        return f"about {seconds:.0f} seconds remaining"
+    if seconds < 7200:
+        return f"about {seconds / 60:.0f} minutes remaining"
+    return f"about {seconds / 3600:.1f} hours remaining"
 
 
 def report(options: argparse.Namespace) -> None:
-    """Write the report of a stored study anew."""
+    """Rewrite the report of a stored study."""
     print(rewrite_report(options.study, options.out))

@@ -23,9 +23,9 @@ HELD_OUT_WINDOWS = 200
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train a denoiser, say what it makes of text it has not seen, and write it."""
+    """Train a denoiser, evaluate it on held-out text, and write it."""
     if options.out.suffix != ".safetensors":
-        raise InputError(f"--out needs a .safetensors file, got {options.out}")
+        raise InputError(f"--out must be a .safetensors file, got {options.out}")
     writable_folder(options.out.parent)
     source, alphabet, held_out = _corpus(options)
     torch.manual_seed(options.seed)
@@ -36,22 +36,24 @@ def train(options: argparse.Namespace) -> None:
 
         def show(done: int, loss: float) -> None:
             bar.update(done - bar.n)
-            bar.set_postfix_str(f"{loss / math.log(2):.2f} bits a symbol", refresh=False)
+            bar.set_postfix_str(f"{loss / math.log(2):.2f} bits per symbol", refresh=False)
 
         train_denoiser(model, source, plan, checkpoint=options.out.with_suffix(".partial"), progress=show)
     tokens = held_out(HELD_OUT_WINDOWS, torch.Generator().manual_seed(options.seed)).numpy()
     nll = estimate_nll(model, tokens, passes=16, replicates=2, seed=options.seed, device=options.device)
     bits = nll["nll"].values / options.length / math.log(2)
     interval = student_t(bits)
-    found = f"{bits.mean():.3f} bits a symbol, 95 % interval {interval.lower:.3f} to {interval.upper:.3f}"
+    evaluation = (
+        f"{bits.mean():.3f} bits per symbol, 95 % confidence interval {interval.lower:.3f} to {interval.upper:.3f}"
+    )
     corpus = " ".join(path.name for path in options.corpus)
-    model.save(options.out, {"corpus": corpus, "plan": json.dumps(asdict(plan)), "held_out": found})
-    print(f"Held out: {found} ({HELD_OUT_WINDOWS} windows of {options.length})")
+    model.save(options.out, {"corpus": corpus, "plan": json.dumps(asdict(plan)), "held_out": evaluation})
+    print(f"Held out: {evaluation} ({HELD_OUT_WINDOWS} windows of {options.length})")
     print(f"The model is {options.out}")
 
 
 def _corpus(options: argparse.Namespace) -> tuple[Windows, str, Windows]:
-    """Read what to train on: training windows, alphabet, held-out windows."""
+    """Read the training data: training windows, alphabet, held-out windows."""
     if options.corpus[0].suffix == ".toml":
         law = read_law(options.corpus[0])
         return law_windows(law, options.length), law.alphabet, law_windows(law, options.length)
@@ -61,7 +63,7 @@ def _corpus(options: argparse.Namespace) -> tuple[Windows, str, Windows]:
     else:
         cut = len(text) - max(len(text) // 20, options.length)
         text, unseen = text[: max(cut, 0)], text[max(cut, 0) :]
-    # Printable ASCII always: a model should price any English text, if dearly.
+    # Always with printable ASCII, so that the model can score any English text.
     alphabet = "".join(sorted({"\n", *map(chr, range(32, 127)), *text, *unseen}))
     code = {character: token for token, character in enumerate(alphabet)}
     seen, new = (torch.tensor([code[character] for character in part]) for part in (text, unseen))

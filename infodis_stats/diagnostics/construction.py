@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import xarray as xr
 
-from estimators import Chain, InputError, registry
+from estimators import InputError, registry
 from infodis_stats.analysis import Estimates
 from infodis_stats.diagnostics.verdict import Verdict, concise
 from infodis_stats.results.validity import Caution
@@ -66,7 +66,6 @@ def point_verdicts(result: xr.Dataset, estimates: Estimates, labels: list[object
 def _settles(name: str) -> bool:
     """Say whether equal replicates of an estimator are the value itself: all masks, or orders that agree."""
     try:
-        one = registry.estimator(name.rsplit(" ", maxsplit=1)[-1])
+        return registry.estimator(name.rsplit(" ", maxsplit=1)[-1]).exact_when_consistent
     except InputError:
         return False
-    return one.exact or isinstance(one, Chain)

@@ -184,7 +184,8 @@ class Curve:
     Attributes
     ----------
     law : Law
-    sampler : ScoreEntropy
+    noise : Noise
+    sampler : Estimator
     cells : list of Cell
         A cell for each sequence, of one replicate.
     seed : SeedSequence
@@ -194,7 +195,8 @@ class Curve:
     """
 
     law: Law
-    sampler: ScoreEntropy
+    noise: Noise
+    sampler: Estimator
     cells: list[Cell]
     seed: np.random.SeedSequence
     grid: NDArray[np.float64]
@@ -216,9 +218,9 @@ class Curve:
             "information_ci": (("noise_level", CI_BOUND[0]), np.stack([band.lower, band.upper], axis=-1)),
         }
         size = len(self.cells[0].item.sides[0].tokens)
-        if self.sampler.noise.states(self.law.vocabulary_size) ** size <= MOST_NOISED:
+        if self.noise.states(self.law.vocabulary_size) ** size <= MOST_NOISED:
             with np.errstate(divide="ignore"):
-                exact = exact_information(self.law, self.sampler.noise, -np.log1p(-self.grid), size)
+                exact = exact_information(self.law, self.noise, -np.log1p(-self.grid), size)
             found["exact"] = ("noise_level", exact)
         return describe(xr.Dataset(found, coords={"noise_level": self.grid, CI_BOUND[0]: CI_BOUND[1]}))
 
@@ -244,14 +246,14 @@ def plan_curve(
     # Names, not contents: a sequence that is drawn twice has noise of its own each time.
     targets = make_targets(tokens, names=[str(index) for index in range(sequences)])
     cells = [Cell(sampler, target, passes, 1) for target in targets]
-    return Curve(law, sampler, cells, noisy, np.linspace(0.0, 1.0, levels))
+    return Curve(law, noise, sampler, cells, noisy, np.linspace(0.0, 1.0, levels))
 
 
-def _score_entropy(noise: Noise, estimator: str | Estimator | None) -> ScoreEntropy:
+def _score_entropy(noise: Noise, estimator: str | Estimator | None) -> Estimator:
     if estimator is None:
         return ScoreEntropy(noise, Polynomial(), Stratified(), marginal=noise.joins_all)
     sampler = named_estimator(estimator)
-    if not isinstance(sampler, ScoreEntropy) or sampler.noise != noise:
+    if sampler.family != "noised" or sampler.noise != noise:
         raise InputError(f"information under {noise.name} noise needs a score entropy of it, not {sampler.name}")
     if not sampler.unbiased:
         raise InputError(f"{sampler.name} stops before the noise does, so it lacks some information; leave out its end")

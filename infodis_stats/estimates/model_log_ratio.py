@@ -17,11 +17,11 @@ from estimators import (
     InputError,
     Model,
     Pair,
-    ScoreEntropy,
     evaluate,
     make_targets,
 )
 from estimators.evaluate import Progress
+from estimators.model import is_consistent
 from estimators.streams import root_seed, stream
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import level_of_each
@@ -96,11 +96,11 @@ def estimate_model_log_ratio(
     ('sequence', 'ci_bound')
     """
     one = named_estimator(estimator)
-    if isinstance(one, ScoreEntropy) and one.pilot:
+    if one.pilot:
         raise InputError(f"{one.name}: a pilot asks one model, and here are two; leave pilot= out")
     contrast: Contrast = Coupled(one) if coupled else Decoupled(one)
     models = (first_model, second_model)
-    decisive = min(models, key=lambda model: bool(getattr(model, "consistent", False)))
+    decisive = min(models, key=is_consistent)
     targets = make_targets(tokens, context, names)
     pairs = [
         Pair(

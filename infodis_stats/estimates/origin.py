@@ -6,8 +6,9 @@ from typing import cast
 
 import numpy as np
 
-from estimators import Absorbing, Auto, Cell, Contrast, Draw, Estimator, Model, ScoreEntropy, Target
+from estimators import Absorbing, Cell, Contrast, Draw, Estimator, Model, Target
 from estimators.contrast import estimator_of
+from estimators.model import is_consistent
 from infodis_stats.estimates.profile import Profile
 from infodis_stats.estimates.remainder import Remainder
 from infodis_stats.io.store import SCHEMA
@@ -69,11 +70,10 @@ def cautions_found(
     }
     if missing is not None:
         found.discard("biased")
-    one_law = all(getattr(model, "consistent", False) for model in models)
-    noised = [(drawn, one) for drawn in draws if isinstance(one := estimator_of(drawn.cell.sampler), ScoreEntropy)]
-    if not one_law and any(one.marginal for _, one in noised):
+    estimators = [(drawn, one) for drawn in draws if (one := estimator_of(drawn.cell.sampler)) is not None]
+    if not all(is_consistent(model) for model in models) and any(one.marginal for _, one in estimators):
         found.add("not-one-law")
-    if any(_largest_loss(drawn) > LARGEST_LOSS for drawn, one in noised if one.noise != Absorbing()):
+    if any(_largest_loss(drawn) > LARGEST_LOSS for drawn, one in estimators if one.noise not in (None, Absorbing())):
         found.add("rare-tokens")
     largest = max((max(one.upper, -one.lower) for one in missing or ()), default=0.0)
     told = {key: caution.sentence for key, caution in CAUTIONS.items() if key in found}
@@ -120,8 +120,8 @@ def what_made_it(
 
 def _choices(cell: Cell, model: Model, lengths: Iterable[int]) -> dict[str, str]:
     """Return what ``auto`` chose, and why."""
-    one = estimator_of(cell.sampler)
-    if not isinstance(one, Auto):
+    estimator = estimator_of(cell.sampler)
+    if estimator is None:
         return {}
-    choices = [one.knowing(model).choose(length, cell.passes) for length in sorted(set(lengths))]
-    return {choice.estimator.name: choice.why for choice in choices}
+    choices = [estimator.choice(length, cell.passes, model) for length in sorted(set(lengths))]
+    return {choice.estimator.name: choice.why for choice in choices if choice is not None}

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from estimators import Draw, Evaluation, Job, MaskPlan, Model, evaluate
+from estimators.model import prices_masks
 from infodis_stats.estimates.request import rows_a_call
 from infodis_stats.results.validity import effective_positions
 
@@ -69,7 +70,7 @@ def loss_profiles(
 def _side_profiles(
     model: Model, sides: Sequence[Evaluation], *, batch_size: int | None, device: torch.device | str
 ) -> list[Profile]:
-    if not hasattr(model, "token_nll"):  # a model of score ratios alone
+    if not prices_masks(model):
         return [Profile(float(effective_positions(side.position_losses)), float("nan"), 0) for side in sides]
     losses = [_full_mask_loss(side) for side in sides]
     unseen = (side.target for side, loss in zip(sides, losses, strict=True) if loss is None)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from estimators import Absorbing, Contrast, Draw, Estimator, InputError, Model, ScoreEntropy, ScoreModel, Target
+from estimators import Absorbing, Contrast, Draw, Estimator, InputError, Model, ScoreModel, Target
 from estimators.contrast import estimator_of
 from infodis_stats.laws import Law
 from infodis_stats.results.error_bars import ErrorBar
@@ -52,7 +52,7 @@ class Remainder:
         return Remainder(self.known - other.known, self.lower - other.upper, self.upper - other.lower)
 
 
-def noise_remainder(model: ScoreModel, target: Target, estimator: ScoreEntropy, integral: float) -> Remainder:
+def noise_remainder(model: ScoreModel, target: Target, estimator: Estimator, integral: float) -> Remainder:
     """Return ``KL(p_{T|0}(. | x) || p_T)``, which the integral of the score entropy to the time ``T`` lacks.
 
     The paper's Theorem 3.2 at a finite time. Exact under a law with at most 65,536 noised sequences that the target can
@@ -64,7 +64,7 @@ def noise_remainder(model: ScoreModel, target: Target, estimator: ScoreEntropy, 
     ----------
     model : ScoreModel
     target : Target
-    estimator : ScoreEntropy
+    estimator : Estimator
     integral : float
         The integral's value, or an upper end of it, in nats: masking needs it for its upper bound.
 
@@ -79,7 +79,7 @@ def noise_remainder(model: ScoreModel, target: Target, estimator: ScoreEntropy, 
     (True, 0.0076)
     """
     noise, end = estimator.noise, torch.tensor([estimator.final_noise], dtype=torch.float64)
-    if not np.isfinite(estimator.final_noise):
+    if noise is None or not np.isfinite(estimator.final_noise):
         return Remainder.between(0.0, 0.0)
     kernel = noise.kernel(end, model.vocabulary_size)[0].numpy()
     if isinstance(model, Law):
@@ -141,16 +141,16 @@ def remainder_variables(missing: Sequence[Remainder] | None) -> dict[str, list[f
 def check_precision(sampler: Estimator | Contrast) -> None:
     """Refuse to promise a precision where a remainder comes on top of it."""
     estimator = estimator_of(sampler)
-    if isinstance(estimator, ScoreEntropy) and not estimator.unbiased:
+    if np.isfinite(estimator.final_noise):
         raise InputError(
             f"a precision cannot be promised for {estimator.name}: its noise ends before it has hidden everything; "
             "use a schedule that does, such as polynomial"
         )
 
 
-def _unfinished(draw: Draw) -> ScoreEntropy | None:
-    one = estimator_of(draw.cell.sampler)
-    return one if isinstance(one, ScoreEntropy) and not one.unbiased else None
+def _unfinished(draw: Draw) -> Estimator | None:
+    estimator = estimator_of(draw.cell.sampler)
+    return estimator if estimator is not None and np.isfinite(estimator.final_noise) else None
 
 
 def _listed(law: Law, target: Target, kernel: NDArray[np.float64], own: NDArray[np.float64]) -> float:
@@ -169,7 +169,7 @@ def _listed(law: Law, target: Target, kernel: NDArray[np.float64], own: NDArray[
     return max(0.0, float((np.exp(log_own) * (log_own - log_law.numpy())).sum()))
 
 
-def _masked(model: ScoreModel, target: Target, estimator: ScoreEntropy, integral: float) -> Remainder:
+def _masked(model: ScoreModel, target: Target, estimator: Estimator, integral: float) -> Remainder:
     """Bound by how many positions are still seen: none, one, or more."""
     seen, length = float(np.exp(-estimator.final_noise)), target.length
     alone = seen * (1 - seen) ** (length - 1)  # the chance that this one position is all that is seen
@@ -179,13 +179,13 @@ def _masked(model: ScoreModel, target: Target, estimator: ScoreEntropy, integral
     return Remainder.between(known, float(upper))
 
 
-def _full_mask_loss(model: ScoreModel, target: Target, estimator: ScoreEntropy) -> float:
+def _full_mask_loss(model: ScoreModel, target: Target, estimator: Estimator) -> float:
     tokens = torch.from_numpy(target.tokens)[None]
     acts = torch.zeros(tokens.shape, dtype=torch.bool)
     acts[0, target.scored] = True
     end = torch.tensor([estimator.final_noise], dtype=torch.float64)
     with torch.no_grad():
-        ratios = model.log_ratios(torch.where(acts, model.vocabulary_size, tokens), acts, end, estimator.noise)
+        ratios = model.log_ratios(torch.where(acts, model.vocabulary_size, tokens), acts, end, Absorbing())
     logs = ratios.double().cpu()[0].gather(1, tokens[0, :, None])[target.scored, 0]
     return float(-(logs + torch.expm1(end).log()).sum())
 

@@ -1,21 +1,21 @@
-"""Work: the cells of a study in blocks that run anywhere, in any order, and not again once they are on the disk."""
+"""Execution of studies: cells are drawn in blocks, in any order and place, and completed blocks are kept."""
 
-from infodis_stats.execution.executors import Crew, WorkError, cluster, here, processes
+from infodis_stats.execution.executors import ExecutorFactory, WorkError, cluster, in_process, processes
 from infodis_stats.execution.ledger import Ledger, Progress, progress_of
-from infodis_stats.execution.run import Order, run
-from infodis_stats.execution.section import Columns, Course, Section
+from infodis_stats.execution.run import Job, run
+from infodis_stats.execution.section import Columns, Section, Workflow
 
 __all__ = [
     "Columns",
-    "Course",
-    "Crew",
+    "ExecutorFactory",
+    "Job",
     "Ledger",
-    "Order",
     "Progress",
     "Section",
     "WorkError",
+    "Workflow",
     "cluster",
-    "here",
+    "in_process",
     "processes",
     "progress_of",
     "run",

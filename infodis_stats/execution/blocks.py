@@ -1,4 +1,4 @@
-"""Blocks: runs of cells of one sampler that are drawn together and stored together."""
+"""Blocks: consecutive cells of the same sampler that are drawn together and stored in one file."""
 
 import hashlib
 import itertools
@@ -19,7 +19,7 @@ from infodis_stats.results.provenance import arithmetic_digest, code_digest, mod
 
 __all__ = ["Block", "blocks_of"]
 
-LAW_PASSES, NETWORK_PASSES = 2**16, 2**12  # planned in a block: seconds of work, so that no kill costs more
+LAW_PASSES, NETWORK_PASSES = 2**16, 2**12  # planned per block: seconds of work, the most that a kill loses
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +30,11 @@ class Block:
     ----------
     section : Section
     part : slice
-        Which of its cells.
+        The cells, as a slice of those of the section.
     passes : int
-        Planned for them.
+        Planned forward passes.
     key : str
-        A digest of all that their numbers hang on: equal keys, equal numbers.
+        Digest of everything that the numbers depend on: blocks with equal keys have equal numbers.
     """
 
     section: Section
@@ -49,42 +49,42 @@ class Block:
     def compute(
         self, *, batch_size: int | None, device: torch.device | str, progress: Progress | None = None
     ) -> Columns:
-        """Draw the cells, in batches of their own: the numbers are the same whoever does it, and when."""
-        one = self.section
-        rows = rows_a_call(one.model, batch_size)
+        """Draw the cells in separate batches, so that the numbers do not depend on where and when this is done."""
+        section = self.section
+        rows = rows_a_call(section.model, batch_size)
         draws = draw(
-            one.model,
-            one.cells[self.part],
-            one.seed,
+            section.model,
+            section.cells[self.part],
+            section.seed,
             batch_size=rows,
             device=device,
             progress=progress,
-            keep_failed=one.may_fail,
+            keep_failed=section.may_fail,
         )
-        return Columns.of(one, draws)
+        return Columns.of(section, draws)
 
 
 def blocks_of(section: Section, device: torch.device | str) -> list[Block]:
-    """Cut a section into blocks.
+    """Divide a section into blocks.
 
-    A block has cells of one sampler and one number of passes, so that a study with another estimator more has the same
-    blocks and some more.
+    All cells of a block have the same sampler and number of passes, so adding an estimator to a study adds blocks and
+    leaves the others unchanged.
     """
     most = LAW_PASSES if isinstance(section.model, Law) else NETWORK_PASSES
     common = hashlib.sha256(_common(section, device).encode())
     items: dict[int, bytes] = {}
     blocks, start = [], 0
-    for alike, cells in itertools.groupby(section.cells, key=_kind):
-        sampler, *numbers, planned = alike
-        while some := list(itertools.islice(cells, max(1, most // planned))):
+    for kind, group in itertools.groupby(section.cells, key=_kind):
+        sampler, *numbers, planned = kind
+        while cells := list(itertools.islice(group, max(1, most // planned))):
             digest = common.copy()
             digest.update(json.dumps([sampler.name, *numbers]).encode())
-            for cell in some:
+            for cell in cells:
                 if id(cell.item) not in items:
                     items[id(cell.item)] = _item_digest(cell.item)
                 digest.update(items[id(cell.item)])
-            stop = start + len(some)
-            blocks.append(Block(section, slice(start, stop), planned * len(some), digest.hexdigest()))
+            stop = start + len(cells)
+            blocks.append(Block(section, slice(start, stop), planned * len(cells), digest.hexdigest()))
             start = stop
     return blocks
 
@@ -100,7 +100,9 @@ def _common(section: Section, device: torch.device | str) -> str:
             code_digest(),
             versions(),
             model_fingerprint(section.model),
-            arithmetic_digest() if isinstance(section.model, Law) else "",  # a network's own type is coarser than that
+            arithmetic_digest()
+            if isinstance(section.model, Law)
+            else "",  # the rounding of a network's dtype is coarser than that
             torch.device(device).type,
             [str(seed.entropy), seed.spawn_key],
             section.name,
@@ -112,7 +114,7 @@ def _common(section: Section, device: torch.device | str) -> str:
 
 
 def _item_digest(item: Target | Pair) -> bytes:
-    """Digest what random numbers hang on and what is scored: a key may be a name that says nothing of it."""
+    """Digest the key, on which random numbers depend, and the scored tokens, which the key may not determine."""
     digest = hashlib.sha256(item.key.encode())
     for side in item.sides:
         digest.update(

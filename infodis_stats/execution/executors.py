@@ -1,4 +1,4 @@
-"""Crews: who does the blocks of a study. This process, processes of this machine, or the workers of a Dask cluster."""
+"""Executors that compute blocks: this process, local worker processes, or the workers of a Dask cluster."""
 
 import contextlib
 import json
@@ -19,49 +19,49 @@ import torch
 from estimators import InfodisError, InputError
 from infodis_stats.io.files import read_text
 
-__all__ = ["Crew", "WorkError", "cluster", "here", "processes"]
+__all__ = ["ExecutorFactory", "WorkError", "cluster", "in_process", "processes"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
-Crew = Callable[[], AbstractContextManager[Executor | None]]
-"""Opens what runs blocks; None is this process."""
+ExecutorFactory = Callable[[], AbstractContextManager[Executor | None]]
+"""Opens an executor for blocks; None stands for this process."""
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-ANSWER = 10  # seconds that a scheduler has for it
+SCHEDULER_TIMEOUT = 10  # seconds
 
 
 class WorkError(InfodisError, RuntimeError):
-    """Workers that die again and again, cannot be reached, or are not like the process that asks them."""
+    """Workers that die repeatedly, cannot be reached, or differ from the process that submits blocks to them."""
 
 
 @contextlib.contextmanager
-def here() -> Iterator[None]:
-    """Do all blocks in this process."""
+def in_process() -> Iterator[None]:
+    """Compute all blocks in this process."""
     yield None
 
 
-def processes(count: int) -> Crew:
-    """Return a crew of so many processes, which share the threads that this one would use.
+def processes(count: int) -> ExecutorFactory:
+    """Return a factory of pools of worker processes, which divide the threads of this process among them.
 
     Raises
     ------
     InputError
-        If the number is not positive.
+        If the count is not positive.
     """
     if count < 1:
-        raise InputError(f"workers needs to be at least 1, got {count}")
+        raise InputError(f"workers must be at least 1, got {count}")
     if count == 1:
-        return here
+        return in_process
 
     @contextlib.contextmanager
-    def crew() -> Iterator[Executor]:
+    def pool() -> Iterator[Executor]:
         threads = str(max(1, torch.get_num_threads() // count))
-        # A fresh start: a copy of this process would have its locks and threads in the state of a moment.
+        # Spawn, because a fork would copy locks and threads in an arbitrary state.
         context = multiprocessing.get_context("spawn")
         others = multiprocessing.active_children()
         with _environment(dict.fromkeys(THREADS, threads)):
-            executor = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
+            executor = ProcessPoolExecutor(count, mp_context=context, initializer=_initialise_worker)
             try:
                 yield executor
             except BaseException:
@@ -71,20 +71,20 @@ def processes(count: int) -> Crew:
                 raise
             executor.shutdown()
 
-    return crew
+    return pool
 
 
-def _begin() -> None:
-    """Leave interruptions to the process that started this one, and end when it ends, however it does."""
+def _initialise_worker() -> None:
+    """Leave interrupts to the parent process, and exit when it exits or is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
 
-    def follow() -> None:
+    def exit_with_parent() -> None:
         wait([parent.sentinel])
         os._exit(1)
 
-    threading.Thread(target=follow, daemon=True).start()
+    threading.Thread(target=exit_with_parent, daemon=True).start()
 
 
 @contextlib.contextmanager
@@ -101,84 +101,84 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def cluster(address: str) -> Crew:
-    """Return the crew of a running Dask cluster.
+def cluster(address: str) -> ExecutorFactory:
+    """Return a factory of executors on a running Dask cluster.
 
     Parameters
     ----------
     address : str
-        Of its scheduler, such as ``tcp://node1:8786``, or the .json file that it writes (``--scheduler-file``).
+        Address of the scheduler, such as ``tcp://node1:8786``, or its scheduler file (.json).
 
     Raises
     ------
     InputError
         If Dask is not installed.
     WorkError
-        On opening, if no scheduler answers there.
+        On opening, if no scheduler answers at the address.
     """
     try:
-        from distributed import Client, KilledWorker  # noqa: PLC0415  an extra of its own
+        from distributed import Client, KilledWorker  # noqa: PLC0415  optional dependency
         from distributed.scheduler import NoWorkerError  # noqa: PLC0415  as above
         from distributed.versions import VersionMismatchWarning  # noqa: PLC0415  as above
     except ImportError as error:
         raise InputError("a scheduler needs Dask: pip install 'infodis-stats[distributed]'") from error
 
-    class Caller(Client):
+    class ClosingClient(Client):
         def __init__(self, where: str) -> None:
             try:
-                Client.__init__(self, where, timeout=ANSWER, set_as_default=False)
+                Client.__init__(self, where, timeout=SCHEDULER_TIMEOUT, set_as_default=False)
             except BaseException:
-                Client.close(self, timeout=1)  # else the program waits for it at its end
+                Client.close(self, timeout=1)  # otherwise the interpreter waits for it at exit
                 raise
 
-    def call() -> Client:
+    def connect() -> Client:
         try:
             where = str(json.loads(read_text(address))["address"]) if address.endswith(".json") else address
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", VersionMismatchWarning)  # blocks tell which versions matter
-                return Caller(where)
+                warnings.simplefilter("ignore", VersionMismatchWarning)  # the blocks' keys check the relevant versions
+                return ClosingClient(where)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WorkError(
-                f"no Dask scheduler answers at {address}: start one with 'dask scheduler', and the same command goes "
-                "on from what is done"
+                f"no Dask scheduler answers at {address}: start one with 'dask scheduler' and run the same command "
+                "again; completed blocks are kept"
             ) from error
 
     @contextlib.contextmanager
-    def crew() -> Iterator[Executor]:
-        with call() as client:
+    def executor() -> Iterator[Executor]:
+        with connect() as client:
             try:
-                yield _Acquainted(client.get_executor(pure=False), address)
+                yield _CheckedExecutor(client.get_executor(pure=False), address)
             except InfodisError:
                 raise
             except NoWorkerError as error:
-                raise WorkError(f"no workers have come to the scheduler at {address}: start some") from error
+                raise WorkError(f"the scheduler at {address} has no workers: start some") from error
             except Exception as error:
-                # Too many workers died under a block; the scheduler died; it was found dead.
+                # A block killed too many workers, the scheduler died, or it was already dead.
                 if isinstance(error, KilledWorker | CancelledError) or client.status == "closed":
                     raise BrokenExecutor(str(error)) from error
                 if isinstance(error.__cause__, ImportError):
                     raise WorkError(
-                        f"the scheduler at {address} does not know infodis-stats: it needs the packages of its workers"
+                        f"the scheduler at {address} cannot import infodis-stats: install it there as on the workers"
                     ) from error
                 raise
 
-    return crew
+    return executor
 
 
-class _Acquainted(Executor):
-    """Hands tasks on once a worker has loaded this package: a block would end one that cannot, and wait for another."""
+class _CheckedExecutor(Executor):
+    """Submits tasks after checking that a worker can import this package, without which a block kills its workers."""
 
     def __init__(self, executor: Executor, address: str) -> None:
-        self._executor, self._address, self._met = executor, address, False
+        self._executor, self._address, self._checked = executor, address, False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        if not self._met:
+        if not self._checked:
             try:
                 self._executor.submit(resolve_name, f"{__name__}:cluster").result()
             except ImportError as error:
                 raise WorkError(
-                    f"a worker of the scheduler at {self._address} cannot load infodis-stats ({error}): install it "
-                    "there, too"
+                    f"a worker of the scheduler at {self._address} cannot import infodis-stats ({error}): install it "
+                    "on all workers"
                 ) from error
-            self._met = True
+            self._checked = True
         return self._executor.submit(fn, *args, **kwargs)

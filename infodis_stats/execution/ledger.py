@@ -1,4 +1,4 @@
-"""The ledger: blocks that are done, a sealed file each, in a folder that one run at a time writes."""
+"""The ledger: a folder of completed blocks, one file with a checksum each, written by one run at a time."""
 
 import contextlib
 import io
@@ -15,18 +15,26 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from infodis_stats.execution.blocks import Block
 from infodis_stats.execution.section import LONGEST, Columns, Section
-from infodis_stats.io.files import StoreError, atomic_path, intact, read_text, sweep, writable_folder, write_sealed
+from infodis_stats.io.files import (
+    StoreError,
+    atomic_path,
+    intact,
+    read_text,
+    sweep,
+    writable_folder,
+    write_with_checksum,
+)
 
 __all__ = ["Ledger", "Progress", "progress_of"]
 
 MANIFEST = "manifest.json"
 LOCK = "lock"
-PATIENCE = 90  # seconds; NFS believes for up to 60 that a file is not there
+VISIBILITY_TIMEOUT = 90  # seconds; NFS clients cache the absence of a file for up to 60
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """A folder with a file for each block that is done, named by its key."""
+    """A folder with one file per completed block, named after its key."""
 
     folder: Path
 
@@ -35,89 +43,89 @@ class Ledger:
         return self.folder / f"{block.key}.npy"
 
     def write(self, block: Block, columns: Columns) -> None:
-        """Store a block, all or nothing.
+        """Store a block atomically.
 
         Raises
         ------
         StoreError
-            If the file cannot be written; what was stored before stays.
+            If the file cannot be written; blocks stored before are kept.
         """
-        file = io.BytesIO()  # numpy does not say why it cannot write
+        file = io.BytesIO()  # because numpy does not report why a write fails
         for array in (columns.records, columns.problems):
             np.save(file, array, allow_pickle=False)
         try:
-            with atomic_path(self.path(block)) as beside:
-                write_sealed(beside, file.getbuffer())
+            with atomic_path(self.path(block)) as temporary:
+                write_with_checksum(temporary, file.getbuffer())
         except OSError as error:
             raise StoreError(
-                f"{self.folder} cannot be written: {error.strerror or error}; what was done before is kept, and the "
-                "same command goes on from there"
+                f"{self.folder} cannot be written: {error.strerror or error}; completed blocks are kept, and the same "
+                "command continues from them"
             ) from error
 
     def read(self, block: Block) -> Columns | None:
-        """Return a stored block; None where there is none, or a damaged one, which is to be done again."""
+        """Return a stored block; None if it is missing or damaged and has to be computed."""
         path = self.path(block)
         try:
             if not intact(path):
                 return None
             with path.open("rb") as file:
                 return _columns(file, block.section, len(block))
-        except Exception:  # numpy raises many types for a file that is none of its own
+        except Exception:  # numpy raises many types for a damaged file
             return None
 
     def has(self, block: Block) -> bool:
-        """Whether a block is done, by its name alone."""
+        """Return whether the file of a block exists, without reading it."""
         return self.path(block).is_file()
 
-    def shows(self, block: Block) -> bool:
-        """Whether a block is done that others have written: shared storage may show it a minute later."""
-        for _ in range(PATIENCE):
+    def wait_for(self, block: Block) -> bool:
+        """Return whether the file of a block that a worker has written appears; shared storage may take a minute."""
+        for _ in range(VISIBILITY_TIMEOUT):
             if self.has(block):
                 return True
             time.sleep(1)
         return self.has(block)
 
     def count(self) -> int:
-        """Return the number of blocks that are done, of this study or another."""
+        """Return the number of completed blocks, of this study and of others."""
         return sum(1 for _ in self.folder.glob("*.npy"))
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the folder: no other run may write it meanwhile.
+    def locked(self) -> Iterator[None]:
+        """Lock the folder, so that no other run writes to it.
 
         Raises
         ------
         StoreError
-            If the folder cannot be written, or another run holds it.
+            If the folder cannot be written, or another run holds the lock.
         """
         writable_folder(self.folder)
-        with _locked(self.folder, seconds=1) as ours:  # who asks how far a run is holds it for a moment
-            if not ours:
-                raise StoreError(f"another run is at work in {self.folder}; wait for it, or write to another folder")
+        with _lock(self.folder, seconds=1) as acquired:  # progress_of holds the lock for a moment
+            if not acquired:
+                raise StoreError(f"another run is using {self.folder}; wait until it ends, or write to another folder")
             sweep(self.folder)
             yield
 
-    def announce(self, stages: Sequence[Sequence[Block]], **facts: object) -> None:
-        """Write down what is to be done, for who asks how far a run is."""
+    def write_manifest(self, stages: Sequence[Sequence[Block]], **facts: object) -> None:
+        """Write the list of blocks, from which `progress_of` computes the progress."""
         work = [(block.section.name, block.key, block.passes) for blocks in stages for block in blocks]
         done = [self.has(block) for blocks in stages for block in blocks]
         text = json.dumps(facts | {"since": time.time(), "blocks": work, "done": done})
         try:
-            with atomic_path(self.folder / MANIFEST) as beside:
-                beside.write_text(text, encoding="utf-8")
+            with atomic_path(self.folder / MANIFEST) as temporary:
+                temporary.write_text(text, encoding="utf-8")
         except OSError as error:
             raise StoreError(f"{self.folder} cannot be written: {error.strerror or error}") from error
 
 
 def _columns(file: BinaryIO, section: Section, cells: int) -> Columns | None:
-    """Read a block's two arrays, if they are what the section keeps: sizes before contents."""
+    """Read the two arrays of a block; None if their headers do not match the section. Headers are checked first."""
     arrays: list[Any] = []
-    for wanted in (section.dtype, np.dtype(f"<U{LONGEST}")):
+    for expected in (section.dtype, np.dtype(f"<U{LONGEST}")):
         start = file.tell()
-        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, _, dtype = read[np.lib.format.read_magic(file)](file)
-        fits = dtype == wanted or (dtype.kind == wanted.kind == "U" and dtype.itemsize <= wanted.itemsize)
-        if shape != (cells,) or not fits:
+        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, _, dtype = readers[np.lib.format.read_magic(file)](file)
+        matches = dtype == expected or (dtype.kind == expected.kind == "U" and dtype.itemsize <= expected.itemsize)
+        if shape != (cells,) or not matches:
             return None
         file.seek(start)
         arrays.append(np.load(file, allow_pickle=False))
@@ -125,7 +133,7 @@ def _columns(file: BinaryIO, section: Section, cells: int) -> Columns | None:
 
 
 class _Manifest(BaseModel):
-    """What a run has written down, or somebody else."""
+    """The manifest of a run, validated because anyone may have written it."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -140,77 +148,78 @@ class _Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study is.
+    """The progress of a study.
 
     Attributes
     ----------
     facts : mapping
-        What the run wrote down: ``study``, ``title``, ``workers``, ``host``.
+        ``study``, ``title``, ``workers`` and ``host`` of the last run.
     sections : mapping of str to tuple of int
-        Of each section: blocks done, blocks, passes done, passes.
+        For each section: completed blocks, blocks, completed passes, passes.
     running : bool or None
-        Whether a run holds the folder; None where that cannot be told, as the folder may not be written.
-    passes_a_second : float
-        Since the run that is at work began; NaN where none is, or it has done nothing yet.
+        Whether a run holds the lock of the folder; None if unknown, because the folder is not writable.
+    passes_per_second : float
+        Average since the present run started; NaN if no run is active or it has completed no block.
     """
 
     facts: dict[str, Any]
     sections: dict[str, tuple[int, int, int, int]]
     running: bool | None
-    passes_a_second: float
+    passes_per_second: float
 
     @property
     def totals(self) -> tuple[int, int, int, int]:
-        """Blocks done, blocks, passes done, passes of all sections."""
+        """Completed blocks, blocks, completed passes and passes, summed over sections."""
         done, blocks, passes_done, passes = map(sum, zip((0, 0, 0, 0), *self.sections.values(), strict=True))
         return done, blocks, passes_done, passes
 
     @property
     def seconds_left(self) -> float:
-        """What the rest takes at the pace so far; NaN where that is not known."""
+        """Estimated remaining time at the present rate; NaN if unknown."""
         *_, done, passes = self.totals
-        return (passes - done) / self.passes_a_second
+        return (passes - done) / self.passes_per_second
 
 
 def progress_of(folder: Path | str) -> Progress:
-    """Say how far the study is whose blocks lie in a folder.
+    """Return the progress of the study whose ledger is a folder.
 
     Raises
     ------
     StoreError
-        If no run has ever begun there, or what it wrote down is damaged.
+        If no run has started there, or the manifest is damaged.
     """
     folder = Path(folder)
     manifest = folder / MANIFEST
     try:
         present = manifest.is_file()
-    except OSError:  # a name that no file can have
+    except OSError:  # not a valid file name
         present = False
     if not present:
-        raise StoreError(f"no study was begun in {folder.parent}")
+        raise StoreError(f"no study has been started in {folder.parent}")
     try:
-        found = _Manifest.model_validate_json(read_text(manifest))
-        work = [*zip(found.blocks, found.done, strict=True)]
+        contents = _Manifest.model_validate_json(read_text(manifest))
+        work = [*zip(contents.blocks, contents.done, strict=True)]
     except ValueError as error:
-        raise StoreError(f"{manifest} is damaged; the same command writes it anew") from error
+        raise StoreError(f"{manifest} is damaged; running the study again rewrites it") from error
     sections: dict[str, tuple[int, int, int, int]] = {}
-    fresh = 0
-    for (name, key, passes), known in work:
-        there = (folder / f"{key}.npy").is_file()
+    new_passes = 0  # of the present run
+    for (name, key, passes), done_before in work:
+        exists = (folder / f"{key}.npy").is_file()
         done, count, passes_done, total = sections.get(name, (0, 0, 0, 0))
-        sections[name] = done + there, count + 1, passes_done + there * passes, total + passes
-        fresh += passes if there and not known else 0
+        sections[name] = done + exists, count + 1, passes_done + exists * passes, total + passes
+        new_passes += passes if exists and not done_before else 0
     running = None
-    with contextlib.suppress(StoreError), _locked(folder) as ours:  # of somebody else, whose folder may only be read
-        running = not ours
-    seconds = time.time() - found.since
-    facts = found.model_dump(exclude={"since", "blocks", "done"})
-    return Progress(facts, sections, running, fresh / seconds if running and fresh and seconds > 0 else np.nan)
+    with contextlib.suppress(StoreError), _lock(folder) as acquired:  # the folder may be read-only
+        running = not acquired
+    seconds = time.time() - contents.since
+    facts = contents.model_dump(exclude={"since", "blocks", "done"})
+    rate = new_passes / seconds if running and new_passes and seconds > 0 else np.nan
+    return Progress(facts, sections, running, rate)
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, *, seconds: float = 0.0) -> Iterator[bool]:
-    """Hold the lock of a folder unless somebody else does all that time; yield whether."""
+def _lock(folder: Path, *, seconds: float = 0.0) -> Iterator[bool]:
+    """Try to acquire the lock of a folder within a time limit; yield whether it was acquired."""
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=seconds)

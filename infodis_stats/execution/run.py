@@ -1,4 +1,4 @@
-"""Run a study: the blocks that are not done yet, here or by others, until its result is there."""
+"""Run a study: compute the missing blocks of each stage, in this process or by workers, until it returns its result."""
 
 import socket
 import threading
@@ -14,74 +14,74 @@ from tqdm import tqdm
 
 from estimators import InfodisError
 from infodis_stats.execution.blocks import Block, blocks_of
-from infodis_stats.execution.executors import Crew, WorkError, here
+from infodis_stats.execution.executors import ExecutorFactory, WorkError, in_process
 from infodis_stats.execution.ledger import Ledger
-from infodis_stats.execution.section import Columns, Course
+from infodis_stats.execution.section import Columns, Workflow
 from infodis_stats.io.files import StoreError
 
-__all__ = ["Order", "run"]
+__all__ = ["Job", "run"]
 
 T = TypeVar("T")
-DEATHS = 3  # of workers in a row without a block done in between
-READINGS = 3  # of a file that is damaged again and again
-SHARED = "machines that work together need to share that folder"
+MOST_DEATHS = 3  # of workers in a row without a block completed in between
+MOST_ATTEMPTS = 3  # at a block whose file is damaged
+SHARED = "all machines must share this folder"
 
 
 @dataclass(frozen=True)
-class Order(Generic[T]):
-    """What is to be run, as a value that other processes understand.
+class Job(Generic[T]):
+    """A study to run, as a picklable value that workers can execute.
 
     Attributes
     ----------
-    course : callable
-        Begins the study on a device; equal and picklable wherever it is the same study.
+    workflow : callable
+        Starts the study on a device; picklable, and equal in all processes for the same study.
     ledger : Path
-        Folder that all who work on it can write.
+        Folder that all workers can write to.
     batch_size : int or None
-        See `estimators.evaluate`.
+        Rows per call of the model; None chooses it from the model and the memory.
     device : str
-        Where models run.
+        Torch device of the models.
     """
 
-    course: Callable[[str], Course[T]]
+    workflow: Callable[[str], Workflow[T]]
     ledger: Path
     batch_size: int | None = None
     device: str = "cpu"
 
 
-class _Walk(Generic[T]):
-    """A study on its way: the blocks of the stages that it has reached."""
+class _StartedStudy(Generic[T]):
+    """A study that has started: the blocks of the stages that it has reached, and its result at the end."""
 
-    def __init__(self, order: Order[T], device: str) -> None:
-        self._course = order.course(device)
-        self._device = order.device
-        self.ledger = Ledger(order.ledger)
+    def __init__(self, job: Job[T], device: str) -> None:
+        self._workflow = job.workflow(device)
+        self._device = job.device
+        self.ledger = Ledger(job.ledger)
         self.stages: list[list[Block]] = []
         self.result: list[T] = []
         self._advance(None)
 
     def _advance(self, columns: Sequence[Columns] | None) -> None:
         try:
-            sections = self._course.send(columns) if columns is not None else next(self._course)
+            sections = self._workflow.send(columns) if columns is not None else next(self._workflow)
         except StopIteration as end:
             self.result = [end.value]
         else:
             self._sections = sections
-            self.stages.append([block for one in sections for block in blocks_of(one, self._device)])
+            self.stages.append([block for section in sections for block in blocks_of(section, self._device)])
 
-    def go_on(self) -> list[int]:
-        """Take the last stage from the ledger and go on to the next; or return the places of what is missing there."""
-        columns = {id(one): _empty(len(one.cells), one.dtype) for one in self._sections}
+    def advance(self) -> list[int]:
+        """Read the last stage from the ledger and start the next; or return the indices of missing blocks."""
+        columns = {id(section): _empty(len(section.cells), section.dtype) for section in self._sections}
         missing = []
-        for place, block in enumerate(self.stages[-1]):
-            found = self.ledger.read(block)
-            if found is None:
-                missing.append(place)
+        for index, block in enumerate(self.stages[-1]):
+            stored = self.ledger.read(block)
+            if stored is None:
+                missing.append(index)
             else:
                 records, problems = columns[id(block.section)]
-                records[block.part], problems[block.part] = found.records, found.problems
+                records[block.part], problems[block.part] = stored.records, stored.problems
         if not missing:
-            self._advance([Columns(*columns[id(one)]) for one in self._sections])
+            self._advance([Columns(*columns[id(section)]) for section in self._sections])
         return missing
 
 
@@ -89,123 +89,124 @@ def _empty(cells: int, dtype: np.dtype[np.void]) -> tuple[Any, Any]:
     return np.empty(cells, dtype), np.empty(cells, dtype=object)
 
 
-def run(order: Order[T], crew: Crew = here, *, show_progress: bool = False, **facts: object) -> T:
-    """Run a study to its end; blocks that the ledger has are not run again.
+def run(job: Job[T], open_executor: ExecutorFactory = in_process, *, show_progress: bool = False, **facts: object) -> T:
+    """Run a study to its end; blocks that are in the ledger are not recomputed.
 
     Parameters
     ----------
-    order : Order
-    crew : Crew
-        Who does the blocks; it changes no number.
+    job : Job
+    open_executor : callable
+        Opens the executor that computes blocks; it does not affect the numbers.
     show_progress : bool, default False
-        Draw a progress bar where the standard error is a terminal.
+        Draw a progress bar if standard error is a terminal.
     **facts
-        What else the ledger is to tell about the run; see `progress_of`.
+        Further facts about the run for `progress_of`: ``study``, ``title`` and ``workers``.
 
     Returns
     -------
     T
-        The result of the course.
+        The result of the workflow.
 
     Raises
     ------
     InfodisError
-        What the course or a block raises; `StoreError` if the ledger cannot be written or another run holds it;
-        `WorkError` if workers fail. What was done before is kept.
+        Any error of the workflow or of a block. `StoreError` if the ledger cannot be written or another run has locked
+        it; `WorkError` if workers fail. Completed blocks are kept.
     """
-    ledger = Ledger(order.ledger)
-    with ledger.held():
+    ledger = Ledger(job.ledger)
+    with ledger.locked():
         deaths, done = 0, -1
         while True:
             try:
-                with crew() as executor:
-                    return _run(order, executor, facts, show_progress=show_progress)
+                with open_executor() as executor:
+                    return _run(job, executor, facts, show_progress=show_progress)
             except BrokenExecutor as error:
                 before, done = done, ledger.count()
                 deaths = 1 if done > before else deaths + 1
-                if deaths == DEATHS:
+                if deaths == MOST_DEATHS:
                     raise WorkError(
-                        f"workers died {DEATHS} times in a row (is memory too small for so many? does a script that "
-                        "asks for workers lack if __name__ == '__main__'?); what was done before is kept"
+                        f"workers died {MOST_DEATHS} times in a row (too little memory for so many workers? a script "
+                        "without if __name__ == '__main__'?); completed blocks are kept"
                     ) from error
 
 
-def _run(order: Order[T], executor: Executor | None, facts: Mapping[str, object], *, show_progress: bool) -> T:
-    ledger = Ledger(order.ledger)
-    walk = _Walk(order, order.device if executor is None else "cpu")
-    while not walk.result:
-        number, blocks = len(walk.stages), walk.stages[-1]
-        ledger.announce(walk.stages, host=socket.gethostname(), **facts)
-        left = [place for place, block in enumerate(blocks) if not ledger.has(block)]
+def _run(job: Job[T], executor: Executor | None, facts: Mapping[str, object], *, show_progress: bool) -> T:
+    ledger = Ledger(job.ledger)
+    study = _StartedStudy(job, job.device if executor is None else "cpu")
+    while not study.result:
+        number, blocks = len(study.stages), study.stages[-1]
+        ledger.write_manifest(study.stages, host=socket.gethostname(), **facts)
+        missing = [index for index, block in enumerate(blocks) if not ledger.has(block)]
         passes = sum(block.passes for block in blocks)
-        before = passes - sum(blocks[place].passes for place in left)
+        before = passes - sum(blocks[index].passes for index in missing)
         quiet = None if show_progress else True
         with tqdm(total=passes, initial=before, unit="pass", unit_scale=True, disable=quiet) as bar:
-            for _ in range(READINGS):
+            for _ in range(MOST_ATTEMPTS):
                 if executor is None:
-                    for block in (blocks[place] for place in left):
-                        columns = block.compute(batch_size=order.batch_size, device=order.device, progress=bar.update)
+                    for block in (blocks[index] for index in missing):
+                        columns = block.compute(batch_size=job.batch_size, device=job.device, progress=bar.update)
                         ledger.write(block, columns)
                 else:
-                    _spread(order, executor, number - 1, {place: blocks[place] for place in left}, bar)
-                left = walk.go_on()
-                if not left:
+                    _distribute(job, executor, number - 1, {index: blocks[index] for index in missing}, bar)
+                missing = study.advance()
+                if not missing:
                     break
             else:
-                path = ledger.path(blocks[left[0]])
-                raise StoreError(f"{path} was written {READINGS} times, and damaged each time that it was read")
-    return walk.result[0]
+                path = ledger.path(blocks[missing[0]])
+                raise StoreError(f"{path} was written {MOST_ATTEMPTS} times and was damaged each time; check the disk")
+    return study.result[0]
 
 
-def _spread(order: Order[T], executor: Executor, stage: int, blocks: Mapping[int, Block], bar: "tqdm[Any]") -> None:
-    """Have others do some blocks of a stage, named by their places in it."""
-    ledger = Ledger(order.ledger)
-    futures = {executor.submit(_do, order, stage, place, block.key): block for place, block in blocks.items()}
+def _distribute(job: Job[T], executor: Executor, stage: int, blocks: Mapping[int, Block], bar: "tqdm[Any]") -> None:
+    """Submit blocks of a stage, by their indices in it, and wait until their files exist."""
+    ledger = Ledger(job.ledger)
+    futures = {executor.submit(_compute, job, stage, index, block.key): block for index, block in blocks.items()}
     for future in as_completed(futures):
         future.result()
-        block = futures.pop(future)  # Dask does again what a worker that dies has done, as long as somebody holds it
-        if not ledger.shows(block):
-            raise WorkError(f"a worker has written {ledger.path(block)}, which is not there: {SHARED}")
+        block = futures.pop(future)  # Dask reruns completed tasks of a dead worker while their futures are referenced
+        if not ledger.wait_for(block):
+            raise WorkError(f"a worker has written {ledger.path(block)}, but the file does not appear here: {SHARED}")
         bar.update(block.passes)
 
 
-_one_at_a_time = threading.Lock()  # models and courses are not made for several threads
+_compute_lock = threading.Lock()  # models and workflows are not thread-safe
 
 
-def _do(order: Order[T], stage: int, place: int, key: str) -> None:
-    """Do a block in a process that may never have heard of the study."""
-    ledger = Ledger(order.ledger)
-    who = f"a worker on {socket.gethostname()}"
+def _compute(job: Job[T], stage: int, index: int, key: str) -> None:
+    """Compute a block in a worker, which starts the study first if necessary."""
+    ledger = Ledger(job.ledger)
+    worker = f"a worker on {socket.gethostname()}"
     if not ledger.folder.is_dir():
-        raise WorkError(f"{who} does not see {ledger.folder}: {SHARED}")
-    with _one_at_a_time:
+        raise WorkError(f"{worker} does not see {ledger.folder}: {SHARED}")
+    with _compute_lock:
         try:
-            block = _find(order, stage, place, key)
+            block = _find(job, stage, index, key)
             if block is None:
-                _walk.cache_clear()  # of files that may have changed since
-                block = _find(order, stage, place, key)
+                _started_study.cache_clear()  # the study's files may have changed
+                block = _find(job, stage, index, key)
         except InfodisError as error:
-            raise WorkError(f"{who} cannot begin the study: {error}") from error
+            raise WorkError(f"{worker} cannot start the study: {error}") from error
         if block is None:
             raise WorkError(
-                f"{who} would compute other numbers: it has other versions of packages, other files, or a processor "
-                f"that rounds otherwise, than the process that asked it, or does not see what others have done in "
-                f"{ledger.folder}"
+                f"{worker} would compute different numbers: its package versions, its files or the rounding of its "
+                "processor differ from those of the process that submitted the block, or it does not see the completed "
+                f"blocks in {ledger.folder}"
             )
         if ledger.read(block) is None:
-            ledger.write(block, block.compute(batch_size=order.batch_size, device=order.device))
+            ledger.write(block, block.compute(batch_size=job.batch_size, device=job.device))
 
 
-def _find(order: Order[T], stage: int, place: int, key: str) -> Block | None:
-    walk = _walk(order)
-    while len(walk.stages) <= stage and not walk.result:
-        if not all(walk.ledger.shows(block) for block in walk.stages[-1]) or walk.go_on():
+def _find(job: Job[T], stage: int, index: int, key: str) -> Block | None:
+    """Return the block of an index in a stage if it has the expected key."""
+    study = _started_study(job)
+    while len(study.stages) <= stage and not study.result:
+        if not all(study.ledger.wait_for(block) for block in study.stages[-1]) or study.advance():
             return None
-    found = [block for blocks in walk.stages[stage : stage + 1] for block in blocks[place : place + 1]]
-    return found[0] if [block.key for block in found] == [key] else None
+    candidates = [block for blocks in study.stages[stage : stage + 1] for block in blocks[index : index + 1]]
+    return candidates[0] if [block.key for block in candidates] == [key] else None
 
 
 @lru_cache(maxsize=1)
-def _walk(order: Order[T]) -> _Walk[T]:
-    """Begin a study once in a process: models are loaded and sequences drawn for all its blocks."""
-    return _Walk(order, order.device)
+def _started_study(job: Job[T]) -> _StartedStudy[T]:
+    """Start a study once per process, so that its blocks share the loaded models and the drawn sequences."""
+    return _StartedStudy(job, job.device)

@@ -1,4 +1,4 @@
-"""Sections: what a study draws, and what it keeps of each draw."""
+"""Sections: the cells that a study draws, and the statistics that it stores of each draw."""
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from estimators import Cell, Draw, Model
 
-__all__ = ["Columns", "Course", "Section"]
+__all__ = ["Columns", "Section", "Workflow"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """Cells of one model that are drawn from one seed, and what is kept of each.
+    """Cells of one model, drawn from one seed, and the statistics to store of each.
 
     Attributes
     ----------
@@ -24,14 +24,15 @@ class Section:
     model : Model
     cells : sequence of Cell
     seed : int or SeedSequence
+        Seed from which the random streams of all cells derive.
     columns : mapping of str to tuple of int
-        Names of what is kept of a cell, and shapes; all are float64.
+        Names and shapes of the stored statistics; all are float64.
     keep : callable
-        Takes a draw and returns a value for each column.
+        Maps a draw to a value for each column.
     setting : str
-        What the values hang on beside the draws: with another one they are other values.
+        Anything other than the draws on which the stored values depend; part of the blocks' keys.
     may_fail : bool
-        Whether cells that the model fails on are left to the study; otherwise the first one ends it.
+        True: a cell on which the model fails is recorded as failed. False: it ends the study with an error.
     """
 
     name: str
@@ -45,20 +46,20 @@ class Section:
 
     @property
     def dtype(self) -> np.dtype[np.void]:
-        """What is kept of a cell, as a record."""
+        """Structured dtype of the record of a cell."""
         return np.dtype([(name, "<f8", shape) for name, shape in self.columns.items()])
 
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """What was kept of some cells of a section.
+    """The stored statistics of some cells of a section.
 
     Attributes
     ----------
     records : structured array, shape (cell,)
-        NaN where the model has failed.
+        NaN where the model failed.
     problems : array of str, shape (cell,)
-        How the model failed; empty where it did not.
+        Error message where the model failed, otherwise empty.
     """
 
     records: NDArray[np.void]
@@ -66,15 +67,15 @@ class Columns:
 
     @classmethod
     def of(cls, section: Section, draws: Iterable[Draw]) -> "Columns":
-        """Keep of draws what a section keeps."""
+        """Reduce draws to the statistics of a section."""
         records, problems = [], []
-        for one in draws:
+        for draw in draws:
             record = np.full((), np.nan, section.dtype)
-            if one.problem is None:
-                for name, value in section.keep(one).items():
+            if draw.problem is None:
+                for name, value in section.keep(draw).items():
                     record[name] = value
             records.append(record)
-            problems.append((one.problem or "")[:LONGEST])
+            problems.append((draw.problem or "")[:LONGEST])
         return cls(np.array(records, section.dtype), np.array(problems, dtype=np.str_))
 
     def __getitem__(self, column: str) -> NDArray[np.float64]:
@@ -83,7 +84,7 @@ class Columns:
         return values
 
 
-LONGEST = 1000  # symbols of a problem that are kept
+LONGEST = 1000  # stored characters of an error message
 
-Course = Generator[Sequence[Section], Sequence[Columns], T]
-"""A study on its way: yields sections, is sent what came of them, and in the end returns its result."""
+Workflow = Generator[Sequence[Section], Sequence[Columns], T]
+"""A study as a generator: yields the sections of each stage, receives their columns, and returns the result."""

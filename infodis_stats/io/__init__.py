@@ -1,1 +1,1 @@
-"""Input and output: files, stored studies, text records."""
+"""Input and output: atomic file writes (`files`), stored studies (`store`), text records to score (`records`)."""

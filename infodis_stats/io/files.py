@@ -1,4 +1,4 @@
-"""Files: read as text, written whole or not at all, sealed with a digest."""
+"""Files: text input, atomic writes, and SHA-256 checksums appended to binary files."""
 
 import contextlib
 import hashlib
@@ -11,36 +11,47 @@ from pathlib import Path
 
 from estimators import InfodisError, InputError
 
-__all__ = ["StoreError", "atomic_path", "intact", "read_text", "sweep", "writable_folder", "write_sealed"]
+__all__ = ["StoreError", "atomic_path", "intact", "read_text", "sweep", "writable_folder", "write_with_checksum"]
 
 MOST_CHARACTERS = 2**28
-PIECE = 2**16  # characters
-SEAL = b"infodis-stats sha256 "
-SEAL_BYTES = len(SEAL) + hashlib.sha256().digest_size
+CHUNK_CHARACTERS = 2**16
+CHUNK_BYTES = 2**20
+CHECKSUM_MARK = b"infodis-stats sha256 "
+CHECKSUM_BYTES = len(CHECKSUM_MARK) + hashlib.sha256().digest_size
 PARTIAL = ".partial"
 
 
 class StoreError(InfodisError):
-    """A file that cannot be written, or is damaged, or is not one of ours."""
+    """A file that cannot be written, is damaged or truncated, or has an unsupported format.
+
+    Examples
+    --------
+    >>> from infodis_stats import StoreError, read_store
+    >>> try:
+    ...     read_store("absent.nc")
+    ... except StoreError as error:
+    ...     print(error)
+    there is no study at absent.nc
+    """
 
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a path beside ``path`` that takes its place when the block ends, and is removed when it fails.
+    """Yield a temporary path in the same folder; rename it to ``path`` on success and delete it on failure.
 
-    What is written is on the disk before it has the name, so that neither a kill nor a power cut leaves half a file.
+    The data is flushed to disk before the rename, so neither a kill nor a power cut leaves a partial file at ``path``.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
     os.close(handle)
-    beside = Path(name)
+    temporary = Path(name)
     try:
-        yield beside
-        beside.chmod(0o644)
-        _flush(beside)
-        beside.replace(path)
-        _flush(path.parent)  # its entry in the folder
+        yield temporary
+        temporary.chmod(0o644)
+        _flush(temporary)
+        temporary.replace(path)
+        _flush(path.parent)  # the directory entry
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:
@@ -52,36 +63,36 @@ def _flush(path: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove from a folder what `atomic_path` leaves there when it is killed."""
-    for left in folder.glob(f".*{PARTIAL}"):
-        left.unlink(missing_ok=True)
+    """Delete the temporary files that a killed `atomic_path` left in a folder."""
+    for leftover in folder.glob(f".*{PARTIAL}"):
+        leftover.unlink(missing_ok=True)
 
 
-def write_sealed(path: Path, data: bytes | memoryview) -> None:
-    """Write data, and its digest behind, where most formats look no further."""
+def write_with_checksum(path: Path, data: bytes | memoryview) -> None:
+    """Write data followed by its SHA-256 checksum; readers of most formats ignore trailing bytes."""
     with path.open("wb") as file:
         file.write(data)
-        file.write(SEAL + hashlib.sha256(data).digest())
+        file.write(CHECKSUM_MARK + hashlib.sha256(data).digest())
 
 
 def intact(path: Path) -> bool | None:
-    """Whether a file is as it was sealed; None for one without a seal."""
+    """Return whether a file matches its checksum; None if it has no checksum."""
     with path.open("rb") as file:
-        size = max(path.stat().st_size - SEAL_BYTES, 0)
+        size = max(path.stat().st_size - CHECKSUM_BYTES, 0)
         file.seek(size)
-        found = file.read()
-        if not found.startswith(SEAL):
-            return False if SEAL in found else None  # the seal of a truncated file stands too far back
+        stored = file.read()
+        if not stored.startswith(CHECKSUM_MARK):
+            return False if CHECKSUM_MARK in stored else None  # in a truncated file the mark starts later
         file.seek(0)
-        digest, left = hashlib.sha256(), size
-        while left and (piece := file.read(min(left, 2**20))):
-            digest.update(piece)
-            left -= len(piece)
-    return found == SEAL + digest.digest()
+        digest, remaining = hashlib.sha256(), size
+        while remaining and (chunk := file.read(min(remaining, CHUNK_BYTES))):
+            digest.update(chunk)
+            remaining -= len(chunk)
+    return stored == CHECKSUM_MARK + digest.digest()
 
 
 def writable_folder(path: Path | str) -> Path:
-    """Make a folder if need be and return it; `StoreError` if files cannot be written into it."""
+    """Create a folder if necessary and return it; `StoreError` if files cannot be written in it."""
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,19 +104,21 @@ def writable_folder(path: Path | str) -> Path:
 
 
 def read_text(path: Path | str) -> str:
-    """Return the text of a file, or of the standard input for ``-``; `InputError` if it cannot be read.
+    """Return the UTF-8 text of a file, or of standard input if the path is ``-``; `InputError` if it cannot be read.
 
-    A file may begin with a byte order mark, which is not text, and end within 2**28 characters: some never end.
+    A leading byte order mark is dropped. Files of more than 2**28 characters are refused, because devices such as
+    ``/dev/zero`` never end.
     """
     try:
         with contextlib.nullcontext(sys.stdin) if str(path) == "-" else Path(path).open(encoding="utf-8-sig") as file:
-            # A piece at a time: a reader makes room for all it is asked for.
-            text = "".join(itertools.islice(iter(lambda: file.read(PIECE), ""), MOST_CHARACTERS // PIECE + 1))
+            # In chunks, because read(n) allocates n characters at once.
+            chunks = iter(lambda: file.read(CHUNK_CHARACTERS), "")
+            text = "".join(itertools.islice(chunks, MOST_CHARACTERS // CHUNK_CHARACTERS + 1))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InputError(f"{path} cannot be read: {reason}") from error
     except ValueError as error:
-        raise InputError(f"{str(path)!a} cannot be read: no file can have that name") from error
+        raise InputError(f"{str(path)!a} cannot be read: it is not a valid file name") from error
     if len(text) > MOST_CHARACTERS:
         raise InputError(f"{path} cannot be read: it has more than {MOST_CHARACTERS} characters")
     return text

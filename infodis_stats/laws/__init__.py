@@ -1,4 +1,4 @@
-"""Oracles: probability laws whose conditionals and likelihoods are known exactly."""
+"""Laws: probability distributions of token sequences whose conditionals and likelihoods are exact."""
 
 from infodis_stats.laws.hidden_markov import HiddenMarkov
 from infodis_stats.laws.law import Law

@@ -1,4 +1,4 @@
-"""The forward-backward algorithm, with the same bits for a row in every batch."""
+"""The forward-backward algorithm, bitwise reproducible: the result of a row does not depend on its batch."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ SMALLEST = torch.finfo(torch.float64).tiny  # a divisor whose inverse does not o
 
 
 def forward_backward(steps: Sequence[Tensor], evidence: Tensor) -> tuple[Tensor, Tensor]:
-    """Return log evidence and posterior marginals of a chain, as `Law.posterior` does.
+    """Return the log evidence and posterior marginals of a chain, as defined in `Law.posterior`.
 
     Parameters
     ----------
     steps : sequence of Tensor of float64
-        As `conditionals` returns them.
+        The tables that `steps.conditionals` returns.
     evidence : Tensor of float64, shape (length, symbol, row)
-        At most 1.
+        Values in [0, 1].
 
     Returns
     -------
@@ -33,8 +33,8 @@ def forward_backward(steps: Sequence[Tensor], evidence: Tensor) -> tuple[Tensor,
     memory = len(steps) - 1
     tables = [step.to(evidence.device) for step in steps]
     tables = [tables[min(position, memory)] for position in range(length)]
-    # The posterior of one state prices a block of `memory` symbols, so only the messages at block ends are kept,
-    # in one piece of memory: it is reused by the next call, where many small pieces would be fetched anew.
+    # The posterior of one state covers `memory` symbols, so only the messages at block ends are kept. They share one
+    # allocation, which the allocator reuses for the next call.
     block_ends = range(length - 1, -1, -memory)
     kept = dict(zip(block_ends, evidence.new_empty(len(block_ends), size**memory, batch), strict=True))
 
@@ -68,14 +68,14 @@ def forward_backward(steps: Sequence[Tensor], evidence: Tensor) -> tuple[Tensor,
 
 
 def bytes_per_row(steps: Sequence[Tensor], length: int) -> int:
-    """Return the working memory that `forward_backward` needs for a row."""
+    """Return the working memory of `forward_backward` in bytes per row."""
     memory, size = len(steps) - 1, steps[-1].shape[2]
     states = steps[-1].numel() // size
     return 8 * ((length // memory + 6) * states + 4 * length * size)
 
 
 def contract(left: Tensor, right: Tensor, dim: int) -> Tensor:
-    """Return ``(left * right).sum(dim)`` with additions in order: a matrix product whose bits ignore the batch."""
+    """Return ``(left * right).sum(dim)``, added in a fixed order so that the rounding does not depend on the batch."""
     first, *others = zip(left.unbind(dim), right.unbind(dim), strict=True)
     total = torch.mul(*first)
     for pair in others:
@@ -84,6 +84,6 @@ def contract(left: Tensor, right: Tensor, dim: int) -> Tensor:
 
 
 def normalised(weights: Tensor) -> Tensor:
-    """Scale weights (length, symbol, row) to sum to one over symbols; those that are all zero stay so."""
+    """Normalise weights (length, symbol, row) to sum to 1 over symbols; all-zero weights stay zero."""
     total = fold(weights.transpose(0, 1))[:, None]
     return weights / torch.where(total > 0, total, 1.0)

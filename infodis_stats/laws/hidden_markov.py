@@ -1,4 +1,4 @@
-"""Hidden Markov laws: symbols emitted by a Markov chain of states that nobody sees."""
+"""Hidden Markov laws: symbols emitted by a latent Markov chain of states."""
 
 from typing import ClassVar, Final, Self
 
@@ -19,10 +19,10 @@ __all__ = ["HiddenMarkov"]
 
 
 class HiddenMarkov(Law):
-    """A hidden Markov law: a Markov chain of states, each of which emits one symbol.
+    """A hidden Markov law: a latent Markov chain of states, each of which emits one symbol.
 
-    It is a law for sequences of every length. A symbol depends on all others, however far away, not only on the few
-    before it as in a `MarkovChain`.
+    It defines a law for sequences of every length. Unlike in a `MarkovChain`, a symbol depends on all other symbols,
+    not only on the ``order`` symbols before it.
 
     Parameters
     ----------
@@ -38,24 +38,27 @@ class HiddenMarkov(Law):
     Attributes
     ----------
     states : int
+        Number of states.
     initial, transition, emission : array of float64
-        As given, read-only.
+        The parameters, read-only.
 
     Raises
     ------
     InputError
-        If shapes do not fit, or probabilities are negative or do not sum to one within 1e-9; it says where.
+        If shapes do not match, or probabilities are negative or do not sum to 1 within 1e-9; the message gives the
+        index.
 
     Notes
     -----
-    Evidence about a symbol is evidence ``b_i(k) = sum_a emission[k, a] e_i(a)`` about its state. Scaled
-    forward-backward over the states then gives ``P(z_i = k | e)``, and
-    ``P(x_i = a | e) = sum_k P(z_i = k | e) emission[k, a] e_i(a) / b_i(k)``: exact but for rounding, about 1e-15 per
-    position. What is less probable than 1e-300 relative to the alternatives at its position underflows to impossible.
+    Evidence ``e_i(a)`` about a symbol is evidence ``b_i(k) = sum_a emission[k, a] e_i(a)`` about its state. The scaled
+    forward-backward algorithm [1]_ over the states gives ``P(z_i = k | e)``, and
+    ``P(x_i = a | e) = sum_k P(z_i = k | e) emission[k, a] e_i(a) / b_i(k)``. The result is exact up to rounding, about
+    1e-15 per position. Probabilities below 1e-300 relative to the alternatives at the same position underflow to 0.
 
     References
     ----------
-    L. R. Rabiner, "A tutorial on hidden Markov models", Proc. IEEE 77 (1989), sections III.A and V.A.
+    .. [1] L. R. Rabiner (1989), A tutorial on hidden Markov models and selected applications in speech recognition,
+       Proceedings of the IEEE 77, sections III.A and V.A.
 
     Examples
     --------
@@ -70,22 +73,24 @@ class HiddenMarkov(Law):
 
     def __init__(self, initial: ArrayLike, transition: ArrayLike, emission: ArrayLike, alphabet: str) -> None:
         super().__init__(alphabet)
-        first, then = numbers(initial, "initial"), numbers(transition, "transition")
-        seen = numbers(emission, "emission")
-        if first.ndim != 1 or not len(first):
-            raise InputError(f"initial needs one probability for each state, at least one, got shape {first.shape}")
-        states = len(first)
-        if then.shape != (states, states):
-            raise InputError(f"transition needs shape {(states, states)} for {states} states, got {then.shape}")
-        if seen.shape != (states, self.vocabulary_size):
+        initial, transition = numbers(initial, "initial"), numbers(transition, "transition")
+        emission = numbers(emission, "emission")
+        if initial.ndim != 1 or not len(initial):
+            raise InputError(f"initial must have shape (states,) with at least 1 state, got shape {initial.shape}")
+        states = len(initial)
+        if transition.shape != (states, states):
             raise InputError(
-                f"emission needs shape {(states, self.vocabulary_size)} for {states} states over {alphabet}, "
-                f"got {seen.shape}"
+                f"transition must have shape {(states, states)} for {states} states, got {transition.shape}"
+            )
+        if emission.shape != (states, self.vocabulary_size):
+            raise InputError(
+                f"emission must have shape {(states, self.vocabulary_size)} for {states} states over {alphabet}, "
+                f"got {emission.shape}"
             )
         self.states: Final = states
-        self.initial: Final = checked_probabilities(first, "initial")
-        self.transition: Final = checked_probabilities(then, "transition", conditions=1)
-        self.emission: Final = checked_probabilities(seen, "emission", conditions=1)
+        self.initial: Final = checked_probabilities(initial, "initial")
+        self.transition: Final = checked_probabilities(transition, "transition", conditions=1)
+        self.emission: Final = checked_probabilities(emission, "emission", conditions=1)
         for array in self._arrays():
             array.setflags(write=False)
         self._steps: Final = conditionals(self.initial, self.transition)
@@ -101,19 +106,22 @@ class HiddenMarkov(Law):
         concentration: float = 1.0,
         stay: float = 0.95,
     ) -> Self:
-        """Draw a law with a long memory: states that last, started from their stationary law.
+        """Draw a stationary law with persistent states, hence long-range dependence.
 
         Parameters
         ----------
         states : int
+            Number of states, from 2 to 4096.
         alphabet : str
             Distinct symbols.
         seed : int, SeedSequence or Generator
         concentration : float
-            Of the Dirichlet laws of what a state emits and of which other state follows: 1 is uniform over all laws,
-            small is nearly deterministic, large nearly uniform.
+            Concentration of the symmetric Dirichlet distributions from which the rows of ``emission`` and the
+            off-diagonal rows of ``transition`` are drawn: 1 is uniform, small values give nearly deterministic rows and
+            large values nearly uniform rows.
         stay : float
-            Probability that a state stays for another symbol. It lasts ``1 / (1 - stay)`` symbols on average: 20.
+            Probability that the state stays the same from one symbol to the next. A state lasts ``1 / (1 - stay)``
+            symbols on average, 20 by default.
 
         Raises
         ------
@@ -128,9 +136,9 @@ class HiddenMarkov(Law):
         """
         check_alphabet(alphabet)
         if not 2 <= states <= MOST_STATES:
-            raise InputError(f"a random hidden Markov law has 2 to {MOST_STATES} states, got {states}")
+            raise InputError(f"states must be from 2 to {MOST_STATES}, got {states}")
         if not 0 <= stay < 1:
-            raise InputError(f"stay needs to be at least 0 and less than 1, got {stay}")
+            raise InputError(f"stay must be in [0, 1), got {stay}")
         rng = np.random.default_rng(seed)
         transition = np.diag(np.full(states, stay))
         others = ~np.eye(states, dtype=bool)
@@ -139,7 +147,7 @@ class HiddenMarkov(Law):
         return cls(stationary(transition), transition, emission, alphabet)
 
     def describe(self) -> str:
-        """Say in a few words what law this is."""
+        """Return a short description."""
         return f"hidden Markov law of {self.states} states over {self.alphabet}"
 
     def _arrays(self) -> tuple[NDArray[np.generic], ...]:

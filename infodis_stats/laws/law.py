@@ -1,4 +1,4 @@
-"""What every exact law can do, derived from one question it answers."""
+"""The base class of exact laws: all methods derive from the posterior given per-position evidence."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -19,39 +19,55 @@ from infodis_stats.laws.alphabet import check_alphabet, check_tokens, decode, en
 __all__ = ["Law", "Seed", "fold"]
 
 Seed = int | np.random.SeedSequence | np.random.Generator
-"""What randomness is made from."""
+"""Anything that `numpy.random.default_rng` accepts as a seed."""
 
-WORKING_BYTES = 2**25  # per chunk of rows: fewer mean more calls, more leave the cache
-MOST_STRINGS = 2**20  # that are enumerated
+WORKING_BYTES = 2**25  # per chunk of rows: small enough for the cache, large enough to keep calls few
+MOST_STRINGS = 2**20  # that `joint` enumerates
 MOST_AXES = 32
-MOST_TOKENS = 2**28  # of a sample: 2 GiB
-STRINGS_AT_ONCE = 2**16
+MOST_TOKENS = 2**28  # in a sample: 2 GiB
+STRINGS_PER_CALL = 2**16
 
 
 class Law(ABC):
-    """An exact probability law of token sequences.
+    """An exact probability distribution of token sequences (abstract base class).
 
-    A law answers one question: the *posterior marginals and log evidence given per-position evidence*. Hard or absent
-    evidence is masking; soft evidence is any other noise that acts on one position at a time. Everything else follows:
-    the exact conditionals of a masked model (`token_nll`, so a law is a ``ConditionalModel``) and the exact negative
-    log-likelihood that estimators aim at (`nll`).
+    A subclass implements one computation: the *posterior marginals and log evidence given per-position evidence*.
+    One-hot or flat evidence is masking; soft evidence is any other noise that acts on each position independently. All
+    else follows: the exact conditionals of a masked model (`token_nll`, so a law is a ``ConditionalModel``), the exact
+    score ratios of a noised sequence (`log_ratios`, so a law is a ``ScoreModel``), and the exact negative
+    log-likelihood that estimators target (`nll`).
 
-    All arithmetic is float64 on the device of the input, and elementwise over the rows of a batch, so that a row's
-    result is the same, bit for bit, whatever batch it comes in. Laws are values: they do not change, and two laws are
-    equal if their `fingerprint` is.
+    All arithmetic is float64 on the device of the input and elementwise over the rows of a batch, so the result of a
+    row does not depend on its batch, bit for bit. Laws are immutable values: two laws are equal if their fingerprints
+    are.
 
     Parameters
     ----------
     alphabet : str
-        Distinct symbols; a token is an index into it.
+        Distinct symbols, 1 to 4096; a token is the index of a symbol.
 
     Attributes
     ----------
     name : str
         The kind of law.
     consistent : bool
-        True: its conditionals agree with one another, so a chain of them is exact. This is what ``auto`` asks.
+        True: the conditionals come from one joint distribution, so the chain rule is exact in any order. The estimator
+        ``auto`` depends on this.
     alphabet : str
+
+    Raises
+    ------
+    InputError
+        If the alphabet is empty or too large, or repeats a symbol.
+
+    Examples
+    --------
+    >>> from infodis_stats import MarkovChain
+    >>> law = MarkovChain.random(order=2, alphabet="ACGT", seed=0)
+    >>> isinstance(law, Law)
+    True
+    >>> law.nll(law.encode(["GATTACA"])).round(4)
+    array([8.5554])
     """
 
     name: ClassVar[str]
@@ -68,12 +84,12 @@ class Law(ABC):
 
     @property
     def length(self) -> int | None:
-        """The one length of the law's sequences; None if it has a law for every length."""
+        """Length of all sequences; None if the law is defined for every length."""
         return None
 
     @abstractmethod
     def describe(self) -> str:
-        """Say in a few words what law this is."""
+        """Return a short description."""
 
     @abstractmethod
     def _arrays(self) -> tuple[NDArray[np.generic], ...]:
@@ -81,11 +97,11 @@ class Law(ABC):
 
     @abstractmethod
     def _posterior(self, evidence: Tensor) -> tuple[Tensor, Tensor]:
-        """Answer `posterior` for evidence (length, symbol, row) that is at most 1: (row), (length, symbol, row)."""
+        """Compute `posterior` for evidence (length, symbol, row) in [0, 1]; return (row,) and (length, symbol, row)."""
 
     @abstractmethod
     def _bytes_per_row(self, length: int) -> int:
-        """Return the working memory that `_posterior` needs for a row."""
+        """Return the working memory of `_posterior` in bytes per row."""
 
     @abstractmethod
     def _draw(self, rng: np.random.Generator, size: int, length: int) -> NDArray[np.int64]:
@@ -101,7 +117,7 @@ class Law(ABC):
         return hash(self.fingerprint())
 
     def fingerprint(self) -> str:
-        """Return the SHA-256, in hexadecimal, of the law's kind, alphabet and arrays: what a stored result names.
+        """Return the SHA-256 of the kind, the alphabet and the parameters, in hexadecimal; stored results record it.
 
         Examples
         --------
@@ -116,7 +132,7 @@ class Law(ABC):
         return digest.hexdigest()
 
     def posterior(self, evidence: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log evidence and posterior marginals given evidence about each position.
+        """Return the log evidence and the posterior marginals given evidence about each position.
 
         With prior ``p`` and evidence ``e``, the evidence is ``Z = sum_x p(x) prod_i e_i(x_i)`` and the marginals are
         ``P(x_i = a | e) = sum_{x: x_i = a} p(x) prod_j e_j(x_j) / Z``.
@@ -124,20 +140,20 @@ class Law(ABC):
         Parameters
         ----------
         evidence : Tensor of float64, shape (batch, length, vocabulary_size)
-            ``e_i(a)``, finite and nonnegative, on any scale: one-hot where the token is known, all ones where nothing
-            is, or the likelihood of what was observed there, such as a noise kernel ``k_t(observed | a)``.
+            ``e_i(a)``, finite and nonnegative, on any scale: one-hot for a known token, all ones for a masked one, or
+            the likelihood of an observation, such as a noise kernel ``k_t(observed | a)``.
 
         Returns
         -------
         log_evidence : Tensor of float64, shape (batch,)
             ``log Z`` in nats, ``-inf`` if the evidence is impossible.
         marginals : Tensor of float64, shape (batch, length, vocabulary_size)
-            They sum to one over symbols; all zero in a row whose evidence is impossible.
+            They sum to 1 over symbols; all 0 in a row whose evidence is impossible.
 
         Raises
         ------
         InputError
-            If dtype, shape or values are not as above.
+            If the dtype, the shape or a value is not as above.
 
         Examples
         --------
@@ -152,13 +168,13 @@ class Law(ABC):
         size = self.vocabulary_size
         if evidence.dtype != torch.float64 or evidence.ndim != 3 or evidence.shape[2] != size:
             raise InputError(
-                f"evidence needs to be float64 of shape (batch, length, {size}), "
+                f"evidence must be float64 of shape (batch, length, {size}), "
                 f"got {evidence.dtype} of shape {tuple(evidence.shape)}"
             )
         batch, length, _ = evidence.shape
         self._check_length(length)
         if not (torch.isfinite(evidence) & (evidence >= 0)).all():
-            raise InputError("evidence needs to be finite and nonnegative")
+            raise InputError("evidence must be finite and nonnegative")
         log_evidence = evidence.new_empty(batch)
         marginals = torch.empty_like(evidence)
         for rows in self._chunks(batch, length):
@@ -171,28 +187,28 @@ class Law(ABC):
         return log_evidence, marginals
 
     def token_nll(self, tokens: Tensor, masked: Tensor) -> Tensor:
-        """Price the masked tokens of each row given its unmasked ones.
+        """Return the negative log-likelihood of each masked token given the unmasked tokens of its row.
 
         Parameters
         ----------
         tokens : Tensor of integers, shape (batch, length)
-            Complete sequences: the tokens under the mask are the ones to price.
+            Complete sequences, including the tokens under the masks.
         masked : Tensor of bool, shape (batch, length)
-            Where the law must not look; on the same device.
+            Masked positions, on the same device.
 
         Returns
         -------
         Tensor of float64, shape (batch, length)
             ``-log p(tokens[b, i] | unmasked tokens of row b)`` in nats where ``masked[b, i]``; 0 elsewhere. It is
-            ``inf`` where that probability is zero, and at every masked position of a row whose unmasked tokens are
-            themselves impossible.
+            ``inf`` where that probability is 0, and at every masked position of a row whose unmasked tokens have
+            probability 0.
 
         Raises
         ------
         TokenError
-            If a token is outside the alphabet, masked or not; it says where.
+            If a token, masked or not, is outside the alphabet; the message gives the row and the position.
         InputError
-            If dtype, shape or device are not as above.
+            If a dtype, shape or device is not as above.
 
         Examples
         --------
@@ -206,7 +222,7 @@ class Law(ABC):
         self._check_length(tokens.shape[1])
         if masked.dtype != torch.bool or masked.shape != tokens.shape or masked.device != tokens.device:
             raise InputError(
-                f"masked needs to be torch.bool of shape {tuple(tokens.shape)} on {tokens.device}, "
+                f"masked must be torch.bool of shape {tuple(tokens.shape)} on {tokens.device}, "
                 f"got {masked.dtype} of shape {tuple(masked.shape)} on {masked.device}"
             )
         batch, length = tokens.shape
@@ -218,33 +234,35 @@ class Law(ABC):
         return losses
 
     def log_ratios(self, noised: Tensor, acts: Tensor, total_noise: Tensor, noise: Noise) -> Tensor:
-        """Return the exact log score ratios of noised sequences, so that a law is a ``ScoreModel`` for every noise.
+        """Return the exact log score ratios of noised sequences.
 
-        With the kernel ``k(y | a)`` of the noise and the posterior marginals of the clean symbols given what is seen,
-        ``p_t(y) / p_t(x) = sum_a P(a | x) k(y | a) / k(x_i | a)``, where ``y`` is ``x`` with position ``i`` in another
-        state: one forward-backward pass for all neighbours.
+        With the noise kernel ``k(y | a)`` and the posterior marginals ``P(a | x)`` of the clean symbol at position
+        ``i``, ``p_t(y) / p_t(x) = sum_a P(a | x) k(y_i | a) / k(x_i | a)``, where ``y`` differs from ``x`` only at
+        position ``i``. One forward-backward pass serves all neighbours ``y``.
 
         Parameters
         ----------
         noised : Tensor of int64, shape (batch, length)
-            States of the noise.
+            States of the noise process.
         acts : Tensor of bool, shape (batch, length)
-            Where noise acts; the other positions are clean.
+            Positions on which noise acts; the other positions are clean.
         total_noise : Tensor of float64, shape (batch,)
             Positive and finite.
         noise : Noise
+            The noise process.
 
         Returns
         -------
         Tensor of float64, shape (batch, length, states)
-            ``log p_t(y) - log p_t(x)``: 0 for the state that is there, ``-inf`` for one that is impossible. NaN where
-            it is not asked for: for a state that does not change into the present one in one jump, and where no noise
-            acts.
+            ``log p_t(y) - log p_t(x)``: 0 for the present state and ``-inf`` for an impossible one. NaN at positions
+            without noise, and for states that do not jump to the present one.
 
         Raises
         ------
+        TokenError
+            If a state is out of range; the message gives the row and the position.
         InputError
-            If shapes or values are not as above.
+            If a shape, dtype or value is not as above.
 
         Examples
         --------
@@ -267,20 +285,22 @@ class Law(ABC):
         _, marginals = self.posterior(torch.where(acts[..., None], seen, clean))
         weights = torch.where(seen > 0, marginals / torch.where(seen > 0, seen, 1.0), 0.0)
         ratios = torch.zeros(*noised.shape, states, dtype=torch.float64, device=noised.device)
-        for symbol in range(self.vocabulary_size):  # additions in order: a row has the same bits in every batch
+        for symbol in range(
+            self.vocabulary_size
+        ):  # in a fixed order, so that the rounding does not depend on the batch
             ratios += weights[..., symbol, None] * kernel[:, None, :, symbol]
         logs = ratios.log()
         asked = (noise.inflow(noised, self.vocabulary_size) > 0) & acts[..., None]
         return torch.where(asked, logs, torch.nan).scatter_(2, noised[..., None], 0.0)
 
     def nll(self, tokens: ArrayLike, context: ArrayLike | None = None) -> NDArray[np.float64]:
-        """Return the exact negative log-likelihood of sequences, or of part of them given the rest.
+        """Return the exact negative log-likelihood of sequences, or of their targets given their contexts.
 
         Parameters
         ----------
         tokens : array of integers, shape (sequence, length)
         context : int or array of bool, shape (sequence, length) or (length,), optional
-            What is given: that many leading tokens, or the positions marked True. Everything else is scored.
+            The given tokens: a number of leading tokens, or the positions marked True. All other tokens are scored.
 
         Returns
         -------
@@ -290,10 +310,10 @@ class Law(ABC):
         Raises
         ------
         TokenError
-            If a token is outside the alphabet; it says where.
+            If a token is outside the alphabet; the message gives the sequence and the position.
         InputError
-            If the shapes do not fit, nothing is left to score, or a context has probability zero, which leaves the
-            conditional undefined.
+            If shapes do not match, no token is scored, or a context has probability 0, so that the conditional is
+            undefined.
 
         Examples
         --------
@@ -309,12 +329,12 @@ class Law(ABC):
             return 0.0 - everything
         given = ~np.reshape(np.array(_scored(context, rows.shape), dtype=bool), rows.shape)
         conditions = self._log_probability(rows, torch.from_numpy(given))
-        conditions[~given.any(axis=1)] = 0.0  # the probability of nothing is one without rounding
+        conditions[~given.any(axis=1)] = 0.0  # the empty context has probability 1, without rounding
         if np.isneginf(conditions).any():
             row = int(np.argmin(conditions))
             raise InputError(
-                f"sequence {row}: the context has probability zero under this law, "
-                f"so nothing is defined given it; give a context the law can produce"
+                f"sequence {row}: the context has probability 0 under this law, so the conditional likelihood is "
+                "undefined; use a context with positive probability"
             )
         return conditions - everything
 
@@ -324,11 +344,11 @@ class Law(ABC):
         Parameters
         ----------
         size : int
-            Number of sequences. The first ones do not depend on it.
+            Number of sequences. A larger sample begins with the same sequences.
         length : int, optional
-            Tokens in each; needed unless the law has a `length` of its own.
+            Tokens per sequence; required unless the law has a fixed `length`.
         seed : int, SeedSequence or Generator, default 0
-            An integer gives the same sequences each time; a generator moves on.
+            An integer gives the same sequences in every call; a generator advances.
 
         Returns
         -------
@@ -337,7 +357,7 @@ class Law(ABC):
         Raises
         ------
         InputError
-            If size or length is not as above.
+            If the size or the length is out of range.
 
         Examples
         --------
@@ -346,11 +366,11 @@ class Law(ABC):
         >>> law.sample(3, length=8, seed=1).shape
         (3, 8)
         """
-        length = self._own_length(length, "sample")
+        length = self._checked_length(length, "sample")
         if size < 0:
-            raise InputError(f"sample needs a size of at least 0, got {size}")
+            raise InputError(f"size must be at least 0, got {size}")
         if size * length > MOST_TOKENS:
-            raise InputError(f"a sample may have {MOST_TOKENS} tokens, but {size} x {length} are asked for")
+            raise InputError(f"a sample must have at most {MOST_TOKENS} tokens, got {size} x {length}")
         return self._draw(np.random.default_rng(seed), size, length)
 
     def joint(self, length: int | None = None) -> NDArray[np.float64]:
@@ -359,7 +379,7 @@ class Law(ABC):
         Parameters
         ----------
         length : int, optional
-            Tokens in each; needed unless the law has a `length` of its own.
+            Tokens per sequence; required unless the law has a fixed `length`.
 
         Returns
         -------
@@ -368,7 +388,7 @@ class Law(ABC):
         Raises
         ------
         InputError
-            If there are more than 2**20 strings, or the length is not as above.
+            If there are more than 2**20 strings, or the length is out of range.
 
         Examples
         --------
@@ -377,14 +397,14 @@ class Law(ABC):
         array([[0.45, 0.05],
                [0.05, 0.45]])
         """
-        length = self._own_length(length, "joint")
+        length = self._checked_length(length, "joint")
         if length > MOST_AXES or (count := self.vocabulary_size**length) > MOST_STRINGS:
             raise InputError(
                 f"there are {self.vocabulary_size}^{length} strings of length {length} over {self.alphabet}, "
                 f"more than the {MOST_STRINGS} that can be enumerated"
             )
         place = self.vocabulary_size ** np.arange(length)[::-1]
-        parts = (np.arange(start, min(start + STRINGS_AT_ONCE, count)) for start in range(0, count, STRINGS_AT_ONCE))
+        parts = (np.arange(start, min(start + STRINGS_PER_CALL, count)) for start in range(0, count, STRINGS_PER_CALL))
         losses = [self.nll(part[:, None] // place % self.vocabulary_size) for part in parts]
         return np.exp(-np.concatenate(losses)).reshape((self.vocabulary_size,) * length)
 
@@ -394,12 +414,12 @@ class Law(ABC):
         Parameters
         ----------
         length : int, optional
-            Tokens in each; needed unless the law has a `length` of its own.
+            Tokens per sequence; required unless the law has a fixed `length`.
 
         Raises
         ------
         InputError
-            If the length is not as above, or the law has no better way than to enumerate more than 2**20 strings.
+            If the length is out of range, or the law needs to enumerate more than 2**20 strings.
 
         Examples
         --------
@@ -408,10 +428,10 @@ class Law(ABC):
         >>> round(law.entropy(1), 4), round(law.entropy(100), 4)
         (0.6931, 32.8764)
         """
-        return self._entropy(self._own_length(length, "entropy"))
+        return self._entropy(self._checked_length(length, "entropy"))
 
     def encode(self, strings: Sequence[str]) -> NDArray[np.int64]:
-        """Turn strings of one length into tokens.
+        """Convert strings of equal length to tokens.
 
         Parameters
         ----------
@@ -424,7 +444,8 @@ class Law(ABC):
         Raises
         ------
         InputError
-            If there is no string, their lengths differ, or a symbol is outside the alphabet; it says where.
+            If there is no string, lengths differ, or a symbol is outside the alphabet; the message gives the string
+            and the position.
 
         Examples
         --------
@@ -435,7 +456,7 @@ class Law(ABC):
         return encode(strings, self.alphabet)
 
     def decode(self, tokens: ArrayLike) -> list[str]:
-        """Turn tokens into strings.
+        """Convert tokens to strings.
 
         Parameters
         ----------
@@ -448,7 +469,7 @@ class Law(ABC):
         Raises
         ------
         TokenError
-            If a token is outside the alphabet; it says where.
+            If a token is outside the alphabet; the message gives the sequence and the position.
         InputError
             If the tokens are not integers of that shape.
 
@@ -461,34 +482,35 @@ class Law(ABC):
         return decode(tokens, self.alphabet)
 
     def _entropy(self, length: int) -> float:
-        """Return the entropy for a length that was checked."""
+        """Return the entropy for a valid length."""
         return float(entr(self.joint(length)).sum())
 
-    def _own_length(self, length: int | None, what: str) -> int:
+    def _checked_length(self, length: int | None, what: str) -> int:
         if length is None:
             length = self.length
         if length is None:
-            raise InputError(f"{what} needs a length: this law has sequences of every length")
+            raise InputError(f"{what} needs a length, because this law is defined for every length")
         self._check_length(length)
         return length
 
     def _check_length(self, length: int) -> None:
         if self.length is not None and length != self.length:
-            raise InputError(f"this law has sequences of length {self.length}, got length {length}")
+            raise InputError(f"sequences must have length {self.length} under this law, got length {length}")
         if length < 1:
-            raise InputError(f"sequences need a length of at least 1, got {length}")
+            raise InputError(f"sequences must have a length of at least 1, got {length}")
         if length > MOST_TOKENS:
-            raise InputError(f"sequences may have a length of {MOST_TOKENS}, got {length}")
+            raise InputError(f"sequences must have a length of at most {MOST_TOKENS}, got {length}")
 
     def _check_noised(self, noised: Tensor, acts: Tensor, total_noise: Tensor, states: int) -> None:
         if noised.dtype != torch.int64 or noised.ndim != 2:
             raise InputError(
-                f"noised states need to be int64 of shape (batch, length), got {noised.dtype} {tuple(noised.shape)}"
+                f"noised must be int64 of shape (batch, length), got {noised.dtype} of shape {tuple(noised.shape)}"
             )
         if acts.dtype != torch.bool or acts.shape != noised.shape or total_noise.shape != noised.shape[:1]:
             raise InputError(
-                f"for states of shape {tuple(noised.shape)}, where noise acts is torch.bool of that shape and total "
-                f"noise has shape ({len(noised)},), got {acts.dtype} {tuple(acts.shape)} and {tuple(total_noise.shape)}"
+                f"for noised of shape {tuple(noised.shape)}, acts must be torch.bool of the same shape and total_noise "
+                f"must have shape ({len(noised)},), got {acts.dtype} of shape {tuple(acts.shape)} and shape "
+                f"{tuple(total_noise.shape)}"
             )
         self._check_length(noised.shape[1])
         outside = ((noised < 0) | (noised >= torch.where(acts, states, self.vocabulary_size))).nonzero()
@@ -497,11 +519,11 @@ class Law(ABC):
             known = (
                 f"{states} states"
                 if acts[row, position]
-                else f"{self.vocabulary_size} symbols, and no noise acts there"
+                else f"{self.vocabulary_size} symbols, and no noise acts at this position"
             )
             raise TokenError(row, position, f"state {int(noised[row, position])} is not one of {known}")
         if total_noise.dtype != torch.float64 or not (torch.isfinite(total_noise) & (total_noise > 0)).all():
-            raise InputError("total noise needs to be float64, positive and finite")
+            raise InputError("total_noise must be float64, positive and finite")
 
     def _chunks(self, batch: int, length: int) -> Iterator[slice]:
         rows = max(1, WORKING_BYTES // self._bytes_per_row(length))
@@ -524,7 +546,7 @@ class Law(ABC):
 def fold(values: Tensor) -> Tensor:
     """Sum over the first dimension, pairwise.
 
-    Unlike ``torch.sum``, the order of the additions does not depend on the other dimensions, so neither do the bits.
+    Unlike in ``torch.sum``, the order of additions, and hence the rounding, does not depend on the other dimensions.
     """
     count = len(values)
     if count == 1:
@@ -545,5 +567,7 @@ def _scored(context: ArrayLike, shape: tuple[int, ...]) -> list[NDArray[np.bool_
         if context.ndim == 1:
             context = np.broadcast_to(context, (shape[0], *context.shape))
         if context.ndim != 2:
-            raise InputError(f"context needs to be an int or booleans (sequence, length), got shape {context.shape}")
+            raise InputError(
+                f"context must be an int or an array of bool (sequence, length), got shape {context.shape}"
+            )
     return scored_masks(context, [shape[1]] * shape[0])

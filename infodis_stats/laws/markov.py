@@ -16,20 +16,21 @@ from infodis_stats.laws.steps import chain_entropy, conditionals, walk
 
 __all__ = ["MarkovChain"]
 
-MOST_ORDER = 32  # an axis of an array each
+MOST_ORDER = 32  # one array axis per symbol of context
 
 
 class MarkovChain(Law):
-    """A Markov chain of order ``k >= 0``: each symbol depends on the ``k`` before it.
+    """A Markov chain of order ``k >= 0``: each symbol depends on the ``k`` symbols before it.
 
-    It is a law for sequences of every length; those shorter than the order follow the marginals of ``initial``.
+    It defines a law for sequences of every length; sequences shorter than the order follow the marginals of
+    ``initial``.
 
     Parameters
     ----------
     initial : array of float, shape (vocabulary_size,) * order
-        ``initial[s1, ..., sk] = P(x_1 = s1, ..., x_k = sk)``; the number 1 at order 0.
+        ``initial[s1, ..., sk] = P(x_1 = s1, ..., x_k = sk)``; the scalar 1 at order 0.
     transition : array of float, shape (vocabulary_size,) * (order + 1)
-        ``transition[s1, ..., sk, b] = P(x_i = b | the k symbols before it)``, oldest symbol first.
+        ``transition[s1, ..., sk, b] = P(x_i = b | x_{i-k} = s1, ..., x_{i-1} = sk)``.
     alphabet : str
         Distinct symbols.
 
@@ -37,21 +38,24 @@ class MarkovChain(Law):
     ----------
     order : int
     initial, transition : array of float64
-        As given, read-only.
+        The parameters, read-only.
 
     Raises
     ------
     InputError
-        If shapes do not fit, or probabilities are negative or do not sum to one within 1e-9; it says where.
+        If shapes do not match, or probabilities are negative or do not sum to 1 within 1e-9; the message gives the
+        index.
 
     Notes
     -----
-    Scaled forward-backward over the ``vocabulary_size ** order`` contexts: exact but for rounding, about 1e-15 per
-    position. What is less probable than 1e-300 relative to the alternatives at its position underflows to impossible.
+    The scaled forward-backward algorithm [1]_ over the ``vocabulary_size ** order`` contexts computes posteriors. They
+    are exact up to rounding, about 1e-15 per position. Probabilities below 1e-300 relative to the alternatives at the
+    same position underflow to 0.
 
     References
     ----------
-    L. R. Rabiner, "A tutorial on hidden Markov models", Proc. IEEE 77 (1989), sections III.A and V.A.
+    .. [1] L. R. Rabiner (1989), A tutorial on hidden Markov models and selected applications in speech recognition,
+       Proceedings of the IEEE 77, sections III.A and V.A.
 
     Examples
     --------
@@ -66,39 +70,41 @@ class MarkovChain(Law):
 
     def __init__(self, initial: ArrayLike, transition: ArrayLike, alphabet: str) -> None:
         super().__init__(alphabet)
-        first, then = numbers(initial, "initial"), numbers(transition, "transition")
-        size, order = self.vocabulary_size, max(then.ndim - 1, 0)
-        if then.shape != (size,) * (order + 1):
+        initial, transition = numbers(initial, "initial"), numbers(transition, "transition")
+        size, order = self.vocabulary_size, max(transition.ndim - 1, 0)
+        if transition.shape != (size,) * (order + 1):
             raise InputError(
-                f"transition needs one axis of length {size} per symbol of context and one for the next symbol, "
-                f"over {alphabet}; got shape {then.shape}"
+                f"transition must have one axis of length {size} per symbol of context and one for the next symbol, "
+                f"over {alphabet}; got shape {transition.shape}"
             )
-        if first.shape != (size,) * order:
-            raise InputError(f"initial needs shape {(size,) * order} for order {order}, got {first.shape}")
+        if initial.shape != (size,) * order:
+            raise InputError(f"initial must have shape {(size,) * order} for order {order}, got {initial.shape}")
         self.order: Final = order
-        self.initial: Final = checked_probabilities(first, "initial")
-        self.transition: Final = checked_probabilities(then, "transition", conditions=order)
+        self.initial: Final = checked_probabilities(initial, "initial")
+        self.transition: Final = checked_probabilities(transition, "transition", conditions=order)
         self.initial.setflags(write=False)
         self.transition.setflags(write=False)
         self._steps: Final = conditionals(self.initial, self.transition)
 
     @classmethod
     def random(cls, order: int = 4, alphabet: str = "ACGT", seed: Seed = 0, concentration: float = 1.0) -> Self:
-        """Draw a chain: independent Dirichlet rows, started from its stationary law.
+        """Draw a stationary chain whose transition probabilities are independent Dirichlet rows.
 
         Parameters
         ----------
         order : int
+            Number of preceding symbols on which a symbol depends.
         alphabet : str
             Distinct symbols.
         seed : int, SeedSequence or Generator
         concentration : float
-            Of the Dirichlet law: 1 is uniform over all rows, small is nearly deterministic, large nearly uniform.
+            Concentration of the symmetric Dirichlet distribution: 1 is uniform, small values give nearly deterministic
+            rows and large values nearly uniform rows.
 
         Raises
         ------
         InputError
-            If an argument is out of range, or there would be more than 4096 contexts.
+            If an argument is out of range, or there are more than 4096 contexts.
 
         Examples
         --------
@@ -108,17 +114,18 @@ class MarkovChain(Law):
         check_alphabet(alphabet)
         size = len(alphabet)
         if order < 0:
-            raise InputError(f"order needs to be at least 0, got {order}")
+            raise InputError(f"order must be at least 0, got {order}")
         if order > MOST_ORDER or size**order > MOST_STATES:
             raise InputError(
-                f"a random chain may have {MOST_STATES} contexts, but order {order} over {alphabet} has {size}^{order}"
+                f"a random chain must have at most {MOST_STATES} contexts, but order {order} over {alphabet} has "
+                f"{size}^{order}"
             )
         transition = dirichlet(np.random.default_rng(seed), concentration, (size**order, size))
         initial = stationary(transition)
         return cls(initial.reshape((size,) * order), transition.reshape((size,) * (order + 1)), alphabet)
 
     def describe(self) -> str:
-        """Say in a few words what law this is."""
+        """Return a short description."""
         return f"Markov chain of order {self.order} over {self.alphabet}"
 
     def _arrays(self) -> tuple[NDArray[np.generic], ...]:

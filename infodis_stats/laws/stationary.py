@@ -1,18 +1,19 @@
-"""The stationary law of a chain."""
+"""The stationary distribution of a Markov chain."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["MOST_STATES", "stationary"]
 
-MOST_STATES = 4096  # of a random chain: the stationary law costs the cube of them
+MOST_STATES = 4096  # the cost is cubic in the number of states
 
 
 def stationary(transition: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a stationary law of the contexts (context, next symbol) -> (context,).
+    """Return a stationary distribution over contexts, from transitions (context, next symbol) to (context,).
 
-    State reduction without subtractions (Grassmann, Taksar and Heyman, Operations Research 33, 1985): each entry has
-    full relative accuracy, even if the chain almost falls apart. If it does, the law of one closed part is returned.
+    The state-reduction algorithm of Grassmann, Taksar and Heyman (Operations Research 33, 1985) uses no subtractions,
+    so each entry has full relative accuracy even for a nearly reducible chain. For a reducible chain, the distribution
+    of one closed class is returned.
     """
     states, size = transition.shape
     flow = np.zeros((states, states))

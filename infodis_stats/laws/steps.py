@@ -1,4 +1,4 @@
-"""Steps of a chain of finite memory: the law of each symbol, or hidden state, given those before it."""
+"""Steps of a finite-memory chain: the distribution of each symbol, or hidden state, given the preceding ones."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,12 @@ __all__ = ["chain_entropy", "conditionals", "walk"]
 
 
 def conditionals(initial: NDArray[np.float64], transition: NDArray[np.float64]) -> list[Tensor]:
-    """Return the law of each symbol given those before it, for the first symbols and, last, for all others.
+    """Return conditional probability tables: one for each of the first symbols, then one for all later symbols.
 
     Parameters
     ----------
     initial, transition : array of float64
-        As `MarkovChain` takes them.
+        The parameters of a `MarkovChain`.
 
     Returns
     -------
@@ -27,7 +27,7 @@ def conditionals(initial: NDArray[np.float64], transition: NDArray[np.float64]) 
         A context (dropped, kept) becomes (kept, next symbol).
     """
     size = transition.shape[-1]
-    if not initial.ndim:  # order 0 is an order 1 that does not look back
+    if not initial.ndim:  # treat order 0 as an order 1 that ignores its context
         initial, transition = transition, np.broadcast_to(transition, (size, size))
     steps = []
     joint = np.ones(())
@@ -39,7 +39,7 @@ def conditionals(initial: NDArray[np.float64], transition: NDArray[np.float64]) 
 
 
 def walk(steps: Sequence[Tensor], uniform: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Turn uniform numbers (sequence, length) into sequences of a chain, of the same shape."""
+    """Map uniforms (sequence, length) to sequences of a chain, of the same shape."""
     size = steps[-1].shape[2]
     tables = [cumulative(step.reshape(-1, size).numpy()) for step in steps]
     symbols = np.empty(uniform.shape, dtype=np.int64)
@@ -52,7 +52,7 @@ def walk(steps: Sequence[Tensor], uniform: NDArray[np.float64]) -> NDArray[np.in
 
 
 def chain_entropy(steps: Sequence[Tensor], length: int) -> float:
-    """Return the entropy of a chain's sequences in nats: that of each step given its context, by the chain rule."""
+    """Return the entropy of a chain's sequences in nats, by the chain rule."""
     context, total = np.ones(1), 0.0
     for position in range(length):
         step = steps[min(position, len(steps) - 1)][..., 0].numpy()

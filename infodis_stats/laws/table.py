@@ -1,4 +1,4 @@
-"""A law given as a table of sequences and their probabilities."""
+"""A law given by a table of sequences and their probabilities."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Final, Self
@@ -16,33 +16,33 @@ from infodis_stats.laws.probabilities import checked_probabilities, numbers
 
 __all__ = ["TableLaw"]
 
-MOST_CELLS = 2**20  # tokens of all sequences
+MOST_TOKENS = 2**20  # in all sequences
 
 
 class TableLaw(Law):
-    """Finitely many sequences of one length, each with its probability; all others are impossible.
+    """A law with finitely many possible sequences of equal length, each with its probability.
 
     Parameters
     ----------
     sequences : sequence of str, or array of integers, shape (count, length)
         Distinct sequences.
     probabilities : array of float, shape (count,)
-        They sum to one within 1e-9.
+        Their sum is 1 within 1e-9.
     alphabet : str, optional
-        Distinct symbols. Strings may leave it out: it is then their distinct symbols, sorted.
+        Distinct symbols. The default for strings is their distinct symbols, sorted; it is required for integers.
 
     Attributes
     ----------
     sequences : array of int64, shape (count, length)
     probabilities : array of float64, shape (count,)
-        Both in the order given, read-only.
+        The parameters in the given order, read-only.
 
     Raises
     ------
     TokenError
-        If a token is outside the alphabet; it says where.
+        If a token is outside the alphabet; the message gives the sequence and the position.
     InputError
-        If an argument is not as above: it names the repeated sequence, the wrong probability or their sum.
+        If sequences repeat, or probabilities are negative or do not sum to 1; the message gives the index or the sum.
 
     Examples
     --------
@@ -61,17 +61,19 @@ class TableLaw(Law):
         strings = _strings(sequences)
         if alphabet is None:
             if strings is None:
-                raise InputError("a table of integers needs an alphabet; only strings can do without")
+                raise InputError("sequences of integers need an alphabet; it is optional only for strings")
             alphabet = "".join(sorted(set("".join(strings))))
         check_alphabet(alphabet)
         rows = token_rows(sequences, alphabet) if strings is None else encode(strings, alphabet)
         super().__init__(alphabet)
         if rows.size == 0:
-            raise InputError(f"a table needs at least one sequence of at least one token, got shape {rows.shape}")
+            raise InputError(f"sequences must have at least one row and one token, got shape {rows.shape}")
         _check_size(*rows.shape)
         values = numbers(probabilities, "probabilities")
         if values.shape != (len(rows),):
-            raise InputError(f"{len(rows)} sequences need as many probabilities, got shape {values.shape}")
+            raise InputError(
+                f"probabilities must have shape ({len(rows)},) for {len(rows)} sequences, got {values.shape}"
+            )
         self._check_distinct(rows)
         self.sequences: Final = rows
         self.probabilities: Final = checked_probabilities(values, "probabilities")
@@ -85,14 +87,14 @@ class TableLaw(Law):
 
     @classmethod
     def random(cls, count: int = 128, length: int = 8, alphabet: str = "ACGT", seed: Seed = 0) -> Self:
-        """Draw a law: distinct sequences, uniform over all, with Dirichlet(1) probabilities.
+        """Draw a law: distinct uniformly random sequences with Dirichlet(1) probabilities.
 
         The defaults are the DNA example of *Information-Theoretic Discrete Diffusion* (arXiv 2510.24088).
 
         Parameters
         ----------
         count, length : int
-            Number of sequences and tokens in each.
+            Number of sequences, and number of tokens in each.
         alphabet : str
             Distinct symbols.
         seed : int, SeedSequence or Generator
@@ -100,7 +102,7 @@ class TableLaw(Law):
         Raises
         ------
         InputError
-            If there are fewer than ``count`` strings of that length.
+            If there are fewer than ``count`` distinct strings of that length.
 
         Examples
         --------
@@ -109,9 +111,9 @@ class TableLaw(Law):
         """
         check_alphabet(alphabet)
         if count < 1 or length < 1:
-            raise InputError(f"a table needs count and length of at least 1, got {count} and {length}")
+            raise InputError(f"count and length must be at least 1, got {count} and {length}")
         _check_size(count, length)
-        if (strings := len(alphabet) ** min(length, MOST_CELLS.bit_length())) < count:
+        if (strings := len(alphabet) ** min(length, MOST_TOKENS.bit_length())) < count:
             raise InputError(f"there are {strings} strings of length {length} over {alphabet}, fewer than {count}")
         rng = np.random.default_rng(seed)
         sequences = np.empty((0, length), dtype=np.int64)
@@ -123,11 +125,11 @@ class TableLaw(Law):
 
     @property
     def length(self) -> int:
-        """The length of every sequence."""
+        """Length of every sequence."""
         return int(self.sequences.shape[1])
 
     def describe(self) -> str:
-        """Say in a few words what law this is."""
+        """Return a short description."""
         return f"table of {len(self.sequences)} sequences of length {self.length} over {self.alphabet}"
 
     def _arrays(self) -> tuple[NDArray[np.generic], ...]:
@@ -166,13 +168,13 @@ class TableLaw(Law):
             row = next(index for index, tokens in enumerate(rows) if first[tokens.tobytes()] != index)
             string = "".join(self.alphabet[token] for token in rows[row])
             raise InputError(
-                f"sequences need to be distinct, but sequence {row} repeats sequence "
+                f"sequences must be distinct, but sequence {row} repeats sequence "
                 f"{first[rows[row].tobytes()]}: {string}"
             )
 
 
 def _first_rows(rows: NDArray[np.int64]) -> dict[bytes, int]:
-    """Where each distinct row stands first, in order."""
+    """Return the index of the first occurrence of each distinct row, in order."""
     first: dict[bytes, int] = {}
     for index, row in enumerate(rows):
         first.setdefault(row.tobytes(), index)
@@ -180,12 +182,14 @@ def _first_rows(rows: NDArray[np.int64]) -> dict[bytes, int]:
 
 
 def _check_size(count: int, length: int) -> None:
-    if count * length > MOST_CELLS:
-        raise InputError(f"a table may have {MOST_CELLS} tokens, but {count} sequences of length {length} have more")
+    if count * length > MOST_TOKENS:
+        raise InputError(
+            f"a table must have at most {MOST_TOKENS} tokens, but {count} sequences of length {length} have more"
+        )
 
 
 def _strings(sequences: Sequence[str] | ArrayLike) -> list[str] | None:
-    # Anything whose entries are strings; None for anything else.
+    """Return the sequences if all entries are strings, otherwise None."""
     if isinstance(sequences, str) or not isinstance(sequences, Sequence | np.ndarray):
         return None
     strings = [entry for entry in sequences if isinstance(entry, str)]

@@ -1,4 +1,4 @@
-"""Networks as conditional models: our own small denoiser, Hugging Face models, and models by name."""
+"""Networks as conditional models: the built-in denoiser, Hugging Face models, and loading by name."""
 
 from infodis_stats.models.acceleration import accelerated
 from infodis_stats.models.denoiser import Denoiser, DenoiserConfig

@@ -1,4 +1,4 @@
-"""Networks made faster: matrix products in half precision, blocks compiled."""
+"""Faster networks: matrix products in half precision, compiled blocks."""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,31 +23,31 @@ def accelerated(
     model: Denoiser | MaskedLanguageModel,
     *,
     autocast: torch.dtype | None = None,
-    compile: bool = False,  # noqa: A002 (torch's own word)
+    compile: bool = False,  # noqa: A002 (the name in torch)
 ) -> TextModel:
-    """Make a network faster, at a price that its fingerprint and this page tell.
+    """Run a network in half precision, or compiled, for speed.
 
     Parameters
     ----------
     model : Denoiser or MaskedLanguageModel
     autocast : torch.dtype, optional
-        ``torch.bfloat16`` or ``torch.float16``: the type of matrix products and attention (`torch.autocast`). Weights
-        stay as they are, and log-sum-exps are in float32. This changes the numbers: the bundled model's likelihood of
-        English text by less than 0.4 %, the unit roundoff of bfloat16.
+        ``torch.bfloat16`` or ``torch.float16``: dtype of matrix products and attention (`torch.autocast`). The dtype of
+        the weights does not change, and log-sum-exps are computed in float32. This changes the numbers: the likelihood
+        of English text under the bundled model changes by less than 0.4 %, the unit roundoff of bfloat16.
     compile : bool, default False
-        Compile the blocks of the network with `torch.compile`: those of its module lists, in place. What is outside,
-        the output head above all, stays as it is, so that only masked positions pass through it. The first calls take
-        a minute. Numbers change by rounding alone, as they do with the batch size.
+        Compile the network's blocks, the members of its outermost `torch.nn.ModuleList`, in place with `torch.compile`.
+        The rest is not compiled, in particular the output head, so only masked positions pass through the head. The
+        first calls take about a minute. Numbers change only by rounding, as they do with the batch size.
 
     Returns
     -------
     TextModel
-        The same model; where it is in half precision, with another fingerprint.
+        A wrapper of the same model. In half precision its fingerprint differs.
 
     Raises
     ------
     InputError
-        If ``autocast`` is no half precision, or the network has no blocks.
+        If ``autocast`` is not a half-precision dtype, or ``compile`` is set and the network has no blocks.
 
     Examples
     --------
@@ -60,11 +60,11 @@ def accelerated(
     """
     network = model.network if isinstance(model, MaskedLanguageModel) else model
     if autocast is not None and autocast not in HALF:
-        raise InputError(f"autocast needs to be torch.bfloat16 or torch.float16, got {autocast}")
+        raise InputError(f"autocast must be torch.bfloat16 or torch.float16, got {autocast}")
     if compile:
         blocks = [block for block in _blocks(network) if model.head not in list(block.modules())]
         if not blocks:
-            raise InputError("there is nothing to compile: the network has no list of blocks (torch.nn.ModuleList)")
+            raise InputError("the network cannot be compiled, because it has no list of blocks (torch.nn.ModuleList)")
         for block in blocks:
             block.compile(backend=COMPILER, dynamic=True)
     return _Accelerated(model, autocast, compile, next(network.parameters()).device.type)
@@ -91,9 +91,9 @@ class _Accelerated:
             if not self.compiled:
                 raise
             reason = " ".join(str(error).split("\n\n")[0].split())
-            raise ModelError(f"the compiled network fails, compile=False may mend that: {reason}") from error
+            raise ModelError(f"the compiled network failed (try compile=False): {reason}") from error
         if self.autocast is not None:
-            check_overflow(losses, self.autocast, "autocast=torch.bfloat16 or none")
+            check_overflow(losses, self.autocast, "autocast=torch.bfloat16, or no autocast")
         return losses
 
     def encode(self, text: str) -> NDArray[np.int64]:
@@ -106,13 +106,13 @@ class _Accelerated:
         return self.model.describe() + (f" in {kind_of(self.autocast)}" if self.autocast else "")
 
     def fingerprint(self) -> str:
-        own = self.model.fingerprint()
-        return hashlib.sha256(f"{own} {kind_of(self.autocast)}".encode()).hexdigest() if self.autocast else own
+        digest = self.model.fingerprint()
+        return hashlib.sha256(f"{digest} {kind_of(self.autocast)}".encode()).hexdigest() if self.autocast else digest
 
 
 def _blocks(network: nn.Module) -> list[nn.Module]:
     """Return the members of the outermost module lists."""
-    found: list[nn.Module] = []
+    blocks: list[nn.Module] = []
     for child in network.children():
-        found += child if isinstance(child, nn.ModuleList) else _blocks(child)
-    return found
+        blocks += child if isinstance(child, nn.ModuleList) else _blocks(child)
+    return blocks

@@ -1,4 +1,4 @@
-"""A small masked denoiser: a bidirectional transformer over characters, without a time input."""
+"""A small masked denoiser: a bidirectional transformer over characters without time conditioning."""
 
 import hashlib
 import json
@@ -25,16 +25,27 @@ FORMAT = "infodis-stats denoiser 1"
 
 @dataclass(frozen=True)
 class DenoiserConfig:
-    """The shape of a `Denoiser`.
+    """The architecture of a `Denoiser`.
 
     Parameters
     ----------
     alphabet : str
-        Distinct characters; a token is an index into it. The mask is one more embedding and never an output.
-    length : int
-        Longest sequence, context included.
-    layers, width, heads : int
-        Of the transformer; ``width`` is a multiple of ``2 * heads``.
+        Distinct characters; a token is the index of a character. The mask has an additional embedding and no output.
+    length : int, default 128
+        Longest sequence in characters, context included.
+    layers, width, heads : int, default 4, 128 and 4
+        Size of the transformer; ``width`` must be a multiple of ``2 * heads``.
+
+    Raises
+    ------
+    InputError
+        If the alphabet is empty or repeats a character, a size is not positive, or the width does not fit the heads.
+
+    Examples
+    --------
+    >>> config = DenoiserConfig("ACGT", length=64, layers=2, width=32, heads=2)
+    >>> Denoiser(config).describe()
+    'denoiser 25,508 parameters'
     """
 
     alphabet: str
@@ -45,9 +56,12 @@ class DenoiserConfig:
 
     def __post_init__(self) -> None:
         if not self.alphabet or len(set(self.alphabet)) < len(self.alphabet):
-            raise InputError("a denoiser needs an alphabet of distinct characters")
+            raise InputError("the alphabet of a denoiser must be non-empty and have distinct characters")
         if min(self.length, self.layers, self.width, self.heads) < 1 or self.width % (2 * self.heads):
-            raise InputError("a denoiser needs positive sizes and a width that is a multiple of 2 x heads")
+            raise InputError(
+                "a denoiser needs positive sizes and a width that is a multiple of 2 x heads, got length "
+                f"{self.length}, layers {self.layers}, width {self.width}, heads {self.heads}"
+            )
 
 
 class _Block(nn.Module):
@@ -73,27 +87,38 @@ class _Block(nn.Module):
 
 
 def _rotate(vectors: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    # Rotary positions: only the distance of two positions enters their attention.
+    # Rotary position embedding: attention depends only on the distance between positions.
     cosine, sine = rotation
     first, second = vectors.chunk(2, dim=-1)
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
 
 
 class Denoiser(nn.Module):
-    """Predicts each masked character from all unmasked ones; how much is masked is read off the input alone.
+    """A network that predicts each masked character from the unmasked ones.
 
-    That is the time-independent parameterisation of RADD (arXiv 2406.03736). The network is a ``ConditionalModel``;
-    its conditionals are learned and need not come from one joint law.
+    The network has no time input (the time-independent parameterisation of [1]_): it depends on the unmasked characters
+    and their positions alone. It is a ``ConditionalModel`` and a `TextModel`. Its conditionals are learned and need not
+    come from one joint distribution.
 
     Parameters
     ----------
     config : DenoiserConfig
     name : str, optional
-        What tables call it; `load` takes that of the file.
+        Name in tables; `load` uses the name of the file.
+
+    Attributes
+    ----------
+    longest : int
+        Longest sequence in characters, context included.
 
     Notes
     -----
-    Losses are float32. Those of a row agree within 1e-5 nats whatever batch it comes in.
+    Losses are float32, in nats. The losses of a row agree within 1e-5 nats across batches.
+
+    References
+    ----------
+    .. [1] J. Ou et al. (2024), Your absorbing discrete diffusion secretly models the conditional distributions of clean
+       data, arXiv 2406.03736.
 
     Examples
     --------
@@ -115,14 +140,14 @@ class Denoiser(nn.Module):
 
     @property
     def longest(self) -> int:
-        """Longest sequence, context included, in characters."""
+        """Longest sequence in characters, context included."""
         return self.config.length
 
     def hidden(self, tokens: Tensor, masked: Tensor) -> Tensor:
         """Return the last hidden states, (batch, length, width)."""
         length = tokens.shape[1]
         if length > self.config.length:
-            raise InputError(f"a sequence of {length} characters is longer than the model's {self.config.length}")
+            raise InputError(f"a sequence of {length} characters exceeds the model's maximum of {self.config.length}")
         hidden = self.embedding(torch.where(masked, len(self.config.alphabet), tokens))
         rotation = self._rotation(length, hidden)
         for block in self.blocks:
@@ -131,19 +156,30 @@ class Denoiser(nn.Module):
         return result
 
     def losses(self, tokens: Tensor, masked: Tensor) -> Tensor:
-        """Return the loss of each masked token in row order, (number of masked,): only they pass through the head."""
+        """Return the losses of the masked tokens in row order, (number of masked,); only they pass through the head."""
         hidden = self.hidden(tokens, masked)[masked]
         return token_losses(lambda part: self.head(hidden[part]), tokens[masked], self.head.out_features)
 
     def token_nll(self, tokens: Tensor, masked: Tensor) -> Tensor:
-        """Price the masked tokens; see `estimators.ConditionalModel`.
+        """Return the negative log-likelihood of each masked token given the unmasked tokens of its row.
+
+        Parameters
+        ----------
+        tokens : Tensor of integers, shape (batch, length)
+            Complete sequences.
+        masked : Tensor of bool, shape (batch, length)
+
+        Returns
+        -------
+        Tensor of float32, shape (batch, length)
+            Nats at masked positions, 0 elsewhere.
 
         Raises
         ------
         TokenError
-            If a token is outside the alphabet.
+            If a token is outside the alphabet; the message gives the row and the position.
         InputError
-            If the sequences are longer than the model.
+            If the sequences are longer than `longest`.
         """
         outside = (tokens < 0) | (tokens >= len(self.config.alphabet))
         if outside.any():
@@ -155,12 +191,12 @@ class Denoiser(nn.Module):
         return result
 
     def encode(self, text: str) -> NDArray[np.int64]:
-        """Turn text into tokens, (length,).
+        """Convert text to tokens, int64 of shape (length,).
 
         Raises
         ------
         InputError
-            If a character is outside the alphabet; says which and where.
+            If a character is outside the alphabet; the message gives the character and its position.
         """
         code = {character: token for token, character in enumerate(self.config.alphabet)}
         try:
@@ -172,11 +208,11 @@ class Denoiser(nn.Module):
             ) from None
 
     def decode(self, tokens: NDArray[np.int64]) -> str:
-        """Turn tokens (length,) into text."""
+        """Convert tokens (length,) to text."""
         return "".join(self.config.alphabet[token] for token in tokens)
 
     def describe(self) -> str:
-        """Say in a few words what model this is."""
+        """Return a short description: kind, name and number of parameters."""
         size = sum(weights.numel() for weights in self.parameters())
         return " ".join(["denoiser", *self.name.split(), f"{size:,} parameters"])
 
@@ -188,12 +224,12 @@ class Denoiser(nn.Module):
         return digest.hexdigest()
 
     def save(self, path: Path | str, notes: dict[str, str] | None = None) -> None:
-        """Write the weights as safetensors, with the configuration and notes in its header, all or nothing."""
-        # One entry: several would stand in random order, and the same model would be other bytes.
+        """Write the weights atomically as safetensors, with the configuration and notes in the header."""
+        # A single entry, because safetensors writes several in random order and the bytes must be reproducible.
         header = {"denoiser": json.dumps({"format": FORMAT, "config": asdict(self.config), "notes": notes or {}})}
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
-        with atomic_path(Path(path)) as beside:
-            save_file(weights, beside, metadata=header)
+        with atomic_path(Path(path)) as temporary:
+            save_file(weights, temporary, metadata=header)
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -202,7 +238,7 @@ class Denoiser(nn.Module):
         Raises
         ------
         StoreError
-            If the file is absent, damaged, not safetensors, or not a denoiser of ours.
+            If the file is missing, damaged, or not a safetensors file written by `save`.
         """
         path = Path(path)
         if not path.is_file():
@@ -212,14 +248,14 @@ class Denoiser(nn.Module):
                 header = json.loads((file.metadata() or {}).get("denoiser", "{}"))
                 weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         except (SafetensorError, json.JSONDecodeError) as error:
-            raise StoreError(f"{path} is not a safetensors file, or it is damaged") from error
+            raise StoreError(f"{path} is not a safetensors file, or is damaged") from error
         if not isinstance(header, dict) or header.get("format") != FORMAT:
-            raise StoreError(f"{path} holds no denoiser of this project")
+            raise StoreError(f"{path} does not contain a denoiser written by infodis-stats train")
         try:
             model = cls(DenoiserConfig(**header["config"]), path.stem)
             model.load_state_dict(weights)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise StoreError(f"{path} is damaged: its weights do not fit its configuration") from error
+            raise StoreError(f"{path} is damaged: its weights do not match its configuration") from error
         return model.eval()
 
     def _rotation(self, length: int, like: Tensor) -> tuple[Tensor, Tensor]:

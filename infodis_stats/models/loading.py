@@ -1,4 +1,4 @@
-"""Models by name: the bundled one, a file of ours, a Hugging Face folder, an exact law."""
+"""Loading of networks by name: the bundled model, a trained denoiser, or a Hugging Face model."""
 
 from importlib import resources
 from pathlib import Path
@@ -20,33 +20,36 @@ def load_model(
     tokenizer: str | Path | None = None,
     trust_remote_code: bool = False,
 ) -> Denoiser | MaskedLanguageModel:
-    """Load a model that reads text.
+    """Load a network that scores text.
 
     Parameters
     ----------
     name : str or Path
-        ``"austen"``, the bundled character model of English prose; the path of a ``.safetensors`` file that
-        ``infodis-stats train`` wrote; or ``"hf:"`` and a local folder or hub id in Hugging Face layout.
+        ``"austen"``, the bundled character model of English prose; the path of a ``.safetensors`` file written by
+        ``infodis-stats train``; or ``"hf:"`` followed by a local folder or hub id in Hugging Face layout.
     device : torch.device or str, default "cpu"
-        Where its weights go; give the same device to the estimate.
+        Device of the weights; pass the same device to the estimation functions.
     family : str, optional
-        Of a Hugging Face model, where its configuration does not tell; see `load_huggingface` for this and more.
+        Family of a Hugging Face model: ``llada``, ``dream``, ``mdlm``, ``radd``, ``sedd`` or ``bert``. Default: found
+        from its configuration.
     tokenizer : str or Path, optional
-        Of a Hugging Face model, where it does not lie with the weights.
+        Folder or hub id of the tokenizer of a Hugging Face model, if it is not stored with the weights.
     trust_remote_code : bool, default False
-        Whether a Hugging Face model may run the code that comes with it.
+        Whether to run Python code stored with a Hugging Face model.
 
     Returns
     -------
     Denoiser or MaskedLanguageModel
-        A `TextModel`: a ``ConditionalModel`` with ``encode``, ``decode`` and ``longest``.
+        A `TextModel`. `load_huggingface` has further options for Hugging Face models.
 
     Raises
     ------
     InputError
-        If there is no such model; says what would be one.
+        If the name is none of these, or as in `load_huggingface`.
     StoreError
-        If the file is absent, damaged or not ours.
+        If the file is missing, damaged or of another format.
+    ModelError
+        If a Hugging Face network cannot be called in the way of its family.
 
     Examples
     --------
@@ -65,4 +68,4 @@ def load_model(
     path = Path(name)
     if path.suffix == ".safetensors":
         return Denoiser.load(path).to(device)
-    raise InputError(f"there is no model {str(name)!r}; a model is 'austen', a .safetensors file, or hf:FOLDER_OR_ID")
+    raise InputError(f"there is no model {str(name)!r}; use 'austen', a .safetensors file, or hf:FOLDER_OR_ID")

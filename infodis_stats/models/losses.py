@@ -1,4 +1,4 @@
-"""Losses from logits that are made a few tokens at a time: never all of them at once."""
+"""Losses from logits that are computed in chunks of tokens, to bound the memory."""
 
 from collections.abc import Callable
 
@@ -10,27 +10,30 @@ from estimators import ModelError
 
 __all__ = ["HALF", "check_overflow", "kind_of", "token_losses"]
 
-LOGITS_AT_A_TIME = 2**24  # numbers: 64 MB in float32
+LOGITS_PER_CHUNK = 2**24  # 64 MB in float32
 HALF = (torch.float16, torch.bfloat16)
 
 
 def token_losses(
     logits_at: Callable[[slice], Tensor], targets: Tensor, vocabulary: int, excluded: int | None = None
 ) -> Tensor:
-    """Price tokens, (count,) float32; the log-sum-exp is taken in float32 whatever the type of the logits.
+    """Return the negative log-likelihoods of tokens in nats, float32 of shape (count,).
+
+    The log-sum-exp is computed in float32, whatever the dtype of the logits.
 
     Parameters
     ----------
     logits_at : callable
-        Makes the logits (some, vocabulary) of a slice of the tokens.
+        Computes the logits (tokens, vocabulary) of a slice of the tokens.
     targets : Tensor of int64, shape (count,)
-        What stands there.
+        The tokens.
     vocabulary : int
+        Number of outputs of the network.
     excluded : int, optional
-        A token without probability: its logit counts as minus infinity.
+        A token with probability 0: its logit is replaced by minus infinity.
     """
     losses = torch.empty(len(targets), device=targets.device)
-    step = max(1, LOGITS_AT_A_TIME // vocabulary)
+    step = max(1, LOGITS_PER_CHUNK // vocabulary)
     for start in range(0, len(losses), step):
         part = slice(start, start + step)
         logits = logits_at(part).float()
@@ -41,22 +44,22 @@ def token_losses(
 
 
 def check_overflow(losses: Tensor, computed_in: torch.dtype, remedy: str) -> None:
-    """Refuse losses (batch, length) that are not finite because they were computed in half precision.
+    """Check that losses (batch, length) did not overflow in half precision.
 
     Raises
     ------
     ModelError
-        Says where, in which type and what mends it.
+        For the first loss that is not finite; the message gives its row, position and dtype, and the remedy.
     """
     wrong = ~torch.isfinite(losses)
     if computed_in in HALF and wrong.any():
         row, position = wrong.nonzero()[0].tolist()
         raise ModelError(
             f"sequence {row} of the batch, position {position}: the network overflowed in {kind_of(computed_in)}; "
-            f"{remedy} mends that"
+            f"use {remedy}"
         )
 
 
 def kind_of(dtype: torch.dtype) -> str:
-    """Return the name of a type without its module."""
+    """Return the name of a dtype without its module."""
     return str(dtype).removeprefix("torch.")

@@ -1,4 +1,4 @@
-"""What text needs of a model beside the seam: tokens for strings, and how long they may be."""
+"""The protocol of models that score text: a conditional model with a tokenizer and a maximum length."""
 
 from typing import Protocol, runtime_checkable
 
@@ -12,23 +12,36 @@ __all__ = ["TextModel", "conditioned"]
 
 @runtime_checkable
 class TextModel(ConditionalModel, Protocol):
-    """A `ConditionalModel` that reads text."""
+    """A ``ConditionalModel`` that converts text to tokens (a runtime-checkable protocol).
+
+    Any object with these methods, and ``token_nll(tokens, masked)`` as in ``ConditionalModel``, can be passed to the
+    functions that score text.
+
+    Examples
+    --------
+    >>> from infodis_stats import load_model
+    >>> model = load_model("austen")
+    >>> isinstance(model, TextModel)
+    True
+    >>> model.longest, model.encode("It is").shape
+    (128, (5,))
+    """
 
     @property
     def longest(self) -> int:
-        """Longest sequence, context included, in tokens."""
+        """Longest sequence in tokens, context included."""
         ...
 
     def encode(self, text: str) -> NDArray[np.int64]:
-        """Turn text into tokens, (length,), without any special token; `InputError` where that is impossible."""
+        """Convert text to tokens, int64 of shape (length,), without special tokens; `InputError` if impossible."""
         ...
 
     def decode(self, tokens: NDArray[np.int64]) -> str:
-        """Turn tokens (length,) into text."""
+        """Convert tokens (length,) to text."""
         ...
 
     def describe(self) -> str:
-        """Say in a few words what model this is."""
+        """Return a short description."""
         ...
 
     def fingerprint(self) -> str:
@@ -37,26 +50,26 @@ class TextModel(ConditionalModel, Protocol):
 
 
 def conditioned(model: TextModel, name: str, prompt: str, text: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Turn a prompt and a text into tokens, and say which of them are given.
+    """Convert a prompt and a text to tokens, and mark the tokens of the prompt as given.
 
     Parameters
     ----------
     model : TextModel
     name : str
-        What messages call them.
+        Name of the record in error messages.
     prompt, text : str
-        They are encoded apart, so that no token spans both.
+        Encoded separately, so that no token spans both.
 
     Returns
     -------
     tokens : array of int64, shape (length,)
     given : array of bool, shape (length,)
-        True for the prompt's.
+        True for the tokens of the prompt.
 
     Raises
     ------
     InputError
-        If the model does not know a piece of them, or they do not fit into it.
+        If the model cannot encode the prompt or the text, or they are too long for it.
     """
     try:
         given, scored = model.encode(prompt), model.encode(text)
@@ -64,5 +77,5 @@ def conditioned(model: TextModel, name: str, prompt: str, text: str) -> tuple[ND
         raise InputError(f"{name!r}: {error}") from error
     tokens = np.concatenate([given, scored])
     if len(tokens) > model.longest:
-        raise InputError(f"{name!r} has {len(tokens)} tokens, and the model takes {model.longest}")
+        raise InputError(f"{name!r} has {len(tokens)} tokens, but the model takes at most {model.longest}")
     return tokens, np.arange(len(tokens)) < len(given)

@@ -1,4 +1,4 @@
-"""Training a denoiser: masked cross-entropy whose expectation is the model's own likelihood bound."""
+"""Training of a denoiser: masked cross-entropy, an unbiased estimate of the negative log-likelihood bound."""
 
 import json
 import math
@@ -18,27 +18,27 @@ from infodis_stats.models.denoiser import Denoiser
 __all__ = ["TrainingPlan", "Windows", "law_windows", "masked_loss", "text_windows", "train"]
 
 Windows = Callable[[int, torch.Generator], Tensor]
-"""Draws so many training sequences, (batch, length) int64, from a generator."""
+"""Maps a batch size and a generator to training sequences, int64 of shape (batch, length)."""
 
 STEPS_BETWEEN_CHECKPOINTS = 100
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How long and how fast.
+    """The hyperparameters of training.
 
     Parameters
     ----------
     steps : int
-        Optimiser steps; the learning rate falls to 0 along a cosine over them.
+        Optimiser steps, with a cosine schedule of the learning rate down to 0.
     batch : int
-        Sequences a step.
+        Sequences per step.
     rate : float
         Peak learning rate of AdamW.
     warmup : int
         Steps of linear warm-up.
     seed : int
-        Of the initial weights, the sequences and the masks.
+        Seed of the sequences and the masks.
     """
 
     steps: int = 4500
@@ -50,14 +50,15 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         if min(self.steps, self.batch, self.warmup) < 1 or not 0 < self.rate < math.inf or self.seed < 0:
             raise InputError(
-                "training needs at least one step, batch and warm-up step, a positive rate and a seed >= 0"
+                "training needs steps, batch and warmup of at least 1, a positive rate and a seed of at least 0, got "
+                f"{self}"
             )
 
 
 def text_windows(tokens: Tensor, length: int) -> Windows:
-    """Draw uniformly random windows of a text, (characters,) int64."""
+    """Return a source of uniformly random windows of a text, int64 tokens of shape (characters,)."""
     if len(tokens) < length:
-        raise InputError(f"a text of {len(tokens)} characters is shorter than the model's {length}")
+        raise InputError(f"a text of {len(tokens)} characters is shorter than the length of the model, {length}")
 
     def draw(batch: int, generator: torch.Generator) -> Tensor:
         starts = torch.randint(len(tokens) - length + 1, (batch,), generator=generator)
@@ -67,7 +68,7 @@ def text_windows(tokens: Tensor, length: int) -> Windows:
 
 
 def law_windows(law: Law, length: int) -> Windows:
-    """Draw fresh sequences of an exact law."""
+    """Return a source of independent samples of an exact law."""
 
     def draw(batch: int, generator: torch.Generator) -> Tensor:
         seed = int(torch.randint(2**62, (), generator=generator))
@@ -77,14 +78,14 @@ def law_windows(law: Law, length: int) -> Windows:
 
 
 def masked_loss(model: Denoiser, tokens: Tensor, generator: torch.Generator) -> Tensor:
-    """Return an unbiased estimate of the mean negative log-likelihood bound, in nats a character.
+    """Return an unbiased estimate of the mean negative log-likelihood bound, in nats per character.
 
-    Each row gets a uniformly random mask; sizes ``1 .. length`` are stratified over the batch. The loss of a row is the
-    mean over its masked characters, whose expectation is ``NLL/length``: the uniform-count estimator.
+    Each row gets a uniformly random mask, with sizes from 1 to the length stratified over the batch. The loss of a row
+    is the mean over its masked characters, whose expectation is ``NLL / length``: the uniform-count estimator.
     """
     batch, length = tokens.shape
-    levels = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
-    sizes = (levels * length).long().clamp(max=length - 1) + 1
+    fractions = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
+    sizes = (fractions * length).long().clamp(max=length - 1) + 1
     ranks = torch.rand(batch, length, generator=generator).argsort(dim=1).argsort(dim=1)
     masked = (ranks < sizes[:, None]).to(tokens.device)
     weights = (1 / sizes / batch)[:, None].expand(batch, length).to(tokens.device)
@@ -104,15 +105,15 @@ def train(
     Parameters
     ----------
     model : Denoiser
-        Changed in place.
+        Trained in place.
     windows : callable
-        See `Windows`, `text_windows` and `law_windows`.
+        Source of training sequences, such as `text_windows` or `law_windows`.
     plan : TrainingPlan
     checkpoint : Path, optional
-        File that keeps the state every 100 steps. If it is there, training goes on from it and ends with the weights
-        of an undisturbed run; it is removed at the end.
+        File to which the state is written every 100 steps. If it exists, training resumes from it and ends with the
+        weights of an uninterrupted run. It is deleted at the end.
     progress : callable, optional
-        Called after each step with the number of steps done and the loss in nats a character.
+        Called after each step with the number of completed steps and the loss in nats per character.
 
     Returns
     -------
@@ -160,8 +161,8 @@ def train(
                 "schedule": schedule.state_dict(),
                 "generator": generator.get_state(),
             }
-            with atomic_path(checkpoint) as beside:
-                torch.save(state, beside)
+            with atomic_path(checkpoint) as temporary:
+                torch.save(state, temporary)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     return model.eval()
@@ -170,9 +171,9 @@ def train(
 def _read_checkpoint(path: Path, made_for: str) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
-        found = state["made_for"]
+        settings = state["made_for"]
     except Exception as error:  # torch raises many types for a damaged file
-        raise StoreError(f"the checkpoint {path} is damaged; remove it to start anew") from error
-    if found != made_for:
-        raise StoreError(f"the checkpoint {path} belongs to another model or plan; remove it to start anew")
+        raise StoreError(f"the checkpoint {path} is damaged; delete it to start from scratch") from error
+    if settings != made_for:
+        raise StoreError(f"the checkpoint {path} belongs to another model or plan; delete it to start from scratch")
     return state

@@ -1,4 +1,4 @@
-"""Symbols: what a model's tokens are called, and which of them stand in for one another."""
+"""Symbols of a model: names of its tokens, and the tokens that a substitution may introduce."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,19 +10,18 @@ from infodis_stats.models import Denoiser, TextModel
 __all__ = ["RESIDUES", "alternatives", "encode_sequence", "symbol_names", "symbol_tokens"]
 
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
-"""The 20 standard residues of proteins."""
+"""The 20 standard amino-acid residues."""
 
 
 def encode_sequence(model: Law | TextModel, text: str) -> NDArray[np.int64]:
-    """Turn a sequence into tokens, (length,).
+    """Convert a sequence to tokens, int64 of shape (length,).
 
-    What the model's tokenizer does not know is read again with a space between the symbols: some protein models want
-    their residues so.
+    If the tokenizer of the model fails, the symbols are separated by spaces, as some protein models require.
 
     Raises
     ------
     InputError
-        If there is a symbol that the model does not know.
+        If the model does not know a symbol.
 
     Examples
     --------
@@ -42,19 +41,19 @@ def encode_sequence(model: Law | TextModel, text: str) -> NDArray[np.int64]:
 
 
 def symbol_tokens(model: ConditionalModel, symbols: ArrayLike) -> NDArray[np.int64]:
-    """Turn symbols into one token each, (symbol,).
+    """Convert symbols to tokens, int64 of shape (symbol,).
 
     Parameters
     ----------
     model : ConditionalModel
-        Tokens are taken as they are; a symbol given as text needs a law or a text model.
+        A law or a text model if symbols are text.
     symbols : str, or array of str or int
-        A string stands for its characters.
+        A string is a list of one-character symbols; integers are tokens.
 
     Raises
     ------
     InputError
-        If there is none, one stands twice, or one is not a single token of the model.
+        If there is no symbol, a symbol repeats, or a symbol is not a single token of the model.
 
     Examples
     --------
@@ -65,10 +64,10 @@ def symbol_tokens(model: ConditionalModel, symbols: ArrayLike) -> NDArray[np.int
     given = list(symbols) if isinstance(symbols, str) else np.atleast_1d(np.asarray(symbols)).tolist()
     tokens = [_token(model, symbol) for symbol in given]
     if not tokens:
-        raise InputError("there is no symbol to substitute")
+        raise InputError("symbols must contain at least one symbol")
     for index, token in enumerate(tokens):
         if token in tokens[:index]:
-            raise InputError(f"symbols need to differ, but {given[index]!r} stands more than once")
+            raise InputError(f"symbols must be distinct, but {given[index]!r} appears more than once")
     return np.array(tokens, dtype=np.int64)
 
 
@@ -76,24 +75,24 @@ def _token(model: ConditionalModel, symbol: object) -> int:
     if isinstance(symbol, int) and symbol >= 0:
         return symbol
     if not isinstance(symbol, str):
-        raise InputError(f"a symbol is text or a token, got {symbol!r}")
+        raise InputError(f"a symbol must be a string or a token (an integer of at least 0), got {symbol!r}")
     if not isinstance(model, Law | TextModel):
-        raise InputError(f"symbol {symbol!r}: the model has no alphabet, so give tokens")
+        raise InputError(f"symbol {symbol!r}: the model has no alphabet; use tokens (integers)")
     try:
         tokens = encode_sequence(model, symbol)
     except InputError as error:
         known = f"; its alphabet is {model.alphabet}" if isinstance(model, Law) else ""
-        raise InputError(f"symbol {symbol!r} is no token of the model{known}") from error
+        raise InputError(f"symbol {symbol!r} is not a token of the model{known}") from error
     if len(tokens) != 1:
-        raise InputError(f"symbol {symbol!r} is {len(tokens)} tokens of the model; a symbol is one")
+        raise InputError(f"symbol {symbol!r} is {len(tokens)} tokens of the model; it must be a single token")
     return int(tokens[0])
 
 
 def alternatives(model: ConditionalModel, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the tokens that a sequence's tokens may be changed to where nobody says which.
+    """Return the default substitutes for the tokens of a sequence.
 
-    The whole alphabet of a law or a `Denoiser`. Of another text model the 20 standard residues, if each is a token and
-    the sequence holds no other. Otherwise the distinct tokens of the sequence.
+    For a law or a `Denoiser`, these are the whole alphabet. For another text model they are the 20 standard residues,
+    if each is a single token and the sequence consists of them. Otherwise they are the distinct tokens of the sequence.
 
     Examples
     --------
@@ -117,7 +116,7 @@ def alternatives(model: ConditionalModel, tokens: NDArray[np.int64]) -> NDArray[
 
 
 def symbol_names(model: ConditionalModel, tokens: NDArray[np.int64]) -> list[str]:
-    """Return what each token is called: its symbol, or its number where the model has no alphabet."""
+    """Return the symbol of each token, or its number if the model has no alphabet."""
     if isinstance(model, Law):
         return [model.alphabet[token] for token in tokens]
     if isinstance(model, TextModel):

@@ -12,11 +12,11 @@ from infodis_stats.io.files import StoreError, atomic_path, sweep, writable_fold
 from infodis_stats.io.store import copy_store, read_store, write_store
 from infodis_stats.report import markdown
 from infodis_stats.report.document import Document
-from infodis_stats.studies.calibration import calibration_document
-from infodis_stats.studies.comparison import comparison_document
-from infodis_stats.studies.corpora import corpora_document
-from infodis_stats.studies.frontier import frontier_document
-from infodis_stats.studies.information import information_document
+from infodis_stats.studies.calibration.report import calibration_document
+from infodis_stats.studies.comparison.report import comparison_document
+from infodis_stats.studies.corpora.report import corpora_document
+from infodis_stats.studies.frontier.report import frontier_document
+from infodis_stats.studies.information.report import information_document
 
 __all__ = [
     "document",

@@ -9,22 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from estimators import (
-    IID,
-    Cell,
-    Draw,
-    Estimator,
-    Evaluation,
-    InputError,
-    Model,
-    PointEstimator,
-    Regression,
-    ScoreEntropy,
-    TimeFree,
-)
+from estimators import Cell, Draw, Evaluation, InputError, Model
 from estimators.contrast import estimator_of
 from estimators.streams import root_seed, stream
-from estimators.within_variance import OwnVariance, added
+from estimators.within_variance import WithinVariance, added
 from infodis_stats import analysis
 
 __all__ = [
@@ -107,13 +95,13 @@ class Sample:
         return parts[:kept].reshape(kept // self.size, -1)
 
     @property
-    def own_variance(self) -> OwnVariance | None:
+    def within_variance(self) -> WithinVariance | None:
         """Variance of the sum of each interval's replicates, from within them; None where they do not tell it."""
-        own = self.draw.own_variance
+        own = self.draw.within_variance
         if own is None:
             return None
         variance, degrees = analysis.block(own.variance, self.size), analysis.block(own.degrees, self.size)
-        return added(*(OwnVariance(variance[:, one], degrees[:, one]) for one in range(self.size)))
+        return added(*(WithinVariance(variance[:, one], degrees[:, one]) for one in range(self.size)))
 
 
 class IntervalKind(ABC):
@@ -184,8 +172,8 @@ class DesignBootstrap(IntervalKind):
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals; see `IntervalKind.error_bars`."""
-        estimator = _estimator(sample.draw)
-        if isinstance(estimator, Regression | ScoreEntropy):
+        estimator = estimator_of(sample.draw.cell.sampler)
+        if estimator is not None and not (estimator.weighted_sum and estimator.family == "masked"):
             raise InputError(
                 f"{self.name} redraws weighted sums of masked losses; {estimator.name} is none: use student-t or design"
             )
@@ -206,7 +194,7 @@ class Design(IntervalKind):
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals; see `IntervalKind.error_bars`."""
-        own, cell = sample.own_variance, sample.draw.cell
+        own, cell = sample.within_variance, sample.draw.cell
         if own is None:
             raise InputError(
                 f"the passes of {cell.sampler.name} do not tell their variance here ({cell.passes} passes); "
@@ -248,13 +236,13 @@ class Auto(IntervalKind):
 
     def choose(self, sample: Sample) -> IntervalKind:
         """Choose by construction: statistics of the sample have no say."""
-        estimator = _estimator(sample.draw)
-        # Independent sizes by 1/m: few passes hide much, and they are far above the others.
-        if estimator == PointEstimator(TimeFree(), IID()) and sample.parts.shape[1] >= FEWEST_PARTS:
-            return Hall()
-        if isinstance(estimator, Regression) and sample.size >= ENOUGH_REPLICATES:
-            return StudentT()
-        return StudentT() if sample.draw.own_variance is None else Design()
+        estimator = estimator_of(sample.draw.cell.sampler)
+        if estimator is not None:
+            if estimator.skewed_parts and sample.parts.shape[1] >= FEWEST_PARTS:
+                return Hall()
+            if estimator.conservative_within_variance and sample.size >= ENOUGH_REPLICATES:
+                return StudentT()
+        return StudentT() if sample.draw.within_variance is None else Design()
 
 
 KINDS: dict[str, IntervalKind] = {
@@ -314,16 +302,10 @@ def sum_of(bars: Sequence[ErrorBar], centre: float, level: float) -> ErrorBar:
     """Return Student's t interval of a sum of independent estimates; a single one keeps its own."""
     if len(bars) == 1:
         return bars[0]
-    total = added(*(OwnVariance(np.array([one.standard_error**2]), np.array([one.degrees])) for one in bars))
+    total = added(*(WithinVariance(np.array([one.standard_error**2]), np.array([one.degrees])) for one in bars))
     kinds = ", ".join(dict.fromkeys(one.kind for one in bars))
     whole = _students_t(kinds, np.array([centre]), np.sqrt(total.variance), total.degrees, level)
     return ErrorBar(kinds, *(float(one[0]) for one in (whole.standard_error, whole.degrees, whole.lower, whole.upper)))
-
-
-def _estimator(draw: Draw) -> Estimator | None:
-    sampler = draw.cell.sampler
-    one = estimator_of(sampler)
-    return one if isinstance(one, Estimator) else None
 
 
 def _replicates(sample: Sample, name: str) -> FloatArray:

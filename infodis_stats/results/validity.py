@@ -11,7 +11,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Contrast, Estimator, ScoreEntropy
+from estimators import Contrast, Estimator
+from estimators.contrast import estimator_of
 
 __all__ = ["CAUTIONS", "Caution", "Word", "cautions_of", "effective_positions", "flags", "held"]
 
@@ -197,7 +198,7 @@ def cautions_of(
     >>> [caution.key for caution in cautions_of(estimator("time-integral"), replicates=8)]
     ['infinite-variance']
     """
-    estimator = sampler.estimator if isinstance(sampler, Contrast) else sampler
+    estimator = estimator_of(sampler)
     if estimator.exact:
         return []
     holds = {
@@ -205,7 +206,7 @@ def cautions_of(
         "biased": not estimator.unbiased,
         "few-hard-tokens": effective is not None and bool((effective < FEWEST_EFFECTIVE_POSITIONS).any()),
         "near-deterministic": full_mask_ratio is not None and bool((full_mask_ratio > LARGEST_FULL_MASK_RATIO).any()),
-        "little-noise": isinstance(estimator, ScoreEntropy) and not estimator.steady,
+        "little-noise": not estimator.steady,
         "few-replicates": replicates < FEWEST_REPLICATES,
         "few-passes": passes is not None and passes < FEWEST_PASSES,
     }

@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 
 from estimators import InputError
-from infodis_stats.execution import Course, Order, cluster, processes, run
+from infodis_stats.execution import Job, Workflow, cluster, processes, run
 from infodis_stats.io.store import SCHEMA
 from infodis_stats.results.provenance import model_fingerprint, versions
 from infodis_stats.studies.calibration.run import calibrate
@@ -83,14 +83,14 @@ def run_study(
     spec, text = read_study(path)
     if scheduler is not None and workers != 1:
         raise InputError("workers are counted where they are started: give either workers or a scheduler")
-    crew = processes(workers) if scheduler is None else cluster(scheduler)
+    open_executor = processes(workers) if scheduler is None else cluster(scheduler)
     study = _Study(str(Path(path).resolve()), text)
     with contextlib.ExitStack() as stack:
         if ledger is None:
             ledger = stack.enter_context(tempfile.TemporaryDirectory(prefix="infodis-stats-"))
-        order = Order(study, Path(ledger).resolve(), batch_size, str(device))
+        job = Job(study, Path(ledger).resolve(), batch_size, str(device))
         facts = {"title": spec.title, "study": str(path), "workers": workers if scheduler is None else scheduler}
-        return run(order, crew, show_progress=show_progress, **facts)
+        return run(job, open_executor, show_progress=show_progress, **facts)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class _Study:
     path: str
     text: str
 
-    def __call__(self, device: str) -> Course[xr.DataTree]:
+    def __call__(self, device: str) -> Workflow[xr.DataTree]:
         """Begin the study."""
         spec = parse_study(self.text, self.path)
         subjects = _subjects(spec, device)

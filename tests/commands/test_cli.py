@@ -1,15 +1,18 @@
 """The command line as a newcomer meets it."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import xarray as xr
 
 import infodis_stats as ids
-from infodis_stats import commands
+from infodis_stats import commands, models
+from infodis_stats.cli import ARGUMENTS
 from tests.support.command_line import TINY, run
 
 
@@ -98,16 +101,16 @@ def test_estimators_and_doctor(capsys):
         (["report", "{folder}", "--out", "{folder}/out"], "there is no study"),
         (["nll", "{file}", "{folder}/absent.txt"], "absent.txt cannot be read"),
         (["nll", "{file}", "{folder}/bad.txt"], "bad.txt, line 2: string 0, position 1: symbol 'X' is outside"),
-        (["nll", "{file}", "{folder}/empty.txt"], "holds no sequence"),
+        (["nll", "{file}", "{folder}/empty.txt"], "contains no sequence"),
         (["nll", "{file}", "{folder}/good.txt", "--replicates", "1", "--interval", "bca"], "at least 2 replicates"),
         (["nll", "{file}", "{folder}/good.txt", "--interval", "wald"], "there is no interval 'wald'"),
         (["nll", "{file}", "{folder}/good.txt", "--estimator", "chane"], "there is no estimator 'chane'"),
         (["nll", "{file}", "{folder}/good.txt", "--context", "9"], "all 4 tokens are context"),
         (["ratio", "{file}", "{folder}/good.txt", "{folder}/two.txt"], "got 1 and 2"),
         (["ratio", "{file}", "{folder}/good.txt"], "a law needs two files"),
-        (["ratio", "austen", "{folder}/good.txt", "{folder}/two.txt"], "good.txt has 1 records and"),
+        (["ratio", "austen", "{folder}/good.txt", "{folder}/two.txt"], "good.txt has 1 records but"),
         (["nll", "austen", "{folder}/good.txt", "--context", "1"], "--context is for laws"),
-        (["nll", "{file}", "{folder}/good.txt", "--out", "{folder}/x.txt"], "--out needs a .csv or .nc file"),
+        (["nll", "{file}", "{folder}/good.txt", "--out", "{folder}/x.txt"], "--out must be a .csv or .nc file"),
         (["nll", "{file}", "{folder}/good.txt", "--out", "{file}/x.nc"], "cannot be written"),
         (["nll", "{file}", "{folder}/good.txt", "--diagnosis", "{file}/x"], "cannot be written"),
     ],
@@ -131,7 +134,7 @@ def test_a_denoiser_is_trained_on_text_and_scores_a_file(capsys, tmp_path):
     status, out, err = run(capsys, "train", corpus, "--out", model, *TINY)
     assert (status, err) == (0, "")
     assert "Held out: " in out
-    assert "bits a symbol, 95 % interval" in out
+    assert "bits per symbol, 95 % confidence interval" in out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus.txt", "model.safetensors"]
     again = tmp_path / "again.safetensors"
     run(capsys, "train", corpus, "--out", again, *TINY)
@@ -183,10 +186,16 @@ def test_a_denoiser_is_trained_on_a_law(capsys, study_file):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["train", "{folder}/short.txt", "--out", "{folder}/model.safetensors"], "shorter than the model's 128"),
-        (["train", "{folder}/short.txt", "--out", "{folder}/model.pt"], "--out needs a .safetensors file"),
+        (
+            ["train", "{folder}/short.txt", "--out", "{folder}/model.safetensors"],
+            "shorter than the length of the model, 128",
+        ),
+        (["train", "{folder}/short.txt", "--out", "{folder}/model.pt"], "--out must be a .safetensors file"),
         (["train", "{folder}/absent.txt", "--out", "{folder}/m.safetensors"], "cannot be read"),
-        (["train", "{file}", "--out", "{folder}/m.safetensors", "--steps", "0"], "training needs at least one step"),
+        (
+            ["train", "{file}", "--out", "{folder}/m.safetensors", "--steps", "0"],
+            "training needs steps, batch and warmup of at least 1",
+        ),
         (["train", "{file}", "--out", "{folder}/m.safetensors", "--width", "10"], "multiple of 2 x heads"),
         (["nll", "{folder}/short.txt", "{folder}/short.txt"], "there is no model"),
         (["nll", "{folder}/absent.safetensors", "{folder}/short.txt"], "there is no model at"),
@@ -233,3 +242,16 @@ def test_an_interrupt_of_the_imports_is_said_too(capsys, monkeypatch):
     monkeypatch.delitem(sys.modules, commands.__name__)
     monkeypatch.setattr(sys, "meta_path", [Interrupted, *sys.meta_path])
     assert run(capsys, "doctor") == (130, "", "infodis-stats: interrupted\n")
+
+
+@pytest.mark.parametrize("argument", ARGUMENTS)
+def test_errors_name_options_instead_of_python_arguments(capsys, monkeypatch, argument):
+    sources = " ".join(path.read_text() for path in Path(models.__file__).parent.rglob("*.py"))
+    assert argument.removeprefix("with ") in re.sub(r'"\s*f?"', "", sources)
+
+    def refuse(options):
+        raise ids.InputError(f"this is possible only {argument}")
+
+    monkeypatch.setattr(commands, "doctor", refuse)
+    status, _, err = run(capsys, "doctor")
+    assert (status, err) == (2, f"infodis-stats: this is possible only {ARGUMENTS[argument]}\n")

@@ -37,7 +37,7 @@ def test_it_prints_answers_and_how_many_are_right(questions, capsys):
     }
     assert main(["rank", "austen", questions, "--passes", "8", "--per-token"]) == 0
     printed = capsys.readouterr().out
-    assert "right: 1 of 2, and of the settled ones 1 of 2" in printed
+    assert "correct: 1 of 2; among settled questions 1 of 2" in printed
     assert "universally" in printed
 
 
@@ -48,15 +48,18 @@ def test_questions_are_parsed():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "x holds nothing to score"),
-        ("{", "x, line 1: not JSON"),
-        ("[]", 'x, line 1: needs an object with "answers", a list of texts'),
-        ('{"answers": ["a", ""]}', 'x, line 1: needs an object with "answers", a list of texts'),
-        ('{"answers": ["a"]}', "x, line 1: needs at least 2 answers, all different"),
-        ('{"answers": ["a", "a"]}', "x, line 1: needs at least 2 answers, all different"),
-        ('{"answers": ["a", "b"], "correct": 2}', 'x, line 1: "correct" counts answers from 0, got 2'),
-        ('{"answers": ["a", "b"], "correct": true}', 'x, line 1: "correct" counts answers from 0, got True'),
-        ('{"answers": ["a", "b"], "prompt": 3}', 'x, line 1: "prompt" needs to be a string'),
+        ("", "x contains nothing to score"),
+        ("{", "x, line 1: not valid JSON"),
+        ("[]", 'x, line 1: needs a JSON object with "answers", a list of non-empty strings'),
+        ('{"answers": ["a", ""]}', 'x, line 1: needs a JSON object with "answers", a list of non-empty strings'),
+        ('{"answers": ["a"]}', "x, line 1: needs at least 2 answers, all distinct"),
+        ('{"answers": ["a", "a"]}', "x, line 1: needs at least 2 answers, all distinct"),
+        ('{"answers": ["a", "b"], "correct": 2}', 'x, line 1: "correct" must be the index of an answer, 0 to 1, got 2'),
+        (
+            '{"answers": ["a", "b"], "correct": true}',
+            'x, line 1: "correct" must be the index of an answer, 0 to 1, got True',
+        ),
+        ('{"answers": ["a", "b"], "prompt": 3}', 'x, line 1: "prompt" must be a string'),
     ],
 )
 def test_bad_questions_are_one_sentence(text, sentence):
@@ -68,7 +71,7 @@ def test_laws_and_answers_that_the_model_does_not_know_are_refused(questions, tm
     law = tmp_path / "law.toml"
     law.write_text('[law]\nkind = "markov-chain"\norder = 1\nalphabet = "ACGT"\nseed = 0\n')
     assert main(["rank", str(law), questions]) == 2
-    assert "a law knows sequences only" in capsys.readouterr().err
+    assert "a law scores sequences of symbols only" in capsys.readouterr().err
     strange = tmp_path / "strange.jsonl"
     strange.write_text('{"answers": ["\\u1234", "a"], "id": "odd"}')
     assert main(["rank", "austen", str(strange)]) == 2

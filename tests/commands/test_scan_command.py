@@ -65,19 +65,19 @@ def test_a_network_is_scanned(capsys, tmp_path):
     ("arguments", "sentence"),
     [
         (["bad.txt"], "bad.txt, 'line 2': string 0, position 1: symbol 'X' is outside the alphabet ACGT"),
-        (["good.txt", "--symbols", "AX"], "'line 1': symbol 'X' is no token of the model; its alphabet is ACGT"),
-        (["good.txt", "--positions", "3-9"], "'line 1': --positions 3-9 is outside what is scored, positions 1 to 8"),
-        (["good.txt", "--positions", "0"], "--positions 0 is outside what is scored, positions 1 to 8"),
-        (["good.txt", "--positions", "2", "--context", "2"], "outside what is scored, positions 3 to 8"),
-        (["good.txt", "--positions", "4-2"], "--positions needs numbers and ranges such as 10-20,25, got '4-2'"),
-        (["good.txt", "--positions", "a"], "--positions needs numbers and ranges"),
+        (["good.txt", "--symbols", "AX"], "'line 1': symbol 'X' is not a token of the model; its alphabet is ACGT"),
+        (["good.txt", "--positions", "3-9"], "'line 1': --positions 3-9 is outside the scored positions, 1 to 8"),
+        (["good.txt", "--positions", "0"], "--positions 0 is outside the scored positions, 1 to 8"),
+        (["good.txt", "--positions", "2", "--context", "2"], "outside the scored positions, 3 to 8"),
+        (["good.txt", "--positions", "4-2"], "--positions must be numbers and ranges such as 10-20,25, got '4-2'"),
+        (["good.txt", "--positions", "a"], "--positions must be numbers and ranges"),
         (["good.txt", "--context", "8"], "all 8 tokens are context"),
         (["good.txt", "--context", "-1"], "context needs a number of leading tokens >= 0"),
         (["good.txt", "--replicates", "1"], "at least 2 replicates"),
         (["good.txt", "--estimator", "chane"], "there is no estimator 'chane'"),
         (["absent.txt"], "absent.txt cannot be read"),
-        (["empty.txt"], "empty.txt holds nothing to score"),
-        (["prompts.jsonl"], "'line 1': a scan takes whole sequences"),
+        (["empty.txt"], "empty.txt contains nothing to score"),
+        (["prompts.jsonl"], "'line 1': a scan needs sequences without a prompt"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(capsys, study_file, monkeypatch, arguments, sentence):
@@ -97,4 +97,4 @@ def test_a_sequence_longer_than_the_model_is_said(capsys, tmp_path):
     (tmp_path / "long.txt").write_text("a" * 129)
     status, _, err = run(capsys, "scan", "austen", tmp_path / "long.txt", "--out", tmp_path / "out", *FAST)
     assert status == 2
-    assert "'line 1': a sequence of 129 characters is longer than the model's 128" in err
+    assert "'line 1': a sequence of 129 characters exceeds the model's maximum of 128" in err

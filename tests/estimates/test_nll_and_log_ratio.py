@@ -177,13 +177,6 @@ def test_ratios_of_different_contexts_are_asked_for():
     ids.estimate_log_ratio(LAW, first, first[:, :3], context=2)
 
 
-def test_public_names_resolve():
-    for name in dir(ids):
-        assert getattr(ids, name) is not None
-    with pytest.raises(AttributeError, match="nonsense"):
-        _ = ids.nonsense
-
-
 def test_ratios_have_intervals_of_their_level_and_the_cautions_of_their_worse_side():
     first, second = TOKENS, LAW.sample(3, length=8, seed=9)
     result = ids.estimate_log_ratio(

@@ -237,9 +237,9 @@ def test_masks_cannot_be_redrawn_where_there_are_none():
         ids.estimate_nll(law, law.sample(1, 4, seed=1), CUT, interval="design-bootstrap")
     (target,) = make_targets(law.sample(1, 4, seed=1))
     (evaluation,) = ids.evaluate(law, [ids.Job(target, ids.estimator(CUT).plan(4, 8, 2, np.random.default_rng(0)))])
-    with pytest.raises(ids.InputError, match="loss maps go by masks"):
+    with pytest.raises(ids.InputError, match="loss maps need masks"):
         position_nll(evaluation)
-    with pytest.raises(ids.InputError, match="sizes go by masks"):
+    with pytest.raises(ids.InputError, match="sizes need masks"):
         ids.estimate_sizes(law, law.sample(1, 4, seed=1), "score-entropy(uniform)")
 
 

@@ -258,7 +258,7 @@ TABLE = ids.TableLaw(["AAC", "CAC"], [0.5, 0.5], "AC")
         ({"positions": []}, "positions need to be integers, at least one"),
         ({"positions": [0.5]}, "positions need to be integers"),
         ({"positions": [1], "context": 2}, "position 1 is context, which is given and not substituted"),
-        ({"symbols": "AX"}, "symbol 'X' is no token of the model"),
+        ({"symbols": "AX"}, "symbol 'X' is not a token of the model"),
         ({"symbols": [9]}, "position 0: token 9 is outside the alphabet"),
         ({"symbols": [int(TOKENS[0])], "positions": [0]}, "nothing to substitute"),
         ({"tokens": [0, 5]}, "position 1: token 5 is outside the alphabet"),

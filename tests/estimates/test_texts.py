@@ -100,5 +100,5 @@ def test_ratios_of_texts_are_differences_of_their_likelihoods(model):
         assert result["log_ratio"].sel(pair=pair.name).item() == pytest.approx(second - first, rel=1e-5)
     sampled = estimate_text_ratios(model, pairs, "uniform-count", passes=16, replicates=16)
     assert (np.abs(sampled["log_ratio"] - result["log_ratio"]) < 6 * sampled["log_ratio_se"]).all()
-    with pytest.raises(ids.InputError, match="'long' has 9 tokens, and the model takes 8"):
+    with pytest.raises(ids.InputError, match="'long' has 9 tokens, but the model takes at most 8"):
         estimate_text_ratios(model, [TextPair("long", "abcabc", "abc", "a")])

@@ -132,7 +132,7 @@ def test_each_replicate_has_a_scramble_of_its_own_matrix_included():
 
 
 def test_a_sobol_net_says_what_it_needs():
-    with pytest.raises(PassesError, match="a power of two as its passes, got 12; 8 or 16 would do"):
+    with pytest.raises(PassesError, match="must be a power of two for a Sobol net, got 12; use 8 or 16"):
         Sobol().points(5, 12, np.random.default_rng(0))
     with pytest.raises(InputError, match="at most 21200 scored positions, got 21201"):
         Sobol().points(21_202, 2, np.random.default_rng(0))

@@ -32,6 +32,9 @@ def test_names_are_maps_and_designs():
         ("time-free(eps=0.1)", "time-free has no eps"),
         ("time-integral(eps=x)", "needs a number for eps, got 'x'"),
         ("time-integral(eps=2)", r"eps in \[0, 1\)"),
+        ("time-integral(eps=0.1,eps=0.2)", "has eps= twice"),
+        ("time-integral(0.1)", "time-integral has no 0.1$"),
+        ("chain(eps=0.1)", "chain has no eps, only time-integral has"),
     ],
 )
 def test_unknown_names_are_refused_with_the_nearest(name, sentence):

@@ -17,7 +17,7 @@ from estimators import (
 )
 from estimators.plan import pass_terms
 from estimators.within_variance import (
-    OwnVariance,
+    WithinVariance,
     added,
     from_parts,
     from_residuals,
@@ -39,7 +39,7 @@ def drawn(name, passes, replicates, seed=0):
 
 def assert_variance(found, least=0.0, most=0.0):
     """The mean of the own variances is the replicates' variance, or in a band of it; 4 sigmas of both."""
-    own, estimates = found.own_variance.variance, found.estimates
+    own, estimates = found.within_variance.variance, found.estimates
     squares = (estimates - estimates.mean()) ** 2
     true = squares.mean()
     error = 4 * np.hypot(own.std(), squares.std()) / np.sqrt(len(own))
@@ -82,13 +82,13 @@ class TestParts:
             assert_mean((terms - terms.mean()).prod(axis=1), 0.0)
 
 
-class TestOwnVariance:
+class TestWithinVariance:
     @pytest.mark.parametrize("name", ["time-free", "uniform-count", "root-count"])
     def test_of_independent_passes_is_the_exact_one_on_average(self, name):
         found = drawn(name, 8, 4000)
         exact = estimator(name).mask_map.law(LENGTH).moments(pass_totals(MODEL, [np.zeros(LENGTH, dtype=int)]))[1]
-        assert_mean(found.own_variance.variance, exact[0] / 8)
-        np.testing.assert_array_equal(found.own_variance.degrees, 7.0)
+        assert_mean(found.within_variance.variance, exact[0] / 8)
+        np.testing.assert_array_equal(found.within_variance.degrees, 7.0)
 
     @pytest.mark.parametrize(("name", "passes"), [("uniform-count+antithetic", 8), ("chain", 12), ("block-chain", 9)])
     def test_of_independent_groups_is_that_of_the_replicates(self, name, passes):
@@ -109,17 +109,17 @@ class TestOwnVariance:
 
     def test_of_a_regression_is_not_below_that_of_the_replicates(self):
         found = drawn("regression", 16, 600)
-        assert 1.0 < found.own_variance.variance.mean() / found.estimates.var() < 2.5
+        assert 1.0 < found.within_variance.variance.mean() / found.estimates.var() < 2.5
 
     def test_an_exact_estimator_has_none(self):
-        assert drawn("exhaustive", 2**LENGTH, 2).own_variance.variance.tolist() == [0.0, 0.0]
+        assert drawn("exhaustive", 2**LENGTH, 2).within_variance.variance.tolist() == [0.0, 0.0]
 
     @pytest.mark.parametrize(
         ("name", "passes"),
         [("chain", LENGTH), ("without-replacement", LENGTH), ("regression", 7), ("time-free", 1), ("systematic", 16)],
     )
     def test_what_tells_nothing_of_itself_says_so(self, name, passes):
-        assert drawn(name, passes, 2).own_variance is None
+        assert drawn(name, passes, 2).within_variance is None
 
 
 class TestContrasts:
@@ -144,13 +144,13 @@ class TestContrasts:
     def test_equal_sides_differ_by_nothing_only_if_they_are_coupled(self):
         for kind, positive in ((Coupled, False), (Decoupled, True)):
             (found,) = draw(MODEL, [Cell(kind(estimator("uniform-count")), self.PAIR, 6, 2)], 0)
-            assert (found.own_variance.variance > 0).all() == positive
+            assert (found.within_variance.variance > 0).all() == positive
 
     def test_unequal_lengths_are_told_by_their_parts_where_there_are_any(self):
         (found,) = draw(MODEL, [Cell(Coupled(estimator("uniform-count")), self.UNEQUAL, 8, 3000)], 0)
         assert_variance(found)
         (found,) = draw(MODEL, [Cell(Coupled(estimator("uniform-count+stratified")), self.UNEQUAL, 8, 2)], 0)
-        assert found.own_variance is None
+        assert found.within_variance is None
 
 
 class TestFormulas:
@@ -183,8 +183,11 @@ class TestFormulas:
         assert (exact.variance[0], exact.degrees[0]) == (0.0, np.inf)
 
     def test_added_degrees_lie_between_those_of_one_and_of_all(self):
-        small, large = OwnVariance(np.array([1e-9]), np.array([5.0])), OwnVariance(np.array([1.0]), np.array([3.0]))
+        small, large = (
+            WithinVariance(np.array([1e-9]), np.array([5.0])),
+            WithinVariance(np.array([1.0]), np.array([3.0])),
+        )
         assert added(small, large).degrees[0] == pytest.approx(3.0, rel=1e-6)
         assert added(large, large, large).degrees[0] <= 9.0
-        none = OwnVariance(np.array([0.0]), np.array([4.0]))
+        none = WithinVariance(np.array([0.0]), np.array([4.0]))
         assert added(none, none).degrees[0] == 8.0

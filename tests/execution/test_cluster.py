@@ -91,7 +91,7 @@ def here():
 @pytest.fixture(autouse=True)
 def forget_studies():
     yield
-    run._walk.cache_clear()
+    run._started_study.cache_clear()
 
 
 def written_two_stages(folder):
@@ -143,8 +143,8 @@ def test_models_are_loaded_once_here_and_once_by_all_workers_of_a_process(monkey
 
 
 def test_a_task_carries_the_text_of_its_study_and_little_else(network_study):
-    order = run.Order(studies._Study(str(network_study), ON_A_NETWORK), network_study.parent)
-    assert len(pickle.dumps((run._do, order, 0, 0, "0" * 64))) < len(ON_A_NETWORK) + 1000
+    order = run.Job(studies._Study(str(network_study), ON_A_NETWORK), network_study.parent)
+    assert len(pickle.dumps((run._compute, order, 0, 0, "0" * 64))) < len(ON_A_NETWORK) + 1000
 
 
 def test_workers_know_a_model_that_has_changed_since(here, network_study, tmp_path):
@@ -166,11 +166,13 @@ def test_the_scheduler_may_be_named_by_the_file_that_it_writes(here, tmp_path):
     "address", ["tcp://127.0.0.1:1", "nonsense://x", "tcp://127.0.0.1", "", "no.json", "list.json", "damaged.json"]
 )
 def test_where_no_scheduler_answers_it_is_said(monkeypatch, tmp_path, address):
-    monkeypatch.setattr(executors, "ANSWER", 1)
+    monkeypatch.setattr(executors, "SCHEDULER_TIMEOUT", 1)
     monkeypatch.chdir(tmp_path)
     Path("list.json").write_text("[1]")
     Path("damaged.json").write_text('{"address": ')
-    with pytest.raises(WorkError, match=f"^no Dask scheduler answers at {re.escape(address)}: start one .* goes on"):
+    with pytest.raises(
+        WorkError, match=f"^no Dask scheduler answers at {re.escape(address)}: start one .* completed blocks are kept$"
+    ):
         ids.run_study(written_two_stages(tmp_path), scheduler=address)
 
 
@@ -184,7 +186,7 @@ def test_a_scheduler_that_nobody_works_for_says_so_where_it_is_told_to(tmp_path)
     with (
         config.set({"distributed.scheduler.no-workers-timeout": "100 ms"}),
         local(workers=0) as empty,
-        pytest.raises(WorkError, match=r"^no workers have come to the scheduler at tcp://127"),
+        pytest.raises(WorkError, match=r"^the scheduler at tcp://127\S+ has no workers: start some$"),
     ):
         ids.run_study(written_two_stages(tmp_path), scheduler=empty.scheduler_address)
 
@@ -207,7 +209,7 @@ def dying(*arguments):
     do(*arguments)
 
 
-do = run._do
+do = run._compute
 
 
 def idle(*_):
@@ -217,7 +219,7 @@ def idle(*_):
 def test_a_block_that_kills_its_workers_is_tried_again_and_not_for_ever(monkeypatch, here, tmp_path):
     path = written_two_stages(tmp_path)
     plain = stored(path)
-    monkeypatch.setattr(run, "_do", dying)
+    monkeypatch.setattr(run, "_compute", dying)
     left_to_die[0] = 2
     assert stored(path, scheduler=here.scheduler_address) == plain
     assert left_to_die == [0]
@@ -241,7 +243,7 @@ def outlive(members, scheduler, found_dead):
 
 @pytest.mark.parametrize("found_dead", [False, True], ids=["under a block", "between blocks"])
 def test_a_scheduler_that_dies_is_looked_for_again(monkeypatch, found_dead):
-    monkeypatch.setattr(executors, "ANSWER", 1)
+    monkeypatch.setattr(executors, "SCHEDULER_TIMEOUT", 1)
     with local(workers=1) as mortal:
         members = cluster(mortal.scheduler_address)
         with pytest.raises(BrokenExecutor):
@@ -288,27 +290,29 @@ def test_other_versions_are_left_to_the_blocks(monkeypatch, here):
 
 def test_a_worker_that_is_not_like_us_says_so(monkeypatch, tmp_path):
     path = written_two_stages(tmp_path)
-    order = run.Order(studies._Study(str(path), TWO_STAGES), tmp_path / "ledger")
-    with pytest.raises(WorkError, match=r"^a worker on \S+ does not see \S+ledger: machines .* share that folder$"):
+    order = run.Job(studies._Study(str(path), TWO_STAGES), tmp_path / "ledger")
+    with pytest.raises(
+        WorkError, match=r"^a worker on \S+ does not see \S+ledger: all machines must share this folder$"
+    ):
         do(order, 0, 0, "0" * 64)
     order.ledger.mkdir()
     for place in (0, 10**6):
-        with pytest.raises(WorkError, match=r"^a worker on \S+ would compute other numbers: it has other versions"):
+        with pytest.raises(WorkError, match=r"^a worker on \S+ would compute different numbers: its package versions"):
             do(order, 0, place, "0" * 64)
-    monkeypatch.setattr(ledger, "PATIENCE", 0)
-    with pytest.raises(WorkError, match=r"or does not see what others have done in \S+ledger$"):
+    monkeypatch.setattr(ledger, "VISIBILITY_TIMEOUT", 0)
+    with pytest.raises(WorkError, match=r"or it does not see the completed blocks in \S+ledger$"):
         do(order, 1, 0, "0" * 64)
     assert not list(order.ledger.iterdir())
-    unknown = run.Order(studies._Study(str(path), ON_A_NETWORK), order.ledger)
-    with pytest.raises(WorkError, match=r"^a worker on \S+ cannot begin the study: .*tiny.safetensors"):
+    unknown = run.Job(studies._Study(str(path), ON_A_NETWORK), order.ledger)
+    with pytest.raises(WorkError, match=r"^a worker on \S+ cannot start the study: .*tiny.safetensors"):
         do(unknown, 0, 0, "0" * 64)
 
 
 def test_a_block_is_not_computed_again_where_a_worker_died_before_it_could_say_so(monkeypatch, tmp_path):
     path = written_two_stages(tmp_path)
     ids.run_study(path, ledger=tmp_path / "ledger")
-    order = run.Order(studies._Study(str(path), TWO_STAGES), tmp_path / "ledger")
-    block = run._walk(order).stages[0][0]
+    order = run.Job(studies._Study(str(path), TWO_STAGES), tmp_path / "ledger")
+    block = run._started_study(order).stages[0][0]
     monkeypatch.setattr(type(block), "compute", lambda *_, **__: pytest.fail("computed"))
     do(order, 0, 0, block.key)
     order.ledger.joinpath(f"{block.key}.npy").write_bytes(b"damaged")
@@ -317,9 +321,12 @@ def test_a_block_is_not_computed_again_where_a_worker_died_before_it_could_say_s
 
 
 def test_storage_that_is_not_shared_is_found_out(monkeypatch, here, tmp_path):
-    monkeypatch.setattr(ledger, "PATIENCE", 1)
-    monkeypatch.setattr(run, "_do", idle)
-    with pytest.raises(WorkError, match=r"a worker has written \S+npy, which is not there: .* share that folder$"):
+    monkeypatch.setattr(ledger, "VISIBILITY_TIMEOUT", 1)
+    monkeypatch.setattr(run, "_compute", idle)
+    with pytest.raises(
+        WorkError,
+        match=r"a worker has written \S+npy, but the file does not appear here: all machines must share this folder$",
+    ):
         ids.run_study(written_two_stages(tmp_path), scheduler=here.scheduler_address)
 
 
@@ -327,16 +334,16 @@ def test_storage_that_shows_files_late_is_waited_for(monkeypatch, tmp_path):
     path = written_two_stages(tmp_path)
     ids.run_study(path, ledger=tmp_path / "ledger")
     book = ledger.Ledger(tmp_path / "ledger")
-    (block, *_), *_ = run._walk(run.Order(studies._Study(str(path), TWO_STAGES), book.folder)).stages
+    (block, *_), *_ = run._started_study(run.Job(studies._Study(str(path), TWO_STAGES), book.folder)).stages
     file, aside = book.path(block), tmp_path / "aside"
     file.rename(aside)
     waited = []
     monkeypatch.setattr(ledger.time, "sleep", lambda _: waited.append(1) or (len(waited) == 60 and aside.rename(file)))
-    assert book.shows(block)
+    assert book.wait_for(block)
     assert len(waited) == 60
     file.unlink()
-    assert not book.shows(block)
-    assert len(waited) == 60 + ledger.PATIENCE
+    assert not book.wait_for(block)
+    assert len(waited) == 60 + ledger.VISIBILITY_TIMEOUT
 
 
 @pytest.mark.slow
@@ -363,7 +370,7 @@ def test_a_scheduler_dies_and_the_same_command_goes_on(tmp_path):
         scheduler.kill()
         _, complaint = first.communicate()
         assert first.returncode == 2
-        assert re.fullmatch(r"infodis-stats: no Dask scheduler answers at .* goes on from what is done\n", complaint)
+        assert re.fullmatch(r"infodis-stats: no Dask scheduler answers at .* completed blocks are kept\n", complaint)
         assert done(out) >= 10
         some.scheduler()
         some.worker()
@@ -391,7 +398,7 @@ def test_workers_with_other_versions_compute_nothing(tmp_path):
         command = some.command(file, out, some.file)
         _, complaint = command.communicate()
     assert command.returncode == 2
-    assert re.fullmatch(r"infodis-stats: a worker on \S+ would compute other numbers: .*\n", complaint)
+    assert re.fullmatch(r"infodis-stats: a worker on \S+ would compute different numbers: .*\n", complaint)
     assert done(out) == 0
 
 
@@ -419,7 +426,7 @@ def test_workers_without_the_package_are_not_waited_for(tmp_path):
         command = some.command(file, out, some.file)
         _, complaint = command.communicate()
     assert command.returncode == 2
-    assert re.fullmatch(r"infodis-stats: a worker of .* cannot load .* \(No module named .*\): .*\n", complaint)
+    assert re.fullmatch(r"infodis-stats: a worker of .* cannot import .* \(No module named .*\): .*\n", complaint)
 
 
 @pytest.mark.slow

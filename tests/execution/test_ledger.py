@@ -10,7 +10,7 @@ import pytest
 from infodis_stats.execution import Columns, Ledger, progress_of
 from infodis_stats.execution.blocks import blocks_of
 from infodis_stats.io import files
-from infodis_stats.io.files import StoreError, write_sealed
+from infodis_stats.io.files import StoreError, write_with_checksum
 from tests.support.sections import section
 
 
@@ -86,7 +86,7 @@ WRONG = {
 
 @pytest.mark.parametrize("data", WRONG.values(), ids=WRONG)
 def test_what_is_no_such_block_is_undone_though_it_is_sealed(ledger, data):
-    write_sealed(ledger.path(BLOCK), data)
+    write_with_checksum(ledger.path(BLOCK), data)
     assert ledger.read(BLOCK) is None
 
 
@@ -103,7 +103,7 @@ def test_a_write_that_fails_leaves_nothing(ledger, monkeypatch, call):
 
     with monkeypatch.context() as patch:
         patch.setattr(files.os if call == "fsync" else files.Path, call, full)
-        with pytest.raises(StoreError, match="No space left on device; what was done before is kept"):
+        with pytest.raises(StoreError, match="No space left on device; completed blocks are kept"):
             ledger.write(BLOCK, FOUND)
     assert list(ledger.folder.iterdir()) == []
     ledger.write(BLOCK, FOUND)
@@ -115,43 +115,43 @@ def test_one_run_at_a_time(ledger):
     others = ledger.folder / ".mine.txt"
     left.touch()
     others.touch()
-    with ledger.held():
+    with ledger.locked():
         assert not left.exists()  # of a write that was killed
         assert others.exists()
-        with pytest.raises(StoreError, match="another run is at work in"), ledger.held():
+        with pytest.raises(StoreError, match="another run is using"), ledger.locked():
             pass
-    with ledger.held():
+    with ledger.locked():
         pass
 
 
 class TestProgress:
     def test_it_counts_what_is_done_since_and_before(self, ledger):
         ledger.write(BLOCKS[0], FOUND)
-        ledger.announce([BLOCKS], title="T", study="s.toml", workers=1, host="h")
+        ledger.write_manifest([BLOCKS], title="T", study="s.toml", workers=1, host="h")
         found = progress_of(ledger.folder)
         passes = sum(block.passes for block in BLOCKS)
         assert found.sections == {"draws": (1, len(BLOCKS), BLOCKS[0].passes, passes)}
         assert found.totals == (1, len(BLOCKS), BLOCKS[0].passes, passes)
         assert not found.running
         assert np.isnan(found.seconds_left)
-        with ledger.held():
+        with ledger.locked():
             assert progress_of(ledger.folder).running
             assert np.isnan(progress_of(ledger.folder).seconds_left)  # nothing was done since
             ledger.write(BLOCKS[1], BLOCKS[1].compute(batch_size=None, device="cpu"))
             found = progress_of(ledger.folder)
             assert found.totals[0] == 2
-            assert found.seconds_left == pytest.approx((passes - found.totals[2]) / found.passes_a_second)
+            assert found.seconds_left == pytest.approx((passes - found.totals[2]) / found.passes_per_second)
 
     def test_where_nothing_was_begun_it_is_said(self, tmp_path):
-        with pytest.raises(StoreError, match="no study was begun in"):
+        with pytest.raises(StoreError, match="no study has been started in"):
             progress_of(tmp_path / "ledger")
 
     @pytest.mark.parametrize("change", [{"blocks": 3}, {"since": "x"}, {"done": []}, {"blocks": [["a", "../b", 1]]}])
     def test_a_damaged_manifest_is_said(self, ledger, change):
-        ledger.announce([BLOCKS], title="T", study="s.toml", workers=1, host="h")
+        ledger.write_manifest([BLOCKS], title="T", study="s.toml", workers=1, host="h")
         path = ledger.folder / "manifest.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | change))
-        with pytest.raises(StoreError, match="is damaged; the same command writes it anew"):
+        with pytest.raises(StoreError, match="is damaged; running the study again rewrites it"):
             progress_of(ledger.folder)
         path.write_text(path.read_text()[:-9])
         with pytest.raises(StoreError, match="is damaged"):

@@ -163,7 +163,7 @@ def test_what_one_worker_has_begun_two_go_on_with(study, tmp_path, quick_workers
     path = study()
     whole = finished(path, tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "announce", _after(Ledger.announce, 2, KeyboardInterrupt))
+        patch.setattr(Ledger, "write_manifest", _after(Ledger.write_manifest, 2, KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             ids.run_study(path, ledger=tmp_path / "ledger")  # between the stages
     assert finished(path, tmp_path, ledger=tmp_path / "ledger", workers=2) == whole
@@ -214,7 +214,7 @@ def test_a_disk_that_damages_all_it_is_given_ends_the_run(study, tmp_path, monke
         self.path(block).write_bytes(b"")
 
     monkeypatch.setattr(Ledger, "write", damaged)
-    with pytest.raises(StoreError, match="was written 3 times, and damaged each time that it was read"):
+    with pytest.raises(StoreError, match="was written 3 times and was damaged each time"):
         ids.run_study(study(), ledger=tmp_path / "ledger")
 
 
@@ -290,21 +290,21 @@ class TestWorkers:
     def test_one_that_is_killed_is_replaced(self, study, tmp_path, quick_workers, monkeypatch):
         path = study()
         whole = finished(path, tmp_path)
-        killed, shows = [], Ledger.shows
+        killed, wait_for = [], Ledger.wait_for
 
-        def shows_and_kills(self, block):  # what the run asks after each block
+        def wait_for_and_kill(self, block):  # what the run asks after each block
             if len(killed) < 3 and self.count() > len(killed):
                 alive = [one.pid for one in multiprocessing.active_children() if one.pid not in killed]
                 killed.append(alive[0])
                 os.kill(killed[-1], signal.SIGKILL)
-            return shows(self, block)
+            return wait_for(self, block)
 
-        monkeypatch.setattr(Ledger, "shows", shows_and_kills)
+        monkeypatch.setattr(Ledger, "wait_for", wait_for_and_kill)
         assert finished(path, tmp_path, ledger=tmp_path / "ledger", workers=2) == whole
         assert len(set(killed)) == 3
 
     def test_when_they_always_die_it_is_said(self, study, tmp_path, quick_workers, monkeypatch):
-        monkeypatch.setattr(executors, "_begin", partial(os._exit, 1))
+        monkeypatch.setattr(executors, "_initialise_worker", partial(os._exit, 1))
         with pytest.raises(WorkError, match="workers died 3 times in a row") as refused:
             ids.run_study(study(), ledger=tmp_path / "ledger", workers=2)
         assert len(str(refused.value).splitlines()) == 1
@@ -312,7 +312,9 @@ class TestWorkers:
 
     def test_one_with_other_code_is_refused(self, study, tmp_path, quick_workers, monkeypatch):
         monkeypatch.setattr(blocks, "code_digest", lambda: "other")  # of this process alone
-        with pytest.raises(WorkError, match=f"a worker on {re.escape(run.socket.gethostname())} would compute other"):
+        with pytest.raises(
+            WorkError, match=f"a worker on {re.escape(run.socket.gethostname())} would compute different"
+        ):
             ids.run_study(study(), ledger=tmp_path / "ledger", workers=2)
         assert_no_children()
         assert list((tmp_path / "ledger").glob("*.npy")) == []
@@ -320,7 +322,7 @@ class TestWorkers:
     def test_an_interruption_ends_them(self, study, tmp_path, quick_workers, monkeypatch):
         path = study()
         with monkeypatch.context() as patch:
-            patch.setattr(Ledger, "shows", _after(Ledger.shows, 2, KeyboardInterrupt))
+            patch.setattr(Ledger, "wait_for", _after(Ledger.wait_for, 2, KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 ids.run_study(path, ledger=tmp_path / "ledger", workers=2)
         assert_no_children()
@@ -405,17 +407,19 @@ class TestStatus:
         monkeypatch.setattr(Ledger, "status", asked, raising=False)
         with monkeypatch.context() as patch:
             patch.setattr(Ledger, "write", write_and_ask)
-            patch.setattr(Ledger, "announce", _after(Ledger.announce, 2, KeyboardInterrupt))
+            patch.setattr(Ledger, "write_manifest", _after(Ledger.write_manifest, 2, KeyboardInterrupt))
             assert main(["study", str(path), "--out", str(out)]) == 130
-        assert all("run is at work on" in one for one in said)
-        assert re.search(r"^1 of \d+ blocks are done, 1 running; \d+ seconds to go\.$", said[0], re.MULTILINE)
+        assert all(re.search("run is (active on|writing the summary)", text) for text in said)
+        assert re.search(
+            r"^1 of \d+ blocks are complete, 1 running; about \d+ seconds remaining\.$", said[0], re.MULTILINE
+        )
         assert "Two stages" in said[0]
         capsys.readouterr()
         stopped = asked(None)
-        assert "at work" not in stopped
+        assert "active on" not in stopped
         assert main(["study", str(path), "--out", str(out)]) == 0
         capsys.readouterr()
-        assert asked(None).endswith("All blocks are done.\n")
+        assert asked(None).endswith("All blocks are complete.\n")
 
     def test_who_may_only_read_the_folder_is_told_too(self, study, tmp_path, capsys, monkeypatch):
         path, out = study(), tmp_path / "out"
@@ -427,14 +431,14 @@ class TestStatus:
 
         monkeypatch.setattr(FileLock, "acquire", refused)
         assert main(["status", str(out)]) == 0
-        assert capsys.readouterr().out.endswith("Whether a run is at work is not known: the folder is read only.\n")
+        assert capsys.readouterr().out.endswith("The folder is read-only, so it is unknown if a run is active.\n")
         assert main(["study", str(path), "--out", str(out)]) == 2
         assert "cannot be locked: Permission denied" in capsys.readouterr().err
 
     def test_where_there_is_no_study_it_is_said(self, tmp_path, capsys):
         for folder in (tmp_path, tmp_path / "absent", tmp_path / ("a" * 5000), Path("/dev/null"), Path("a\0b")):
             assert main(["status", str(folder)]) == 2
-            assert "no study was begun in" in capsys.readouterr().err
+            assert "no study has been started in" in capsys.readouterr().err
 
     def test_what_a_terminal_obeys_is_not_sent_to_it(self, tmp_path, capsys):
         (tmp_path / "ledger").mkdir()
@@ -449,7 +453,7 @@ class TestStatus:
     def test_a_run_that_starts_while_it_is_asked_waits_a_moment(self, study, tmp_path):
         path, ledger = study(), tmp_path / "ledger"
         ledger.mkdir()
-        lock = Ledger(ledger).held()
+        lock = Ledger(ledger).locked()
         lock.__enter__()
         release = threading.Timer(0.3, lock.__exit__, (None, None, None))
         release.start()

@@ -87,12 +87,12 @@ def test_bytes(tmp_path_factory, data, suffix):
 
 
 UNREADABLE = {
-    "deep": ("[" * 100_000, "x, line 1: JSON too deep"),
-    "deep objects": ('{"a":' * 100_000, "x, line 1: JSON too deep"),
-    "long number": (f'{{"response": "a", "id": {"9" * 5000}}}', "with a number too long"),
+    "deep": ("[" * 100_000, "x, line 1: the JSON is nested too deeply"),
+    "deep objects": ('{"a":' * 100_000, "x, line 1: the JSON is nested too deeply"),
+    "long number": (f'{{"response": "a", "id": {"9" * 5000}}}', "has a number that is too long"),
     "half a letter": ('{"response": "\\ud800"}', "half a surrogate pair"),
-    "name on two lines": ('{"response": "a", "id": "a\\nb"}', "the name 'a.*b' has control characters"),
-    "true for a name": ('{"response": "a", "id": true}', '"id" a string or a number'),
+    "name on two lines": ('{"response": "a", "id": "a\\nb"}', "the name 'a.*b' contains control characters"),
+    "true for a name": ('{"response": "a", "id": true}', '"id" a string or an integer'),
 }
 
 

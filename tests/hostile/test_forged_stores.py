@@ -9,7 +9,7 @@ import xarray as xr
 
 import infodis_stats as ids
 from infodis_stats.io import store
-from infodis_stats.io.files import SEAL, write_sealed
+from infodis_stats.io.files import CHECKSUM_MARK, write_with_checksum
 from infodis_stats.io.store import SCHEMA
 from tests.support.hostility import peak_of
 
@@ -20,7 +20,7 @@ def stored(study, tmp_path):
     return tmp_path / "study.nc"
 
 
-def assert_refused(path, sentence="damaged, truncated or another kind"):
+def assert_refused(path, sentence="damaged, truncated or of another format"):
     with pytest.raises(ids.StoreError, match=sentence) as refused:
         ids.read_store(path)
     assert len(str(refused.value).splitlines()) == 1
@@ -100,7 +100,7 @@ def test_a_small_file_that_claims_to_be_large_is_refused(tmp_path):
         file.create_dataset("x", shape=(10**9, 1000), dtype="f8", chunks=(1000, 1000))
     assert path.stat().st_size < 10**4
     with peak_of(2**24):
-        assert_refused(path, "its arrays have more than 4294967296 bytes")
+        assert_refused(path, "its arrays claim more than 4294967296 bytes")
 
 
 def test_a_file_is_as_large_as_its_arrays(stored, study, monkeypatch):
@@ -110,8 +110,8 @@ def test_a_file_is_as_large_as_its_arrays(stored, study, monkeypatch):
     xr.testing.assert_identical(ids.read_store(stored), study)
     with h5py.File(stored, "a") as file:
         file.create_dataset("zeros", data=np.zeros(2**20), chunks=(2**20,), compression="gzip")
-    stored.write_bytes(stored.read_bytes().replace(SEAL, b"\0" * len(SEAL)))
-    assert_refused(stored, "more than 1024 bytes and more than the file")
+    stored.write_bytes(stored.read_bytes().replace(CHECKSUM_MARK, b"\0" * len(CHECKSUM_MARK)))
+    assert_refused(stored, "more than 1024 bytes and more than the size of the file")
 
 
 @pytest.mark.parametrize("wrong", ["chunk", "scale"])
@@ -121,7 +121,7 @@ def test_a_large_array_that_cannot_be_decoded_is_found_at_opening(tmp_path, stud
     tree["extra"] = xr.DataTree(xr.Dataset({"x": ("row", np.arange(2.0**18))}))
     tree.to_netcdf(path, engine="h5netcdf", encoding={"/extra": {"x": {"zlib": True, "chunksizes": (2**15,)}}})
     whole = path.read_bytes()
-    write_sealed(path, path.read_bytes())
+    write_with_checksum(path, path.read_bytes())
     with ids.read_store(path) as tree:
         assert float(tree["extra"]["x"][-1]) == 2**18 - 1
     path.write_bytes(whole)
@@ -130,7 +130,7 @@ def test_a_large_array_that_cannot_be_decoded_is_found_at_opening(tmp_path, stud
             file["extra/x"].attrs["scale_factor"] = "large"
         else:
             file["extra/x"].id.write_direct_chunk((2**16,), b"not compressed")
-    write_sealed(path, path.read_bytes())
+    write_with_checksum(path, path.read_bytes())
     assert_refused(path)
 
 
@@ -138,7 +138,7 @@ def test_arrays_in_other_files_are_not_read(tmp_path):
     (tmp_path / "secret").write_bytes(b"12345678")
     with h5py.File(tmp_path / "study.nc", "w") as file:
         file.create_dataset("x", (1,), "f8", external=[(str(tmp_path / "secret"), 0, 8)])
-    assert_refused(tmp_path, "it points to other files")
+    assert_refused(tmp_path, "it refers to other files")
 
 
 @pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "absent", "/dev/null", "/dev/zero"])

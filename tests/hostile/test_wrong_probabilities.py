@@ -101,15 +101,21 @@ def test_rates(given_arrays, total_noise):
 HUGE = {
     "order": (lambda: MarkovChain.random(order=10**9), r"has 4\^1000000000"),
     "contexts": (lambda: MarkovChain.random(order=32), r"has 4\^32"),
-    "a table of many": (lambda: TableLaw.random(count=10**9, length=30), "a table may have"),
-    "a long table": (lambda: TableLaw.random(count=1, length=10**9), "a table may have"),
-    "states": (lambda: HiddenMarkov.random(states=10**9), "2 to 4096 states"),
-    "alphabet": (lambda: MarkovChain.random(order=1, alphabet="\u4e00" * 10**6), "may have 4096 symbols, got 1000000"),
-    "sample": (lambda: MarkovChain.random(order=1).sample(10**12, length=10), "a sample may have"),
-    "long sample": (lambda: MarkovChain.random(order=1).sample(1, length=10**30), "may have a length"),
+    "a table of many": (lambda: TableLaw.random(count=10**9, length=30), "a table must have at most 1048576 tokens"),
+    "a long table": (lambda: TableLaw.random(count=1, length=10**9), "a table must have at most 1048576 tokens"),
+    "states": (lambda: HiddenMarkov.random(states=10**9), "states must be from 2 to 4096"),
+    "alphabet": (
+        lambda: MarkovChain.random(order=1, alphabet="\u4e00" * 10**6),
+        "at most 4096 symbols, got 1000000",
+    ),
+    "sample": (
+        lambda: MarkovChain.random(order=1).sample(10**12, length=10),
+        "a sample must have at most 268435456",
+    ),
+    "long sample": (lambda: MarkovChain.random(order=1).sample(1, length=10**30), "must have a length of at most"),
     "joint": (lambda: MarkovChain.random(order=1).joint(10**8), "more than the"),
-    "entropy": (lambda: MarkovChain.random(order=1).entropy(10**12), "may have a length"),
-    "whole numbers": (lambda: MarkovChain([10**400, 1], [[0.5, 0.5]] * 2, "AC"), "needs to be an array of numbers"),
+    "entropy": (lambda: MarkovChain.random(order=1).entropy(10**12), "must have a length of at most"),
+    "whole numbers": (lambda: MarkovChain([10**400, 1], [[0.5, 0.5]] * 2, "AC"), "must be an array of numbers"),
     "rates": (lambda: RateMatrix([[-1, 10**400], [1, -(10**400)]]), "needs to be an array of numbers"),
 }
 
@@ -127,7 +133,7 @@ def test_sums_that_overflow_are_named():
 
 
 def test_concentrations_too_small_for_logarithms_are_named():
-    with pytest.raises(ids.InputError, match="concentration needs to be positive"):
+    with pytest.raises(ids.InputError, match="concentration must be from 1e-300 to 1e300"):
         MarkovChain.random(order=1, concentration=5e-324)
 
 

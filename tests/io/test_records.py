@@ -21,15 +21,15 @@ def test_formats_go_by_the_suffix(tmp_path):
 @pytest.mark.parametrize(
     ("text", "suffix", "sentence"),
     [
-        ("", ".txt", "x holds nothing to score"),
-        ("\n\n", ".jsonl", "holds nothing"),
-        ("{", ".jsonl", "x, line 1: not JSON"),
-        ('{"response": "a"}\n[1]', ".jsonl", "line 2: needs an object with a string"),
-        ('{"prompt": "a"}', ".jsonl", 'a string "response"'),
-        ('{"response": "a", "prompt": 3}', ".jsonl", '"prompt" needs to be a string'),
+        ("", ".txt", "x contains nothing to score"),
+        ("\n\n", ".jsonl", "contains nothing"),
+        ("{", ".jsonl", "x, line 1: not valid JSON"),
+        ('{"response": "a"}\n[1]', ".jsonl", "line 2: needs a JSON object with the string"),
+        ('{"prompt": "a"}', ".jsonl", 'the string "response"'),
+        ('{"response": "a", "prompt": 3}', ".jsonl", '"prompt" must be a string'),
         ('{"response": "", "id": "q"}', ".jsonl", "the response of 'q' is empty"),
-        ('{"response": "a", "id": "q"}\n{"response": "b", "id": "q"}', ".jsonl", "'q' stands more than once"),
-        ("AC\n>a\nGT", ".fasta", "line 1: a sequence stands before the first header"),
+        ('{"response": "a", "id": "q"}\n{"response": "b", "id": "q"}', ".jsonl", "'q' appears more than once"),
+        ("AC\n>a\nGT", ".fasta", "line 1: sequence data before the first header line"),
         (">a\n>b\nGT", ".fasta", "the response of 'a' is empty"),
     ],
 )
@@ -52,12 +52,12 @@ def test_pairs_share_a_prompt(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "x holds nothing to score"),
-        ('{"first": "a"}', 'x, line 1: needs an object with a string "first" and "second"'),
+        ("", "x contains nothing to score"),
+        ('{"first": "a"}', 'x, line 1: needs a JSON object with the string "first" and the string "second"'),
         ('{"first": "a", "second": ""}', "a text of 'line 1' is empty"),
         (
             '{"first": "a", "second": "b", "id": 1}\n{"first": "a", "second": "b", "id": "1"}',
-            "'1' stands more than once",
+            "'1' appears more than once",
         ),
     ],
 )

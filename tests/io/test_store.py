@@ -37,7 +37,7 @@ def test_an_old_file_is_replaced_whole_or_stays(study, tmp_path, monkeypatch):
         where.write_bytes(data[: len(data) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store, "write_sealed", fail)
+    monkeypatch.setattr(store, "write_with_checksum", fail)
     with pytest.raises(ids.StoreError, match="cannot be written: No space left"):
         ids.write_store(study, path)
     assert path.read_text() == "old"
@@ -52,10 +52,10 @@ def test_files_that_are_not_ours_are_refused(study, tmp_path):
     whole = path.read_bytes()
     for size in (0, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:size])
-        with pytest.raises(ids.StoreError, match="damaged, truncated or another kind"):
+        with pytest.raises(ids.StoreError, match="damaged, truncated or of another format"):
             ids.read_store(path)
     path.write_text("not a study")
-    with pytest.raises(ids.StoreError, match="another kind"):
+    with pytest.raises(ids.StoreError, match="of another format"):
         ids.read_store(path)
     xr.Dataset({"x": ("y", [1.0])}).to_netcdf(tmp_path / "other.nc", engine="h5netcdf")
     with pytest.raises(ids.StoreError, match="not a study of this version"):
@@ -71,7 +71,7 @@ def test_a_folder_that_cannot_be_written_is_refused(study, tmp_path):
 
 def test_large_arrays_stay_on_disk(large, tmp_path, monkeypatch):
     ids.write_store(large, tmp_path / "study.nc")
-    monkeypatch.setattr(store, "PIECE_BYTES", 2**20)
+    monkeypatch.setattr(store, "CHUNK_BYTES", 2**20)
     with peak_of(2**23):
         tree = ids.read_store(tmp_path)
         part = tree["extra"]["x"][2, 5:9].values

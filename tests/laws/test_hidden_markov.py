@@ -138,15 +138,15 @@ def test_probabilities_that_nearly_sum_to_one_are_scaled():
     ("initial", "transition", "emission", "message"),
     [
         ([0.5, 0.6], MOVE, SHOW, r"the sum of initial is 1\.1, not 1"),
-        ([1.5, -0.5], MOVE, SHOW, r"initial\[1\] is -0\.5; probabilities are at least 0"),
+        ([1.5, -0.5], MOVE, SHOW, r"initial\[1\] is -0\.5; probabilities must be at least 0"),
         (START, [[0.5, 0.4], [0.5, 0.5]], SHOW, r"the sum of transition\[0\] is 0\.9, not 1"),
         (START, MOVE, [[0.5, 0.5], [np.nan, 1]], r"emission\[1, 0\] is nan"),
         (START, MOVE, [[0.5, 0.5], [0.5, 0.6]], r"the sum of emission\[1\] is 1\.1, not 1"),
-        (1.0, MOVE, SHOW, r"initial needs one probability for each state, at least one, got shape \(\)"),
-        ([], MOVE, SHOW, r"initial needs .* got shape \(0,\)"),
-        ([1.0], MOVE, SHOW, r"transition needs shape \(1, 1\) for 1 states, got \(2, 2\)"),
-        (START, MOVE, [[0.5, 0.3, 0.2]] * 2, r"emission needs shape \(2, 2\) for 2 states over AB, got \(2, 3\)"),
-        (START, MOVE, [[1.0], [0.5, 0.5]], "emission needs to be an array of numbers"),
+        (1.0, MOVE, SHOW, r"initial must have shape \(states,\) with at least 1 state, got shape \(\)"),
+        ([], MOVE, SHOW, r"initial must have .* got shape \(0,\)"),
+        ([1.0], MOVE, SHOW, r"transition must have shape \(1, 1\) for 1 states, got \(2, 2\)"),
+        (START, MOVE, [[0.5, 0.3, 0.2]] * 2, r"emission must have shape \(2, 2\) for 2 states over AB, got \(2, 3\)"),
+        (START, MOVE, [[1.0], [0.5, 0.5]], "emission must be an array of numbers"),
     ],
 )
 def test_wrong_arrays_are_named(initial, transition, emission, message):
@@ -157,12 +157,12 @@ def test_wrong_arrays_are_named(initial, transition, emission, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"states": 1}, "a random hidden Markov law has 2 to 4096 states, got 1"),
-        ({"states": 4097}, "2 to 4096 states, got 4097"),
-        ({"concentration": 0.0}, r"concentration needs to be positive and finite, got 0\.0"),
-        ({"stay": 1.0}, r"stay needs to be at least 0 and less than 1, got 1\.0"),
-        ({"stay": -0.1}, r"stay needs .* got -0\.1"),
-        ({"stay": np.nan}, "stay needs .* got nan"),
+        ({"states": 1}, "states must be from 2 to 4096, got 1"),
+        ({"states": 4097}, "states must be from 2 to 4096, got 4097"),
+        ({"concentration": 0.0}, r"concentration must be from 1e-300 to 1e300, got 0\.0"),
+        ({"stay": 1.0}, r"stay must be in \[0, 1\), got 1\.0"),
+        ({"stay": -0.1}, r"stay must be in .* got -0\.1"),
+        ({"stay": np.nan}, "stay must be in .* got nan"),
     ],
 )
 def test_wrong_arguments_of_random_are_named(arguments, message):

@@ -147,15 +147,15 @@ def test_a_row_is_the_same_in_every_batch(law, noise):
     [
         (
             {"noised": torch.zeros(1, 3)},
-            r"noised states need to be int64 of shape \(batch, length\), got torch.float32",
+            r"noised must be int64 of shape \(batch, length\), got torch.float32",
         ),
-        ({"noised": torch.zeros(3, dtype=torch.int64)}, "noised states need to be int64"),
-        ({"acts": torch.ones(1, 2, dtype=torch.bool)}, r"where noise acts is torch.bool of that shape"),
-        ({"acts": torch.ones(1, 3)}, r"where noise acts is torch.bool of that shape .* got torch.float32"),
-        ({"total_noise": torch.ones(2, dtype=torch.float64)}, r"total noise has shape \(1,\)"),
-        ({"total_noise": torch.ones(1)}, "total noise needs to be float64, positive and finite"),
-        ({"total_noise": torch.zeros(1, dtype=torch.float64)}, "total noise needs to be float64, positive and finite"),
-        ({"total_noise": torch.tensor([np.inf])}, "total noise needs to be float64, positive and finite"),
+        ({"noised": torch.zeros(3, dtype=torch.int64)}, "noised must be int64"),
+        ({"acts": torch.ones(1, 2, dtype=torch.bool)}, r"acts must be torch.bool of the same shape"),
+        ({"acts": torch.ones(1, 3)}, r"acts must be torch.bool of the same shape .* got torch.float32"),
+        ({"total_noise": torch.ones(2, dtype=torch.float64)}, r"total_noise must have shape \(1,\)"),
+        ({"total_noise": torch.ones(1)}, "total_noise must be float64, positive and finite"),
+        ({"total_noise": torch.zeros(1, dtype=torch.float64)}, "total_noise must be float64, positive and finite"),
+        ({"total_noise": torch.tensor([np.inf])}, "total_noise must be float64, positive and finite"),
         ({"noised": torch.tensor([[0, 1, 4]])}, "sequence 0, position 2: state 4 is not one of 4 states"),
         ({"noised": torch.tensor([[0, -1, 1]])}, "sequence 0, position 1: state -1 is not one of 4 states"),
         ({"noise": RateMatrix(random_rates(3))}, "has 3 states, fewer than the 4 symbols of the model"),
@@ -179,12 +179,12 @@ def test_a_given_position_holds_a_symbol():
     law, amount = MarkovChain.random(1), torch.ones(1, dtype=torch.float64)
     masked, acts = torch.tensor([[0, 4]]), torch.tensor([[True, True]])
     law.log_ratios(masked, acts, amount, Absorbing())
-    with pytest.raises(TokenError, match="position 1: state 4 is not one of 4 symbols, and no noise acts there"):
+    with pytest.raises(TokenError, match="position 1: state 4 is not one of 4 symbols, and no noise acts at this"):
         law.log_ratios(masked, torch.tensor([[True, False]]), amount, Absorbing())
 
 
 def test_lengths_are_those_of_the_law():
     law = TableLaw.random(4, 3)
     states, acts = torch.zeros(1, 2, dtype=torch.int64), torch.ones(1, 2, dtype=torch.bool)
-    with pytest.raises(InputError, match="sequences of length 3, got length 2"):
+    with pytest.raises(InputError, match="sequences must have length 3 under this law, got length 2"):
         law.log_ratios(states, acts, torch.ones(1, dtype=torch.float64), Uniform())

@@ -96,7 +96,7 @@ def test_probabilities_that_nearly_sum_to_one_are_scaled():
 
 
 def test_the_largest_random_chains_are_refused():
-    with pytest.raises(InputError, match=r"may have 4096 contexts, but order 7 over ACGT has 4\^7"):
+    with pytest.raises(InputError, match=r"must have at most 4096 contexts, but order 7 over ACGT has 4\^7"):
         MarkovChain.random(7)
 
 
@@ -104,16 +104,20 @@ def test_the_largest_random_chains_are_refused():
     ("initial", "transition", "message"),
     [
         ([0.5, 0.5], [[0.5, 0.4], [0.5, 0.5]], r"the sum of transition\[0\] is 0\.9, not 1"),
-        ([0.5, 0.5], [[0.5, 0.5], [1.5, -0.5]], r"transition\[1, 1\] is -0.5; probabilities are at least 0"),
+        ([0.5, 0.5], [[0.5, 0.5], [1.5, -0.5]], r"transition\[1, 1\] is -0.5; probabilities must be at least 0"),
         ([0.5, 0.5], [[0.5, 0.5], [np.nan, 1]], r"transition\[1, 0\] is nan"),
         ([0.5, 0.6], [[0.5, 0.5], [0.5, 0.5]], r"the sum of initial is 1\.1, not 1"),
         ([1.5, -0.5], [[0.5, 0.5], [0.5, 0.5]], r"initial\[1\] is -0.5"),
-        ([1.0], [[0.5, 0.5], [0.5, 0.5]], r"initial needs shape \(2,\) for order 1, got \(1,\)"),
-        ([0.5, 0.5], [[0.5, 0.3, 0.2]] * 2, r"transition needs .* length 2 .* over AB; got shape \(2, 3\)"),
+        ([1.0], [[0.5, 0.5], [0.5, 0.5]], r"initial must have shape \(2,\) for order 1, got \(1,\)"),
+        (
+            [0.5, 0.5],
+            [[0.5, 0.3, 0.2]] * 2,
+            r"transition must have one axis of length 2 .* AB; got shape \(2, 3\)",
+        ),
         (1.0, 1.0, r"got shape \(\)"),
         (0.9, [0.5, 0.5], r"the sum of initial is 0\.9"),
-        ([0.5, 0.5], [[0.5, 0.5], [1.0]], "transition needs to be an array of numbers"),
-        ("half", [[0.5, 0.5]] * 2, "initial needs to be an array of numbers"),
+        ([0.5, 0.5], [[0.5, 0.5], [1.0]], "transition must be an array of numbers"),
+        ("half", [[0.5, 0.5]] * 2, "initial must be an array of numbers"),
     ],
 )
 def test_wrong_arrays_are_named(initial, transition, message):
@@ -129,10 +133,10 @@ def test_the_entry_of_a_wrong_initial_law_is_named_by_its_context():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"order": -1}, "order needs to be at least 0, got -1"),
-        ({"concentration": 0.0}, "concentration needs to be positive and finite, got 0.0"),
-        ({"concentration": np.nan}, "concentration needs to be positive and finite, got nan"),
-        ({"concentration": np.inf}, "concentration needs to be positive and finite, got inf"),
+        ({"order": -1}, "order must be at least 0, got -1"),
+        ({"concentration": 0.0}, "concentration must be from 1e-300 to 1e300, got 0.0"),
+        ({"concentration": np.nan}, "concentration must be from 1e-300 to 1e300, got nan"),
+        ({"concentration": np.inf}, "concentration must be from 1e-300 to 1e300, got inf"),
     ],
 )
 def test_wrong_arguments_of_random_are_named(arguments, message):

@@ -49,19 +49,19 @@ def test_the_alphabet_of_strings_is_their_sorted_symbols():
     ("sequences", "probabilities", "alphabet", "message"),
     [
         (["AC", "CA"], [0.5, 0.4], None, r"the sum of probabilities is 0\.9, not 1"),
-        (["AC", "CA"], [1.5, -0.5], None, r"probabilities\[1\] is -0.5; probabilities are at least 0"),
+        (["AC", "CA"], [1.5, -0.5], None, r"probabilities\[1\] is -0.5; probabilities must be at least 0"),
         (["AC", "CA"], [np.nan, 0.5], None, r"probabilities\[0\] is nan"),
-        (["AC", "CA"], [1.0], None, r"2 sequences need as many probabilities, got shape \(1,\)"),
-        (["AC", "CA"], ["x", "y"], None, "probabilities needs to be an array of numbers"),
+        (["AC", "CA"], [1.0], None, r"probabilities must have shape \(2,\) for 2 sequences, got \(1,\)"),
+        (["AC", "CA"], ["x", "y"], None, "probabilities must be an array of numbers"),
         (["AC", "CA", "AC"], [0.2, 0.3, 0.5], None, "sequence 2 repeats sequence 0: AC"),
         ([[0, 1], [0, 1]], [0.5, 0.5], "AC", "sequence 1 repeats sequence 0: AC"),
         (["AC", "CAT"], [0.5, 0.5], None, "string 0 has 2 symbols and string 1 has 3"),
         (["AC", "NA"], [0.5, 0.5], "ACGT", "string 1, position 0: symbol 'N' is outside the alphabet ACGT"),
-        ([[0, 1], [1]], [0.5, 0.5], "AC", "all of one length"),
-        ([[0, 1], [1, 0]], [0.5, 0.5], None, "a table of integers needs an alphabet"),
-        ([[0.0, 1.0], [1.0, 0.0]], [0.5, 0.5], "AC", "tokens need to be integers"),
-        (np.zeros((0, 3), dtype=int), [], "AC", "at least one sequence"),
-        (np.zeros((1, 0), dtype=int), [1.0], "AC", "at least one sequence of at least one token"),
+        ([[0, 1], [1]], [0.5, 0.5], "AC", "all sequences of equal length"),
+        ([[0, 1], [1, 0]], [0.5, 0.5], None, "sequences of integers need an alphabet"),
+        ([[0.0, 1.0], [1.0, 0.0]], [0.5, 0.5], "AC", "tokens must be integers"),
+        (np.zeros((0, 3), dtype=int), [], "AC", "sequences must have at least one row"),
+        (np.zeros((1, 0), dtype=int), [1.0], "AC", "sequences must have at least one row and one token"),
     ],
 )
 def test_wrong_tables_are_named(sequences, probabilities, alphabet, message):
@@ -77,5 +77,5 @@ def test_a_wrong_token_is_named():
 def test_more_sequences_than_strings_are_refused():
     with pytest.raises(InputError, match="there are 16 strings of length 2 over ACGT, fewer than 17"):
         TableLaw.random(17, 2)
-    with pytest.raises(InputError, match="count and length of at least 1, got 0 and 8"):
+    with pytest.raises(InputError, match="count and length must be at least 1, got 0 and 8"):
         TableLaw.random(0)

@@ -47,7 +47,7 @@ def test_only_masked_characters_pass_through_the_head_a_few_at_a_time(model, mon
     tokens, masked = batch()
     expected, seen = model.token_nll(tokens, masked), []
     hook = model.head.register_forward_hook(lambda head, inputs, logits: seen.append(tuple(logits.shape)))
-    monkeypatch.setattr(losses, "LOGITS_AT_A_TIME", 5 * 4)
+    monkeypatch.setattr(losses, "LOGITS_PER_CHUNK", 5 * 4)
     with torch.no_grad():
         found = model.token_nll(tokens, masked)
     hook.remove()
@@ -59,7 +59,7 @@ def test_only_masked_characters_pass_through_the_head_a_few_at_a_time(model, mon
 def test_no_tensor_grows_with_batch_times_length_times_alphabet(monkeypatch):
     alphabet, rows, length = "".join(map(chr, range(500, 2500))), 16, 40
     large = Denoiser(DenoiserConfig(alphabet, length=length, layers=1, width=16, heads=2)).eval()
-    monkeypatch.setattr(losses, "LOGITS_AT_A_TIME", 20 * len(alphabet))
+    monkeypatch.setattr(losses, "LOGITS_PER_CHUNK", 20 * len(alphabet))
     tokens = torch.randint(len(alphabet), (rows, length), generator=torch.Generator().manual_seed(1))
     masked = torch.ones(rows, length, dtype=torch.bool)
     with torch.no_grad(), Largest() as lean:
@@ -79,7 +79,7 @@ def test_losses_in_parts_have_the_gradient_of_the_whole(model, monkeypatch):
         return torch.autograd.grad(model.losses(tokens, masked).sum(), model.embedding.weight)[0]
 
     whole = gradient()
-    monkeypatch.setattr(losses, "LOGITS_AT_A_TIME", 5 * 4)
+    monkeypatch.setattr(losses, "LOGITS_PER_CHUNK", 5 * 4)
     torch.testing.assert_close(gradient(), whole)
 
 
@@ -138,7 +138,7 @@ def test_text_round_trips_and_foreign_characters_are_named(model):
         model.encode("abx")
     with pytest.raises(ids.InputError, match="sequence 0, position 1: token 4 is outside the model's 4 characters"):
         ids.estimate_nll(model, [[0, 4]])
-    with pytest.raises(ids.InputError, match="13 characters is longer than the model's 12"):
+    with pytest.raises(ids.InputError, match="13 characters exceeds the model's maximum of 12"):
         ids.estimate_nll(model, [[0] * 13])
 
 
@@ -156,19 +156,25 @@ def test_files_that_are_no_models_are_refused(model, tmp_path):
     with pytest.raises(ids.StoreError, match="not a safetensors file"):
         load_model(path)
     save_file({"x": torch.zeros(1)}, path)
-    with pytest.raises(ids.StoreError, match="no denoiser of this project"):
+    with pytest.raises(ids.StoreError, match="does not contain a denoiser written by infodis-stats train"):
         load_model(path)
     header = json.dumps({"format": "infodis-stats denoiser 1", "config": {"alphabet": "ab"}})
     save_file({"x": torch.zeros(1)}, path, metadata={"denoiser": header})
-    with pytest.raises(ids.StoreError, match="do not fit its configuration"):
+    with pytest.raises(ids.StoreError, match="do not match its configuration"):
         load_model(path)
     with pytest.raises(ids.InputError, match="there is no model 'austin'"):
         load_model("austin")
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"alphabet": "aa"}, {"alphabet": ""}, {"alphabet": "ab", "width": 10}, {"alphabet": "ab", "layers": 0}]
+    ("wrong", "message"),
+    [
+        ({"alphabet": "aa"}, "must be non-empty and have distinct characters"),
+        ({"alphabet": ""}, "must be non-empty and have distinct characters"),
+        ({"alphabet": "ab", "width": 10}, "a denoiser needs positive sizes .* width 10"),
+        ({"alphabet": "ab", "layers": 0}, "a denoiser needs positive sizes .* layers 0"),
+    ],
 )
-def test_shapes_that_cannot_be_are_refused(wrong):
-    with pytest.raises(ids.InputError, match="a denoiser needs"):
+def test_shapes_that_cannot_be_are_refused(wrong, message):
+    with pytest.raises(ids.InputError, match=message):
         DenoiserConfig(**wrong)

@@ -62,7 +62,7 @@ def test_the_mask_in_the_softmax_is_a_choice(tokens: Tensor, masked: Tensor) -> 
     torch.testing.assert_close(without.token_nll(tokens, masked), expected, atol=2e-6, rtol=2e-6)
     assert {name for name, family in FAMILIES.items() if family.exclude_mask} == {"mdlm", "radd", "sedd"}
     for family in ("radd", "sedd"):
-        with pytest.raises(InputError, match=f"the last output of family '{family}' is no probability"):
+        with pytest.raises(InputError, match=f"exclude_mask must be True for family '{family}': its last output is not a probability"):
             model(family, exclude_mask=False)
     # Excluding a token can only raise the probability of the others.
     assert (without.token_nll(tokens, masked) <= plain.token_nll(tokens, masked)).all()
@@ -115,17 +115,17 @@ def test_estimates_take_these_models(tokens: Tensor) -> None:
     estimate = ids.estimate_nll(made, rows, "exhaustive", passes=15, replicates=2, seed=0, context=1)
     assert estimate["nll"].shape == (2,)
     rows[1, 2] = MASK
-    with pytest.raises(InputError, match=r"^sequence 1, position 2: token 10 is the mask itself"):
+    with pytest.raises(InputError, match=r"^sequence 1, position 2: token 10 is the mask token"):
         ids.estimate_nll(made, rows, "time-free", passes=4, replicates=2, seed=0)
 
 
 @pytest.mark.parametrize(
     ("family", "row", "hidden", "position", "problem"),
     [
-        ("llada", [1, MASK, 3], [2], 1, "token 10 is the mask itself"),
+        ("llada", [1, MASK, 3], [2], 1, "token 10 is the mask token"),
         ("llada", [1, 2, 11], [0], 2, "token 11 is outside the model's 11 tokens"),
         ("llada", [-1, 2, 3], [2], 0, "token -1 is outside"),
-        ("dream", [BOS, 2, 3], [2], 0, "token 9 is a special token that is put around every sequence here"),
+        ("dream", [BOS, 2, 3], [2], 0, "token 9 is a special token that the model adds to every sequence"),
     ],
 )
 def test_tokens_that_cannot_be_scored(family: str, row: list[int], hidden: list[int], position: int, problem: str):
@@ -139,7 +139,7 @@ def test_tokens_that_cannot_be_scored(family: str, row: list[int], hidden: list[
 
 def test_shifted_logits_without_bos_leave_the_first_token_unscored(tokens: Tensor, masked: Tensor) -> None:
     bare = model("dream", before=())
-    with pytest.raises(TokenError, match="token 4 stands first and cannot be scored") as caught:
+    with pytest.raises(TokenError, match="token 4 is at the first position and cannot be scored") as caught:
         bare.token_nll(tokens, masked)
     assert (caught.value.row, caught.value.position) == (0, 0)
     masked[:, 0] = False
@@ -162,20 +162,20 @@ def test_estimates_do_not_depend_on_the_batch_size(family: str, tokens: Tensor) 
 def test_special_tokens_count_towards_the_length(tokens: Tensor, masked: Tensor) -> None:
     assert model("dream", length=8).longest == 7
     model("dream", length=8).token_nll(tokens, masked)
-    with pytest.raises(InputError, match="a sequence of 7 tokens is longer than the model's 6"):
+    with pytest.raises(InputError, match="a sequence of 7 tokens exceeds the model's maximum of 6"):
         model("dream", length=7).token_nll(tokens, masked)
-    with pytest.raises(InputError, match="a length of 1 leaves no room beside 1 special tokens"):
+    with pytest.raises(InputError, match="a length of 1 leaves no room for tokens next to 1 special tokens"):
         model("dream", length=1)
 
 
 def test_networks_that_are_not_of_the_family() -> None:
-    with pytest.raises(ModelError, match="cannot be called as family 'mdlm' says, with mask 10: "):
+    with pytest.raises(ModelError, match="cannot be called by the convention of family 'mdlm' with mask 10: "):
         MaskedLanguageModel(network("radd"), "mdlm", mask_id=MASK, length=8)
     with pytest.raises(ModelError, match="the network returned Tensor without logits"):
         MaskedLanguageModel(nn.Flatten(), "llada", mask_id=10, length=8)
-    with pytest.raises(InputError, match="mask 11 is not among the network's 11 tokens"):
+    with pytest.raises(InputError, match="mask_id must be one of the network's 11 tokens, got 11"):
         MaskedLanguageModel(Larger(), "llada", mask_id=11, length=8)
-    with pytest.raises(InputError, match=r"family needs to be one of llada, dream, .*, got 'gpt'"):
+    with pytest.raises(InputError, match=r"family must be one of llada, dream, .*, got 'gpt'"):
         MaskedLanguageModel(network("llada"), "gpt", mask_id=MASK, length=8)
 
 
@@ -218,11 +218,11 @@ def test_the_family_is_found_from_the_configuration(config: dict[str, object], f
 )
 def test_other_architectures_say_what_to_implement(config: dict[str, object]) -> None:
     with pytest.raises(
-        InputError, match=r"of no family known here: .* a class of ten lines .* token_nll\(tokens, masked\)"
+        InputError, match=r"belongs to no known family: .* a class with the method token_nll\(tokens, masked\)"
     ):
         find_family(config, native={"bert", "bart"})
 
 
 def test_uniform_noise_has_no_masks() -> None:
-    with pytest.raises(InputError, match="a score network with 'uniform' noise has no masks"):
+    with pytest.raises(InputError, match="a score network with 'uniform' noise has no masks; only absorbing"):
         find_family({"tokens": 9, "graph": {"type": "uniform"}, "model": {"type": "ddit"}})

@@ -54,7 +54,7 @@ def test_only_masked_positions_pass_through_the_head_a_few_at_a_time(
         return compute(hidden)
 
     monkeypatch.setattr(net.ff_out, "forward", recording)
-    monkeypatch.setattr(losses_file, "LOGITS_AT_A_TIME", 4 * 11)
+    monkeypatch.setattr(losses_file, "LOGITS_PER_CHUNK", 4 * 11)
     losses = made.token_nll(tokens, masked)
     assert sum(rows for rows, _ in shapes) == masked.sum()
     assert max(rows for rows, _ in shapes) == 4
@@ -65,7 +65,7 @@ def test_no_tensor_grows_with_batch_times_length_times_vocabulary(monkeypatch: p
     vocabulary, batch, length = 3000, 16, 60
     net = tiny_networks.LLaDA(SimpleNamespace(vocab_size=vocabulary))
     made = MaskedLanguageModel(net, "llada", mask_id=MASK, length=64)
-    monkeypatch.setattr(losses_file, "LOGITS_AT_A_TIME", 20 * vocabulary)
+    monkeypatch.setattr(losses_file, "LOGITS_PER_CHUNK", 20 * vocabulary)
     tokens = torch.randint(11, vocabulary, (batch, length), generator=torch.Generator().manual_seed(1))
     masked = torch.ones(batch, length, dtype=torch.bool)
     with Largest() as lean:
@@ -159,7 +159,7 @@ def test_an_overflow_in_half_precision_says_what_mends_it(tokens: Tensor, masked
         net.ff_out.weight.mul_(torch.finfo(torch.float16).max)
     row, position = masked.nonzero()[0].tolist()
     place = f"sequence {row} of the batch, position {position}"
-    with pytest.raises(ModelError, match=f"{place}: the network overflowed in float16; dtype=torch.float32 mends that"):
+    with pytest.raises(ModelError, match=f"{place}: the network overflowed in float16; use dtype=torch.float32"):
         made.token_nll(tokens, masked)
     assert torch.isfinite(wrap(net.float()).token_nll(tokens, masked)).all()
 
@@ -212,5 +212,5 @@ def test_weights_are_hashed_when_they_have_changed(monkeypatch: pytest.MonkeyPat
 
 
 def test_without_a_tokenizer_there_is_no_text() -> None:
-    with pytest.raises(ValueError, match="this model came without a tokenizer: name one with tokenizer="):
+    with pytest.raises(ValueError, match="this model has no tokenizer: specify one with tokenizer="):
         wrap(network()).encode("text")

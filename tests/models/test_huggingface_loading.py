@@ -154,7 +154,7 @@ def test_code_for_another_version_of_transformers_says_so(tmp_path: Path) -> Non
     save_with_code(tmp_path, "llada")
     code = MODEL_CODE.replace("tiny_networks import Dream, LLaDA", "tiny_networks import Dream, LLaDA\n{}['default']")
     (tmp_path / "modeling_tiny.py").write_text(code)
-    with pytest.raises(StoreError, match=r"fails \(KeyError: 'default'\); it may need another version of transformers"):
+    with pytest.raises(StoreError, match=r"failed \(KeyError: 'default'\); it may need another version of transformers"):
         load_huggingface(tmp_path, trust_remote_code=True)
 
 
@@ -163,7 +163,7 @@ def test_dream_without_specials_scores_no_first_token(tmp_path: Path, tokens: Te
     model = load_huggingface(tmp_path, trust_remote_code=True, specials=False)
     assert model.longest == 17
     masked[0, 0] = True
-    with pytest.raises(TokenError, match="stands first and cannot be scored"):
+    with pytest.raises(TokenError, match="is at the first position and cannot be scored"):
         model.token_nll(tokens, masked)
 
 
@@ -196,7 +196,7 @@ def test_weights_in_parts_and_in_pickles(tmp_path: Path, tokens: Tensor, masked:
     in_parts = load_huggingface(tmp_path, trust_remote_code=True)
     assert in_parts.fingerprint() == expected.fingerprint()
     (tmp_path / "model.safetensors.index.json").write_text("{}")
-    with pytest.raises(StoreError, match=r"index.json is damaged: it does not say which file"):
+    with pytest.raises(StoreError, match=r"index.json is damaged: it does not map weights to files"):
         load_huggingface(tmp_path, trust_remote_code=True)
     (tmp_path / "model.safetensors.index.json").unlink()
     torch.save(weights, tmp_path / "pytorch_model.bin")
@@ -315,7 +315,7 @@ def test_bert_puts_its_special_tokens_around(bert_folder: Path, masked: Tensor) 
     for position, special in ((0, 2), (6, 3)):
         given = tokens.clone()
         given[1, position] = special
-        with pytest.raises(TokenError, match="special token that is put around every sequence here") as caught:
+        with pytest.raises(TokenError, match="special token that the model adds to every sequence") as caught:
             model.token_nll(given, masked)
         assert (caught.value.row, caught.value.position) == (1, position)
 
@@ -324,7 +324,7 @@ def test_text_becomes_tokens_and_text_again(bert_folder: Path) -> None:
     model = load_huggingface(bert_folder)
     assert model.encode("the cat sat on mats").tolist() == [5, 6, 7, 8, 10, 11]
     assert model.decode(model.encode("the cat sat on mats")) == "the cat sat on mats"
-    with pytest.raises(InputError, match=r"does not know a piece of the text: token 1 would be \[UNK\]"):
+    with pytest.raises(InputError, match=r"does not know a part of the text: token 1 would be \[UNK\]"):
         model.encode("the dog sat")
 
 
@@ -379,10 +379,10 @@ def llada_folder(tmp_path: Path) -> Path:
 
 def test_models_without_mask_or_length(llada_folder: Path) -> None:
     rewrite(llada_folder, mask_token_id=None)
-    with pytest.raises(InputError, match=r"has no mask token: neither config.json \(mask_token_id\) nor a tokenizer"):
+    with pytest.raises(InputError, match=r"has no mask token: neither config.json \(mask_token_id\) nor a tokenizer specifies it"):
         load_huggingface(llada_folder, trust_remote_code=True)
     rewrite(llada_folder, mask_token_id=MASK, max_sequence_length=None)
-    with pytest.raises(InputError, match=r"does not say how long a sequence may be \(max_position_embeddings, "):
+    with pytest.raises(InputError, match=r"does not specify a maximum length \(max_position_embeddings, "):
         load_huggingface(llada_folder, trust_remote_code=True)
 
 
@@ -396,10 +396,10 @@ def test_the_mask_of_llada_is_known_without_being_named(tmp_path: Path) -> None:
 
 
 def test_tokenizers_that_do_not_fit(llada_folder: Path, bert_folder: Path) -> None:
-    with pytest.raises(InputError, match=r"config.json and the tokenizer name different masks, 4 and 10"):
+    with pytest.raises(InputError, match=r"config.json and the tokenizer specify different mask ids, 4 and 10"):
         load_huggingface(llada_folder, tokenizer=bert_folder, trust_remote_code=True)
     rewrite(llada_folder, mask_token_id=4)
-    with pytest.raises(InputError, match="the tokenizer has 12 tokens and the network 11: they do not belong together"):
+    with pytest.raises(InputError, match="the tokenizer has 12 tokens but the network has 11: they do not match"):
         load_huggingface(llada_folder, tokenizer=bert_folder, trust_remote_code=True)
 
 
@@ -409,7 +409,7 @@ def test_a_bert_without_its_tokenizer(bert_folder: Path, tmp_path: Path) -> None
     with pytest.raises(InputError, match="has no mask token"):
         load_huggingface(tmp_path)
     rewrite(tmp_path, mask_token_id=4)
-    with pytest.raises(InputError, match="family 'bert' needs a tokenizer with a mask: name one with tokenizer="):
+    with pytest.raises(InputError, match="family 'bert' needs a tokenizer with a mask token: specify one with tokenizer="):
         load_huggingface(tmp_path)
     assert load_huggingface(tmp_path, tokenizer=bert_folder).before == (2,)
     assert load_huggingface(tmp_path, specials=False).mask_id == 4
@@ -434,7 +434,7 @@ def test_an_encoder_without_its_head_is_refused(tmp_path: Path, bert_folder: Pat
 def test_an_mdlm_that_looks_at_the_time_is_refused(tmp_path: Path) -> None:
     save_with_code(tmp_path, "mdlm", time_conditioning=True)
     with pytest.raises(
-        InputError, match=r"looks at the time \(time_conditioning\), which a set of masks does not have"
+        InputError, match=r"depends on time \(time_conditioning in config.json\), but masks have no time"
     ):
         load_huggingface(tmp_path, trust_remote_code=True)
 
@@ -442,7 +442,7 @@ def test_an_mdlm_that_looks_at_the_time_is_refused(tmp_path: Path) -> None:
 def test_published_score_networks_are_to_be_wrapped(tmp_path: Path) -> None:
     config = {"tokens": 50257, "graph": {"type": "absorb"}, "model": {"type": "ddit", "length": 1024}}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match=r"names no model code .* wrap it, MaskedLanguageModel\(network, 'sedd', mask"):
+    with pytest.raises(InputError, match=r"names no model code .* wrap it in MaskedLanguageModel\(network, 'sedd', mask"):
         load_huggingface(tmp_path)
 
 
@@ -451,14 +451,14 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
         load_huggingface(tmp_path / "absent")
     with pytest.raises(StoreError, match=r"there is no model folder at ./absent"):
         load_huggingface("./absent")
-    with pytest.raises(StoreError, match=r"is no Hugging Face model folder: it has no config.json"):
+    with pytest.raises(StoreError, match=r"is not a Hugging Face model folder: it has no config.json"):
         load_huggingface(tmp_path)
     for content in ("{", "[]"):
         (tmp_path / "config.json").write_text(content)
         with pytest.raises(StoreError, match=r"config.json is damaged"):
             load_huggingface(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}')
-    with pytest.raises(InputError, match=r"model type 'gpt2' \(architectures: GPT2LMHeadModel\) is of no family known"):
+    with pytest.raises(InputError, match=r"model type 'gpt2' \(architectures: GPT2LMHeadModel\) belongs to no known family"):
         load_huggingface(tmp_path)
 
 
@@ -475,7 +475,7 @@ def test_hub_models_are_downloaded_first(bert_folder: Path, monkeypatch: pytest.
     monkeypatch.setattr(hub, "snapshot_download", download)
     assert load_huggingface("somebody/bert", revision="abc123").mask_id == 4
     assert asked == [("somebody/bert", "abc123")]
-    message = "nobody/nothing is neither a folder nor a model that the Hugging Face hub gives: 404 Client Error.$"
+    message = "nobody/nothing is neither a folder nor an available model on the Hugging Face hub: 404 Client Error.$"
     with pytest.raises(StoreError, match=message):
         load_huggingface("nobody/nothing")
 

@@ -48,7 +48,7 @@ def test_rxnmapper_gives_what_a_direct_computation_gives(rxnmapper: Path) -> Non
 def test_rxnmapper_reads_its_symbols_and_says_so_when_it_cannot(rxnmapper: Path) -> None:
     model = load_huggingface(rxnmapper)
     assert model.decode(model.encode("C ( = O ) O")) == "C ( = O ) O"
-    with pytest.raises(ids.InputError, match="the tokenizer does not know a piece of the text"):
+    with pytest.raises(ids.InputError, match="the tokenizer does not know a part of the text"):
         model.encode("CC(=O)O>>CCO")
 
 

@@ -17,7 +17,7 @@ def test_log_sum_exps_are_float32_for_logits_of_any_type(dtype, excluded, monkey
     if excluded is not None:
         exact[:, excluded] = -torch.inf
     expected = -exact.log_softmax(dim=-1).gather(-1, targets[:, None])[:, 0]
-    monkeypatch.setattr(losses, "LOGITS_AT_A_TIME", 5 * 500)
+    monkeypatch.setattr(losses, "LOGITS_PER_CHUNK", 5 * 500)
     found = losses.token_losses(lambda part: logits[part].clone(), targets, 500, excluded)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found.double(), expected, rtol=0, atol=1e-5)

@@ -90,7 +90,7 @@ def test_windows_are_pieces_of_the_text():
     assert (drawn.diff(dim=1) == 1).all()
     assert drawn.min() == 0
     assert drawn.max() == 19
-    with pytest.raises(ids.InputError, match="5 characters is shorter than the model's 6"):
+    with pytest.raises(ids.InputError, match="5 characters is shorter than the length of the model, 6"):
         text_windows(text[:5], 6)
 
 

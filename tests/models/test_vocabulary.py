@@ -75,14 +75,14 @@ def test_symbols_are_single_tokens():
 @pytest.mark.parametrize(
     ("model", "symbols", "sentence"),
     [
-        (LAW, "AX", "symbol 'X' is no token of the model; its alphabet is ACGT"),
-        (LAW, "ACA", "symbols need to differ, but 'A' stands more than once"),
-        (LAW, "", "there is no symbol to substitute"),
-        (LAW, [-1], "a symbol is text or a token, got -1"),
-        (LAW, [0.5], "a symbol is text or a token, got 0.5"),
-        (MOLECULE, ["Br"], "symbol 'Br' is no token of the model"),
-        (MOLECULE, ["C O"], "symbol 'C O' is 2 tokens of the model; a symbol is one"),
-        (object(), "A", "symbol 'A': the model has no alphabet, so give tokens"),
+        (LAW, "AX", "symbol 'X' is not a token of the model; its alphabet is ACGT"),
+        (LAW, "ACA", "symbols must be distinct, but 'A' appears more than once"),
+        (LAW, "", "symbols must contain at least one symbol"),
+        (LAW, [-1], "a symbol must be a string or a token (an integer of at least 0), got -1"),
+        (LAW, [0.5], "a symbol must be a string or a token (an integer of at least 0), got 0.5"),
+        (MOLECULE, ["Br"], "symbol 'Br' is not a token of the model"),
+        (MOLECULE, ["C O"], "symbol 'C O' is 2 tokens of the model; it must be a single token"),
+        (object(), "A", "symbol 'A': the model has no alphabet; use tokens (integers)"),
     ],
 )
 def test_bad_symbols_are_one_sentence(model, symbols, sentence):

@@ -27,7 +27,7 @@ import numpy as np
 from tqdm import tqdm
 
 import infodis_stats as ids
-from infodis_stats.io.files import intact, write_sealed
+from infodis_stats.io.files import intact, write_with_checksum
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, StrOrBytesPath
@@ -98,7 +98,7 @@ def forge(block: Path) -> None:
     forged = io.BytesIO()
     for array in (records, problems):
         np.save(forged, array)
-    write_sealed(block, forged.getvalue())
+    write_with_checksum(block, forged.getvalue())
 
 
 @dataclass(frozen=True)

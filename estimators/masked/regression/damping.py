@@ -1,4 +1,4 @@
-"""Subtract what is predicted, as much of it as has proved right."""
+"""Subtract what is predicted, times a factor: how well the predictions have proved right."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ __all__ = ["Adjusted", "adjusted"]
 
 LARGEST_GROUP = 256  # passes that are regressed together
 FOLDS = 4
-LEARNED_FROM = 64  # passes at most: more hardly change a factor, and cost their cube
-TRUST = 4  # passes that the prior belief in the predictions is worth
+LEARNED_FROM = 64  # passes at most: more hardly change a factor, and the cost grows as their cube
+TRUST = 4  # weight of the prior belief in the predictions, in passes
 
 
 @dataclass(frozen=True, eq=False)
 class Adjusted:
-    """The estimate of one replicate, and what is left of each pass.
+    """The estimate of one replicate, and the residual of each pass.
 
     Attributes
     ----------

@@ -12,12 +12,12 @@ from estimators.masked.plan import MaskPlan, mask_plan
 from estimators.masked.regression.damping import Adjusted, adjusted
 from estimators.masked.regression.strata import full_mask_passes, size_strata, sized_masks
 from estimators.plan import Plan
-from estimators.within_variance import OwnVariance
+from estimators.within_variance import WithinVariance
 
 __all__ = ["Regression"]
 
-FEWEST_RESIDUALS = 8
-SHARED = 1.15
+FEWEST_RESIDUALS = 8  # for a variance
+SHARED = 1.15  # factor on residuals, whose predictions share what they were fitted to
 
 
 @dataclass(frozen=True)
@@ -30,24 +30,30 @@ class Regression(Estimator):
     every replicate is unbiased, for every model. With a single pass there is nothing to learn from, and the estimate is
     the weighted sum.
 
-    Neighbours are neighbours among the scored positions: the context is the same in all passes and explains nothing.
-    A coupled contrast of equal lengths regresses the difference of the losses.
+    Neighbours are neighbours among the scored positions: the context is the same in all passes and explains nothing. A
+    coupled contrast of equal lengths regresses the difference of the losses.
 
-    What it gains is in ``reports/frontier_text`` and ``reports/frontier``.
-
-    See Also
-    --------
-    estimators.masked.regression.prior : what the regression takes to be likely.
-    estimators.masked.regression.damping : how far it is believed.
+    The study ``reports/frontier`` measures its gain. The prior of the regression is in
+    `estimators.masked.regression.prior`, the factor in `estimators.masked.regression.damping`.
 
     References
     ----------
     R. T. Witter, Y. Liu, C. Musco, *Regression-adjusted Monte Carlo estimators for Shapley values and probabilistic
     values*, arXiv 2506.11849 (2025): the idea, for Shapley values; here a pass gives a loss for every masked position.
+
+    Examples
+    --------
+    >>> regression = Regression()
+    >>> plan = regression.plan(length=6, passes=8, replicates=2, rng=np.random.default_rng(0))
+    >>> losses = plan.masks * np.log(2.0)  # of a fair coin
+    >>> regression.reduce(plan, losses).round(2), round(float(6 * np.log(2.0)), 2)
+    (array([4.16, 4.14]), 4.16)
     """
 
     name: ClassVar[str] = "regression"
     summary: ClassVar[str] = "stratified sizes; what the other passes predict of a loss is replaced by its exact mean"
+    weighted_sum: ClassVar[bool] = False
+    conservative_within_variance: ClassVar[bool] = True
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """Draw independent replicates of the plan; see `Estimator.plan`. Its weighted sum is unbiased, too."""
@@ -60,22 +66,22 @@ class Regression(Estimator):
 
     def reduce(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn token losses (replicates, passes, length) into estimates (replicates,), both in nats."""
-        return np.array([one.estimate for one in self._adjusted(plan, losses)])
+        return np.array([replicate.estimate for replicate in self._adjusted(plan, losses)])
 
-    def own_variance(self, plan: Plan, losses: NDArray[np.float64]) -> OwnVariance | None:
-        """Estimate each replicate's variance from what is left of its passes; see `Estimator.own_variance`.
+    def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
+        """Estimate each replicate's variance from the residuals of its passes; see `Estimator.within_variance`.
 
-        The predictions of the passes share what they learned from, which the residuals do not show: they are taken
-        `SHARED` times larger.
+        The predictions of the passes were fitted to overlapping sets of passes, which the residuals do not show: they
+        are multiplied by 1.15.
         """
         full = full_mask_passes(plan.length, plan.passes)
         drawn = plan.passes - full
         if drawn < FEWEST_RESIDUALS:
             return None
-        residuals = np.stack([one.residuals[:drawn] for one in self._adjusted(plan, losses)])
+        residuals = np.stack([replicate.residuals[:drawn] for replicate in self._adjusted(plan, losses)])
         variance = SHARED**2 * (residuals**2).sum(axis=1)
-        return OwnVariance(variance, np.full(plan.replicates, drawn - 1.0))
+        return WithinVariance(variance, np.full(plan.replicates, drawn - 1.0))
 
     def _adjusted(self, plan: Plan, losses: NDArray[np.float64]) -> list[Adjusted]:
         strata, masks = size_strata(plan.length, plan.passes), mask_plan(plan, "regressions").masks
-        return [adjusted(*one, strata) for one in zip(masks, plan.weights, losses, strict=True)]
+        return [adjusted(*replicate, strata) for replicate in zip(masks, plan.weights, losses, strict=True)]

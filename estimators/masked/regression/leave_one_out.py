@@ -12,9 +12,9 @@ from estimators.masked.regression.prior import covariance, expected_covariance
 __all__ = ["held_out"]
 
 NOISE = 0.03  # variance that masks do not explain, in the units of the prior
-BLOCK = 1024  # passes times positions that are regressed together, but
-FEWEST_POSITIONS = 16  # of a block, or there is little to share
-HALO = 8  # positions on either side of a block whose masks are looked at; farther ones tell less than 1/1000
+BLOCK = 1024  # passes times positions that are regressed together
+FEWEST_POSITIONS = 16  # of a block, whatever the passes
+HALO = 8  # positions on either side of a block whose masks are used; farther ones change less than 1/1000
 
 
 def held_out(
@@ -56,15 +56,15 @@ def held_out(
     predicted, residual = np.zeros((2, len(subsets), passes))
     for start, stop in itertools.pairwise(ends):
         inside = slice(start, stop)
-        hidden = masks.T[inside]
+        masked = masks.T[inside]
         first = max(0, start - HALO)
         signs = np.where(masks.T[first : stop + HALO], 1.0, -1.0)
         inner = slice(start - first, stop - first)
-        tokens = np.flatnonzero(hidden)
-        prior = covariance(signs, inner).reshape(hidden.size, hidden.size)[tokens][:, tokens]
+        tokens = np.flatnonzero(masked)
+        prior = covariance(signs, inner).reshape(masked.size, masked.size)[tokens][:, tokens]
         prior[np.diag_indices_from(prior)] += NOISE
-        expected = expected_covariance(signs, inner, shares)[hidden]
-        observed, weight = losses.T[inside][hidden], weights.T[inside][hidden]
+        expected = expected_covariance(signs, inner, shares)[masked]
+        observed, weight = losses.T[inside][masked], weights.T[inside][masked]
         owner = tokens % passes
         for row, subset in enumerate(subsets):
             kept = np.flatnonzero(np.isin(owner, subset))
@@ -86,10 +86,10 @@ def _regress(
     mean = observed @ centre
     residual = np.zeros(expected.shape[1])
     predicted = -mean
-    for one in np.unique(owner):
-        own = np.flatnonzero(owner == one)
+    for pass_ in np.unique(owner):
+        own = np.flatnonzero(owner == pass_)
         # The residual of a pass against the prediction from all others, without fitting again.
         left_out = np.linalg.solve(precision[own[:, None], own], gain[own])
-        residual[one] = weight[own] @ left_out
-        predicted[one] += weight[own] @ (observed[own] - left_out) + centre[own, one] @ left_out
+        residual[pass_] = weight[own] @ left_out
+        predicted[pass_] += weight[own] @ (observed[own] - left_out) + centre[own, pass_] @ left_out
     return predicted, residual

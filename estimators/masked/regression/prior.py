@@ -1,4 +1,4 @@
-"""How the losses of one target go together: the Gaussian prior of the surrogate.
+"""How the losses of one target are correlated: the Gaussian prior of the surrogate.
 
 The losses of a model whose conditionals agree with one law are the steps of one function of the mask:
 ``c(i, S) = v(S) - v(S without i)``, ``v(S) = log p(x outside S)``. Expand ``v`` in products of signs, ``s_j = 1`` where
@@ -6,7 +6,7 @@ The losses of a model whose conditionals agree with one law are the steps of one
 
     c(i, S) = sum over the clusters T that contain i of  beta_T  times the product of s_j over the other j in T.
 
-One coefficient serves all positions of its cluster: what ``j`` tells of ``i``, ``i`` tells of ``j``. A priori the
+One coefficient serves all positions of its cluster: ``j`` is as informative of ``i`` as ``i`` of ``j``. A priori the
 coefficients are independent with mean 0 and a variance that is a product over the links from each position of the
 cluster to the next: `LINK`, times `DECAY` for every position skipped. The losses of a learned model need not be the
 steps of any function: each position also has coefficients of its own, `OWN` times as large in variance, and a level of
@@ -83,8 +83,8 @@ def expected_covariance(signs: NDArray[np.float64], inside: slice, shares: NDArr
     orders = min(len(signs) - 1, ORDERS)
     counted = np.zeros(len(signs))
     counted[inside] = 1.0
-    left, left_counted = (one[inside] for one in _reach_by_order(signs, counted, orders))
-    right, right_counted = (one[::-1][inside] for one in _reach_by_order(signs[::-1], counted[::-1], orders))
+    left, left_counted = (reach[inside] for reach in _reach_by_order(signs, counted, orders))
+    right, right_counted = (reach[::-1][inside] for reach in _reach_by_order(signs[::-1], counted[::-1], orders))
     # A cluster counts once for each of its positions inside, the loss's own position among them.
     clusters = _convolve(right, (1.0 + OWN) * left + left_counted) + _convolve(left, right_counted)
     expected: NDArray[np.float64] = clusters @ (_mean_products(shares.shape[1], orders) @ shares.T)
@@ -114,11 +114,11 @@ def _reach_by_order(
     return reach, weighted
 
 
-def _convolve(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.float64]:
+def _convolve(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
     # Product of polynomials along the last axis, cut at its length.
-    product = one * two[..., :1]
-    for order in range(1, one.shape[-1]):
-        product[..., order:] += one[..., :-order] * two[..., order : order + 1]
+    product = left * right[..., :1]
+    for order in range(1, left.shape[-1]):
+        product[..., order:] += left[..., :-order] * right[..., order : order + 1]
     return product
 
 

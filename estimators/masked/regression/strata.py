@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.masked.mask_maps import smallest
+from estimators.masked.masks import smallest
 
 __all__ = ["full_mask_passes", "size_strata", "sized_masks"]
 

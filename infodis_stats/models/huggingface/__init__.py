@@ -1,4 +1,4 @@
-"""Masked language models in the Hugging Face layout, each with the conventions of its family."""
+"""Masked language models in Hugging Face layout, with the calling conventions of their families."""
 
 from infodis_stats.models.huggingface.families import FAMILIES, Family
 from infodis_stats.models.huggingface.loading import load_huggingface

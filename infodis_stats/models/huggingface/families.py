@@ -1,4 +1,4 @@
-"""Families of masked language models: the calling conventions that change the number."""
+"""Families of masked language models: the calling conventions that affect the likelihood."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from estimators import InputError
 
 __all__ = ["FAMILIES", "Family", "absorbing_noise", "family_named", "find_family", "no_noise"]
 
-MASK_RATES = (1e-3, 1 - 1e-3)  # of the log-linear schedule that SEDD and MDLM are trained with
+MASK_RATES = (1e-3, 1 - 1e-3)  # range of the log-linear schedule in the training of SEDD and MDLM
 
 
 def no_noise(masked: Tensor) -> Tensor:
-    """Return a zero for each row, (batch,): the time of a network that is not to look at it."""
+    """Return zeros (batch,): the time input of a network that ignores it."""
     return torch.zeros(len(masked), device=masked.device)
 
 
 def absorbing_noise(masked: Tensor) -> Tensor:
-    """Return the total noise sigma at which a token is masked with the probability seen in its row, (batch,).
+    """Return the total noise sigma whose expected masked fraction is that of each row, (batch,).
 
-    An absorbing process masks with probability ``1 - exp(-sigma)``, so ``sigma = -log(1 - m/L)`` for ``m`` of ``L``
-    tokens masked, with ``m/L`` held within [0.001, 0.999], the levels of training.
+    An absorbing process masks a token with probability ``1 - exp(-sigma)``, so ``sigma = -log(1 - m/L)`` for ``m`` of
+    ``L`` tokens masked. ``m/L`` is clipped to [0.001, 0.999], the range in training.
 
     Examples
     --------
@@ -37,25 +37,26 @@ def absorbing_noise(masked: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Family:
-    """How the networks of a family are called, and what their outputs mean.
+    """How to call the networks of a family, and how to interpret their outputs.
 
     Attributes
     ----------
     name : str
     about : str
-        One line for people.
+        One-line description.
     exclude_mask : bool
-        Whether the mask has no probability: its logit is left out of the softmax. The default of `load_huggingface`.
+        Whether the mask has probability 0, that is, its logit is excluded from the softmax. The default of
+        `load_huggingface`.
     shifted : bool
-        Whether the logits for position ``i`` stand at ``i - 1``.
+        Whether the logits for position ``i`` are at output ``i - 1``.
     noise : callable, optional
-        From masks (batch, length) to the second argument of the network, (batch,), where it takes one.
+        Maps masks (batch, length) to the second argument of the network, (batch,), if it takes one.
     specials : {"none", "bos", "tokenizer"}
-        What stands around every sequence: nothing, BOS in front, or what the tokenizer adds.
+        Special tokens around every sequence: none, BOS in front, or those that the tokenizer adds.
     mask : {"named", "last"}
-        Where the id of the mask comes from: named by configuration or tokenizer, or always the last one.
+        The mask id: given by the configuration or the tokenizer, or always the last id.
     classes : tuple of str
-        Keys of ``auto_map`` under which model code is looked for, in this order.
+        Keys of ``auto_map`` under which model code is searched, in this order.
     """
 
     name: str
@@ -71,22 +72,26 @@ class Family:
 FAMILIES: Mapping[str, Family] = {
     family.name: family
     for family in (
-        Family("llada", "LLaDA: plain logits, the mask in the softmax", exclude_mask=False),
+        Family("llada", "LLaDA: plain logits, mask included in the softmax", exclude_mask=False),
         Family(
-            "dream", "Dream, DiffuCoder: logits one position early", exclude_mask=False, shifted=True, specials="bos"
+            "dream",
+            "Dream, DiffuCoder: logits shifted by one position",
+            exclude_mask=False,
+            shifted=True,
+            specials="bos",
         ),
         Family(
             "mdlm",
-            "MDLM: logits that take a time and ignore it, the mask ruled out (SUBS)",
+            "MDLM: unused time input, mask excluded from the softmax (SUBS)",
             exclude_mask=True,
             noise=no_noise,
             classes=("AutoModelForMaskedLM", "AutoModel"),
         ),
-        Family("radd", "RADD: log-probabilities without time", exclude_mask=True, mask="last"),
-        Family("sedd", "SEDD: log-scores at a noise level", exclude_mask=True, noise=absorbing_noise, mask="last"),
+        Family("radd", "RADD: log-probabilities, no time input", exclude_mask=True, mask="last"),
+        Family("sedd", "SEDD: log-scores given the total noise", exclude_mask=True, noise=absorbing_noise, mask="last"),
         Family(
             "bert",
-            "BERT, RoBERTa, ALBERT, ESM ...: masked language models with special tokens around the sequence",
+            "BERT, RoBERTa, ALBERT, ESM and other masked language models with special tokens around the sequence",
             exclude_mask=False,
             specials="tokenizer",
             classes=("AutoModelForMaskedLM",),
@@ -97,26 +102,26 @@ FAMILIES: Mapping[str, Family] = {
 
 
 def family_named(name: str) -> Family:
-    """Return the family of a name; `InputError` if there is none."""
+    """Return the family with a name; `InputError` if there is none."""
     if name not in FAMILIES:
-        raise InputError(f"family needs to be one of {', '.join(FAMILIES)}, got {name!r}")
+        raise InputError(f"family must be one of {', '.join(FAMILIES)}, got {name!r}")
     return FAMILIES[name]
 
 
 def find_family(config: Mapping[str, Any], native: Collection[str] = ()) -> Family:
-    """Tell the family from a model's ``config.json``.
+    """Infer the family from the ``config.json`` of a model.
 
     Parameters
     ----------
     config : mapping
         The content of ``config.json``.
     native : collection of str
-        Model types that transformers itself knows as masked language models.
+        Model types that transformers implements as masked language models.
 
     Raises
     ------
     InputError
-        If no family fits; says what to implement.
+        If no family matches; the message says what to implement.
 
     Examples
     --------
@@ -134,17 +139,17 @@ def find_family(config: Mapping[str, Any], native: Collection[str] = ()) -> Fami
     if masked and not config.get("is_encoder_decoder"):
         return FAMILIES["bert"]
     raise InputError(
-        f"model type {kind!r} (architectures: {', '.join(architectures) or 'none named'}) is of no family known here: "
-        f"name one with family= ({', '.join(FAMILIES)}), or write a class of ten lines with the method "
+        f"model type {kind!r} (architectures: {', '.join(architectures) or 'none'}) belongs to no known family: "
+        f"specify one with family= ({', '.join(FAMILIES)}), or write a class with the method "
         "token_nll(tokens, masked), which returns -log p of each masked token in nats and 0 elsewhere, (batch, length)"
     )
 
 
 def _score_network(config: Mapping[str, Any]) -> Family:
-    # RADD and SEDD are saved with the settings of their training script instead of a transformers configuration.
+    # RADD and SEDD are saved with the settings of their training scripts, not with a transformers configuration.
     if config["model"].get("type") == "ddit_wot":
         return FAMILIES["radd"]
     graph = config.get("graph", {}).get("type")
     if graph != "absorb":
-        raise InputError(f"a score network with {graph!r} noise has no masks: only absorbing noise can be scored here")
+        raise InputError(f"a score network with {graph!r} noise has no masks; only absorbing noise is supported")
     return FAMILIES["sedd"]

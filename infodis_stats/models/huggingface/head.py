@@ -1,4 +1,4 @@
-"""The output head on chosen positions only: losses without a tensor of size batch x length x vocabulary."""
+"""The output head at selected positions only: losses without logits of size batch x length x vocabulary."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from torch import Tensor, nn
 from estimators import ModelError
 from infodis_stats.models.losses import token_losses
 
-__all__ = ["Wanted", "find_head", "full_losses", "lean_losses", "logits_of"]
+__all__ = ["ScoredTokens", "find_head", "full_losses", "lean_losses", "logits_of"]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The tokens to price.
+class ScoredTokens:
+    """The tokens whose losses are computed.
 
     Attributes
     ----------
     rows, positions : Tensor of int64, shape (count,)
-        Where their logits stand in the network's output.
+        Indices of their logits in the output of the network.
     targets : Tensor of int64, shape (count,)
-        What stands there.
+        The tokens.
     excluded : int, optional
-        A token without probability: its logit counts as minus infinity.
+        A token with probability 0: its logit is replaced by minus infinity.
     """
 
     rows: Tensor
@@ -33,7 +33,7 @@ class Wanted:
 
 
 class _AtHead(BaseException):
-    """Ends a forward pass at its output head; a BaseException, so that no ``except Exception`` on the way holds it."""
+    """Ends a forward pass at the output head; a BaseException, so that no ``except Exception`` catches it."""
 
     def __init__(self, result: Tensor) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class _AtHead(BaseException):
 
 
 def logits_of(output: object) -> Tensor:
-    """Take the logits (batch, length, vocabulary) out of what a network returned; `ModelError` if there are none."""
+    """Extract the logits (batch, length, vocabulary) from the output of a network; `ModelError` if there are none."""
     logits = getattr(output, "logits", output)
     if isinstance(logits, tuple | list) and logits:
         logits = logits[0]
@@ -50,38 +50,38 @@ def logits_of(output: object) -> Tensor:
     return logits
 
 
-def full_losses(forward: Callable[[], object], wanted: Wanted) -> Tensor:
-    """Price tokens from the network's own logits, (count,) float32."""
+def full_losses(forward: Callable[[], object], scored: ScoredTokens) -> Tensor:
+    """Return losses from the full logits of the network, float32 of shape (count,)."""
     logits = logits_of(forward())
 
     def logits_at(part: slice) -> Tensor:
-        return logits[wanted.rows[part], wanted.positions[part]]
+        return logits[scored.rows[part], scored.positions[part]]
 
-    return token_losses(logits_at, wanted.targets, logits.shape[-1], wanted.excluded)
+    return token_losses(logits_at, scored.targets, logits.shape[-1], scored.excluded)
 
 
-def lean_losses(forward: Callable[[], object], head: nn.Linear, wanted: Wanted) -> Tensor:
-    """Price tokens with the head on their positions alone, a few at a time, (count,) float32."""
+def lean_losses(forward: Callable[[], object], head: nn.Linear, scored: ScoredTokens) -> Tensor:
+    """Return losses with the head applied at the scored positions only, in chunks, float32 of shape (count,)."""
 
-    def price(hidden: Tensor) -> Tensor:
+    def losses_at_head(hidden: Tensor) -> Tensor:
         def logits_at(part: slice) -> Tensor:
-            return head.forward(hidden[wanted.rows[part], wanted.positions[part]])
+            return head.forward(hidden[scored.rows[part], scored.positions[part]])
 
-        return token_losses(logits_at, wanted.targets, head.out_features, wanted.excluded)
+        return token_losses(logits_at, scored.targets, head.out_features, scored.excluded)
 
-    losses = _at_head(forward, head, price)
+    losses = _at_head(forward, head, losses_at_head)
     if losses is None:
-        raise ModelError("the network answered without its output head, which it used when it was loaded")
+        raise ModelError("the network returned without calling the output head that it used when it was loaded")
     return losses
 
 
 def find_head(
     forward: Callable[[], object], network: nn.Module, compare: Tensor, excluded: int | None
 ) -> nn.Linear | None:
-    """Find the linear layer that makes the logits, if its outputs alone give the probabilities.
+    """Find the linear layer that computes the logits, if its outputs determine the probabilities.
 
-    The network runs once in full and once to each candidate. What follows the head may add a constant to all logits of
-    a position (RADD normalises, SEDD divides by the noise), but nothing else.
+    The network runs once in full, and once up to each candidate layer. Operations after the head may only add a
+    constant to all logits of a position: RADD normalises, SEDD divides by a function of the noise.
 
     Parameters
     ----------
@@ -89,23 +89,23 @@ def find_head(
         Runs the network on a small input.
     network : Module
     compare : Tensor of bool, shape (batch, length)
-        Positions of that input whose probabilities have to agree.
+        Positions of that input at which the probabilities are compared.
     excluded : int, optional
-        See `Wanted`.
+        A token with probability 0.
 
     Returns
     -------
     Linear or None
-        None where the head cannot be separated.
+        None if the head cannot be separated.
     """
     logits = logits_of(forward())
     expected = _log_probabilities(logits[compare], excluded)
     tolerance = 16 * torch.finfo(logits.dtype).eps * max(1.0, logits[compare].float().abs().max().item())
     for head in reversed([module for module in network.modules() if isinstance(module, nn.Linear)]):
         if head.out_features == logits.shape[-1]:
-            found = _at_head(forward, head, head.forward)
-            if found is not None and found.shape == logits.shape:
-                error = (_log_probabilities(found[compare], excluded) - expected).abs().max()
+            outputs = _at_head(forward, head, head.forward)
+            if outputs is not None and outputs.shape == logits.shape:
+                error = (_log_probabilities(outputs[compare], excluded) - expected).abs().max()
                 if error <= tolerance:
                     return head
     return None
@@ -113,7 +113,7 @@ def find_head(
 
 def _at_head(forward: Callable[[], object], head: nn.Linear, use: Callable[[Tensor], Tensor]) -> Tensor | None:
     def stop(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        # Inside the pass, so that a network's own autocast holds for the head as well.
+        # Inside the forward pass, so that an autocast of the network applies to the head as well.
         raise _AtHead(use(inputs[0]))
 
     hook = head.register_forward_pre_hook(stop)

@@ -1,4 +1,4 @@
-"""From a folder or a hub id to a text model."""
+"""Loading of masked language models from a folder or the Hugging Face hub."""
 
 import contextlib
 import importlib
@@ -19,7 +19,7 @@ __all__ = ["load_huggingface"]
 
 LENGTHS = ("max_position_embeddings", "max_sequence_length", "model_length", "n_positions")
 LLADA_MASK = 126336
-UNLIMITED = 10**6  # a tokenizer that knows no length says 10^30
+UNLIMITED = 10**6  # tokenizers without a maximum length report 1e30
 
 
 def load_huggingface(
@@ -34,7 +34,7 @@ def load_huggingface(
     dtype: torch.dtype | None = None,
     revision: str | None = None,
 ) -> MaskedLanguageModel:
-    """Load a masked language model in the Hugging Face layout.
+    """Load a masked language model in Hugging Face layout.
 
     Parameters
     ----------
@@ -42,22 +42,24 @@ def load_huggingface(
         A folder, or the id of a model on the hub (``"GSAI-ML/LLaDA-8B-Base"``), which is downloaded unless it is in
         the local cache.
     family : str, optional
-        One of `FAMILIES`: ``llada``, ``dream``, ``mdlm``, ``radd``, ``sedd``, ``bert``. None: found from the
+        Calling convention: ``llada``, ``dream``, ``mdlm``, ``radd``, ``sedd`` or ``bert``. Default: found from the
         configuration.
-    tokenizer : str, Path or tokenizer of transformers, optional
-        Where the tokenizer is if it does not lie with the weights (``"gpt2"`` for MDLM), or the tokenizer itself.
+    tokenizer : str, Path or transformers tokenizer, optional
+        Folder or hub id of the tokenizer if it is not stored with the weights (``"gpt2"`` for MDLM), or the tokenizer.
     exclude_mask : bool, optional
-        Whether the mask is left out of the softmax; None takes the family's convention. See `MaskedLanguageModel`.
+        Whether the mask is excluded from the softmax, that is, has probability 0. Default: True for ``mdlm``, ``radd``
+        and ``sedd``, False for ``llada``, ``dream`` and ``bert``, as in their training.
     specials : bool, default True
-        Put the special tokens of the family around every sequence: BOS in front for ``dream``, where the logits for the
-        first token stand, and what the tokenizer adds (CLS and SEP) for ``bert``. They are never masked or scored, and
-        sequences are given without them. False gives the network the sequences as they are; the first token of
-        ``dream`` can then be context only.
+        Whether to put the special tokens of the family around every sequence: BOS in front for ``dream``, which outputs
+        the logits for the first token there, and those of the tokenizer (CLS and SEP) for ``bert``. They are never
+        masked or scored, and sequences are passed without them. If False, the first token of a sequence under ``dream``
+        must be context.
     trust_remote_code : bool, default False
-        Run the Python code that lies with the weights. LLaDA, Dream and MDLM cannot be loaded without.
+        Whether to run Python code stored with the weights. LLaDA, Dream and MDLM require it.
     device : torch.device or str, default "cpu"
+        Device of the weights.
     dtype : torch.dtype, optional
-        Of the weights; None takes the one they are stored in.
+        Dtype of the weights; default: the stored one.
     revision : str, optional
         Commit, tag or branch of a hub model; a commit pins weights and code.
 
@@ -68,12 +70,12 @@ def load_huggingface(
     Raises
     ------
     InputError
-        If transformers is not installed, the family is unknown, the model has no mask token, code would have to be run
-        without permission, or tokenizer and network do not fit.
+        If transformers is not installed, the family is unknown, the model has no mask token, loading requires
+        ``trust_remote_code``, or the tokenizer does not match the network.
     StoreError
-        If there is no such model, its files are damaged or incomplete, or are pickles of more than tensors.
+        If there is no such model, or its files are damaged, incomplete, or pickle objects other than tensors.
     ModelError
-        If the network cannot be called as its family says.
+        If the network cannot be called in the way of its family.
 
     Examples
     --------
@@ -119,7 +121,7 @@ def _transformers() -> Any:
 
 @contextlib.contextmanager
 def _quiet(transformers: Any) -> Iterator[None]:
-    # What it reports about the weights is checked here, and ends in one sentence or in nothing.
+    # read_network checks what transformers would report about the weights.
     logging = transformers.utils.logging
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
@@ -133,10 +135,10 @@ def _quiet(transformers: Any) -> Iterator[None]:
 
 
 def _code(folder: Path, family: Family, config: Mapping[str, Any], native: bool, trusted: bool) -> str | None:
-    """Return the class in the folder that makes the network, None if it is one of transformers itself."""
+    """Return the class in the folder that builds the network; None if transformers implements it."""
     if family.name == "mdlm" and config.get("time_conditioning"):
         raise InputError(
-            f"the MDLM in {folder} looks at the time (time_conditioning), which a set of masks does not have"
+            f"the MDLM in {folder} depends on time (time_conditioning in config.json), but masks have no time"
         )
     classes = config.get("auto_map", {})
     code = next((str(classes[name]) for name in family.classes if name in classes), None)
@@ -144,13 +146,14 @@ def _code(folder: Path, family: Family, config: Mapping[str, Any], native: bool,
         return None
     if code is None:
         raise InputError(
-            f"{folder} names no model code (auto_map) for family {family.name!r}: build the network with its authors' "
-            f"package and wrap it, MaskedLanguageModel(network, {family.name!r}, mask_id=..., length=...)"
+            f"the config.json in {folder} names no model code (auto_map) for family {family.name!r}: build the network "
+            f"with its authors' package and wrap it in MaskedLanguageModel(network, {family.name!r}, mask_id=..., "
+            "length=...)"
         )
     if not trusted:
         raise InputError(
-            f"the network in {folder} is Python code beside the weights ({code}), which is run only with "
-            "trust_remote_code=True"
+            f"the network in {folder} is defined by Python code stored with the weights ({code}), which is run only "
+            "with trust_remote_code=True"
         )
     return code
 
@@ -162,26 +165,28 @@ def _mask_id(family: Family, config: Mapping[str, Any], tokenizer: Any) -> int:
     if family.mask == "last":
         named = [last]
     elif not named and family.name == "mdlm":
-        named = [last]  # it is put behind the tokens of a tokenizer that has no mask
+        named = [last]  # appended to the tokens of a tokenizer without a mask
     elif not named and family.name == "llada" and last >= LLADA_MASK:
         named = [LLADA_MASK]
     if len(named) > 1:
-        raise InputError(f"config.json and the tokenizer name different masks, {named[0]} and {named[1]}")
+        raise InputError(f"config.json and the tokenizer specify different mask ids, {named[0]} and {named[1]}")
     if not named or named[0] < 0:
-        raise InputError("the model has no mask token: neither config.json (mask_token_id) nor a tokenizer names one")
+        raise InputError(
+            "the model has no mask token: neither config.json (mask_token_id) nor a tokenizer specifies it"
+        )
     return named[0]
 
 
 def _specials(family: Family, config: Mapping[str, Any], tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if family.specials == "bos":
-        # The tokenizer's first: Dream's configuration still names that of the model it was made from.
+        # The tokenizer takes precedence: the configuration of Dream has the BOS of the model it was initialised from.
         bos = getattr(tokenizer, "bos_token_id", None)
         bos = config.get("bos_token_id") if bos is None else bos
         return (() if bos is None else (int(bos),)), ()
     if family.specials == "none":
         return (), ()
     if tokenizer is None or tokenizer.mask_token is None:
-        raise InputError(f"family {family.name!r} needs a tokenizer with a mask: name one with tokenizer=")
+        raise InputError(f"family {family.name!r} needs a tokenizer with a mask token: specify one with tokenizer=")
     return tokens_around(tokenizer)
 
 
@@ -193,9 +198,9 @@ def _length(config: Mapping[str, Any], network: nn.Module, tokenizer: Any) -> in
         lengths.append(tokenizer.model_max_length)
     for name, table in network.named_modules():
         if name.endswith("position_embeddings") and isinstance(table, nn.Embedding):
-            # RoBERTa counts positions from behind its padding id.
+            # RoBERTa numbers positions from its padding id + 1.
             lengths.append(table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1))
     known = [int(length) for length in lengths if length]
     if not known:
-        raise InputError(f"config.json does not say how long a sequence may be ({', '.join(LENGTHS)})")
+        raise InputError(f"config.json does not specify a maximum length ({', '.join(LENGTHS)})")
     return min(known)

@@ -1,4 +1,4 @@
-"""The tokenizer beside a model, and the special tokens that it puts around a text."""
+"""Tokenizers: reading them from a model folder, and the special tokens that they add."""
 
 import json
 from pathlib import Path
@@ -12,15 +12,15 @@ __all__ = ["read_tokenizer", "tokens_around"]
 
 
 def read_tokenizer(transformers: Any, folder: Path, trust_remote_code: bool) -> Any:
-    """Read the tokenizer of a folder; None if the folder has none.
+    """Read the tokenizer in a folder; return None if there is none.
 
-    A ``vocab.txt`` that nothing describes, and that is not for the usual tokenizer of the model, is read as a WordPiece
-    vocabulary, cased if it has capitals.
+    If transformers cannot read it, a ``vocab.txt`` without a tokenizer configuration is read as a WordPiece vocabulary,
+    cased if it contains capital letters.
 
     Raises
     ------
     StoreError
-        If it is damaged or incomplete.
+        If the tokenizer is damaged or incomplete.
     """
     if not any(path for pattern in ("tokenizer*", "vocab*", "*.model") for path in folder.glob(pattern)):
         return None
@@ -28,12 +28,12 @@ def read_tokenizer(transformers: Any, folder: Path, trust_remote_code: bool) -> 
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             folder, trust_remote_code=trust_remote_code, local_files_only=True
         )
-        # Where the vocabulary of the class it guesses is not there, transformers may make an empty one.
+        # If the vocabulary file of the guessed class is missing, transformers may return an empty tokenizer.
         files = list(tokenizer.vocab_files_names.values())
         if not files or any((folder / name).is_file() for name in files):
             return tokenizer
         problem = "it has no vocabulary"
-    except Exception as error:  # files and code of others fail in many ways
+    except Exception as error:  # third-party files and code may raise anything
         problem = first_line(error)
     words = folder / "vocab.txt"
     if not words.is_file() or _described(folder):
@@ -43,12 +43,12 @@ def read_tokenizer(transformers: Any, folder: Path, trust_remote_code: bool) -> 
 
 
 def tokens_around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the special tokens that a tokenizer puts before and after a text; it must have a mask token.
+    """Return the special tokens that a tokenizer with a mask token puts before and after a text.
 
     Raises
     ------
     InputError
-        If it changes the text between them.
+        If it also changes the text between them.
     """
     inner = tokenizer.encode(tokenizer.mask_token, add_special_tokens=False)
     outer = tokenizer.encode(tokenizer.mask_token)
@@ -56,7 +56,9 @@ def tokens_around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
         stop = start + len(inner)
         if outer[start:stop] == inner:
             return tuple(outer[:start]), tuple(outer[stop:])
-    raise InputError("the tokenizer does not simply put special tokens around a text: load it with specials=False")
+    raise InputError(
+        "the tokenizer does more than add special tokens before and after a text: load the model with specials=False"
+    )
 
 
 def _described(folder: Path) -> bool:

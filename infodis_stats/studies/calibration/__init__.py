@@ -1,5 +1,1 @@
-"""The report of a study of calibration."""
-
-from infodis_stats.studies.calibration.report import calibration_document
-
-__all__ = ["calibration_document"]
+"""A kind of study: calibration."""

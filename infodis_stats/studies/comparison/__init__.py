@@ -1,5 +1,1 @@
-"""The report of a comparison of estimators."""
-
-from infodis_stats.studies.comparison.report import comparison_document
-
-__all__ = ["comparison_document"]
+"""A kind of study: comparison of estimators."""

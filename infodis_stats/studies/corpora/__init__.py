@@ -1,5 +1,1 @@
-"""The report of a comparison of corpora."""
-
-from infodis_stats.studies.corpora.report import corpora_document
-
-__all__ = ["corpora_document"]
+"""A kind of study: comparison of corpora."""

@@ -10,7 +10,6 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from estimators import (
-    IID,
     Cell,
     Contrast,
     Coupled,
@@ -21,11 +20,11 @@ from estimators import (
     Job,
     MaskPlan,
     Pair,
-    PointEstimator,
     Sampler,
     Target,
     estimator,
 )
+from estimators.contrast import estimator_of
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import describe
 from infodis_stats.results.validity import effective_positions
@@ -180,10 +179,5 @@ def _exact_variances(one: Draw, samplers: Sequence[Estimator | Contrast]) -> dic
     """Return the variance of a single pass of each sampler of independent points; NaN of the others."""
     (every,) = one.evaluations
     totals = every.losses[0].sum(axis=-1)
-    moments = [
-        sampler.mask_map.law(every.target.length).moments(totals)[1]
-        if isinstance(sampler, PointEstimator) and sampler.design == IID()
-        else np.nan
-        for sampler in samplers
-    ]
-    return {"pass_variance": np.array(moments)}
+    length = every.target.length
+    return {"pass_variance": np.array([estimator_of(sampler).pass_variance(length, totals) for sampler in samplers])}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import xarray as xr
 
-from infodis_stats.execution import Course
+from infodis_stats.execution import Workflow
 
 __all__ = ["Result", "Steps"]
 
@@ -21,5 +21,5 @@ class Result:
     failed: Mapping[str, str] = field(default_factory=dict)
 
 
-Steps = Course[Result]
+Steps = Workflow[Result]
 """A study of any kind on its way to its result."""

@@ -1,5 +1,1 @@
-"""The report of a study of the frontier."""
-
-from infodis_stats.studies.frontier.report import frontier_document
-
-__all__ = ["frontier_document"]
+"""The kind of study that looks for the best estimator at every length and budget."""

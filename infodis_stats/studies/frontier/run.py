@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from estimators import Cell, Contrast, Draw, Estimator, InputError
+from estimators.contrast import estimator_of
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
@@ -111,7 +112,7 @@ def _statistics(one: Draw) -> dict[str, ArrayLike]:
 
 def _role(sampler: Estimator | Contrast) -> str:
     """Say what a sampler may be: auto is one of the others by another name, and some variances mean nothing."""
-    one = sampler.estimator if isinstance(sampler, Contrast) else sampler
+    one = estimator_of(sampler)
     if one.name == "auto":
         return "auto"
     return "candidate" if one.unbiased and one.finite_variance else "untrusted"

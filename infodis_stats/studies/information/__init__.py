@@ -1,5 +1,1 @@
-"""The report of a study of information."""
-
-from infodis_stats.studies.information.report import information_document
-
-__all__ = ["information_document"]
+"""A kind of study: information."""

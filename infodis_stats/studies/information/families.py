@@ -4,7 +4,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
 
-from estimators import ScoreEntropy, registry
+from estimators import registry
 from infodis_stats.studies.comparison.figures import Look, look_of
 
 __all__ = ["MASKS", "families", "family_of", "looks"]
@@ -27,7 +27,7 @@ def family_of(name: str) -> str:
     ('masks', 'score entropy, uniform noise')
     """
     one = registry.estimator(name)
-    if not isinstance(one, ScoreEntropy):
+    if one.noise is None:
         return MASKS
     return f"{'marginal ' * one.marginal}score entropy, {one.noise.name} noise"
 

@@ -8,7 +8,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from estimators import Draw, Estimator, ScoreEntropy
+from estimators import Draw
+from estimators.contrast import estimator_of
 from estimators.score_entropy.naming import NOISES
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
@@ -91,8 +92,8 @@ def family_lead(draws: xr.Dataset, samplers: Samplers, *, level: float = 0.95, s
         times less variance the score entropy has, with ``lead_ci``.
     """
     names = np.array([*(one.name for one in samplers), ""])
-    sound = np.array([isinstance(one, Estimator) and one.unbiased and one.finite_variance for one in samplers])
-    noised = np.array([isinstance(one, ScoreEntropy) for one in samplers])
+    sound = np.array([one.unbiased and one.finite_variance for one in map(estimator_of, samplers)])
+    noised = np.array([estimator_of(one).family == "noised" for one in samplers])
     groups = list(dict.fromkeys(draws["group"].values.tolist()))
     half, steps = draws.sizes["replicate"] // 2, np.arange(draws.sizes["passes"])
     parts = []
@@ -144,7 +145,7 @@ def _curve_section(group: Group, curve: Curve) -> Section:
         return {"later": curve.later(one), "forward_passes": one.forward_passes}
 
     columns = {"later": curve.grid.shape, "forward_passes": ()}
-    return Section(f"{curve.sampler.noise.name} of {group.name}", curve.law, curve.cells, curve.seed, columns, keep)
+    return Section(f"{curve.noise.name} of {group.name}", curve.law, curve.cells, curve.seed, columns, keep)
 
 
 def _labelled(group: Group, curves: Sequence[Curve], found: Sequence[Columns], spec: InformationSpec) -> xr.Dataset:

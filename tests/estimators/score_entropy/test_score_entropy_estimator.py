@@ -222,7 +222,7 @@ class TestFlags:
             ({"end": 0.0}, "the end of a schedule is a time above 0 and at most 1, got 0.0"),
             ({"end": 1.5}, "above 0 and at most 1, got 1.5"),
             ({"end": np.nan}, "above 0 and at most 1, got nan"),
-            ({"pilot": -1}, "a pilot needs at least 32 passes to tell times apart, got -1"),
+            ({"pilot": -1}, "a pilot needs at least 32 passes to compare times, got -1"),
         ],
     )
     def test_bad_parameters_are_refused(self, change, sentence):
@@ -417,7 +417,7 @@ class TestRatios:
         assert sides[0].var() < 0.7 * sides[1].var()
 
 
-class TestOwnVariance:
+class TestWithinVariance:
     LAW = MarkovChain.random(1, "ACGT", seed=3)
     SOUND = ("marginal-score-entropy(uniform,polynomial)", "score-entropy(absorbing,polynomial)")
 
@@ -441,7 +441,7 @@ class TestOwnVariance:
         By second differences, as for the polynomial clock, the variance would come out too small by a quarter.
         """
         found = self.drawn("marginal-score-entropy(uniform)+stratified", replicates=5000)
-        assert found.own_variance is None
+        assert found.within_variance is None
         (one,) = found.evaluations
         order = np.argsort(one.plan.levels, axis=-1)
         told = from_second_differences(np.take_along_axis(one.terms, order, axis=-1)).variance
@@ -455,7 +455,7 @@ class TestOwnVariance:
 
     @staticmethod
     def assert_variance(found, least=0.0, most=0.0):
-        own, squares = found.own_variance.variance, (found.estimates - found.estimates.mean()) ** 2
+        own, squares = found.within_variance.variance, (found.estimates - found.estimates.mean()) ** 2
         error = 4 * np.hypot(own.std(), squares.std()) / np.sqrt(len(own))
         true = squares.mean()
         assert true * (1 - least) - error < own.mean() < true * (1 + most) + error, own.mean() / true

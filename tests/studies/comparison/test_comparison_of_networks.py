@@ -157,7 +157,7 @@ def test_pairs_of_texts_are_compared_under_one_prompt(folder):
     [
         (HEAD + '[[targets]]\nname = "a"\nrecords = "absent.jsonl"\n', "absent.jsonl cannot be read"),
         (HEAD + '[[targets]]\nname = "a"\nsequences = ["GAXA"]\n', "'GAXA': character 'X' at position 2"),
-        (HEAD + f'[[targets]]\nname = "a"\nsequences = ["{"G" * 41}"]\n', "41 tokens, and the model takes 40"),
+        (HEAD + f'[[targets]]\nname = "a"\nsequences = ["{"G" * 41}"]\n', "41 tokens, but the model takes at most 40"),
         (HEAD + '[[targets]]\nname = "a"\ncount = 2\nlength = 3\n', "drawn from a law: give a [law]"),
         (HEAD + ON_A_LAW + TEXTS, "do not go into one study"),
         (HEAD + ON_A_LAW.replace("seed = 5", 'alphabet = "ACGX"'), "character 'X'"),

@@ -1,0 +1,41 @@
+"""The public names: listed once, importable, documented; and the package as a command."""
+
+import ast
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import estimators
+import infodis_stats as ids
+
+STUB = Path(ids.__file__).with_name("public.pyi")
+
+
+def test_the_stub_is_the_list_of_public_names():
+    imported = [alias.name for node in ast.parse(STUB.read_text()).body for alias in node.names]
+    assert sorted(ids.__all__) == sorted(imported)
+    assert len(set(imported)) == len(imported)
+    assert set(dir(ids)) == {*imported, *estimators.__all__, "__version__"}
+
+
+@pytest.mark.parametrize("name", [*ids.__all__, *estimators.__all__])
+def test_public_names_are_documented(name):
+    assert getattr(ids, name).__doc__
+
+
+def test_control_other_names_are_missing():
+    with pytest.raises(AttributeError, match="no attribute 'estimate_nothing'"):
+        ids.estimate_nothing  # noqa: B018
+
+
+def test_the_version_is_that_of_the_distribution():
+    assert ids.__version__ == version("infodis-stats")
+
+
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "infodis_stats", "estimators"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "uniform-count" in done.stdout
