@@ -150,15 +150,16 @@ class TestCoverage:
         assert plain < 900
         assert hall > 930
 
-    def test_control_one_hard_token_under_antithetic_pairs(self):
+    @pytest.mark.parametrize("count", [40, pytest.param(80, marks=pytest.mark.slow)])
+    def test_control_one_hard_token_under_antithetic_pairs(self, count):
         """What Student's t misses by construction, the redrawn masks see."""
         tokens = [0, 0, 0, 1, 0, 0, 0, 0]
         (target,) = make_targets([tokens])
         case = (Independent(), target, 6.35)
         plain = covered("uniform-count+antithetic", 2, 8, kind="student-t", case=case)
-        again = covered("uniform-count+antithetic", 2, 8, kind="design-bootstrap", count=80, case=case)
+        again = covered("uniform-count+antithetic", 2, 8, kind="design-bootstrap", count=count, case=case)
         assert plain < 900
-        assert again > 72
+        assert again > 0.9 * count
 
     def test_simultaneous_intervals_cover_all_at_once(self):
         law = ids.MarkovChain.random(order=1, alphabet="AB", seed=5)
