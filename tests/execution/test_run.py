@@ -22,6 +22,7 @@ from filelock import FileLock
 import infodis_stats as ids
 from infodis_stats.cli import main
 from infodis_stats.execution import Ledger, WorkError, blocks, executors
+from infodis_stats.execution import ledger as ledger_module
 from infodis_stats.execution.blocks import Block
 from infodis_stats.io.files import StoreError
 from infodis_stats.models import Denoiser, DenoiserConfig
@@ -459,7 +460,8 @@ class TestStatus:
         assert "\x07" not in out
         assert "red" in out
 
-    def test_a_run_that_starts_while_it_is_asked_waits_a_moment(self, study, tmp_path):
+    def test_a_run_that_starts_while_it_is_asked_waits_a_moment(self, study, tmp_path, monkeypatch):
+        monkeypatch.setattr(ledger_module, "LOCK_TIMEOUT", 60)
         path, ledger = study(), tmp_path / "ledger"
         ledger.mkdir()
         lock = Ledger(ledger).locked()
