@@ -214,7 +214,7 @@ class Curve:
         """Return what the passes with more noise than each point contribute to the one replicate of a draw."""
         (evaluation,) = draw.evaluations
         terms = (evaluation.plan.weights[0] * evaluation.losses[0]).sum(axis=-1)
-        later: NDArray[np.float64] = (evaluation.plan.levels[0] > self.grid[:, None]) @ terms
+        later: NDArray[np.float64] = (evaluation.plan.hidden_fractions[0] > self.grid[:, None]) @ terms
         return later
 
     def labelled(self, later: NDArray[np.float64], level: float) -> xr.Dataset:
