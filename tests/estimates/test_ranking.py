@@ -147,7 +147,7 @@ class Masks:
         ({"error": 0.0}, "error must be between 0 and 1, got 0.0"),
         ({"error": float("nan")}, "error must be between 0 and 1, got nan"),
         ({"most_passes": 63}, "most_passes must cover the first round, .* = 64, got 63"),
-        ({"context": 3}, "candidate 1 has another context than candidate 0"),
+        ({"context": 3}, "candidate 1 has a different context from candidate 0"),
         ({"names": ["a", "a", "b", "c"]}, "'a' stands more than once"),
     ],
 )

@@ -147,7 +147,7 @@ def test_two_models_have_remainders_of_their_own():
     tokens = first.sample(3, 4, seed=5)
     result = ids.estimate_model_log_ratio(first, second, tokens, CUT_UNIFORM, passes=16, replicates=200)
     assert_unbiased(result["log_ratio_replicate"].values, result["exact"].values)
-    with pytest.raises(ids.InputError, match="a pilot asks one model, and here are two"):
+    with pytest.raises(ids.InputError, match="a pilot runs one model, but there are two"):
         ids.estimate_model_log_ratio(first, second, tokens, "score-entropy(uniform,pilot=32)")
 
 
