@@ -67,7 +67,7 @@ def test_exact_ones(plain):
     assert (ids.compare_variances(exact, plain)["smaller"] == "first").all()
     assert "it is exact and the other is not" in ids.compare_variances(plain, exact).attrs["verdict"]
     both = ids.compare_variances(exact, exact)
-    assert both.attrs["verdict"] == "both are exact: there is nothing to choose."
+    assert both.attrs["verdict"] == "both are exact: there is nothing to compare."
     assert (both["smaller"] == "exact").all()
 
 
