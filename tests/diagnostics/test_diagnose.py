@@ -75,7 +75,7 @@ def test_too_few_intervals_that_hold_the_exact_value_are_found():
     result = estimated()
     result["exact"] = result["nll"] + 2.5 * result["nll_se"]
     found = ids.diagnose(result).verdicts[0]
-    assert found.reason == "too few intervals hold the exact value"
+    assert found.reason == "too few intervals contain the exact value"
 
 
 def test_one_replicate_is_checked_as_far_as_it_goes():
@@ -84,7 +84,7 @@ def test_one_replicate_is_checked_as_far_as_it_goes():
     checks = ("construction", "exact value", "precision")
     assert words(estimated(passes=32, replicates=1)) == dict.fromkeys(checks, "fine")
     found["exact"] = found["nll"] + 2.5 * found["nll_se"] * stats.t.ppf(0.975, found["degrees"])
-    assert ids.diagnose(found).verdicts[0].reason == "too few intervals hold the exact value"
+    assert ids.diagnose(found).verdicts[0].reason == "too few intervals contain the exact value"
     exact = ids.estimate_nll(LAW, TOKENS[:, :4], "exhaustive", passes=15, replicates=1)
     assert ids.diagnose(exact).verdict == "fine"
     exact["exact"][2] += 1.0

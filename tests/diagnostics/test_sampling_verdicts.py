@@ -32,7 +32,7 @@ def test_a_drift_is_found():
     table[3, 8:] += 8
     found = verdict("streams", table)
     assert found.verdict == "do not use"
-    assert "halves of the replicates differ beyond chance (3)" in found.reason
+    assert "halves of the replicates differ significantly (3)" in found.reason
     alone = verdict("streams", table[3:4])
     assert alone.verdict == "do not use"
 
