@@ -1,4 +1,4 @@
-"""Documents as one self-contained page of HTML: all that comes from data is escaped."""
+"""Documents as self-contained pages of HTML: text from data is escaped."""
 
 from collections.abc import Iterable
 from importlib import resources
@@ -46,7 +46,7 @@ COLOURED = ("better", "worse")
 
 
 def render_html(document: Document) -> str:
-    """Return a document as a page with its figures inside.
+    """Return a document as a page that contains its figures.
 
     Examples
     --------

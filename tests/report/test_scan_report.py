@@ -37,7 +37,7 @@ def test_the_answer_counts_the_verdicts_and_names_the_best(scan):
     assert f"is {frame['substitution'][0]}: {frame['log_ratio'][0]:.3f} [" in second
     covered = ((frame["lower"] <= frame["exact"]) & (frame["exact"] <= frame["upper"])).sum()
     assert 0 < covered < 48
-    assert f"{covered} of 48 pointwise 95 % intervals hold theirs" in third
+    assert f"{covered} of 48 pointwise 95 % intervals contain theirs" in third
 
 
 def test_tables_are_the_ends_of_the_ranking(scan, exact):
