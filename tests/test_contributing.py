@@ -139,5 +139,5 @@ def test_the_command_line_knows_a_new_kind(check_file, tmp_path, capsys):
 
 def test_control_it_is_an_unknown_kind_before(check_file, monkeypatch):
     monkeypatch.setattr(kinds, "KINDS", kinds.KINDS[:-1])
-    with pytest.raises(ids.InputError, match="kind needs to be 'comparison' or"):
+    with pytest.raises(ids.InputError, match="kind must be 'comparison' or"):
         ids.run_study(check_file)

@@ -68,7 +68,7 @@ def test_the_others_have_the_numbers_they_have_alone(written, monkeypatch, tmp_p
     for name in ("report.md", "report.html"):
         page = (tmp_path / "out" / name).read_text(encoding="utf-8")
         assert "Failed and left out: texts/1, position" in page
-        assert "items are left out, as the model failed on them (texts/1)" in page.lower()
+        assert "items are left out, because the model failed on them (texts/1)" in page.lower()
 
 
 def test_where_all_fail_the_first_is_said(written, monkeypatch):

@@ -20,7 +20,7 @@ def summary_of(tree):
 
 
 def spoiled(tree):
-    """Let the default fail beyond chance in one cell that has no caution."""
+    """Let the default fail significantly in one cell that has no caution."""
     changed = tree.copy(deep=True)
     place = {"group": 0, "estimator": 0, "passes": 1, "interval": 0, "replicates": 1, "level": 1}
     changed["summary"]["short_p"][place] = 1e-6

@@ -46,7 +46,7 @@ class TestSummary:
         assert ((lower < [0.95, 0.90]) & (upper > [0.95, 0.90])).all()
 
     @pytest.mark.parametrize(("coverage", "short"), [(0.96, False), (0.945, False), (0.935, False), (0.92, True)])
-    def test_falls_short_by_more_than_a_point_beyond_chance(self, coverage, short):
+    def test_is_significantly_short_by_more_than_a_point(self, coverage, short):
         """2,000 intervals: the standard error at 94 % is half a point."""
         summary = summarise_calibration(counts_of([coverage], 1000))
         assert bool(summary["short_p"].item() < 0.05) == short

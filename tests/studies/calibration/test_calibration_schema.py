@@ -13,12 +13,12 @@ from tests.support.small_studies import SMALL_CALIBRATION
     [
         ("intervals =", "interval =", 8, "unknown key 'interval'; did you mean 'intervals'?"),
         ('"student-t"', '"studnet-t"', 1, "there is no interval 'studnet-t'; there are auto, student-t"),
-        ('"student-t"', '"auto"', 1, "intervals need to differ"),
-        ("replicates = [1, 4]", "replicates = [4, 4]", 1, "replicates need to differ"),
+        ('"student-t"', '"auto"', 1, "intervals must differ"),
+        ("replicates = [1, 4]", "replicates = [4, 4]", 1, "replicates must differ"),
         ("levels = [0.8, 0.95]", "levels = [0.8, 95]", 9, "levels.1: input should be less than 1"),
-        ("draws = 40", "draws = 3", 1, "draws needs to be at least the largest of replicates, 4"),
+        ("draws = 40", "draws = 3", 1, "draws must be at least the largest of replicates, 4"),
         ('"uniform-count", ', '"unifrom-count", ', 1, "there is no estimator 'unifrom-count'; did you mean"),
-        ('name = "Three letters"', 'name = "A <b>chain</b>"', 1, "subject names need to differ"),
+        ('name = "Three letters"', 'name = "A <b>chain</b>"', 1, "subject names must differ"),
         ("draws = 40", 'draws = 40\ncontrasts = ["coupled"]', 1, "contrasts = "),
     ],
 )

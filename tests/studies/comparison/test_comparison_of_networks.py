@@ -161,7 +161,7 @@ def test_pairs_of_texts_are_compared_under_one_prompt(folder):
         (HEAD + '[[targets]]\nname = "a"\nsequences = ["GAXA"]\n', "'GAXA': character 'X' at position 2"),
         (HEAD + f'[[targets]]\nname = "a"\nsequences = ["{"G" * 41}"]\n', "41 tokens, but the model takes at most 40"),
         (HEAD + '[[targets]]\nname = "a"\ncount = 2\nlength = 3\n', "drawn from a law: give a [law]"),
-        (HEAD + ON_A_LAW + TEXTS, "do not go into one study"),
+        (HEAD + ON_A_LAW + TEXTS, "a study cannot score both sequences of a law and records"),
         (HEAD + ON_A_LAW.replace("seed = 5", 'alphabet = "ACGX"'), "character 'X'"),
         (HEAD.replace("tiny", "absent") + ON_A_LAW, "there is no model at"),
         (
@@ -175,7 +175,7 @@ def test_pairs_of_texts_are_compared_under_one_prompt(folder):
         ),
         (
             HEAD + '[[targets]]\nname = "a"\nrecords = "records.jsonl"\ncontext = 1\n',
-            "context does not go with records",
+            "context cannot be combined with records",
         ),
         (HEAD + '[[targets]]\nname = "a"\nrecords = "records.jsonl"\ncount = 1\nlength = 1\n', "give one of"),
     ],

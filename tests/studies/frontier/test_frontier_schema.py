@@ -17,12 +17,12 @@ pairs = [{ name = "a", count = 2, length = 5, context = 1, edit = "unrelated", s
     [
         ("rivals =", "rival =", 7, "unknown key 'rival'; did you mean 'rivals'?"),
         ('rivals = ["time-free"', 'rivals = ["chain+antithetic"', 1, "rival 'chain+antithetic' is none of time-free"),
-        ('rivals = ["time-free", ', 'rivals = ["time-free", "time-free", ', 1, "rivals need to differ"),
-        ("passes = [4, 8]", "passes = [4, 4]", 1, "passes need to differ"),
+        ('rivals = ["time-free", ', 'rivals = ["time-free", "time-free", ', 1, "rivals must differ"),
+        ("passes = [4, 8]", "passes = [4, 4]", 1, "passes must differ"),
         ("replicates = 8", "replicates = 5", 5, "greater than or equal to 6, got 5"),
         ('"chain", ', '"chian", ', 1, "there is no estimator 'chian'; did you mean chain"),
-        ('name = "Two letters"', 'name = "A <b>chain</b>"', 1, "subject names need to differ"),
-        ('{ name = "short",', '{ name = "long",', 9, "group names need to differ"),
+        ('name = "Two letters"', 'name = "A <b>chain</b>"', 1, "subject names must differ"),
+        ('{ name = "short",', '{ name = "long",', 9, "group names must differ"),
         (
             "most_passes = 4",
             "most_passes = 0",
@@ -51,9 +51,9 @@ def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('"unrelated"', '"substitution"', 'second_length goes with edit = "unrelated" alone'),
-        ("second_length = 8", "second_length = 1", "second_length needs to be more than context"),
-        ("second_length = 8", "second_length = 100_000_000", "count x length needs to be at most"),
+        ('"unrelated"', '"substitution"', 'second_length requires edit = "unrelated"'),
+        ("second_length = 8", "second_length = 1", "second_length must be greater than context"),
+        ("second_length = 8", "second_length = 100_000_000", "count x length must be at most"),
     ],
 )
 def test_a_second_length_is_for_unrelated_pairs(tmp_path, old, new, words):

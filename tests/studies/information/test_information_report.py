@@ -63,14 +63,15 @@ def test_the_first_sentence_counts_the_groups(information_study):
 
 def test_totals_and_curves_are_told_and_judged(information_study):
     found = answer(Study(information_study))
-    assert any(one.startswith("The information without noise is the entropy of the law, whatever") for one in found)
+    agreement = "The information without noise agrees with the entropy of the law, whatever"
+    assert any(sentence.startswith(agreement) for sentence in found)
     held = inside(information_study["curves"].to_dataset())
     assert any(one.startswith(f"{int(held.sum())} of {int(held.notnull().sum())} nominal 95 % bands") for one in found)
     assert diagnose(information_study).verdict != "do not use"
     off = information_study.copy(deep=True)
     off["curves"]["entropy_p"][{"group": 1, "noise": 1}] = 1e-4
     assert any(
-        "is not the entropy of the law beyond chance: A <b>chain</b>: long under uniform" in one
+        "differs significantly from the entropy of the law: A <b>chain</b>: long under uniform" in one
         for one in answer(Study(off))
     )
     assert any(one.check == "entropy" and one.verdict == "caution" for one in diagnose(off).verdicts)
@@ -129,7 +130,7 @@ def test_pages_are_whole_and_escaped(information_study):
     assert "<b>chain" not in html.split("<pre>")[0]
     assert html.count("<svg") == 3
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", html, flags=re.DOTALL).lower().replace("nanc", "")
-    for part in ("Cost of a likelihood", "Score entropies against masks", "What noise leaves"):
+    for part in ("Cost of a likelihood", "Score entropies against masks", "Information against noise"):
         assert part in html
         assert f"## {part}" in markdown
     assert set(document_of(information_study).tables) >= {"summary", "leads", "curves", "totals"}
