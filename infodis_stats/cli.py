@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     scan.add_argument("file", help="text with one sequence per line, .fasta, or - for standard input")
     scan.add_argument("--out", type=Path, required=True, help="folder for scan.html, scan.md, scan.csv, scan.nc")
     scan.add_argument("--positions", help="positions to substitute, from 1, such as 10-20,25 (default: all)")
-    scan.add_argument("--symbols", help="substitutes, such as ACGT (default: the alphabet, or the 20 residues)")
+    scan.add_argument("--symbols", help="substitutes, such as ACGT (default: the alphabet, or the amino-acid residues)")
     rank = add("rank", "choose the most likely answer to each question, sampling only until the choice is settled")
     _add_question(rank)
     for command in (nll, ratio, rank):
@@ -150,10 +150,14 @@ def _parser() -> argparse.ArgumentParser:
 def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("corpus", nargs="+", type=Path, help="text files, or one TOML file with a [law] table")
     parser.add_argument("--out", type=Path, required=True, help="file for the model (.safetensors)")
-    parser.add_argument("--held-out", type=Path, help="text file for evaluation (default: the last 5 %% of the corpus)")
+    parser.add_argument(
+        "--held-out", type=Path, help="text file for evaluation (default: the last twentieth of the corpus)"
+    )
     parser.add_argument("--length", type=int, default=128, help="longest sequence in characters (default 128)")
     parser.add_argument("--layers", type=int, default=4, help="transformer layers (default 4)")
-    parser.add_argument("--width", type=int, default=128, help="embedding width, a multiple of 2 x heads (default 128)")
+    parser.add_argument(
+        "--width", type=int, default=128, help="embedding width, a multiple of twice the heads (default 128)"
+    )
     parser.add_argument("--heads", type=int, default=4, help="attention heads (default 4)")
     parser.add_argument("--steps", type=int, default=4500, help="optimiser steps (default 4500)")
     parser.add_argument("--batch", type=int, default=32, help="sequences per step (default 32)")

@@ -1,7 +1,6 @@
 # The public names: what type checkers see, and what __init__.py imports on first use.
 from .diagnostics import Diagnosis as Diagnosis
 from .diagnostics import Verdict as Verdict
-from .diagnostics import diagnose as diagnose
 from .estimates import estimate_log_ratio as estimate_log_ratio
 from .estimates import estimate_model_log_ratio as estimate_model_log_ratio
 from .estimates import estimate_nll as estimate_nll
@@ -42,6 +41,7 @@ from .models import load_model as load_model
 from .report import Summary as Summary
 from .report import summary as summary
 from .report import write_diagnosis as write_diagnosis
-from .report import write_report as write_report
 from .report import write_scans as write_scans
+from .studies import diagnose as diagnose
 from .studies import run_study as run_study
+from .studies import write_report as write_report

@@ -1,12 +1,31 @@
-"""Statistics of replicated estimates: plain numpy in, numpy out.
+"""Statistics of replicated estimates, as functions of plain numpy arrays.
 
-`draws` are arrays (..., R) in nats: the last axis holds R independent replicates of an estimate, the unit of error;
-leading axes are cells such as sequences, estimators and numbers of passes. `Estimates` are what is left of them, or of
-one replicate whose design tells its error. A `truth` broadcasts to (...). A cell of NaN gives NaN, silently.
+``draws`` are arrays (..., R) in nats: the last axis has R independent replicates of an estimate, and the leading axes
+are cells such as sequences, estimators and numbers of passes. `Estimates` have standard errors and degrees of freedom,
+from replicates or from the design of a single one. A ``truth`` broadcasts to (...). NaN cells give NaN without a
+warning.
+
+- `replicates`: `Estimates`, input checks, and the tolerance within which values count as equal
+- `moments`: bias with its t test, variance, mean squared error, Holm's adjustment
+- `intervals`: Student's t, BCa bootstrap, Hall's transformed t; simultaneous levels
+- `design_bootstrap`: a bootstrap-t interval that resamples masks instead of replicates
+- `confidence_sequence`: intervals and p-values that are valid at every sample size
+- `coverage`: coverage rates with Wilson intervals, and a test against the nominal level
+- `decisions`: p-values for the signs of many means, with multiple-testing adjustment
+- `elimination`: successive elimination of candidates, with sequential p-values
+- `efficiency`, `variance_comparison`: variance ratios of two estimators; tests of equal variances
+- `selection`: regret of each estimator relative to the best one, by cross-fitting; geometric means
+- `convergence`: log variances and their slope in the log number of passes
+- `averages`, `components`: averages, win rates and variance components over documents
+- `jensen_gap`: the gap between a mean and minus the log of a mean exponential
+- `discrimination`: AUROC and its interval
+- `control_variate`: weighted means corrected by the total weight
+- `half_ranks`: rank plots of the first half of the replicates
+- `tails`: Pareto k-hat
 """
 
 from infodis_stats.analysis.averages import Average, Of, average, win_rate
-from infodis_stats.analysis.components import Components, components, mask_share, reml
+from infodis_stats.analysis.components import Components, components, mask_share
 from infodis_stats.analysis.confidence_sequence import confidence_sequence, sequential_p_value
 from infodis_stats.analysis.control_variate import centred
 from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
@@ -83,7 +102,6 @@ __all__ = [
     "pooled_bias",
     "regret",
     "relative_efficiency",
-    "reml",
     "rounding",
     "same_draws",
     "sequential_p_value",

@@ -1,4 +1,4 @@
-"""Averages over the documents of a data set: of these documents, or of the population they were drawn from."""
+"""Averages over documents: of the documents themselves, or of the population from which they are sampled."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -20,7 +20,7 @@ Of = Literal["these", "population"]
 
 @dataclass(frozen=True, eq=False)
 class Average:
-    """An average and its error.
+    """An average with its standard error and confidence interval.
 
     Attributes
     ----------
@@ -34,38 +34,40 @@ class Average:
 
 
 def average(estimates: Estimates, of: Of, sizes: ArrayLike | None = None, level: float = 0.95) -> Average:
-    """Mean over documents, or the total over documents per unit of size, with its interval.
+    """Mean over documents, or total per unit of size, with its confidence interval.
 
     Parameters
     ----------
     estimates : Estimates
-        Of D documents, nats; arrays (D,). Documents have random numbers of their own.
+        Estimates for D documents in nats; arrays (D,). Documents do not share random numbers.
     of : {"these", "population"}
-        Whose average is asked for. These documents: only the masks are random. The population: the documents are a
-        sample of it, too.
+        ``"these"``: the average of these documents, where only the masks are random. ``"population"``: the average of
+        the population from which the documents are a random sample.
     sizes : array_like, shape (D,), optional
-        What a document counts, such as its tokens: ``sum(y) / sum(sizes)``. Default 1 each: the mean.
+        Size of each document, such as its number of tokens. The average is ``sum(y) / sum(sizes)``. Default: 1, which
+        gives the mean.
     level : float
         Confidence level in (0, 1).
 
     Returns
     -------
     Average
-        Nats, or nats per unit of size. A point where the masks leave no doubt about these documents.
+        In nats, or nats per unit of size. The interval for ``"these"`` is a point if all estimates are exact.
 
     Raises
     ------
     InputError
-        If a document has no estimate, sizes do not fit, a population has fewer than 2 documents, or the level is
+        If a document has no estimate, the sizes do not match, a population has fewer than 2 documents, or the level is
         outside (0, 1).
 
     Notes
     -----
-    With the document's estimate ``y_d``, its squared standard error ``v_d`` of ``nu_d`` degrees of freedom and ``W =
-    sum(sizes)``: these documents have ``se^2 = sum(v_d) / W^2``, t with Satterthwaite's degrees ``sum(v)^2 / sum(v_d^2
-    / (nu_d + 2)) - 2``. Their population has ``se^2 = D/(D - 1) sum(e_d^2) / W^2``, ``e_d = y_d - estimate * size_d``,
-    t with D - 1 degrees: the spread of documents contains the noise of their masks, and adding it would count it twice.
-    The total over sizes is a ratio estimator over a population [1]_; its error is that of the delta method.
+    Let ``y_d`` be the estimate for document ``d``, ``v_d`` its squared standard error with ``nu_d`` degrees of freedom,
+    and ``W = sum(sizes)``. For these documents, ``se^2 = sum(v_d) / W^2``, and the t distribution has Satterthwaite's
+    degrees of freedom ``sum(v)^2 / sum(v_d^2 / (nu_d + 2)) - 2``. For the population,
+    ``se^2 = D/(D - 1) sum(e_d^2) / W^2`` with ``e_d = y_d - estimate * size_d`` and D - 1 degrees of freedom: the
+    variation between documents includes the noise of their masks, so that noise is not added. The total per unit of
+    size is a ratio estimator [1]_, whose standard error follows from the delta method.
 
     References
     ----------
@@ -85,7 +87,9 @@ def average(estimates: Estimates, of: Of, sizes: ArrayLike | None = None, level:
     values = estimates.estimate
     weights = np.ones(values.shape) if sizes is None else np.asarray(sizes, dtype=np.float64)
     if weights.shape != values.shape or not (weights > 0).all():
-        raise InputError(f"{len(values)} documents need as many positive sizes, got shape {weights.shape}")
+        raise InputError(
+            f"sizes must be positive and have shape ({len(values)},), one per document, got shape {weights.shape}"
+        )
     total = weights.sum()
     estimate = float(values.sum() / total)
     if of == "these":
@@ -100,44 +104,45 @@ def average(estimates: Estimates, of: Of, sizes: ArrayLike | None = None, level:
 
 
 def win_rate(estimates: Estimates, of: Of, level: float = 0.95) -> Average:
-    """Share of the documents whose true value is above zero, those at zero counted half.
+    """Fraction of documents whose true value is positive, counting zeros as one half.
 
     Parameters
     ----------
     estimates : Estimates
-        As in `average`, such as log ratios of pairs.
+        Estimates for D documents in nats, such as log ratios of pairs; arrays (D,).
     of : {"these", "population"}
-        As in `average`.
+        These documents, or the population from which they are a random sample.
     level : float
         Confidence level in (0, 1).
 
     Returns
     -------
     Average
-        Shares. The standard error is NaN: what is unknown are single signs, and the interval is not normal.
+        Fractions. The standard error is NaN, because the estimate is not approximately normal.
 
     Raises
     ------
     InputError
-        As `average`.
+        If a document has no estimate, a population has fewer than 2 documents, or the level is outside (0, 1).
 
     Notes
     -----
-    The share of positive estimates is drawn towards one half: noise turns more small values round on the side where
-    there are more of them. The estimate here adds the noise once more, exactly, and takes off what that did: ``2 share
-    - mean(Phi(t_d))``, ``t_d`` the document's t statistic (simulation-extrapolation [1]_ without simulation). That
-    removes the part of order ``1/R`` where values are spread smoothly about zero. It is cut at the bounds below.
+    The fraction of positive estimates is biased towards 1/2, because noise flips more signs on the side where there are
+    more values near zero. The estimate here is extrapolated: ``2 fraction - mean(Phi(t_d))`` with the t statistics
+    ``t_d``, that is, simulation-extrapolation [1]_ with the simulation in closed form. This removes the bias of order
+    ``1/R`` if the density of values is smooth at zero. The result is clipped to the bounds below.
 
-    No estimate can know the signs of nearly equal pairs, so the interval does not rest on it. Documents whose one-sided
-    t test is below ``a = (1 - level)/2`` are claimed to be above zero. Among ``k`` documents that are not above zero,
-    such claims are binomial(k, a), which bounds their number at ``1 - a``; and so below zero. The interval of these
-    documents lies between the two bounds. It holds at least at its level, whatever the values are, for normal
-    errors. That of the population is Wilson's, its ends taken at the bounds.
+    The interval does not depend on this estimate, since no estimate can determine the signs of nearly equal pairs.
+    Documents with a one-sided t test below ``a = (1 - level)/2`` are claimed to be positive. Among ``k`` documents that
+    are not positive, the number of such claims is binomial(k, a), which bounds ``k`` with confidence ``1 - a``. The
+    number of documents that are not negative is bounded likewise. The interval for these documents is given by the two
+    bounds; for normal errors, its coverage is at least nominal for all true values. The interval for the population is
+    the Wilson interval with its ends evaluated at the bounds.
 
-    Measured (400 to 600 simulations; 20 to 400 documents; R = 4 and 8; normal and exponential replicates; clear signs,
-    smooth values, near ties): coverage 98 to 100 %, nominal 95, of both intervals. The share of positive estimates
-    with Wilson's interval covers 92 to 97 % on clear signs and smooth values and 0 to 74 % on near ties. With 100
-    documents the width for these is 0.08 where signs are clear at R = 8, 0.17 at R = 4.
+    Measured coverage of both intervals is 98 to 100 %, nominal 95 (400 to 600 simulations; 20 to 400 documents; R = 4
+    and 8; normal and exponential replicates; clear signs, smooth values, near ties). The fraction of positive estimates
+    with the Wilson interval covers 92 to 97 % for clear signs and smooth values, and 0 to 74 % for near ties. With 100
+    documents and clear signs, the width for these documents is 0.08 at R = 8 and 0.17 at R = 4.
 
     References
     ----------
@@ -147,8 +152,8 @@ def win_rate(estimates: Estimates, of: Of, level: float = 0.95) -> Average:
     Examples
     --------
     >>> draws = [[2.0, 2.1, 2.0], [3.0, 3.1, 3.0], [-2.0, -2.1, -2.2], [0.1, -0.1, 0.2]]
-    >>> found = win_rate(Estimates.of_replicates(draws), "these")
-    >>> round(found.estimate, 3), float(found.interval.lower), float(found.interval.upper)
+    >>> result = win_rate(Estimates.of_replicates(draws), "these")
+    >>> round(result.estimate, 3), float(result.interval.lower), float(result.interval.upper)
     (0.806, 0.25, 1.0)
     """
     check_level(level)
@@ -156,38 +161,38 @@ def win_rate(estimates: Estimates, of: Of, level: float = 0.95) -> Average:
     check_documents(estimates, "a win-rate")
     documents = len(estimates.estimate) if of == "these" else _enough(estimates)
     statistic = estimates.statistic
-    sure = estimates.standard_error == 0
-    tied = sure & (statistic == 0)
-    shares = np.where(tied, 0.5, 2 * (statistic > 0) - np.where(sure, statistic > 0, stats.norm.cdf(statistic)))
+    exact = estimates.standard_error == 0
+    tied = exact & (statistic == 0)
+    shares = np.where(tied, 0.5, 2 * (statistic > 0) - np.where(exact, statistic > 0, stats.norm.cdf(statistic)))
     tail = (1 - level) / 2
-    unsure = ~sure
-    degrees = estimates.degrees[unsure]
-    # Sure documents count as they are; of the others, all but those that may not be above (or below) zero.
-    above = (sure & (statistic > 0)).sum() + _at_least(stats.t.sf(statistic[unsure], degrees), tail)
-    below = (sure & (statistic < 0)).sum() + _at_least(stats.t.cdf(statistic[unsure], degrees), tail)
+    noisy = ~exact
+    degrees = estimates.degrees[noisy]
+    # Lower confidence bounds on the numbers of positive and of negative documents.
+    above = (exact & (statistic > 0)).sum() + _at_least(stats.t.sf(statistic[noisy], degrees), tail)
+    below = (exact & (statistic < 0)).sum() + _at_least(stats.t.cdf(statistic[noisy], degrees), tail)
     ends = np.array([above + tied.sum() / 2, documents - below - tied.sum() / 2]) / documents
     estimate = float(np.clip(shares.mean(), *ends))
     if of == "population":
         lower, upper = proportion_confint(ends * documents, documents, alpha=1 - level, method="wilson")
-        # Exact where the share is 0 or 1, where Wilson's formula rounds.
+        # Wilson's formula rounds at fractions of 0 and 1.
         ends = np.array([lower[0] if ends[0] > 0 else 0.0, upper[1] if ends[1] < 1 else 1.0])
     return Average(estimate, np.nan, Interval(*ends))
 
 
 def _check_of(of: str) -> None:
     if of not in ("these", "population"):
-        raise InputError(f"an average is of 'these' or of the 'population', got {of!r}")
+        raise InputError(f"of must be 'these' or 'population', got {of!r}")
 
 
 def _enough(estimates: Estimates) -> int:
     documents = len(estimates.estimate)
     if documents < 2:
-        raise InputError("a population needs at least 2 documents of it, got 1")
+        raise InputError("an average over the population needs at least 2 documents, got 1")
     return documents
 
 
 def _at_least(p_values: FloatArray, tail: float) -> int:
-    """Return how many nulls are false at least, but for a chance of ``tail``, given independent p-values."""
+    """Return a lower ``1 - tail`` confidence bound on the number of false nulls among independent p-values."""
     large = int((p_values > tail).sum())
     nulls = np.arange(large, len(p_values) + 1)
     possible = nulls - large <= stats.binom.ppf(1 - tail, nulls, tail)

@@ -1,4 +1,4 @@
-"""Confidence sequences: intervals and p-values that stay valid however often one looks and whenever one stops."""
+"""Confidence sequences: intervals and p-values that are valid under repeated looks and optional stopping."""
 
 from dataclasses import dataclass
 
@@ -14,23 +14,23 @@ __all__ = ["confidence_sequence", "sequential_p_value"]
 
 
 def confidence_sequence(draws: ArrayLike, level: float = 0.95, start: int = 8) -> Interval:
-    """Confidence interval after every number of replicates; all of them cover at once.
+    """Confidence intervals after each number of replicates, which cover simultaneously.
 
     Parameters
     ----------
     draws : array_like, shape (..., R)
-        Independent replicates of each estimate in the order in which they were drawn, nats.
+        Independent replicates of each estimate in the order of sampling, nats.
     level : float
-        Chance, in (0, 1), that no interval of the sequence misses the mean.
+        Confidence level in (0, 1): the probability that all intervals of the sequence cover the mean.
     start : int
-        Replicates at the first look, at least 2. The sequence is tightest at about twice as many.
+        Replicates at the first look, at least 2. The sequence is narrowest at about twice this number.
 
     Returns
     -------
     Interval
-        Arrays of shape (..., R): column n - 1 belongs to the first n replicates. Infinite before the first look and
-        where there are too few replicates for the level. Equal replicates give a point from the first look on, a NaN
-        one gives NaN from there on.
+        Arrays of shape (..., R): column n - 1 is the interval from the first n replicates. It is infinite before the
+        first look and while there are too few replicates for the level. Equal replicates give a point from the first
+        look on. A NaN replicate gives NaN from there on.
 
     Raises
     ------
@@ -44,15 +44,15 @@ def confidence_sequence(draws: ArrayLike, level: float = 0.95, start: int = 8) -
 
         E_n(m) = r^(-1/2) [(1 + t^2 / (n - 1)) / (1 + t^2 / (r (n - 1)))]^(n/2),
 
-    a martingale of mean 1 if the replicates are normal with mean ``m`` (in the filtration of scale-free statistics).
-    By Ville's inequality the chance that it ever reaches ``1 / alpha`` is at most alpha; the interval holds the ``m``
-    for which it has not. Its half-width is ``s sqrt((n - 1) x / n)`` with ``x = (B - 1) / (1 - B / r)`` and
-    ``B = (sqrt(r) / alpha)^(2 / n)``, infinite where ``B >= r``. Here
-    ``2 start rho^2 = -W(-alpha^2 / e) - 1``, ``W`` the lower branch of Lambert's function: with known variance the
-    narrowest interval after ``2 start`` replicates.
+    a martingale with mean 1 if the replicates are normal with mean ``m``, in the filtration of scale-invariant
+    statistics [1]_. By Ville's inequality, the probability that it ever reaches ``1 / alpha`` is at most alpha; the
+    interval contains all ``m`` for which it has not. Its half-width is ``s sqrt((n - 1) x / n)`` with
+    ``x = (B - 1) / (1 - B / r)`` and ``B = (sqrt(r) / alpha)^(2 / n)``, and infinite if ``B >= r``. Here
+    ``2 start rho^2 = -W(-alpha^2 / e) - 1`` with the lower branch ``W`` of the Lambert function, which minimises the
+    width after ``2 start`` replicates for known variance [2]_.
 
-    Measured chance of ever missing up to n = 512, in percent (20,000 simulations, nominal 5; beside it Student's t at
-    every look). Skewed replicates want a later start.
+    Measured probability in percent that any interval up to n = 512 misses the mean, nominal 5 (20,000 simulations; last
+    column: Student's t interval at every look from n = 8). Skewed replicates need a later start.
 
     ===========  =======  =======  ========  ========  =========
     replicates   start 4  start 8  start 16  start 32  t, from 8
@@ -67,7 +67,7 @@ def confidence_sequence(draws: ArrayLike, level: float = 0.95, start: int = 8) -
     .. [1] H. Wang, A. Ramdas, Anytime-valid t-tests and confidence sequences for Gaussian means with unknown variance,
        2023, arXiv 2310.03722.
     .. [2] S. R. Howard, A. Ramdas, J. McAuliffe, J. Sekhon, Time-uniform, nonparametric, nonasymptotic confidence
-       sequences, Annals of Statistics 49, 2021 (the choice of rho).
+       sequences, Annals of Statistics 49, 2021.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def confidence_sequence(draws: ArrayLike, level: float = 0.95, start: int = 8) -
     running = _running(draws, level, start)
     n, ratio = running.count, running.ratio
     bound = np.exp(2 / n * (np.log(ratio) / 2 - np.log1p(-level)))
-    with np.errstate(divide="ignore", invalid="ignore"):  # of looks that are overwritten below
+    with np.errstate(divide="ignore", invalid="ignore"):  # at looks that are overwritten below
         squared = np.where(bound < ratio, (bound - 1) / (1 - bound / ratio), np.inf)
         half_width = running.sd * np.sqrt(squared * (n - 1) / n)
     half_width = np.where(running.equal, 0.0, half_width)
@@ -87,26 +87,26 @@ def confidence_sequence(draws: ArrayLike, level: float = 0.95, start: int = 8) -
 
 
 def sequential_p_value(draws: ArrayLike, mean: ArrayLike = 0.0, level: float = 0.95, start: int = 8) -> FloatArray:
-    """p-value of a mean after every number of replicates; the chance that it ever falls to alpha is at most alpha.
+    """p-values of a mean after each number of replicates: the probability that one is ever <= alpha is at most alpha.
 
-    It serves for signs, too: where it is at most alpha, the mean lies on the side of `mean` that it shows. That claim
-    is false with a chance of at most alpha, even if neither side is true.
+    They also test signs: if a p-value is at most alpha, claim that the true mean lies on the same side of `mean` as the
+    sample mean. The probability that this claim is ever false is at most alpha.
 
     Parameters
     ----------
     draws : array_like, shape (..., R)
-        Independent replicates of each estimate in the order in which they were drawn, nats.
+        Independent replicates of each estimate in the order of sampling, nats.
     mean : array_like, broadcastable to (...)
-        The mean that is tested, nats.
+        Mean under the null hypothesis, nats.
     level, start
-        Of the `confidence_sequence` that the p-value agrees with: it has fallen to ``1 - level`` if some interval of
-        the sequence leaves `mean` out. It is valid at every other alpha.
+        Parameters of the corresponding `confidence_sequence`: the p-value is at most ``1 - level`` once an interval of
+        that sequence excludes `mean`. It is valid for all alpha.
 
     Returns
     -------
     ndarray of float64, shape (..., R)
-        Never rises along the last axis. 1 before the first look. Equal replicates other than the mean give 0, a NaN one
-        gives NaN from there on.
+        Nonincreasing along the last axis; 1 before the first look. Equal replicates that differ from the mean give 0. A
+        NaN replicate gives NaN from there on.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def sequential_p_value(draws: ArrayLike, mean: ArrayLike = 0.0, level: float = 0
 
     Notes
     -----
-    The smallest ``1 / E_n`` so far, with ``E_n`` as in `confidence_sequence`.
+    The p-value is the running minimum of ``1 / E_n``, with ``E_n`` as in `confidence_sequence`.
 
     References
     ----------
@@ -130,7 +130,7 @@ def sequential_p_value(draws: ArrayLike, mean: ArrayLike = 0.0, level: float = 0
     running = _running(draws, level, start)
     n, ratio = running.count, running.ratio
     gap = np.abs(running.mean - np.asarray(mean, dtype=np.float64)[..., None])
-    with np.errstate(divide="ignore", invalid="ignore"):  # of looks that are overwritten below
+    with np.errstate(divide="ignore", invalid="ignore"):  # at looks that are overwritten below
         squared = n * gap**2 / (running.sd**2 * (n - 1))
         log_evidence = n / 2 * (np.log1p(squared) - np.log1p(squared / ratio)) - np.log(ratio) / 2
     p_value = np.exp(-np.maximum(log_evidence, 0.0))
@@ -141,7 +141,7 @@ def sequential_p_value(draws: ArrayLike, mean: ArrayLike = 0.0, level: float = 0
 
 @dataclass(frozen=True, eq=False)
 class _Running:
-    # After every number of replicates: that number n and 1 + n rho^2 (R,), the rest (..., R).
+    # Statistics after n = 1, ..., R replicates: n and 1 + n rho^2 of shape (R,), the others of shape (..., R).
     count: NDArray[np.int64]
     ratio: FloatArray
     mean: FloatArray
@@ -152,10 +152,10 @@ class _Running:
 def _running(draws: ArrayLike, level: float, start: int) -> _Running:
     check_level(level)
     if start < 2:
-        raise InputError(f"a confidence sequence starts at 2 replicates or more, got {start}")
+        raise InputError(f"start must be at least 2 replicates, got {start}")
     values = as_draws(draws, 1, "a confidence sequence")
     count = np.arange(1, values.shape[-1] + 1)
-    # Sums of differences to the first replicate: no cancellation, and nothing depends on what comes later.
+    # Differences from the first replicate avoid cancellation and do not depend on later replicates.
     first = values[..., :1]
     shift = np.cumsum(values - first, axis=-1) / count
     squares = np.cumsum((values - first) ** 2, axis=-1) - count * shift**2

@@ -1,4 +1,4 @@
-"""The control variate that the other replicates give: what was drawn too often or too seldom is made up for."""
+"""A control variate for weighted losses: correction of the total weight by the mean loss of the other replicates."""
 
 import numpy as np
 
@@ -7,22 +7,23 @@ from infodis_stats.analysis.replicates import FloatArray, as_draws
 __all__ = ["centred"]
 
 
-def centred(paid: FloatArray, mass: FloatArray, expected: FloatArray | float = 1.0) -> FloatArray:
-    """Add to weighted losses what their weights lack, at the mean loss of the other replicates.
+def centred(weighted: FloatArray, mass: FloatArray, expected: FloatArray | float = 1.0) -> FloatArray:
+    """Correct weighted losses for deviations of the total weight from its expectation.
 
     Parameters
     ----------
-    paid : array of float64, shape (replicates, ...)
-        Weighted losses of at least 2 independent replicates, nats.
+    weighted : array of float64, shape (replicates, ...)
+        Weighted sums of losses of at least 2 independent replicates, nats.
     mass : array of float64, shape (replicates, ...)
-        Sums of the weights, whose mean is `expected`.
+        Sums of the weights.
     expected : float or array of float64, broadcastable to (...)
+        Expectation of ``mass``.
 
     Returns
     -------
     array of float64, shape (replicates, ...)
-        ``paid + (expected - mass) b``, with ``b`` the other replicates' losses over their weights (0 where they have
-        none). ``b`` is independent of the replicate's own weights, so this has the mean of ``paid``.
+        ``weighted + (expected - mass) b``, where ``b`` is the weighted mean loss of the other replicates (0 if their
+        weights are 0). ``b`` is independent of the replicate, so the expectation is that of ``weighted``.
 
     Raises
     ------
@@ -35,8 +36,8 @@ def centred(paid: FloatArray, mass: FloatArray, expected: FloatArray | float = 1
     >>> centred(np.array([[2.0], [4.0]]), np.array([[0.5], [1.0]]))[:, 0]
     array([4., 4.])
     """
-    as_draws(paid.T, 2, "a control variate from other replicates")
-    others, total = mass.sum(axis=0) - mass, paid.sum(axis=0) - paid
+    as_draws(weighted.T, 2, "a control variate from other replicates")
+    others, total = mass.sum(axis=0) - mass, weighted.sum(axis=0) - weighted
     baseline = np.zeros_like(mass)
     np.divide(total, others, out=baseline, where=others > 1e-12)
-    return np.asarray(paid + (expected - mass) * baseline)
+    return np.asarray(weighted + (expected - mass) * baseline)

@@ -1,4 +1,4 @@
-"""How fast the variance falls with the number of passes."""
+"""Convergence rates: how fast the variance decreases with the number of passes."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ __all__ = ["LogVariance", "Slope", "log_variance", "slope"]
 
 @dataclass(frozen=True, eq=False)
 class LogVariance:
-    """The logarithm of a variance and its standard error; both arrays share one shape.
+    """The logarithm of a variance and its standard error, arrays of the same shape.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ class LogVariance:
 
 @dataclass(frozen=True, eq=False)
 class Slope:
-    """A convergence rate; all arrays share one shape.
+    """A convergence rate and its confidence interval, arrays of the same shape.
 
     Parameters
     ----------
     estimate : ndarray of float64
-        Slope of log variance on log passes; independent sampling has -1.
+        Slope of log variance against log passes; -1 for independent passes.
     standard_error : ndarray of float64
         Standard error of the slope.
     lower, upper : ndarray of float64
@@ -68,8 +68,9 @@ def log_variance(draws: ArrayLike) -> LogVariance:
 
     Notes
     -----
-    The error of alike normal draws, sqrt(2 / (S (R - 1))), is too small for skewed terms and for sequences of unlike
-    size: slopes with it covered 48 to 78 % (nominal 95 %) on exponential terms. The jackknife sees both.
+    The standard error for normal draws of equal variance, ``sqrt(2 / (S (R - 1)))``, is too small for skewed terms and
+    for sequences of different variance: slopes based on it covered 48 to 78 % (nominal 95 %) for exponential terms. The
+    jackknife accounts for both.
 
     References
     ----------
@@ -91,7 +92,7 @@ def log_variance(draws: ArrayLike) -> LogVariance:
     total = variances.sum(axis=-2, keepdims=True)
     exact = all_equal(values).all(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # Rounding may leave a variance of equal replicates just below zero.
+        # Rounding can make the variance of equal replicates slightly negative.
         logs = np.log(total - variances + np.maximum(without, 0))
         squared_error = logs.var(axis=-1).sum(axis=-1) * (replicates - 1)
         estimate = np.log(variances.mean(axis=(-2, -1)))
@@ -101,14 +102,14 @@ def log_variance(draws: ArrayLike) -> LogVariance:
 
 
 def slope(passes: ArrayLike, log_variances: ArrayLike, standard_error: ArrayLike, level: float = 0.95) -> Slope:
-    """Rate at which the variance falls: the least-squares slope of log variance on log passes.
+    """Convergence rate: the least-squares slope of log variance against log passes.
 
     Parameters
     ----------
     passes : array_like, broadcastable to (..., P)
-        Forward passes of each point, positive.
+        Number of forward passes at each point, positive.
     log_variances : array_like, shape (..., P)
-        From `log_variance`; points must be independent. Points that are not finite (exact estimates) are left out.
+        From `log_variance`; points must be independent. Infinite points (exact estimates) are omitted.
     standard_error : array_like, broadcastable to (..., P)
         Standard errors of the log variances.
     level : float
@@ -126,14 +127,15 @@ def slope(passes: ArrayLike, log_variances: ArrayLike, standard_error: ArrayLike
 
     Notes
     -----
-    Points weigh the same: weights from estimated errors follow the noise of these errors, and covered 71 to 94 %
-    with five points of R = 8. The standard error is the larger of two: the points' own errors carried through the
-    line, and, from three points on, the scatter about the line (which also sees a law that is not a power law).
-    The interval is normal. Scatter alone would leave three points one degree of freedom and an interval four times
-    as wide; two points have no scatter, so their interval rests on the errors and on the power law.
+    Points have equal weights, because weights from estimated standard errors follow their noise; with such weights,
+    coverage was 71 to 94 % for five points at R = 8. The standard error is the larger of two: the standard errors of
+    the points propagated through the fit and, for three points or more, the residual scatter, which also reflects
+    deviations from a power law. The interval is normal. The scatter alone would leave one degree of freedom for three
+    points, and an interval four times as wide. For two points, the interval depends on the standard errors and on the
+    power law.
 
-    Measured coverage in percent with errors from `log_variance`, nominal 95 (5,000 to 10,000 simulations), for lines
-    through 2, 3 and 5 points, each with R replicates of S sequences:
+    Measured coverage in percent with standard errors from `log_variance`, nominal 95 (5,000 to 10,000 simulations), for
+    2, 3 and 5 points with R replicates of S sequences each:
 
     ===========  ================  ================
     terms, S     R = 8             R = 32

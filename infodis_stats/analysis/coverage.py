@@ -1,4 +1,4 @@
-"""How often confidence intervals cover the truth."""
+"""Coverage of confidence intervals: rates with Wilson intervals, and a test against the nominal level."""
 
 from dataclasses import dataclass
 
@@ -12,25 +12,25 @@ from infodis_stats.analysis.replicates import FloatArray, as_draws, check_level,
 
 __all__ = ["ALLOWED", "Coverage", "block", "coverage", "coverage_of_counts", "coverage_test"]
 
-ALLOWED = 0.01  # by which coverage may fall short of its level: less changes no decision
+ALLOWED = 0.01  # shortfall of coverage below nominal that is of no practical importance
 
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """A coverage rate with its Wilson band; all arrays share one shape.
+    """A coverage rate with its Wilson interval, arrays of the same shape.
 
     Parameters
     ----------
     rate : ndarray of float64
-        Share of the intervals that cover the truth; NaN where there is no interval.
+        Fraction of the intervals that cover the truth; NaN if there is no interval.
     lower, upper : ndarray of float64
-        Wilson band of the rate.
+        Wilson interval of the rate.
     missed_low : ndarray of int64
         Intervals that lie below the truth.
     missed_high : ndarray of int64
         Intervals that lie above the truth.
     count : ndarray of int64
-        Intervals that were counted.
+        Number of intervals.
     """
 
     rate: FloatArray
@@ -48,16 +48,16 @@ def coverage(
     axis: int | tuple[int, ...],
     level_of_band: float = 0.95,
 ) -> Coverage:
-    """Share of intervals that cover the truth, with a Wilson band.
+    """Fraction of intervals that cover the truth, with a Wilson interval.
 
     Parameters
     ----------
     lower, upper, truth : array_like, broadcastable to one shape (...)
-        Ends of the intervals and what they should cover, nats. NaN in any of them leaves the interval out.
+        Ends of the intervals and the true values, nats. Intervals with a NaN are omitted.
     axis : int or tuple of int
-        Axes of the repetitions that are counted. The band takes them as independent.
+        Axes of independent repetitions, over which intervals are counted.
     level_of_band : float
-        Confidence level of the band in (0, 1).
+        Confidence level of the Wilson interval in (0, 1).
 
     Returns
     -------
@@ -71,8 +71,8 @@ def coverage(
 
     Notes
     -----
-    An interval that misses by no more than ``1e-9 * max(1 nat, |truth|)`` covers: the point interval of an
-    exact estimator differs from the truth by rounding.
+    An interval that misses by at most ``1e-9 * max(1 nat, |truth|)`` counts as covering, because the point interval of
+    an exact estimator differs from the truth by rounding.
 
     References
     ----------
@@ -102,14 +102,14 @@ def coverage(
 def coverage_of_counts(
     missed_low: ArrayLike, missed_high: ArrayLike, count: ArrayLike, level_of_band: float = 0.95
 ) -> Coverage:
-    """Share of intervals that cover, from how many missed, with a Wilson band.
+    """Fraction of intervals that cover, from the numbers of misses, with a Wilson interval.
 
     Parameters
     ----------
-    missed_low, missed_high, count : array_like of int, one shape
-        Intervals below the truth, above it, and all of them.
+    missed_low, missed_high, count : array_like of int, same shape
+        Numbers of intervals below the truth, above it, and in total.
     level_of_band : float
-        Confidence level of the band in (0, 1).
+        Confidence level of the Wilson interval in (0, 1).
 
     Returns
     -------
@@ -126,7 +126,7 @@ def coverage_of_counts(
     0.95
     """
     check_level(level_of_band)
-    low, high, number = (np.asarray(one, dtype=np.int64) for one in (missed_low, missed_high, count))
+    low, high, number = (np.asarray(counts, dtype=np.int64) for counts in (missed_low, missed_high, count))
     covered = number - low - high
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = np.asarray(covered / number)
@@ -134,19 +134,19 @@ def coverage_of_counts(
     return Coverage(rate, np.asarray(band[0]), np.asarray(band[1]), low, high, number)
 
 
-def coverage_test(found: Coverage, level: float) -> FloatArray:
-    """Two-sided p-value of "these intervals cover at their level", from the binomial law.
+def coverage_test(measured: Coverage, level: float) -> FloatArray:
+    """Two-sided p-value of the null hypothesis that coverage is nominal, from the binomial distribution.
 
     Parameters
     ----------
-    found : Coverage
+    measured : Coverage
     level : float
-        The intervals' confidence level in (0, 1).
+        Nominal level of the intervals in (0, 1).
 
     Returns
     -------
     ndarray of float64
-        Twice the smaller tail, at most 1; NaN where there is no interval.
+        Twice the smaller tail probability, at most 1; NaN if there is no interval.
 
     Raises
     ------
@@ -155,18 +155,19 @@ def coverage_test(found: Coverage, level: float) -> FloatArray:
 
     Examples
     --------
-    >>> found = coverage([0.0] * 20, [1.0] * 20, [0.5] * 15 + [2.0] * 5, axis=0)
-    >>> round(float(coverage_test(found, 0.95)), 4)
+    >>> measured = coverage([0.0] * 20, [1.0] * 20, [0.5] * 15 + [2.0] * 5, axis=0)
+    >>> round(float(coverage_test(measured, 0.95)), 4)
     0.0051
     """
     check_level(level)
-    covered = found.count - found.missed_low - found.missed_high
-    tail = np.minimum(stats.binom.cdf(covered, found.count, level), stats.binom.sf(covered - 1, found.count, level))
-    return np.asarray(np.where(found.count > 0, np.minimum(2 * tail, 1.0), np.nan))
+    count = measured.count
+    covered = count - measured.missed_low - measured.missed_high
+    tail = np.minimum(stats.binom.cdf(covered, count, level), stats.binom.sf(covered - 1, count, level))
+    return np.asarray(np.where(count > 0, np.minimum(2 * tail, 1.0), np.nan))
 
 
 def block(draws: ArrayLike, size: int) -> FloatArray:
-    """Regroup replicates into disjoint blocks, to measure the coverage of intervals from `size` replicates.
+    """Divide replicates into disjoint blocks, to measure the coverage of intervals based on `size` replicates.
 
     Parameters
     ----------
@@ -192,7 +193,7 @@ def block(draws: ArrayLike, size: int) -> FloatArray:
            [3., 4.]])
     """
     if size < 1:
-        raise InputError(f"a block has at least 1 replicate, got {size}")
+        raise InputError(f"a block needs at least 1 replicate, got {size}")
     values = as_draws(draws, size, f"a block of {size}")
     blocks = values.shape[-1] // size
     return values[..., : blocks * size].reshape(*values.shape[:-1], blocks, size)

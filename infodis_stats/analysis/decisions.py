@@ -1,4 +1,4 @@
-"""Decisions about many estimates at once: which of them are above zero, and which below."""
+"""Multiple testing of signs: which of many means are positive, and which are negative."""
 
 import numpy as np
 from scipy import stats
@@ -10,25 +10,24 @@ __all__ = ["false_discovery_signs", "family_wise_signs", "signs"]
 
 
 def signs(estimates: Estimates) -> FloatArray:
-    """p-value of the claim that a mean has the sign it shows, each cell for itself.
+    """p-values of the claims that each mean has the sign of its estimate, without adjustment.
 
-    Claiming a sign where the value is below a level keeps the chance that this one claim is false below that level. A
-    claim is false if the true value is zero or has the other sign.
+    If the sign is claimed where the p-value is below alpha, each claim is false with probability at most alpha. A claim
+    is false if the true mean is zero or has the other sign.
 
     Parameters
     ----------
     estimates : Estimates
-        Of arrays (...), nats.
+        Arrays (...) in nats.
 
     Returns
     -------
     ndarray of float64, shape (...)
-        0 where an estimate is sure and not zero, 1 where it is sure to be zero; NaN where there is none.
+        0 for exact nonzero estimates, 1 for exact zeros; NaN for missing estimates.
 
     Notes
     -----
-    Twice the smaller of both one-sided Student-t tests, that is, the two-sided test of zero: below ``1 - level`` where
-    Student's interval leaves zero out.
+    The two-sided t test of zero: the p-value is below ``1 - level`` if and only if Student's t interval excludes zero.
 
     Examples
     --------
@@ -40,25 +39,25 @@ def signs(estimates: Estimates) -> FloatArray:
 
 
 def family_wise_signs(estimates: Estimates) -> FloatArray:
-    """p-value of the claim that each mean has the sign it shows, adjusted for all claims that could be made.
+    """p-values of the claims that each mean has the sign of its estimate, adjusted for the family-wise error rate.
 
-    Claiming a sign where the value is below a level keeps the chance of any false claim in the table below that level,
-    whatever the dependence between cells. A claim is false if the true value is zero or has the other sign.
+    If signs are claimed where the p-value is below alpha, the probability of any false claim is at most alpha, for any
+    dependence between cells. A claim is false if the true mean is zero or has the other sign.
 
     Parameters
     ----------
     estimates : Estimates
-        As in `signs`. Cells may share random numbers.
+        Arrays (...) in nats. Cells may share random numbers.
 
     Returns
     -------
     ndarray of float64, shape (...)
-        As in `signs`.
+        0 for exact nonzero estimates, 1 for exact zeros; NaN for missing estimates.
 
     Notes
     -----
-    Both one-sided Student-t tests of every cell form one family for Holm's procedure. Holm's adjustment of two-sided
-    tests would not do: it is not known to control wrong signs under dependence.
+    Holm's procedure is applied to the family of both one-sided t tests of every cell. Applied to two-sided tests, it is
+    not known to control wrong signs under dependence.
 
     References
     ----------
@@ -74,33 +73,34 @@ def family_wise_signs(estimates: Estimates) -> FloatArray:
 
 
 def false_discovery_signs(estimates: Estimates, *, independent: bool) -> FloatArray:
-    """p-value of the claim that each mean has the sign it shows, adjusted so that few of the claims made are false.
+    """p-values of the claims that each mean has the sign of its estimate, adjusted for the false discovery rate.
 
-    Claiming a sign where the value is below a level keeps the expected share of false ones among all claims (0 where
-    none is made) below that level. A claim is false if the true value is zero or has the other sign.
+    If signs are claimed where the p-value is below alpha, the expected fraction of false claims (0 if there are no
+    claims) is at most alpha. A claim is false if the true mean is zero or has the other sign.
 
     Parameters
     ----------
     estimates : Estimates
-        As in `signs`.
+        Arrays (...) in nats.
     independent : bool
-        Whether the cells have random numbers of their own, as the pairs of `estimate_log_ratio` have and the mutants of
-        `scan_substitutions` have not. Where they have not, values are larger, by about the logarithm of their number.
+        Whether the cells have independent random numbers, as the pairs of `estimate_log_ratio` do. The mutants of
+        `scan_substitutions` share random numbers; the p-values of dependent cells are larger, by a factor of about the
+        logarithm of their number.
 
     Returns
     -------
     ndarray of float64, shape (...)
-        As in `signs`.
+        0 for exact nonzero estimates, 1 for exact zeros; NaN for missing estimates.
 
     Notes
     -----
-    Independent cells: the procedure of Benjamini and Hochberg on `signs`, which controls wrong signs too [1]_. Others:
-    the procedure of Benjamini and Yekutieli [2]_ with both one-sided Student-t tests of every cell as its family, so
-    that a false claim is a false rejection.
+    For independent cells, the Benjamini-Hochberg procedure is applied to the two-sided tests; it also controls wrong
+    signs [1]_. For dependent cells, the Benjamini-Yekutieli procedure [2]_ is applied to the family of both one-sided t
+    tests of every cell, so that a false claim is a false rejection.
 
-    Measured share of false claims in percent, nominal 10 (4,000 tables of 30 independent cells, half of them null):
-    with R = 3, 4, 8, 16 normal replicates 5, 5, 5, 5; with exponential ones 17, 16, 12, 9. Without adjustment: 18, 15,
-    11, 10 and 26, 22, 16, 13.
+    Measured fraction of false claims in percent, nominal 10 (4,000 tables of 30 independent cells, half of them null),
+    for R = 3, 4, 8, 16: 5, 5, 5, 5 with normal and 17, 16, 12, 9 with exponential replicates. Without adjustment: 18,
+    15, 11, 10 and 26, 22, 16, 13.
 
     References
     ----------
@@ -111,8 +111,8 @@ def false_discovery_signs(estimates: Estimates, *, independent: bool) -> FloatAr
 
     Examples
     --------
-    >>> found = Estimates.of_replicates([[1.0, 1.1, 1.2], [2.0, 2.1, 2.3], [-0.4, 0.1, 0.2]])
-    >>> false_discovery_signs(found, independent=True).round(3)
+    >>> estimates = Estimates.of_replicates([[1.0, 1.1, 1.2], [2.0, 2.1, 2.3], [-0.4, 0.1, 0.2]])
+    >>> false_discovery_signs(estimates, independent=True).round(3)
     array([0.004, 0.004, 0.874])
     """
     family = signs(estimates)[None] if independent else _one_sided(estimates)
@@ -124,6 +124,6 @@ def false_discovery_signs(estimates: Estimates, *, independent: bool) -> FloatAr
 
 
 def _one_sided(estimates: Estimates) -> FloatArray:
-    """p-values (2, ...) of the t tests of each mean not being above, and not being below, zero."""
+    """p-values (2, ...) of the one-sided t tests whose nulls are mean <= 0 and mean >= 0."""
     statistic = estimates.statistic
     return np.asarray(stats.t.sf(np.stack([statistic, -statistic]), estimates.degrees))

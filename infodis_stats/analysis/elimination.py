@@ -1,4 +1,4 @@
-"""Successive elimination: which of several candidates can no longer be the best, however often one looks."""
+"""Successive elimination of candidates that cannot be the best, valid under repeated looks."""
 
 from dataclasses import dataclass
 
@@ -14,18 +14,18 @@ __all__ = ["Elimination", "eliminate"]
 
 @dataclass(frozen=True, eq=False)
 class Elimination:
-    """Candidates against the one that leads.
+    """Comparison of candidates with the current leader.
 
     Attributes
     ----------
     leader : int
-        Which has the smallest mean.
+        Index of the smallest mean.
     worse : ndarray of bool, shape (candidate,)
-        Surely worse than the leader.
+        Candidates significantly worse than the leader.
     tied : ndarray of bool, shape (candidate,)
-        In every replicate equal to the leader: more of them will tell no more. The leader is tied with itself.
+        Candidates equal to the leader in every replicate, the leader included: more replicates cannot separate them.
     p_value : ndarray of float64, shape (candidate,)
-        Sequential p-value of being as good as the leader; 1 for the leader.
+        Sequential p-value of having the same mean as the leader; 1 for the leader.
     """
 
     leader: int
@@ -35,12 +35,13 @@ class Elimination:
 
 
 def eliminate(scores: ArrayLike, level: float, start: int = 8) -> Elimination:
-    """Compare candidates, of which the smallest mean is the best, with the one that leads.
+    """Compare candidates with the leader, the candidate with the smallest mean.
 
     Parameters
     ----------
     scores : array_like, shape (candidate, R)
-        Replicates of each candidate, nats. Candidates may share random numbers: replicates are compared one by one.
+        Replicates of each candidate in the order of sampling, nats. Candidates may share random numbers, because the
+        comparison is paired by replicate.
     level : float
         Confidence level of each pairwise `confidence_sequence`.
     start : int
@@ -53,30 +54,32 @@ def eliminate(scores: ArrayLike, level: float, start: int = 8) -> Elimination:
     Raises
     ------
     InputError
-        If there are fewer than 2 candidates, or for what `confidence_sequence` refuses.
+        If there are fewer than 2 candidates or no replicates, the level is outside (0, 1), or the start is below 2.
 
     Notes
     -----
-    With ``level = 1 - error / (k - 1)`` in a race of k candidates, the sequences of one best candidate ``b`` against
-    the others all hold at all times, but for a chance of ``error``. While they hold, ``b`` is never found worse, and
-    none that is as good as ``b`` is. So a race that ends, all but one found worse, ends with ``b``, and where two are
-    the best it does not end, but for that chance.
+    With ``level = 1 - error / (k - 1)`` for k candidates, the confidence sequences of a best candidate ``b`` against
+    all others cover simultaneously at all times with probability at least ``1 - error``. If they cover, neither ``b``
+    nor any candidate equal to it is eliminated. Hence if all but one candidate are eliminated, the remaining one is
+    ``b``; if two candidates are equally good, elimination never ends [1]_.
 
     References
     ----------
-    E. Even-Dar, S. Mannor, Y. Mansour, Action elimination and stopping conditions for the multi-armed bandit and
-    reinforcement learning problems, J. Machine Learning Research 7, 2006.
+    .. [1] E. Even-Dar, S. Mannor, Y. Mansour, Action elimination and stopping conditions for the multi-armed bandit and
+       reinforcement learning problems, J. Machine Learning Research 7, 2006.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> found = eliminate(rng.normal([[1.0], [0.0], [3.0]], size=(3, 16)), level=0.975)
-    >>> found.leader, found.worse.tolist()
+    >>> result = eliminate(rng.normal([[1.0], [0.0], [3.0]], size=(3, 16)), level=0.975)
+    >>> result.leader, result.worse.tolist()
     (1, [False, False, True])
     """
     values = as_draws(scores, 1, "an elimination")
     if values.ndim != 2 or len(values) < 2:
-        raise InputError(f"an elimination needs scores (candidate, replicate) of at least 2, got shape {values.shape}")
+        raise InputError(
+            f"an elimination needs scores (candidate, replicate) of at least 2 candidates, got shape {values.shape}"
+        )
     means = values.mean(axis=-1)
     leader = int(means.argmin())
     gaps = values - values[leader]

@@ -1,4 +1,4 @@
-"""Rank plots: how the ranks of the replicates that were drawn first lie among all."""
+"""Rank plots: the distribution of the first half of the replicates over the ranks of all replicates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,15 +15,16 @@ __all__ = ["HalfRanks", "half_ranks"]
 
 @dataclass(frozen=True, eq=False)
 class HalfRanks:
-    """Of the replicates in each bin of ranks, the share that was drawn in the first half; arrays (bins,).
+    """For each bin of ranks, the fraction of replicates from the first half; arrays (bins,).
 
     Attributes
     ----------
     share : ndarray of float64
+        Observed fraction.
     expected : ndarray of float64
-        The share if replicates are alike: 1/2 where their numbers are even.
+        Expected fraction for exchangeable replicates: 1/2 if their numbers are even.
     lower, upper : ndarray of float64
-        Within these are all shares together with at least the confidence level if replicates are alike.
+        Simultaneous confidence band of all fractions for exchangeable replicates.
     """
 
     share: FloatArray
@@ -33,14 +34,14 @@ class HalfRanks:
 
 
 def half_ranks(draws: Sequence[ArrayLike], bins: int, rng: np.random.Generator, level: float = 0.95) -> HalfRanks:
-    """Rank the replicates of each sequence, and say where the first half of them lies.
+    """Rank the replicates of each sequence, and count those of the first half in bins of ranks.
 
     Parameters
     ----------
     draws : sequence of array_like, shape (R,)
-        Independent replicates of each sequence in the order in which they were drawn, at least 2 and as many as bins.
+        Independent replicates of each sequence in the order of sampling; at least 2, and at least one per bin.
     bins : int
-        Equal parts of the ranks, lowest first.
+        Number of equal bins of ranks, lowest first.
     rng : numpy.random.Generator
         Breaks ties.
     level : float
@@ -53,17 +54,18 @@ def half_ranks(draws: Sequence[ArrayLike], bins: int, rng: np.random.Generator, 
     Raises
     ------
     InputError
-        If there is no sequence, one has too few replicates, or the level is outside (0, 1).
+        If there is no sequence or no bin, a sequence has too few replicates, or the level is outside (0, 1).
 
     Notes
     -----
-    Of replicates that are alike, the number of a bin's that come from the first half is hypergeometric, whatever their
-    law, and sequences are independent. The band has the exact quantiles of the sum, Bonferroni over the bins.
+    For exchangeable replicates, the number in a bin that come from the first half is hypergeometric, whatever their
+    distribution, and sequences are independent. The band consists of exact quantiles of the sum over sequences, with a
+    Bonferroni correction over bins. Rank plots are due to [1]_.
 
     References
     ----------
-    A. Vehtari, A. Gelman, D. Simpson, B. Carpenter, P.-C. Bürkner, Rank-normalization, folding, and localization: an
-    improved R-hat, Bayesian Analysis 16, 2021 (rank plots).
+    .. [1] A. Vehtari, A. Gelman, D. Simpson, B. Carpenter, P.-C. Bürkner, Rank-normalization, folding, and
+       localization: an improved R-hat, Bayesian Analysis 16, 2021.
 
     Examples
     --------
@@ -72,11 +74,11 @@ def half_ranks(draws: Sequence[ArrayLike], bins: int, rng: np.random.Generator, 
     """
     check_level(level)
     if not draws or bins < 1:
-        raise InputError("ranks need a sequence and a bin at least")
+        raise InputError(f"a rank plot needs at least 1 sequence and 1 bin, got {len(draws)} and {bins}")
     size, first, expected = np.zeros((3, bins))
     chances = [np.ones(1) for _ in range(bins)]
-    for one in draws:
-        values = as_draws(one, max(2, bins), "a rank plot")
+    for replicates in draws:
+        values = as_draws(replicates, max(2, bins), "a rank plot")
         count, half = len(values), len(values) // 2
         ranks = np.argsort(np.lexsort((rng.random(count), values)))
         place = ranks * bins // count
@@ -85,11 +87,11 @@ def half_ranks(draws: Sequence[ArrayLike], bins: int, rng: np.random.Generator, 
         first += np.bincount(place[:half], minlength=bins)
         expected += held * half / count
         chances = [
-            np.convolve(chance, stats.hypergeom(count, half, here).pmf(np.arange(here + 1)))
-            for chance, here in zip(chances, held.tolist(), strict=True)
+            np.convolve(chance, stats.hypergeom(count, half, in_bin).pmf(np.arange(in_bin + 1)))
+            for chance, in_bin in zip(chances, held.tolist(), strict=True)
         ]
     tail = (1 - level) / (2 * bins)
     below = [np.cumsum(chance) for chance in chances]
-    lower = np.array([np.searchsorted(one, tail, side="right") for one in below])
-    upper = np.array([np.searchsorted(one, 1 - tail) for one in below])
+    lower = np.array([np.searchsorted(distribution, tail, side="right") for distribution in below])
+    upper = np.array([np.searchsorted(distribution, 1 - tail) for distribution in below])
     return HalfRanks(first / size, expected / size, lower / size, upper / size)

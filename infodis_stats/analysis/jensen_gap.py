@@ -1,4 +1,4 @@
-"""The Jensen gap of ``exp(-x)``: how far the mean lies above minus the log of the mean exponential."""
+"""The Jensen gap of ``exp(-x)``: the mean of ``x`` plus the log of the mean of ``exp(-x)``."""
 
 from dataclasses import dataclass
 
@@ -16,18 +16,18 @@ SMALLEST_EFFECTIVE_SHARE = 0.25
 
 @dataclass(frozen=True, eq=False)
 class JensenGap:
-    """Estimated gaps with their intervals; arrays of one shape, and the mean over all of them.
+    """Estimated gaps with confidence intervals, arrays of the same shape, and their mean.
 
     Parameters
     ----------
     estimate, standard_error : ndarray of float64
-        By the jackknife, nats.
+        Jackknife estimate and standard error, nats.
     lower, upper : ndarray of float64
-        Ends of the interval, nats. The upper one is inf where few draws dominate the exponential.
+        Ends of the interval, nats. The upper end is inf if few draws dominate the mean exponential.
     effective : ndarray of float64
-        How many draws carry the exponential: ``(sum w)^2 / sum w^2`` with ``w = exp(-x)``.
+        Effective sample size of the mean exponential: ``(sum w)^2 / sum w^2`` with ``w = exp(-x)``.
     mean : tuple of float
-        Estimate, lower and upper end of the mean gap over the cells, a fixed set.
+        Estimate, lower and upper end of the mean gap over the cells, as a fixed set.
     """
 
     estimate: FloatArray
@@ -39,7 +39,7 @@ class JensenGap:
 
 
 def jensen_gap(draws: ArrayLike, level: float = 0.95) -> JensenGap:
-    """Estimate ``E[x] + log E[exp(-x)]``, which is at least 0, and 0 only where ``x`` does not vary.
+    """Estimate ``E[x] + log E[exp(-x)]``, which is nonnegative, and 0 if and only if ``x`` is constant.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def jensen_gap(draws: ArrayLike, level: float = 0.95) -> JensenGap:
     Returns
     -------
     JensenGap
-        Arrays of shape (...). Where the draws agree up to rounding, all is 0.
+        Arrays of shape (...). All values are 0 if the draws are equal up to rounding.
 
     Raises
     ------
@@ -60,36 +60,36 @@ def jensen_gap(draws: ArrayLike, level: float = 0.95) -> JensenGap:
 
     Notes
     -----
-    The plug-in value falls short, because the log of a mean is concave; the jackknife takes the first order of that
-    away. For a small spread the gap is half a variance. The interval is therefore that of a variance: chi-square with
-    ``2 (estimate / standard error)^2`` degrees of freedom, at most R - 1. No upper end is claimed where fewer than 8
-    draws, or than a quarter of them, carry the exponential: larger terms may not have been seen.
+    The plug-in estimate is biased downwards, because the logarithm is concave; the jackknife [1]_ removes the leading
+    term of the bias. For small variance the gap is half the variance of ``x``. The interval is therefore that of a
+    variance: chi-square with ``2 (estimate / standard error)^2`` degrees of freedom, at most R - 1. The upper end is
+    infinite if the effective sample size is below 8 or below R/4, since dominant terms may be missing from the sample.
 
-    Measured misses in percent, nominal 2.5 a side: interval above the gap / below it, and how often there is no upper
-    end (10,000 simulations, errors 0.2; the Student-t interval of the jackknife in brackets):
+    Measured misses in percent, nominal 2.5 per side: interval above the gap / below the gap, and frequency of an
+    infinite upper end (10,000 simulations, standard error 0.2; jackknife with Student's t in parentheses):
 
     ====================  =================================  =================================
     x                     R = 16                             R = 64
     ====================  =================================  =================================
-    normal, sd 0.5        2.5 / 2.5, none 0 (0.4 / 13.4)     2.1 / 2.6, none 0 (0.7 / 7.8)
-    normal, sd 1          3.1 / 2.9, none 43 (0.5 / 15.5)    2.3 / 3.6, none 5 (0.7 / 10.5)
-    normal, sd 2          3.8 / 1.7, none 98 (0.5 / 26.5)    3.5 / 4.6, none 93 (0.8 / 22.3)
-    orders of a network   1.7 / 1.2, none 93 (0.7 / 12.1)    1.1 / 1.6, none 67 (1.4 / 7.2)
-    gamma 4               1.9 / 1.8, none 3 (0.4 / 11.4)     1.9 / 2.1, none 0 (0.9 / 6.7)
-    minus gamma 4         6.0 / 10.7, none 14 (0.4 / 30.1)   3.7 / 12.3, none 3 (0.3 / 20.9)
+    normal, sd 0.5        2.5 / 2.5, inf 0 (0.4 / 13.4)      2.1 / 2.6, inf 0 (0.7 / 7.8)
+    normal, sd 1          3.1 / 2.9, inf 43 (0.5 / 15.5)     2.3 / 3.6, inf 5 (0.7 / 10.5)
+    normal, sd 2          3.8 / 1.7, inf 98 (0.5 / 26.5)     3.5 / 4.6, inf 93 (0.8 / 22.3)
+    orders of a network   1.7 / 1.2, inf 93 (0.7 / 12.1)     1.1 / 1.6, inf 67 (1.4 / 7.2)
+    gamma 4               1.9 / 1.8, inf 3 (0.4 / 11.4)      1.9 / 2.1, inf 0 (0.9 / 6.7)
+    minus gamma 4         6.0 / 10.7, inf 14 (0.4 / 30.1)    3.7 / 12.3, inf 3 (0.3 / 20.9)
     ====================  =================================  =================================
 
-    The last row has rare small values that carry much of the exponential. A sample that missed them does not show it,
-    and no interval knows: read the lower end as the firm one.
+    In the last row, rare small values dominate the mean exponential. A sample without them gives no sign of this, so
+    only the lower end is reliable.
 
     References
     ----------
-    B. Efron, C. Stein, The jackknife estimate of variance, Annals of Statistics 9, 1981.
+    .. [1] B. Efron, C. Stein, The jackknife estimate of variance, Annals of Statistics 9, 1981.
 
     Examples
     --------
-    >>> found = jensen_gap([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]])
-    >>> found.estimate.round(3), found.lower.round(3)
+    >>> gap = jensen_gap([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]])
+    >>> gap.estimate.round(3), gap.lower.round(3)
     (array([0.478, 0.   ]), array([0.129, 0.   ]))
     """
     check_level(level)
@@ -111,7 +111,7 @@ def jensen_gap(draws: ArrayLike, level: float = 0.95) -> JensenGap:
 
 
 def _pseudo_values(values: FloatArray) -> FloatArray:
-    """Jackknife pseudo-values of the plug-in gap: (..., R)."""
+    """Jackknife pseudo-values of the plug-in estimate, (..., R)."""
     count = values.shape[-1]
     total = np.logaddexp.reduce(-values, axis=-1, keepdims=True)
     nothing = np.full((*values.shape[:-1], 1), -np.inf)
@@ -125,7 +125,7 @@ def _pseudo_values(values: FloatArray) -> FloatArray:
 
 
 def _ends(estimate: FloatArray, error: FloatArray, most: int, level: float) -> tuple[FloatArray, FloatArray]:
-    """Return the ends of the chi-square interval with matched degrees of freedom; points where there is no error."""
+    """Return the ends of the chi-square interval with matched degrees of freedom; a point if the error is 0."""
     point: NDArray[np.bool_] = error == 0
     with np.errstate(divide="ignore", invalid="ignore"):
         degrees = np.where(point, 1.0, np.minimum(2 * (estimate / error) ** 2, most))

@@ -14,7 +14,7 @@ __all__ = ["Bias", "bias", "family_wise", "mean_squared_error", "pooled_bias", "
 
 @dataclass(frozen=True, eq=False)
 class Bias:
-    """An estimated bias and the test that it is zero; all arrays share one shape.
+    """An estimated bias and the test that it is zero, arrays of the same shape.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Bias:
     standard_error : ndarray of float64
         Standard error of the mean error, nats.
     z : ndarray of float64
-        Estimate over standard error (a t statistic).
+        The t statistic: estimate over standard error.
     p_value : ndarray of float64
         Two-sided p-value from Student's t.
     """
@@ -42,7 +42,7 @@ def bias(draws: ArrayLike, truth: ArrayLike) -> Bias:
     draws : array_like, shape (..., R)
         R >= 2 independent replicates of each estimate, nats.
     truth : array_like, broadcastable to (...)
-        What is estimated, nats.
+        True values, nats.
 
     Returns
     -------
@@ -52,13 +52,12 @@ def bias(draws: ArrayLike, truth: ArrayLike) -> Bias:
     Raises
     ------
     InputError
-        If R < 2 or the truth does not fit.
+        If R < 2, or the truth does not broadcast.
 
     Notes
     -----
-    Where all replicates agree up to rounding (an exact estimator), z is 0 if the error is within
-    ``1e-9 * max(1 nat, |truth|)``. A larger error is divided by the standard error as everywhere: z is huge or
-    infinite. NaN replicates give NaN.
+    If all replicates are equal up to rounding (an exact estimator), z is 0 for an error within
+    ``1e-9 * max(1 nat, |truth|)``, and huge or infinite for a larger error. NaN replicates give NaN.
 
     Examples
     --------
@@ -81,34 +80,36 @@ def bias(draws: ArrayLike, truth: ArrayLike) -> Bias:
 def pooled_bias(draws: ArrayLike, truth: ArrayLike, axis: int, truth_se: ArrayLike = 0.0) -> Bias:
     """Mean bias over a fixed set of sequences, with its t test.
 
-    Sequences are the set of interest, not a sample from a population: their spread does not enter the error.
+    The sequences are a fixed set, not a sample from a population, so the variation between them does not enter the
+    standard error.
 
     Parameters
     ----------
     draws : array_like, shape (..., R)
-        R >= 2 independent replicates of each estimate, nats. Sequences must not share random numbers.
+        R >= 2 independent replicates of each estimate, nats. Sequences must not share random
+        numbers.
     truth : array_like, broadcastable to (...)
-        What is estimated, nats.
+        True values, nats.
     axis : int
-        Which of the leading axes (...) holds the sequences; -1 is the axis before the replicates.
+        The axis of sequences among the leading axes (...); -1 is the last of them.
     truth_se : array_like, broadcastable to (...)
-        Standard error of the truth ``tau_d`` where it is an independent long run, nats; taken as known.
+        Known standard error ``tau_d`` of a truth that is itself an independent estimate, nats.
 
     Returns
     -------
     Bias
-        Arrays of shape (...) without `axis`. The standard error is ``sqrt(sum_d (s_d^2 / R + tau_d^2)) / N``, the
-        p-value has Satterthwaite's degrees of freedom. Exact sets are treated as in `bias`. One NaN sequence makes the
-        mean over the set NaN.
+        Arrays of shape (...) without `axis`. The standard error is ``sqrt(sum_d (s_d^2 / R + tau_d^2)) / N``; the
+        p-value has Satterthwaite's degrees of freedom [1]_. Exact estimators are treated as in `bias`. A NaN sequence
+        gives NaN.
 
     Raises
     ------
     InputError
-        If R < 2 or the truth does not fit.
+        If R < 2, or the truth does not broadcast.
 
     References
     ----------
-    F. E. Satterthwaite, An approximate distribution of estimates of variance components, Biometrics 2, 1946.
+    .. [1] F. E. Satterthwaite, An approximate distribution of estimates of variance components, Biometrics 2, 1946.
 
     Examples
     --------
@@ -127,7 +128,7 @@ def pooled_bias(draws: ArrayLike, truth: ArrayLike, axis: int, truth_se: ArrayLi
     standard_error = np.asarray(np.sqrt(total) / error.shape[axis])
     with np.errstate(divide="ignore", invalid="ignore"):
         degrees = total**2 / np.sum(squared_error**2, axis=axis) * (replicates - 1)
-    # Where no sequence varies any number of degrees gives the same p-value.
+    # If no sequence varies, the p-value does not depend on the degrees of freedom.
     degrees = np.where(np.isnan(degrees), replicates - 1.0, degrees)
     tolerance = rounding(target).mean(axis=axis)
     exact = np.asarray(all_equal(values).all(axis=axis) & (np.abs(pooled) <= tolerance))
@@ -168,14 +169,14 @@ def variance(draws: ArrayLike) -> FloatArray:
 
 
 def mean_squared_error(draws: ArrayLike, truth: ArrayLike) -> FloatArray:
-    """Mean over replicates of the squared error.
+    """Mean squared error over replicates.
 
     Parameters
     ----------
     draws : array_like, shape (..., R)
         Independent replicates of each estimate, nats.
     truth : array_like, broadcastable to (...)
-        What is estimated, nats.
+        True values, nats.
 
     Returns
     -------
@@ -185,7 +186,7 @@ def mean_squared_error(draws: ArrayLike, truth: ArrayLike) -> FloatArray:
     Raises
     ------
     InputError
-        If there is no replicate or the truth does not fit.
+        If there is no replicate, or the truth does not broadcast.
 
     Examples
     --------
@@ -198,15 +199,15 @@ def mean_squared_error(draws: ArrayLike, truth: ArrayLike) -> FloatArray:
 
 
 def family_wise(p_values: ArrayLike) -> FloatArray:
-    """Holm's adjustment of a whole table of p-values.
+    """Adjust p-values for the family-wise error rate by Holm's procedure [1]_.
 
-    Rejecting where the adjusted value is below a level keeps the chance of any false rejection in the table
-    below that level, whatever the dependence between cells.
+    If hypotheses with an adjusted p-value below alpha are rejected, the probability of any false rejection is at most
+    alpha, under any dependence between cells.
 
     Parameters
     ----------
     p_values : array_like, any shape
-        NaN cells are left out and stay NaN.
+        NaN cells are omitted and stay NaN.
 
     Returns
     -------
@@ -215,7 +216,7 @@ def family_wise(p_values: ArrayLike) -> FloatArray:
 
     References
     ----------
-    S. Holm, A simple sequentially rejective multiple test procedure, Scand. J. Statistics 6, 1979.
+    .. [1] S. Holm, A simple sequentially rejective multiple test procedure, Scand. J. Statistics 6, 1979.
 
     Examples
     --------

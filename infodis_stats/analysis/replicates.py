@@ -1,4 +1,4 @@
-"""Replicates and what they are reduced to: what the analysis asks of its draws, and when draws count as equal."""
+"""Replicates and `Estimates`: input checks, and the tolerance within which values count as equal."""
 
 from dataclasses import dataclass
 
@@ -22,16 +22,16 @@ FloatArray = NDArray[np.float64]
 
 
 def as_draws(draws: ArrayLike, needed: int, purpose: str) -> FloatArray:
-    """Return `draws` as float64 after checking that there are enough replicates.
+    """Convert `draws` to float64 and check the number of replicates.
 
     Parameters
     ----------
     draws : array_like, shape (..., R)
-        Independent replicates of an estimate along the last axis.
+        Independent replicates of an estimate on the last axis.
     needed : int
-        The fewest replicates that the purpose allows.
+        Smallest number of replicates.
     purpose : str
-        What the replicates are for, as the start of the error message: "an interval".
+        Purpose of the replicates, as the start of the error message: "an interval".
 
     Returns
     -------
@@ -40,7 +40,7 @@ def as_draws(draws: ArrayLike, needed: int, purpose: str) -> FloatArray:
     Raises
     ------
     InputError
-        If there is no replicate axis or it is too short.
+        If there is no replicate axis, or there are too few replicates.
 
     Examples
     --------
@@ -48,26 +48,26 @@ def as_draws(draws: ArrayLike, needed: int, purpose: str) -> FloatArray:
     array([1., 2., 3.])
     """
     values = np.asarray(draws, dtype=np.float64)
-    found = values.shape[-1] if values.ndim else 1
-    if values.ndim == 0 or found < needed:
-        raise InputError(f"{purpose} needs at least {needed} replicates, got {found}")
+    count = values.shape[-1] if values.ndim else 1
+    if values.ndim == 0 or count < needed:
+        raise InputError(f"{purpose} needs at least {needed} replicates, got {count}")
     return values
 
 
 def as_truth(truth: ArrayLike, draws: FloatArray) -> FloatArray:
-    """Return `truth` as float64 with one value per cell of `draws`.
+    """Broadcast `truth` to float64 with one value per cell of `draws`.
 
     Parameters
     ----------
     truth : array_like, broadcastable to (...)
-        What is estimated.
+        True values.
     draws : ndarray of float64, shape (..., R)
         Replicates of the estimates.
 
     Returns
     -------
     ndarray of float64, shape (...)
-        Read-only where it was broadcast.
+        Read-only if broadcast.
 
     Raises
     ------
@@ -84,11 +84,11 @@ def as_truth(truth: ArrayLike, draws: FloatArray) -> FloatArray:
     try:
         return np.broadcast_to(values, cells)
     except ValueError:
-        raise InputError(f"a truth of shape {values.shape} does not fit estimates of shape {cells}") from None
+        raise InputError(f"a truth of shape {values.shape} does not broadcast to estimates of shape {cells}") from None
 
 
 def check_level(level: float) -> None:
-    """Refuse a confidence level outside (0, 1).
+    """Check that a confidence level is in (0, 1).
 
     Parameters
     ----------
@@ -98,25 +98,25 @@ def check_level(level: float) -> None:
     Raises
     ------
     InputError
-        If the level is 0, 1 or outside; a percentage such as 95 is the usual cause.
+        If the level is outside (0, 1), usually because it is a percentage.
 
     Examples
     --------
     >>> check_level(0.95)
     """
     if not 0 < level < 1:
-        raise InputError(f"a confidence level lies between 0 and 1, got {level}")
+        raise InputError(f"a confidence level must be between 0 and 1, got {level}")
 
 
 def check_resamples(resamples: int, level: float) -> None:
-    """Refuse a bootstrap whose resamples cannot reach the tails of the level.
+    """Check that there are enough bootstrap resamples for a confidence level.
 
     Parameters
     ----------
     resamples : int
         Number of bootstrap resamples.
     level : float
-        Confidence level; each tail must hold at least one resample on average.
+        Confidence level; the expected number of resamples in each tail must be at least 1.
 
     Raises
     ------
@@ -133,9 +133,9 @@ def check_resamples(resamples: int, level: float) -> None:
 
 
 def rounding(value: ArrayLike) -> FloatArray:
-    """Largest difference from `value` that counts as float rounding: ``1e-9 * max(1 nat, |value|)``.
+    """Tolerance within which values count as equal: ``1e-9 * max(1 nat, |value|)``.
 
-    Sums of float64 token losses agree to about 1e-13 of their size, and nobody needs a billionth of a nat.
+    It exceeds the relative rounding error of sums of float64 token losses, about 1e-13, and is negligible in practice.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def rounding(value: ArrayLike) -> FloatArray:
 
 
 def all_equal(draws: FloatArray) -> NDArray[np.bool_]:
-    """Say where the replicates are equal up to rounding, as those of an exact estimator are.
+    """Return whether the replicates of a cell are equal up to rounding, as those of an exact estimator.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def all_equal(draws: FloatArray) -> NDArray[np.bool_]:
     Returns
     -------
     ndarray of bool, shape (...)
-        True where the standard deviation over replicates is within `rounding` of their mean; False for NaN.
+        True if the standard deviation over replicates is at most the `rounding` of their mean; False for NaN.
 
     Examples
     --------
@@ -178,21 +178,21 @@ def all_equal(draws: FloatArray) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
-    """Estimates and their errors, all that Student's t asks for; the arrays share one shape.
+    """Estimates, standard errors and degrees of freedom, as for Student's t; arrays of the same shape.
 
     Parameters
     ----------
     estimate : ndarray of float64
-        Nats; NaN where there is none.
+        Nats; NaN if missing.
     standard_error : ndarray of float64
-        Nats. One that is float `rounding` of its estimate becomes 0.
+        Nats. Values within the `rounding` of the estimate are set to 0.
     degrees : ndarray of float64
-        Degrees of freedom of the standard error; infinite where it is known.
+        Degrees of freedom of the standard error; infinite if it is known.
 
     Raises
     ------
     InputError
-        If shapes differ, a standard error is negative, or there are no degrees of freedom.
+        If shapes differ, a standard error is negative, or degrees of freedom are not positive.
 
     Examples
     --------
@@ -205,31 +205,33 @@ class Estimates:
     degrees: FloatArray
 
     def __post_init__(self) -> None:
-        """Check the arrays, and take rounding for what it is."""
+        """Check the arrays, and set standard errors within rounding to 0."""
         given = (self.estimate, self.standard_error, self.degrees)
-        estimate, error, degrees = (np.asarray(one, dtype=np.float64) for one in given)
+        estimate, error, degrees = (np.asarray(values, dtype=np.float64) for values in given)
         if not estimate.shape == error.shape == degrees.shape:
-            shapes = ", ".join(str(one.shape) for one in (estimate, error, degrees))
-            raise InputError(f"estimates, standard errors and degrees of freedom need one shape, got {shapes}")
+            shapes = ", ".join(str(values.shape) for values in (estimate, error, degrees))
+            raise InputError(
+                f"estimates, standard errors and degrees of freedom must have the same shape, got {shapes}"
+            )
         if (error < 0).any() or (degrees <= 0).any():
-            raise InputError("standard errors need to be at least 0, and degrees of freedom above 0")
+            raise InputError("standard errors must be at least 0, and degrees of freedom must be positive")
         object.__setattr__(self, "estimate", estimate)
         object.__setattr__(self, "standard_error", np.where(error <= rounding(estimate), 0.0, error))
         object.__setattr__(self, "degrees", degrees)
 
     @classmethod
     def of_replicates(cls, draws: ArrayLike) -> "Estimates":
-        """Reduce replicates to their means.
+        """Reduce replicates to means and standard errors.
 
         Parameters
         ----------
         draws : array_like, shape (..., R)
-            R >= 2 independent replicates of each estimate, nats. NaN stands where a cell has no replicate.
+            R >= 2 independent replicates of each estimate, nats; missing replicates are NaN.
 
         Returns
         -------
         Estimates
-            Arrays of shape (...); NaN where a cell has fewer than 2 replicates.
+            Arrays of shape (...); NaN if a cell has fewer than 2 replicates.
 
         Raises
         ------
@@ -238,20 +240,20 @@ class Estimates:
 
         Examples
         --------
-        >>> found = Estimates.of_replicates([[1.0, 2.0, 3.0], [2.0, 4.0, float("nan")]])
-        >>> found.estimate, found.standard_error.round(3), found.degrees
+        >>> estimates = Estimates.of_replicates([[1.0, 2.0, 3.0], [2.0, 4.0, float("nan")]])
+        >>> estimates.estimate, estimates.standard_error.round(3), estimates.degrees
         (array([2., 3.]), array([0.577, 1.   ]), array([2., 1.]))
         """
         values = as_draws(draws, 2, "a standard error")
-        there = ~np.isnan(values)
-        count = np.where(there.sum(axis=-1) >= 2, there.sum(axis=-1), np.nan)
-        mean = np.where(there, values, 0.0).sum(axis=-1) / count
-        squares = np.where(there, (values - mean[..., None]) ** 2, 0.0).sum(axis=-1)
+        present = ~np.isnan(values)
+        count = np.where(present.sum(axis=-1) >= 2, present.sum(axis=-1), np.nan)
+        mean = np.where(present, values, 0.0).sum(axis=-1) / count
+        squares = np.where(present, (values - mean[..., None]) ** 2, 0.0).sum(axis=-1)
         return cls(mean, np.sqrt(squares / (count - 1) / count), count - 1)
 
     @property
     def statistic(self) -> FloatArray:
-        """Student's statistic against zero: infinite where an estimate is sure, 0 where it is sure to be zero."""
-        sure_zero = (self.standard_error == 0) & (np.abs(self.estimate) <= rounding(0.0))
+        """The t statistic of the null hypothesis of zero: infinite for exact nonzero estimates, 0 for exact zeros."""
+        exact_zero = (self.standard_error == 0) & (np.abs(self.estimate) <= rounding(0.0))
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(sure_zero, 0.0, self.estimate / self.standard_error)
+            return np.where(exact_zero, 0.0, self.estimate / self.standard_error)

@@ -7,8 +7,7 @@ import pandas as pd
 
 from infodis_stats.execution import Ledger, progress_of
 from infodis_stats.io.files import writable_folder
-from infodis_stats.report import document, rewrite_report, write_report
-from infodis_stats.studies import run_study
+from infodis_stats.studies import document_of, rewrite_report, run_study, write_document
 
 __all__ = ["report", "status", "study"]
 
@@ -29,14 +28,14 @@ def study(options: argparse.Namespace) -> None:
         device=options.device,
         show_progress=True,
     )
+    document = document_of(tree)
     with Ledger(options.out / LEDGER).locked():  # so that a second run does not write the same files
-        page = write_report(tree, options.out)
-    found = document(tree)
-    for title, table in found.headlines.items():
+        page = write_document(document, tree, options.out)
+    for title, table in document.headlines.items():
         print(f"\n{title}\n")
         print(table.to_markdown(index=False, tablefmt="simple", disable_numparse=True))
     print()
-    for sentence in found.answer:
+    for sentence in document.answer:
         print(sentence)
     print(f"\nThe report is {page}")
 

@@ -14,7 +14,7 @@ from infodis_stats.io.files import StoreError, atomic_path, intact, write_with_c
 
 __all__ = ["SCHEMA", "copy_store", "netcdf", "read_store", "write_store"]
 
-SCHEMA = "infodis-stats/3"
+SCHEMA = "infodis-stats/4"
 """Name and version of the storage layout."""
 
 GROUPS = ("summary", "provenance")

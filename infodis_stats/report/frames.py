@@ -1,14 +1,30 @@
-"""Data sets as tables for other programs: one row a cell, full precision."""
+"""Data sets as tables for other programs: one row per cell, full precision."""
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
-__all__ = ["flat", "frame"]
+__all__ = ["caution_keys", "flat", "frame"]
+
+
+def caution_keys(cautions: xr.DataArray) -> xr.DataArray:
+    """Return the keys of the cautions that hold in each cell as text, comma separated.
+
+    Examples
+    --------
+    >>> caution_keys(xr.DataArray([[True, True], [False, False]], {"caution": ["a", "b"]}, ["item", "caution"])).values
+    array(['a, b', ''], dtype='<U4')
+    """
+    cells, keys = cautions.transpose(..., "caution"), cautions["caution"].values
+    texts = [", ".join(keys[row]) for row in cells.values.reshape(-1, keys.size)]
+    return cells.isel(caution=0, drop=True).copy(data=np.array(texts, dtype=str).reshape(cells.shape[:-1]))
 
 
 def flat(dataset: xr.Dataset) -> xr.Dataset:
-    """Replace each interval by two variables, ``_lower`` and ``_upper``."""
+    """Replace each interval by two variables, ``_lower`` and ``_upper``, and cautions by their keys."""
     ends = dataset
+    if "cautions" in ends:
+        ends = ends.assign(cautions=caution_keys(ends["cautions"])).drop_vars("caution")
     for name in list(dataset.data_vars):
         if "ci_bound" in dataset[name].dims:
             for bound in ("lower", "upper"):
@@ -20,7 +36,7 @@ def flat(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def frame(dataset: xr.Dataset, dims: list[str]) -> pd.DataFrame:
-    """Return the variables over just these dimensions, a row a cell."""
+    """Return the variables over just these dimensions, one row per cell."""
     names = [name for name in dataset.data_vars if set(dataset[name].dims) == set(dims)]
     table = dataset[names].to_dataframe(dim_order=dims).reset_index()
     return table.drop(columns=[name for name in table if name not in (*dims, *names, "group")])

@@ -33,7 +33,7 @@ def visible(symbol: str) -> str:
 def heatmap_figure(scan: xr.Dataset, name: str = "heatmap") -> str:
     """Draw the log ratios of a scan: positions across, in rows of 60, symbols down.
 
-    The original's symbols are dots. A cell whose pointwise interval holds 0 is small; one that is better than the
+    The original's symbols are dots. A cell whose pointwise interval covers 0 is small; one that is better than the
     original in the family-wise sense of `rank_substitutions` has a frame.
 
     Parameters
@@ -74,7 +74,7 @@ def heatmap_figure(scan: xr.Dataset, name: str = "heatmap") -> str:
 
 
 def _draw_cells(axis: Axes, scan: xr.Dataset, cell: float, colours: Normalize) -> None:
-    """Draw a row of the figure; a cell is so many inches wide."""
+    """Draw a row of the figure; ``cell`` is its width in inches."""
     side = 72 * cell  # points
     values = scan["log_ratio"].values
     lower, upper = (scan["log_ratio_ci"].sel(ci_bound=bound).values for bound in ("lower", "upper"))

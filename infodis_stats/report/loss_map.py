@@ -34,7 +34,7 @@ def loss_map_svg(maps: Sequence[TextMap], quantile: float) -> str:
     ----------
     maps : sequence of TextMap
     quantile : float
-        The bars' whiskers are so many standard errors long.
+        The bars' whiskers are this many standard errors long.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def loss_map_svg(maps: Sequence[TextMap], quantile: float) -> str:
     height = 0.0
     for one in maps:
         height += 18
-        total = f"{one.bits.sum():.1f} bits, {one.bits.sum() / len(one.bits):.2f} a token"
+        total = f"{one.bits.sum():.1f} bits, {one.bits.sum() / len(one.bits):.2f} per token"
         parts.append(f'<text x="0" y="{height:.1f}" class="name">{escape(one.name)}: {total}</text>')
         height += 6
         for line in _lines(one):

@@ -1,12 +1,107 @@
-"""Text in Markdown: what comes from data is shown as it is, and is no markup."""
+"""Documents as Markdown: what comes from data is shown as it is, and is no markup."""
 
 import html
 import re
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
-from markupsafe import Markup
 
-__all__ = ["cells", "code", "escaped", "finished", "plain", "table"]
+from infodis_stats.diagnostics import Verdict
+from infodis_stats.report.document import (
+    Answer,
+    Code,
+    Details,
+    Document,
+    Figure,
+    Heading,
+    Note,
+    Points,
+    Section,
+    SideBySide,
+    Table,
+    Verdicts,
+)
+
+__all__ = ["cells", "code", "escaped", "plain", "render_markdown", "table"]
+
+CHECKS = ("check", "verdict", "reason", "what to do", "measured")
+
+
+def render_markdown(document: Document) -> str:
+    """Return a document as Markdown; it shows the files in ``figures/``.
+
+    Examples
+    --------
+    >>> print(render_markdown(Document("A title", "what it is", [Heading("Part"), Note("1 < 2")])))
+    # A title
+    <BLANKLINE>
+    what it is
+    <BLANKLINE>
+    ## Part
+    <BLANKLINE>
+    1 &lt; 2
+    <BLANKLINE>
+    """
+    head = [f"# {escaped(document.title)}", escaped(document.subtitle)]
+    return "\n\n".join(part for part in [*head, *_sections(document.sections)] if part) + "\n"
+
+
+def _sections(sections: Iterable[Section]) -> list[str]:
+    return [part for section in sections for part in _section(section)]
+
+
+def _section(section: Section) -> list[str]:  # noqa: PLR0911  one for each type
+    """Return the blocks of a section."""
+    match section:
+        case Heading(text, depth):
+            return [f"{'#' * depth} {escaped(text)}"]
+        case Note(text):
+            return [escaped(text)]
+        case Answer(sentences):
+            return [_listed(map(escaped, sentences))]
+        case Verdicts():
+            return _verdicts(section)
+        case Table(frame):
+            return [table(frame)]
+        case Figure(name, title, _, caption):
+            return [f"![{plain(title)}](figures/{name}.svg)", escaped(caption)]
+        case Points(items, lead):
+            terms = [f"**{escaped(term)}**: " if term else "" for term, _ in items]
+            return [escaped(lead), _listed(term + escaped(text) for term, (_, text) in zip(terms, items, strict=True))]
+        case Code(text, language):
+            return [code(text, language)]
+        case Details(title, sections):
+            return [f"### {escaped(title)}", *_sections(sections)]
+        case SideBySide(columns):
+            return _sections(section for column in columns for section in column)
+
+
+def _listed(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _row(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(texts)} |"
+
+
+def _verdicts(section: Verdicts) -> list[str]:
+    diagnosis = section.diagnosis
+    words = "No problems found." if diagnosis.verdict == "fine" else "Read this report with care; worst first."
+    rows = [_row(CHECKS), "|:--" * len(CHECKS) + "|", *map(_check, diagnosis.verdicts)]
+    estimators = [
+        f"{word}: {', '.join(map(_named, verdicts))}" for word, verdicts in section.estimators.by_word().items()
+    ]
+    listed = ["Estimators:", _listed(estimators)] if estimators else []
+    return [f"**{diagnosis.verdict}**: {words}", "\n".join(rows), *listed]
+
+
+def _check(verdict: Verdict) -> str:
+    texts = (verdict.check.replace("-", " "), verdict.verdict, verdict.reason, verdict.advice, verdict.measured)
+    return _row([plain(text) for text in texts])
+
+
+def _named(verdict: Verdict) -> str:
+    return escaped(verdict.check if verdict.verdict == "fine" else f"{verdict.check} ({verdict.reason})")
 
 
 def escaped(text: str) -> str:
@@ -27,12 +122,12 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     return texts.rename(columns=lambda one: _cell(str(one)))
 
 
-def table(frame: pd.DataFrame) -> Markup:
+def table(frame: pd.DataFrame) -> str:
     """Return a table as Markdown."""
-    return Markup(cells(frame).to_markdown(index=False, disable_numparse=True))
+    return str(cells(frame).to_markdown(index=False, disable_numparse=True))
 
 
-def code(text: str, language: str = "") -> Markup:
+def code(text: str, language: str = "") -> str:
     """Return a block of code, with a fence longer than any in it.
 
     Examples
@@ -43,17 +138,13 @@ def code(text: str, language: str = "") -> Markup:
     ```
     """
     fence = "`" * max(3, *(1 + len(run) for run in re.findall("`+", text)), 3)
-    return Markup(f"{fence}{language}\n{text}\n{fence}")
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
-def plain(text: str) -> Markup:
+def plain(text: str) -> str:
     """Return text that Markdown shows as it is, on one line, in a cell of a table too."""
-    return Markup(" ".join(re.sub(r"([\\`*_\[\]|~$])", r"\\\1", html.escape(text, quote=False)).split()))
-
-
-def finished(value: object) -> object:
-    """Escape what a template shows unless it is Markdown already."""
-    return escaped(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    shown = re.sub(r"([\\`*_\[\]~$])", r"\\\1", html.escape(text, quote=False))
+    return " ".join(shown.replace("|", "&#124;").split())
 
 
 def _cell(text: str) -> str:

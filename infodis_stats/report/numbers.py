@@ -6,7 +6,7 @@ __all__ = ["band", "percent", "significant"]
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """Return a number with so many significant digits, without an exponent where that is readable.
+    """Return a number with some number of significant digits, without an exponent where that is readable.
 
     Examples
     --------

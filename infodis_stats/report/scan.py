@@ -1,7 +1,7 @@
 """The report of substitution scans: a heat map and a ranking for each sequence."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -10,12 +10,24 @@ import xarray as xr
 from infodis_stats.estimates.substitutions import rank_substitutions
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.store import write_store
+from infodis_stats.report.document import (
+    Answer,
+    Code,
+    Document,
+    Figure,
+    Heading,
+    Note,
+    Points,
+    Section,
+    SideBySide,
+    Table,
+)
 from infodis_stats.report.heatmap import heatmap_figure, visible
 from infodis_stats.report.numbers import band, significant
-from infodis_stats.report.page import environment, write_texts
+from infodis_stats.report.page import files_of, write_texts
 from infodis_stats.results.validity import caution_sentences
 
-__all__ = ["ranking_tables", "scan_answer", "write_scans"]
+__all__ = ["ranking_tables", "scan_answer", "scan_document", "write_scans"]
 
 SHOWN = 15  # at either end of a ranking
 
@@ -29,7 +41,7 @@ def write_scans(scans: Mapping[str, xr.Dataset], folder: Path | str) -> Path:
         What `scan_substitutions` returns, by the sequence's name; of one model.
     folder : Path or str
         Made if need be. Gets ``scan.html`` (self-contained), ``scan.md`` with ``figures/*.svg``, ``scan.csv`` with a
-        row a substitution, best first, and ``scan.nc`` with a group a sequence; each file is replaced whole.
+        row per substitution, best first, and ``scan.nc`` with a group per sequence; each file is replaced whole.
 
     Returns
     -------
@@ -42,18 +54,13 @@ def write_scans(scans: Mapping[str, xr.Dataset], folder: Path | str) -> Path:
         If the folder cannot be written.
     """
     folder = writable_folder(folder)
-    content = _content(scans)
-    figures = {f"scan-{number}": heatmap_figure(one, f"scan-{number}") for number, one in enumerate(scans.values(), 1)}
-    rankings = [rank_substitutions(one) for one in scans.values()]
+    rankings = [rank_substitutions(scan) for scan in scans.values()]
     for name, ranking in zip(scans, rankings, strict=True):
         ranking.insert(0, "sequence", name)
-    page = environment(autoescape=True).get_template("scan.html.jinja").render(content, figures=list(figures.values()))
-    text = environment(autoescape=False).get_template("scan.md.jinja").render(content, figures=list(figures))
-    table = pd.concat(rankings).to_csv(index=False)
-    groups = {f"scan-{number}": one.assign_attrs(name=name) for number, (name, one) in enumerate(scans.items(), 1)}
+    files = files_of(scan_document(scans), "scan") | {"scan.csv": pd.concat(rankings).to_csv(index=False)}
+    groups = {f"scan-{number}": scan.assign_attrs(name=name) for number, (name, scan) in enumerate(scans.items(), 1)}
     write_store(xr.DataTree.from_dict(groups), folder / "scan.nc")
-    files = {"scan.html": page, "scan.md": text, "scan.csv": table}
-    write_texts(files | {f"figures/{name}.svg": figure for name, figure in figures.items()}, folder)
+    write_texts(files, folder)
     return folder / "scan.html"
 
 
@@ -64,7 +71,7 @@ def scan_answer(scan: xr.Dataset) -> list[str]:
     counts = {verdict: int((frame["verdict"] == verdict).sum()) for verdict in ("better", "worse")}
     sentences = [
         f"{counts['better']} of {len(frame)} substitutions are more likely than the original and {counts['worse']} "
-        f"less likely, beyond chance ({100 * (1 - level):g} % family-wise over the scan, Holm).",
+        f"less likely, significantly ({100 * (1 - level):g} % family-wise over the scan, Holm).",
         f"The highest estimate is {visible(best['substitution'])}: "
         f"{band(best['log_ratio'], best['lower'], best['upper'])} nats against the original.",
     ]
@@ -98,26 +105,74 @@ def ranking_tables(scan: xr.Dataset, shown: int = SHOWN) -> dict[str, pd.DataFra
     return {"The most likely": table[:shown], "The least likely": table[-shown:]}
 
 
-def _content(scans: Mapping[str, xr.Dataset]) -> dict[str, object]:
-    attributes = next(iter(scans.values())).attrs
-    cautions = {key: words for one in scans.values() for key, words in caution_sentences(one).items()}
-    return {
-        "title": f"Substitution scan: {next(iter(scans))}" if len(scans) == 1 else "Substitution scans",
-        "scans": [
-            {
-                "name": name,
-                "sequence": visible(one.attrs["sequence"]),
-                "answer": scan_answer(one),
-                "tables": ranking_tables(one),
-                "positions": one.sizes["position"],
-                "symbols": " ".join(visible(symbol) for symbol in one["symbol"].values.tolist()),
-            }
-            for name, one in scans.items()
+def scan_document(scans: Mapping[str, xr.Dataset]) -> Document:
+    """Return the report of scans of one model, by the names of their sequences."""
+    return Document(
+        title=f"Substitution scan: {next(iter(scans))}" if len(scans) == 1 else "Substitution scans",
+        subtitle="Every single substitution against the original: log p(mutant) − log p(original) under one model, by "
+        "the same masks",
+        sections=[
+            *(part for number, name in enumerate(scans, 1) for part in _scan(scans[name], name, number, len(scans))),
+            *_reading(scans),
+            *_provenance(scans),
         ],
-        "cautions": cautions,
-        "attributes": attributes,
-        "level": f"{100 * attributes['ci_prob']:g}",
-        "error": f"{100 * (1 - attributes['ci_prob']):g}",
-        "versions": json.loads(attributes["versions"]),
-        "forward_passes": f"{sum(one.attrs['forward_passes'] for one in scans.values()):,}",
-    }
+    )
+
+
+def _scan(scan: xr.Dataset, name: str, number: int, count: int) -> Iterator[Section]:
+    if count > 1:
+        yield Heading(name)
+    yield Answer(tuple(scan_answer(scan)))
+    yield Code(visible(scan.attrs["sequence"]))
+    yield Figure(
+        f"scan-{number}",
+        "Heat map of the log ratios",
+        heatmap_figure(scan, f"scan-{number}"),
+        "Red: less likely than the original; blue: more likely. A dot is the original's symbol. The pointwise "
+        f"{100 * scan.attrs['ci_prob']:g} % interval of a small square covers 0. A frame marks what is significantly "
+        "more likely than the original over the whole scan. The colours are linear within one nat of 0 and logarithmic "
+        "beyond.",
+    )
+    yield SideBySide([(Heading(title, 3), Table(frame)) for title, frame in ranking_tables(scan).items()])
+
+
+def _reading(scans: Mapping[str, xr.Dataset]) -> Iterator[Section]:
+    attributes = next(iter(scans.values())).attrs
+    level = f"{100 * attributes['ci_prob']:g} %"
+    yield Heading("How to read this")
+    yield Note(
+        f"Intervals are pointwise: each covers its value with {level} confidence, so among many some will not. A "
+        f"verdict is for the whole scan of a sequence: with {level} confidence none of them is wrong (Holm, both "
+        f"directions, {attributes['replicates']} replicates). “Better” means more likely under the model."
+    )
+    yield Note(
+        "All substitutions of a sequence share their masks, so their errors are correlated: compare two of them by the "
+        "differences of their replicates, in scan.nc. The top of a ranking is partly luck: estimates there are on "
+        "average a little too high. All substitutions are in scan.csv."
+    )
+    cautions = {key: words for scan in scans.values() for key, words in caution_sentences(scan).items()}
+    if cautions:
+        items = [(key, f"{sentence}.") for key, sentence in cautions.items()]
+        yield Points(items, "A caution holds by construction:", warning=True)
+
+
+def _provenance(scans: Mapping[str, xr.Dataset]) -> Iterator[Section]:
+    attributes = next(iter(scans.values())).attrs
+    passes = sum(scan.attrs["forward_passes"] for scan in scans.values())
+    sampled = f"{attributes['estimator']}, {attributes['passes']} passes × {attributes['replicates']} replicates"
+    versions = json.loads(attributes["versions"])
+    yield Heading("Provenance")
+    yield Points(
+        [
+            ("", f"Model: {attributes['model']}"),
+            *(("", _symbols(scan, name if len(scans) > 1 else "")) for name, scan in scans.items()),
+            ("", f"{sampled}, seed {attributes['seed']}; {passes:,} forward passes run"),
+            ("", ", ".join(f"{package} {number}" for package, number in versions.items())),
+        ]
+    )
+
+
+def _symbols(scan: xr.Dataset, name: str) -> str:
+    symbols = " ".join(visible(symbol) for symbol in scan["symbol"].values.tolist())
+    words = f"{scan.sizes['position']} positions, symbols {symbols}"
+    return f"{name}: {words}" if name else words

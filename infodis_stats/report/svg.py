@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from estimators.streams import root_seed, stream
 
-__all__ = ["COLUMNS", "PAGE", "STYLE", "by_lot", "panels", "said_of_lot", "to_svg"]
+__all__ = ["COLUMNS", "PAGE", "STYLE", "panels", "subsample", "subsample_note", "to_svg"]
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -47,7 +47,7 @@ def to_svg(figure: Figure, name: str) -> str:
 
 
 def panels(count: int, height: float, margin: float = 0.0, *, most: int = COLUMNS) -> tuple[Figure, list[Axes]]:
-    """Lay out panels across a page of one width, so many in a row at most; ``margin`` leaves room for names. Inches."""
+    """Lay out panels across a page of one width, at most ``most`` per row; ``margin`` leaves room for names. Inches."""
     columns = min(count, most)
     rows = -(-count // columns)
     width = min(ROW / most * columns, PAGE - margin) if columns > 1 else 4.6
@@ -58,12 +58,12 @@ def panels(count: int, height: float, margin: float = 0.0, *, most: int = COLUMN
     return figure, axes[:count]
 
 
-def by_lot(count: int) -> NDArray[np.int64]:
-    """Choose which of so many items a panel draws: all, or 500 by lot, the same ones every time.
+def subsample(count: int) -> NDArray[np.int64]:
+    """Choose which of some number of items a panel draws: all, or a subsample of 500 with a fixed seed.
 
     Examples
     --------
-    >>> by_lot(3), len(by_lot(100_000))
+    >>> subsample(3), len(subsample(100_000))
     (array([0, 1, 2]), 500)
     """
     if count <= MOST_ITEMS:
@@ -71,12 +71,12 @@ def by_lot(count: int) -> NDArray[np.int64]:
     return np.sort(stream(root_seed(0), "items of a panel", str(count)).choice(count, MOST_ITEMS, replace=False))
 
 
-def said_of_lot(count: int) -> str:
-    """Say how many of so many items a panel draws, for the end of a label; nothing where it draws all.
+def subsample_note(count: int) -> str:
+    """Say how many items a panel draws, for the end of a label; nothing where it draws all.
 
     Examples
     --------
-    >>> said_of_lot(3), said_of_lot(100_000)
-    ('', '; 500 of 100,000 drawn, by lot')
+    >>> subsample_note(3), subsample_note(100_000)
+    ('', '; 500 of 100,000 drawn at random')
     """
-    return f"; {MOST_ITEMS} of {count:,} drawn, by lot" if count > MOST_ITEMS else ""
+    return f"; {MOST_ITEMS} of {count:,} drawn at random" if count > MOST_ITEMS else ""

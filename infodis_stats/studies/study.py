@@ -13,19 +13,8 @@ from estimators import InputError
 from infodis_stats.execution import Job, Workflow, cluster, processes, run
 from infodis_stats.io.store import SCHEMA
 from infodis_stats.results.provenance import model_fingerprint, versions
-from infodis_stats.studies.calibration.run import calibrate
-from infodis_stats.studies.calibration.schema import CalibrationSpec
-from infodis_stats.studies.comparison.run import compare_estimators
-from infodis_stats.studies.corpora.run import compare_corpora
-from infodis_stats.studies.corpora.schema import CorporaSpec
-from infodis_stats.studies.design.result import Steps
-from infodis_stats.studies.design.scenario import Subject, load_network
-from infodis_stats.studies.design.target_schema import Scored
-from infodis_stats.studies.frontier.run import find_frontier
-from infodis_stats.studies.frontier.schema import FrontierSpec
-from infodis_stats.studies.information.run import follow_information
-from infodis_stats.studies.information.schema import InformationSpec
-from infodis_stats.studies.study_file import StudySpec, parse_study, read_study
+from infodis_stats.studies.design.scenario import make_subjects
+from infodis_stats.studies.study_file import parse_study, read_study
 
 __all__ = ["run_study"]
 
@@ -79,6 +68,24 @@ def run_study(
         If the ledger cannot be written, or another run is at work there.
     WorkError
         If workers die again and again, or no scheduler answers.
+
+    Examples
+    --------
+    >>> text = '''
+    ... title = "Two estimators"
+    ... seed = 1
+    ... passes = [4]
+    ... replicates = 8
+    ... estimators = ["time-free", "uniform-count"]
+    ... reference = "time-free"
+    ... law = { kind = "markov-chain", order = 1, alphabet = "ACGT" }
+    ... targets = [{ name = "short", count = 2, length = 6 }]
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     size = Path(folder, "study.toml").write_text(text)
+    ...     tree = run_study(Path(folder, "study.toml"))
+    >>> dict(tree["draws"]["estimate"].sizes)
+    {'item': 2, 'estimator': 2, 'passes': 1, 'replicate': 8}
     """
     spec, text = read_study(path)
     if scheduler is not None and workers != 1:
@@ -102,9 +109,9 @@ class _Study:
 
     def __call__(self, device: str) -> Workflow[xr.DataTree]:
         """Begin the study."""
-        spec = parse_study(self.text, self.path)
-        subjects = _subjects(spec, device)
-        result = yield from _steps(spec, subjects)
+        kind, spec = parse_study(self.text, self.path)
+        subjects = make_subjects(spec.scenarios(), device)
+        result = yield from kind.run(subjects, spec)
         provenance = {
             "spec": self.text,
             "seed": spec.seed,
@@ -115,30 +122,5 @@ class _Study:
             "not_run": json.dumps(sorted(set(result.not_run))),
         }
         tree = xr.DataTree.from_dict({**result.datasets, "provenance": xr.Dataset(attrs=provenance)})
-        tree.attrs = {"title": spec.title, "kind": spec.kind, "schema": SCHEMA, **result.attributes}
+        tree.attrs = {"title": spec.title, "kind": kind.name, "schema": SCHEMA, **result.attributes}
         return tree
-
-
-def _subjects(spec: StudySpec, device: torch.device | str) -> list[Subject]:
-    """Make what is scored; a network that several subjects name is loaded once."""
-    tables = spec.subjects if isinstance(spec, FrontierSpec | CalibrationSpec | InformationSpec) else (spec,)
-    networks = {name: load_network(name, device) for name in {one.model for one in tables} if name is not None}
-    laws = [one.law if isinstance(one, Scored) else None for one in tables]
-    return [
-        Subject(None if law is None else law.build(), None if one.model is None else networks[one.model])
-        for one, law in zip(tables, laws, strict=True)
-    ]
-
-
-def _steps(spec: StudySpec, subjects: list[Subject]) -> Steps:
-    if isinstance(spec, FrontierSpec):
-        return find_frontier(subjects, spec)
-    if isinstance(spec, CalibrationSpec):
-        return calibrate(subjects, spec)
-    if isinstance(spec, InformationSpec):
-        return follow_information(subjects, spec)
-    (subject,) = subjects
-    if isinstance(spec, CorporaSpec):
-        assert subject.network is not None
-        return compare_corpora(subject.network, spec)
-    return compare_estimators(subject, spec)

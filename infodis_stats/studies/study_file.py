@@ -1,26 +1,15 @@
 """Study files of any kind."""
 
 from pathlib import Path
+from typing import Any
 
 from infodis_stats.io.files import read_text
-from infodis_stats.studies.calibration.schema import CalibrationSpec
-from infodis_stats.studies.comparison.schema import ComparisonSpec
-from infodis_stats.studies.corpora.schema import CorporaSpec
+from infodis_stats.studies.design.spec import StudySpec
 from infodis_stats.studies.design.toml import kind_of, validated
-from infodis_stats.studies.frontier.schema import FrontierSpec
-from infodis_stats.studies.information.schema import InformationSpec
+from infodis_stats.studies.kind import StudyKind
+from infodis_stats.studies.kinds import kinds_by_name
 
-__all__ = ["StudySpec", "parse_study", "read_study"]
-
-StudySpec = ComparisonSpec | CalibrationSpec | CorporaSpec | FrontierSpec | InformationSpec
-
-KINDS: dict[str, type[StudySpec]] = {
-    "comparison": ComparisonSpec,
-    "calibration": CalibrationSpec,
-    "corpora": CorporaSpec,
-    "frontier": FrontierSpec,
-    "information": InformationSpec,
-}
+__all__ = ["parse_study", "read_study"]
 
 
 def read_study(path: Path | str) -> tuple[StudySpec, str]:
@@ -38,9 +27,11 @@ def read_study(path: Path | str) -> tuple[StudySpec, str]:
         If the file cannot be read or a key is unknown, missing or of the wrong type; names the line.
     """
     text = read_text(path)
-    return parse_study(text, path), text
+    return parse_study(text, path)[1], text
 
 
-def parse_study(text: str, path: Path | str) -> StudySpec:
-    """Check the text of a study file that lies at a path; see `read_study`."""
-    return validated(KINDS[kind_of(text, path, list(KINDS))], text, path)
+def parse_study(text: str, path: Path | str) -> tuple[StudyKind[Any], Any]:
+    """Check the text of a study file that lies at a path, and return its kind and its specification."""
+    kinds = kinds_by_name()
+    kind = kinds[kind_of(text, path, list(kinds))]
+    return kind, validated(kind.schema, text, path)

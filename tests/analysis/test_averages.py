@@ -173,12 +173,12 @@ def test_win_rates_of_the_other_side_are_the_rest():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"of": "all"}, "of 'these' or of the 'population', got 'all'"),
-        ({"estimates": over([[1.0, 2.0]]), "of": "population"}, "at least 2 documents of it, got 1"),
-        ({"sizes": [1, 2]}, "8 documents need as many positive sizes"),
+        ({"of": "all"}, "of must be 'these' or 'population', got 'all'"),
+        ({"estimates": over([[1.0, 2.0]]), "of": "population"}, "at least 2 documents, got 1"),
+        ({"sizes": [1, 2]}, "sizes must be positive and have shape"),
         ({"level": 95}, "between 0 and 1, got 95"),
-        ({"estimates": over([1.0, 2.0])}, r"estimates of documents, shape \(D,\), got shape \(\)"),
-        ({"estimates": over([[1.0, np.nan], [1.0, 2.0]])}, "its error for each document, 1 have none"),
+        ({"estimates": over([1.0, 2.0])}, r"estimates of shape \(D,\) with at least 1 document, got shape \(\)"),
+        ({"estimates": over([[1.0, np.nan], [1.0, 2.0]])}, "a standard error for each document, but 1 have none"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, sentence):

@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.regression.mixed_linear_model import MixedLM
 
 from estimators.errors import InputError
-from infodis_stats.analysis import Estimates, components, mask_share, reml
+from infodis_stats.analysis import Estimates, components, mask_share
 from tests.support.stat_asserts import assert_mean, assert_rate
 
 over = Estimates.of_replicates
@@ -27,38 +27,13 @@ def padded(draws):
     return short
 
 
-@pytest.mark.parametrize("between", [2.0, 0.0])
-@pytest.mark.parametrize("unequal", [False, True])
-def test_reml_is_that_of_statsmodels(between, unequal):
+@pytest.mark.parametrize("between", [2.0, 0.5])
+def test_balanced_components_are_the_reml_estimates_of_statsmodels(between):
     draws = data(np.random.default_rng(4), between=between, documents=30)
-    if unequal:
-        draws = padded(draws)
-    document, _ = there = np.nonzero(~np.isnan(draws))
-    found = reml(draws)
-    if between == 0:
-        assert found[0] == pytest.approx(0, abs=0.1)
-        return
-    fit = MixedLM(draws[there], np.ones(len(document)), groups=document).fit(reml=True)
-    np.testing.assert_allclose(found, (fit.cov_re.item(), fit.scale), rtol=1e-4)
-
-
-def test_balanced_reml_is_the_closed_form_and_that_of_moments():
-    for seed in range(20):
-        draws = data(np.random.default_rng(seed), between=0.1)
-        found = components(over(draws))
-        between, within = reml(draws)
-        if found.between > 0:
-            assert (between, within) == pytest.approx((found.between, 5 * found.within))
-        else:  # all that varies is masks: the variance of all draws about their mean
-            assert (between, within) == (0.0, pytest.approx(draws.var(ddof=1)))
-
-
-def test_the_search_finds_the_closed_form():
-    """One replicate less in one document changes little: the search and the closed form meet."""
-    draws = data(np.random.default_rng(8), documents=200, replicates=40)
-    whole = reml(draws)
-    draws[0, -1] = np.nan
-    np.testing.assert_allclose(reml(draws), whole, rtol=1e-3)
+    found = components(over(draws))
+    document, _ = np.indices(draws.shape)
+    fit = MixedLM(draws.ravel(), np.ones(draws.size), groups=document.ravel()).fit(reml=True)
+    np.testing.assert_allclose((found.between, 5 * found.within), (fit.cov_re.item(), fit.scale), rtol=1e-4)
 
 
 def test_moments_are_unbiased_for_unequal_masks_and_replicates():
@@ -109,14 +84,11 @@ def test_exact_documents_vary_alone():
     assert (found.between, found.within) == (pytest.approx(10 / 3), 0.0)
     assert found.within_interval.upper == 0
     assert mask_share(over([[1.0, 1.0], [2.0, 2.0]])) == 0
-    assert reml([[1.0, 1.0], [2.0, 2.0]]) == (0.5, 0.0)
     assert np.isnan(mask_share(over(np.ones((4, 3)))))
 
 
 def test_bad_input_is_one_sentence():
-    with pytest.raises(InputError, match="at least 4 of them, got 3"):
+    with pytest.raises(InputError, match="at least 4 documents, got 3"):
         components(over(np.zeros((3, 4))))
-    with pytest.raises(InputError, match="its error for each document, 1 have none"):
+    with pytest.raises(InputError, match="a standard error for each document, but 1 have none"):
         components(over([[1.0, np.nan], [1.0, 2.0]]))
-    with pytest.raises(InputError, match="at least 2 replicates"):
-        reml([[1.0], [2.0]])

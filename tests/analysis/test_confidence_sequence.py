@@ -128,12 +128,12 @@ def test_three_replicates_are_too_few_for_a_level_of_99_percent():
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 95, np.nan])
 def test_levels_outside_are_refused(level):
-    with pytest.raises(InputError, match=r"^a confidence level lies between 0 and 1, got"):
+    with pytest.raises(InputError, match=r"^a confidence level must be between 0 and 1, got"):
         confidence_sequence(DRAWS, level)
 
 
 def test_bad_starts_and_no_replicates_are_refused():
-    with pytest.raises(InputError, match=r"^a confidence sequence starts at 2 replicates or more, got 1$"):
+    with pytest.raises(InputError, match=r"^start must be at least 2 replicates, got 1$"):
         confidence_sequence(DRAWS, start=1)
     with pytest.raises(InputError, match=r"^a confidence sequence needs at least 1 replicates, got 0$"):
         sequential_p_value(np.zeros((3, 0)))

@@ -117,7 +117,7 @@ class TestContract:
         [
             ((2, 2), (2, 8), "the error of a variance needs at least 3 replicates, got 2"),
             ((8,), (2, 8), "sequence axis"),
-            ((2, 8), (3, 8), "draws have 2 sequences and the reference 3"),
+            ((2, 8), (3, 8), "draws have 2 sequences but the reference has 3"),
         ],
     )
     def test_wrong_shapes_are_refused(self, first, second, message):

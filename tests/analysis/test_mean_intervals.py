@@ -112,7 +112,7 @@ class TestContract:
 
     @pytest.mark.parametrize("level", [0.0, 1.0, 95, -0.5, np.nan])
     def test_levels_outside_are_refused(self, interval, level):
-        with pytest.raises(InputError, match=r"^a confidence level lies between 0 and 1, got"):
+        with pytest.raises(InputError, match=r"^a confidence level must be between 0 and 1, got"):
             interval(np.zeros((3, 4)), level=level)
 
 

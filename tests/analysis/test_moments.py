@@ -104,7 +104,7 @@ class TestContract:
             function(draws)
 
     def test_a_truth_of_another_shape_is_refused(self):
-        with pytest.raises(InputError, match=r"truth of shape \(2,\) does not fit estimates of shape \(3,\)"):
+        with pytest.raises(InputError, match=r"truth of shape \(2,\) does not broadcast to estimates of shape \(3,\)"):
             bias(np.zeros((3, 8)), [0.0, 1.0])
 
 

@@ -61,9 +61,9 @@ def test_what_is_rounding_is_sure():
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
-        (([1.0, 2.0], [1.0], [1.0]), r"need one shape, got \(2,\), \(1,\), \(1,\)"),
-        (([1.0], [-1.0], [1.0]), "standard errors need to be at least 0"),
-        (([1.0], [1.0], [0.0]), "degrees of freedom above 0"),
+        (([1.0, 2.0], [1.0], [1.0]), r"must have the same shape, got \(2,\), \(1,\), \(1,\)"),
+        (([1.0], [-1.0], [1.0]), "standard errors must be at least 0"),
+        (([1.0], [1.0], [0.0]), "degrees of freedom must be positive"),
     ],
 )
 def test_bad_estimates_are_refused_in_one_sentence(arrays, sentence):

@@ -49,7 +49,7 @@ class TestPairedRatio:
             np.testing.assert_allclose(value, getattr(together, name)[1], rtol=1e-9)
 
     def test_pairs_need_as_many_of_both(self):
-        with pytest.raises(InputError, match="8 replicates and the reference 9; pairs need as many of both"):
+        with pytest.raises(InputError, match="8 replicates but the reference has 9; pairs need equally many"):
             relative_efficiency(np.zeros((2, 8)), np.zeros((2, 9)), rng(), paired=True)
 
 

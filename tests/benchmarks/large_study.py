@@ -14,8 +14,9 @@ import xarray as xr
 
 import infodis_stats as ids
 from infodis_stats.io.store import SCHEMA
-from infodis_stats.report import rewrite_report
+from infodis_stats.studies import rewrite_report
 from infodis_stats.studies.comparison.summary import summarise
+from infodis_stats.studies.design.cautions import caution_variable
 from tests.benchmarks.head_memory import proc
 
 PASSES, REPLICATES = 100, 8
@@ -59,7 +60,7 @@ def make(folder: Path, items: int, estimators: int) -> None:
 def summarised(folder: Path) -> xr.DataTree:
     draws, truth = (xr.open_dataset(folder / name, engine="h5netcdf", cache=False) for name in ("draws.nc", "truth.nc"))
     summary = summarise(draws, truth, reference="estimator 0")
-    summary["cautions"] = (["group", "estimator"], np.full((1, draws.sizes["estimator"]), ""))
+    summary["cautions"] = caution_variable(["group", "estimator"], [[]] * draws.sizes["estimator"], [1, -1])
     provenance = {
         "spec": "",
         "seed": 0,

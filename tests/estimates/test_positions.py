@@ -66,7 +66,7 @@ def test_positions_of_a_text_add_up_to_its_likelihood():
 def test_the_picture_shows_each_token_once_with_its_bits():
     one = TextMap("a & b", "<p>", ["x", "\n", "</svg>"], np.array([1.0, 2.5, 0.25]), np.array([0.1, 0.0, 0.05]))
     picture = loss_map_svg([one], 2.0)
-    assert "a &amp; b: 3.8 bits, 1.25 a token" in picture
+    assert "a &amp; b: 3.8 bits, 1.25 per token" in picture
     assert picture.count("<g><title>") == 3
     assert "x: 1.00 ± 0.20 bits" in picture
     assert "&lt;/svg&gt;: 0.25 ± 0.10 bits" in picture

@@ -23,6 +23,7 @@ from estimators import InputError
 from infodis_stats.execution import WorkError, cluster, executors, ledger
 from infodis_stats.models import Denoiser, DenoiserConfig
 from infodis_stats.studies import study as studies
+from infodis_stats.studies.design import scenario
 from infodis_stats.studies.design.scenario import load_network
 from tests.support.dask_deaths import ROOT, deaths, done, machines, stored, wait_for, written_study
 
@@ -137,7 +138,7 @@ def test_a_cluster_gives_the_same_bytes_from_results_that_are_none(tmp_path, her
 
 def test_models_are_loaded_once_here_and_once_by_all_workers_of_a_process(monkeypatch, here, network_study):
     loads = []
-    monkeypatch.setattr(studies, "load_network", lambda *which: loads.append(which) or load_network(*which))
+    monkeypatch.setattr(scenario, "load_network", lambda *which: loads.append(which) or load_network(*which))
     ids.run_study(network_study, scheduler=here.scheduler_address)
     assert len(loads) == 2
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import infodis_stats as ids
 from infodis_stats.report import markdown
+from infodis_stats.studies import document_of
 from tests.support.hostility import FUZZ
 from tests.support.small_studies import SMALL_CALIBRATION, SMALL_FRONTIER, SMALL_INFORMATION, SMALL_RATIO, SMALL_STUDY
 
@@ -107,7 +108,7 @@ def test_the_checks_see_what_is_not_escaped():
 def test_a_study_cannot_end_its_block_of_code(study):
     tree = study.copy(deep=True)
     tree["provenance"].attrs["spec"] = "a\n```\n<script>\n````\n[a](javascript:x)"
-    text = ids.report.render_markdown(tree)
+    text = markdown.render_markdown(document_of(tree))
     assert_harmless_markdown(text)
     assert "`````toml\n" in text
 

@@ -195,11 +195,11 @@ def test_free_documents_ask_for_few_passes_and_exact_ones_for_no_more():
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda one: ids.average(one, "all"), "of 'these' or of the 'population', got 'all'"),
+        (lambda one: ids.average(one, "all"), "of must be 'these' or 'population', got 'all'"),
         (lambda one: ids.average(one.isel(sequence=[0]), "population"), "at least 2 documents"),
         (lambda one: ids.average(one.drop_vars("degrees"), "these"), "an average needs the result of"),
         (lambda one: ids.split_budget(one, 10), "a budget of 10 passes does not buy two documents, which cost"),
-        (lambda one: ids.split_budget(one.isel(sequence=slice(3)), 1000), "at least 4 of them, got 3"),
+        (lambda one: ids.split_budget(one.isel(sequence=slice(3)), 1000), "at least 4 documents, got 3"),
         (lambda one: ids.split_budget(one, 1000, -1), "at least 0 passes, got -1"),
     ],
 )

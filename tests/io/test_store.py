@@ -9,7 +9,7 @@ import xarray as xr
 import infodis_stats as ids
 from infodis_stats.io import store
 from infodis_stats.io.files import intact
-from infodis_stats.report import rewrite_report
+from infodis_stats.studies import rewrite_report
 from tests.support.hostility import peak_of
 
 

@@ -8,7 +8,8 @@ import torch
 
 import infodis_stats as ids
 from infodis_stats.models import Denoiser
-from infodis_stats.report import render_markdown
+from infodis_stats.report.markdown import render_markdown
+from infodis_stats.studies import document_of
 
 STUDY = """
 title = "one fails"
@@ -131,7 +132,7 @@ def test_calibrations_too(written, monkeypatch):
         for name, variable in alone[group].data_vars.items():
             np.testing.assert_array_equal(tree[group][name], variable)
     assert tree["summary"]["missed_low"].sum() > 0
-    assert "Failed and left out: net/texts/1, position" in render_markdown(tree)
+    assert "Failed and left out: net/texts/1, position" in render_markdown(document_of(tree))
 
 
 CORPORA = """

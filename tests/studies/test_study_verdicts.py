@@ -4,8 +4,11 @@ import numpy as np
 import xarray as xr
 
 import infodis_stats as ids
-from infodis_stats.diagnostics import estimator_verdicts
-from infodis_stats.report import render_html, render_markdown
+from infodis_stats.report.html import render_html
+from infodis_stats.report.markdown import render_markdown
+from infodis_stats.results.validity import CAUTIONS
+from infodis_stats.studies import document_of, estimator_verdicts
+from infodis_stats.studies.design.cautions import caution_variable
 
 
 def words(tree):
@@ -39,17 +42,17 @@ def test_unsound_estimators_do_not_count_against_a_comparison(study):
 def test_a_bias_without_a_caution_is_a_surprise(study):
     place = {"estimator": "time-free"}
     found = changed(study, "bias_p", place, 0.001)
-    clean = changed(changed(study, "cautions", place, ""), "bias_p", place, 0.001)
+    clean = changed(changed(study, "cautions", place, False), "bias_p", place, 0.001)
     assert words(clean)["bias"] == "caution"
     assert estimators(clean)["time-free"] == "caution"
-    known = changed(found, "cautions", place, "biased")
+    known = changed(found, "cautions", place | {"caution": "biased"}, True)
     assert words(known)["bias"] == "fine"
     assert estimators(known)["time-free"] == "do not use"
 
 
 def test_short_intervals_are_a_surprise_and_long_ones_are_not(study):
     place = {"estimator": "uniform-count+stratified", "interval": "student-t"}
-    clean = changed(study, "cautions", {"estimator": "uniform-count+stratified"}, "")
+    clean = changed(study, "cautions", {"estimator": "uniform-count+stratified"}, False)
     suspect = changed(clean, "coverage_p", place, 0.001)
     assert words(changed(suspect, "coverage", place, 0.8))["coverage"] == "caution"
     assert words(changed(suspect, "coverage", place, 0.945))["coverage"] == "fine"  # surely short, by half a point
@@ -70,10 +73,11 @@ def test_the_frontier_and_ratios(frontier_study, ratio_study):
 
 
 def test_corpora():
-    def corpora(share, texts, cautions="", failed="{}"):
+    def corpora(share, texts, cautions=(), failed="{}"):
         summary = xr.Dataset({"mask_share": ("corpus", [share, 0.1]), "texts": ("corpus", [texts, 40])})
+        summary["cautions"] = caution_variable([], [cautions], [])
         provenance = xr.Dataset(attrs={"failed": failed})
-        tree = xr.DataTree.from_dict({"summary": summary.assign_attrs(cautions=cautions), "provenance": provenance})
+        tree = xr.DataTree.from_dict({"summary": summary, "provenance": provenance})
         tree.attrs = {"kind": "corpora"}
         return tree
 
@@ -81,7 +85,7 @@ def test_corpora():
     assert words(corpora(0.7, 40))["mask noise"] == "caution"
     assert words(corpora(0.1, 4))["texts"] == "caution"
     assert words(corpora(0.1, 40, failed='{"all/3": "position 2: NaN"}'))["failed"] == "caution"
-    assert ids.diagnose(corpora(0.1, 40, "infinite-variance")).verdict == "do not use"
+    assert ids.diagnose(corpora(0.1, 40, [CAUTIONS["infinite-variance"]])).verdict == "do not use"
     assert estimator_verdicts(corpora(0.1, 40)).verdicts == ()
 
 
@@ -93,18 +97,18 @@ def test_nothing_is_said_of_a_kind_without_checks(study):
 
 def test_every_report_opens_with_its_verdict(study, ratio_study, frontier_study):
     for tree in (study, ratio_study, frontier_study):
-        page, text = render_html(tree), render_markdown(tree)
+        page, text = render_html(document_of(tree)), render_markdown(document_of(tree))
         word = ids.diagnose(tree).verdict
         assert page.index(f"<strong>{word}</strong>") < page.index('<section class="answer">')
-        assert text.splitlines()[2].startswith(f"**{word}**")
+        assert text.splitlines()[4].startswith(f"**{word}**")
         for one in estimator_verdicts(tree).verdicts:
             assert one.check in page[: page.index('<section class="answer">')]
 
 
 def test_a_bad_study_says_so_first(study):
     place = {"estimator": "time-free"}
-    bad = changed(changed(study, "cautions", place, ""), "bias_p", place, 0.001)
-    page = render_html(bad)
+    bad = changed(changed(study, "cautions", place, False), "bias_p", place, 0.001)
+    page = render_html(document_of(bad))
     assert "Read this report with care" in page
-    assert "This report can be believed" not in page
+    assert "No problems found." not in page
     assert np.isfinite(study["summary"]["bias_p"].values).any()

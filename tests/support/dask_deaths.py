@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 
 import infodis_stats as ids
 from infodis_stats.execution.blocks import Block
-from infodis_stats.studies import study
+from infodis_stats.studies.design.scenario import Subject, make_subjects
 
 ROOT = Path(__file__).parents[2]
 COMMAND = "import sys; from infodis_stats.cli import main; sys.exit(main())"
@@ -217,18 +217,18 @@ def _lines(path: Path) -> list[str]:
 
 def dask_setup(_: object) -> None:
     """Log what a worker that preloads this file computes."""
-    compute, subjects = Block.compute, study._subjects
+    compute, subjects = Block.compute, make_subjects
 
     def logged_compute(block: Block, **options: Any) -> object:
         _log(BEGUN, block.key)
         return compute(block, **options)
 
-    def logged_subjects(*arguments: Any) -> Sequence[object]:
+    def logged_subjects(*arguments: Any) -> list[Subject]:
         _log(LOADED, str(os.getpid()))
         return subjects(*arguments)
 
     mock.patch.object(Block, "compute", logged_compute).start()
-    mock.patch.object(study, "_subjects", logged_subjects).start()
+    mock.patch("infodis_stats.studies.study.make_subjects", logged_subjects).start()
 
 
 def _log(variable: str, line: str) -> None:

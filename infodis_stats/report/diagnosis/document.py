@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import xarray as xr
 
 from estimators import InputError
-from infodis_stats.diagnostics import Diagnosis, diagnose
+from infodis_stats.diagnostics import Diagnosis, diagnose_result
 from infodis_stats.io.files import writable_folder
 from infodis_stats.report.diagnosis.figures import (
     SHOWN,
@@ -18,11 +17,12 @@ from infodis_stats.report.diagnosis.figures import (
     running_figure,
     sizes_figure,
 )
-from infodis_stats.report.page import environment, write_texts
+from infodis_stats.report.document import Document, Figure, Heading, Points, Verdicts
+from infodis_stats.report.page import files_of, write_texts
 from infodis_stats.report.summary_table import made_by
 from infodis_stats.results.labels import with_estimates
 
-__all__ = ["worst_first", "write_diagnosis"]
+__all__ = ["diagnosis_document", "worst_first", "write_diagnosis"]
 
 
 def write_diagnosis(result: xr.Dataset, folder: Path | str, sizes: xr.Dataset | None = None) -> Path:
@@ -60,42 +60,45 @@ def write_diagnosis(result: xr.Dataset, folder: Path | str, sizes: xr.Dataset | 
     ...     ids.write_diagnosis(result, folder).name
     'diagnosis.html'
     """
-    diagnosis = diagnose(result)
-    if "kind" in result.attrs:
+    if "kind" in getattr(result, "attrs", {}):
         raise InputError("write_diagnosis is for results; for a study use write_report, which opens with the diagnosis")
+    document = diagnosis_document(result, sizes)
+    folder = writable_folder(folder)
+    write_texts(files_of(document, "diagnosis"), folder)
+    return folder / "diagnosis.html"
+
+
+def diagnosis_document(result: xr.Dataset, sizes: xr.Dataset | None = None) -> Document:
+    """Return the diagnosis of a result as a report; see `write_diagnosis`."""
+    diagnosis = diagnose_result(result)
     result = with_estimates(result)
     name = "nll" if "nll" in result else "log_ratio"
     rows = worst_first(diagnosis, result[result[name].dims[0]].values.tolist())
     pictures = list(_pictures(result, name, rows))
     if sizes is not None:
         pictures.append(_sizes(sizes, result, name, rows))
-    content = {
-        "diagnosis": diagnosis,
-        "pictures": pictures,
-        "model": result.attrs["model"],
-        "made_by": made_by(result),
-        "forward_passes": f"{result.attrs['forward_passes']:,}",
-        "versions": json.loads(result.attrs["versions"]),
-    }
-    folder = writable_folder(folder)
-    files = {
-        f"diagnosis.{suffix}": environment(autoescape=suffix == "html")
-        .get_template(f"diagnosis.{suffix}.jinja")
-        .render(content)
-        for suffix in ("html", "md")
-    }
-    write_texts(files | {f"figures/{picture.name}.svg": picture.svg for picture in pictures}, folder)
-    return folder / "diagnosis.html"
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure with its heading and caption."""
-
-    name: str
-    title: str
-    caption: str
-    svg: str
+    asked, *notes = made_by(result)
+    versions = json.loads(result.attrs["versions"])
+    return Document(
+        title="Diagnosis",
+        subtitle=asked,
+        sections=[
+            Verdicts(diagnosis),
+            *(section for picture in pictures for section in (Heading(picture.title), picture)),
+            Heading("Provenance"),
+            Points(
+                [
+                    ("", f"Model: {result.attrs['model']}"),
+                    *(("", note) for note in notes),
+                    ("", f"{result.attrs['forward_passes']:,} forward passes run"),
+                    (
+                        "",
+                        ", ".join(f"{package} {number}" for package, number in versions.items()),
+                    ),
+                ]
+            ),
+        ],
+    )
 
 
 def worst_first(diagnosis: Diagnosis, labels: Sequence[object]) -> list[int]:
@@ -110,7 +113,7 @@ def worst_first(diagnosis: Diagnosis, labels: Sequence[object]) -> list[int]:
     return sorted(range(len(labels)), key=lambda row: named.index(labels[row]) if labels[row] in named else len(named))
 
 
-def _pictures(result: xr.Dataset, name: str, rows: Sequence[int]) -> Iterator[Picture]:
+def _pictures(result: xr.Dataset, name: str, rows: Sequence[int]) -> Iterator[Figure]:
     level, unit = result.attrs["ci_prob"], str(result[name].dims[0])
     percent = f"{100 * level:g} %"
     running = running_figure(result, name, rows)
@@ -122,7 +125,7 @@ def _pictures(result: xr.Dataset, name: str, rows: Sequence[int]) -> Iterator[Pi
             f"replicates at once with {percent} confidence.{dashed} Look for a mean that leaves its earlier band, and "
             "for one dot far from all others."
         )
-        yield Picture("running", "Running means", caption, running)
+        yield Figure("running", "Running means", running, caption)
     ranks = ranks_figure(result, name)
     if ranks is not None:
         caption = (
@@ -130,7 +133,7 @@ def _pictures(result: xr.Dataset, name: str, rows: Sequence[int]) -> Iterator[Pi
             f"end near the black line, with {percent} confidence within the grey band; red bars do not. A slope is a "
             "drift; a U or its reverse is a change of spread."
         )
-        yield Picture("ranks", "Ranks of the first half", caption, ranks)
+        yield Figure("ranks", "Ranks of the first half", ranks, caption)
     caption = f"The {percent} interval of each {unit}; the exact values are unknown."
     if "exact" in result:
         missed = int((~covered(result, name)).sum())
@@ -140,10 +143,10 @@ def _pictures(result: xr.Dataset, name: str, rows: Sequence[int]) -> Iterator[Pi
             else f"about {(1 - level) * len(rows):.2g} are expected"
         )
         caption = f"Each {percent} interval minus the exact value. {missed} of {len(rows)} miss it (red); {expected}."
-    yield Picture("intervals", "All intervals", caption, intervals_figure(result, name))
+    yield Figure("intervals", "All intervals", intervals_figure(result, name), caption)
 
 
-def _sizes(sizes: xr.Dataset, result: xr.Dataset, name: str, rows: Sequence[int]) -> Picture:
+def _sizes(sizes: xr.Dataset, result: xr.Dataset, name: str, rows: Sequence[int]) -> Figure:
     unit = str(result[name].dims[0])
     if not isinstance(sizes, xr.Dataset) or "size_nll" not in sizes:
         raise InputError("sizes must be the result of estimate_sizes")
@@ -154,4 +157,4 @@ def _sizes(sizes: xr.Dataset, result: xr.Dataset, name: str, rows: Sequence[int]
         f"{100 * sizes.attrs['ci_prob']:g} % confidence. A rise at the right is loss where almost everything is "
         "masked: a few revealed tokens determine the rest, and few masks show it."
     )
-    return Picture("sizes", "Where it is lost: by mask size", caption, sizes_figure(sizes, rows))
+    return Figure("sizes", "Loss by mask size", sizes_figure(sizes, rows), caption)

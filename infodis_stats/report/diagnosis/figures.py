@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.report.palette import MISS
-from infodis_stats.report.svg import STYLE, by_lot, panels, said_of_lot, to_svg
+from infodis_stats.report.svg import STYLE, panels, subsample, subsample_note, to_svg
 
 __all__ = ["SHOWN", "covered", "intervals_figure", "ranks_figure", "running_figure", "short_name", "sizes_figure"]
 
@@ -112,7 +112,7 @@ def intervals_figure(result: xr.Dataset, name: str) -> str:
     value = result[name].values
     known = "exact" in result
     centre = result["exact"].values if known else np.zeros(len(value))
-    order = np.argsort(value - centre, kind="stable")[by_lot(len(value))]
+    order = np.argsort(value - centre, kind="stable")[subsample(len(value))]
     missed = ~covered(result, name) if known else np.zeros(len(value), dtype=bool)
     named, by = len(value) <= MOST_NAMED, "error" if known else "estimate"
     with mpl.rc_context(STYLE):
@@ -129,7 +129,7 @@ def intervals_figure(result: xr.Dataset, name: str) -> str:
         labels = [short_name(label) for label in result[unit].values[order].tolist()]
         axis.set_yticks(height if named else [], labels if named else [], parse_math=False)
         axis.set_ylim(-0.8, len(order) - 0.2)
-        axis.set_ylabel(unit if named else f"{len(value)} {unit}s, by {by}{said_of_lot(len(value))}")
+        axis.set_ylabel(unit if named else f"{len(value)} {unit}s, by {by}{subsample_note(len(value))}")
         axis.set_xlabel(f"{QUANTITY[name]}{', estimate minus exact value' if known else ''} (nats)")
         return to_svg(figure, "intervals")
 

@@ -14,9 +14,10 @@ from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.error_bars import ErrorBars, Sample, interval_kind
 from infodis_stats.results.labels import CI_BOUND, describe
-from infodis_stats.results.validity import CAUTIONS, cautions_of
+from infodis_stats.results.validity import Caution, cautions_of
 from infodis_stats.studies.calibration.schema import CalibrationSpec
 from infodis_stats.studies.calibration.variables import VARIABLES
+from infodis_stats.studies.design.cautions import caution_variable
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, Samplers, lay_out
 from infodis_stats.studies.design.reference_values import truth_dataset, truth_owners, truth_sections
@@ -119,27 +120,27 @@ def _counts(grid: Grid, drawn: Columns, truth: xr.Dataset, spec: CalibrationSpec
     return counts.reindex(passes=list(spec.passes)).fillna({"missed_low": 0, "missed_high": 0, "intervals": 0})
 
 
-def _bars(one: Draw, kind: str, size: int, level: float) -> ErrorBars | None:
+def _bars(draw: Draw, kind: str, size: int, level: float) -> ErrorBars | None:
     try:
-        return interval_kind(kind).error_bars(Sample(one, size), level)
+        return interval_kind(kind).error_bars(Sample(draw, size), level)
     except InputError:
-        return None  # it does not tell this one
+        return None  # this kind has no interval for it
 
 
-def _counted(one: Draw, spec: CalibrationSpec, values: Mapping[str, tuple[float, float]]) -> dict[str, ArrayLike]:
+def _counted(draw: Draw, spec: CalibrationSpec, values: Mapping[str, tuple[float, float]]) -> dict[str, ArrayLike]:
     """Count the misses of every interval of a draw, by kind, replicates and level, given the true values by item."""
-    truth, truth_se = values[one.cell.item.key]
+    truth, truth_se = values[draw.cell.item.key]
     shape = (len(spec.intervals), len(spec.replicates), len(spec.levels))
     low, high, width = np.zeros(shape), np.zeros(shape), np.full(shape, np.nan)
     count, degrees = np.zeros(shape[:2]), np.full(shape[:2], np.nan)
-    deviation = one.estimates.std(ddof=1)
+    deviation = draw.estimates.std(ddof=1)
     for place, kind in enumerate(spec.intervals):
         for step, size in enumerate(spec.replicates):
-            sample = Sample(one, size)
+            sample = Sample(draw, size)
             centre = sample.estimates.mean(axis=-1)
             ideal = deviation / np.sqrt(size)
             for rung, level in enumerate(spec.levels):
-                bars = _bars(one, kind, size, level)
+                bars = _bars(draw, kind, size, level)
                 if bars is None:
                     continue
                 allowed = analysis.widen(analysis.Interval(bars.lower, bars.upper), centre, truth_se, level)
@@ -158,7 +159,7 @@ def _counted(one: Draw, spec: CalibrationSpec, values: Mapping[str, tuple[float,
         "relative_width": width,
         "intervals": count,
         "degrees": degrees,
-        "forward_passes": one.forward_passes,
+        "forward_passes": draw.forward_passes,
     }
 
 
@@ -194,7 +195,7 @@ def summarise_calibration(counts: xr.Dataset, level_of_band: float = 0.95) -> xr
     counted = number.values > 0
     dims = ["group", *CELL, "level"]
     missing = np.where(counted, 0.0, np.nan)
-    found = analysis.coverage_of_counts(low.values, high.values, number.values, level_of_band)
+    bands = analysis.coverage_of_counts(low.values, high.values, number.values, level_of_band)
     p_values = stats.binom.cdf(covered, number.values, levels - analysis.ALLOWED) + missing
     # Cells without spread are exact: their intervals are points and have no level.
     p_values[np.isnan(width.transpose(*dims).values)] = np.nan
@@ -204,8 +205,8 @@ def summarise_calibration(counts: xr.Dataset, level_of_band: float = 0.95) -> xr
             adjusted[:, :, :, place, :, rung] = analysis.family_wise(p_values[:, :, :, place, :, rung])
     return xr.Dataset(
         {
-            "coverage": (dims, found.rate),
-            "coverage_ci": ([*dims, CI_BOUND[0]], np.stack([found.lower, found.upper], axis=-1)),
+            "coverage": (dims, bands.rate),
+            "coverage_ci": ([*dims, CI_BOUND[0]], np.stack([bands.lower, bands.upper], axis=-1)),
             "missed_low": (dims, low.values + missing),
             "missed_high": (dims, high.values + missing),
             "intervals": (dims, number.values),
@@ -220,22 +221,25 @@ def summarise_calibration(counts: xr.Dataset, level_of_band: float = 0.95) -> xr
     )
 
 
-def _cautions(counts: xr.Dataset, samplers: Samplers) -> tuple[list[str], NDArray[np.str_]]:
-    """Return which cautions hold in each cell, by construction: of some item of the group."""
+def _cautions(counts: xr.Dataset, samplers: Samplers) -> xr.DataArray:
+    """Return which cautions hold in each cell, by construction: for some item of the group."""
     groups = list(dict.fromkeys(counts["group"].values.tolist()))
+    parts = [counts.isel(item=(counts["group"] == group).values) for group in groups]
     shape = (len(groups), *(counts.sizes[name] for name in CELL))
-    found = np.full(shape, "", dtype=f"U{sum(map(len, CAUTIONS)) + len(CAUTIONS)}")
-    for index in np.ndindex(shape):
-        part = counts.isel(item=(counts["group"] == groups[index[0]]).values)
-        degrees = part["degrees"].values[:, *index[1:]]
-        if np.isnan(degrees).all():
-            continue
-        keys = cautions_of(
-            samplers[index[1]],
-            float(np.nanmin(degrees)) + 1.0,
-            part["effective_positions"].values,
-            part["full_mask_ratio"].values,
-            passes=int(counts["passes"][index[2]] * counts["replicates"][index[4]]),
-        )
-        found[index] = " ".join(caution.key for caution in keys)
-    return ["group", *CELL], found
+    cells = [_cell_cautions(parts[group], samplers, cell) for group, *cell in np.ndindex(shape)]
+    return caution_variable(["group", *CELL], cells, shape)
+
+
+def _cell_cautions(part: xr.Dataset, samplers: Samplers, cell: Sequence[int]) -> list[Caution]:
+    """Return the cautions of a cell (places along `CELL`) from the counts of its group; none without an interval."""
+    estimator, passes, _, replicates = cell
+    degrees = part["degrees"].transpose(*CELL, "item").values[tuple(cell)]
+    if np.isnan(degrees).all():
+        return []
+    return cautions_of(
+        samplers[estimator],
+        float(np.nanmin(degrees)) + 1.0,
+        part["effective_positions"].values,
+        part["full_mask_ratio"].values,
+        passes=int(part["passes"][passes] * part["replicates"][replicates]),
+    )

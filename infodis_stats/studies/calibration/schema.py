@@ -1,27 +1,25 @@
 """Study files that ask how often intervals cover."""
 
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from estimators import Contrast, Estimator
 from infodis_stats.results.error_bars import interval_names
-from infodis_stats.studies.design.target_schema import ContrastName, named_samplers
-from infodis_stats.studies.design.toml import Count, Name, Seed, Table
-from infodis_stats.studies.frontier.schema import SubjectSpec
+from infodis_stats.studies.design.scenario import Scenario
+from infodis_stats.studies.design.spec import StudySpec, check_distinct
+from infodis_stats.studies.design.target_schema import ContrastName, SubjectSpec, check_contrasts, named_samplers
+from infodis_stats.studies.design.toml import Count
 
 __all__ = ["CalibrationSpec"]
 
 Level = Annotated[float, Field(gt=0, lt=1)]
 
 
-class CalibrationSpec(Table):
+class CalibrationSpec(StudySpec):
     """Subjects x estimators x passes x intervals x replicates x levels; each item is drawn many times over."""
 
     kind: Literal["calibration"]
-    title: Name
-    seed: Seed
     passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
     replicates: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
     draws: Count
@@ -34,29 +32,28 @@ class CalibrationSpec(Table):
 
     @model_validator(mode="after")
     def _consistent(self) -> "CalibrationSpec":
-        named: dict[str, Sequence[object]] = {
-            "passes": self.passes,
-            "replicates": self.replicates,
-            "estimators": self.estimators,
-            "intervals": self.intervals,
-            "levels": self.levels,
-            "subject names": [subject.name for subject in self.subjects],
-        }
-        for what, values in named.items():
-            if len(set(values)) < len(values):
-                raise ValueError(f"{what} need to differ from one another")
+        check_distinct(
+            {
+                "passes": self.passes,
+                "replicates": self.replicates,
+                "estimators": self.estimators,
+                "intervals": self.intervals,
+                "levels": self.levels,
+                "subject names": [subject.name for subject in self.subjects],
+            }
+        )
         if self.draws < max(self.replicates):
             raise ValueError(f"draws needs to be at least the largest of replicates, {max(self.replicates)}")
-        for subject in self.subjects:
-            if bool(subject.pairs) != bool(self.contrasts):
-                raise ValueError(
-                    f'subject {subject.name!r}: contrasts = ["coupled", "decoupled"] and pairs go together'
-                )
+        check_contrasts(self.subjects, self.contrasts)
         for name in self.intervals:
             if name not in interval_names():
                 raise ValueError(f"there is no interval {name!r}; there are {', '.join(interval_names())}")
         self.samplers()
         return self
+
+    def scenarios(self) -> list[Scenario]:
+        """Return the law and the network of each subject."""
+        return [subject.scenario for subject in self.subjects]
 
     def samplers(self) -> list[Estimator] | list[Contrast]:
         """Return the stochastic objects whose intervals are judged."""

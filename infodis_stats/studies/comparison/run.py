@@ -11,10 +11,11 @@ from estimators import Draw
 from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import describe
-from infodis_stats.results.validity import cautions_of
+from infodis_stats.results.validity import Caution, cautions_of
 from infodis_stats.studies.comparison.schema import ComparedSpec, ComparisonSpec
 from infodis_stats.studies.comparison.summary import summarise
 from infodis_stats.studies.comparison.variables import VARIABLES
+from infodis_stats.studies.design.cautions import caution_variable
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, lay_out
 from infodis_stats.studies.design.reference_values import item_coords, truth_dataset, truth_owners, truth_sections
@@ -25,7 +26,7 @@ from infodis_stats.studies.design.target_sets import Group, items_of, make_group
 __all__ = ["compare_estimators", "draws_dataset", "draws_section", "summary_dataset"]
 
 
-def compare_estimators(subject: Subject, spec: ComparisonSpec) -> Steps:
+def compare_estimators(subjects: Sequence[Subject], spec: ComparisonSpec) -> Steps:
     """Compare estimators.
 
     Returns
@@ -34,6 +35,7 @@ def compare_estimators(subject: Subject, spec: ComparisonSpec) -> Steps:
         ``draws`` (every replicate), ``truth`` (what they are compared with, and loss profiles) and ``summary`` (by
         group, estimator and passes), without the items that the model has failed on.
     """
+    (subject,) = subjects
     samplers = spec.samplers()
     groups = make_groups(subject, spec)
     grid = lay_out(items_of(groups), samplers, spec.passes, spec.replicates)
@@ -90,7 +92,7 @@ def draws_dataset(groups: Sequence[Group], grid: Grid, drawn: Columns) -> xr.Dat
 
 
 def summary_dataset(draws: xr.Dataset, truth: xr.Dataset, spec: ComparedSpec) -> xr.Dataset:
-    """Summarise draws and add ``cautions (group, estimator)``: which hold for some item of the group."""
+    """Summarise draws and add ``cautions (group, estimator, caution)``: which hold for some item of the group."""
     summary = summarise(
         draws,
         truth,
@@ -99,23 +101,23 @@ def summary_dataset(draws: xr.Dataset, truth: xr.Dataset, spec: ComparedSpec) ->
         interval_replicates=spec.interval_replicates,
         seed=spec.seed,
     )
-    rows = []
+    cells: list[list[Caution]] = []
     for group in summary["group"].values.tolist():
         member = (truth["group"] == group).values
         effective = truth["effective_positions"].values[member]
         ratio = truth["full_mask_ratio"].values[member]
-        found = [cautions_of(sampler, spec.interval_replicates, effective, ratio) for sampler in spec.samplers()]
-        rows.append([" ".join(caution.key for caution in cautions) for cautions in found])
-    summary["cautions"] = (["group", "estimator"], rows)
+        cells += [cautions_of(sampler, spec.interval_replicates, effective, ratio) for sampler in spec.samplers()]
+    dims = ["group", "estimator"]
+    summary["cautions"] = caution_variable(dims, cells, [summary.sizes[name] for name in dims])
     return summary
 
 
-def _statistics(one: Draw) -> dict[str, ArrayLike]:
+def _statistics(draw: Draw) -> dict[str, ArrayLike]:
     """Keep of a draw what a study stores; its losses are let go."""
-    terms = [evaluation.terms for evaluation in one.evaluations]
+    terms = [evaluation.terms for evaluation in draw.evaluations]
     spread = terms[0] if len(terms) == 1 else np.abs(terms[1] - terms[0])
     return {
-        "estimate": one.estimates,
-        "forward_passes": one.forward_passes,
+        "estimate": draw.estimates,
+        "forward_passes": draw.forward_passes,
         "khat": float(analysis.pareto_khat(spread.ravel())),
     }

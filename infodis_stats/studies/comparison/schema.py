@@ -5,17 +5,17 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from estimators import Contrast, Estimator
+from infodis_stats.studies.design.scenario import Scenario
+from infodis_stats.studies.design.spec import StudySpec, check_distinct
 from infodis_stats.studies.design.target_schema import ContrastName, Scored, named_samplers
-from infodis_stats.studies.design.toml import Count, Name, Seed, Table
+from infodis_stats.studies.design.toml import Count
 
 __all__ = ["ComparedSpec", "ComparisonSpec"]
 
 
-class ComparedSpec(Table):
-    """Estimators x passes x replicates, told against the truth and against a reference, with their seed."""
+class ComparedSpec(StudySpec):
+    """Estimators x passes x replicates, compared with the truth and with a reference, with their seed."""
 
-    title: Name
-    seed: Seed
     passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
     replicates: Annotated[int, Field(ge=2)]
     estimators: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
@@ -25,9 +25,7 @@ class ComparedSpec(Table):
 
     @model_validator(mode="after")
     def _comparable(self) -> "ComparedSpec":
-        for what, values in (("passes", self.passes), ("estimators", self.estimators)):
-            if len(set(values)) < len(values):
-                raise ValueError(f"{what} need to differ from one another")
+        check_distinct({"passes": self.passes, "estimators": self.estimators})
         names = [sampler.name for sampler in self.samplers()]
         if self.reference not in names:
             raise ValueError(f"reference {self.reference!r} is none of {', '.join(names)}")
@@ -57,6 +55,10 @@ class ComparisonSpec(ComparedSpec, ContrastedSpec):
 
     kind: Literal["comparison"] = "comparison"
     truth_passes: Annotated[int, Field(ge=16)] = 4096
+
+    def scenarios(self) -> list[Scenario]:
+        """Return the one law and network."""
+        return [self.scenario]
 
     def samplers(self) -> list[Estimator] | list[Contrast]:
         """Return the stochastic objects that the study compares."""

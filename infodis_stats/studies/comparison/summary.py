@@ -21,7 +21,7 @@ INTERVAL = ("interval",)
 ITSELF = analysis.Efficiency(*(np.ones(()) for _ in range(4)))  # of the reference: not an independent copy
 
 Cell = dict[str, tuple[tuple[str, ...], ArrayLike]]
-"""What is told of a cell: dimensions beside the cell's, and values."""
+"""What is computed of a cell: dimensions beside the cell's, and values."""
 
 
 def summarise(
@@ -149,7 +149,7 @@ def _group_summary(
 
 
 def _over_passes(summary: xr.Dataset, passes: NDArray[np.int64], level: float) -> xr.Dataset:
-    """Add what is told of all passes together: coverage, and slopes instead of the log variances."""
+    """Add what is computed over all passes: coverage, and slopes instead of the log variances."""
     low, high, count = (summary[name].sum("passes").values for name in ("missed_low", "missed_high", "intervals"))
     pooled = analysis.coverage_of_counts(low, high, count, level)
     slope = analysis.slope(passes, summary["log_variance"].values, summary["log_variance_se"].values, level)
@@ -183,16 +183,16 @@ def _intervals(
     # A cell is counted whole or not at all: leaving single narrow intervals out would leave misses out.
     squared_error = analysis.variance(blocks).mean() / blocks.shape[-1]
     exact = analysis.all_equal(blocks).all()  # its intervals are points: they have no level
-    told = not exact and (truth_se**2).mean() <= squared_error / 4
-    counted = truth[:, None] if told else np.full((1, 1), np.nan)
+    counts = not exact and (truth_se**2).mean() <= squared_error / 4
+    counted = truth[:, None] if counts else np.full((1, 1), np.nan)
     wider = [analysis.widen(kind, blocks.mean(axis=-1), truth_se[:, None], level) for kind in kinds]
-    found = [analysis.coverage(one.lower, one.upper, counted, axis=(0, 1), level_of_band=level) for one in wider]
+    coverages = [analysis.coverage(one.lower, one.upper, counted, axis=(0, 1), level_of_band=level) for one in wider]
     return {
-        "coverage": (INTERVAL, [one.rate for one in found]),
-        "coverage_ci": ((*INTERVAL, CI_BOUND[0]), [[one.lower, one.upper] for one in found]),
-        "coverage_p": (INTERVAL, [analysis.coverage_test(one, level) for one in found]),
-        "missed_low": (INTERVAL, [one.missed_low for one in found]),
-        "missed_high": (INTERVAL, [one.missed_high for one in found]),
-        "intervals": (INTERVAL, [one.count for one in found]),
+        "coverage": (INTERVAL, [one.rate for one in coverages]),
+        "coverage_ci": ((*INTERVAL, CI_BOUND[0]), [[one.lower, one.upper] for one in coverages]),
+        "coverage_p": (INTERVAL, [analysis.coverage_test(one, level) for one in coverages]),
+        "missed_low": (INTERVAL, [one.missed_low for one in coverages]),
+        "missed_high": (INTERVAL, [one.missed_high for one in coverages]),
+        "intervals": (INTERVAL, [one.count for one in coverages]),
         "half_width": (INTERVAL, [0.0 if exact else (one.upper - one.lower).mean() / 2 for one in kinds]),
     }

@@ -1,4 +1,4 @@
-"""Comparisons of corpora: what their texts cost under a model, and how well that tells them apart."""
+"""Comparisons of corpora: what their texts cost under a model, and how well that discriminates between them."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -18,8 +18,10 @@ from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.validity import cautions_of, effective_positions
 from infodis_stats.studies.corpora.schema import CorporaSpec
 from infodis_stats.studies.corpora.variables import VARIABLES
+from infodis_stats.studies.design.cautions import caution_variable
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.result import Result, Steps
+from infodis_stats.studies.design.scenario import Subject
 from infodis_stats.studies.design.target_sets import record_targets
 
 __all__ = ["compare_corpora"]
@@ -27,7 +29,7 @@ __all__ = ["compare_corpora"]
 FloatArray = NDArray[np.float64]
 
 
-def compare_corpora(network: TextModel, spec: CorporaSpec) -> Steps:
+def compare_corpora(subjects: Sequence[Subject], spec: CorporaSpec) -> Steps:
     """Score the texts of some corpora.
 
     Returns
@@ -36,6 +38,9 @@ def compare_corpora(network: TextModel, spec: CorporaSpec) -> Steps:
         ``draws`` (every replicate of every text), ``maps`` (what each token of chosen texts costs) and ``summary`` (by
         corpus and passes).
     """
+    (subject,) = subjects
+    network = subject.network
+    assert network is not None
     sampler = spec.sampler()
     records = [(corpus, record) for corpus in spec.corpora for record in read_records(corpus.records)]
     targets = record_targets(network, [record for _, record in records])
@@ -75,9 +80,8 @@ def compare_corpora(network: TextModel, spec: CorporaSpec) -> Steps:
     works = np.array([name not in failed for name in names])
     draws = draws.isel(text=works)
     summary = summarise_corpora(draws, spec.reference, spec.level)
-    summary.attrs["cautions"] = " ".join(
-        caution.key for caution in cautions_of(sampler, spec.replicates, effective[works])
-    )
+    cautions = cautions_of(sampler, spec.replicates, effective[works])
+    summary["cautions"] = caution_variable([], [cautions], [])
     summary.attrs["estimator"] = sampler.name
     datasets = {"draws": draws, "summary": summary}
     rows = zip([text for text, one in enumerate(mapped) if one], maps.records, strict=True)
@@ -125,7 +129,7 @@ def summarise_corpora(draws: xr.Dataset, reference: str, level: float = 0.95) ->
 
 
 def _corpus(bits: FloatArray, base: FloatArray | None, level: float) -> xr.Dataset:
-    """Summarise bits a token (text, passes, replicate) of one corpus against those of the reference."""
+    """Summarise bits per token (text, passes, replicate) of one corpus against those of the reference."""
     means = bits[:, -1].mean(axis=-1)
     texts = analysis.Estimates.of_replicates(bits[:, -1])
     mean = analysis.average(texts, "population", level=level)
@@ -162,15 +166,15 @@ def _mapped(corpora: Sequence[str], maps: dict[str, int]) -> list[bool]:
     return chosen
 
 
-def _statistics(one: Draw) -> dict[str, ArrayLike]:
-    (evaluation,) = one.evaluations
+def _statistics(draw: Draw) -> dict[str, ArrayLike]:
+    (evaluation,) = draw.evaluations
     effective = effective_positions(evaluation.position_losses)
-    return {"estimate": one.estimates, "forward_passes": one.forward_passes, "effective": effective}
+    return {"estimate": draw.estimates, "forward_passes": draw.forward_passes, "effective": effective}
 
 
-def _contributions(one: Draw, longest: int) -> dict[str, ArrayLike]:
+def _contributions(draw: Draw, longest: int) -> dict[str, ArrayLike]:
     """Return what each position contributes, up to the longest of all texts."""
-    (evaluation,) = one.evaluations
+    (evaluation,) = draw.evaluations
     contributions = position_nll(evaluation)
     error = np.sqrt(analysis.variance(contributions.T) / len(contributions))
     room = (0, longest - evaluation.target.length)

@@ -1,4 +1,4 @@
-"""Study files that compare corpora under one model: which texts it finds likely, and how well that tells them apart."""
+"""Study files that compare corpora under one model: which texts it finds likely, and how well that discriminates."""
 
 from typing import Annotated, Literal
 
@@ -6,7 +6,9 @@ from pydantic import Field, model_validator
 
 from estimators import Estimator, estimator
 from infodis_stats.studies.design.models import ModelSpec
-from infodis_stats.studies.design.toml import Count, File, Name, Seed, Table, Text
+from infodis_stats.studies.design.scenario import Scenario
+from infodis_stats.studies.design.spec import StudySpec, check_distinct
+from infodis_stats.studies.design.toml import Count, File, Name, Table, Text
 
 __all__ = ["CorporaSpec", "CorpusSpec"]
 
@@ -19,12 +21,10 @@ class CorpusSpec(Table):
     maps: Annotated[int, Field(ge=0)] = 0
 
 
-class CorporaSpec(Table):
+class CorporaSpec(StudySpec):
     """Corpora x passes x replicates under one model and one estimator."""
 
     kind: Literal["corpora"]
-    title: Name
-    seed: Seed
     passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
     replicates: Annotated[int, Field(ge=2)]
     estimator: Text
@@ -36,13 +36,15 @@ class CorporaSpec(Table):
     @model_validator(mode="after")
     def _consistent(self) -> "CorporaSpec":
         names = [corpus.name for corpus in self.corpora]
-        for what, values in (("passes", self.passes), ("corpus names", names)):
-            if len(set(values)) < len(values):
-                raise ValueError(f"{what} need to differ from one another")
+        check_distinct({"passes": self.passes, "corpus names": names})
         if self.reference not in names:
             raise ValueError(f"reference {self.reference!r} is none of {', '.join(names)}")
         self.sampler()
         return self
+
+    def scenarios(self) -> list[Scenario]:
+        """Return the one network."""
+        return [Scenario(None, self.model)]
 
     def sampler(self) -> Estimator:
         """Return the estimator."""

@@ -73,7 +73,7 @@ class Grid(Sequence[Cell]):
 def lay_out(items: Sequence[Target | Pair], samplers: Samplers, passes: Sequence[int], replicates: int) -> Grid:
     """Lay out the grid, but for cells that an estimator has too few passes for."""
     lengths = [tuple(side.length for side in item.sides) for item in items]
-    examples = dict(zip(reversed(lengths), reversed(items), strict=True))  # whether it works hangs on lengths alone
+    examples = dict(zip(reversed(lengths), reversed(items), strict=True))  # whether it works depends on lengths alone
     slots: list[NDArray[np.int64]] = []
     not_run: list[str] = []
     for place, sampler in enumerate(samplers):

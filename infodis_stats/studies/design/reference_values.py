@@ -1,4 +1,4 @@
-"""What a comparison measures estimates by: exact values or long runs, exact variances, and targets' loss profiles."""
+"""Reference values: exact values or long runs, exact variances, and targets' loss profiles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ def truth_dataset(
     samplers: Sequence[Estimator | Contrast],
     found: Sequence[Columns],
 ) -> xr.Dataset:
-    """Label what `truth_sections` have found.
+    """Label the columns of the `truth_sections`.
 
     Returns
     -------
@@ -159,26 +159,26 @@ class LossProfile(Sampler[Target]):
         return PILOT.combine(evaluations[:1])
 
 
-def _profile(one: Draw) -> dict[str, ArrayLike]:
-    pilot, full = one.evaluations
-    (estimate,) = one.estimates
+def _profile(draw: Draw) -> dict[str, ArrayLike]:
+    pilot, full = draw.evaluations
+    (estimate,) = draw.estimates
     return {
         "effective": effective_positions(pilot.position_losses),
         "full": float(full.losses.sum()) / estimate if estimate > 0 else np.inf,
     }
 
 
-def _average(one: Draw) -> dict[str, ArrayLike]:
+def _average(draw: Draw) -> dict[str, ArrayLike]:
     """Return the mean of a draw and its standard error, not less than a network's rounding."""
-    count = len(one.estimates)
-    sampled = one.estimates.std(ddof=1) / count**0.5 if count > 1 else 0.0
-    scale = sum(float((side.plan.weights * side.losses).sum()) for side in one.evaluations) / count
-    return {"value": one.estimates.mean(), "error": max(sampled, FLOAT32 * scale)}
+    count = len(draw.estimates)
+    sampled = draw.estimates.std(ddof=1) / count**0.5 if count > 1 else 0.0
+    scale = sum(float((side.plan.weights * side.losses).sum()) for side in draw.evaluations) / count
+    return {"value": draw.estimates.mean(), "error": max(sampled, FLOAT32 * scale)}
 
 
-def _exact_variances(one: Draw, samplers: Sequence[Estimator | Contrast]) -> dict[str, ArrayLike]:
+def _exact_variances(draw: Draw, samplers: Sequence[Estimator | Contrast]) -> dict[str, ArrayLike]:
     """Return the variance of a single pass of each sampler of independent points; NaN of the others."""
-    (every,) = one.evaluations
+    (every,) = draw.evaluations
     totals = every.losses[0].sum(axis=-1)
     length = every.target.length
     return {"pass_variance": np.array([estimator_of(sampler).pass_variance(length, totals) for sampler in samplers])}

@@ -1,4 +1,4 @@
-"""What a study of any kind brings forth."""
+"""The outcome of a study of any kind."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

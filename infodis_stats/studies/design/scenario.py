@@ -1,6 +1,8 @@
 """What a study scores: an exact law, a network, or a network on the sequences of a law."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,9 +11,17 @@ from numpy.typing import NDArray
 from estimators import InputError, Model
 from infodis_stats.laws import Law
 from infodis_stats.models import TextModel, load_model
+from infodis_stats.studies.design.laws import LawSpec
 from infodis_stats.studies.design.models import ModelSpec
 
-__all__ = ["Subject", "load_network"]
+__all__ = ["Scenario", "Subject", "load_network", "make_subjects"]
+
+
+class Scenario(NamedTuple):
+    """A law, a network, or both, as a study file names them."""
+
+    law: LawSpec | None
+    model: ModelSpec | None
 
 
 @dataclass(frozen=True)
@@ -65,3 +75,13 @@ def load_network(spec: ModelSpec, device: torch.device | str) -> TextModel:
         tokenizer=spec.tokenizer,
         trust_remote_code=spec.trust_remote_code,
     )
+
+
+def make_subjects(scenarios: Sequence[Scenario], device: torch.device | str) -> list[Subject]:
+    """Make the subjects of a study; a network that several of them name is loaded once."""
+    names = {scenario.model for scenario in scenarios if scenario.model is not None}
+    networks = {name: load_network(name, device) for name in names}
+    return [
+        Subject(None if law is None else law.build(), None if model is None else networks[model])
+        for law, model in scenarios
+    ]

@@ -1,6 +1,6 @@
 """What a study scores: groups of targets or of pairs, under a law, a network, or both."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -8,9 +8,10 @@ from pydantic import Field, model_validator
 from estimators import Contrast, Coupled, Decoupled, Estimator, estimator
 from infodis_stats.studies.design.laws import LawSpec
 from infodis_stats.studies.design.models import ModelSpec
+from infodis_stats.studies.design.scenario import Scenario
 from infodis_stats.studies.design.toml import Count, File, Name, Seed, Table
 
-__all__ = ["ContrastName", "PairsSpec", "Scored", "TargetsSpec", "named_samplers"]
+__all__ = ["ContrastName", "PairsSpec", "Scored", "SubjectSpec", "TargetsSpec", "check_contrasts", "named_samplers"]
 
 MOST_SYMBOLS = 10**8  # of a group: a study keeps them all
 
@@ -109,12 +110,31 @@ class Scored(Table):
         """The targets or the pairs."""
         return self.targets or self.pairs
 
+    @property
+    def scenario(self) -> Scenario:
+        """The law and the network."""
+        return Scenario(self.law, self.model)
+
+
+class SubjectSpec(Scored):
+    """One of several subjects: its name, and the largest number of passes that it is run with."""
+
+    name: Name
+    most_passes: Count | None = None
+
+
+def check_contrasts(subjects: Iterable[SubjectSpec], contrasts: Sequence[ContrastName]) -> None:
+    """Refuse pairs without contrasts and contrasts without pairs; raises ValueError that names the subject."""
+    for subject in subjects:
+        if bool(subject.pairs) != bool(contrasts):
+            raise ValueError(f'subject {subject.name!r}: contrasts = ["coupled", "decoupled"] and pairs go together')
+
 
 def named_samplers(
     estimators: Iterable[str], contrasts: Iterable[ContrastName] = ()
 ) -> list[Estimator] | list[Contrast]:
     """Return the estimators of some names, or each of them under each contrast."""
-    found = [estimator(name) for name in estimators]
-    kinds = {"coupled": Coupled, "decoupled": Decoupled}
-    chosen = [kinds[contrast] for contrast in contrasts]
-    return [kind(one) for one in found for kind in chosen] if chosen else found
+    plain = [estimator(name) for name in estimators]
+    by_name = {"coupled": Coupled, "decoupled": Decoupled}
+    chosen = [by_name[contrast] for contrast in contrasts]
+    return [contrast(sampler) for sampler in plain for contrast in chosen] if chosen else plain

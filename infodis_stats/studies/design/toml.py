@@ -62,7 +62,7 @@ def validated(kind: type[Spec], text: str, path: Path | str) -> Spec:
         return kind.model_validate(data, context={"folder": Path(path).parent})
     except ValidationError as error:
         # A misspelt key is also a missing one: the spelling is the better news.
-        first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+        first = min(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
         keys = _keys(first["loc"], data)
         raise InputError(f"{path}, line {_line(keys, text)}: {_sentence(first, keys, kind)}") from error
 
@@ -117,8 +117,8 @@ def _sentence(error: Any, keys: tuple[int | str, ...], kind: type[BaseModel]) ->
 def _field_names(kind: Any) -> set[str]:
     """Names of all fields of a table and of the tables in it."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return set(kind.model_fields).union(*(_field_names(one.annotation) for one in kind.model_fields.values()))
-    return set().union(*(_field_names(one) for one in get_args(kind)))
+        return set(kind.model_fields).union(*(_field_names(field.annotation) for field in kind.model_fields.values()))
+    return set().union(*(_field_names(field) for field in get_args(kind)))
 
 
 def _line(keys: tuple[int | str, ...], text: str) -> int:

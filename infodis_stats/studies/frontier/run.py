@@ -14,13 +14,15 @@ from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.validity import cautions_of
+from infodis_stats.studies.design.cautions import caution_variable
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, lay_out
 from infodis_stats.studies.design.reference_values import item_coords
 from infodis_stats.studies.design.result import Result, Steps
 from infodis_stats.studies.design.scenario import Subject
+from infodis_stats.studies.design.target_schema import SubjectSpec
 from infodis_stats.studies.design.target_sets import Group, items_of, make_groups
-from infodis_stats.studies.frontier.schema import FrontierSpec, SubjectSpec
+from infodis_stats.studies.frontier.schema import FrontierSpec
 from infodis_stats.studies.frontier.variables import VARIABLES
 
 __all__ = ["find_frontier", "summarise_frontier"]
@@ -64,10 +66,8 @@ def find_frontier(subjects: Sequence[Subject], spec: FrontierSpec) -> Steps:
     draws = describe(xr.concat(labelled, dim="item"), VARIABLES)
     draws = draws.isel(item=~draws["item"].isin(list(failed)))
     summary, averages = summarise_frontier(draws, roles, spec.rivals, level=spec.level, seed=spec.seed)
-    summary["cautions"] = (
-        "estimator",
-        [" ".join(caution.key for caution in cautions_of(one, spec.replicates)) for one in samplers],
-    )
+    cautions = [cautions_of(sampler, spec.replicates) for sampler in samplers]
+    summary["cautions"] = caution_variable(["estimator"], cautions, [len(samplers)])
     return Result(
         {"draws": draws, "summary": summary, "subjects": averages},
         forward_passes=forward_passes,
@@ -107,8 +107,8 @@ def _part(subject: Subject, table: SubjectSpec, spec: FrontierSpec) -> _Part:
     return _Part(table.name, subject, groups, lengths, grid, cells, np.array(owners, dtype=np.int64))
 
 
-def _statistics(one: Draw) -> dict[str, ArrayLike]:
-    return {"estimate": one.estimates, "forward_passes": one.forward_passes}
+def _statistics(draw: Draw) -> dict[str, ArrayLike]:
+    return {"estimate": draw.estimates, "forward_passes": draw.forward_passes}
 
 
 def _role(sampler: Estimator | Contrast) -> str:
@@ -183,7 +183,7 @@ def summarise_frontier(
     roles : mapping of str to str
         ``"candidate"`` for estimators that may be the best; the others are compared with those.
     rivals : sequence of str
-        The estimators that gains are told against.
+        The estimators that gains are relative to.
     level : float, default 0.95
     seed : int, default 0
         For the bootstrap.
@@ -194,9 +194,9 @@ def summarise_frontier(
         Over ``(group, estimator, passes)``: ``variance``, ``exact`` (all replicates agree, on
         nothing that is known to be wrong), ``bias_z`` and ``bias_p``,
         ``regret`` with its interval (see `analysis.regret`; a rival's is the gain of the best estimator over it),
-        ``tied`` (not told apart from the best); with ``rival``: ``gain``. ``winner (group, passes)``, empty where there
-        is none. An estimator that is biased beyond chance in a cell is no candidate there: its replicates have missed
-        what they should have met.
+        ``tied`` (not significantly different from the best); with ``rival``: ``gain``. ``winner (group, passes)``,
+        empty where there is none. An estimator that is significantly biased in a cell is no candidate there: its
+        replicates have missed what they should have met.
     averages : xarray.Dataset
         Over ``(subject, estimator, passes)``: ``mean_regret``, and with ``rival`` ``mean_gain``: geometric means over
         the groups of 16 to 64 scored positions, ``groups (subject)`` of them. Infinite ones (exact estimators) are left

@@ -1,1 +1,18 @@
-"""A kind of study: information."""
+"""Information: score entropies against masks, and what noise leaves of a sequence."""
+
+from infodis_stats.studies.information.report import information_document
+from infodis_stats.studies.information.run import follow_information
+from infodis_stats.studies.information.schema import InformationSpec
+from infodis_stats.studies.information.verdicts import information_verdicts
+from infodis_stats.studies.kind import StudyKind
+
+__all__ = ["INFORMATION"]
+
+INFORMATION = StudyKind(
+    name="information",
+    schema=InformationSpec,
+    run=follow_information,
+    verdicts=information_verdicts,
+    document=information_document,
+    compares_estimators=True,
+)

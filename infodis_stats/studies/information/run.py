@@ -106,9 +106,9 @@ def family_lead(draws: xr.Dataset, samplers: Samplers, *, level: float = 0.95, s
         rng = stream(root_seed(seed), "lead", group)
         rest = estimates[..., half:]
         found = analysis.relative_efficiency(rest[other, steps], rest[masked, steps], rng, level)
-        told = (masked >= 0) & (other >= 0)
+        compared = (masked >= 0) & (other >= 0)
         ends = np.stack([found.ratio, found.lower, found.upper], axis=-1)
-        parts.append((names[masked], names[other], np.where(told[:, None], ends, np.nan)))
+        parts.append((names[masked], names[other], np.where(compared[:, None], ends, np.nan)))
     best_masked, best_noised, leads = (np.stack(one) for one in zip(*parts, strict=True))
     cells = ["group", "passes"]
     return xr.Dataset(

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from infodis_stats.studies.comparison.schema import ComparedSpec
+from infodis_stats.studies.design.scenario import Scenario
+from infodis_stats.studies.design.spec import check_distinct
 from infodis_stats.studies.design.target_schema import Scored
 from infodis_stats.studies.design.toml import Count, Name, Table
 
@@ -47,11 +49,9 @@ class InformationSpec(ComparedSpec):
 
     @model_validator(mode="after")
     def _names_differ(self) -> "InformationSpec":
-        named: dict[str, list[str]] = {
-            "subject names": [one.name for one in self.subjects],
-            "noises": list(self.curves.noises),
-        }
-        for what, values in named.items():
-            if len(set(values)) < len(values):
-                raise ValueError(f"{what} need to differ from one another")
+        check_distinct({"subject names": [subject.name for subject in self.subjects], "noises": self.curves.noises})
         return self
+
+    def scenarios(self) -> list[Scenario]:
+        """Return the law of each subject."""
+        return [subject.scenario for subject in self.subjects]

@@ -5,11 +5,14 @@ import pandas as pd
 import pytest
 
 import infodis_stats as ids
+from infodis_stats.report.html import render_html
+from infodis_stats.report.markdown import render_markdown
 from infodis_stats.report.numbers import percent
-from infodis_stats.report.page import render_html, render_markdown
-from infodis_stats.studies.calibration.answer import answer
-from infodis_stats.studies.calibration.cells import cells, main_interval, main_level
-from infodis_stats.studies.calibration.tables import estimator_table, kind_table, short_table
+from infodis_stats.studies import document_of
+from infodis_stats.studies.calibration.report.answer import answer
+from infodis_stats.studies.calibration.report.cells import cells, main_interval, main_level
+from infodis_stats.studies.calibration.report.tables import estimator_table, kind_table, short_table
+from infodis_stats.studies.view import Study
 
 
 def summary_of(tree):
@@ -40,31 +43,31 @@ def test_cells_are_what_was_told_and_has_a_spread(calibration_study):
 
 
 def test_the_answer_is_first_about_the_default(calibration_study):
-    first = answer(calibration_study)[0]
+    first = answer(Study(calibration_study))[0]
     told = cells(summary_of(calibration_study), 0.95)
     own = told[(told["interval"] == "auto") & (told["replicates"] >= 4) & (told["cautions"] == "")]
     mean = (own["coverage"] * own["intervals"]).sum() / own["intervals"].sum()
     assert first.startswith("auto, with 4 replicates or more and no caution: none of ")
-    assert f"none of {len(own)} cells falls short" in first
+    assert f"none of {len(own)} cells is short" in first
     assert f"It covers {percent(mean)} % on average" in first
     assert f"{percent(own['coverage'].min())} % [" in first
 
 
 def test_a_default_that_fails_is_said_first(calibration_study):
     tree = spoiled(calibration_study)
-    first = answer(tree)[0]
+    first = answer(Study(tree))[0]
     assert ": 1 of " in first
     assert "60.0 % [" in first
-    assert len(short_table(calibration_study, "auto")) == 0
-    row = short_table(tree, "auto").iloc[0]
+    assert len(short_table(Study(calibration_study), "auto")) == 0
+    row = short_table(Study(tree), "auto").iloc[0]
     assert (row["estimator"], row["replicates"]) == ("uniform-count", "4")
-    assert "falls short without a caution" in render_html(tree)
+    assert "is short without a caution" in render_html(document_of(tree))
 
 
 def test_where_all_cells_have_a_caution_it_is_said(calibration_study):
     tree = calibration_study.copy(deep=True)
-    tree["summary"]["cautions"][:] = "few-hard-tokens"
-    sentences = answer(tree)
+    tree["summary"]["cautions"].loc[{"caution": "few-hard-tokens"}] = True
+    sentences = answer(Study(tree))
     assert sentences[0].startswith("auto, with a caution: ")
     assert sentences[1].startswith("student-t, with a caution everywhere: it covers ")
     assert ids.diagnose(tree).verdict == "caution"
@@ -73,22 +76,22 @@ def test_where_all_cells_have_a_caution_it_is_said(calibration_study):
 
 
 def test_tables_hold_every_kind_and_estimator(calibration_study):
-    plain = kind_table(calibration_study, cautioned=False)
+    plain = kind_table(Study(calibration_study), cautioned=False)
     told = cells(summary_of(calibration_study), 0.95)
     told = told[told["cautions"] == ""]
     for _, row in plain.iterrows():
         part = told[(told["interval"] == row["interval"]) & (told["replicates"] == int(row["replicates"]))]
         assert row["cells"] == str(len(part))
         assert float(row["least (%)"]) == round(100 * part["coverage"].min(), 1)
-    table = estimator_table(calibration_study, "auto").set_index("estimator")
+    table = estimator_table(Study(calibration_study), "auto").set_index("estimator")
     assert (table.loc["exhaustive"] == percent(np.nan)).all()
 
 
 def test_pages_escape_and_files_are_whole(calibration_study, tmp_path):
-    page = render_html(calibration_study)
+    page = render_html(document_of(calibration_study))
     assert "Small &lt;b&gt;calibration&lt;/b&gt;" in page
     assert "A <b>chain" not in page
-    assert "# Small &lt;b>calibration&lt;/b>" in render_markdown(calibration_study)
+    assert "# Small &lt;b>calibration&lt;/b>" in render_markdown(document_of(calibration_study))
     ids.write_report(calibration_study, tmp_path)
     again = pd.read_csv(tmp_path / "tables" / "summary.csv")
     summary = summary_of(calibration_study)

@@ -8,7 +8,9 @@ import pytest
 
 import infodis_stats as ids
 from estimators import Exhaustive
-from infodis_stats.report import document, render_html, render_markdown
+from infodis_stats.report.html import render_html
+from infodis_stats.report.markdown import render_markdown
+from infodis_stats.studies import document_of
 from infodis_stats.studies.design.reference_values import long_run
 from infodis_stats.studies.design.scenario import Subject, load_network
 from infodis_stats.studies.design.target_sets import make_groups
@@ -127,15 +129,15 @@ def test_the_report_compares_learned_with_true(folder):
     tree = ids.run_study(write(folder, HEAD + ON_A_LAW))
     truth = tree["truth"].to_dataset()
     gap = (truth["truth"] - truth["law_value"]).values
-    report = document(tree)
+    report = document_of(tree)
     (sentence,) = [one for one in report.answer if "network's value is above" in one]
     assert f"by {gap.mean():.3g}"[:6] in sentence
     assert "over 3 sequences" in sentence
     assert "learned" in report.figures
-    page = render_html(tree)
+    page = render_html(document_of(tree))
     assert "Learned against true" in page
     assert "512 passes" in page
-    assert "figures/learned.svg" in render_markdown(tree)
+    assert "figures/learned.svg" in render_markdown(document_of(tree))
 
 
 def test_pairs_of_texts_are_compared_under_one_prompt(folder):

@@ -8,7 +8,9 @@ import xarray as xr
 from scipy import stats
 
 import infodis_stats as ids
-from infodis_stats.report import document, render_html, render_markdown
+from infodis_stats.report.html import render_html
+from infodis_stats.report.markdown import render_markdown
+from infodis_stats.studies import document_of
 from infodis_stats.studies.corpora.run import summarise_corpora
 
 STUDY = """\
@@ -115,18 +117,18 @@ def test_maps_are_those_of_the_first_texts_and_add_up(tree):
 
 
 def test_the_page_says_it_and_escapes_what_it_quotes(folder, tree, tmp_path):
-    report = document(tree)
+    report = document_of(tree)
     assert report.answer[0].startswith("Odd <i>ones</i> ")
     assert set(report.figures) == {"scores", "auroc", "maps"}
-    page = render_html(tree)
+    page = render_html(document_of(tree))
     assert "<i>" not in page
     assert page.count("<svg") == 3
     assert "odd 1: " in page
-    assert "![Loss maps](figures/maps.svg)" in render_markdown(tree)
+    assert "![Loss maps](figures/maps.svg)" in render_markdown(document_of(tree))
     ids.write_report(tree, tmp_path / "out")
     names = {path.name for path in (tmp_path / "out" / "tables").iterdir()}
     assert names == {"corpora.csv", "auroc.csv", "texts.csv", "maps.csv"}
-    assert render_html(ids.read_store(tmp_path / "out")) == page
+    assert render_html(document_of(ids.read_store(tmp_path / "out"))) == page
 
 
 def test_without_maps_there_is_no_section_for_them(folder):
@@ -134,7 +136,7 @@ def test_without_maps_there_is_no_section_for_them(folder):
     path.write_text(STUDY.replace("maps = 1\n", "").replace("maps = 2\n", ""))
     tree = ids.run_study(path)
     assert "maps" not in tree.children
-    assert "Which tokens cost what" not in render_html(tree) + render_markdown(tree)
+    assert "Cost of each token" not in render_html(document_of(tree)) + render_markdown(document_of(tree))
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from infodis_stats.cli import main
-from infodis_stats.diagnostics import diagnose
+from infodis_stats.report.html import render_html
+from infodis_stats.report.markdown import render_markdown
 from infodis_stats.report.numbers import band, significant
-from infodis_stats.report.page import document, render_html, render_markdown
-from infodis_stats.studies.information.answer import answer, inside
-from infodis_stats.studies.information.families import families, family_of, looks
-from infodis_stats.studies.information.tables import cost_table, lead_table, numeric_tables, total_table
+from infodis_stats.studies import diagnose, document_of
+from infodis_stats.studies.information.report.answer import answer, inside
+from infodis_stats.studies.information.report.families import families, family_of, looks
+from infodis_stats.studies.information.report.tables import cost_table, lead_table, numeric_tables, total_table
+from infodis_stats.studies.view import Study
 from tests.support.small_studies import SMALL_INFORMATION
 
 SHORT = "A <b>chain</b>: short"
@@ -30,21 +32,21 @@ def with_lead(tree, lead, lower, upper):
     [
         ((4.0, 2.0, 8.0), r"marginal\S+ has 4.00 \[2.00, 8.00\] times less variance than triangular"),
         ((0.25, 0.2, 0.5), r"triangular has 4.00 \[2.00, 5.00\] times less variance than marginal"),
-        ((1.2, 0.8, 1.8), r"are not told apart \(1.20 \[0.800, 1.80\]"),
+        ((1.2, 0.8, 1.8), r"are not significantly different \(1.20 \[0.800, 1.80\]"),
         ((0.0, 0.0, 0.0), r"at 8 passes triangular is exact\."),
         ((np.inf, np.inf, np.inf), r"at 8 passes marginal\S+ is exact\."),
         ((np.nan, np.nan, np.nan), r"at 8 passes triangular and marginal\S+ are exact\."),
     ],
 )
 def test_the_answer_says_which_family_wins(information_study, lead, words):
-    assert re.search(words, answer(with_lead(information_study, *lead))[1])
+    assert re.search(words, answer(Study(with_lead(information_study, *lead)))[1])
 
 
 def test_a_family_alone_is_not_compared(information_study):
     tree = with_lead(information_study, *[np.nan] * 3)
     tree["summary"]["best_noised"][{"group": 0, "passes": -1}] = ""
-    assert "no two families" in answer(tree)[1]
-    assert lead_table(tree)["8"][0] == significant(np.nan)
+    assert "no two families" in answer(Study(tree))[1]
+    assert lead_table(Study(tree))["8"][0] == significant(np.nan)
 
 
 def test_the_first_sentence_counts_the_groups(information_study):
@@ -53,14 +55,14 @@ def test_the_first_sentence_counts_the_groups(information_study):
     tree["summary"]["lead_ci"][{"passes": -1}] = [[2.0, 8.0], [0.4, 0.6], [0.9, 1.4]]
     assert (
         "in 1 of 3 groups, score entropies in 1: the best score entropy has 0.250 to 2.00 times the variance"
-        in answer(tree)[0]
+        in answer(Study(tree))[0]
     )
     tree["summary"]["lead"][{"passes": -1}] = np.nan
-    assert "the best score entropy" not in answer(tree)[0]
+    assert "the best score entropy" not in answer(Study(tree))[0]
 
 
 def test_totals_and_curves_are_told_and_judged(information_study):
-    found = answer(information_study)
+    found = answer(Study(information_study))
     assert any(one.startswith("The information without noise is the entropy of the law, whatever") for one in found)
     held = inside(information_study["curves"].to_dataset())
     assert any(one.startswith(f"{int(held.sum())} of {int(held.notnull().sum())} nominal 95 % bands") for one in found)
@@ -68,7 +70,8 @@ def test_totals_and_curves_are_told_and_judged(information_study):
     off = information_study.copy(deep=True)
     off["curves"]["entropy_p"][{"group": 1, "noise": 1}] = 1e-4
     assert any(
-        "is not the entropy of the law beyond chance: A <b>chain</b>: long under uniform" in one for one in answer(off)
+        "is not the entropy of the law beyond chance: A <b>chain</b>: long under uniform" in one
+        for one in answer(Study(off))
     )
     assert any(one.check == "entropy" and one.verdict == "caution" for one in diagnose(off).verdicts)
 
@@ -84,13 +87,13 @@ def test_a_study_without_any_entropy_says_nothing_of_it(information_study):
     tree = information_study.copy(deep=True)
     for name in ("entropy", "entropy_z", "entropy_p", "exact"):
         tree["curves"][name][:] = np.nan
-    assert not any("without noise" in one or "bands" in one for one in answer(tree))
-    assert set(total_table(tree)["entropy (nats)"]) == {significant(np.nan)}
+    assert not any("without noise" in one or "bands" in one for one in answer(Study(tree)))
+    assert set(total_table(Study(tree))["entropy (nats)"]) == {significant(np.nan)}
     assert any("no entropy is known" in one.reason for one in diagnose(tree).verdicts)
 
 
 def test_the_cost_table_agrees_with_the_summary(information_study):
-    table = cost_table(information_study, SHORT)
+    table = cost_table(Study(information_study), SHORT)
     assert table["estimator"][0] == "time-integral †"
     table = table.set_index(table["estimator"].str.removesuffix(" †"))
     summary = information_study["summary"].to_dataset().sel(group=SHORT, passes=8)
@@ -102,7 +105,7 @@ def test_the_cost_table_agrees_with_the_summary(information_study):
         assert table.loc[name, "gain"] == band(float(one["efficiency"]), *one["efficiency_ci"].values.tolist())
     tree = information_study.copy(deep=True)
     tree["summary"]["bias_p"].loc[{"group": SHORT, "estimator": "triangular", "passes": 8}] = 1e-3
-    assert cost_table(tree, SHORT).set_index("estimator").loc["triangular", "mean (z)"].endswith("*")
+    assert cost_table(Study(tree), SHORT).set_index("estimator").loc["triangular", "mean (z)"].endswith("*")
 
 
 def test_families_have_hues_of_their_own(information_study):
@@ -121,19 +124,19 @@ def test_families_have_hues_of_their_own(information_study):
 
 
 def test_pages_are_whole_and_escaped(information_study):
-    html, markdown = render_html(information_study), render_markdown(information_study)
+    html, markdown = render_html(document_of(information_study)), render_markdown(document_of(information_study))
     assert "A &lt;b&gt;chain" in html
     assert "<b>chain" not in html.split("<pre>")[0]
     assert html.count("<svg") == 3
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", html, flags=re.DOTALL).lower().replace("nanc", "")
-    for part in ("What it costs", "Score entropies against masks", "What noise leaves"):
+    for part in ("Cost of a likelihood", "Score entropies against masks", "What noise leaves"):
         assert part in html
         assert f"## {part}" in markdown
-    assert set(document(information_study).tables) >= {"summary", "leads", "curves", "totals"}
+    assert set(document_of(information_study).tables) >= {"summary", "leads", "curves", "totals"}
 
 
 def test_tables_have_a_row_a_cell(information_study):
-    tables = numeric_tables(information_study)
+    tables = numeric_tables(Study(information_study))
     assert len(tables["leads"]) == 3 * 2
     assert len(tables["curves"]) == 3 * 2 * 33
     assert {"entropy", "entropy_p"} <= set(tables["totals"])

@@ -1,0 +1,79 @@
+"""The report of a study of calibration, put together."""
+
+from collections.abc import Iterator
+
+from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
+from infodis_stats.results.error_bars import interval_kind
+from infodis_stats.results.validity import held
+from infodis_stats.studies.calibration.report.answer import answer
+from infodis_stats.studies.calibration.report.cells import main_interval, main_level
+from infodis_stats.studies.calibration.report.figures import coverage_figure, width_figure
+from infodis_stats.studies.calibration.report.tables import estimator_table, kind_table, numeric_tables, short_table
+from infodis_stats.studies.view import Study
+
+__all__ = ["calibration_document"]
+
+
+def calibration_document(study: Study) -> Document:
+    """Return the report of a study of calibration."""
+    items = "pairs" if study.attrs["quantity"] == "log_ratio" else "targets"
+    return Document(
+        title=study.attrs["title"],
+        subtitle=f"{study.summary.sizes['group']} groups, {study['counts'].sizes['item']} {items}, each drawn "
+        f"{study.attrs['draws']} times with every estimator and number of passes",
+        sections=[
+            Answer(tuple(answer(study))),
+            Note(
+                "An interval of some number of replicates is counted as often as the draws allow, for these "
+                f"{items} and no others. A cell is a group, an estimator, a number of passes and of replicates. It is "
+                "short if its coverage is significantly more than one point below nominal. Width: the median interval "
+                "over the normal one of known variance. Estimators that are exact on a group have points for "
+                "intervals, and no cell."
+            ),
+            Heading("Coverage"),
+            Figure(
+                "coverage",
+                "Coverage",
+                coverage_figure(study),
+                f"One dot per cell, nominal {100 * main_level(study.summary):g} %: blue without a caution, orange with "
+                "one. Cells that cover less than 60 % are drawn there.",
+            ),
+            Heading("Width"),
+            Figure(
+                "width",
+                "Width",
+                width_figure(study),
+                "Cells without a caution; bars are medians. A cell beyond the panel is wider than the panel, or "
+                "infinite.",
+            ),
+            *_kinds(study),
+            *_default(study),
+        ],
+        tables=numeric_tables(study),
+    )
+
+
+def _kinds(study: Study) -> Iterator[Section]:
+    yield Heading("By kind of interval")
+    yield Heading("Without a caution", 3)
+    yield Table(kind_table(study, cautioned=False), headline="Coverage and width, no caution")
+    yield Heading("With a caution", 3)
+    yield Table(kind_table(study, cautioned=True))
+    yield Points([(name, interval_kind(name).summary) for name in study.summary["interval"].values.tolist()])
+
+
+def _default(study: Study) -> Iterator[Section]:
+    main = main_interval(study.summary)
+    yield Heading(f"{main}, by estimator")
+    yield Table(estimator_table(study, main))
+    yield Note(
+        "One column per number of replicates: coverage in percent over cells without a caution, in brackets that of "
+        "the worst cell, and the width."
+    )
+    yield Heading(f"Where {main} is short without a caution")
+    short = short_table(study, main)
+    yield Table(short) if len(short) else Note("Nowhere.")
+    cautions = held(study.summary["cautions"])
+    if cautions:
+        items = [(caution.key, f"{caution.sentence}.") for caution in cautions]
+        yield Points(items, "A caution holds by construction:", warning=True)

@@ -1,0 +1,173 @@
+"""The report of a comparison of estimators, put together."""
+
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+
+from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
+from infodis_stats.results.validity import held
+from infodis_stats.studies.comparison.report.answer import answer
+from infodis_stats.studies.comparison.report.figures import efficiency_figure, estimates_figure, variance_figure
+from infodis_stats.studies.comparison.report.learned import learned_figure, learned_table
+from infodis_stats.studies.comparison.report.tables import (
+    bias_table,
+    coverage_table,
+    efficiency_table,
+    main_table,
+    numeric_tables,
+    slope_table,
+    tail_table,
+)
+from infodis_stats.studies.view import Study
+
+__all__ = ["comparison_document"]
+
+
+def comparison_document(study: Study) -> Document:
+    """Return the report of a comparison of estimators."""
+    groups = study.summary["group"].values.tolist()
+    model = study.provenance["model"].rsplit(" ", 1)[0]  # without its digest
+    sizes = [f"{size} {_items(study)}" + (f" ({group})" if len(groups) > 1 else "") for group, size in _sizes(study)]
+    return Document(
+        title=study.attrs["title"],
+        subtitle=f"{model}; {', '.join(sizes)}; {study.draws.sizes['replicate']} replicates of each estimate",
+        sections=[
+            Answer(tuple(answer(study))),
+            *_main(study),
+            *_estimates(study),
+            *_learned(study),
+            *(_variance(study) if study.summary.sizes["passes"] > 1 else []),
+            *_efficiency(study),
+            *_bias(study),
+            *_coverage(study),
+            *_tails(study),
+        ],
+        tables=numeric_tables(study),
+    )
+
+
+def _items(study: Study) -> str:
+    return "pairs" if study.attrs["quantity"] == "log_ratio" else "sequences"
+
+
+def _sizes(study: Study) -> list[tuple[str, int]]:
+    groups = study.truth["group"].values.tolist()
+    return [(group, groups.count(group)) for group in study.summary["group"].values.tolist()]
+
+
+def _level(study: Study) -> str:
+    return f"{100 * study.summary.attrs['ci_prob']:g} %"
+
+
+def _tables(study: Study, table: Callable[[Study, str], pd.DataFrame], prefix: str = "") -> Iterator[Section]:
+    """Yield a table of each group, under its name where there are several."""
+    groups = study.summary["group"].values.tolist()
+    for group in groups:
+        title = ", ".join(part for part in (prefix, group if len(groups) > 1 else "") if part)
+        if title:
+            yield Heading(title, 3)
+        yield Table(table(study, group))
+
+
+def _main(study: Study) -> Iterator[Section]:
+    groups, passes = study.summary["group"].values.tolist(), int(study.summary["passes"][-1])
+    yield Heading(f"At {passes} passes")
+    for group in groups:
+        if len(groups) > 1:
+            yield Heading(group, 3)
+        yield Table(main_table(study, group), headline=f"{group}, {passes} passes")
+    cautions = held(study.summary["cautions"])
+    if cautions:
+        lead = "Estimators with a caution have a † in the tables below. A caution holds by construction:"
+        yield Points([(caution.key, f"{caution.sentence}.") for caution in cautions], lead, warning=True)
+
+
+def _estimates(study: Study) -> Iterator[Section]:
+    exact = not study.truth["truth_se"].values.any()
+    against = "the exact value" if exact else "the reference value"
+    yield Heading("Estimates against the truth")
+    yield Figure(
+        "estimates",
+        "Estimates against the truth",
+        estimates_figure(study),
+        f"Mean of {study.summary.attrs['interval_replicates']} replicates with its nominal {_level(study)} Student-t "
+        f"interval, against {against}. Red: the interval does not cover it. An interval that leaves the panel is wider "
+        "than the panel.",
+    )
+    if not exact:
+        yield Note(
+            "A network's own value is known from all masks of a short target, or from a long run with random numbers "
+            f"of its own ({study.attrs['truth_passes']} passes). The standard error of the run enters the biases, and "
+            "widens the intervals whose coverage is measured; coverage is left out (–) where it is more than half of "
+            "the interval's."
+        )
+
+
+def _learned(study: Study) -> Iterator[Section]:
+    table = learned_table(study)
+    if len(table):
+        yield Heading("Learned against true")
+        caption = f"The network's value of each of the {_items(study)}, against that of the law that it was drawn from."
+        yield Figure("learned", "Learned against true", learned_figure(study), caption)
+        yield Table(table)
+
+
+def _variance(study: Study) -> Iterator[Section]:
+    caption = "Variance of one replicate, averaged over the group."
+    if study.summary["exact_variance"].notnull().any():
+        caption += " Broad pale lines: the exact variance of independent passes, by enumeration of all masks."
+    yield Heading("Variance against passes")
+    yield Figure("variance", "Variance against passes", variance_figure(study), caption)
+    yield Note(f"Slope of log variance on log passes with its {_level(study)} interval; independent passes have −1.")
+    yield from _tables(study, slope_table)
+
+
+def _efficiency(study: Study) -> Iterator[Section]:
+    yield Heading(f"Times less variance than {study.summary.attrs['reference']}")
+    yield Figure("efficiency", "Times less variance", efficiency_figure(study))
+    yield Note(
+        f"At equal passes, over a fixed set of targets; {_level(study)} bootstrap-t intervals over "
+        f"{study.draws.sizes['replicate']} replicates. One column per number of passes."
+    )
+    yield from _tables(study, efficiency_table)
+
+
+def _bias(study: Study) -> Iterator[Section]:
+    yield Heading("Bias")
+    yield Note("Mean error in nats (z-score). Starred: significant, family-wise at 5 % over the whole study (Holm).")
+    yield from _tables(study, bias_table)
+
+
+def _coverage(study: Study) -> Iterator[Section]:
+    yield Heading("Coverage")
+    yield Note(
+        f"Share of nominal {_level(study)} intervals from {study.summary.attrs['interval_replicates']} replicates that "
+        "cover the truth, in percent, with its Wilson interval. Starred: significantly different from nominal "
+        "(binomial, family-wise at 5 % over the study). BCa is known to be too short with few replicates and is shown "
+        "for comparison. Exact: the intervals are points, and have no coverage."
+    )
+    for kind, name in (("student-t", "Student-t"), ("bca", "BCa bootstrap")):
+        yield from _tables(study, lambda study, group, kind=kind: coverage_table(study, group, kind), name)  # type: ignore[misc]
+
+
+def _tails(study: Study) -> Iterator[Section]:
+    truth, groups = study.truth, study.summary["group"].values.tolist()
+    after = ""
+    if study.summary["exact_variance"].notnull().any():
+        after = " After it, the measured variance over the exact one."
+    yield Heading("Tails")
+    yield Note(
+        "Median Pareto k-hat of single passes: information, not a flag, because the bad samples are the ones that "
+        f"missed the tail.{after}"
+    )
+    for group in groups:
+        member = (truth["group"] == group).values
+        fewest = float(truth["effective_positions"].values[member].min())
+        largest = float(truth["full_mask_ratio"].values[member].max())
+        if len(groups) > 1:
+            yield Heading(group, 3)
+        yield Note(
+            f"Fewest effective positions {fewest:.1f}; largest ratio of the fully masked loss to the likelihood "
+            f"{largest:.1f}."
+        )
+        yield Table(tail_table(study, group))

@@ -1,0 +1,48 @@
+"""The answer of a comparison of corpora in words, each sentence with its number."""
+
+import xarray as xr
+
+from infodis_stats.report.numbers import band, percent
+from infodis_stats.studies.view import Study
+
+__all__ = ["answer"]
+
+
+def answer(study: Study) -> list[str]:
+    """Return the findings: how each corpus differs from the reference, what it costs, what the masks add."""
+    summary = study.summary
+    reference = summary.attrs["reference"]
+    others = [name for name in summary["corpus"].values.tolist() if name != reference]
+    base = summary.sel(corpus=reference)
+    cost = band(float(base["bits_per_token"]), *base["bits_per_token_ci"].values.tolist())
+    shares = summary["mask_share"].values
+    return [
+        *(_difference(summary.sel(corpus=name), name, reference) for name in others),
+        f"{reference} itself costs {cost} bits per token.",
+        f"Noise of the masks is {percent(float(shares.min()))} to {percent(float(shares.max()))} % of the variance "
+        f"between texts at {_budget(study)}.",
+    ]
+
+
+def _difference(part: xr.Dataset, name: str, reference: str) -> str:
+    last = part.isel(passes=-1)
+    area = band(float(last["auroc"]), *last["auroc_ci"].values.tolist())
+    lower, upper = part["difference_ci"].values.tolist()
+    difference = band(float(part["difference"]), lower, upper)
+    verdict = (
+        "costs significantly more"
+        if lower > 0
+        else "costs significantly less"
+        if upper < 0
+        else "does not cost significantly more or less"
+    )
+    return (
+        f"{name[0].upper()}{name[1:]} {verdict} than {reference}: by {difference} bits per token; "
+        f"one estimate of {int(last['passes'])} passes discriminates between a text of it and one of {reference} "
+        f"with an AUROC of {area}."
+    )
+
+
+def _budget(study: Study) -> str:
+    draws = study.draws
+    return f"{int(draws['passes'].values[-1])} passes x {draws.sizes['replicate']} replicates per text"

@@ -1,0 +1,27 @@
+"""What study files of every kind have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+from infodis_stats.studies.design.scenario import Scenario
+from infodis_stats.studies.design.toml import Name, Seed, Table
+
+__all__ = ["StudySpec", "check_distinct"]
+
+
+class StudySpec(Table, ABC):
+    """A study file: a title, the seed from which all streams derive, and what it scores."""
+
+    title: Name
+    seed: Seed
+
+    @abstractmethod
+    def scenarios(self) -> Sequence[Scenario]:
+        """Return the law and the network of each subject."""
+
+
+def check_distinct(named: Mapping[str, Sequence[object]]) -> None:
+    """Refuse a list in which a value occurs twice; raises ValueError that says which list."""
+    for name, values in named.items():
+        if len(set(values)) < len(values):
+            raise ValueError(f"{name} need to differ from one another")

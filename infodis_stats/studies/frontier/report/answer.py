@@ -1,0 +1,111 @@
+"""The answer of a study of the frontier in words, each sentence with its number."""
+
+from collections import Counter
+
+import numpy as np
+import xarray as xr
+from scipy.stats import norm
+
+from infodis_stats import analysis
+from infodis_stats.report.numbers import band, significant
+from infodis_stats.studies.frontier.report.cells import autos
+from infodis_stats.studies.view import Study
+
+__all__ = ["answer"]
+
+QUOTED = (32, 128)  # passes
+
+
+def answer(study: Study) -> list[str]:
+    """Return the findings: what wins how often and by how much, the regret of auto, what misses the truth."""
+    summary, subjects = study.summary, study["subjects"]
+    return [
+        _overall(summary),
+        *(_subject(summary, subjects.sel(subject=one)) for one in subjects["subject"].values.tolist()),
+        *(_auto(summary, name) for name in autos(summary)),
+        *_missed(summary),
+    ]
+
+
+def _overall(summary: xr.Dataset) -> str:
+    """Count the wins over the whole study."""
+    wins = Counter(filter(None, summary["winner"].values.ravel().tolist()))
+    first, *others = [f"{name} in {count}" for name, count in wins.most_common(4)]
+    tail = f", {', '.join(others)}" if others else ""
+    return (
+        f"Of {wins.total()} cells (a group and a number of passes), the estimator with the least variance is "
+        f"{first}{tail}."
+    )
+
+
+def _subject(summary: xr.Dataset, averages: xr.Dataset) -> str:
+    """Name what wins most often on a subject, and how many times less variance the best has than each rival."""
+    name = str(averages["subject"].item())
+    part = summary.isel(group=summary["subject"].values == name)
+    wins = Counter(filter(None, part["winner"].values.ravel().tolist()))
+    if not wins:
+        return f"{name}: nothing could be run."
+    winner, count = wins.most_common(1)[0]
+    passes = summary["passes"].values.tolist()
+    quoted = [count for count in QUOTED if count in passes] or passes[-1:]
+    gains = [_gains(averages.sel(passes=one)) for one in quoted]
+    quotes = "".join(f"; at {one} passes {gain}" for one, gain in zip(quoted, gains, strict=True) if gain)
+    return f"{name}: {winner} wins most often ({count} of {wins.total()} cells){quotes}."
+
+
+def _gains(averages: xr.Dataset) -> str:
+    """Say what the best gains over each rival on average; nothing where it is not known."""
+    groups = int(averages["groups"])
+    known: list[str] = []
+    for rival in averages["rival"].values.tolist():
+        one = averages.sel(estimator=rival)
+        exact = int(one["regret_infinite"])
+        if groups and exact == groups:
+            return "the best is exact"
+        if one["mean_regret"].notnull():
+            words = "times less variance than" if not known else "than"
+            known.append(f"{band(float(one['mean_regret']), *one['mean_regret_ci'].values.tolist())} {words} {rival}")
+    counted = f" ({exact} of {groups} groups exact)" if exact else ""
+    return f"the best has {', '.join(known)}{counted}" if known else ""
+
+
+def _auto(summary: xr.Dataset, name: str) -> str:
+    """Say how large the regret of auto is, typically and at worst."""
+    one = summary.sel(estimator=name)
+    regret, ends = one["regret"], one["regret_ci"]
+    counted = np.isfinite(regret.values)
+    if not counted.any():
+        return f"{name}: nothing to compare it with."
+    logs = np.log(ends.values[counted])
+    errors = (logs[:, 1] - logs[:, 0]) / (2 * norm.ppf((1 + summary.attrs["ci_prob"]) / 2))
+    mean = analysis.geometric_mean(np.log(regret.values[counted]), errors, summary.attrs["ci_prob"])
+    worst = regret.where(np.isfinite(regret)).argmax(["group", "passes"])
+    largest, bounds = regret[worst], ends[worst].values.tolist()
+    missed = int(np.isposinf(regret).sum())
+    exact = f" In {missed} more it is not exact where another is." if missed else ""
+    return (
+        f"{name}: its variance is on average {band(float(mean.mean), float(mean.lower), float(mean.upper))} times that "
+        f"of the best other estimator over {int(counted.sum())} cells, at most {band(float(largest), *bounds)} "
+        f"({largest['group'].item()}, {int(largest['passes'])} passes).{exact}"
+    )
+
+
+def _missed(summary: xr.Dataset) -> list[str]:
+    """Say what is significantly off the exact value, where that is known."""
+    p_values = summary["bias_p"].transpose("group", "estimator", "passes")
+    known = int(p_values.notnull().sum())
+    if not known:
+        return []
+    off = (p_values < 0.05).values
+    if not off.any():
+        largest = float(np.abs(summary["bias_z"]).max())
+        return [
+            f"No estimator is significantly off the exact value: the largest |z| of {known} cells is "
+            f"{significant(largest, 2)} (Holm, 5 % family-wise)."
+        ]
+    names = Counter(p_values["estimator"].values[place] for _, place, _ in np.argwhere(off).tolist())
+    listed = ", ".join(f"{name} in {count}" for name, count in names.most_common())
+    return [
+        f"Significantly off the exact value (Holm, 5 % family-wise, {known} cells): {listed}. Those that are unbiased "
+        "by construction have missed there what carries the loss; none of these cells counts as a win."
+    ]

@@ -1,0 +1,39 @@
+"""What the tables and figures of a frontier have in common: rows, averages with what is exact, and who is auto."""
+
+import math
+
+import xarray as xr
+
+from infodis_stats.report.numbers import band
+
+__all__ = ["autos", "averaged", "row_names"]
+
+
+def row_names(part: xr.Dataset) -> list[str]:
+    """Return what the groups of a subject are called: their scored length, or their name where that is not enough."""
+    lengths = part["length"].values.tolist()
+    if len(set(lengths)) == len(lengths):
+        return [str(length) for length in lengths]
+    start = len(str(part["subject"].values[0])) + 1
+    return [group[start:] for group in part["group"].values.tolist()]
+
+
+def averaged(mean: float, ends: tuple[float, float], exact: int, groups: int) -> str:
+    """Return a geometric mean with its interval, and how many groups are exact and not in it.
+
+    Examples
+    --------
+    >>> averaged(12.0, (10.0, 14.4), 0, 3), averaged(12.0, (10.0, 14.4), 2, 3)
+    ('12 [10, 14]', '12 [10, 14] (2 exact)')
+    >>> averaged(float("nan"), (float("nan"),) * 2, 3, 3), averaged(float("nan"), (float("nan"),) * 2, 0, 3)
+    ('exact', '–')
+    """
+    if groups and exact == groups:
+        return "exact"
+    counted = f" ({exact} exact)" if exact and not math.isnan(mean) else ""
+    return band(mean, *ends, digits=2) + counted
+
+
+def autos(summary: xr.Dataset) -> list[str]:
+    """Name the estimators that choose one of the others."""
+    return [str(name) for name in summary["estimator"].values[summary["role"].values == "auto"]]

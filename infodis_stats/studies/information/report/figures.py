@@ -1,0 +1,79 @@
+"""Pictures of a study of information."""
+
+import matplotlib as mpl
+import numpy as np
+
+from infodis_stats.report.svg import STYLE, panels, subsample_note, to_svg
+from infodis_stats.studies.comparison.report.figures import draw_estimates, draw_variances
+from infodis_stats.studies.information.report.families import families, looks
+from infodis_stats.studies.view import Study
+
+__all__ = ["curves_figure", "estimates_figure", "variance_figure"]
+
+NOISES = {"absorbing": "#2b6cb0", "uniform": "#c81e3a"}
+
+
+def variance_figure(study: Study) -> str:
+    """Draw the variance against the passes, one panel per group: masks in blue, score entropies in warm colours."""
+    summary = study.summary
+    names = looks(summary["estimator"].values.tolist())
+    with mpl.rc_context(STYLE):
+        figure, axes = panels(summary.sizes["group"], 3.8, most=2)
+        for axis, group in zip(axes, summary["group"].values.tolist(), strict=True):
+            draw_variances(axis, summary.sel(group=group), names)
+        figure.supxlabel("forward passes of one replicate")
+        figure.supylabel("variance (nats²)")
+        labelled = {label: line for axis in axes for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+        shown = [name for name in names if name in labelled]
+        figure.legend([labelled[name] for name in shown], shown, loc="outside upper center", ncols=2, fontsize=8)
+        return to_svg(figure, "variance")
+
+
+def estimates_figure(study: Study) -> str:
+    """Draw the estimates of the best of each family with their intervals against the exact values."""
+    summary, draws = study.summary, study.draws
+    passes = int(draws["passes"].values[-1])
+    replicates, level = summary.attrs["interval_replicates"], summary.attrs["ci_prob"]
+    names = looks(summary["estimator"].values.tolist())
+    ratio = summary["efficiency"].sel(passes=passes).min("group")
+    best = {
+        family: max(members, key=lambda name: float(ratio.sel(estimator=name).fillna(-np.inf)))
+        for family, members in families(list(names)).items()
+    }
+    with mpl.rc_context(STYLE):
+        figure, axes = panels(len(best), 3.4, most=2)
+        for axis, (family, name) in zip(axes, best.items(), strict=True):
+            chosen = draws["estimate"].sel(passes=passes, estimator=name).isel(replicate=slice(replicates))
+            draw_estimates(axis, chosen.values, study.truth, level, names[name]["color"])
+            axis.set_title(f"{family}\n{name}", fontsize=9, parse_math=False)
+        figure.supxlabel(f"exact negative log-likelihood (nats){subsample_note(draws.sizes['item'])}")
+        figure.supylabel(f"estimate, {passes} passes × {replicates} (nats)")
+        return to_svg(figure, "estimates")
+
+
+def curves_figure(study: Study) -> str:
+    """Draw the information that noise leaves, one panel per group: bands, exact curves, and the entropy."""
+    curves = study["curves"]
+    level = curves["noise_level"].values
+    with mpl.rc_context(STYLE):
+        figure, axes = panels(curves.sizes["group"], 3.0, most=2)
+        for axis, group in zip(axes, curves["group"].values.tolist(), strict=True):
+            part = curves.sel(group=group)
+            for noise in part["noise"].values.tolist():
+                one, colour = part.sel(noise=noise), NOISES[noise]
+                lower, upper = (one["information_ci"].sel(ci_bound=end).values for end in ("lower", "upper"))
+                axis.fill_between(level, lower, upper, color=colour, alpha=0.25, linewidth=0, label=f"{noise}, band")
+                axis.plot(level, one["information"].values, color=colour, linewidth=1, label=f"{noise}, estimate")
+                if one["exact"].notnull().all():
+                    axis.plot(level, one["exact"].values, ":", color="#111111", linewidth=1.4, label="exact")
+            entropy = float(part["entropy"])
+            if np.isfinite(entropy):
+                axis.axhline(entropy, color="#333333", linewidth=0.9, linestyle="--", label="entropy")
+            axis.set_title(group, parse_math=False)
+            axis.set_xlim(0, 1)
+            axis.set_ylim(0, None)
+        figure.supxlabel("noise level 1 − exp(−total noise)")
+        figure.supylabel("information about the clean sequence (nats)")
+        labelled = {label: line for axis in axes for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+        figure.legend(list(labelled.values()), list(labelled), loc="outside upper center", ncols=7, fontsize=8)
+        return to_svg(figure, "information")

@@ -1,0 +1,28 @@
+"""Verdicts on a study of information."""
+
+from infodis_stats.diagnostics import Verdict
+from infodis_stats.diagnostics.verdict import concise
+from infodis_stats.studies.comparison.verdicts import comparison_verdicts
+from infodis_stats.studies.verdicts import FAMILY
+from infodis_stats.studies.view import Study
+
+__all__ = ["information_verdicts"]
+
+
+def information_verdicts(study: Study) -> list[Verdict]:
+    """Check what a comparison of estimators checks, and whether information without noise is the entropy."""
+    return [*comparison_verdicts(study), _entropy_verdict(study)]
+
+
+def _entropy_verdict(study: Study) -> Verdict:
+    curves = study["curves"]
+    if not curves["entropy"].notnull().any():
+        return Verdict("entropy", "fine", "no entropy is known here to compare totals with")
+    p_values = curves["entropy_p"]
+    off = p_values < FAMILY
+    least = f"smallest adjusted p-value {float(p_values.min()):.2g} of {int(p_values.notnull().sum())} totals"
+    if off.any():
+        names = curves["group"].values[off.any("noise").values].tolist()
+        reason = f"the information without noise is not the entropy, beyond chance: {concise(names)}"
+        return Verdict("entropy", "caution", reason, "raise the sequences or passes of curves", least)
+    return Verdict("entropy", "fine", "the information without noise is the entropy of the law", "", least)

@@ -1,0 +1,136 @@
+"""The report of a study: a self-contained page, Markdown, figures and tables."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import xarray as xr
+
+from estimators import InputError
+from infodis_stats.io.files import writable_folder
+from infodis_stats.io.store import copy_store, read_store, write_store
+from infodis_stats.report.document import Code, Document, Heading, Points, Section, Verdicts
+from infodis_stats.report.page import files_of, write_texts
+from infodis_stats.studies.diagnosis import diagnose, estimator_verdicts
+from infodis_stats.studies.kinds import kinds_by_name
+from infodis_stats.studies.view import Study
+
+__all__ = ["document_of", "rewrite_report", "write_document", "write_report"]
+
+STEM = "report"
+
+
+def document_of(tree: xr.DataTree) -> Document:
+    """Return the report of a study of any kind: its verdicts, its findings, and its provenance.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind of study.
+    """
+    kinds, name = kinds_by_name(), tree.attrs.get("kind")
+    if name not in kinds:
+        raise InputError(f"there is no kind of study {name!r}; there are {', '.join(kinds)}")
+    study = Study(tree)
+    document = kinds[name].document(study)
+    opening = Verdicts(diagnose(tree), estimator_verdicts(tree))
+    return replace(document, sections=[opening, *document.sections, *_provenance(study)])
+
+
+def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
+    """Write a study and its report into a folder.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What `run_study` returns.
+    folder : Path or str
+        Made if need be. Gets ``study.nc``, ``report.html`` (self-contained), ``report.md`` with ``figures/*.svg``, and
+        ``tables/*.csv``; each file is replaced whole.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    StoreError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import infodis_stats as ids
+    >>> text = '''
+    ... title = "Two estimators"
+    ... seed = 1
+    ... passes = [4]
+    ... replicates = 8
+    ... estimators = ["time-free", "uniform-count"]
+    ... reference = "time-free"
+    ... law = { kind = "markov-chain", order = 1, alphabet = "ACGT" }
+    ... targets = [{ name = "short", count = 2, length = 6 }]
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "study.toml")
+    ...     size = file.write_text(text)
+    ...     ids.write_report(ids.run_study(file), folder).name
+    'report.html'
+    """
+    folder = writable_folder(folder)  # before the figures, not after
+    return write_document(document_of(tree), tree, folder)
+
+
+def write_document(document: Document, tree: xr.DataTree, folder: Path | str) -> Path:
+    """Write a study and its report, which is made already; see `write_report`."""
+    folder = writable_folder(folder)
+    files = files_of(document, STEM)
+    write_store(tree, folder / "study.nc")
+    write_texts(files, folder)
+    return folder / f"{STEM}.html"
+
+
+def rewrite_report(study: Path | str, folder: Path | str) -> Path:
+    """Write the report of a stored study anew, and beside it the study as it is stored.
+
+    Parameters
+    ----------
+    study : Path or str
+        What `read_store` reads.
+    folder : Path or str
+        As `write_report` has it.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    StoreError
+        If the study cannot be read, or the folder cannot be written.
+    """
+    with read_store(study) as tree:
+        folder = writable_folder(folder)
+        files = files_of(document_of(tree), STEM)
+    copy_store(study, folder / "study.nc")
+    write_texts(files, folder)
+    return folder / f"{STEM}.html"
+
+
+def _provenance(study: Study) -> Iterator[Section]:
+    facts = study.provenance
+    failed, not_run, versions = (json.loads(facts[name]) for name in ("failed", "not_run", "versions"))
+    yield Heading("Provenance")
+    yield Points(
+        [
+            ("", f"Model: {facts['model']}"),
+            ("", f"Seed {facts['seed']}; {int(facts['forward_passes']):,} forward passes run"),
+            ("", ", ".join(f"{package} {number}" for package, number in versions.items())),
+            *(("", f"Failed and left out: {item}, {problem}") for item, problem in failed.items()),
+            *(("", f"Not run: {reason}") for reason in not_run),
+        ]
+    )
+    yield Code(facts["spec"], "toml")
