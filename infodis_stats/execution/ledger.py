@@ -29,6 +29,7 @@ __all__ = ["Ledger", "Progress", "progress_of"]
 
 MANIFEST = "manifest.json"
 LOCK = "lock"
+LOCK_TIMEOUT = 1.0  # seconds; progress_of holds the lock for a moment
 VISIBILITY_TIMEOUT = 90  # seconds; NFS clients cache the absence of a file for up to 60
 
 
@@ -99,7 +100,7 @@ class Ledger:
             If the folder cannot be written, or another run holds the lock.
         """
         writable_folder(self.folder)
-        with _lock(self.folder, seconds=1) as acquired:  # progress_of holds the lock for a moment
+        with _lock(self.folder, seconds=LOCK_TIMEOUT) as acquired:
             if not acquired:
                 raise StoreError(f"another run is using {self.folder}; wait until it ends, or write to another folder")
             sweep(self.folder)

@@ -41,7 +41,7 @@ PAGE = Markup("""\
 </body>
 </html>
 """)
-TEXT_COLUMNS = ("caution", "check", "verdict", "reason", "what to do", "measured")  # left-aligned
+TEXT_COLUMNS = ("caution",)  # left-aligned
 COLOURED = ("better", "worse")
 
 
@@ -103,7 +103,7 @@ def _points(items: Iterable[tuple[str, str]], lead: str, *, warning: bool) -> Ma
     ]
     head = Markup("<p>{}</p>\n").format(lead) if lead else ""
     block = Markup("{}<ul>\n{}\n</ul>").format(head, _lines(rows))
-    return Markup('<div class="caution">\n{}\n</div>').format(block) if warning else block
+    return Markup('<div class="warning">\n{}\n</div>').format(block) if warning else block
 
 
 def _table(frame: pd.DataFrame) -> Markup:

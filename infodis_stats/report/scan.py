@@ -71,7 +71,7 @@ def scan_answer(scan: xr.Dataset) -> list[str]:
     counts = {verdict: int((frame["verdict"] == verdict).sum()) for verdict in ("better", "worse")}
     sentences = [
         f"{counts['better']} of {len(frame)} substitutions are more likely than the original and {counts['worse']} "
-        f"less likely, significantly ({100 * (1 - level):g} % family-wise over the scan, Holm).",
+        f"less likely (significant at {100 * (1 - level):g} % family-wise over the scan, Holm).",
         f"The highest estimate is {visible(best['substitution'])}: "
         f"{band(best['log_ratio'], best['lower'], best['upper'])} nats against the original.",
     ]

@@ -5,9 +5,8 @@ import json
 import platform
 from collections.abc import Iterable
 from functools import cache
-from importlib import resources
+from importlib import metadata, resources
 from importlib.abc import Traversable
-from importlib.metadata import version
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -22,9 +21,12 @@ __all__ = ["arithmetic_digest", "code_digest", "model_fingerprint", "provenance_
 _PACKAGES = ("infodis-stats", "numpy", "scipy", "torch", "xarray", "statsmodels", "arviz-stats")
 
 
+_version = cache(metadata.version)  # which parses a file each time: half of the time of a small estimate
+
+
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that numbers depend on."""
-    return {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}
+    return {"python": platform.python_version()} | {package: _version(package) for package in _PACKAGES}
 
 
 _NO_NUMBERS = ("cli.py", "commands", "report", "report.py", "verdicts.py")  # they only show what others compute

@@ -1,6 +1,6 @@
-"""What a study costs by the clock and in memory: with two workers against one, with many sequences against few.
+"""Wall time and memory of a study: two workers against one, many sequences against few.
 
-Everything runs in processes of its own; where benchmarks are switched off, a small study runs in this one.
+Every measurement runs in a new process.
 """
 
 import json
@@ -10,24 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.study_run import ESTIMATORS, measured
+from tests.benchmarks.study_run import ESTIMATORS
 
 ROOT = Path(__file__).parents[2]
 
 
-def run(benchmark, *numbers):
-    if not benchmark.enabled:
-        return measured(sequences=2, workers=1)
+def run(*numbers):
     command = [sys.executable, "-m", "tests.benchmarks.study_run", *map(str, numbers)]
-    found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    return json.loads(found.stdout)
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
 
 
 def test_two_workers_against_one(benchmark):
     """A compute-bound study of minutes, imports and starts of processes included; needs two idle cores."""
 
     def compare():
-        one, two = (run(benchmark, 10_000, workers)["seconds"] for workers in (1, 2))
+        one, two = (run(10_000, workers)["seconds"] for workers in (1, 2))
         return one / two
 
     benchmark.extra_info["speed-up of two workers"] = benchmark.pedantic(compare, rounds=1)
@@ -37,6 +35,6 @@ def test_two_workers_against_one(benchmark):
 def test_many_sequences(benchmark, sequences):
     """20 estimators, 4 replicates of 32 passes each; the larger one takes a quarter of an hour on two cores."""
     assert len(ESTIMATORS) == 20
-    found = benchmark.pedantic(run, (benchmark, sequences, 2), rounds=1)
-    for name, value in found.items():
+    measured = benchmark.pedantic(run, (sequences, 2), rounds=1)
+    for name, value in measured.items():
         benchmark.extra_info[f"{sequences} sequences, {name}"] = value

@@ -95,6 +95,12 @@ def forget_studies():
     run._started_study.cache_clear()
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Give a busy machine time to answer."""
+    monkeypatch.setattr(executors, "SCHEDULER_TIMEOUT", 60)
+
+
 def written_two_stages(folder):
     path = folder / "study.toml"
     path.write_text(TWO_STAGES)
@@ -234,7 +240,8 @@ def outlive(members, scheduler, found_dead):
     """Go on with a cluster whose scheduler dies under a block, or while nothing is asked of it."""
     with members() as executor:
         assert executor.submit(sum, [1, 2]).result() == 3
-        future = executor.submit(time.sleep, 0.5)
+        executor._executor._client._timeout = 1  # for the scheduler to come back
+        future = executor.submit(time.sleep, 2)
         scheduler.close()
         if found_dead:
             wait_for(lambda: executor._executor._client.status == "closed")
@@ -244,18 +251,18 @@ def outlive(members, scheduler, found_dead):
 
 @pytest.mark.parametrize("found_dead", [False, True], ids=["under a block", "between blocks"])
 def test_a_scheduler_that_dies_is_looked_for_again(monkeypatch, found_dead):
-    monkeypatch.setattr(executors, "SCHEDULER_TIMEOUT", 1)
     with local(workers=1) as mortal:
         members = cluster(mortal.scheduler_address)
         with pytest.raises(BrokenExecutor):
             outlive(members, mortal, found_dead)
+    monkeypatch.setattr(executors, "SCHEDULER_TIMEOUT", 1)
     with pytest.raises(WorkError, match="no Dask scheduler answers"), members():
         pass
 
 
 def interrupt(members, scheduler):
     with members() as executor:
-        futures = [executor.submit(time.sleep, 0.2) for _ in range(100)]
+        futures = [executor.submit(time.sleep, 0.5) for _ in range(100)]
         futures[0].result()
         assert len(scheduler.tasks) > 50
         raise KeyboardInterrupt

@@ -14,6 +14,12 @@ from infodis_stats.io.store import SCHEMA
 from tests.support.hostility import peak_of
 
 
+@pytest.fixture(scope="session")
+def study(frontier_study):
+    """Of the small studies the one whose report takes least time."""
+    return frontier_study
+
+
 @pytest.fixture
 def stored(study, tmp_path):
     ids.write_store(study, tmp_path / "study.nc")

@@ -13,6 +13,12 @@ from infodis_stats.studies import rewrite_report
 from tests.support.hostility import peak_of
 
 
+@pytest.fixture(scope="session")
+def study(frontier_study):
+    """Of the small studies the one whose report takes least time."""
+    return frontier_study
+
+
 @pytest.fixture(scope="module")
 def large(study):
     """The small study with one array of 32 MB."""

@@ -66,7 +66,7 @@ def auroc_figure(study: Study) -> str:
         axis.set_xticks(passes, [f"{count:g}" for count in passes])
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_xlabel("forward passes a text")
+        axis.set_xlabel("forward passes per text")
         axis.set_ylabel(f"AUROC against {summary.attrs['reference']}", parse_math=False)
         figure.legend(loc="outside right center", fontsize=8)
         return to_svg(figure, "auroc")
