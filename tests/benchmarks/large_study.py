@@ -14,9 +14,9 @@ import xarray as xr
 
 import infodis_stats as ids
 from infodis_stats.io.store import SCHEMA
+from infodis_stats.results.validity import caution_variable
 from infodis_stats.studies import rewrite_report
 from infodis_stats.studies.comparison.summary import summarise
-from infodis_stats.studies.design.cautions import caution_variable
 from tests.benchmarks.head_memory import proc
 
 PASSES, REPLICATES = 100, 8
