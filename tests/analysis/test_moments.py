@@ -110,7 +110,7 @@ class TestContract:
 
 class TestLaw:
     def tables(self, shift):
-        """400 tables of 20 cells of 32 replicates: skewed terms of unequal scale, with standard deviation 2 before it."""
+        """400 tables of 20 cells of 32 replicates: skewed terms with standard deviation 2, times unequal scales."""
         rng = np.random.default_rng(5)
         scale = np.linspace(0.2, 5.0, 20)[:, None]
         return scale * (rng.gamma(4.0, size=(400, 20, 32)) - 4.0 + shift)
