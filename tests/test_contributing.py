@@ -38,9 +38,6 @@ class Weyl:
 @pytest.fixture
 def registered(monkeypatch):
     monkeypatch.setitem(registry.DESIGNS, Weyl.name, Weyl())
-    registry._catalogue.cache_clear()
-    yield
-    registry._catalogue.cache_clear()
 
 
 def test_a_new_design_is_named_estimated_and_unbiased(registered):
