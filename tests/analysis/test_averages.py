@@ -77,7 +77,7 @@ def test_these_documents_are_covered():
 
 
 def population(rng, count=20):
-    """Documents of random length, 2 nats a token and a spread of their own, masks a third of it."""
+    """Documents of random length, 2 nats per token and a spread of their own, masks a third of it."""
     sizes = rng.integers(10, 60, count)
     truth = 2 * sizes + 3 * np.sqrt(sizes) * rng.normal(size=count)
     return truth[:, None] + np.sqrt(4 * sizes)[:, None] * rng.normal(size=(count, 4)), sizes

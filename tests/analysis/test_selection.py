@@ -145,7 +145,7 @@ class TestSimulation:
         with pytest.raises(AssertionError, match="rate"):
             assert_rate(covered, STUDIES, 0.945)
 
-    def test_one_of_ten_equals_is_rarely_told_apart_and_a_worse_one_often(self, studies):
+    def test_one_of_ten_equals_rarely_differs_significantly_and_a_worse_one_often(self, studies):
         """3.4 % as the docstring says; the ten are nearly independent, so that the band is that of 2,000 for one."""
         told = regret(studies, True).lower > 1
         assert_rate(int(told[0].sum()), STUDIES, 0.034)

@@ -119,7 +119,7 @@ class TestComparison:
         np.testing.assert_array_equal(found.items.ratio, [0.0, np.inf, np.nan])
         np.testing.assert_array_equal(found.adjusted, [0.0, 0.0, np.nan])
 
-    def test_many_items_can_still_be_told_apart(self):
+    def test_many_items_can_still_differ_significantly(self):
         one = rng(14).normal(size=(40, 32))
         one[0] *= 20  # so far that no resample reaches it
         found = compare_variances(one, rng(15).normal(size=(40, 32)), rng())

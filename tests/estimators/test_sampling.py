@@ -1,4 +1,4 @@
-"""Sampling: numbers hang on the seed, the target, the estimator and its passes, and on nothing else."""
+"""Sampling: numbers depend on the seed, the target, the estimator and its passes, and on nothing else."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Targets: what can be scored, and the key that a random stream hangs on."""
+"""Targets: what can be scored, and the key that a random stream depends on."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def test_contexts_mark_what_is_given():
     assert make_targets(tokens)[0].length == 4
 
 
-def test_keys_hang_on_content_context_and_occurrence_not_on_the_row():
+def test_keys_depend_on_content_context_and_occurrence_not_on_the_row():
     one, two, again = make_targets([[0, 1], [1, 0], [0, 1]])
     assert one.key != two.key
     assert one.key != again.key

@@ -67,7 +67,7 @@ def test_losses_are_those_of_every_mutant_on_its_own(model, name):
         np.testing.assert_allclose(one.losses, other.losses, atol=1e-12)
 
 
-def test_control_a_model_that_peeks_under_the_masks_is_told_apart():
+def test_control_a_model_that_peeks_under_the_masks_is_noticed():
     """The saving rests on the contract that masked tokens are not seen; the check above would notice."""
     plan, places = plan_of(ids.estimator("uniform-count")), mutants(TARGET)
     pairs = zip(
