@@ -88,7 +88,7 @@ def test_a_model_against_itself_is_zero_and_open():
     assert ids.summary(result).to_dataframe()["likelier"].tolist() == ["open"] * 3
 
 
-def test_numbers_hang_on_the_sequence_alone():
+def test_numbers_depend_on_the_sequence_alone():
     arguments = {"estimator": "time-free", "passes": 8, "replicates": 4, "seed": 7, "context": 2}
     whole = ids.estimate_model_log_ratio(POLICY, REFERENCE, TOKENS, **arguments)
     part = ids.estimate_model_log_ratio(POLICY, REFERENCE, TOKENS[:0:-1], batch_size=3, **arguments)

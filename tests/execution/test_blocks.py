@@ -1,4 +1,4 @@
-"""Blocks: a section cut into pieces, each named by all that its numbers hang on."""
+"""Blocks: a section cut into pieces, each named by all that its numbers depend on."""
 
 from dataclasses import replace
 
@@ -54,11 +54,11 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_whatever_numbers_hang_on_changes_all_keys(change):
+def test_whatever_numbers_depend_on_changes_all_keys(change):
     assert not set(keys(section(**change))) & set(keys(section()))
 
 
-def test_named_sequences_are_told_apart_by_what_they_are():
+def test_named_sequences_differ_by_their_tokens():
     names = list("abcde")
     targets = [make_targets(tokens, names=names) for tokens in (TOKENS, np.flip(TOKENS))]
     assert [one.key for one in targets[0]] == [one.key for one in targets[1]]

@@ -64,7 +64,7 @@ def test_pairs_say_which_side_is_likelier(ratio):
     assert list(frame)[:6] == ["pair", "log_ratio", "se", "lower", "upper", "likelier"]
 
 
-def test_one_replicate_whose_design_tells_its_error_is_enough(ratio):
+def test_one_replicate_is_enough_where_its_passes_give_the_standard_error(ratio):
     second = np.concatenate([SECOND[:2], FIRST[2:]])
     one = ids.estimate_log_ratio(LAW, FIRST, second, "uniform-count+stratified", passes=8192, replicates=1)
     claims = [ids.summary(result).to_dataframe()["likelier"].tolist() for result in (one, ratio)]

@@ -1,4 +1,4 @@
-"""Calibration: nominal 95 % intervals from 8 replicates, on laws and seeds that served for nothing else.
+"""Calibration: nominal 95 % intervals from 8 replicates, on held-out laws and seeds.
 
 Coverage is a binomial count over independent sequences; bounds are in its standard errors. Regular laws must pass, and
 where theory says that an interval cannot hold, it must fail and carry a caution.

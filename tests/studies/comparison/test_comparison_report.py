@@ -206,7 +206,7 @@ def test_a_figure_of_many_items_draws_some_of_them_and_counts_all(study, monkeyp
     assert page == estimates_figure(Study(many))
     monkeypatch.setattr(svg, "MOST_ITEMS", 700)
     whole = estimates_figure(Study(many))
-    assert "by lot" not in whole
+    assert "drawn at random" not in whole
     dots = [text.count("<use ") for text in (page, whole)]  # those outside a panel are not written
     assert dots[0] == pytest.approx(dots[1] * 5 / 7, rel=0.05)
 

@@ -88,7 +88,7 @@ def test_the_picture_colours_and_labels_every_cell(frontier_study):
         assert name in texts
 
 
-def test_a_corner_marks_what_is_not_told_apart(frontier_study):
+def test_a_corner_marks_no_significant_difference(frontier_study):
     tree = frontier_study.copy(deep=True)
     tree["summary"]["tied"][:] = False
     plain = frontier_figure(Study(tree), "time-free", "picture")

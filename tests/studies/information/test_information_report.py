@@ -135,7 +135,7 @@ def test_pages_are_whole_and_escaped(information_study):
     assert set(document_of(information_study).tables) >= {"summary", "leads", "curves", "totals"}
 
 
-def test_tables_have_a_row_a_cell(information_study):
+def test_tables_have_one_row_per_cell(information_study):
     tables = numeric_tables(Study(information_study))
     assert len(tables["leads"]) == 3 * 2
     assert len(tables["curves"]) == 3 * 2 * 33
