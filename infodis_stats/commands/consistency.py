@@ -87,7 +87,7 @@ def _answer(result: xr.Dataset) -> str:
     """Return the result in one sentence."""
     disproved, count = int((result["one_law"] == 0).sum()), result.sizes["sequence"]
     if not disproved:
-        return f"no problems result in {count} sequences: orders differ by no more than rounding."
+        return f"no problems found in {count} sequences: orders differ by no more than rounding."
     if "order_gap" in result:
         mean = band(result.attrs["mean_order_gap"], *result.attrs["mean_order_gap_ci"])
         explanation = (

@@ -6,9 +6,8 @@ import xarray as xr
 import infodis_stats as ids
 from infodis_stats.report.html import render_html
 from infodis_stats.report.markdown import render_markdown
-from infodis_stats.results.validity import CAUTIONS
+from infodis_stats.results.validity import CAUTIONS, caution_variable
 from infodis_stats.studies import document_of, estimator_verdicts
-from infodis_stats.studies.design.cautions import caution_variable
 
 
 def words(tree):

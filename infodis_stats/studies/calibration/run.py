@@ -14,10 +14,9 @@ from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.error_bars import ErrorBars, Sample, interval_kind
 from infodis_stats.results.labels import CI_BOUND, describe
-from infodis_stats.results.validity import Caution, cautions_of
+from infodis_stats.results.validity import Caution, caution_variable, cautions_of
 from infodis_stats.studies.calibration.schema import CalibrationSpec
 from infodis_stats.studies.calibration.variables import VARIABLES
-from infodis_stats.studies.design.cautions import caution_variable
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, Samplers, lay_out
 from infodis_stats.studies.design.reference_values import truth_dataset, truth_owners, truth_sections

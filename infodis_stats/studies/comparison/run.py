@@ -11,11 +11,10 @@ from estimators import Draw
 from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import describe
-from infodis_stats.results.validity import Caution, cautions_of
+from infodis_stats.results.validity import Caution, caution_variable, cautions_of
 from infodis_stats.studies.comparison.schema import ComparedSpec, ComparisonSpec
 from infodis_stats.studies.comparison.summary import summarise
 from infodis_stats.studies.comparison.variables import VARIABLES
-from infodis_stats.studies.design.cautions import caution_variable
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, lay_out
 from infodis_stats.studies.design.reference_values import item_coords, truth_dataset, truth_owners, truth_sections

@@ -15,10 +15,9 @@ from infodis_stats.execution import Section
 from infodis_stats.io.records import Record, read_records
 from infodis_stats.models import TextModel
 from infodis_stats.results.labels import CI_BOUND, describe
-from infodis_stats.results.validity import cautions_of, effective_positions
+from infodis_stats.results.validity import caution_variable, cautions_of, effective_positions
 from infodis_stats.studies.corpora.schema import CorporaSpec
 from infodis_stats.studies.corpora.variables import VARIABLES
-from infodis_stats.studies.design.cautions import caution_variable
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.result import Result, Steps
 from infodis_stats.studies.design.scenario import Subject

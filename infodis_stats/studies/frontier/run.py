@@ -13,8 +13,7 @@ from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import CI_BOUND, describe
-from infodis_stats.results.validity import cautions_of
-from infodis_stats.studies.design.cautions import caution_variable
+from infodis_stats.results.validity import caution_variable, cautions_of
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, lay_out
 from infodis_stats.studies.design.reference_values import item_coords
