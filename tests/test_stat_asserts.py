@@ -55,7 +55,7 @@ def test_unbiased_accepts_few_replicates_of_many_cells():
         assert_mean(draws, 5.0)
 
 
-def test_unbiased_refuses_one_biased_cell():
+def test_unbiased_rejects_one_biased_cell():
     draws = np.random.default_rng(4).normal(5.0, 1.0, size=(1000, 32))
     draws[17] += 3.0
     with pytest.raises(AssertionError, match="biased: z ="):

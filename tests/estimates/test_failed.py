@@ -160,7 +160,7 @@ class TestReaders:
         assert ids.average(kept, "these")["nll"] == ids.average(alone, "these")["nll"]
         assert "failed" not in ids.summary(kept).to_dataframe()
 
-    def test_a_decision_is_refused(self, tokens):
+    def test_a_decision_is_rejected(self, tokens):
         result = ids.estimate_log_ratio(FailsOn(), tokens, np.roll(tokens, 1, axis=0), "uniform-count")
         with pytest.raises(InputError, match="2 of 6 pairs have no estimate"):
             ids.decide(result)

@@ -50,8 +50,8 @@ def test_it_stops_as_soon_as_the_interval_is_narrow_enough():
     assert result.attrs["passes_saved"] == 8 * (6 * result["replicates"].max() - result["replicates"].sum())
     assert result.attrs["passes_saved"] > 0
     assert result.attrs["precision"] == "0.4"
-    told = f"reached in 6 of 6 rows; {result.attrs['passes_saved']:,} passes saved"
-    assert told in str(ids.summary(result))
+    expected_note = f"reached in 6 of 6 rows; {result.attrs['passes_saved']:,} passes saved"
+    assert expected_note in str(ids.summary(result))
 
 
 def test_a_number_depends_only_on_its_target():

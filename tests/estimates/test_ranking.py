@@ -89,7 +89,7 @@ class Mirrored:
 MIRRORED = [[0] * 6, [1] * 6]
 
 
-def settled_ties(error, races):
+def decided_ties(error, races):
     model, count = Mirrored(), 0
     for seed in range(races):
         result = ids.rank_candidates(
@@ -106,8 +106,8 @@ def test_mirrored_sequences_are_equally_likely():
 
 @pytest.mark.slow
 def test_ties_are_decided_no_more_often_than_the_error_rate():
-    assert settled_ties(0.05, 600) <= 600 * 0.05 + 4 * np.sqrt(600 * 0.05 * 0.95)
-    assert settled_ties(0.5, 600) > 600 * 0.05 + 4 * np.sqrt(600 * 0.05 * 0.95)  # control: another error rate
+    assert decided_ties(0.05, 600) <= 600 * 0.05 + 4 * np.sqrt(600 * 0.05 * 0.95)
+    assert decided_ties(0.5, 600) > 600 * 0.05 + 4 * np.sqrt(600 * 0.05 * 0.95)  # control: another error rate
 
 
 def test_texts_and_names():

@@ -131,14 +131,14 @@ class TestCalibration:
         return [ids.rank_substitutions(scan) for scan in scans]
 
     @staticmethod
-    def off_the_level(frames):
+    def coverage_z(frames):
         covered = [((one["lower"] <= one["exact"]) & (one["exact"] <= one["upper"])).mean() for one in frames]
         return (np.mean(covered) - 0.95) / (np.std(covered) / np.sqrt(len(covered)))
 
     @pytest.mark.slow
     def test_pointwise_intervals_cover_and_verdicts_are_true(self):
         frames = self.scans(0.95)
-        assert abs(self.off_the_level(frames)) < 4
+        assert abs(self.coverage_z(frames)) < 4
         verdicts = [one[one["verdict"] != ""] for one in frames]
         false = sum(bool(((one["verdict"] == "better") != (one["exact"] > 0)).any()) for one in verdicts)
         # At most 5 % of the scans; 4 binomial standard deviations are 5.5 %.
@@ -147,7 +147,7 @@ class TestCalibration:
 
     @pytest.mark.slow
     def test_control_intervals_at_a_lower_level_fail_the_same_check(self):
-        assert abs(self.off_the_level(self.scans(0.9))) > 4
+        assert abs(self.coverage_z(self.scans(0.9))) > 4
 
 
 class TestContract:
@@ -185,11 +185,11 @@ class TestContract:
         assert set(scan.attrs) == {*ratio.attrs, "sequence"}
 
     def test_passes_are_counted_and_progress_is_reported(self):
-        told = []
-        scan = ids.scan_substitutions(LAW, TOKENS, "exhaustive", passes=255, replicates=2, progress=told.append)
+        steps = []
+        scan = ids.scan_substitutions(LAW, TOKENS, "exhaustive", passes=255, replicates=2, progress=steps.append)
         # 255 masks for the original, 3 x 255 for masked symbols, 127 for each of 24 mutants.
         assert scan.attrs["forward_passes"] == 255 + 3 * 255 + 24 * 127
-        assert told == [1] * 25
+        assert steps == [1] * 25
 
     def test_a_network_is_scanned_over_its_alphabet(self):
         scan = ids.scan_substitutions(DENOISER, DENOISER.encode("abc a"), passes=4, replicates=3)

@@ -97,7 +97,7 @@ def plain_score_entropy(ratios: Sequence[float] | Array, token: int, noised: int
 
 
 TOTAL_NOISE = np.exp(np.arange(-40.0, 6.0, 0.1))
-"""Nodes of the trapezoidal rule in the logarithm of the total noise: exponentially exact for what ends in noise."""
+"""Nodes of the trapezoidal rule in the log total noise: it converges exponentially for noise that is complete."""
 
 
 def mean_score_entropy(

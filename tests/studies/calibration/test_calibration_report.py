@@ -36,16 +36,16 @@ def test_the_main_level_and_interval(calibration_study):
 
 
 def test_cells_have_intervals_and_a_spread(calibration_study):
-    told = cells(summary_of(calibration_study), 0.95)
-    assert "exhaustive" not in set(told["estimator"])
-    assert (told["intervals"] > 0).all()
-    assert not ((told["interval"] == "student-t") & (told["replicates"] == 1)).any()
+    shown = cells(summary_of(calibration_study), 0.95)
+    assert "exhaustive" not in set(shown["estimator"])
+    assert (shown["intervals"] > 0).all()
+    assert not ((shown["interval"] == "student-t") & (shown["replicates"] == 1)).any()
 
 
 def test_the_answer_starts_with_the_default(calibration_study):
     first = answer(Study(calibration_study))[0]
-    told = cells(summary_of(calibration_study), 0.95)
-    own = told[(told["interval"] == "auto") & (told["replicates"] >= 4) & (told["cautions"] == "")]
+    shown = cells(summary_of(calibration_study), 0.95)
+    own = shown[(shown["interval"] == "auto") & (shown["replicates"] >= 4) & (shown["cautions"] == "")]
     mean = (own["coverage"] * own["intervals"]).sum() / own["intervals"].sum()
     assert first.startswith("auto, with 4 replicates or more and no caution: none of ")
     assert f"none of {len(own)} cells is short" in first
@@ -77,10 +77,10 @@ def test_the_answer_says_if_all_cells_have_a_caution(calibration_study):
 
 def test_tables_list_every_kind_and_estimator(calibration_study):
     plain = kind_table(Study(calibration_study), cautioned=False)
-    told = cells(summary_of(calibration_study), 0.95)
-    told = told[told["cautions"] == ""]
+    shown = cells(summary_of(calibration_study), 0.95)
+    shown = shown[shown["cautions"] == ""]
     for _, row in plain.iterrows():
-        part = told[(told["interval"] == row["interval"]) & (told["replicates"] == int(row["replicates"]))]
+        part = shown[(shown["interval"] == row["interval"]) & (shown["replicates"] == int(row["replicates"]))]
         assert row["cells"] == str(len(part))
         assert float(row["least (%)"]) == round(100 * part["coverage"].min(), 1)
     table = estimator_table(Study(calibration_study), "auto").set_index("estimator")

@@ -85,13 +85,13 @@ class TestStudy:
         assert (single["intervals"] == 0).all()
         assert single["coverage"].isnull().all()
         assert single["missed_low"].isnull().all()
-        untold = summary.sel(group="Three letters/2", passes=8)
-        assert (untold["intervals"] == 0).all()
+        empty = summary.sel(group="Three letters/2", passes=8)
+        assert (empty["intervals"] == 0).all()
 
     def test_exact_estimators_have_points(self, calibration_study):
         exact = calibration_study["summary"].to_dataset().sel(estimator="exhaustive", group="Three letters/2", passes=4)
-        told = exact["intervals"] > 0
-        assert (exact["coverage"].where(told, 1.0) == 1).all()
+        counted = exact["intervals"] > 0
+        assert (exact["coverage"].where(counted, 1.0) == 1).all()
         assert exact["relative_width"].isnull().all()
         assert exact["short_p"].isnull().all()
 

@@ -178,9 +178,9 @@ def test_coverage_allows_for_the_error_of_a_long_run(share):
     known["truth_se"] = ("item", np.zeros(150))
     assert (summarise(draws, known, **how).sel(interval="student-t")["coverage"] < 0.95).all()
     known["truth_se"] = ("item", np.full(150, 0.8 / BLOCK**0.5))
-    told = summarise(draws, known, **how).sel(interval="student-t")
-    assert (told["intervals"] == 0).all()
-    assert told["coverage"].isnull().all()
+    imprecise = summarise(draws, known, **how).sel(interval="student-t")
+    assert (imprecise["intervals"] == 0).all()
+    assert imprecise["coverage"].isnull().all()
 
 
 def test_cells_do_not_depend_on_each_other(made_up):

@@ -13,7 +13,7 @@ SAMPLERS = [estimator(name) for name in ("time-free", "chain", "exhaustive")]
 PASSES = (2, 3, 8)
 
 
-def one_by_one(items, samplers, passes, replicates):
+def tried_separately(items, samplers, passes, replicates):
     """Try every cell separately."""
     for (place, sampler), (step, budget), (index, item) in itertools.product(
         enumerate(samplers), enumerate(passes), enumerate(items)
@@ -29,7 +29,7 @@ def one_by_one(items, samplers, passes, replicates):
 
 def test_the_grid_contains_the_cells_that_work_singly():
     grid = lay_out(ITEMS, SAMPLERS, PASSES, 4)
-    tried = list(one_by_one(ITEMS, SAMPLERS, PASSES, 4))
+    tried = list(tried_separately(ITEMS, SAMPLERS, PASSES, 4))
     expected = [one for one in tried if not isinstance(one, str)]
     assert 0 < len(expected) < len(tried)
     assert list(zip(map(tuple, grid.slots.tolist()), grid, strict=True)) == expected
