@@ -169,7 +169,7 @@ def _averages(result: xr.Dataset) -> list[str]:
         these, population = average(result, "these"), average(result, "population")
     except InputError as error:  # an estimate lacks a remainder that is only bounded
         return [f"No average: {error}."]
-    return [f"These on average: {_bands(these)}.", f"The population they were drawn from: {_bands(population)}."]
+    return [f"Average of these: {_bands(these)}.", f"Average of the population: {_bands(population)}."]
 
 
 def _bands(averaged: xr.Dataset) -> str:

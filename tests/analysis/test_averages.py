@@ -1,4 +1,4 @@
-"""Averages over documents: their errors against closed forms, the bootstrap and simulation."""
+"""Averages over documents: their standard errors against closed forms, the bootstrap and simulation."""
 
 import numpy as np
 import pytest
@@ -14,11 +14,11 @@ over = Estimates.of_replicates
 
 
 def documents(rng, count=1, replicates=4):
-    """The documents with mask errors in proportion to their length, `count` times over."""
+    """Estimates for the documents, with errors proportional to their length, repeated `count` times."""
     return TRUTH[:, None] + 0.05 * SIZES[:, None] * rng.normal(size=(count, len(SIZES), replicates))
 
 
-def test_these_documents_by_the_definition():
+def test_the_average_over_these_documents_by_its_definition():
     (draws,) = documents(np.random.default_rng(0))
     found = average(over(draws), "these", SIZES, level=0.9)
     errors = draws.var(axis=1, ddof=1) / 4
@@ -36,7 +36,7 @@ def test_a_population_mean_is_the_t_interval_of_the_means():
     np.testing.assert_allclose((found.interval.lower, found.interval.upper), expected)
 
 
-def test_errors_that_a_design_tells_need_no_replicates():
+def test_known_standard_errors_need_no_replicates():
     found = average(Estimates([1.0, 5.0], [0.3, 0.4], [np.inf, np.inf]), "these")
     assert (found.estimate, found.standard_error) == (3.0, pytest.approx(0.25))
     assert found.interval.upper == pytest.approx(3 + stats.norm.ppf(0.975) * 0.25)
@@ -45,22 +45,22 @@ def test_errors_that_a_design_tells_need_no_replicates():
     assert average(one, "these").interval.upper == pytest.approx(1 + half)  # a single document keeps its interval
 
 
-def test_padding_counts_the_replicates_there_are():
+def test_padding_is_not_counted_as_replicates():
     (draws,) = documents(np.random.default_rng(2))
     draws[3, 2:] = np.nan
     errors = [stats.sem(row[~np.isnan(row)]) ** 2 for row in draws]
     assert average(over(draws), "these").standard_error == pytest.approx(np.sqrt(np.sum(errors)) / len(SIZES))
 
 
-def test_the_ratio_of_a_population_has_the_error_of_the_bootstrap():
+def test_the_ratio_of_a_population_has_the_standard_error_of_the_bootstrap():
     rng = np.random.default_rng(3)
     sizes = rng.integers(10, 60, 80)
     draws = (2 * sizes + 6 * rng.normal(size=80))[:, None] + rng.normal(size=(80, 4))
     index = rng.integers(0, 80, (4000, 80))
     ratios = draws.mean(axis=1)[index].sum(axis=1) / sizes[index].sum(axis=1)
-    # 4,000 resamples give the bootstrap's standard error to 1.1 %; both differ by terms of order 1/80.
+    # 4,000 resamples give the bootstrap standard error to 1.1 %; the two differ by terms of order 1/80.
     assert average(over(draws), "population", sizes).standard_error == pytest.approx(ratios.std(), rel=0.06)
-    with pytest.raises(AssertionError):  # control: as if the documents' lengths did not vary
+    with pytest.raises(AssertionError):  # control: ignore the variation of the documents' lengths
         assert average(over(draws), "population").standard_error / sizes.mean() == pytest.approx(ratios.std(), rel=0.06)
 
 
@@ -68,7 +68,7 @@ def covered(found, value):
     return bool(found.interval.lower <= value <= found.interval.upper)
 
 
-def test_these_documents_are_covered():
+def test_the_interval_for_these_documents_covers():
     draws = documents(np.random.default_rng(4), 2000)
     truth = TRUTH.sum() / SIZES.sum()
     assert_mean([average(over(one), "these", SIZES).estimate for one in draws], truth)
@@ -77,13 +77,13 @@ def test_these_documents_are_covered():
 
 
 def population(rng, count=20):
-    """Documents of random length, 2 nats a token and a spread of their own, masks a third of it."""
+    """Documents of random length, 2 nats per token on average; they vary more between each other than by masks."""
     sizes = rng.integers(10, 60, count)
     truth = 2 * sizes + 3 * np.sqrt(sizes) * rng.normal(size=count)
     return truth[:, None] + np.sqrt(4 * sizes)[:, None] * rng.normal(size=(count, 4)), sizes
 
 
-def test_a_population_is_covered():
+def test_the_interval_for_a_population_covers():
     rng = np.random.default_rng(5)
     hits = {"mean": 0, "ratio": 0, "these": 0}
     for _ in range(2000):
@@ -92,10 +92,10 @@ def test_a_population_is_covered():
         hits["ratio"] += covered(average(over(draws), "population", sizes), 2.0)
         hits["these"] += covered(average(over(draws), "these", sizes), 2.0)
     assert_rate(hits["mean"], 2000, 0.95)
-    # Linearising a ratio of 20 documents costs up to 1 point.
+    # The linearised ratio of 20 documents covers up to 1 point less.
     rate = hits["ratio"] / 2000
     assert 0.94 - 4 * np.sqrt(0.95 * 0.05 / 2000) < rate < 0.95 + 4 * np.sqrt(0.95 * 0.05 / 2000)
-    with pytest.raises(AssertionError):  # control: masks alone do not make a population
+    with pytest.raises(AssertionError):  # control: the variance from masks alone is too small
         assert_rate(hits["these"], 2000, 0.95)
 
 
@@ -103,7 +103,7 @@ def signs(rng, truth, replicates):
     return truth[:, None] + rng.normal(size=(len(truth), replicates))
 
 
-def test_win_rates_of_smooth_values_are_nearly_unbiased():
+def test_win_rates_of_smoothly_distributed_values_are_nearly_unbiased():
     rng = np.random.default_rng(6)
     found, plain = [], []
     for _ in range(500):
@@ -112,19 +112,19 @@ def test_win_rates_of_smooth_values_are_nearly_unbiased():
         share = (truth > 0).mean()
         found.append(win_rate(over(draws), "these").estimate - share)
         plain.append((draws.mean(axis=1) > 0).mean() - share)
-    # Noise of variance 1/8 takes P(Z > -0.8) to P(Z > -0.8 / sqrt(9/8)), 1.3 % less.
+    # Noise of variance 1/8 changes P(Z > -0.8) to P(Z > -0.8 / sqrt(9/8)), 1.3 % less.
     share, once = stats.norm.cdf(0.8 / np.sqrt([1, 9 / 8]))
     assert_mean(plain, once - share)
-    # Terms of second order are left: 0.2 % for a known variance, some more for an estimated one. 500 tables give the
-    # mean to 0.09 %, so half of the plain share's error is four standard errors away.
+    # Second-order terms remain: 0.2 % for a known variance, slightly more for an estimated one. 500 tables give the
+    # mean to 0.09 %, so half of the plain share's bias is four standard errors away.
     assert abs(np.mean(found)) < abs(once - share) / 2
     with pytest.raises(AssertionError):
         assert_mean(plain, 0.0)
 
 
 @pytest.mark.parametrize("replicates", [3, 8])
-def test_win_rates_hold_in_the_worst_case(replicates):
-    """Ten values are clearly above zero and ten just not: every claim about these is false and no other is missing."""
+def test_win_rate_intervals_cover_in_the_worst_case(replicates):
+    """Ten values are clearly above zero and ten barely below: claims about the latter are false, no other is missed."""
     rng = np.random.default_rng(7)
     truth = np.where(np.arange(20) % 2, -1e-6, 8.0)
     hits = plain = 0
@@ -133,13 +133,13 @@ def test_win_rates_hold_in_the_worst_case(replicates):
         hits += covered(win_rate(over(draws), "these"), 0.5)
         claims = stats.ttest_1samp(draws, 0, axis=1, alternative="greater").pvalue < 0.025
         plain += claims.sum() <= 10
-    # One false claim among ten is allowed for, two are a miss: exactly P(binomial(10, 0.025) >= 2) = 2.46 %.
+    # The bound allows for one false claim among ten; two are a miss: P(binomial(10, 0.025) >= 2) = 2.46 % exactly.
     assert_rate(hits, 2000, stats.binom.cdf(1, 10, 0.025))
-    with pytest.raises(AssertionError):  # control: the claims themselves are no bound
+    with pytest.raises(AssertionError):  # control: the number of claims itself is not a bound
         assert_rate(plain, 2000, stats.binom.cdf(1, 10, 0.025))
 
 
-def test_near_ties_are_no_obstacle_for_the_interval_and_ruin_the_plain_one():
+def test_the_interval_covers_despite_near_ties_and_the_plain_interval_does_not():
     rng = np.random.default_rng(8)
     hits = plain = 0
     for _ in range(300):
@@ -152,7 +152,7 @@ def test_near_ties_are_no_obstacle_for_the_interval_and_ruin_the_plain_one():
     assert plain / 300 < 0.5
 
 
-def test_sure_signs_and_ties_are_counted_as_they_are():
+def test_exact_signs_and_ties_are_counted_exactly():
     draws = np.repeat([[3.0], [0.1], [-2.0], [0.0]], 4, axis=1)
     found = win_rate(over(draws), "these")
     assert (found.estimate, found.interval.lower, found.interval.upper) == (0.625, 0.625, 0.625)
@@ -163,7 +163,7 @@ def test_sure_signs_and_ties_are_counted_as_they_are():
     assert point.interval.lower == point.interval.upper == point.estimate
 
 
-def test_win_rates_of_the_other_side_are_the_rest():
+def test_the_win_rates_of_both_sides_sum_to_one():
     draws = signs(np.random.default_rng(9), np.linspace(-1, 2, 40), 6)
     one, other = win_rate(over(draws), "population"), win_rate(over(-draws), "population")
     assert one.estimate == pytest.approx(1 - other.estimate)

@@ -1,4 +1,4 @@
-"""Confidence sequences: their formula against the integral it comes from, and how often they ever miss."""
+"""Confidence sequences: the formula against the defining integral, and the probability of ever missing."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ DRAWS = np.array([0.3, -1.1, 0.8, 2.1, 0.4, 1.7, -0.2, 0.9, 1.4, 0.6])
 
 
 def evidence_by_integration(draws, mean, level, start):
-    """The Bayes factor itself: over sigma by the right-Haar prior, over delta by the normal one."""
+    """The Bayes factor by integration: over sigma with the right-Haar prior, over delta with the normal prior."""
     n, x = len(draws), draws - mean
     alpha = 1 - level
     spread = np.sqrt((-special.lambertw(-(alpha**2) / np.e, k=-1).real - 1) / (2 * start))
@@ -47,17 +47,17 @@ def ever_missed(draws, lower, upper):
 
 
 def assert_at_most(missed, trials, rate):
-    """Not above the rate by more than 4 binomial standard deviations."""
+    """The rate of misses exceeds ``rate`` by at most 4 binomial standard deviations."""
     assert missed <= trials * rate + 4 * np.sqrt(trials * rate * (1 - rate))
 
 
-def test_a_whole_sequence_misses_no_more_often_than_one_interval():
-    """4,000 sequences up to n = 512; the rest of the 5 % is for all later n."""
+def test_a_whole_sequence_misses_at_most_as_often_as_one_interval():
+    """4,000 sequences up to n = 512; the remainder of the 5 % is for later n."""
     draws = np.random.default_rng(0).normal(size=(4000, 512))
     found = confidence_sequence(draws)
     missed = ever_missed(draws, found.lower, found.upper)
     assert_at_most(missed, 4000, 0.05)
-    assert missed > 4000 * 0.02  # and is not idle
+    assert missed > 4000 * 0.02  # the sequence is not too conservative
     by_p_value = int((sequential_p_value(draws)[:, -1] <= 0.05).sum())
     assert by_p_value == missed
 
@@ -76,7 +76,7 @@ def test_control_t_intervals_at_every_look_fail_the_same_check():
         assert_at_most(ever_missed(draws, lower, upper), 4000, 0.05)
 
 
-def test_it_closes_in_on_the_mean_at_nearly_the_rate_of_a_fixed_n():
+def test_it_shrinks_nearly_as_fast_as_the_interval_for_a_fixed_n():
     draws = np.random.default_rng(2).normal(loc=3.0, size=(200, 1024))
     found = confidence_sequence(draws)
     ratio = (found.upper - found.lower)[:, 1023] / (student_t(draws).upper - student_t(draws).lower)
@@ -84,7 +84,7 @@ def test_it_closes_in_on_the_mean_at_nearly_the_rate_of_a_fixed_n():
     assert (sequential_p_value(draws)[:, 63] < 1e-6).all()
 
 
-def test_a_look_does_not_depend_on_later_replicates_nor_on_neighbours():
+def test_a_look_depends_neither_on_later_replicates_nor_on_neighbours():
     draws = np.random.default_rng(3).normal(size=(3, 4, 40))
     whole = confidence_sequence(draws)
     part = confidence_sequence(draws[1, 2, :20])
@@ -94,13 +94,13 @@ def test_a_look_does_not_depend_on_later_replicates_nor_on_neighbours():
     assert (np.diff(sequential_p_value(draws)) <= 0).all()
 
 
-def test_scale_and_shift_pass_through():
+def test_it_is_equivariant_under_scale_and_shift():
     found, moved = confidence_sequence(DRAWS), confidence_sequence(1e3 + 1e-3 * DRAWS)
     np.testing.assert_allclose(moved.upper[7:], 1e3 + 1e-3 * found.upper[7:], rtol=0, atol=1e-10)
     np.testing.assert_allclose(sequential_p_value(1e3 * DRAWS, 1e2), sequential_p_value(DRAWS, 0.1), rtol=1e-9)
 
 
-def test_too_few_are_infinite_equal_ones_a_point_and_nan_stays():
+def test_too_few_replicates_give_infinite_ends_equal_ones_a_point_and_nan_stays():
     draws = np.array(
         [[2.0] * 9, [np.nan] * 9, [1.0, 2.0, 3.0, 0.0, 2.0, 1.0, 1.5, 2.5, np.nan], [0.1 + 0.2, *[0.3] * 8]]
     )
@@ -112,7 +112,7 @@ def test_too_few_are_infinite_equal_ones_a_point_and_nan_stays():
     assert np.isfinite(found.upper[2, 7])
     assert np.isnan(found.upper[1]).all()
     assert np.isnan(found.upper[2, 8])
-    assert found.lower[3, 8] == found.upper[3, 8]  # equal but for rounding
+    assert found.lower[3, 8] == found.upper[3, 8]  # equal up to rounding
     np.testing.assert_array_equal(p_value[0], 1.0)
     np.testing.assert_array_equal(p_value[3], [1.0] * 7 + [0.0] * 2)
     assert np.isnan(p_value[1]).all()
@@ -127,12 +127,12 @@ def test_three_replicates_are_too_few_for_a_level_of_99_percent():
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 95, np.nan])
-def test_levels_outside_are_refused(level):
+def test_levels_outside_the_unit_interval_are_refused(level):
     with pytest.raises(InputError, match=r"^a confidence level must be between 0 and 1, got"):
         confidence_sequence(DRAWS, level)
 
 
-def test_bad_starts_and_no_replicates_are_refused():
+def test_invalid_starts_and_zero_replicates_are_refused():
     with pytest.raises(InputError, match=r"^start must be at least 2 replicates, got 1$"):
         confidence_sequence(DRAWS, start=1)
     with pytest.raises(InputError, match=r"^a confidence sequence needs at least 1 replicates, got 0$"):

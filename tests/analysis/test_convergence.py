@@ -8,7 +8,7 @@ from tests.support.stat_asserts import assert_rate
 
 
 class TestLogVariance:
-    def test_by_leaving_out(self):
+    def test_equals_the_jackknife_by_its_definition(self):
         draws = np.random.default_rng(1).exponential(size=(3, 6))
         result = log_variance(draws)
         assert result.estimate == pytest.approx(np.log(draws.var(axis=-1, ddof=1).mean()))
@@ -21,8 +21,8 @@ class TestLogVariance:
             squared_error += 5 * np.var(logs)
         assert result.standard_error == pytest.approx(np.sqrt(squared_error))
 
-    def test_error_of_many_normal_replicates(self):
-        # Var(log s^2) = 2 / (R - 1) per sequence; the jackknife of 32,000 squares is good to a percent.
+    def test_standard_error_for_many_normal_replicates(self):
+        # Var(log s^2) = 2 / (R - 1) per sequence; the jackknife of 32,000 squares is accurate to 1 %.
         draws = np.random.default_rng(2).normal(size=(16, 2000))
         assert log_variance(draws).standard_error == pytest.approx(np.sqrt(2 / (16 * 1999)), rel=0.05)
 
@@ -60,12 +60,12 @@ class TestSlope:
         assert result.upper - result.lower == pytest.approx(2 * 1.959964 * fit.bse[1])
 
     def test_known_errors_by_hand(self):
-        # Two points a factor e apart: the slope is their difference, its variance the sum of theirs.
+        # Two points a factor of e apart: the slope is their difference, and its variance is the sum of theirs.
         result = slope([1.0, np.e], [0.0, -1.3], standard_error=[0.3, 0.4])
         assert result.estimate == pytest.approx(-1.3)
         assert result.standard_error == pytest.approx(0.5)
 
-    def test_the_larger_error_counts(self):
+    def test_the_larger_standard_error_is_used(self):
         y = np.array([0.0, -1.0, -1.0, -3.0])
         small, large = slope(self.passes, y, 0.01), slope(self.passes, y, 5.0)
         scatter = OLS(y, add_constant(np.log(self.passes))).fit().bse[1]
@@ -73,7 +73,7 @@ class TestSlope:
         x = np.log(self.passes)
         assert large.standard_error == pytest.approx(5 / np.sqrt(((x - x.mean()) ** 2).sum()))
 
-    def test_exact_and_nan_points_are_left_out(self):
+    def test_exact_and_nan_points_are_omitted(self):
         y = np.array([[0.0, -1.0, -1.9, -np.inf], [0.0, np.nan, -1.9, -4.0]])
         error = np.array([[0.1, 0.1, 0.1, 0.0], [0.1, np.nan, 0.1, 0.1]])
         result = slope(self.passes, y, error)
@@ -104,7 +104,7 @@ class TestLaw:
     passes = 8 * 2.0 ** np.arange(3)
 
     def log_variances(self):
-        """Log variances of means of 8, 16 and 32 skewed terms, where the slope is -1."""
+        """Log variances of means of 8, 16 and 32 skewed terms, for which the slope is -1."""
         rng = np.random.default_rng(5)
         draws = rng.gamma(self.passes[:, None, None], size=(3000, 3, 4, 16)) / self.passes[:, None, None]
         return log_variance(np.linspace(0.5, 2.0, 4)[:, None] * draws)
@@ -113,14 +113,14 @@ class TestLaw:
         points = self.log_variances()
         result = slope(self.passes, points.estimate, points.standard_error)
         covered = coverage(result.lower, result.upper, -1.0, axis=0)
-        # The larger of two errors covers a little more than 95 %: 95 to 97 as documented.
+        # With the larger of two standard errors coverage is slightly above 95 %: 95 to 97 % as documented.
         assert covered.upper > 0.95
         assert covered.lower < 0.97
         wrong = coverage(result.lower, result.upper, -1.5, axis=0)
         assert wrong.upper < 0.9
 
-    def test_errors_of_alike_normal_draws_under_cover(self):
-        # Negative control: sequences of unlike size have fewer degrees of freedom than 4 * 15.
+    def test_pooling_unequal_sequences_as_equal_normal_draws_undercovers(self):
+        # Negative control: sequences of unequal variance have fewer degrees of freedom than 4 * 15.
         points = self.log_variances()
         carried = np.sqrt(2 / 60) / (np.log(2) * np.sqrt(2))
         estimate = slope(self.passes, points.estimate, 0.0).estimate

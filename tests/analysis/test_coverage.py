@@ -50,7 +50,7 @@ class TestExact:
     def test_whole_line_covers(self):
         assert coverage([-np.inf], [np.inf], 3.0, axis=0).rate == 1
 
-    def test_block(self):
+    def test_blocks_are_consecutive_and_an_incomplete_one_is_dropped(self):
         np.testing.assert_array_equal(block(np.arange(7), 3), [[0, 1, 2], [3, 4, 5]])
         draws = np.arange(24.0).reshape(2, 12)
         np.testing.assert_array_equal(block(draws, 4), draws.reshape(2, 3, 4))
@@ -73,7 +73,7 @@ class TestContract:
         with pytest.raises(InputError, match=message):
             block(np.zeros((2, 8)), size)
 
-    def test_levels_outside_are_refused(self):
+    def test_levels_outside_the_unit_interval_are_refused(self):
         with pytest.raises(InputError, match="confidence level"):
             coverage([0.0], [1.0], 0.5, axis=0, level_of_band=95)
 
@@ -87,15 +87,15 @@ class TestLaw:
         return coverage(result.lower, result.upper, truth[:, None], axis=1)
 
     @pytest.mark.parametrize("size", [2, 8])
-    def test_student_t_covers_at_its_level(self, size):
+    def test_student_t_has_its_nominal_coverage(self, size):
         result = self.measured(student_t, size)
         for missed, count in zip(result.missed_low + result.missed_high, result.count, strict=True):
             assert_rate(int(missed), int(count), 0.05)
         for side in (result.missed_low, result.missed_high):
             assert_rate(int(side.sum()), int(result.count.sum()), 0.025)
 
-    def test_a_wrong_standard_error_under_covers(self):
-        # Negative control: dividing by the wrong number makes the interval 0.7 of its width.
+    def test_a_wrong_standard_error_undercovers(self):
+        # Negative control: a wrong divisor makes the interval 0.7 times as wide.
         def too_short(draws):
             result = student_t(draws)
             middle, half = (result.lower + result.upper) / 2, (result.upper - result.lower) / 2
@@ -114,26 +114,26 @@ class TestLaw:
         assert sides.missed_low < 0.005 * 2000
 
     def test_bca_of_32_normal_replicates(self):
-        # 93.6 % measured on 10,000; the two streams' noise is within 4 sigmas of 2,000.
+        # Coverage was measured as 93.6 % on 10,000; both streams are within 4 binomial sigmas of 2,000.
         draws = np.random.default_rng(3).normal(size=(2000, 32))
         result = bca(draws, np.random.default_rng(4))
         covered = coverage(result.lower, result.upper, 0.0, axis=0)
         assert_rate(int(covered.missed_low + covered.missed_high), 2000, 0.064)
 
 
-class TestOfTheLevel:
-    def test_is_the_exact_binomial_test_where_the_law_is_symmetric(self):
+class TestCoverageTest:
+    def test_is_the_exact_binomial_test_for_a_symmetric_distribution(self):
         for misses in (0, 3, 10, 17):
             found = coverage(np.zeros(20), np.ones(20), np.where(np.arange(20) < misses, 2.0, 0.5), axis=0)
             assert coverage_test(found, 0.5) == pytest.approx(min(1.0, stats.binomtest(20 - misses, 20, 0.5).pvalue))
 
-    def test_finds_a_wrong_level_and_only_that(self):
+    def test_rejects_a_wrong_level_and_accepts_the_right_one(self):
         rng = np.random.default_rng(4)
         draws = rng.normal(size=(20_000, 8))
         right, wrong = student_t(draws, 0.95), student_t(draws, 0.93)
         assert coverage_test(coverage(right.lower, right.upper, 0.0, axis=0), 0.95) > 1e-3
         assert coverage_test(coverage(wrong.lower, wrong.upper, 0.0, axis=0), 0.95) < 1e-6
 
-    def test_says_nothing_without_intervals(self):
+    def test_is_nan_without_intervals(self):
         found = coverage(np.array([np.nan]), np.array([np.nan]), 0.0, axis=0)
         assert np.isnan(coverage_test(found, 0.95))

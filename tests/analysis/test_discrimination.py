@@ -1,4 +1,4 @@
-"""AUROC against its definition, and how often its interval covers."""
+"""AUROC against its definition, and the coverage of its interval."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from infodis_stats.analysis import auroc, auroc_interval
 from tests.support.stat_asserts import assert_rate
 
 
-def test_the_area_is_the_share_of_pairs_in_order():
+def test_the_area_is_the_proportion_of_pairs_in_order():
     rng = np.random.default_rng(0)
     low, high = rng.integers(0, 6, (3, 7)), rng.integers(2, 8, (3, 5))
     pairs = (high[:, None, :] > low[:, :, None]) + 0.5 * (high[:, None, :] == low[:, :, None])
@@ -17,7 +17,7 @@ def test_the_area_is_the_share_of_pairs_in_order():
     np.testing.assert_allclose(auroc(high, low), 1 - auroc(low, high))
 
 
-def test_ends_solve_the_equation_and_do_not_collapse():
+def test_ends_solve_their_equation_and_do_not_collapse():
     z = stats.norm.ppf(0.975)
     for area in (0.0, 0.02, 0.5, 0.9, 1.0):
         interval = auroc_interval(area, low=20, high=30)
@@ -32,7 +32,7 @@ def test_ends_solve_the_equation_and_do_not_collapse():
 @pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 1.0, 2.0])
 def test_intervals_cover(shift):
-    """Normal samples of 30 and 40: at least the level less four standard deviations; wrong sizes fall short."""
+    """Normal samples of 30 and 40: nominal coverage less four standard deviations; wrong sizes undercover."""
     rng = np.random.default_rng(1)
     areas = auroc(rng.normal(size=(4000, 30)), rng.normal(shift, size=(4000, 40)))
     truth = stats.norm.cdf(shift / 2**0.5)

@@ -20,7 +20,7 @@ class TestExact:
         np.testing.assert_allclose(result.ratio, expected, rtol=1e-12)
         assert ((result.lower < result.ratio) & (result.ratio < result.upper)).all()
 
-    def test_jackknife_of_a_variance_by_leaving_out(self):
+    def test_jackknife_of_a_variance_by_its_definition(self):
         draws = rng(3).exponential(size=(4, 7))
         left_out = np.stack([np.delete(draws, j, axis=-1).var(axis=-1, ddof=1) for j in range(7)])
         expected = 6 / 7 * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0)
@@ -35,7 +35,7 @@ class TestExact:
         for name in ("ratio", "lower", "upper"):
             np.testing.assert_allclose(getattr(moved, name) * 9, getattr(plain, name), rtol=1e-9)
 
-    def test_interval_is_symmetric_on_the_logarithm(self):
+    def test_interval_is_symmetric_on_the_log_scale(self):
         result = relative_efficiency(rng(6).normal(size=(2, 16)), rng(7).gamma(1.0, size=(2, 16)), rng())
         assert result.lower * result.upper == pytest.approx(result.ratio**2)
 
@@ -45,17 +45,17 @@ class TestExact:
         result = relative_efficiency(draws, reference, rng(1))
         width = np.log(result.upper / result.lower)
         expected = np.log(stats.f.ppf(0.975, size, size) / stats.f.ppf(0.025, size, size))
-        # A 95 % quantile of 999 resamples is good to 3.4 %, the standard error to 2 %: four sigmas.
+        # A 95 % quantile of 999 resamples is accurate to 3.4 %, the standard error to 2 %: four sigmas.
         np.testing.assert_allclose(width, expected, rtol=4 * np.hypot(0.034, 0.02))
 
-    def test_cells_share_the_resampling(self):
+    def test_cells_share_the_resamples(self):
         draws, reference = rng(10).normal(size=(3, 2, 16)), rng(11).normal(size=(2, 16))
         together = relative_efficiency(draws, reference, rng())
         alone = relative_efficiency(draws[1], reference, rng())
         np.testing.assert_allclose(alone.lower, together.lower[1], rtol=1e-9)
         np.testing.assert_allclose(alone.upper, together.upper[1], rtol=1e-9)
 
-    def test_neither_pieces_nor_padding_change_it(self, monkeypatch):
+    def test_it_depends_neither_on_chunks_nor_on_padding(self, monkeypatch):
         draws, reference = rng(20).normal(size=(2, 5, 16)), rng(21).normal(size=(5, 12))
         reference[[1, 3], 7:] = np.nan
         together = relative_efficiency(draws, reference, rng())
@@ -66,7 +66,7 @@ class TestExact:
         summed = sum(np.nanvar(one, ddof=1) for one in reference)
         np.testing.assert_allclose(alone.ratio, summed / draws.var(axis=-1, ddof=1).sum(axis=-1), rtol=1e-12)
 
-    def test_sums_are_compared_as_draws_are(self):
+    def test_variance_sums_give_the_same_ratio_as_draws(self):
         draws, reference = rng(22).normal(size=(3, 16)), rng(23).normal(size=(3, 16))
         random = rng()
         expected = variance_ratio(*(variance_sum(one, random) for one in (draws, reference)), level=0.8)
@@ -87,7 +87,7 @@ class TestExactEstimators:
         result = relative_efficiency(self.exact, self.exact, rng())
         assert np.isnan([result.ratio, result.lower, result.upper]).all()
 
-    def test_one_exact_sequence_is_no_hindrance(self):
+    def test_one_exact_sequence_among_others_is_allowed(self):
         draws = np.concatenate([self.varied, self.exact])
         result = relative_efficiency(draws, 2 * draws[::-1], rng())
         assert result.ratio == pytest.approx(4.0)
@@ -103,7 +103,7 @@ class TestContract:
             assert type(array) is np.ndarray
             np.testing.assert_array_equal(np.isnan(array), [True, False])
 
-    def test_too_little_to_say(self):
+    def test_too_few_replicates_give_an_infinite_interval(self):
         result = relative_efficiency([[1.0, 2.0, 4.0]], [[1.0, 2.0, 5.0]], rng())
         assert (result.lower, result.upper) == (0.0, np.inf)
 

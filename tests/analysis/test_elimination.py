@@ -1,4 +1,4 @@
-"""Successive elimination: how often a race ends wrongly, ties and skewed replicates included."""
+"""Successive elimination: how often a race ends wrongly, including ties and skewed replicates."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def t_looks(scores, candidates):
 
 
 def winner(scores, rule):
-    """Run a race over the replicates there are: the last candidate left, None if it stays open; who leads; the cost."""
+    """Run a race over all replicates: the last candidate (None if undecided), the leader, and the cost."""
     running, count, cost = np.arange(len(scores)), 8, 0
     while True:
         worse = rule(scores[running, :count], len(scores))
@@ -35,14 +35,14 @@ def winner(scores, rule):
 
 
 def wrong_ends(rule, means, *, shape=None, trials=400):
-    """Races that ended wrongly: with one that is not the only best. ``shape``: of gamma noise, None for normal."""
+    """Races that ended with a candidate that is not the unique best. ``shape``: of gamma noise, None for normal."""
     rng = np.random.default_rng(0)
     means = np.array(means)
     right = {int(means.argmin())} if (means == means.min()).sum() == 1 else set()
     wrong = 0
     for _ in range(trials):
         noise = rng.normal(size=(len(means), 128))
-        if shape is not None:  # skewed to opposite sides, which does not cancel in a difference
+        if shape is not None:  # skewed in opposite directions, so that the skewness does not cancel in a difference
             sides = np.where(np.arange(len(means)) % 2, 1, -1)[:, None]
             noise = sides * (rng.gamma(shape, size=noise.shape) - shape) / np.sqrt(shape)
         end, _, _ = winner(means[:, None] + noise, rule)
@@ -50,18 +50,18 @@ def wrong_ends(rule, means, *, shape=None, trials=400):
     return wrong
 
 
-# 400 races: 4 binomial standard deviations above the 5 % that are allowed.
+# 400 races: 4 binomial standard deviations above the nominal 5 %.
 ALLOWED = 400 * ERROR + 4 * np.sqrt(400 * ERROR * (1 - ERROR))
 CASES = {
     "a tie": {"means": [0.0, 0.0]},
-    "a tie and one that is worse": {"means": [0.0, 0.0, 3.0]},
+    "a tie and a worse candidate": {"means": [0.0, 0.0, 3.0]},
     "a small difference": {"means": [0.0, 0.02]},
     "a tie of means of 16 exponential terms": {"means": [0.0, 0.0], "shape": 16},
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_races_end_wrongly_no_more_often_than_allowed(case):
+def test_races_end_wrongly_at_most_at_the_nominal_rate(case):
     assert wrong_ends(surely_worse, **CASES[case]) <= ALLOWED
 
 
@@ -71,7 +71,7 @@ def test_control_t_tests_at_every_look_fail_the_same_check(case):
 
 
 def races(trials):
-    """Races of two with random means: wrong ends, wrong leaders, cost, and the wrong leaders of every fixed number."""
+    """Races of two with random means: wrong ends, wrong leaders, cost, and wrong leaders for each fixed sample size."""
     rng = np.random.default_rng(1)
     ends, leaders, cost, fixed = 0, 0, 0, np.zeros(256)
     for _ in range(trials):
@@ -85,16 +85,16 @@ def races(trials):
     return ends, leaders, cost, fixed
 
 
-def test_a_race_errs_less_than_a_fixed_number_of_its_cost():
-    """On the same 300 pairs; on 1,500 the rates are 1.8 % and 3.7 %."""
+def test_a_race_errs_less_often_than_a_fixed_sample_size_of_equal_cost():
+    """On the same 300 pairs; with 1,500 the rates were 1.8 % and 3.7 %."""
     ends, leaders, cost, fixed = races(300)
     assert ends <= 300 * ERROR
-    assert cost < 128  # 70 in a study of 1,500; the standard error is 6 here
+    assert cost < 128  # measured as 70 with 1,500 pairs; the standard error is 6 here
     assert leaders < fixed[int(cost) - 1]
 
 
 @pytest.mark.slow
-def test_a_fixed_number_of_twice_its_cost_errs_more_still():
+def test_even_a_fixed_sample_size_of_twice_its_cost_errs_more_often():
     ends, leaders, cost, fixed = races(4000)
     assert ends <= 4000 * ERROR
     assert leaders < fixed[int(2 * cost) - 1]
@@ -109,7 +109,7 @@ def test_the_leader_has_the_smallest_mean_and_clear_losers_are_worse():
     assert (found.p_value[[0, 2]] <= 0.025).all()
 
 
-def test_what_is_equal_but_for_rounding_is_tied_and_what_differs_exactly_is_worse():
+def test_candidates_equal_up_to_rounding_are_tied_and_exact_differences_are_worse():
     common = np.random.default_rng(0).normal(size=8)
     found = eliminate([common, common + 1e-13, common + 1.0], 0.975)
     assert found.tied.tolist() == [True, True, False]

@@ -25,17 +25,17 @@ def test_does_not_depend_on_the_level_of_the_draws():
     np.testing.assert_allclose(far.lower, near.lower, rtol=1e-9)
 
 
-def test_is_half_the_variance_where_the_spread_is_small_and_its_interval_that_of_a_variance():
+def test_is_half_the_variance_for_a_small_spread():
     draws = 1e-4 * np.random.default_rng(2).normal(size=(5, 12))
     found = jensen_gap(draws)
-    # The next order of the gap is smaller by the spread, 1e-4; float64 leaves 1e-8 nats with 8 digits.
+    # The next-order term is smaller by the spread, 1e-4; in float64, 1e-8 nats keep 8 digits.
     np.testing.assert_allclose(found.estimate, draws.var(axis=-1, ddof=1) / 2, rtol=2e-3)
     assert (found.lower < found.estimate).all()
     assert (found.estimate < found.upper).all()
 
 
 def test_covers_where_student_t_does_not():
-    """20,000 intervals: the binomial error is 0.15 points, and 94.9 was measured with another seed."""
+    """20,000 intervals: the binomial standard error is 0.15 points; with another seed the coverage was 94.9 %."""
     draws = 0.5 * np.random.default_rng(3).normal(size=(20_000, 16))
     found, truth = jensen_gap(draws), 0.125
     covered = (found.lower <= truth) & (truth <= found.upper)
@@ -46,7 +46,7 @@ def test_covers_where_student_t_does_not():
         assert_rate(int(naive.sum()), 20_000, 0.95, sigmas=5)
 
 
-def test_claims_no_upper_end_where_few_draws_dominate():
+def test_the_upper_end_is_infinite_where_few_draws_dominate():
     draws = np.random.default_rng(4).normal(0, [[0.5], [3.0]], size=(2, 64))
     found = jensen_gap(draws)
     assert np.isfinite(found.upper).tolist() == [True, False]
@@ -56,7 +56,7 @@ def test_claims_no_upper_end_where_few_draws_dominate():
 
 
 def test_the_mean_over_cells_covers():
-    """2,000 means of 8 gaps; the binomial error is 0.5 points."""
+    """2,000 means of 8 gaps; the binomial standard error is 0.5 points."""
     draws = 0.5 * np.random.default_rng(5).normal(size=(2000, 8, 16))
     ends = [jensen_gap(one).mean for one in draws]
     assert_rate(sum(low <= 0.125 <= high for _, low, high in ends), 2000, 0.95)
@@ -65,13 +65,13 @@ def test_the_mean_over_cells_covers():
         assert_rate(shifted, 2000, 0.95)
 
 
-def test_draws_that_agree_have_no_gap():
+def test_equal_draws_have_no_gap():
     found = jensen_gap([[3.0, 3.0, 3.0 + 1e-12], [1.0, 2.0, 3.0]])
     assert found.estimate[0] == found.lower[0] == found.upper[0] == 0
     assert found.estimate[1] > 0
 
 
 @pytest.mark.parametrize(("draws", "level"), [([1.0, 2.0], 0.95), ([1.0, 2.0, 3.0], 95)])
-def test_refuses_what_it_cannot_use(draws, level):
+def test_too_few_draws_and_invalid_levels_are_refused(draws, level):
     with pytest.raises(InputError):
         jensen_gap(draws, level)

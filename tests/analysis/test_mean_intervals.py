@@ -31,7 +31,7 @@ def of_scipy(draws, level, seed=3):
 
 
 class TestBca:
-    # Sums of multiples of 1/64 have no rounding: what ties with the mean is the same for both.
+    # Sums of multiples of 1/64 have no rounding error, so both count the same ties with the mean.
     draws = np.random.default_rng(2).exponential(size=(3, 100, 8)).round(2) * 64 // 1 / 64
 
     @pytest.mark.parametrize("replicates", [3, 8])
@@ -42,9 +42,9 @@ class TestBca:
         np.testing.assert_allclose(interval.lower, expected.low, rtol=1e-12)
         np.testing.assert_allclose(interval.upper, expected.high, rtol=1e-12)
         other = bca(draws, np.random.default_rng(4), level)
-        assert (np.abs(other.lower - expected.low) > 1e-6).any()  # another stream is another interval
+        assert (np.abs(other.lower - expected.low) > 1e-6).any()  # another stream gives another interval
 
-    def test_rounding_of_sums_does_not_decide_ties(self):
+    def test_rounding_of_sums_does_not_affect_ties(self):
         interval, scaled = (bca(draws, np.random.default_rng(3)) for draws in (self.draws, 0.3 * self.draws))
         np.testing.assert_allclose(scaled.lower, 0.3 * interval.lower, rtol=1e-12)
         np.testing.assert_allclose(scaled.upper, 0.3 * interval.upper, rtol=1e-12)
@@ -72,11 +72,11 @@ class TestBca:
     def test_close_to_student_t_for_many_normal_replicates(self):
         draws = np.random.default_rng(6).normal(size=(20, 500))
         first, second = bca(draws, np.random.default_rng(7), resamples=4999), student_t(draws)
-        # The error of a bootstrap quantile is 0.04 standard errors of the mean (0.045) here, over 40 ends.
+        # Here a bootstrap quantile has an error of 0.04 standard errors of the mean (0.045); there are 40 ends.
         np.testing.assert_allclose(first.lower, second.lower, atol=0.2 / np.sqrt(500))
         np.testing.assert_allclose(first.upper, second.upper, atol=0.2 / np.sqrt(500))
 
-    def test_leans_to_the_long_tail(self):
+    def test_is_shifted_towards_the_long_tail(self):
         draws = np.random.default_rng(8).exponential(size=(200, 16))
         first, second = bca(draws, np.random.default_rng(9)), student_t(draws)
         assert (first.lower > second.lower).mean() > 0.9
@@ -111,7 +111,7 @@ class TestContract:
             interval(np.zeros((3, 1)))
 
     @pytest.mark.parametrize("level", [0.0, 1.0, 95, -0.5, np.nan])
-    def test_levels_outside_are_refused(self, interval, level):
+    def test_levels_outside_the_unit_interval_are_refused(self, interval, level):
         with pytest.raises(InputError, match=r"^a confidence level must be between 0 and 1, got"):
             interval(np.zeros((3, 4)), level=level)
 
@@ -123,18 +123,18 @@ def test_too_few_resamples_are_refused():
 
 
 def test_intervals_widened_by_a_long_run_cover_its_value():
-    """20,000 estimates from 8 replicates, against runs with half of their standard error."""
+    """20,000 estimates from 8 replicates, against long runs with half their standard error."""
     rng = np.random.default_rng(0)
     draws, runs = rng.normal(size=(20_000, 8)), rng.normal(scale=0.5 / 8**0.5, size=20_000)
     plain = student_t(draws)
     wide = widen(plain, draws.mean(axis=-1), error=0.5 / 8**0.5)
     covered, short = (int(((one.lower <= runs) & (runs <= one.upper)).sum()) for one in (wide, plain))
-    assert_rate(covered, 20_000, 0.95, sigmas=5.0)  # quadrature of a t and a normal half-width is not exact
+    assert_rate(covered, 20_000, 0.95, sigmas=5.0)  # adding a t and a normal half-width in quadrature is approximate
     with pytest.raises(AssertionError):
         assert_rate(short, 20_000, 0.95, sigmas=5.0)
 
 
-def test_no_error_widens_nothing():
+def test_a_standard_error_of_zero_changes_no_interval():
     interval = bca([[1.0, 2.0, 2.5, 3.0, 7.0]], np.random.default_rng(0))
     same = widen(interval, 100.0, error=0.0)  # even where the estimate lies outside
     np.testing.assert_allclose([same.lower, same.upper], [interval.lower, interval.upper])

@@ -60,23 +60,23 @@ class TestExactEstimators:
         np.testing.assert_array_equal(result.z, 0.0)
         np.testing.assert_array_equal(result.p_value, 1.0)
 
-    def test_a_shift_is(self):
+    def test_a_shift_is_a_bias(self):
         result = bias([[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]], [2.001, 1.999])
         np.testing.assert_array_equal(result.z, [-np.inf, np.inf])
         np.testing.assert_array_equal(result.p_value, 0.0)
 
-    def test_pooled(self):
+    def test_pooled_exact_estimators(self):
         exact = np.full((4, 5), 3.0)
         assert pooled_bias(exact, 3.0, axis=0).z == 0.0
         assert pooled_bias(exact, 3.0, axis=0).p_value == 1.0
         assert pooled_bias(exact, 2.0, axis=0).z == np.inf
         assert pooled_bias(exact, 2.0, axis=0).p_value == 0.0
 
-    def test_pooled_with_one_that_varies(self):
+    def test_pooled_with_one_sequence_that_varies(self):
         draws = np.full((2, 3), 3.0)
         draws[0] = [2.0, 3.0, 4.0]
         result = pooled_bias(draws, 2.0, axis=0)
-        # All the error comes from one sequence, so its two degrees of freedom are all there are.
+        # All the variance comes from one sequence, so only its two degrees of freedom count.
         assert result.standard_error == pytest.approx(np.sqrt(1 / 3) / 2)
         assert result.p_value == pytest.approx(2 * stats.t.sf(2 * np.sqrt(3), 2))
 
@@ -110,7 +110,7 @@ class TestContract:
 
 class TestLaw:
     def tables(self, shift):
-        """400 tables of 20 cells of 32 replicates: skewed terms of unlike size, standard deviation 2 before scaling."""
+        """400 tables of 20 cells of 32 replicates: skewed terms with standard deviation 2, times unequal scales."""
         rng = np.random.default_rng(5)
         scale = np.linspace(0.2, 5.0, 20)[:, None]
         return scale * (rng.gamma(4.0, size=(400, 20, 32)) - 4.0 + shift)
@@ -119,16 +119,16 @@ class TestLaw:
         # Holm's smallest adjusted value is the number of cells times the smallest p-value.
         return 20 * bias(tables, 0.0).p_value.min(axis=1) < 0.05
 
-    def test_any_alarm_of_a_table(self):
+    def test_the_smallest_adjusted_p_value_of_a_table(self):
         table = self.tables(shift=1.0)[0]
         adjusted = family_wise(bias(table, 0.0).p_value)
         assert adjusted.min() == pytest.approx(20 * bias(table, 0.0).p_value.min())
 
     def test_family_wise_false_alarms(self):
         tables = self.tables(shift=0.0)
-        # Skewed terms alarm a little more often than the nominal 5 %; the band is 4 binomial sigmas around 8 %.
+        # With skewed terms false alarms slightly exceed the nominal 5 %; the band is 4 binomial sigmas around 8 %.
         assert 0.03 < self.alarms(tables).mean() < 0.135
-        # Negative control: unadjusted tests alarm in 1 - 0.95**20 = 64 % of the tables.
+        # Negative control: unadjusted tests raise an alarm in 1 - 0.95**20 = 64 % of the tables.
         assert (bias(tables, 0.0).p_value.min(axis=1) < 0.05).mean() > 0.5
 
     def test_biased_draws_are_flagged(self):
@@ -139,7 +139,7 @@ class TestLaw:
         flagged = family_wise(bias(draws, 0.0).p_value) < 0.05
         assert np.flatnonzero(flagged).tolist() == [7]
 
-    def test_pooling_finds_a_small_bias(self):
+    def test_pooling_detects_a_small_bias(self):
         # A quarter of a standard deviation is 1.4 standard errors in a cell and 5.5 in the mean of a table.
         tables = self.tables(shift=0.5)
         assert (pooled_bias(tables, 0.0, axis=1).p_value < 0.05).all()
@@ -148,16 +148,16 @@ class TestLaw:
     def test_pooled_p_values_are_uniform(self):
         draws = np.linspace(0.2, 5.0, 6)[:, None] * np.random.default_rng(6).normal(size=(5000, 6, 4))
         p_value = pooled_bias(draws, 0.0, axis=1).p_value
-        # Satterthwaite is an approximation: within a tenth of the nominal rate, plus four binomial sigmas.
+        # Satterthwaite's approximation is within 10 % of the nominal rate; add four binomial sigmas.
         assert 0.038 < (p_value < 0.05).mean() < 0.062
-        # Negative control: the z test that forgets the estimated variances rejects too often.
+        # Negative control: a z test, which ignores that the variances are estimated, rejects too often.
         z = pooled_bias(draws, 0.0, axis=1).z
         with pytest.raises(AssertionError, match="z ="):
             assert_rate(int((2 * stats.norm.sf(np.abs(z)) < 0.05).sum()), 5000, 0.05)
 
 
-def test_a_long_run_adds_its_error_to_that_of_the_bias():
-    """5,000 sets of 4 sequences against runs as noisy as the means: the test rejects 5 %, and far more without them."""
+def test_the_standard_error_of_a_long_run_adds_to_that_of_the_bias():
+    """5,000 sets of 4 sequences against runs as noisy as the means: 5 % rejections, far more if runs count as exact."""
     rng = np.random.default_rng(3)
     draws, runs = rng.normal(size=(5000, 4, 8)), rng.normal(scale=8**-0.5, size=(5000, 4))
     with_error = pooled_bias(draws, runs, axis=-1, truth_se=8**-0.5)

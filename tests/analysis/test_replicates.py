@@ -6,11 +6,11 @@ from estimators.errors import InputError
 from infodis_stats.analysis.replicates import Estimates, all_equal, as_draws, as_truth, check_resamples, rounding
 
 
-def test_rounding_is_relative_above_a_nat():
+def test_rounding_is_relative_above_one_nat():
     np.testing.assert_allclose(rounding([0.0, -0.5, 1.0, -20.0]), [1e-9, 1e-9, 1e-9, 2e-8])
 
 
-def test_all_equal_sees_through_rounding_only():
+def test_all_equal_ignores_rounding_only():
     step = 1e-9 * np.array([0.0, 0.1, 10.0, np.nan])
     draws = 5.0 + step[:, None] * np.array([-1.0, 1.0, -1.0, 1.0])
     np.testing.assert_array_equal(all_equal(draws), [True, True, False, False])
@@ -30,13 +30,13 @@ def test_truth_is_broadcast():
 
 
 @pytest.mark.parametrize(("level", "needed"), [(0.95, 39), (0.9, 19), (0.99, 199), (0.5, 3)])
-def test_resamples_reach_the_tails(level, needed):
+def test_enough_resamples_are_required_to_reach_the_tails(level, needed):
     check_resamples(needed, level)
     with pytest.raises(InputError, match=f"at least {needed} resamples, got {needed - 1}"):
         check_resamples(needed - 1, level)
 
 
-def test_replicates_are_reduced_to_what_a_t_test_needs():
+def test_replicates_are_reduced_to_the_statistics_of_a_t_test():
     draws = np.random.default_rng(0).normal(1.0, 2.0, size=(2, 3, 6))
     found = Estimates.of_replicates(draws)
     expected = stats.ttest_1samp(draws, 0, axis=-1)
@@ -45,14 +45,14 @@ def test_replicates_are_reduced_to_what_a_t_test_needs():
     np.testing.assert_allclose(found.standard_error, stats.sem(draws, axis=-1))
 
 
-def test_missing_replicates_are_not_counted_and_one_alone_tells_nothing():
+def test_missing_replicates_are_not_counted_and_a_single_one_gives_nan():
     found = Estimates.of_replicates([[1.0, 3.0, np.nan], [5.0, np.nan, np.nan]])
     np.testing.assert_array_equal(found.estimate, [2.0, np.nan])
     np.testing.assert_array_equal(found.standard_error, [1.0, np.nan])
     np.testing.assert_array_equal(found.degrees, [1.0, np.nan])
 
 
-def test_what_is_rounding_is_sure():
+def test_standard_errors_below_rounding_are_zero():
     found = Estimates([250.0, 1e-10, 250.0], [1e-8, 1e-12, 1e-6], [3.0, 3.0, 3.0])
     np.testing.assert_array_equal(found.standard_error, [0.0, 0.0, 1e-6])
     np.testing.assert_allclose(found.statistic, [np.inf, 0.0, 2.5e8])
@@ -66,6 +66,6 @@ def test_what_is_rounding_is_sure():
         (([1.0], [1.0], [0.0]), "degrees of freedom must be positive"),
     ],
 )
-def test_bad_estimates_are_refused_in_one_sentence(arrays, sentence):
+def test_invalid_estimates_are_refused_in_one_sentence(arrays, sentence):
     with pytest.raises(InputError, match=sentence):
         Estimates(*arrays)

@@ -1,4 +1,4 @@
-"""The best of several estimators: what is claimed of it was measured on other replicates than it was chosen on."""
+"""The best of several estimators, chosen and measured on different replicates."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ class TestExact:
         np.testing.assert_allclose(result.log_error, np.sqrt(squared), atol=1e-12)
         np.testing.assert_allclose(result.lower * result.upper, result.ratio**2, rtol=1e-12)
 
-    def test_scale_and_shift_of_all_estimators_change_nothing(self):
+    def test_regret_is_invariant_under_a_common_scale_and_shift(self):
         draws = rng(3).normal(size=(4, 5, 2, 8))
         plain, moved = regret(draws, True), regret(7 - 3 * draws, True)
         for name in ("ratio", "lower", "upper", "winner", "tied"):
@@ -60,7 +60,7 @@ class TestExact:
         np.testing.assert_array_equal(result.lower, result.ratio)
         np.testing.assert_array_equal(result.tied, [False, True, False, True])
 
-    def test_replicates_that_agree_in_one_half_by_chance_are_not_exact(self):
+    def test_replicates_that_agree_in_one_half_only_are_not_exact(self):
         draws = rng(11).normal(size=(2, 3, 16)) * np.array([1.0, 9.0])[:, None, None]
         draws[0, :, ::2] = 0.0
         result = regret(draws, True)
@@ -79,7 +79,7 @@ class TestExact:
         draws[2] = rng(8).normal(size=(4, 16))
         assert regret(draws, [True, True, False]).ratio[2] != 1
 
-    def test_what_is_no_candidate_or_was_not_run_never_wins(self):
+    def test_estimators_that_are_no_candidates_or_were_not_run_never_win(self):
         draws = rng(9).normal(size=(3, 2, 2, 8)) * np.array([1.0, 0.01, 5.0])[:, None, None, None]
         draws[0, 1] = np.nan
         result = regret(draws, np.array([True, False, True])[:, None])
@@ -102,7 +102,7 @@ class TestExact:
         without = geometric_mean([np.log(2), -np.inf], [0.3, 0.0])
         assert (float(without.mean), int(without.infinite)) == (pytest.approx(2.0), 0)
 
-    def test_same_draws_are_those_of_every_sequence(self):
+    def test_draws_are_the_same_only_if_equal_for_every_sequence(self):
         first = rng(10).normal(size=(2, 3, 8))
         second = first * (1 + 1e-8)
         assert same_draws(first, second).tolist() == [True, True]
@@ -123,30 +123,30 @@ class TestExact:
 
 
 class TestSimulation:
-    def test_the_gain_of_the_best_is_not_flattered(self, studies):
+    def test_the_gain_of_the_best_is_unbiased(self, studies):
         assert_mean(np.log(regret(studies, True).ratio[-1]), np.log(2))
 
-    def test_negative_control_choosing_and_measuring_on_the_same_replicates_flatters(self, studies):
+    def test_negative_control_choosing_and_measuring_on_the_same_replicates_is_biased(self, studies):
         variances = studies.var(axis=-1, ddof=1).mean(axis=-1)
         flattered = np.log(variances[-1] / variances[:-1].min(axis=0))
         assert flattered.mean() - np.log(2) > 0.25
         with pytest.raises(AssertionError, match="mean is off"):
             assert_mean(flattered, np.log(2))
 
-    def test_intervals_cover_as_the_docstring_says(self, studies):
+    def test_intervals_cover_as_documented(self, studies):
         result = regret(studies, True)
         assert_rate(int(((result.lower <= 2) & (result.upper >= 2))[-1].sum()), STUDIES, 0.945)
 
-    def test_negative_control_the_flattered_ratio_is_covered_far_less(self, studies):
-        """Its interval would have the same width: that of a difference of two log variances."""
+    def test_negative_control_intervals_around_the_biased_ratio_undercover(self, studies):
+        """They have the same width, that of a difference of two log variances."""
         variances, error = studies.var(axis=-1, ddof=1).mean(axis=-1), regret(studies, True).log_error[-1]
         flattered = np.log(variances[-1] / variances[:-1].min(axis=0) / 2)
         covered = int((np.abs(flattered) <= 1.96 * error).sum())
         with pytest.raises(AssertionError, match="rate"):
             assert_rate(covered, STUDIES, 0.945)
 
-    def test_one_of_ten_equals_is_rarely_told_apart_and_a_worse_one_often(self, studies):
-        """3.4 % as the docstring says; the ten are nearly independent, so that the band is that of 2,000 for one."""
-        told = regret(studies, True).lower > 1
-        assert_rate(int(told[0].sum()), STUDIES, 0.034)
-        assert told[-1].mean() > 0.5
+    def test_one_of_ten_equal_estimators_is_rarely_called_worse_and_a_worse_one_often(self, studies):
+        """3.4 % as documented; the ten are nearly independent, which the band for 2,000 of one estimator allows for."""
+        worse = regret(studies, True).lower > 1
+        assert_rate(int(worse[0].sum()), STUDIES, 0.034)
+        assert worse[-1].mean() > 0.5

@@ -1,4 +1,4 @@
-"""Signs of many estimates at once: what is claimed, and how often it is false."""
+"""Simultaneous claims about the signs of many estimates: their definition, and how often they are false."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_values_by_the_definition():
     np.testing.assert_allclose(family_wise_signs(over(draws.reshape(2, 2, 6))), expected.reshape(2, 2))
 
 
-def test_single_claims_are_two_sided_tests_and_false_discovery_is_that_of_statsmodels():
+def test_single_claims_are_two_sided_tests_and_false_discovery_equals_statsmodels():
     draws = np.random.default_rng(2).normal(np.linspace(-2, 2, 12)[:, None], 1.0, size=(12, 5))
     two_sided = stats.ttest_1samp(draws, 0, axis=1).pvalue
     np.testing.assert_allclose(signs(over(draws)), two_sided)
@@ -42,7 +42,7 @@ def test_single_claims_are_two_sided_tests_and_false_discovery_is_that_of_statsm
 
 
 def test_estimates_need_no_replicates():
-    """Two standard errors above zero, of 4 degrees of freedom and known."""
+    """Two standard errors above zero, estimated with 4 degrees of freedom and known."""
     found = signs(Estimates([2.0, -2.0], [1.0, 1.0], [4.0, np.inf]))
     np.testing.assert_allclose(found, [2 * stats.t.sf(2, 4), 2 * stats.norm.sf(2)])
 
@@ -57,7 +57,7 @@ def test_padded_cells_have_their_own_degrees_of_freedom():
     np.testing.assert_allclose(signs(over(draws))[:2], expected)
 
 
-def test_exact_estimates_are_certain_and_missing_ones_are_left_out():
+def test_exact_estimates_are_certain_and_missing_ones_are_omitted():
     draws = np.array([[2.0, 2.0], [-1.0, -1.0], [0.0, 0.0], [np.nan, 1.0]])
     np.testing.assert_array_equal(family_wise_signs(over(draws)), [0, 0, 1, np.nan])
     with pytest.raises(InputError, match="at least 2 replicates"):
@@ -69,12 +69,12 @@ CELLS, TABLES = 30, 2000
 
 @pytest.fixture
 def quick(monkeypatch):
-    """statsmodels collects garbage in every call, which takes longer than all the rest."""
+    """statsmodels collects garbage in every call, which takes longer than everything else."""
     monkeypatch.setattr("gc.collect", lambda: 0)
 
 
 def tables_with_a_false_claim(p_values_of):
-    """Correlated cells, two thirds of them null, the others an error's size above zero: false or wrong signs count."""
+    """Correlated cells: two thirds null, the rest one standard error above zero. False claims and wrong signs count."""
     rng = np.random.default_rng(7)
     truth = np.where(np.arange(CELLS) % 3 == 0, 0.35, 0.0)
     false = 0
@@ -86,9 +86,9 @@ def tables_with_a_false_claim(p_values_of):
 
 
 @pytest.mark.usefixtures("quick")
-def test_false_claims_are_as_rare_as_promised():
+def test_family_wise_claims_are_false_at_most_at_the_nominal_rate():
     false = tables_with_a_false_claim(lambda draws: family_wise_signs(over(draws)))
-    # At most 5 %, four binomial standard deviations allowed: 4 sqrt(0.05 * 0.95 / 2000) = 0.02.
+    # At most 5 %, plus four binomial standard deviations: 4 sqrt(0.05 * 0.95 / 2000) = 0.02.
     assert false / TABLES < 0.05 + 0.02
     assert false > 0
 
@@ -101,7 +101,7 @@ def test_control_pointwise_claims_fail_the_same_check():
 
 
 def false_shares(p_values_of, replicates, noise, tables=TABLES):
-    """Share of false claims in tables of independent cells: half null, the others of both signs and all sizes."""
+    """Share of false claims in tables of independent cells: half null, the rest of both signs and various sizes."""
     rng = np.random.default_rng(11)
     truth = np.where(np.arange(CELLS) % 2, 0.0, np.linspace(-2.5, 2.5, CELLS))
     draws = truth[:, None] + noise(rng, (tables, CELLS, replicates))
@@ -119,9 +119,9 @@ def test_few_discoveries_are_false(replicates):
     shares, claims = false_shares(
         lambda table: false_discovery_signs(over(table), independent=True), replicates, normal
     )
-    # At most 10 %, four standard errors of the mean share allowed.
+    # At most 10 %, plus four standard errors of the mean share.
     assert shares.mean() < 0.1 + 4 * stats.sem(shares)
-    # Half of the cells are null: the procedure spends about half of what it may, or it would be needlessly timid.
+    # Half of the cells are null, so the rate is about half the nominal one; a lower one would waste power.
     assert shares.mean() > 0.1 / 2 - 4 * stats.sem(shares)
     assert claims > TABLES / 2
 
@@ -132,15 +132,15 @@ def test_control_unadjusted_claims_fail_the_same_check():
 
 
 @pytest.mark.usefixtures("quick")
-def test_family_wise_claims_are_fewer_and_dependence_costs():
+def test_family_wise_claims_and_allowing_for_dependence_reduce_power():
     few = false_shares(lambda table: family_wise_signs(over(table)), 8, normal, tables=300)[1]
     some = false_shares(lambda table: false_discovery_signs(over(table), independent=False), 8, normal, tables=300)[1]
     most = false_shares(lambda table: false_discovery_signs(over(table), independent=True), 8, normal, tables=300)[1]
     assert 0 < few < some < most
 
 
-def test_dependent_cells_keep_the_promise_that_is_made_for_them():
-    """All cells of a table share one error, as mutants under shared masks nearly do."""
+def test_the_false_discovery_rate_holds_for_dependent_cells():
+    """All cells of a table share one error, as is nearly true for mutants under shared masks."""
 
     def shared(rng, size):
         return np.sqrt(0.9) * rng.normal(size=(size[0], 1, size[2])) + np.sqrt(0.1) * rng.normal(size=size)

@@ -15,19 +15,19 @@ def test_equals_arviz():
 
 @pytest.mark.parametrize("shape", [0.25, 0.5, 1.0])
 def test_recovers_the_tail_index(shape):
-    # Generalised Pareto draws; 20,000 of them leave 424 in the tail: standard error (1 + k) / sqrt(424) < 0.1.
+    # Of 20,000 generalised Pareto draws 424 are in the tail: standard error (1 + k) / sqrt(424) < 0.1.
     uniform = np.random.default_rng(2).random((8, 20000))
     khat = pareto_khat((uniform**-shape - 1) / shape)
     np.testing.assert_allclose(khat.mean(), shape, atol=4 * (1 + shape) / np.sqrt(8 * 424))
 
 
-def test_looks_at_the_right_tail_only():
+def test_uses_the_right_tail_only():
     heavy = np.random.default_rng(3).pareto(1.0, size=5000)
     assert pareto_khat(heavy) > 0.7
     assert pareto_khat(-heavy) < 0.5
 
 
-def test_shift_and_scale_do_not_matter():
+def test_is_invariant_under_shift_and_scale():
     terms = np.random.default_rng(4).normal(size=100)
     terms -= terms.mean()
     np.testing.assert_allclose(pareto_khat([terms, 50 * terms + 3]), pareto_khat(terms), rtol=1e-6)
@@ -51,11 +51,11 @@ def test_terms_that_sum_to_zero():
     ],
     ids=["24 terms", "equal", "equal up to rounding", "two values", "rare value", "inf", "one nan", "nan"],
 )
-def test_nan_where_there_is_nothing_to_fit(terms):
+def test_is_nan_where_there_is_nothing_to_fit(terms):
     assert np.isnan(pareto_khat(terms))
 
 
-def test_one_impossible_cell_leaves_the_others():
+def test_one_impossible_cell_does_not_affect_the_others():
     terms = np.random.default_rng(5).exponential(size=(3, 64))
     terms[1] = 2.0
     np.testing.assert_array_equal(np.isnan(pareto_khat(terms)), [False, True, False])

@@ -1,4 +1,4 @@
-"""Variances of two estimates: exact where there is a formula, calibrated elsewhere, and able to fail."""
+"""Comparison of two variances: exact where there is a formula, calibrated elsewhere, with negative controls."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def pairs(size, seed, correlation=0.8, second=1.0):
 
 
 class TestPairedRatio:
-    def test_error_of_the_log_ratio_by_leaving_pairs_out(self):
+    def test_standard_error_of_the_log_ratio_by_leaving_pairs_out(self):
         """The delta method on the jackknife of both variances, against the jackknife of its linear form."""
         one, two = rng(1).gamma(2.0, size=(2, 1, 9))
         two = two + one
@@ -41,28 +41,28 @@ class TestPairedRatio:
         assert together.ratio == apart.ratio
         assert np.log(together.upper / together.lower) < 0.6 * np.log(apart.upper / apart.lower)
 
-    def test_many_at_once_are_each_alone(self):
+    def test_items_do_not_depend_on_each_other(self):
         one, two = pairs((3, 2, 16), seed=3)
         together = relative_efficiency(one, two, rng(), paired=True)
         alone = relative_efficiency(one[1], two[1], rng(), paired=True)
         for name, value in vars(alone).items():
             np.testing.assert_allclose(value, getattr(together, name)[1], rtol=1e-9)
 
-    def test_pairs_need_as_many_of_both(self):
+    def test_pairs_need_equally_many_replicates(self):
         with pytest.raises(InputError, match="8 replicates but the reference has 9; pairs need equally many"):
             relative_efficiency(np.zeros((2, 8)), np.zeros((2, 9)), rng(), paired=True)
 
 
 class TestMissingReplicates:
     @pytest.mark.parametrize("paired", [False, True])
-    def test_nan_at_the_end_is_no_replicate(self, paired):
+    def test_nan_at_the_end_is_not_a_replicate(self, paired):
         one, two = pairs((1, 12), seed=4)
         padded = [np.pad(draws, ((0, 0), (0, 5)), constant_values=np.nan) for draws in (one, two)]
         plain = relative_efficiency(one, two, rng(), paired=paired)
         for name, value in vars(relative_efficiency(*padded, rng(), paired=paired)).items():
             assert value == getattr(plain, name)
 
-    def test_half_a_pair_is_none(self):
+    def test_half_a_pair_is_omitted(self):
         one, two = pairs((2, 12), seed=5)
         one[0, 10:] = np.nan
         two[1, 7:] = np.nan
@@ -78,7 +78,7 @@ class TestMissingReplicates:
 
 
 class TestBrownForsythe:
-    def test_is_the_one_of_scipy(self):
+    def test_equals_scipy(self):
         one, two = rng(6).normal(size=10), rng(7).normal(size=14)
         assert brown_forsythe(one, two) == stats.levene(one, two, center="median").pvalue
 
@@ -90,7 +90,7 @@ class TestBrownForsythe:
         assert brown_forsythe(one, two, paired=True) == pytest.approx(2 * stats.t.sf(t, 4))
 
     @pytest.mark.parametrize("paired", [False, True])
-    def test_exact_ones(self, paired):
+    def test_exact_estimates(self, paired):
         varied, exact = rng(8).normal(size=8), np.full(8, 0.3) + 1e-16 * np.arange(8)
         assert brown_forsythe(varied, exact, paired=paired) == brown_forsythe(exact, varied, paired=paired) == 0
         assert np.isnan(brown_forsythe(exact, exact, paired=paired))
@@ -104,11 +104,11 @@ class TestComparison:
         dear = compare_variances(one, two, rng(), costs=(np.full(3, 8.0), 2.0))
         np.testing.assert_allclose(dear.items.ratio, 4 * plain.items.ratio)
         np.testing.assert_allclose(dear.total.upper, 4 * plain.total.upper)
-        # What half the passes do with half the variance of the mean is no difference.
+        # Four times the cost with a quarter of the variance is no difference.
         even = compare_variances(one / np.sqrt(4.0), two, rng(), costs=(4.0, 1.0))
         np.testing.assert_allclose(even.adjusted, plain.adjusted)
 
-    def test_exchange(self):
+    def test_exchanging_the_two_inverts_the_ratios(self):
         one, two = rng(11).normal(size=(2, 16)), rng(12).gamma(2.0, size=(2, 16))
         there, back = compare_variances(one, two, rng()), compare_variances(two, one, rng())
         np.testing.assert_allclose(there.items.ratio * back.items.ratio, 1.0)
@@ -119,9 +119,9 @@ class TestComparison:
         np.testing.assert_array_equal(found.items.ratio, [0.0, np.inf, np.nan])
         np.testing.assert_array_equal(found.adjusted, [0.0, 0.0, np.nan])
 
-    def test_many_items_can_still_be_told_apart(self):
+    def test_a_difference_is_significant_among_many_items(self):
         one = rng(14).normal(size=(40, 32))
-        one[0] *= 20  # so far that no resample reaches it
+        one[0] *= 20  # beyond the reach of any resample
         found = compare_variances(one, rng(15).normal(size=(40, 32)), rng())
         assert found.adjusted[0] < 0.05
         assert not (found.adjusted[1:] < 0.05).any()
@@ -129,15 +129,15 @@ class TestComparison:
 
 @pytest.mark.parametrize(("correlation", "paired"), [(0.0, False), (0.8, True)])
 def test_false_alarms(correlation, paired):
-    """The total's p-value at S = 4, R = 16: documented near 5 %, four binomial sigmas of 400 allowed."""
+    """The total's p-value at S = 4, R = 16: documented as near 5 %, within four binomial sigmas of 400."""
     one, two = pairs((400, 4, 16), seed=16, correlation=correlation)
     found = relative_efficiency(one, two, rng(17), paired=paired)
     assert_rate(int((found.p_value < 0.05).sum()), 400, 0.05)
     assert_rate(int(((found.lower < 1) & (found.upper > 1)).sum()), 400, 0.95)
 
 
-def test_pairs_taken_as_independent_are_wrong_and_power_is_real():
-    """Negative controls: shared randomness that is not said makes intervals cover always; a ratio of 2 is found."""
+def test_control_treating_pairs_as_independent_overcovers_and_pairing_has_power():
+    """Undeclared shared randomness makes the intervals too wide; with pairing, a ratio of 2 is detected."""
     one, two = pairs((400, 4, 16), seed=18, correlation=0.9)
     blind = relative_efficiency(one, two, rng(19))
     assert ((blind.lower < 1) & (blind.upper > 1)).mean() > 0.95 + 4 * np.sqrt(0.05 * 0.95 / 400)

@@ -1,4 +1,4 @@
-"""What `evaluate` costs beside the model, and whether its memory grows with the number of sequences."""
+"""Overhead of `evaluate` relative to the model, and whether its memory grows with the number of sequences."""
 
 import time
 import tracemalloc
@@ -13,7 +13,7 @@ SAMPLER = estimator("uniform-count+stratified")
 
 
 class Sleeper:
-    """A model that takes 20 ms a batch, whatever is in it."""
+    """A model that takes 20 ms per batch, whatever the batch."""
 
     def __init__(self, seconds: float = 0.02) -> None:
         self.seconds, self.inside = seconds, 0.0
@@ -34,7 +34,7 @@ def jobs(sequences: int, length: int, passes: int, replicates: int):
 
 @pytest.mark.parametrize(("length", "batch_size"), [(64, 64), (512, 32)])
 def test_share_outside_the_model(benchmark, length, batch_size):
-    """Plans are made beforehand: they are the estimator's cost, not the evaluation's."""
+    """Plans are made in advance: their cost is the estimator's, not that of the evaluation."""
     planned = list(jobs(16, length, 32, 4))
     shares = []
 

@@ -1,4 +1,4 @@
-"""Time and peak memory of every step of a study of 100,000 sequences after its passes are run."""
+"""Time and peak memory of each step of a study of 100,000 sequences after its forward passes."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_summary_and_report_of_a_large_study(benchmark, tmp_path):
-    """100,000 sequences x 20 estimators x 8 replicates of 100 passes, from draws on disk (minutes)."""
+    """100,000 sequences x 20 estimators x 8 replicates of 100 passes, starting from draws on disk (takes minutes)."""
     items, estimators = 100_000, 20
 
     def measured(step):

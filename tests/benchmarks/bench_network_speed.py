@@ -1,4 +1,4 @@
-"""Cost of an estimate under a network: beside its bare passes, in memory, and against the obvious loop.
+"""Cost of an estimate with a network: overhead over its forward passes, memory, and comparison with a plain loop.
 
 Times are CPU times: other work on the machine does not count.
 """
@@ -40,7 +40,7 @@ def timed(function):
 
 
 class Recording:
-    """Keeps the batches that a model is asked for."""
+    """A model that records its batches."""
 
     def __init__(self, model):
         self.model, self.batches = model, []
@@ -51,7 +51,7 @@ class Recording:
 
 
 def test_estimates_against_bare_forward_passes(benchmark):
-    """A network of 5 million parameters: the same rows in the same batches, with and without all that is around."""
+    """A network of 5 million parameters: the same rows in the same batches, with and without the estimation around."""
     model = five_million()
     tokens = rows_of(model, 4, 128)
     recorder, shares = Recording(model), []
@@ -71,7 +71,7 @@ def test_estimates_against_bare_forward_passes(benchmark):
 
 
 def test_memory_and_time_of_a_large_head(benchmark):
-    """8 rows of 1,024 tokens, 126,464 words: masked positions a few at a time, against all at once."""
+    """8 rows of 1,024 tokens, vocabulary of 126,464: a few masked positions at a time, against all at once."""
 
     def measured(kind):
         script = Path(__file__).with_name("head_memory.py")
@@ -81,7 +81,7 @@ def test_memory_and_time_of_a_large_head(benchmark):
     lean = benchmark.pedantic(measured, args=("lean",), rounds=1)
     benchmark.extra_info.update({"MiB, lean": lean["MiB"], "seconds, lean": lean["seconds"]})
     if not proc("meminfo", "MemAvailable") > MIB_OF_FULL_LOGITS:
-        benchmark.extra_info["MiB, full"] = f"not run: it needs {MIB_OF_FULL_LOGITS} that are not free"
+        benchmark.extra_info["MiB, full"] = f"not run: it needs {MIB_OF_FULL_LOGITS} MiB, which are not available"
         return
     full = measured("full")
     assert full["sum"] == pytest.approx(lean["sum"], rel=1e-5)
@@ -91,8 +91,8 @@ def test_memory_and_time_of_a_large_head(benchmark):
 
 
 @torch.no_grad()
-def obvious_nll(model, tokens, scored, estimator, *, draws, generator):
-    """What scripts do: a draw at a time, log-probabilities of all positions, those of the masked ones picked out."""
+def plain_loop_nll(model, tokens, scored, estimator, *, draws, generator):
+    """The usual script: one draw at a time, log-probabilities at all positions, of which the masked ones are used."""
     chances = 1 / torch.arange(1, scored + 1) if estimator == "time-free" else torch.ones(scored)
     total = 0.0
     for _ in range(draws):
@@ -117,10 +117,10 @@ def obvious_nll(model, tokens, scored, estimator, *, draws, generator):
         (126_464, 128, 16),
     ],
 )
-def test_against_the_obvious_loop(benchmark, vocabulary, length, scored, estimator):
-    """A sequence, the last ``scored`` of its tokens given the others: passes a second over those of the loop.
+def test_against_a_plain_loop(benchmark, vocabulary, length, scored, estimator):
+    """The last ``scored`` tokens of a sequence given the others: passes per second relative to the loop.
 
-    Planned passes are the loop's draws; a mask that is drawn again is not run again.
+    Planned passes equal the loop's draws; a repeated mask is not run again.
     """
     draws, loop_draws, rounds = 64, 16, 3
     known = vocabulary == "austen"
@@ -135,21 +135,21 @@ def test_against_the_obvious_loop(benchmark, vocabulary, length, scored, estimat
         )
         seconds = time.process_time() - started
         loop = (
-            timed(lambda: obvious_nll(model, row, scored, estimator, draws=loop_draws, generator=generator))
+            timed(lambda: plain_loop_nll(model, row, scored, estimator, draws=loop_draws, generator=generator))
             / loop_draws
         )
         planned.append(draws / seconds * loop)
         run_rows.append(result["forward_passes"].item() / seconds * loop)
 
     benchmark.pedantic(run, rounds=rounds)
-    benchmark.extra_info["planned passes a second, loop = 1"] = float(np.median(planned))
-    benchmark.extra_info["rows a second, loop = 1"] = float(np.median(run_rows))
+    benchmark.extra_info["planned passes per second, loop = 1"] = float(np.median(planned))
+    benchmark.extra_info["rows per second, loop = 1"] = float(np.median(run_rows))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
 @pytest.mark.parametrize("options", [{"autocast": torch.bfloat16}, {"compile": True}], ids=["bfloat16", "compiled"])
 def test_accelerated(benchmark, options):
-    """The network of 5 million parameters, faster: 16 rows of 128 tokens."""
+    """The network of 5 million parameters, accelerated: 16 rows of 128 tokens."""
     model, fast = five_million(), ids.accelerated(five_million(), **options)
     tokens = torch.from_numpy(rows_of(model, 16, 128))
     masked = torch.rand(tokens.shape, generator=torch.Generator().manual_seed(0)) < 0.5

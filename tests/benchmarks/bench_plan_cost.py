@@ -1,4 +1,4 @@
-"""Planning beside the model: 16 passes over 4,096 scored positions, against one forward pass of a small network."""
+"""Cost of planning 16 passes over 4,096 scored positions, against one forward pass of a small network."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the regression costs beside the model: time per estimate, from a few short passes to many long ones."""
+"""Overhead of the regression estimator: time per estimate, from few short passes to many long ones."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""How much a law saves where it tells the score ratios of all neighbours of a noised sequence in one pass."""
+"""How much a law saves by computing the score ratios of all neighbours of a noised sequence in one pass."""
 
 import time
 
@@ -20,7 +20,7 @@ def noised_batch(law, size, length):
 def by_neighbour(law, noised, amounts):
     """The same ratios by one forward-backward pass for each neighbour: differences of log evidence.
 
-    All neighbours of a row are one batch, so that what is compared is passes and not calls.
+    All neighbours of a row form one batch, so the comparison is of passes, not of calls.
     """
     rows, length = noised.shape
     symbols = law.vocabulary_size
@@ -36,7 +36,7 @@ def by_neighbour(law, noised, amounts):
 
 
 def test_all_neighbours_against_a_pass_for_each(benchmark):
-    """Order 4 over ACGT, 32 tokens, 256 rows; the pass for each neighbour runs for a part of the same rows."""
+    """Order 4 over ACGT, 32 tokens, 256 rows; the pass for each neighbour runs for some of the same rows."""
     law, plain_rows = MarkovChain.random(order=4, alphabet="ACGT", seed=0), 8
     noised, acts, amounts = noised_batch(law, 256, 32)
     ratios = benchmark(law.log_ratios, noised, acts, amounts, Uniform())

@@ -22,7 +22,7 @@ def run(*numbers):
 
 
 def test_two_workers_against_one(benchmark):
-    """A compute-bound study of minutes, imports and starts of processes included; needs two idle cores."""
+    """A compute-bound study that takes minutes, including imports and process starts; needs two idle cores."""
 
     def compare():
         one, two = (run(10_000, workers)["seconds"] for workers in (1, 2))

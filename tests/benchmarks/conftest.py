@@ -1,4 +1,4 @@
-"""Figures that a table of times does not show: printed at the end of `make bench`."""
+"""Print at the end of `make bench` the figures that the table of times does not contain."""
 
 import pytest
 

@@ -1,7 +1,7 @@
-"""Price half of the tokens under a large head; as a script, print the peak memory and the time that it takes.
+"""Score half of the tokens with a large head; as a script, print the peak memory and the time.
 
-A process of its own, since the peak of another one would hide its own. ``lean`` runs the model, ``full`` what is usual:
-the logits and log-probabilities of all positions.
+It runs in its own process, whose peak memory no earlier work can mask. ``lean`` runs the model; ``full`` computes, as
+is usual, the logits and log-probabilities of all positions.
 """
 
 import json
@@ -18,7 +18,7 @@ from infodis_stats.models import MaskedLanguageModel
 
 
 class Network(nn.Module):
-    """Next to no body."""
+    """A network with a minimal body."""
 
     def __init__(self, vocabulary: int, width: int = 64) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Network(nn.Module):
 
 
 class Task:
-    """Rows of random tokens, half of them masked, and the two ways to price them."""
+    """Rows of random tokens, half of them masked, and the two ways to score them."""
 
     def __init__(self, vocabulary: int = 126_464, rows: int = 8, length: int = 1_024) -> None:
         torch.manual_seed(0)
@@ -51,7 +51,7 @@ class Task:
 
 
 def proc(file: str, name: str) -> float:
-    """A line of a file of Linux's /proc in MiB; NaN where there is none."""
+    """An entry of a file in Linux's /proc, in MiB; NaN if there is none."""
     path = Path("/proc") / file
     lines = path.read_text().splitlines() if path.exists() else []
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(name)), math.nan)

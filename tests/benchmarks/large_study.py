@@ -1,7 +1,7 @@
-"""A large study with made-up estimates; as a module, take one step of it and print its peak memory and its time.
+"""A large study with simulated estimates; as a module, run one step of it and print its peak memory and time.
 
-A process of its own for each step, since the peak of another one would hide its own. ``make`` writes the draws,
-``summarise`` reads them a cell at a time and stores the study, ``read`` opens it, ``report`` writes its report anew.
+Each step runs in its own process, whose peak memory no earlier step can mask. ``make`` writes the draws,
+``summarise`` reads them cell by cell and stores the study, ``read`` opens it, ``report`` rewrites its report.
 """
 
 import json
@@ -24,7 +24,7 @@ STEPS = ("make", "summarise", "read", "report")
 
 
 def make(folder: Path, items: int, estimators: int) -> None:
-    """Unlike sequences, unlike estimators, skewed terms."""
+    """Sequences and estimators of unequal variance, with skewed terms."""
     rng = np.random.default_rng(0)
     cell = ["item", "estimator", "passes"]
     coords = {

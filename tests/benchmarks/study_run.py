@@ -1,6 +1,6 @@
-"""Run a study of many short sequences; as a module, print what it took: ``study_run SEQUENCES WORKERS``.
+"""Run a study of many short sequences; as a module, print its cost: ``study_run SEQUENCES WORKERS``.
 
-A process of its own, since the peak memory of another one would hide its own.
+It runs in its own process, whose peak memory no earlier work can mask.
 """
 
 import json
@@ -38,7 +38,7 @@ length = 16
 
 
 def measured(sequences: int, workers: int) -> dict[str, float]:
-    """Return seconds of the clock for the study and for its report, peak MiB of this process, and passes."""
+    """Return wall-clock seconds of the study and of its report, peak MiB of this process, and passes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.toml"
         path.write_text(STUDY.format(sequences=sequences, estimators=json.dumps(ESTIMATORS)), encoding="utf-8")

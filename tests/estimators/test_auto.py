@@ -1,4 +1,4 @@
-"""The choice: idempotent, never out of its depth, exact where it says so."""
+"""`auto`: its choice is idempotent, always feasible, and exact where it claims to be."""
 
 import numpy as np
 import pytest
@@ -14,8 +14,8 @@ LENGTHS, PASSES = [1, 2, 3, 5, 6, 7, 8, 9, 33, 4096], [1, 2, 3, 4, 5, 8, 16, 33,
 @pytest.mark.parametrize("consistent", [False, True])
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("passes", PASSES)
-def test_the_choice_of_a_plan_is_the_choice_it_was_drawn_by(length, passes, consistent):
-    """Chains leave passes over and all masks may be fewer than asked for."""
+def test_the_choice_for_a_plan_is_the_choice_that_drew_it(length, passes, consistent):
+    """Chains can leave passes unused, and there can be fewer distinct masks than passes requested."""
     choice = Auto(consistent).choose(length, passes)
     assert choice.why
     if length * passes <= 40_000:
@@ -24,7 +24,7 @@ def test_the_choice_of_a_plan_is_the_choice_it_was_drawn_by(length, passes, cons
         assert Auto(consistent).choose(plan.length, plan.passes).estimator == choice.estimator
 
 
-def test_plan_and_reduce_are_those_of_the_choice():
+def test_plan_and_reduce_are_those_of_the_chosen_estimator():
     masks = Auto().plan(20, 16, 3, np.random.default_rng(0))
     regression = estimator("regression")
     np.testing.assert_array_equal(masks.masks, regression.plan(20, 16, 3, np.random.default_rng(0)).masks)
@@ -32,7 +32,7 @@ def test_plan_and_reduce_are_those_of_the_choice():
     np.testing.assert_array_equal(Auto().reduce(masks, losses), regression.reduce(masks, losses))
 
 
-def test_draws_say_what_was_settled_on():
+def test_draws_report_the_chosen_estimator():
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
     (target,) = make_targets(law.sample(1, length=6, seed=0))
     (exact,) = draw(law, [Cell(Auto(), target, 6, 5)], 0)
@@ -57,7 +57,7 @@ def test_maths_unbiased_whatever_it_chooses(length, passes):
 
 
 class Ratios:
-    """Score ratios of a law for one noise; no prices of masked tokens."""
+    """A law's score ratios under one noise, without its masked losses."""
 
     def __init__(self, law, noise, consistent=False):
         self.log_ratios, self.vocabulary_size, self.noise = law.log_ratios, law.vocabulary_size, noise
@@ -72,12 +72,12 @@ class Ratios:
         (Absorbing(), True, "score-entropy(absorbing,polynomial)+stratified"),
     ],
 )
-def test_a_model_of_score_ratios_is_asked_for_them(noise, consistent, name):
-    """A network's ratios come from no one law: averaging over a position's own noise would be another number."""
+def test_a_model_with_score_ratios_gets_a_score_entropy_estimator(noise, consistent, name):
+    """A network's ratios need not be consistent with one law: the marginal estimator would then have another mean."""
     law = ids.MarkovChain.random(order=1, alphabet="AC", seed=0)
     (target,) = make_targets(law.sample(1, length=4, seed=0))
     (chosen,) = draw(Ratios(law, noise, consistent), [Cell(Auto(), target, 8, 400)], 0)
     assert chosen.cell.sampler == estimator(name)
     assert_unbiased(chosen.estimates, law.nll([target.tokens])[0])
-    (masked,) = draw(law, [Cell(Auto(), target, 8, 4)], 0)  # a law that answers both is asked for masks
+    (masked,) = draw(law, [Cell(Auto(), target, 8, 4)], 0)  # a law that supports both gets a mask estimator
     assert masked.cell.sampler.name == "chain"

@@ -1,4 +1,4 @@
-"""Batches: cut to what memory holds, with no row lost, no number changed and nothing counted twice."""
+"""Batches fit into memory: no row is lost, no number changes, and nothing is counted twice."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def jobs_for(tokens, passes=8, replicates=4):
 
 
 class Device:
-    """A device of so many bytes; a call that takes more fails. What a row takes may grow with its length."""
+    """A device with ``size`` bytes; a call that needs more fails. A row's bytes may grow with its length."""
 
     def __init__(self, size, row_bytes):
         self.size, self.row_bytes = size, row_bytes
@@ -43,7 +43,7 @@ class Device:
 
 
 class OnDevice:
-    """A model on that device; keeps count of the rows that it was asked for and those that it priced."""
+    """A model on that device; it records the shapes of all batches requested and of those completed."""
 
     def __init__(self, device):
         self.device, self.inner, self.asked, self.priced = device, ArbitraryLosses(5), [], []
@@ -57,7 +57,7 @@ class OnDevice:
 
 @pytest.mark.parametrize("most", [1, 2, 5, 15])
 @pytest.mark.parametrize("batch_size", [16, 33, None])
-def test_a_full_memory_halves_the_batch_and_changes_nothing(most, batch_size):
+def test_running_out_of_memory_halves_the_batch_and_changes_no_number(most, batch_size):
     expected = [one.losses for one in evaluate(ArbitraryLosses(5), jobs_for(TOKENS))]
     model, counts = OnDevice(Device(most, lambda length: 1)), []
     evaluations = list(evaluate(model, jobs_for(TOKENS), batch_size=batch_size, progress=counts.append))
@@ -65,12 +65,12 @@ def test_a_full_memory_halves_the_batch_and_changes_nothing(most, batch_size):
         np.testing.assert_array_equal(one.losses, losses)
     assert sum(rows for rows, _ in model.priced) == sum(one.forward_passes for one in evaluations)
     assert sum(counts) == len(TOKENS) * 8 * 4
-    # Each failure halves what follows, so a batch of any size is found after its logarithm of them.
+    # Each failure halves the following batches, so the number of failures is at most logarithmic.
     first = model.asked[0][0]
     assert 1 <= len(model.asked) - len(model.priced) <= np.ceil(np.log2(first))
 
 
-def test_what_follows_has_half_the_rows():
+def test_batches_after_a_failure_have_half_the_rows():
     model = OnDevice(Device(5, lambda length: 1))
     jobs = jobs_for([[0] * 5] * 3, passes=20)  # 31 masks each
     list(evaluate(model, jobs, batch_size=16))
@@ -80,12 +80,12 @@ def test_what_follows_has_half_the_rows():
     assert rows.count(4) > 10
 
 
-def test_a_row_that_does_not_fit_is_one_sentence():
+def test_a_row_that_does_not_fit_is_reported_in_one_sentence():
     with pytest.raises(ModelError, match=r"^one sequence of 5 tokens does not fit into the memory of cpu$"):
         list(evaluate(OnDevice(Device(0, lambda length: 1)), jobs_for(TOKENS)))
 
 
-def test_unknown_tokens_name_their_sequence_in_any_part_of_a_batch():
+def test_an_unknown_token_error_names_the_sequence_in_any_part_of_a_batch():
     class Refuses(OnDevice):
         def token_nll(self, tokens, masked):
             result = super().token_nll(tokens, masked)
@@ -98,7 +98,7 @@ def test_unknown_tokens_name_their_sequence_in_any_part_of_a_batch():
         list(evaluate(Refuses(Device(3, lambda length: 1)), jobs_for([[0, 1, 2], [0, 1, 9]])))
 
 
-def test_cached_memory_is_given_back_on_cuda_alone(monkeypatch):
+def test_cached_memory_is_released_only_on_cuda(monkeypatch):
     emptied = []
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
     list(evaluate(OnDevice(Device(4, lambda length: 1)), jobs_for(TOKENS), batch_size=16))
@@ -108,13 +108,13 @@ def test_cached_memory_is_given_back_on_cuda_alone(monkeypatch):
     model = OnDevice(device)
     list(evaluate(model, jobs_for(TOKENS), batch_size=16))
     assert device.released == len(model.asked) - len(model.priced) == 2
-    assert device.watched == 0  # a number that is given is not measured
+    assert device.watched == 0  # a given batch size is not measured
     CudaMemory(torch.device("cuda", 0)).release()
     assert emptied == [True]
 
 
-def test_most_of_a_measured_memory_is_filled(monkeypatch):
-    """A row of 5 tokens takes 500 bytes of 30,000: 48 rows fill four fifths. The first call is the small one."""
+def test_batches_fill_most_of_the_measured_memory(monkeypatch):
+    """A row of 5 tokens takes 500 of 30,000 bytes, so 48 rows fill 80 %. The first call is a small trial."""
     device = Device(30_000, lambda length: 100 * length)
     monkeypatch.setattr(batches, "memory_of", lambda _: device)
     monkeypatch.setattr(batches, "TOKENS_ON_CPU", 20)
@@ -128,8 +128,8 @@ def test_most_of_a_measured_memory_is_filled(monkeypatch):
     assert sum(rows) == sum(one.forward_passes for one in evaluations)
 
 
-def test_a_length_that_takes_more_than_its_share_is_halved(monkeypatch):
-    """Rows of 3 tokens take 27 bytes and those of 5 tokens 625, instead of the 45 that follow from the first."""
+def test_batches_of_a_length_that_needs_more_than_predicted_are_halved(monkeypatch):
+    """Rows of 3 tokens take 27 bytes and rows of 5 tokens 625, not the 45 extrapolated from the former."""
     device = Device(10_000, lambda length: length**3 if length == 3 else length**4)
     monkeypatch.setattr(batches, "memory_of", lambda _: device)
     model = OnDevice(device)
@@ -145,14 +145,14 @@ def test_a_length_that_takes_more_than_its_share_is_halved(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("free", "bytes_a_token", "tokens"),
+    ("free", "bytes_per_token", "tokens"),
     [(1000, 8, 100), (1000, 0, 800), (7, 8, 1), (0, 8, 1), (10**15, 8, 2**18), (10**6, 0.5, 2**18)],
 )
-def test_tokens_that_fit(free, bytes_a_token, tokens):
-    assert tokens_that_fit(free, bytes_a_token) == tokens
+def test_tokens_that_fit(free, bytes_per_token, tokens):
+    assert tokens_that_fit(free, bytes_per_token) == tokens
 
 
-def test_cuda_memory_counts_what_torch_holds_without_use(monkeypatch):
+def test_free_cuda_memory_includes_what_torch_has_cached(monkeypatch):
     for name, value in (
         ("mem_get_info", (500, 2000)),
         ("memory_reserved", 900),
@@ -166,7 +166,7 @@ def test_cuda_memory_counts_what_torch_holds_without_use(monkeypatch):
     assert batches.memory_of(torch.device("cpu")) is None
 
 
-def test_a_cpu_has_some_thousand_tokens_a_thread(monkeypatch):
+def test_a_batch_on_a_cpu_has_a_few_thousand_tokens_per_thread(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     found = batches.Batches(None, torch.device("cpu"))
     assert (found.rows(128), found.rows(8), found.rows(10**6)) == (64, 1024, 1)

@@ -1,4 +1,4 @@
-"""Designs: a contract that every design keeps, and what each promises on its own."""
+"""Designs: the contract of all designs, and the properties of each."""
 
 import itertools
 from collections import Counter
@@ -23,7 +23,7 @@ DESIGNS = [IID(), Antithetic(), Stratified(), Systematic(), LatinHypercube(), So
 
 
 def passes_of(design, candidates):
-    """The candidates that the design can work with: powers of two for a net."""
+    """The candidates that the design supports: powers of two for a Sobol net."""
     return [passes for passes in candidates if design != Sobol() or passes & (passes - 1) == 0]
 
 
@@ -51,8 +51,8 @@ def is_uniform(design, passes, dimension=2, grid=4):
     """Push a full factorial grid through the design: are its cells hit equally often, exactly?
 
     A design of equal strata maps the grid of ``grid`` levels to one of ``grid * passes``; a Latin hypercube needs a
-    grid of ``passes`` strata by ``grid`` within each to run through its rotations. Counting in ``grid`` cells a side is
-    exact for every design here.
+    grid of ``passes`` strata by ``grid`` within each to run through its rotations. Counting in ``grid`` cells per
+    side is exact for every design here.
     """
     fine = grid * passes if design == LatinHypercube() else grid
     centres = (np.arange(fine) + 0.5) / fine
@@ -104,34 +104,34 @@ def test_systematic_levels_share_one_offset():
     assert len(np.unique(points[:, 1])) == 8
 
 
-def test_a_latin_hypercube_has_one_point_in_each_stratum_of_each_coordinate():
+def test_a_latin_hypercube_has_one_point_per_stratum_of_each_coordinate():
     points = LatinHypercube().points(5, 7, np.random.default_rng(0))
     strata = np.floor(points * 7).T
     np.testing.assert_array_equal(np.sort(strata), np.tile(np.arange(7), (5, 1)))
-    assert len({tuple(order) for order in strata.tolist()}) == 5  # each coordinate in an order of its own
+    assert len({tuple(order) for order in strata.tolist()}) == 5  # each coordinate has its own order
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_sobol_net_has_one_point_in_each_elementary_rectangle(seed):
-    """Its first two coordinates are a (0, k, 2)-net whatever the scramble: all shapes of rectangles of area 1/n."""
+    """Its first two coordinates are a (0, k, 2)-net for any scramble: rectangles of area 1/n and every shape."""
     points = Sobol().points(2, 32, np.random.default_rng(seed))
     for depth in range(6):
         cells = np.floor(points * [2**depth, 2 ** (5 - depth)]).astype(int)
         assert len({tuple(cell) for cell in cells.tolist()}) == 32
 
 
-def test_control_iid_points_are_no_net():
+def test_control_iid_points_are_not_a_net():
     cells = np.floor(IID().points(2, 32, np.random.default_rng(0)) * [4, 8]).astype(int)
     assert len({tuple(cell) for cell in cells.tolist()}) < 32
 
 
-def test_each_replicate_has_a_scramble_of_its_own_matrix_included():
+def test_each_replicate_has_its_own_scramble_including_the_matrix():
     """A digital shift alone would keep the XOR of two points of a net."""
     words = [(Sobol().points(3, 4, np.random.default_rng(seed)) * 2.0**53).astype(np.int64)[:2] for seed in range(4)]
     assert len({int(first[1] ^ second[1]) for first, second in words}) == 4
 
 
-def test_a_sobol_net_says_what_it_needs():
+def test_a_sobol_net_states_its_requirements():
     with pytest.raises(PassesError, match="must be a power of two for a Sobol net, got 12; use 8 or 16"):
         Sobol().points(5, 12, np.random.default_rng(0))
     with pytest.raises(InputError, match="at most 21200 scored positions, got 21201"):
@@ -139,11 +139,11 @@ def test_a_sobol_net_says_what_it_needs():
 
 
 @pytest.mark.parametrize("name", ["latin-hypercube", "sobol"])
-def test_balanced_keys_even_out_how_often_a_position_is_masked(name):
-    """The spread over replicates of a position's total weight, which is 1 on average, against independent keys."""
+def test_balanced_keys_even_out_how_often_each_position_is_masked(name):
+    """A position's total weight averages 1; compare its spread over replicates with that for independent keys."""
 
     def spread(design):
         plan = estimator(f"uniform-count+{design}").plan(8, 16, 2000, np.random.default_rng(0))
         return plan.weights.sum(axis=1).std()
 
-    assert spread(name) < 0.9 * spread("stratified")  # measured 0.83 and 0.81; 2000 replicates know it to 1 %
+    assert spread(name) < 0.9 * spread("stratified")  # measured 0.83 and 0.81, to 1 % with 2000 replicates

@@ -1,4 +1,4 @@
-"""Evaluation: each distinct mask once, full batches, and nothing wrong passes."""
+"""Evaluation: each distinct mask runs once, batches are full, and invalid losses are rejected."""
 
 import math
 
@@ -16,7 +16,7 @@ def jobs_for(tokens, name="uniform-count", passes=8, replicates=4, context=None)
         yield Job(target, sampler.plan(target.length, passes, replicates, np.random.default_rng(index)))
 
 
-def test_losses_are_those_of_one_mask_at_a_time():
+def test_losses_equal_those_of_one_mask_at_a_time():
     model = ArbitraryLosses(6)
     context = np.array([[False, True, False, False, False, True]])
     (job,) = jobs_for([[0, 1, 2, 3, 2, 1]], "time-integral", context=context)
@@ -28,7 +28,7 @@ def test_losses_are_those_of_one_mask_at_a_time():
         np.testing.assert_array_equal(losses, expected.numpy())
 
 
-def test_each_distinct_mask_runs_once_and_the_empty_one_never():
+def test_each_distinct_mask_runs_once_and_the_empty_mask_never():
     model = ArbitraryLosses(3)
     jobs = list(jobs_for([[0, 1, 2]] * 2, "time-integral", passes=50, replicates=10))
     progress: list[int] = []
@@ -64,7 +64,7 @@ def test_repeats_are_found_at_any_length(length):
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 16, 512])
-def test_batches_are_full_mix_jobs_and_never_change_a_number(batch_size):
+def test_batches_are_full_and_mix_jobs_without_changing_any_number(batch_size):
     tokens = [[0, 1, 2, 3, 1], [1, 1, 1], [2, 2, 2, 2, 2], [0, 1, 0], [3, 3, 3, 3, 3]]
     model = ArbitraryLosses(5)
     reference = [one.losses for one in evaluate(model, jobs_for(tokens), batch_size=10_000)]
@@ -74,10 +74,10 @@ def test_batches_are_full_mix_jobs_and_never_change_a_number(batch_size):
         np.testing.assert_array_equal(one.losses, expected)
     assert max(model.calls) <= batch_size
     rows = sum(one.forward_passes for one in evaluations)
-    assert len(model.calls) <= rows / batch_size + 2  # one unfinished batch for each of the two lengths
+    assert len(model.calls) <= rows / batch_size + 2  # one partial batch for each of the two lengths
 
 
-def test_jobs_are_taken_as_needed():
+def test_jobs_are_consumed_lazily():
     taken = []
 
     def jobs():
@@ -90,7 +90,7 @@ def test_jobs_are_taken_as_needed():
     assert len(taken) < 5
 
 
-def test_many_lengths_do_not_pile_up():
+def test_jobs_of_many_lengths_do_not_accumulate():
     taken = []
 
     def jobs():
@@ -109,7 +109,7 @@ class Broken:
     def token_nll(self, tokens, masked):
         losses = torch.ones(masked.shape, dtype=torch.float64)
         losses[(tokens == 9) & masked] = self.value
-        losses[~masked] = math.nan  # what stands at unmasked positions does not matter
+        losses[~masked] = math.nan  # values at unmasked positions are ignored
         return losses
 
 
@@ -117,13 +117,13 @@ class Broken:
     ("value", "problem"), [(math.nan, "NaN"), (-0.5, "positive log-probability"), (math.inf, "probability 0")]
 )
 @pytest.mark.parametrize("batch_size", [1, 5, 512])
-def test_bad_losses_name_the_sequence_and_the_position(value, problem, batch_size):
+def test_an_invalid_loss_is_reported_with_its_sequence_and_position(value, problem, batch_size):
     jobs = jobs_for([[0, 1, 2], [0, 1, 9], [0, 1, 3]])
     with pytest.raises(ModelError, match=rf"sequence 1, position 2 \(token 9\): .*{problem}"):
         list(evaluate(Broken(value), jobs, batch_size=batch_size))
 
 
-def test_a_loss_rounded_below_zero_passes():
+def test_a_loss_below_zero_by_rounding_is_accepted():
     (evaluation,) = evaluate(Broken(-1e-7), jobs_for([[9]]))
     assert evaluation.losses.min() == -1e-7
 
@@ -146,7 +146,7 @@ def test_a_wrong_shape_is_refused(function, got):
         list(evaluate(Returns(function), jobs_for([[0, 1, 2]])))
 
 
-def test_unknown_tokens_name_the_sequence_not_the_row():
+def test_an_unknown_token_error_names_the_sequence_not_the_row():
     def refuse(tokens, masked):
         row, position = torch.nonzero(tokens == 9)[0].tolist()
         raise TokenError(row, position, "token 9 is outside the alphabet")
@@ -175,7 +175,7 @@ def test_integer_and_half_precision_losses_become_float64():
     assert evaluation.losses.dtype == np.float64
 
 
-def test_terms_average_to_the_estimate_and_positions_to_their_losses():
+def test_terms_average_to_the_estimate_and_position_losses_are_weighted_means():
     model = ArbitraryLosses(5)
     (job,) = jobs_for([[0, 1, 2, 3, 0]], passes=6, replicates=3)
     (evaluation,) = evaluate(model, [job])

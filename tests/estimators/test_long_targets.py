@@ -1,4 +1,4 @@
-"""Thousands of scored positions: plans grow with passes times positions and with nothing else."""
+"""Thousands of scored positions: the memory of a plan grows only with passes times positions."""
 
 import tracemalloc
 
@@ -12,8 +12,8 @@ TOO_FEW = ("chain", "chain+antithetic", "exhaustive", "triangular", "triangular+
 
 
 @pytest.mark.parametrize("name", [name for name in estimator_names() if name not in TOO_FEW])
-def test_a_plan_needs_no_memory_but_its_own(name):
-    """A plan keeps 9 or 16 bytes a pass and position; 16 times 9 is allowed, and 4,096^2 bytes are 28 times it."""
+def test_making_a_plan_needs_little_more_memory_than_the_plan(name):
+    """A plan keeps 9 or 16 bytes per pass and position; 16 * 9 are allowed. 4,096^2 bytes would be 28 * 9."""
     tracemalloc.start()
     plan = estimator(name).plan(LENGTH, PASSES, 1, np.random.default_rng(0))
     _, peak = tracemalloc.get_traced_memory()
@@ -24,7 +24,7 @@ def test_a_plan_needs_no_memory_but_its_own(name):
 
 
 @pytest.mark.parametrize("name", TOO_FEW)
-def test_too_few_passes_are_told_in_a_short_sentence(name):
+def test_too_few_passes_are_reported_in_a_short_sentence(name):
     with pytest.raises(PassesError, match=str(LENGTH)) as error:
         estimator(name).plan(LENGTH, PASSES, 1, np.random.default_rng(0))
     assert len(str(error.value)) < 150

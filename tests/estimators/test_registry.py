@@ -1,4 +1,4 @@
-"""Names and estimators, both ways."""
+"""Conversion between names and estimators."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_names_round_trip(name):
     assert estimator(name).summary
 
 
-def test_names_are_maps_and_designs():
+def test_a_name_combines_a_mask_map_and_a_design():
     assert estimator("time-integral(eps=0.1)+stratified") == PointEstimator(TimeIntegral(0.1), Stratified())
     assert estimator("time-integral") == PointEstimator(TimeIntegral(0.0), IID())
     assert len(set(estimator_names())) == len(estimator_names())
@@ -37,6 +37,6 @@ def test_names_are_maps_and_designs():
         ("chain(eps=0.1)", "chain has no eps, only time-integral has"),
     ],
 )
-def test_unknown_names_are_refused_with_the_nearest(name, sentence):
+def test_unknown_names_are_refused_with_the_nearest_name(name, sentence):
     with pytest.raises(InputError, match=sentence):
         estimator(name)

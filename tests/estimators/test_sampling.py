@@ -1,4 +1,4 @@
-"""Sampling: numbers hang on the seed, the target, the estimator and its passes, and on nothing else."""
+"""Sampling: estimates depend only on the seed, the target, the estimator and its number of passes."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ TOKENS = np.random.default_rng(1).integers(0, 4, size=(6, 5))
 
 
 @pytest.mark.parametrize("name", estimator_names())
-def test_contract_no_number_depends_on_batches_order_or_company(name):
+def test_contract_no_number_depends_on_batches_order_or_other_targets(name):
     model, sampler = ArbitraryModel(5), estimator(name)
     arguments = {"passes": 32, "replicates": 3, "rng": 4}
     reference = sampler.sample(model, TOKENS, **arguments)
@@ -23,14 +23,14 @@ def test_contract_no_number_depends_on_batches_order_or_company(name):
 
 
 def continued(sampler, item, passes, parts):
-    """Draw parts of so many replicates, each from where the one before stopped."""
+    """Draw ``parts`` replicates at a time, each part continuing where the previous one stopped."""
     starts = np.cumsum([0, *parts[:-1]])
     cells = [Cell(sampler, item, passes, count, int(first)) for count, first in zip(parts, starts, strict=True)]
     return np.concatenate([one.estimates for one in draw(ArbitraryModel(5), cells, 4)])
 
 
 @pytest.mark.parametrize("name", estimator_names())
-def test_contract_a_cell_goes_on_where_another_stopped(name):
+def test_contract_a_cell_continues_where_another_stopped(name):
     (target,) = make_targets(TOKENS[:1])
     equal, unequal = make_pairs([TOKENS[0]] * 2, [TOKENS[1], TOKENS[2][:3]])
     kinds = [(estimator(name), target)]
@@ -41,7 +41,7 @@ def test_contract_a_cell_goes_on_where_another_stopped(name):
         np.testing.assert_array_equal(continued(sampler, item, 32, [5, 1, 2]), whole)
 
 
-def test_control_without_the_number_of_the_first_replicate_a_cell_repeats_itself():
+def test_control_cells_with_the_same_first_replicate_repeat_each_other():
     (target,) = make_targets(TOKENS[:1])
     twice = [Cell(estimator("time-free"), target, 4, 4)] * 2
     one, two = (drawn.estimates for drawn in draw(ArbitraryLosses(5), twice, 4))
@@ -60,7 +60,7 @@ def test_contract_a_cell_does_not_depend_on_the_other_cells():
     assert len({tuple(estimates) for estimates in together}) == 4
 
 
-def test_a_generator_moves_on_and_a_seed_does_not():
+def test_a_generator_advances_and_a_seed_does_not():
     model, sampler, rng = ArbitraryLosses(5), estimator("time-free"), np.random.default_rng(0)
     one, two = (sampler.sample(model, TOKENS, passes=4, replicates=2, rng=rng) for _ in range(2))
     assert not np.array_equal(one, two)
@@ -68,7 +68,7 @@ def test_a_generator_moves_on_and_a_seed_does_not():
     np.testing.assert_array_equal(one, two)
 
 
-def test_equal_sequences_have_streams_of_their_own():
+def test_equal_sequences_have_different_random_streams():
     estimates = estimator("time-free").sample(ArbitraryLosses(3), [[0, 1, 2]] * 2, passes=4, replicates=3, rng=0)
     assert not np.array_equal(estimates[0], estimates[1])
 
@@ -82,7 +82,7 @@ def test_exhaustive_is_exact_and_cheap():
 
 
 def test_contrasts_estimate_the_log_ratio():
-    """Mean within 4 standard errors of the enumerated difference; unequal lengths and a context included."""
+    """The mean is within 4 standard errors of the enumerated difference, with unequal lengths and a context."""
     model = ArbitraryLosses(6, seed=5)
     (pair,) = make_pairs([[0, 1, 2, 3, 4, 5]], [[0, 1, 2, 3]], context=1)
     truth = slow_nll(model, pair.second) - slow_nll(model, pair.first)
@@ -97,13 +97,13 @@ def test_contrasts_estimate_the_log_ratio():
 
 @pytest.mark.parametrize("name", estimator_names())
 def test_coupled_sides_share_their_plans_and_keep_their_marginals(name):
-    """Coupling contract: equal lengths get equal plans; either side alone is an ordinary draw of the estimator."""
+    """Coupling contract: equal lengths get equal plans; each side alone is an ordinary draw of the estimator."""
     (pair,) = make_pairs([[0, 1, 2]], [[2, 1, 0]])
     first, second = Coupled(estimator(name)).jobs(pair, 8, 3, np.random.default_rng(0))
     assert first.plan == second.plan
     child = np.random.default_rng(0).spawn(1)[0]
     assert first.plan == estimator(name).plan(3, 8, 3, child)
-    if name not in ("auto", "exhaustive", "published-d1"):  # eight passes are all masks
+    if name not in ("auto", "exhaustive", "published-d1"):  # eight passes are all the masks
         first, second = Decoupled(estimator(name)).jobs(pair, 8, 3, np.random.default_rng(0))
         assert first.plan != second.plan
 
@@ -127,7 +127,7 @@ def test_a_pair_counts_the_passes_of_both_sides():
     assert one.forward_passes == 7 + 3
 
 
-def test_plans_beyond_any_memory_and_negative_seeds_are_refused():
+def test_plans_that_exceed_memory_and_negative_seeds_are_refused():
     sampler = estimator("time-free")
     with pytest.raises(InputError, match="1000000000000 passes x 2 replicates over 5 positions does not fit"):
         sampler.sample(ArbitraryLosses(5), TOKENS, passes=10**12, replicates=2, rng=0)
@@ -136,7 +136,7 @@ def test_plans_beyond_any_memory_and_negative_seeds_are_refused():
 
 
 @pytest.mark.parametrize(("passes", "replicates", "word"), [(0, 2, "passes"), (4, 0, "replicates")])
-def test_no_passes_or_replicates_are_refused(passes, replicates, word):
+def test_zero_passes_or_replicates_are_refused(passes, replicates, word):
     with pytest.raises(InputError, match=f"{word} needs to be at least 1, got 0"):
         estimator("time-free").sample(ArbitraryLosses(5), TOKENS, passes=passes, replicates=replicates, rng=0)
 
@@ -147,8 +147,8 @@ def test_a_negative_first_replicate_is_refused():
         Cell(estimator("time-free"), target, 4, 4, first=-1)
 
 
-def test_cells_of_other_passes_or_estimators_draw_other_numbers():
-    """The slope of the variance and the comparison of estimators take their cells as independent."""
+def test_cells_that_differ_in_passes_or_estimator_are_drawn_independently():
+    """The slope of the variance and the comparison of estimators assume independent cells."""
     model = ArbitraryLosses(5)
     (target,) = make_targets(TOKENS[:1])
 
@@ -157,7 +157,7 @@ def test_cells_of_other_passes_or_estimators_draw_other_numbers():
         return one.evaluations[0].plan.masks[0, :4]
 
     assert not np.array_equal(masks("uniform-count", 4), masks("uniform-count", 8))
-    # One pass of a stratified design is an ordinary point: from one stream the masks would be equal.
+    # One pass of a stratified design is one uniform point: with a shared stream the masks would be equal.
     plain, stratified = (
         estimator(name).sample(model, TOKENS, passes=1, replicates=8, rng=9)
         for name in ("uniform-count", "uniform-count+stratified")

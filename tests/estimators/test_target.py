@@ -1,4 +1,4 @@
-"""Targets: what can be scored, and the key that a random stream hangs on."""
+"""Targets: what can be scored, and the key from which the random stream derives."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from estimators import InputError, make_pairs, make_targets
 
 
-def test_contexts_mark_what_is_given():
+def test_a_context_marks_the_given_positions():
     tokens = [[0, 1, 2, 3], [3, 2, 1, 0]]
     assert [one.scored.tolist() for one in make_targets(tokens, context=2)] == [[2, 3], [2, 3]]
     given = np.array([[True, False, True, False], [False, False, False, True]])
@@ -14,7 +14,7 @@ def test_contexts_mark_what_is_given():
     assert make_targets(tokens)[0].length == 4
 
 
-def test_keys_hang_on_content_context_and_occurrence_not_on_the_row():
+def test_keys_depend_on_content_context_and_occurrence_not_on_the_row():
     one, two, again = make_targets([[0, 1], [1, 0], [0, 1]])
     assert one.key != two.key
     assert one.key != again.key
@@ -24,7 +24,7 @@ def test_keys_hang_on_content_context_and_occurrence_not_on_the_row():
     assert make_targets([[0, 1]], names=["b"])[0].key == make_targets([[5, 5]], names=["b"])[0].key
 
 
-def test_pairs_have_keys_of_their_own():
+def test_pairs_have_their_own_keys():
     pairs = make_pairs([[0, 1], [0, 1], [0, 1]], [[1, 1], [2, 2], [1, 1]])
     assert len({pair.key for pair in pairs}) == 3
     (alone,) = make_pairs([[0, 1]], [[2, 2]])
@@ -53,7 +53,7 @@ def test_bad_targets_are_refused_in_one_sentence(tokens, context, sentence):
         make_targets(tokens, context)
 
 
-def test_names_differ_and_fit():
+def test_names_must_be_distinct_and_match_the_sequences():
     with pytest.raises(InputError, match="'a' stands more than once"):
         make_targets([[0], [1]], names=["a", "a"])
     with pytest.raises(InputError, match="1 names for 2 sequences"):

@@ -1,4 +1,4 @@
-"""Every estimator of masks is unbiased for every model: enumerated where the randomness can be, else simulated."""
+"""Mask estimators are unbiased for every model: by enumeration where that is possible, else by simulation."""
 
 import math
 
@@ -13,23 +13,24 @@ LENGTH = 4
 
 
 class MeanOverMasked(UniformCount):
-    """A wrong weight: 1 instead of L/m, as if a mean of losses were a likelihood."""
+    """A wrong weight, 1 instead of L/m: the mean of the losses instead of their sum."""
 
     def masks(self, points):
         masks, weights = super().masks(points)
         return masks, np.ones_like(weights)
 
 
-# The others have their biases tested.
+# The biases of the others are tested in masked/test_published.py.
 UNBIASED = [name for name in estimator_names("masked") if estimator(name).unbiased]
-# Not by points of a cube: a threshold cuts the keys too; masks without replacement have their own enumeration.
+# These do not fit the enumeration: threshold masks depend on the values of the keys, not just on their order;
+# masks without replacement and published-radd are enumerated elsewhere.
 OTHERWISE = ("time-integral", "without-replacement", "published-radd")
 ENUMERATED = [name for name in UNBIASED if not name.startswith(OTHERWISE)]
 
 
 @pytest.mark.parametrize("name", ENUMERATED)
 def test_maths_unbiased_by_enumeration(name):
-    """Where keys are stratified, in every combination of strata: fewer passes and positions, or it takes forever."""
+    """Stratified keys are enumerated over all combinations of strata, so with fewer passes and positions."""
     balanced = name.endswith(("+latin-hypercube", "+sobol"))
     length, passes, cells = (3, 4, 4) if balanced else (LENGTH, fitting_passes(name, LENGTH), 1)
     expected = expected_weights(estimator(name), length, passes, cells)
@@ -46,7 +47,7 @@ SIMULATED = [name for name in UNBIASED if name not in ENUMERATED]
 
 @pytest.mark.parametrize("name", [*SIMULATED, "uniform-count", "exhaustive"])
 def test_maths_unbiased_by_simulation(name):
-    """32 masks and positions: 4.5 standard errors leave a chance of 2e-4 over all of them, at a fixed seed."""
+    """32 pairs of mask and position: 4.5 standard errors are exceeded with probability 2e-4 over all; fixed seed."""
     assert worst_z(estimator(name), fitting_passes(name, LENGTH), estimand_by_mask(LENGTH)) < 4.5
 
 
@@ -56,14 +57,14 @@ def test_maths_control_biased_estimators_fail_the_simulation(wrong):
 
 
 def test_maths_every_position_has_expected_weight_one():
-    """E[sum_k W[k, i]] = 1, which the estimand implies: a flat loss is estimated as if it were told."""
+    """E[sum_k W[k, i]] = 1, as the estimand implies: the estimate of a constant loss is unbiased."""
     for length in (1, 2, 5, 9):
         np.testing.assert_allclose(estimand_by_mask(length).sum(axis=0), 1.0, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", UNBIASED)
 def test_contract_inconsistent_conditionals_and_context(name):
-    """The mean over a random order, not the likelihood of any one law; the context is never masked."""
+    """The estimand is the mean over a random order, not the likelihood of one law; the context is never masked."""
     model = ArbitraryLosses(6, seed=1)
     given = np.array([[True, False, False, True, False, False]])
     (target,) = make_targets([[0, 1, 2, 3, 0, 1]], context=given)

@@ -1,4 +1,4 @@
-"""The variance that an estimate tells of itself, against the exact one and against that of many replicates."""
+"""The within-replicate variance, against the exact variance and the variance over many replicates."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def drawn(name, passes, replicates, seed=0):
 
 
 def assert_variance(found, least=0.0, most=0.0):
-    """The mean of the own variances is the replicates' variance, or in a band of it; 4 sigmas of both."""
+    """The mean within-replicate variance equals the variance over replicates, up to a band and 4 standard errors."""
     own, estimates = found.within_variance.variance, found.estimates
     squares = (estimates - estimates.mean()) ** 2
     true = squares.mean()
@@ -48,7 +48,7 @@ def assert_variance(found, least=0.0, most=0.0):
 
 class TestParts:
     @pytest.mark.parametrize("name", estimator_names())
-    def test_their_mean_is_the_estimate(self, name):
+    def test_the_mean_of_the_parts_is_the_estimate(self, name):
         found = drawn(name, 16 if name.endswith("+sobol") else fitting_passes(name, LENGTH), 3)
         np.testing.assert_allclose(found.parts.mean(axis=1), found.estimates, rtol=1e-12)
 
@@ -65,7 +65,7 @@ class TestParts:
             ("regression", 6, 1),
         ],
     )
-    def test_as_many_as_are_independent(self, name, passes, parts):
+    def test_there_are_as_many_parts_as_independent_groups(self, name, passes, parts):
         assert drawn(name, passes, 2).parts.shape == (2, parts)
 
     @pytest.mark.parametrize("name", ["time-free", "uniform-count+antithetic", "chain"])
@@ -74,8 +74,8 @@ class TestParts:
         centred = parts - parts.mean()
         assert_mean(centred.prod(axis=1), 0.0)
 
-    def test_single_passes_of_a_pair_are_correlated(self):
-        """The same check fails where one takes the passes of antithetic pairs for independent."""
+    def test_control_single_passes_of_a_pair_are_correlated(self):
+        """Control: the same check fails if the passes of antithetic pairs are treated as independent."""
         found = drawn("uniform-count+antithetic", 2, 4000)
         terms = pass_terms(found.evaluations[0].plan, found.evaluations[0].losses)
         with pytest.raises(AssertionError):
@@ -84,41 +84,41 @@ class TestParts:
 
 class TestWithinVariance:
     @pytest.mark.parametrize("name", ["time-free", "uniform-count", "root-count"])
-    def test_of_independent_passes_is_the_exact_one_on_average(self, name):
+    def test_of_independent_passes_is_exact_on_average(self, name):
         found = drawn(name, 8, 4000)
         exact = estimator(name).mask_map.law(LENGTH).moments(pass_totals(MODEL, [np.zeros(LENGTH, dtype=int)]))[1]
         assert_mean(found.within_variance.variance, exact[0] / 8)
         np.testing.assert_array_equal(found.within_variance.degrees, 7.0)
 
     @pytest.mark.parametrize(("name", "passes"), [("uniform-count+antithetic", 8), ("chain", 12), ("block-chain", 9)])
-    def test_of_independent_groups_is_that_of_the_replicates(self, name, passes):
+    def test_of_independent_groups_equals_the_variance_over_replicates(self, name, passes):
         assert_variance(drawn(name, passes, 4000))
 
     @pytest.mark.parametrize(
         "name",
         ["uniform-count+stratified", "time-free+stratified", "root-count+stratified", "triangular"],
     )
-    def test_of_strata_is_that_of_the_replicates_or_a_little_more(self, name):
-        """Arbitrary losses bend the mean over sizes more than any law's: a tenth is allowed below, a third above."""
+    def test_of_strata_is_the_variance_over_replicates_or_slightly_more(self, name):
+        """Arbitrary losses curve the mean over sizes more than any law does: 10 % below, 35 % above are allowed."""
         assert_variance(drawn(name, 24, 3000), least=0.1, most=0.35)
 
-    def test_passes_of_strata_taken_for_independent_are_far_off(self):
+    def test_control_treating_stratified_passes_as_independent_is_far_off(self):
         found = drawn("time-free+stratified", 24, 3000)
         naive = from_parts(pass_terms(found.evaluations[0].plan, found.evaluations[0].losses))
         assert naive.variance.mean() > 1.7 * found.estimates.var()
 
-    def test_of_a_regression_is_not_below_that_of_the_replicates(self):
+    def test_of_a_regression_is_not_below_the_variance_over_replicates(self):
         found = drawn("regression", 16, 600)
         assert 1.0 < found.within_variance.variance.mean() / found.estimates.var() < 2.5
 
-    def test_an_exact_estimator_has_none(self):
+    def test_of_an_exact_estimator_is_zero(self):
         assert drawn("exhaustive", 2**LENGTH, 2).within_variance.variance.tolist() == [0.0, 0.0]
 
     @pytest.mark.parametrize(
         ("name", "passes"),
         [("chain", LENGTH), ("without-replacement", LENGTH), ("regression", 7), ("time-free", 1), ("systematic", 16)],
     )
-    def test_what_tells_nothing_of_itself_says_so(self, name, passes):
+    def test_is_none_where_it_cannot_be_estimated(self, name, passes):
         assert drawn(name, passes, 2).within_variance is None
 
 
@@ -127,7 +127,7 @@ class TestContrasts:
     (UNEQUAL,) = make_pairs(np.zeros((1, LENGTH), dtype=int), np.zeros((1, LENGTH - 2), dtype=int))
 
     class OtherSide(ArbitraryLosses):
-        """The second side of a pair has other losses: token 1."""
+        """The second side of a pair (token 1) has other losses."""
 
         def token_nll(self, tokens, masked):
             slope = torch.linspace(-0.5, 0.5, tokens.shape[1], dtype=torch.float64)
@@ -135,18 +135,18 @@ class TestContrasts:
 
     @pytest.mark.parametrize("kind", [Coupled, Decoupled])
     @pytest.mark.parametrize("name", ["time-free", "uniform-count+antithetic", "uniform-count+stratified"])
-    def test_of_a_difference_is_that_of_the_replicates(self, kind, name):
+    def test_of_a_difference_equals_the_variance_over_replicates(self, kind, name):
         (pair,) = make_pairs(np.zeros((1, LENGTH), dtype=int), np.ones((1, LENGTH), dtype=int))
         model = self.OtherSide(LENGTH, seed=42)
         (found,) = draw(model, [Cell(kind(estimator(name)), pair, 12, 3000)], 1)
         assert_variance(found, least=0.1, most=0.35)
 
-    def test_equal_sides_differ_by_nothing_only_if_they_are_coupled(self):
+    def test_equal_sides_have_variance_zero_only_if_coupled(self):
         for kind, positive in ((Coupled, False), (Decoupled, True)):
             (found,) = draw(MODEL, [Cell(kind(estimator("uniform-count")), self.PAIR, 6, 2)], 0)
             assert (found.within_variance.variance > 0).all() == positive
 
-    def test_unequal_lengths_are_told_by_their_parts_where_there_are_any(self):
+    def test_unequal_lengths_use_the_parts_where_there_are_several(self):
         (found,) = draw(MODEL, [Cell(Coupled(estimator("uniform-count")), self.UNEQUAL, 8, 3000)], 0)
         assert_variance(found)
         (found,) = draw(MODEL, [Cell(Coupled(estimator("uniform-count+stratified")), self.UNEQUAL, 8, 2)], 0)
@@ -154,14 +154,14 @@ class TestContrasts:
 
 
 class TestFormulas:
-    def test_lines_and_bends_cost_nothing(self):
+    def test_linear_trends_add_no_variance(self):
         at = np.linspace(0.1, 1.0, 10)[None]
         assert from_residuals(3.0 - 2.0 * at, at).variance[0] == pytest.approx(0.0, abs=1e-20)
         assert from_second_differences(3.0 - 2.0 * at).variance[0] == pytest.approx(0.0, abs=1e-20)
 
     @pytest.mark.parametrize("passes", [4, 16, 64])
     def test_of_independent_noise_about_a_line(self, passes):
-        """Unbiased, and spread like a chi-squared variable of the degrees that are claimed."""
+        """Unbiased, and distributed like a chi-squared variable with the stated degrees of freedom."""
         rng = np.random.default_rng(5)
         at = np.broadcast_to((np.arange(passes) + 0.5) / passes, (20_000, passes))
         terms = 4.0 + 3.0 * at + rng.normal(size=at.shape)
@@ -172,7 +172,7 @@ class TestFormulas:
             assert_mean(found.variance, 1.0 / passes)
             assert found.degrees.max() <= max(most, 1.0) + 1e-9
             spread = (found.variance * passes).var()
-            # 2 / degrees; with four passes the leverages are too unlike for a chi-squared law.
+            # 2 / degrees; with four passes the leverages are too unequal for a chi-squared distribution.
             assert passes == 4 or spread == pytest.approx(2.0 / most, rel=0.12)
 
     def test_strata_add_up(self):
@@ -182,7 +182,7 @@ class TestFormulas:
         exact = from_strata(contributions[:, :2], np.array([0, 1]))
         assert (exact.variance[0], exact.degrees[0]) == (0.0, np.inf)
 
-    def test_added_degrees_lie_between_those_of_one_and_of_all(self):
+    def test_degrees_of_a_sum_lie_between_those_of_one_term_and_of_all(self):
         small, large = (
             WithinVariance(np.array([1e-9]), np.array([5.0])),
             WithinVariance(np.array([1.0]), np.array([3.0])),

@@ -1,4 +1,4 @@
-"""Joint laws and entropies against an enumeration in plain loops."""
+"""Joint distributions and entropies against an enumeration in plain loops."""
 
 import math
 
@@ -20,7 +20,7 @@ LAWS = [
 
 @pytest.mark.parametrize("law", LAWS, ids=repr)
 @pytest.mark.parametrize("length", [1, 2, 4])
-def test_the_joint_law_and_its_entropy_are_those_of_an_enumeration(law, length):
+def test_the_joint_distribution_and_its_entropy_equal_an_enumeration(law, length):
     _, probabilities = enumerated(law, length)
     np.testing.assert_allclose(law.joint(length).ravel(), probabilities, rtol=1e-12, atol=1e-15)
     expected = -sum(one * math.log(one) for one in probabilities.tolist() if one > 0)
@@ -43,8 +43,8 @@ def test_a_table_has_one_length_and_the_entropy_of_its_probabilities():
         law.entropy(4)
 
 
-def test_a_long_chain_gains_its_rate_with_every_symbol():
-    """From the second context on, each symbol of a stationary chain adds the same."""
+def test_each_symbol_of_a_long_chain_adds_the_entropy_rate():
+    """After the first context, each symbol of a stationary chain adds the same entropy."""
     chain = MarkovChain.random(2, seed=0)
     per_symbol = np.diff([chain.entropy(length) for length in (999, 1000, 1001)])
     rate = -(chain.initial[..., None] * chain.transition * np.log(chain.transition)).sum()
@@ -52,7 +52,7 @@ def test_a_long_chain_gains_its_rate_with_every_symbol():
     assert chain.entropy(1) > rate
 
 
-def test_what_is_too_long_to_enumerate_is_refused():
+def test_lengths_too_long_to_enumerate_are_refused():
     law = HiddenMarkov.random(2, "ABC", seed=3)
     for ask in (law.joint, law.entropy):
         with pytest.raises(InputError, match=r"3\^13 strings"):

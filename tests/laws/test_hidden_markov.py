@@ -1,4 +1,4 @@
-"""Hidden Markov laws: construction, closed forms, memory and tiny numbers."""
+"""Hidden Markov laws: construction, closed forms, memory order and tiny probabilities."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def assert_starts_stationary(law):
 
 @pytest.mark.parametrize("concentration", [1e-4, 0.05, 1.0, 100.0])
 @pytest.mark.parametrize(("states", "alphabet"), [(2, "A"), (2, "ACGT"), (5, "AB"), (30, "ACGT")])
-def test_a_random_law_starts_stationary_and_its_states_stay(states, alphabet, concentration):
+def test_a_random_law_starts_stationary_and_its_states_persist(states, alphabet, concentration):
     law = HiddenMarkov.random(states, alphabet, seed=2, concentration=concentration, stay=0.7)
     assert law.transition.shape == (states, states)
     assert law.emission.shape == (states, len(alphabet))
@@ -40,20 +40,20 @@ def test_random_laws_are_reproducible_and_differ():
 # ---- closed forms
 
 
-def test_states_that_show_themselves_are_a_markov_chain():
+def test_directly_observed_states_are_a_markov_chain():
     chain = MarkovChain.random(1, seed=3)
     law = HiddenMarkov(chain.initial, chain.transition, np.eye(4), "ACGT")
     evidence = torch.from_numpy(random_evidence((100, 30, 4), seed=0))
     log_evidence, marginals = law.posterior(evidence)
     expected_log, expected = chain.posterior(evidence)
     assert torch.equal(log_evidence, expected_log)
-    torch.testing.assert_close(marginals, expected, rtol=1e-14, atol=0)  # a division and a product more
+    torch.testing.assert_close(marginals, expected, rtol=1e-14, atol=0)  # one more division and product
     assert np.array_equal(law.nll(chain.sample(50, 30)), chain.nll(chain.sample(50, 30)))
     blurred = HiddenMarkov(chain.initial, chain.transition, 0.99 * np.eye(4) + 0.0025, "ACGT")
     assert (blurred.posterior(evidence)[1] - expected).abs().max() > 1e-3
 
 
-def test_states_that_all_emit_alike_do_not_matter():
+def test_states_with_equal_emissions_do_not_matter():
     law = HiddenMarkov(START, MOVE, [[0.1, 0.2, 0.7]] * 2, "ABC")
     tokens = [[0, 1, 2, 2]]
     np.testing.assert_allclose(law.nll(tokens), -np.log([0.1 * 0.2 * 0.7 * 0.7]))
@@ -62,7 +62,7 @@ def test_states_that_all_emit_alike_do_not_matter():
 
 
 @pytest.mark.parametrize("law", [HiddenMarkov(START, MOVE, SHOW, "AB"), HiddenMarkov.random(seed=4)], ids=str)
-def test_what_a_symbol_says_about_later_ones(law):
+def test_the_joint_distribution_of_two_distant_symbols(law):
     """``P(x_1 = a, x_{1+d} = b)`` is ``emission' diag(initial) transition^d emission``."""
     size = law.vocabulary_size
     evidence = torch.ones(size, 61, size, dtype=torch.float64)
@@ -75,8 +75,8 @@ def test_what_a_symbol_says_about_later_ones(law):
         np.testing.assert_allclose(joint, expected, rtol=1e-11)
 
 
-def test_two_states_forget_by_a_constant_factor():
-    """Between two states that stay with probability s, what is known shrinks by ``2 s - 1`` a symbol."""
+def test_two_states_forget_geometrically():
+    """If each of two states persists with probability s, information shrinks by a factor of ``2 s - 1`` per symbol."""
     evidence = torch.ones(2, 41, 2, dtype=torch.float64)
     evidence[1, 0, 0] = 0.0
     for stay in (0.95, 0.6):
@@ -99,7 +99,7 @@ def test_long_sequences_do_not_underflow():
     for symbols in tokens[:, 1:].T:
         message = np.logaddexp.reduce(message[:, :, None] + transition, axis=1) + emission[:, symbols].T
     expected = -np.logaddexp.reduce(message, axis=1)
-    assert (expected > 800).all()  # a plain product would be zero
+    assert (expected > 800).all()  # a plain product would underflow
     np.testing.assert_allclose(law.nll(tokens), expected, rtol=1e-11)
 
 

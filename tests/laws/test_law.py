@@ -1,4 +1,4 @@
-"""Contract: what every oracle promises, whatever its kind."""
+"""The contract that every law fulfils, whatever its kind."""
 
 import hashlib
 
@@ -42,7 +42,7 @@ def batch_of(law, size, length=9):
     return tokens, masked
 
 
-# ---- bits do not depend on the batch
+# ---- results do not depend on the batch, bit by bit
 
 
 def assert_batch_does_not_matter(law, size):
@@ -62,7 +62,7 @@ def test_a_row_has_the_same_bits_in_every_batch(law):
     assert_batch_does_not_matter(law, 1000)
 
 
-def test_the_check_fails_on_a_law_that_looks_at_the_batch():
+def test_control_the_check_fails_for_a_law_that_depends_on_the_batch():
     class Pooled(MarkovChain):
         def _posterior(self, evidence):
             log_evidence, marginals = super()._posterior(evidence)
@@ -85,7 +85,7 @@ def test_soft_posteriors_have_the_same_bits_in_every_batch(law):
 
 
 @every_law
-def test_chunks_and_threads_do_not_matter(law, monkeypatch):
+def test_results_depend_neither_on_chunks_nor_on_threads(law, monkeypatch):
     tokens, masked = batch_of(law, 150)
     whole, likelihoods = law.token_nll(tokens, masked), law.nll(tokens)
     threads = torch.get_num_threads()
@@ -102,7 +102,7 @@ def test_chunks_and_threads_do_not_matter(law, monkeypatch):
 
 
 @every_law
-def test_the_layout_of_the_input_does_not_matter(law):
+def test_results_do_not_depend_on_the_memory_layout_of_the_input(law):
     tokens, masked = batch_of(law, 40)
     whole = law.token_nll(tokens, masked)
     assert torch.equal(law.token_nll(tokens.T.contiguous().T, masked.T.contiguous().T), whole)
@@ -118,7 +118,7 @@ def test_the_layout_of_the_input_does_not_matter(law):
 
 
 @every_law
-def test_the_seam_to_the_estimators(law):
+def test_token_nll_satisfies_the_contract_of_the_estimators(law):
     model: ConditionalModel = law
     tokens, masked = batch_of(law, 50)
     losses = model.token_nll(tokens, masked)
@@ -130,7 +130,7 @@ def test_the_seam_to_the_estimators(law):
 
 
 @every_law
-def test_nothing_masked_costs_nothing_and_an_empty_batch_is_one(law):
+def test_the_loss_is_zero_without_masks_and_empty_batches_are_valid(law):
     tokens, masked = batch_of(law, 10)
     assert not law.token_nll(tokens, torch.zeros_like(masked)).any()
     assert law.token_nll(tokens[:0], masked[:0]).shape == (0, tokens.shape[1])
@@ -138,7 +138,7 @@ def test_nothing_masked_costs_nothing_and_an_empty_batch_is_one(law):
 
 
 @every_law
-def test_other_integers_are_as_good_and_the_input_stays_as_it_is(law):
+def test_all_integer_types_are_equivalent_and_the_input_is_not_modified(law):
     tokens, masked = batch_of(law, 20)
     before = tokens.clone(), masked.clone()
     losses = law.token_nll(tokens, masked)
@@ -151,7 +151,7 @@ def test_other_integers_are_as_good_and_the_input_stays_as_it_is(law):
 
 
 @every_law
-def test_marginals_sum_to_one_and_fit_the_evidence(law):
+def test_marginals_sum_to_one_and_agree_with_the_evidence(law):
     length = law.length or 9
     evidence = torch.from_numpy(random_evidence((60, length, law.vocabulary_size), seed=2))
     log_evidence, marginals = law.posterior(evidence)
@@ -170,13 +170,13 @@ def test_an_impossible_token_costs_inf_and_the_others_do_not():
     tokens = torch.tensor([[0, 1, 2], [0, 0, 2], [0, 2, 2]])
     masked = torch.tensor([[False, True, False]] * 3)
     losses = CYCLE.token_nll(tokens, masked)
-    assert losses[:, 1].tolist() == [0.0, np.inf, np.inf]  # A?C can only be ABC
+    assert losses[:, 1].tolist() == [0.0, np.inf, np.inf]  # A?C must be ABC
     assert not losses[:, [0, 2]].any()
 
 
 @pytest.mark.parametrize("law", [CYCLE, HIDDEN_CYCLE, TableLaw(["AAB", "ABC", "BCA"], [0.5, 0.5, 0.0])], ids=str)
 def test_impossible_revealed_tokens_make_every_masked_one_inf(law):
-    tokens = torch.tensor([[1, 1, 2]])  # BB is impossible in both
+    tokens = torch.tensor([[1, 1, 2]])  # BB is impossible under all three laws
     losses = law.token_nll(tokens, torch.tensor([[False, False, True]]))
     assert losses.tolist() == [[0.0, 0.0, np.inf]]
     evidence = torch.ones(2, 3, 3, dtype=torch.float64)
@@ -198,7 +198,7 @@ def test_evidence_against_every_symbol_is_impossible(law):
         assert not marginals.any()
 
 
-def test_impossible_sequences_have_nll_inf_and_impossible_contexts_none():
+def test_impossible_sequences_have_infinite_nll_and_impossible_contexts_are_refused():
     tokens = [[0, 1, 2], [0, 1, 1]]
     assert CYCLE.nll(tokens).tolist() == [pytest.approx(np.log(2)), np.inf]
     assert CYCLE.nll(tokens, context=2).tolist() == [0.0, np.inf]
@@ -206,7 +206,7 @@ def test_impossible_sequences_have_nll_inf_and_impossible_contexts_none():
         CYCLE.nll([[0, 1, 2], [1, 1, 2]], context=2)
 
 
-def test_a_zero_of_the_context_alone_is_not_an_error_elsewhere():
+def test_a_possible_context_within_an_impossible_sequence_is_not_an_error():
     context = np.array([[True, True, False], [False, True, False]])
     assert np.isinf(CYCLE.nll([[0, 1, 1], [1, 1, 2]], context)).all()
 
@@ -240,7 +240,7 @@ def chi_square(law, probabilities, sequences, draws):
 @pytest.mark.parametrize("length", [1, 3, 5])
 def test_samples_have_the_probabilities_of_their_law(law, wrong, length):
     sequences, probabilities = enumerated(law, length)
-    # One fixed seed, so a p-value above 1e-3 stays above; the wrong law's is below 1e-6 by far.
+    # The seed is fixed, so a p-value above 1e-3 stays there; that of the wrong law is far below 1e-6.
     assert chi_square(law, probabilities, sequences, law.sample(20_000, length, seed=7)) > 1e-3
     assert chi_square(law, probabilities, sequences, wrong.sample(20_000, length, seed=7)) < 1e-6
 
@@ -267,7 +267,7 @@ def test_samples_are_possible_and_reproducible(law):
     assert law.sample(0, length, seed=3).shape == (0, length)
 
 
-def test_a_generator_moves_on():
+def test_a_generator_advances():
     rng = np.random.default_rng(0)
     law = MarkovChain.random(1)
     assert not np.array_equal(law.sample(10, 10, rng), law.sample(10, 10, rng))
@@ -293,7 +293,7 @@ def test_a_law_is_a_value(law):
     assert law != law.fingerprint()
 
 
-def test_fingerprints_tell_laws_apart():
+def test_fingerprints_differ_between_laws():
     laws = [*LAWS, MarkovChain.random(2, seed=1), TableLaw.random(seed=1)]
     assert len({law.fingerprint() for law in laws}) == len(laws)
     arrays = CYCLE.initial.copy(), CYCLE.transition.copy()
@@ -301,7 +301,7 @@ def test_fingerprints_tell_laws_apart():
     assert MarkovChain(*arrays, "ABC") != CYCLE
 
 
-def test_the_arrays_given_stay_the_users():
+def test_given_arrays_are_copied():
     transition = np.full((2, 2), 0.5)
     law = MarkovChain([0.5, 0.5], transition, "AB")
     transition[0] = [1, 0]
@@ -309,7 +309,7 @@ def test_the_arrays_given_stay_the_users():
 
 
 @every_law
-def test_encode_and_decode_undo_each_other(law):
+def test_encode_and_decode_are_inverse(law):
     draws = law.sample(20, law.length or 7, seed=0)
     texts = law.decode(draws)
     assert np.array_equal(law.encode(texts), draws)
@@ -342,7 +342,7 @@ def test_a_token_outside_the_alphabet_is_named(law):
 
 
 @every_law
-def test_token_nll_wants_integers_and_booleans(law):
+def test_token_nll_requires_integers_and_booleans(law):
     tokens, masked = batch_of(law, 5)
     with pytest.raises(InputError, match=r"tokens must be integers of shape \(batch, length\), got torch.float32"):
         law.token_nll(tokens.float(), masked)
@@ -359,7 +359,7 @@ def test_token_nll_wants_integers_and_booleans(law):
 
 
 @every_law
-def test_posterior_wants_finite_nonnegative_float64(law):
+def test_posterior_requires_finite_nonnegative_float64(law):
     size = law.vocabulary_size
     good = torch.ones(2, law.length or 4, size, dtype=torch.float64)
     for bad in (good.float(), good[0], torch.ones(2, law.length or 4, size + 1, dtype=torch.float64)):
@@ -373,7 +373,7 @@ def test_posterior_wants_finite_nonnegative_float64(law):
 
 
 @every_law
-def test_nll_says_what_is_wrong(law):
+def test_nll_errors_state_what_is_wrong(law):
     tokens = law.sample(3, law.length or 4, seed=0)
     length = tokens.shape[1]
     with pytest.raises(InputError, match=r"tokens must be integers of shape \(sequence, length\), got float64"):
@@ -400,7 +400,7 @@ def test_nll_says_what_is_wrong(law):
         law.nll(tokens, 1.5)
 
 
-def test_sequences_need_a_position():
+def test_sequences_need_at_least_one_position():
     law = MarkovChain.random(1)
     with pytest.raises(InputError, match="length of at least 1, got 0"):
         law.token_nll(torch.zeros(2, 0, dtype=torch.int64), torch.zeros(2, 0, dtype=torch.bool))
@@ -425,7 +425,7 @@ def test_a_table_has_one_length():
         law.sample(1, length=3)
 
 
-def test_encode_says_what_is_wrong():
+def test_encode_errors_state_what_is_wrong():
     law = MarkovChain.random(1)
     with pytest.raises(InputError, match=r"^string 1, position 2: symbol 'N' is outside the alphabet ACGT$"):
         law.encode(["ACG", "ACN"])
@@ -443,7 +443,7 @@ def test_encode_says_what_is_wrong():
     ("alphabet", "message"),
     [("", "at least one symbol"), ("ACA", "'ACA' repeats 'A'"), (["A", "C"], "must be a string")],
 )
-def test_alphabets_are_distinct_symbols(alphabet, message):
+def test_alphabets_must_consist_of_distinct_symbols(alphabet, message):
     with pytest.raises(InputError, match=message):
         MarkovChain([0.5, 0.5], [[0.5, 0.5]] * 2, alphabet)
     with pytest.raises(InputError, match=message):

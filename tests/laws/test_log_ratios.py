@@ -1,4 +1,4 @@
-"""Score ratios of a law: those of the enumerated law of noised sequences, for every neighbour that the noise joins."""
+"""Score ratios of a law, against the enumerated law of noised sequences, for every neighbour under the noise."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ NOISES_OF_THREE = {
     "absorbing": Absorbing(),
     "uniform": Uniform(),
     "dense": RateMatrix(random_rates(3, 1)),
-    "more states": RateMatrix(random_rates(5, 2, share=0.4)),
+    "extra states": RateMatrix(random_rates(5, 2, share=0.4)),
 }
 AMOUNTS = np.array([1e-7, 0.02, 0.3, 1.0, 3.0, 12.0])
 
@@ -32,7 +32,7 @@ def every_sequence(law):
 
 
 def noised_rows(law, noise, *, context):
-    """Sequences of the law with noise, each amount several times; in half of them some positions are given."""
+    """Noised sequences of the law, several per amount of noise; with ``context``, some positions are given."""
     rng = np.random.default_rng(6)
     amounts = np.repeat(AMOUNTS, 6)
     tokens = law.sample(len(amounts), LENGTH, seed=7)
@@ -41,8 +41,8 @@ def noised_rows(law, noise, *, context):
     return np.where(acts, drawn, tokens), acts, amounts
 
 
-def assert_ratios(law, noise, rows, told_by=None):
-    """Ratios of ``told_by`` against the enumeration of ``law``."""
+def assert_ratios(law, noise, rows, model=None):
+    """The ratios of ``model`` (default: ``law``) equal those of the enumerated ``law``."""
     sequences, probabilities = every_sequence(law)
     rates = noise.rates(law.vocabulary_size).numpy()
     expected = np.array(
@@ -58,7 +58,7 @@ def assert_ratios(law, noise, rows, told_by=None):
             for noised, acts, amount in zip(*rows, strict=True)
         ]
     )
-    found = (told_by or law).log_ratios(*map(torch.from_numpy, rows), noise).numpy()
+    found = (model or law).log_ratios(*map(torch.from_numpy, rows), noise).numpy()
     assert (np.isfinite(expected) & (expected != 0)).sum() > 50
     np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
 
@@ -66,13 +66,13 @@ def assert_ratios(law, noise, rows, told_by=None):
 @pytest.mark.parametrize("context", [False, True], ids=["", "context"])
 @pytest.mark.parametrize("noise", NOISES_OF_THREE.values(), ids=NOISES_OF_THREE)
 @pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
-def test_maths_ratios_of_the_enumerated_law_of_noised_sequences(law, noise, context):
+def test_maths_ratios_equal_those_of_the_enumerated_law_of_noised_sequences(law, noise, context):
     assert_ratios(law, noise, noised_rows(law, noise, context=context))
 
 
 @pytest.mark.parametrize("noise", NOISES_OF_THREE.values(), ids=NOISES_OF_THREE)
 @pytest.mark.parametrize("law", [LAWS["order 2"], LAWS["order 3"]], ids=str)
-def test_the_check_fails_on_a_misread_law(law, noise):
+def test_control_the_check_fails_for_a_law_with_reversed_contexts(law, noise):
     axes = (*reversed(range(law.order)), law.order)
     misread = MarkovChain(law.initial.T, law.transition.transpose(axes), law.alphabet)
     with pytest.raises(AssertionError, match="Not equal"):
@@ -80,7 +80,7 @@ def test_the_check_fails_on_a_misread_law(law, noise):
 
 
 @pytest.mark.parametrize("noise", [Uniform(), RateMatrix(random_rates(3, 1))], ids=["uniform", "dense"])
-def test_the_check_fails_on_another_amount_of_noise(noise):
+def test_control_the_check_fails_for_another_amount_of_noise(noise):
     law = LAWS["order 1"]
     noised, acts, amounts = noised_rows(law, noise, context=False)
 
@@ -99,26 +99,26 @@ class TestConventions:
     def ratios(self, states, acts, noise):
         return self.LAW.log_ratios(torch.tensor([states]), torch.tensor([acts]), self.AMOUNT, noise)[0]
 
-    def test_zero_for_the_own_state_and_missing_where_nobody_asks(self):
+    def test_zero_for_the_current_state_and_nan_where_undefined(self):
         masked = self.ratios([3, 1], [True, True], Absorbing())
-        assert masked[:, 3].isnan().tolist() == [False, True]  # the own one is 0, the mask leads nowhere
+        assert masked[:, 3].isnan().tolist() == [False, True]  # the current state has 0, the mask is no predecessor
         assert (masked[0, 3], masked[1, 1]) == (0.0, 0.0)
-        assert masked[1, [0, 2]].isnan().all()  # no symbol becomes another
+        assert masked[1, [0, 2]].isnan().all()  # no symbol changes into another
         given = self.ratios([0, 1], [True, False], Uniform())
         assert given[1].isnan().tolist() == [True, False, True]
 
-    def test_minus_infinity_for_what_cannot_be(self):
-        """Given C at the end, A is sure to be in front."""
+    def test_minus_infinity_for_impossible_states(self):
+        """With C at the end, the first symbol must be A."""
         masked = self.ratios([3, 1], [True, False], Absorbing())
         left = torch.exp(-self.AMOUNT) / -torch.expm1(-self.AMOUNT)
         torch.testing.assert_close(masked[0, :3].exp(), torch.tensor([left.item(), 0.0, 0.0], dtype=torch.float64))
         assert torch.isneginf(masked[0, 1:3]).all()
 
-    def test_uniform_noise_makes_everything_possible(self):
+    def test_all_states_are_possible_under_uniform_noise(self):
         assert self.ratios([2, 2], [True, True], Uniform()).isfinite().all()
 
-    def test_tiny_noise_keeps_all_digits(self):
-        """One step from a sequence of the law: the ratio is ``3 p / noise`` at first order."""
+    def test_tiny_noise_is_accurate_to_all_digits(self):
+        """One substitution away from a sequence of the law, the ratio is ``3 p / noise`` to first order."""
         amount = torch.tensor([1e-14], dtype=torch.float64)
         seen, everywhere = torch.tensor([[2, 1]]), torch.tensor([[True, True]])
         ratio = self.LAW.log_ratios(seen, everywhere, amount, Uniform())[0, 0, 0].exp().item()
@@ -174,8 +174,8 @@ def test_ill_formed_questions_are_refused(change, sentence):
         law.log_ratios(**(good | change))
 
 
-def test_a_given_position_holds_a_symbol():
-    """The mask is a state where noise acts, and none where it does not."""
+def test_a_given_position_must_hold_a_symbol():
+    """The mask is a valid state only where noise acts."""
     law, amount = MarkovChain.random(1), torch.ones(1, dtype=torch.float64)
     masked, acts = torch.tensor([[0, 4]]), torch.tensor([[True, True]])
     law.log_ratios(masked, acts, amount, Absorbing())
@@ -183,7 +183,7 @@ def test_a_given_position_holds_a_symbol():
         law.log_ratios(masked, torch.tensor([[True, False]]), amount, Absorbing())
 
 
-def test_lengths_are_those_of_the_law():
+def test_lengths_must_match_the_law():
     law = TableLaw.random(4, 3)
     states, acts = torch.zeros(1, 2, dtype=torch.int64), torch.ones(1, 2, dtype=torch.bool)
     with pytest.raises(InputError, match="sequences must have length 3 under this law, got length 2"):

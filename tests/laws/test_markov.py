@@ -1,4 +1,4 @@
-"""Markov chains: construction and the stationary law."""
+"""Markov chains: construction and the stationary distribution."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from infodis_stats.laws import MarkovChain
 
 
 def assert_homogeneous(chain):
-    """The contexts at the second position have the law of those at the first, each to a relative 1e-12."""
+    """The contexts at the second position have the distribution of those at the first, to a relative 1e-12."""
     after = (chain.initial[..., None] * chain.transition).sum(axis=0)
     np.testing.assert_allclose(after, chain.initial, rtol=1e-12, atol=1e-300)
 
@@ -30,7 +30,7 @@ def test_the_check_fails_on_another_start():
         assert_homogeneous(wrong)
 
 
-def test_a_chain_that_falls_apart_starts_in_one_of_its_parts():
+def test_a_nearly_reducible_chain_has_a_stationary_start():
     chain = MarkovChain.random(2, seed=0, concentration=1e-4)
     assert (chain.transition == 0).any()
     assert np.isfinite(chain.initial).all()
@@ -52,7 +52,7 @@ def test_an_order_zero_chain_is_independent():
     np.testing.assert_allclose(losses[0], -np.log([0.1, 1.0, 0.7, 0.7]), atol=1e-15)
 
 
-def test_an_uneven_start_is_used_as_given():
+def test_a_nonuniform_start_is_used_as_given():
     initial = np.array([[0.1, 0.0], [0.5, 0.4]])
     chain = MarkovChain(initial, np.full((2, 2, 2), 0.5), "AB")
     np.testing.assert_allclose(chain.nll([[0], [1]]), -np.log([0.1, 0.9]))
@@ -125,7 +125,7 @@ def test_wrong_arrays_are_named(initial, transition, message):
         MarkovChain(initial, transition, "AB")
 
 
-def test_the_entry_of_a_wrong_initial_law_is_named_by_its_context():
+def test_a_wrong_entry_of_initial_is_named_by_its_context():
     with pytest.raises(InputError, match=r"initial\[1, 0\] is -0.5"):
         MarkovChain([[0.5, 0.5], [-0.5, 0.5]], np.full((2, 2, 2), 0.5), "AB")
 

@@ -1,4 +1,4 @@
-"""Mathematics: every number an oracle gives agrees with the sum over all strings."""
+"""Posteriors and likelihoods of the laws agree with sums over all strings."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def chain_of(order, alphabet, kind):
 
 
 def hidden_of(states, alphabet, kind):
-    """A law whose states forget soon enough for short strings to tell, with an uneven start."""
+    """A law with a nonuniform start whose states change fast enough for errors to show in short strings."""
     rng = np.random.default_rng(states)
     initial, transition, emission = (
         dirichlet(rng, KINDS[kind], shape) for shape in [(1, states), (states, states), (states, len(alphabet))]
@@ -55,7 +55,7 @@ def hidden_of(states, alphabet, kind):
 
 
 def misread(law):
-    """The classical mistakes: a chain whose contexts are read newest first, hidden states that run backwards."""
+    """Common mistakes: a chain whose contexts are read newest first, hidden states that run backwards."""
     if isinstance(law, HiddenMarkov):
         backwards = law.transition.T / law.transition.sum(axis=0)[:, None]
         return HiddenMarkov(law.initial, backwards, law.emission, law.alphabet)
@@ -80,7 +80,7 @@ def test_posterior_of_a_chain(order, alphabet, length, kind):
 
 
 @pytest.mark.parametrize(("order", "alphabet", "length"), [(2, "ACGT", 5), (3, "AB", 8), (4, "ACGT", 6)])
-def test_the_check_fails_on_a_misread_chain(order, alphabet, length):
+def test_control_the_check_fails_for_a_chain_with_reversed_contexts(order, alphabet, length):
     chain = chain_of(order, alphabet, "random")
     evidence = random_evidence((12, length, len(alphabet)), seed=length)
     with pytest.raises(AssertionError):
@@ -102,7 +102,7 @@ def permuted(law):
 
 @pytest.mark.parametrize("wrong", [misread, permuted])
 @pytest.mark.parametrize(("states", "alphabet", "length"), [(2, "AB", 9), (3, "ACGT", 5), (4, "AB", 6)])
-def test_the_check_fails_on_a_wrong_hidden_markov_law(states, alphabet, length, wrong):
+def test_control_the_check_fails_for_a_wrong_hidden_markov_law(states, alphabet, length, wrong):
     law = hidden_of(states, alphabet, "random")
     evidence = random_evidence((12, length, len(alphabet)), seed=length)
     with pytest.raises(AssertionError):
@@ -114,7 +114,7 @@ def test_posterior_of_a_table(length):
     law = TableLaw.random(count=4, length=length, seed=length)
     evidence = random_evidence((30, length, 4), seed=length)
     assert_posterior(law, law.sequences, law.probabilities, evidence)
-    if length > 1:  # a wrong pairing of sequences and probabilities does not pass
+    if length > 1:  # control: a wrong pairing of sequences and probabilities
         wrong = TableLaw(law.sequences[::-1], law.probabilities, "ACGT")
         with pytest.raises(AssertionError):
             assert_posterior(wrong, law.sequences, law.probabilities, evidence)
@@ -199,7 +199,7 @@ def test_token_nll_agrees_with_the_plain_loop(order, alphabet, length):
     ],
     ids=str,
 )
-def test_a_law_is_consistent_revealing_in_any_order_adds_up_to_the_nll(law):
+def test_a_law_is_consistent_losses_sum_to_the_nll_in_any_order(law):
     assert law.consistent
     length = law.length or 20
     tokens = law.sample(30, length, seed=4)
@@ -209,14 +209,14 @@ def test_a_law_is_consistent_revealing_in_any_order_adds_up_to_the_nll(law):
     for step in range(length):
         losses = law.token_nll(rows, ranks >= step)
         total += losses[ranks == step]
-        # Pricing always with everything hidden is the mean field's sum, which must not pass.
+        # Control: with everything masked at every step, the losses sum to those of the independent marginals.
         other += law.token_nll(rows, ranks >= 0)[ranks == step]
     np.testing.assert_allclose(total.numpy(), law.nll(tokens), rtol=0, atol=1e-10)
     if not (isinstance(law, MarkovChain) and law.order == 0):
         assert np.abs(other.numpy() - law.nll(tokens)).max() > 1e-3
 
 
-def test_evidence_on_any_scale_gives_the_same_marginals():
+def test_the_scale_of_the_evidence_does_not_change_the_marginals():
     length = 40
     scale = 10.0 ** np.random.default_rng(0).uniform(-290, 290, size=(5, length, 1))
     evidence = random_evidence((5, length, 4), seed=1)
@@ -234,6 +234,6 @@ def test_soft_evidence_over_a_long_table_does_not_underflow():
     log_evidence, marginals = law.posterior(torch.from_numpy(noise))
     terms = np.log(law.probabilities) + np.log(noise[0][np.arange(2000), law.sequences]).sum(axis=1)
     expected = np.logaddexp.reduce(terms)
-    assert expected < np.log(np.finfo(float).tiny)  # a plain product would be zero
+    assert expected < np.log(np.finfo(float).tiny)  # a plain product would underflow
     np.testing.assert_allclose(log_evidence.numpy(), [expected], rtol=1e-12)
     torch.testing.assert_close(marginals.sum(dim=2), torch.ones(1, 2000, dtype=torch.float64))

@@ -1,4 +1,4 @@
-"""Laws of finitely many outcomes: random ones."""
+"""Random distributions over finitely many outcomes."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ def test_small_dirichlet_probabilities_are_not_rounded_to_zero():
     assert (rows > 0).all()
     # E = 1/4 and Var = (3/16) / (4 * 0.05 + 1); 4 standard errors of 5000 rows.
     assert np.abs(rows.mean(axis=0) - 0.25).max() < 4 * np.sqrt(3 / 16 / 1.2 / 5000)
-    # Smallest values alike in all columns: log10 of Beta(0.05, 0.15) has its lower tail from U^(1/0.05).
+    # Tiny values are equally frequent in all columns: the lower tail of Beta(0.05, 0.15) is that of U^(1/0.05).
     assert np.ptp(np.log10(np.quantile(rows, 0.01, axis=0))) < 12
     numpy_rows = np.random.default_rng(0).dirichlet([0.05] * 4, size=5000)
     assert (numpy_rows == 0).any()

@@ -29,7 +29,7 @@ def test_random_tables_hold_distinct_sequences(count, length):
 
 
 def test_random_sequences_are_uniform_without_replacement():
-    # Of 8 strings 6 are drawn: each is in with probability 3/4. 800 draws, 4 binomial standard deviations.
+    # 6 of 8 strings are drawn, each with probability 3/4. 800 draws, 4 binomial standard deviations.
     inside = np.zeros(8)
     for seed in range(800):
         inside[TableLaw.random(6, 3, "AB", seed=seed).sequences @ [4, 2, 1]] += 1

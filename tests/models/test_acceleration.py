@@ -1,4 +1,4 @@
-"""Faster networks: how far their numbers are from the plain ones, and what stays as it was."""
+"""Accelerated networks: how much their losses differ from the plain ones, and what does not change."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ def batch(rows=64, length=10, tokens=4):
 
 
 class Blocks(nn.Module):
-    """Token logits from two blocks in a list and a head outside, or inside of it."""
+    """Token logits from a list of two blocks and a head outside or inside that list."""
 
     def __init__(self, *, inside: bool = False) -> None:
         super().__init__()
@@ -60,12 +60,12 @@ def wrapped(network):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_is_as_far_off_as_its_rounding(dtype):
+def test_the_error_of_half_precision_is_that_of_its_rounding(dtype):
     """Worst case to first order: a loss moves by at most twice what a logit does.
 
-    A residual stream is rounded six times a block (normed input, products of queries and keys, of values, of the
+    A residual stream is rounded six times per block (normed input, products of queries and keys, of values, of the
     output, two of the MLP) and twice at the head, each time by at most the unit roundoff of the largest logit's scale.
-    Control: float32's roundoff in the same bound is far exceeded, so half precision is what ran.
+    Control: the error far exceeds the same bound for float32, so half precision was used.
     """
     model = denoiser()
     tokens, masked = batch()
@@ -80,8 +80,8 @@ def test_half_precision_is_as_far_off_as_its_rounding(dtype):
     assert next(model.parameters()).dtype == torch.float32
 
 
-def test_the_likelihood_of_a_text_is_off_by_less_than_a_roundoff():
-    """Errors of single tokens have either sign, so their sum is relatively closer than each: here within 2^-8."""
+def test_the_relative_error_of_a_text_likelihood_is_below_one_roundoff():
+    """Errors of single tokens have both signs and partly cancel in the sum: here it is within 2^-8."""
     model = ids.load_model("austen")
     records = [
         ids.Record("text", "", "She was not to be prevailed upon by her mother."),
@@ -97,7 +97,7 @@ def test_the_likelihood_of_a_text_is_off_by_less_than_a_roundoff():
     assert half.attrs["model"].split()[-1] != plain.attrs["model"].split()[-1]
 
 
-def test_fingerprints_tell_what_changes_numbers(monkeypatch):
+def test_fingerprints_differ_where_numbers_do(monkeypatch):
     monkeypatch.setattr(acceleration, "COMPILER", "eager")
     prints = {
         dtype: ids.accelerated(denoiser(), autocast=dtype).fingerprint() for dtype in (torch.bfloat16, torch.float16)
@@ -120,8 +120,8 @@ def test_compiled_blocks_give_the_same_numbers_at_any_shape(autocast, monkeypatc
             torch.testing.assert_close(fast.token_nll(*batch(rows, length)), losses, atol=1e-5, rtol=0)
 
 
-def test_the_head_is_found_beside_compiled_blocks(monkeypatch):
-    """Only masked positions pass through it, also where it stands in the list itself: then it is left out."""
+def test_the_head_is_separated_with_compiled_blocks(monkeypatch):
+    """Only masked positions pass through the head; if it is in the list of blocks itself, it is not compiled."""
     monkeypatch.setattr(acceleration, "COMPILER", "aot_eager")
     tokens, masked = batch(5, 9, tokens=10)
     for inside in (False, True):
@@ -151,7 +151,7 @@ def test_the_real_compiler_gives_the_same_numbers():
         )
 
 
-def test_an_overflow_says_what_mends_it():
+def test_an_overflow_error_states_the_remedy():
     model = denoiser()
     with torch.no_grad():
         model.head.weight.mul_(1e5)
@@ -163,7 +163,7 @@ def test_an_overflow_says_what_mends_it():
         ids.estimate_nll(mended, tokens, passes=4, replicates=2)
 
 
-def test_a_compiler_that_fails_is_one_sentence(monkeypatch):
+def test_a_compiler_failure_is_reported_in_one_sentence(monkeypatch):
     def fails(graph, inputs):
         raise OSError("no C++ compiler")
 
@@ -176,7 +176,7 @@ def test_a_compiler_that_fails_is_one_sentence(monkeypatch):
         fast.token_nll(*batch())
 
 
-def test_text_passes_through_and_mistakes_are_one_sentence():
+def test_text_methods_pass_through_and_errors_are_one_sentence():
     fast = ids.accelerated(denoiser(), autocast=torch.bfloat16)
     assert fast.decode(fast.encode("abca")) == "abca"
     assert fast.longest == 12

@@ -1,4 +1,4 @@
-"""The bundled model: English is likely under it, noise is not, and intervals agree with all masks enumerated."""
+"""The bundled model: English is likely, noise is not, and intervals agree with an enumeration of all masks."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def model():
     return ids.load_model("austen")
 
 
-def test_the_model_is_the_one_that_its_page_describes(model):
+def test_the_model_is_as_documented(model):
     assert model.fingerprint().startswith("1760d351289d6ead")
     assert sum(parameter.numel() for parameter in model.parameters()) == 816_353
     assert (len(model.config.alphabet), model.longest) == (97, 128)
@@ -33,8 +33,8 @@ def test_english_is_likely_and_noise_is_not(model):
     assert lower > 4.2
 
 
-def test_intervals_agree_with_all_masks(model):
-    """Three texts of eight characters: within 5 standard errors of 16 replicates (t with 15 degrees: 5e-4 for all)."""
+def test_intervals_agree_with_an_enumeration_of_all_masks(model):
+    """Three texts of eight characters: within 5 standard errors of 16 replicates (t with 15 degrees: 5e-4 overall)."""
     exact = ids.estimate_texts(model, RECORDS, "exhaustive", passes=255, replicates=2)
     result = ids.estimate_texts(model, RECORDS, passes=16, replicates=16)
     z = (result["nll"] - exact["nll"]) / result["nll_se"]

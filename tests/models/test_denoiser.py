@@ -1,4 +1,4 @@
-"""The denoiser: a conditional model that sees no masked token, and files that survive or are refused."""
+"""The denoiser: a conditional model that does not see masked tokens, and its files."""
 
 import json
 
@@ -30,7 +30,7 @@ def batch(rows=6, length=10, seed=0):
     return tokens, torch.rand(rows, length, generator=generator) < 0.5
 
 
-def test_losses_are_those_of_a_slow_obvious_computation(model):
+def test_losses_equal_a_slow_direct_computation(model):
     tokens, masked = batch()
     with torch.no_grad():
         found = model.token_nll(tokens, masked)
@@ -72,7 +72,7 @@ def test_no_tensor_grows_with_batch_times_length_times_alphabet(monkeypatch):
     assert lean.size < full.size / 10
 
 
-def test_losses_in_parts_have_the_gradient_of_the_whole(model, monkeypatch):
+def test_chunked_losses_have_the_same_gradient(model, monkeypatch):
     tokens, masked = batch()
 
     def gradient():
@@ -84,7 +84,7 @@ def test_losses_in_parts_have_the_gradient_of_the_whole(model, monkeypatch):
 
 
 def test_a_masked_token_is_not_seen(model):
-    """Control: an unmasked one is."""
+    """Control: an unmasked token is seen."""
     tokens, masked = batch()
     other = torch.where(masked, (tokens + 1) % 4, tokens)
     with torch.no_grad():
@@ -104,8 +104,8 @@ def test_conditionals_sum_to_one(model):
     assert total == pytest.approx(1.0, abs=1e-5)
 
 
-def test_positions_matter_by_their_distances(model):
-    """Rotary: shifting a whole sequence changes nothing, swapping two characters does."""
+def test_the_order_of_positions_matters(model):
+    """Without position information, reversing a sequence would just reverse its hidden states."""
     tokens, masked = batch(rows=1, length=6)
     with torch.no_grad():
         reversed_ = model.hidden(tokens.flip(1), masked.flip(1)).flip(1)
@@ -113,7 +113,7 @@ def test_positions_matter_by_their_distances(model):
 
 
 def test_estimates_do_not_depend_on_the_batch_size(model):
-    """A loss is off by at most 1e-5 nats, and the weights of a uniform-count replicate sum to the length."""
+    """Each loss differs by at most 1e-5 nats, and the weights of a uniform-count replicate sum to the length."""
     tokens = batch(rows=5)[0].numpy()
     whole = ids.estimate_nll(model, tokens, passes=8, replicates=4, seed=1)["nll_replicate"]
     for size in (1, 7, 500):
@@ -132,7 +132,7 @@ def test_models_round_trip(model, tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["model.safetensors"]
 
 
-def test_text_round_trips_and_foreign_characters_are_named(model):
+def test_text_round_trips_and_unknown_characters_are_named(model):
     assert model.decode(model.encode("abca")) == "abca"
     with pytest.raises(ids.InputError, match="character 'x' at position 2"):
         model.encode("abx")
@@ -142,7 +142,7 @@ def test_text_round_trips_and_foreign_characters_are_named(model):
         ids.estimate_nll(model, [[0] * 13])
 
 
-def test_files_that_are_no_models_are_refused(model, tmp_path):
+def test_files_that_are_not_models_are_refused(model, tmp_path):
     path = tmp_path / "model.safetensors"
     with pytest.raises(ids.StoreError, match="there is no model"):
         load_model(path)
@@ -152,7 +152,7 @@ def test_files_that_are_no_models_are_refused(model, tmp_path):
         path.write_bytes(whole[:size])
         with pytest.raises(ids.StoreError, match="damaged"):
             load_model(path)
-    torch.save(model.state_dict(), path)  # a pickle under our suffix
+    torch.save(model.state_dict(), path)  # a pickle with the suffix of our files
     with pytest.raises(ids.StoreError, match="not a safetensors file"):
         load_model(path)
     save_file({"x": torch.zeros(1)}, path)
@@ -175,6 +175,6 @@ def test_files_that_are_no_models_are_refused(model, tmp_path):
         ({"alphabet": "ab", "layers": 0}, "a denoiser needs positive sizes .* layers 0"),
     ],
 )
-def test_shapes_that_cannot_be_are_refused(wrong, message):
+def test_impossible_shapes_are_refused(wrong, message):
     with pytest.raises(ids.InputError, match=message):
         DenoiserConfig(**wrong)

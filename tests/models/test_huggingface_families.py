@@ -28,7 +28,7 @@ def masked() -> Tensor:
 
 
 @pytest.mark.parametrize("family", NETWORKS)
-def test_token_nll_is_what_the_direct_computation_gives(family: str, tokens: Tensor, masked: Tensor) -> None:
+def test_token_nll_equals_a_direct_computation(family: str, tokens: Tensor, masked: Tensor) -> None:
     made = model(family)
     assert made.lean
     losses = made.token_nll(tokens, masked)
@@ -44,19 +44,19 @@ def test_token_nll_is_what_the_direct_computation_gives(family: str, tokens: Ten
         ("dream", lambda net, row: net(row).logits.roll(1, dims=1).log_softmax(-1)),  # shift, no BOS
         ("mdlm", lambda net, row: net(row, torch.zeros(1)).log_softmax(-1)),  # the mask in the softmax
         ("mdlm", lambda net, row: net(row, torch.ones(1))[:, :, :-1].log_softmax(-1)),  # another time
-        ("llada", lambda net, row: net(row).logits[:, :, :-1].log_softmax(-1)),  # the mask out of the softmax
+        ("llada", lambda net, row: net(row).logits[:, :, :-1].log_softmax(-1)),  # the mask excluded from the softmax
         ("radd", lambda net, row: net(row).log_softmax(-1)),  # the mask in the softmax
         ("sedd", lambda net, row: net(row, torch.ones(1))[:, :, :-1].log_softmax(-1)),  # another noise level
         ("sedd", lambda net, row: net(row, absorbing_noise(row == MASK)).log_softmax(-1)),  # the mask in the softmax
     ],
 )
-def test_other_conventions_give_other_numbers(family: str, wrong, tokens: Tensor, masked: Tensor) -> None:
+def test_control_other_conventions_give_different_numbers(family: str, wrong, tokens: Tensor, masked: Tensor) -> None:
     made = model(family)
     difference = made.token_nll(tokens, masked) - slow_nll(wrong, made.network, tokens, masked)
     assert difference.abs().max() > 0.05
 
 
-def test_the_mask_in_the_softmax_is_a_choice(tokens: Tensor, masked: Tensor) -> None:
+def test_excluding_the_mask_from_the_softmax_is_optional(tokens: Tensor, masked: Tensor) -> None:
     without, plain = model("llada", exclude_mask=True), model("llada")
     expected = slow_nll(lambda net, row: net(row).logits[:, :, :-1].log_softmax(-1), plain.network, tokens, masked)
     torch.testing.assert_close(without.token_nll(tokens, masked), expected, atol=2e-6, rtol=2e-6)
@@ -105,13 +105,13 @@ def test_exact_scores_give_the_exact_conditionals_at_any_noise() -> None:
     torch.testing.assert_close(made.token_nll(tokens, masked), law.token_nll(tokens, masked).float())
 
 
-def test_noise_level_masks_as_many_as_seen() -> None:
+def test_the_noise_level_matches_the_fraction_masked() -> None:
     masked = torch.arange(10)[None] < torch.tensor([[3], [10], [0]])
     rates = 1 - torch.exp(-absorbing_noise(masked))
     torch.testing.assert_close(rates, torch.tensor([0.3, 0.999, 0.001]))
 
 
-def test_estimates_take_these_models(tokens: Tensor) -> None:
+def test_estimators_accept_these_models(tokens: Tensor) -> None:
     made = model("mdlm")
     rows = tokens.numpy()[:2, :4]
     estimate = ids.estimate_nll(made, rows, "exhaustive", passes=15, replicates=2, seed=0, context=1)
@@ -139,7 +139,7 @@ def test_tokens_that_cannot_be_scored(family: str, row: list[int], hidden: list[
     assert (caught.value.row, caught.value.position) == (1, position)
 
 
-def test_shifted_logits_without_bos_leave_the_first_token_unscored(tokens: Tensor, masked: Tensor) -> None:
+def test_shifted_logits_without_bos_cannot_score_the_first_token(tokens: Tensor, masked: Tensor) -> None:
     bare = model("dream", before=())
     with pytest.raises(TokenError, match="token 4 is at the first position and cannot be scored") as caught:
         bare.token_nll(tokens, masked)
@@ -153,7 +153,7 @@ def test_shifted_logits_without_bos_leave_the_first_token_unscored(tokens: Tenso
 
 @pytest.mark.parametrize("family", NETWORKS)
 def test_estimates_do_not_depend_on_the_batch_size(family: str, tokens: Tensor) -> None:
-    """A loss is off by at most 1e-5 nats, and the weights of a uniform-count replicate sum to the length."""
+    """Each loss differs by at most 1e-5 nats, and the weights of a uniform-count replicate sum to the length."""
     made, length = model(family), tokens.shape[1]
     whole = ids.estimate_nll(made, tokens.numpy(), passes=8, replicates=4)["nll_replicate"]
     for size in (1, 7, 500):
@@ -170,7 +170,7 @@ def test_special_tokens_count_towards_the_length(tokens: Tensor, masked: Tensor)
         model("dream", length=1)
 
 
-def test_networks_that_are_not_of_the_family() -> None:
+def test_networks_of_another_family_are_refused() -> None:
     with pytest.raises(ModelError, match="cannot be called by the convention of family 'mdlm' with mask 10: "):
         MaskedLanguageModel(network("radd"), "mdlm", mask_id=MASK, length=8)
     with pytest.raises(ModelError, match="the network returned Tensor without logits"):
@@ -182,7 +182,7 @@ def test_networks_that_are_not_of_the_family() -> None:
 
 
 class Larger(nn.Module):
-    """Reads 12 tokens and predicts 11."""
+    """A network that accepts 12 tokens and predicts 11."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -205,7 +205,7 @@ class Larger(nn.Module):
         ({"model_type": "own", "auto_map": {"AutoModelForMaskedLM": "code.Own"}}, "bert"),
     ],
 )
-def test_the_family_is_found_from_the_configuration(config: dict[str, object], family: str) -> None:
+def test_the_family_is_inferred_from_the_configuration(config: dict[str, object], family: str) -> None:
     assert find_family(config, native={"bert", "albert", "bart"}).name == family
 
 
@@ -218,13 +218,13 @@ def test_the_family_is_found_from_the_configuration(config: dict[str, object], f
         {},
     ],
 )
-def test_other_architectures_say_what_to_implement(config: dict[str, object]) -> None:
+def test_the_error_for_other_architectures_states_what_to_implement(config: dict[str, object]) -> None:
     with pytest.raises(
         InputError, match=r"belongs to no known family: .* a class with the method token_nll\(tokens, masked\)"
     ):
         find_family(config, native={"bert", "bart"})
 
 
-def test_uniform_noise_has_no_masks() -> None:
+def test_score_networks_with_uniform_noise_are_refused() -> None:
     with pytest.raises(InputError, match="a score network with 'uniform' noise has no masks; only absorbing"):
         find_family({"tokens": 9, "graph": {"type": "uniform"}, "model": {"type": "ddit"}})

@@ -78,21 +78,21 @@ def test_no_tensor_grows_with_batch_times_length_times_vocabulary(monkeypatch: p
 
 
 class Capped(tiny_networks.LLaDA):
-    """Bends its logits behind the head."""
+    """A network that transforms its logits after the head."""
 
     def forward(self, input_ids: Tensor) -> SimpleNamespace:
         return SimpleNamespace(logits=torch.tanh(super().forward(input_ids).logits))
 
 
 class Tied(tiny_networks.LLaDA):
-    """Has no layer that makes the logits."""
+    """A network without a layer that computes the logits."""
 
     def forward(self, input_ids: Tensor) -> SimpleNamespace:
         return SimpleNamespace(logits=self.body(input_ids) @ self.body.embedding.weight.T)
 
 
 class Decoys(tiny_networks.LLaDA):
-    """Has other layers of the head's size, one never used, one used for something else."""
+    """A network with two more layers of the head's size, one unused and one used for something else."""
 
     def __init__(self, config: SimpleNamespace) -> None:
         super().__init__(config)
@@ -104,7 +104,7 @@ class Decoys(tiny_networks.LLaDA):
 
 
 @pytest.mark.parametrize(("kind", "lean"), [(Capped, False), (Tied, False), (Decoys, True)])
-def test_a_head_that_cannot_be_separated_is_left_whole(
+def test_a_head_that_cannot_be_separated_is_not_separated(
     kind: type[nn.Module], lean: bool, tokens: Tensor, masked: Tensor
 ) -> None:
     torch.manual_seed(3)
@@ -115,7 +115,7 @@ def test_a_head_that_cannot_be_separated_is_left_whole(
 
 
 class Counting(nn.Module):
-    """Runs out of memory above some number of rows and keeps count of what it was asked for."""
+    """A network that runs out of memory above ``most`` rows and records the size of every batch."""
 
     def __init__(self, inner: nn.Module, most: float) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class Counting(nn.Module):
         return self.inner(input_ids)
 
 
-def test_logits_in_full_are_made_for_a_few_rows_at_a_time(
+def test_full_logits_are_computed_for_a_few_rows_at_a_time(
     tokens: Tensor, masked: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net = Counting(Capped(SimpleNamespace(vocab_size=11)), math.inf)
@@ -140,7 +140,7 @@ def test_logits_in_full_are_made_for_a_few_rows_at_a_time(
     torch.testing.assert_close(losses, direct_nll(net.inner, tokens, masked))
 
 
-def test_a_full_memory_halves_the_batch_and_changes_nothing(tokens: Tensor) -> None:
+def test_running_out_of_memory_halves_the_batch_and_changes_no_number(tokens: Tensor) -> None:
     net = Counting(network(), math.inf)
     made = wrap(net)
     expected = ids.estimate_nll(made, tokens.numpy(), passes=4, replicates=2)["nll_replicate"]
@@ -152,7 +152,7 @@ def test_a_full_memory_halves_the_batch_and_changes_nothing(tokens: Tensor) -> N
     assert max(net.asked[3:]) == 2
 
 
-def test_an_overflow_in_half_precision_says_what_mends_it(tokens: Tensor, masked: Tensor) -> None:
+def test_an_overflow_in_half_precision_states_the_remedy(tokens: Tensor, masked: Tensor) -> None:
     net = network()
     made = wrap(net.half())
     with torch.no_grad():
@@ -164,7 +164,7 @@ def test_an_overflow_in_half_precision_says_what_mends_it(tokens: Tensor, masked
     assert torch.isfinite(wrap(net.float()).token_nll(tokens, masked)).all()
 
 
-def test_nan_in_float32_is_the_network_s_own(tokens: Tensor) -> None:
+def test_nan_in_float32_is_attributed_to_the_network(tokens: Tensor) -> None:
     net = network()
     made = wrap(net)
     with torch.no_grad():
@@ -173,7 +173,7 @@ def test_nan_in_float32_is_the_network_s_own(tokens: Tensor) -> None:
         ids.estimate_nll(made, tokens.numpy(), passes=4, replicates=2)
 
 
-def test_half_precision_agrees_to_its_own_rounding(tokens: Tensor, masked: Tensor) -> None:
+def test_half_precision_agrees_to_its_rounding_error(tokens: Tensor, masked: Tensor) -> None:
     exact = wrap(network()).token_nll(tokens, masked)
     half = wrap(network().bfloat16())
     assert half.lean
@@ -182,7 +182,7 @@ def test_half_precision_agrees_to_its_own_rounding(tokens: Tensor, masked: Tenso
     torch.testing.assert_close(losses, exact, atol=0.05, rtol=0)
 
 
-def test_the_fingerprint_is_of_weights_and_conventions() -> None:
+def test_the_fingerprint_depends_on_weights_and_conventions() -> None:
     first = wrap(network()).fingerprint()
     assert len(first) == 64
     assert wrap(network()).fingerprint() == first
@@ -195,7 +195,7 @@ def test_the_fingerprint_is_of_weights_and_conventions() -> None:
     assert wrap(network().bfloat16()).fingerprint() != first
 
 
-def test_weights_are_hashed_when_they_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_are_hashed_again_only_after_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
     made = wrap(network())
     hashed = []
     compute = made._hash
@@ -211,6 +211,6 @@ def test_weights_are_hashed_when_they_have_changed(monkeypatch: pytest.MonkeyPat
     assert len(hashed) == 3
 
 
-def test_without_a_tokenizer_there_is_no_text() -> None:
+def test_text_requires_a_tokenizer() -> None:
     with pytest.raises(ValueError, match="this model has no tokenizer: specify one with tokenizer="):
         wrap(network()).encode("text")

@@ -21,7 +21,7 @@ from tests.support.direct import BOS, DIRECT, MASK, network, slow_nll
 
 transformers = pytest.importorskip("transformers")
 
-# As in the published code: LLaDA and MDLM never call post_init and LLaDA ties weights in an old way, which
+# As in the published code: LLaDA and MDLM never call post_init and LLaDA ties weights in an outdated way, which
 # from_pretrained of transformers 5 cannot load.
 MODEL_CODE = """
 from transformers import PretrainedConfig, PreTrainedModel
@@ -95,7 +95,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def code_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    # Code of models is copied before it is run: not into the user's cache.
+    # transformers copies model code before running it; keep the copies out of the user's cache.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", list(sys.path))
         modules = importlib.import_module("transformers.dynamic_module_utils")
@@ -119,7 +119,7 @@ def weights_of(family: str, net: nn.Module) -> dict[str, Tensor]:
 
 
 def save_with_code(folder: Path, family: str, **settings: Any) -> nn.Module:
-    """Make a folder as the authors of the family publish theirs, and return the network that is in it."""
+    """Write a model folder like those that the authors of the family publish, and return its network."""
     net = network(family)
     shutil.copy(tiny_networks.__file__, folder / "tiny_networks.py")
     (folder / "modeling_tiny.py").write_text(MODEL_CODE)
@@ -131,7 +131,7 @@ def save_with_code(folder: Path, family: str, **settings: Any) -> nn.Module:
 
 
 @pytest.mark.parametrize("family", CLASSES)
-def test_a_folder_with_code_gives_what_the_direct_computation_gives(
+def test_a_folder_with_code_gives_the_same_losses_as_a_direct_computation(
     family: str, tmp_path: Path, tokens: Tensor, masked: Tensor
 ) -> None:
     net = save_with_code(tmp_path, family)
@@ -141,7 +141,7 @@ def test_a_folder_with_code_gives_what_the_direct_computation_gives(
     torch.testing.assert_close(model.token_nll(tokens, masked), expected, atol=2e-6, rtol=2e-6)
 
 
-def test_code_is_run_only_on_the_flag(tmp_path: Path) -> None:
+def test_code_is_run_only_with_the_flag(tmp_path: Path) -> None:
     save_with_code(tmp_path, "llada")
     (tmp_path / "modeling_tiny.py").write_text("raise SystemExit")
     with pytest.raises(
@@ -150,7 +150,7 @@ def test_code_is_run_only_on_the_flag(tmp_path: Path) -> None:
         load_huggingface(tmp_path)
 
 
-def test_code_for_another_version_of_transformers_says_so(tmp_path: Path) -> None:
+def test_failing_code_suggests_another_version_of_transformers(tmp_path: Path) -> None:
     save_with_code(tmp_path, "llada")
     code = MODEL_CODE.replace("tiny_networks import Dream, LLaDA", "tiny_networks import Dream, LLaDA\n{}['default']")
     (tmp_path / "modeling_tiny.py").write_text(code)
@@ -160,7 +160,7 @@ def test_code_for_another_version_of_transformers_says_so(tmp_path: Path) -> Non
         load_huggingface(tmp_path, trust_remote_code=True)
 
 
-def test_dream_without_specials_scores_no_first_token(tmp_path: Path, tokens: Tensor, masked: Tensor) -> None:
+def test_dream_without_special_tokens_scores_no_first_token(tmp_path: Path, tokens: Tensor, masked: Tensor) -> None:
     save_with_code(tmp_path, "dream")
     model = load_huggingface(tmp_path, trust_remote_code=True, specials=False)
     assert model.longest == 17
@@ -169,14 +169,14 @@ def test_dream_without_specials_scores_no_first_token(tmp_path: Path, tokens: Te
         model.token_nll(tokens, masked)
 
 
-def test_a_family_can_be_named(tmp_path: Path, tokens: Tensor, masked: Tensor) -> None:
+def test_the_family_can_be_specified(tmp_path: Path, tokens: Tensor, masked: Tensor) -> None:
     net = save_with_code(tmp_path, "dream")
     model = load_huggingface(tmp_path, family="llada", trust_remote_code=True, exclude_mask=True)
     expected = slow_nll(lambda net, row: net(row).logits[:, :, :-1].log_softmax(-1), net, tokens, masked)
     torch.testing.assert_close(model.token_nll(tokens, masked), expected, atol=2e-6, rtol=2e-6)
 
 
-def test_weights_keep_the_type_they_are_stored_in(tmp_path: Path) -> None:
+def test_weights_keep_their_stored_dtype(tmp_path: Path) -> None:
     save_with_code(tmp_path, "llada", torch_dtype="bfloat16")
     assert next(load_huggingface(tmp_path, trust_remote_code=True).network.parameters()).dtype == torch.bfloat16
     exact = load_huggingface(tmp_path, trust_remote_code=True, dtype=torch.float32)
@@ -184,7 +184,7 @@ def test_weights_keep_the_type_they_are_stored_in(tmp_path: Path) -> None:
     assert torch.get_default_dtype() == torch.float32
 
 
-def test_weights_in_parts_and_in_pickles(tmp_path: Path, tokens: Tensor, masked: Tensor) -> None:
+def test_weights_load_from_shards_and_from_pickles(tmp_path: Path, tokens: Tensor, masked: Tensor) -> None:
     save_with_code(tmp_path, "llada")
     expected = load_huggingface(tmp_path, trust_remote_code=True)
     weights = weights_of("llada", network("llada"))
@@ -206,7 +206,7 @@ def test_weights_in_parts_and_in_pickles(tmp_path: Path, tokens: Tensor, masked:
     assert pickled.fingerprint() == expected.fingerprint()
 
 
-def test_a_network_is_filled_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_missing_weights_are_refused(tmp_path: Path) -> None:
     save_with_code(tmp_path, "llada")
     weights = weights_of("llada", network("llada"))
     del weights["model.ff_out.weight"]
@@ -229,7 +229,7 @@ def test_a_tied_weight_is_saved_once(tmp_path: Path, tokens: Tensor, masked: Ten
 
 
 class Harmful:
-    """Runs code when it is unpickled."""
+    """An object that runs code when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -239,7 +239,7 @@ class Harmful:
 
 
 @pytest.mark.parametrize("native", [True, False])
-def test_pickles_of_more_than_tensors_are_refused(native: bool, tmp_path: Path, bert_folder: Path) -> None:
+def test_pickles_with_anything_but_tensors_are_refused(native: bool, tmp_path: Path, bert_folder: Path) -> None:
     if native:
         shutil.copytree(bert_folder, tmp_path, dirs_exist_ok=True)
     else:
@@ -253,7 +253,7 @@ def test_pickles_of_more_than_tensors_are_refused(native: bool, tmp_path: Path, 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
 @pytest.mark.parametrize("native", [True, False])
-def test_damaged_weights(native: bool, name: str, tmp_path: Path, bert_folder: Path) -> None:
+def test_missing_and_damaged_weights_are_refused(native: bool, name: str, tmp_path: Path, bert_folder: Path) -> None:
     if native:
         shutil.copytree(bert_folder, tmp_path, dirs_exist_ok=True)
     else:
@@ -301,7 +301,7 @@ def slow_bert_nll(folder: Path, tokens: Tensor, masked: Tensor, *, special: tupl
     return losses
 
 
-def test_bert_puts_its_special_tokens_around(bert_folder: Path, masked: Tensor) -> None:
+def test_bert_adds_its_special_tokens_at_both_ends(bert_folder: Path, masked: Tensor) -> None:
     model = load_huggingface(bert_folder)
     assert (model.family.name, model.mask_id, model.before, model.after, model.longest) == ("bert", 4, (2,), (3,), 8)
     assert model.lean
@@ -310,7 +310,7 @@ def test_bert_puts_its_special_tokens_around(bert_folder: Path, masked: Tensor) 
     torch.testing.assert_close(
         losses, slow_bert_nll(bert_folder, tokens, masked, special=(2, 4, 3)), atol=1e-5, rtol=1e-5
     )
-    # Without them the number is another one.
+    # Control: without them the losses differ.
     bare = load_huggingface(bert_folder, specials=False)
     assert bare.longest == 10
     assert (bare.token_nll(tokens, masked) - losses).abs().max() > 0.01
@@ -322,7 +322,7 @@ def test_bert_puts_its_special_tokens_around(bert_folder: Path, masked: Tensor) 
         assert (caught.value.row, caught.value.position) == (1, position)
 
 
-def test_text_becomes_tokens_and_text_again(bert_folder: Path) -> None:
+def test_text_round_trips_through_tokens(bert_folder: Path) -> None:
     model = load_huggingface(bert_folder)
     assert model.encode("the cat sat on mats").tolist() == [5, 6, 7, 8, 10, 11]
     assert model.decode(model.encode("the cat sat on mats")) == "the cat sat on mats"
@@ -330,7 +330,7 @@ def test_text_becomes_tokens_and_text_again(bert_folder: Path) -> None:
         model.encode("the dog sat")
 
 
-def test_the_fingerprint_does_not_depend_on_the_place(bert_folder: Path, tmp_path: Path) -> None:
+def test_the_fingerprint_does_not_depend_on_the_folder(bert_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(bert_folder, tmp_path / "copy")
     copy = load_huggingface(tmp_path / "copy")
     assert copy.fingerprint() == load_huggingface(bert_folder).fingerprint()
@@ -351,7 +351,7 @@ def word_tokenizer(folder: Path, bos: str, eos: str, mask: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["Roberta", "Esm"])
-def test_networks_whose_positions_start_behind_the_padding(kind: str, tmp_path: Path) -> None:
+def test_networks_whose_positions_start_after_the_padding_index(kind: str, tmp_path: Path) -> None:
     extra = {"token_dropout": True, "mask_token_id": 12, "position_embedding_type": "absolute"} if kind == "Esm" else {}
     config = getattr(transformers, f"{kind}Config")(
         vocab_size=13, max_position_embeddings=14, pad_token_id=1, **SMALL, **extra
@@ -360,7 +360,7 @@ def test_networks_whose_positions_start_behind_the_padding(kind: str, tmp_path: 
     word_tokenizer(tmp_path, "<s>", "</s>", "<mask>")
     model = load_huggingface(tmp_path)
     assert (model.mask_id, model.before, model.after, model.longest) == (12, (0,), (2,), 10)
-    assert model.lean is (kind == "Roberta")  # ESM adds its bias behind the last layer
+    assert model.lean is (kind == "Roberta")  # ESM adds its bias after the last layer
     tokens = torch.randint(4, 12, (3, 10), generator=torch.Generator().manual_seed(3))
     masked = torch.rand(3, 10, generator=torch.Generator().manual_seed(3)) < 0.5
     expected = slow_bert_nll(tmp_path, tokens, masked, special=(0, 12, 2))
@@ -390,7 +390,7 @@ def test_models_without_mask_or_length(llada_folder: Path) -> None:
         load_huggingface(llada_folder, trust_remote_code=True)
 
 
-def test_the_mask_of_llada_is_known_without_being_named(tmp_path: Path) -> None:
+def test_the_mask_of_llada_is_known_by_default(tmp_path: Path) -> None:
     save_with_code(tmp_path, "llada", vocab_size=126464)
     rewrite(tmp_path, mask_token_id=None)
     net = tiny_networks.LLaDA(SimpleNamespace(vocab_size=126464))
@@ -399,7 +399,7 @@ def test_the_mask_of_llada_is_known_without_being_named(tmp_path: Path) -> None:
     assert (model.mask_id, model.vocabulary) == (126336, 126464)
 
 
-def test_tokenizers_that_do_not_fit(llada_folder: Path, bert_folder: Path) -> None:
+def test_tokenizers_that_do_not_match_are_refused(llada_folder: Path, bert_folder: Path) -> None:
     with pytest.raises(InputError, match=r"config.json and the tokenizer specify different mask ids, 4 and 10"):
         load_huggingface(llada_folder, tokenizer=bert_folder, trust_remote_code=True)
     rewrite(llada_folder, mask_token_id=4)
@@ -422,7 +422,7 @@ def test_a_bert_without_its_tokenizer(bert_folder: Path, tmp_path: Path) -> None
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
     with pytest.raises(StoreError, match=r"the tokenizer in .* cannot be read: "):
         load_huggingface(tmp_path)
-    # A vocabulary that nothing describes is taken for WordPiece.
+    # A vocabulary without a tokenizer configuration is treated as WordPiece.
     (tmp_path / "tokenizer_config.json").unlink()
     (tmp_path / "words").mkdir()
     shutil.copy(bert_folder / "vocab.txt", tmp_path / "words" / "vocab.txt")
@@ -437,7 +437,7 @@ def test_an_encoder_without_its_head_is_refused(tmp_path: Path, bert_folder: Pat
         load_huggingface(tmp_path)
 
 
-def test_an_mdlm_that_looks_at_the_time_is_refused(tmp_path: Path) -> None:
+def test_an_mdlm_that_depends_on_time_is_refused(tmp_path: Path) -> None:
     save_with_code(tmp_path, "mdlm", time_conditioning=True)
     with pytest.raises(
         InputError, match=r"depends on time \(time_conditioning in config.json\), but masks have no time"
@@ -445,7 +445,7 @@ def test_an_mdlm_that_looks_at_the_time_is_refused(tmp_path: Path) -> None:
         load_huggingface(tmp_path, trust_remote_code=True)
 
 
-def test_published_score_networks_are_to_be_wrapped(tmp_path: Path) -> None:
+def test_the_error_for_published_score_networks_says_how_to_wrap_them(tmp_path: Path) -> None:
     config = {"tokens": 50257, "graph": {"type": "absorb"}, "model": {"type": "ddit", "length": 1024}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(
@@ -454,7 +454,7 @@ def test_published_score_networks_are_to_be_wrapped(tmp_path: Path) -> None:
         load_huggingface(tmp_path)
 
 
-def test_folders_that_are_none(tmp_path: Path) -> None:
+def test_invalid_model_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"there is no model folder at .*absent"):
         load_huggingface(tmp_path / "absent")
     with pytest.raises(StoreError, match=r"there is no model folder at ./absent"):
@@ -490,7 +490,7 @@ def test_hub_models_are_downloaded_first(bert_folder: Path, monkeypatch: pytest.
         load_huggingface("nobody/nothing")
 
 
-def test_without_transformers_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_transformers_the_error_states_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(InputError, match=r'need the package transformers: pip install "infodis-stats\[hf\]"'):
         load_huggingface(tmp_path)

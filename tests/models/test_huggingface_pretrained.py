@@ -1,4 +1,4 @@
-"""Real pretrained models, from packages that carry them."""
+"""Real pretrained models, from packages that include them."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def rxnmapper() -> Path:
 REACTION = "C C ( = O ) O . O C C >> C C ( = O ) O C C"
 
 
-def test_rxnmapper_gives_what_a_direct_computation_gives(rxnmapper: Path) -> None:
+def test_rxnmapper_gives_the_same_losses_as_a_direct_computation(rxnmapper: Path) -> None:
     words = (rxnmapper / "vocab.txt").read_text().split()
     row = torch.tensor([words.index(symbol) for symbol in REACTION.split()])
     tokens = torch.stack([row] * 16 + [row[torch.randperm(len(row), generator=torch.Generator().manual_seed(1))]] * 16)
@@ -41,11 +41,11 @@ def test_rxnmapper_gives_what_a_direct_computation_gives(rxnmapper: Path) -> Non
     torch.testing.assert_close(losses, expected, atol=1e-5, rtol=0)
 
     assert (model.mask_id, model.before, model.after, model.longest, model.lean) == (14, (12,), (13,), 510, True)
-    # It knows chemistry: the same symbols in another order are far less likely.
+    # The model knows chemistry: the same symbols in another order are far less likely.
     assert losses[:16].sum() + 50 < losses[16:].sum()
 
 
-def test_rxnmapper_reads_its_symbols_and_says_so_when_it_cannot(rxnmapper: Path) -> None:
+def test_rxnmapper_encodes_its_symbols_and_refuses_unknown_ones(rxnmapper: Path) -> None:
     model = load_huggingface(rxnmapper)
     assert model.decode(model.encode("C ( = O ) O")) == "C ( = O ) O"
     with pytest.raises(ids.InputError, match="the tokenizer does not know a part of the text"):

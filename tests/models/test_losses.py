@@ -1,4 +1,4 @@
-"""Losses from logits: float32 whatever the logits are, in parts as at once."""
+"""Losses from logits: float32 for logits of any dtype, and independent of chunking."""
 
 import pytest
 import torch
@@ -8,8 +8,8 @@ from infodis_stats.models import losses
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("excluded", [None, 7])
-def test_log_sum_exps_are_float32_for_logits_of_any_type(dtype, excluded, monkeypatch):
-    """Within 1e-5 of float64 on the very same logits; arithmetic in half precision would be off by 1e-3 and more."""
+def test_log_sum_exps_are_float32_for_logits_of_any_dtype(dtype, excluded, monkeypatch):
+    """Within 1e-5 of float64 for the same logits; half-precision arithmetic would have errors of 1e-3 or more."""
     generator = torch.Generator().manual_seed(0)
     logits = (3 * torch.randn(23, 500, generator=generator)).to(dtype)
     targets = torch.randint(8, 500, (23,), generator=generator)

@@ -1,4 +1,4 @@
-"""Substitution scans of real pretrained models, from packages that carry them."""
+"""Substitution scans with real pretrained models, from packages that include them."""
 
 import itertools
 import math
@@ -16,7 +16,7 @@ from tests.support.packages import package_folder
 transformers = pytest.importorskip("transformers")
 
 HEAVY = "EVQLVESGGGLVQPGGSLRLSCAASGFTFSSYAMSWVRQAPGKGLEWVS"
-SCORED = (20, 21, 22, 35)  # S C A W, the cysteine and the tryptophan that every antibody has among them
+SCORED = (20, 21, 22, 35)  # S C A W: C and W are conserved in all antibodies
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +25,14 @@ def antiberty() -> Path:
 
 
 @pytest.mark.slow
-def test_antiberty_gives_what_a_direct_computation_gives(antiberty: Path) -> None:
+def test_antiberty_gives_the_same_likelihoods_as_a_direct_computation(antiberty: Path) -> None:
     model = ids.load_model(f"hf:{antiberty / 'AntiBERTy_md_smooth'}", tokenizer=antiberty)
     tokens = encode_sequence(model, HEAVY)
     given = ~np.isin(np.arange(len(tokens)), SCORED)
     scan = ids.scan_substitutions(model, tokens, "exhaustive", passes=15, replicates=2, context=given)
     assert scan["symbol"].values.tolist() == list(RESIDUES)
     assert scan["original"].values.tolist() == [HEAVY[i] for i in SCORED]
-    # One pass a distinct mask, 19 to price what they hide, and the 7 masks that show the position for each mutant.
+    # One pass per distinct mask, 19 per mask for hidden substitutions, and 7 per mutant for masks showing its position.
     assert scan.attrs["forward_passes"] == 15 + 15 * 19 + 4 * 19 * 7
 
     words = (antiberty / "vocab.txt").read_text().split()
@@ -53,7 +53,7 @@ def test_antiberty_gives_what_a_direct_computation_gives(antiberty: Path) -> Non
     for site, symbol in ((21, "W"), (22, "V")):
         expected = nll(HEAVY) - nll(HEAVY[:site] + symbol + HEAVY[site + 1 :])
         assert scan["log_ratio"].sel(position=site, symbol=symbol).item() == pytest.approx(expected, abs=1e-4)
-    # It knows antibodies: no residue replaces the conserved cysteine or tryptophan.
+    # The model knows antibodies: no residue is likelier than the conserved cysteine or tryptophan.
     conserved = scan["log_ratio"].sel(position=[21, 35])
     assert (conserved <= 0).all()
     assert conserved.sel(position=21, symbol="W") < -3

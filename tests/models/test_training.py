@@ -1,4 +1,4 @@
-"""Training: the loss is the likelihood bound, learning happens, and an interruption changes nothing."""
+"""Training: the loss estimates the likelihood bound, the model learns, and interruptions change nothing."""
 
 import numpy as np
 import pytest
@@ -17,8 +17,8 @@ def fresh(seed=0):
     return Denoiser(DenoiserConfig("ACGT", length=6, layers=1, width=16, heads=2))
 
 
-def test_the_loss_estimates_the_likelihood_bound_of_a_character():
-    """Mean of 400 losses within 4 standard errors of all masks enumerated; a loss without the 1/m fails that."""
+def test_the_loss_estimates_the_likelihood_bound_per_character():
+    """The mean of 400 losses is within 4 standard errors of the enumeration; control: a loss without 1/m is not."""
     model = fresh().eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
@@ -67,7 +67,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(tmp_path, monkeypatch):
     assert not checkpoint.exists()
 
 
-def test_a_checkpoint_of_another_plan_or_a_damaged_one_is_refused(tmp_path, monkeypatch):
+def test_checkpoints_that_are_damaged_or_of_another_plan_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "STEPS_BETWEEN_CHECKPOINTS", 10)
     checkpoint = tmp_path / "model.partial"
 
@@ -84,7 +84,7 @@ def test_a_checkpoint_of_another_plan_or_a_damaged_one_is_refused(tmp_path, monk
         train(fresh(), law_windows(LAW, 6), PLAN, checkpoint=checkpoint)
 
 
-def test_windows_are_pieces_of_the_text():
+def test_windows_are_substrings_of_the_text():
     text = torch.arange(20)
     drawn = text_windows(text, 6)(50, torch.Generator().manual_seed(0))
     assert (drawn.diff(dim=1) == 1).all()
@@ -94,7 +94,7 @@ def test_windows_are_pieces_of_the_text():
         text_windows(text[:5], 6)
 
 
-def test_plans_that_cannot_be_are_refused():
+def test_invalid_plans_are_refused():
     for wrong in ({"steps": 0}, {"rate": 0.0}, {"rate": float("inf")}, {"seed": -1}):
         with pytest.raises(ids.InputError, match="training needs"):
             TrainingPlan(**wrong)

@@ -1,4 +1,4 @@
-"""Symbols: how a sequence becomes tokens, and which tokens it is changed to by default."""
+"""Symbols: how a sequence is encoded, and which substitutions are considered by default."""
 
 import re
 
@@ -15,7 +15,7 @@ DENOISER = ids.Denoiser(ids.DenoiserConfig("abc ", length=8, layers=1, width=8, 
 
 
 class Words:
-    """A tokenizer of words between spaces, like those of protein models that want residues apart."""
+    """A tokenizer of space-separated words, like those of protein models that expect spaces between residues."""
 
     unk_token, unk_token_id = "<?>", 0
 
@@ -42,7 +42,7 @@ PROTEIN = text_model([*RESIDUES, "X"])
 MOLECULE = text_model(["C", "O", "Cl", "(", ")", "="])
 
 
-def test_sequences_are_read_as_the_model_reads_them():
+def test_sequences_are_encoded_in_the_format_of_the_model():
     assert encode_sequence(LAW, "GAT").tolist() == [2, 0, 3]
     assert encode_sequence(DENOISER, "a b").tolist() == [0, 3, 1]
     assert encode_sequence(MOLECULE, "Cl C ( = O )").tolist() == [3, 1, 4, 6, 2, 5]
@@ -54,7 +54,7 @@ def test_sequences_are_read_as_the_model_reads_them():
         encode_sequence(DENOISER, "ad")
 
 
-def test_the_alternatives_are_the_alphabet_the_residues_or_what_occurs():
+def test_alternatives_are_the_alphabet_the_residues_or_the_symbols_that_occur():
     assert alternatives(LAW, np.array([0])).tolist() == [0, 1, 2, 3]
     assert alternatives(DENOISER, np.array([0])).tolist() == [0, 1, 2, 3]
     assert symbol_names(PROTEIN, alternatives(PROTEIN, encode_sequence(PROTEIN, "EVE"))) == list(RESIDUES)
@@ -85,6 +85,6 @@ def test_symbols_are_single_tokens():
         (object(), "A", "symbol 'A': the model has no alphabet; use tokens (integers)"),
     ],
 )
-def test_bad_symbols_are_one_sentence(model, symbols, sentence):
+def test_invalid_symbols_are_refused_in_one_sentence(model, symbols, sentence):
     with pytest.raises(ids.InputError, match=re.escape(sentence)):
         symbol_tokens(model, symbols)

@@ -13,12 +13,12 @@ SCHEDULES = [LogLinear(), LogLinear(eps=0.01), Polynomial(), Geometric(smallest=
 EVERY_SCHEDULE = pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda one: one.name)
 
 
-def no_law(noised: NoisedLaw, *, normalised: bool = True) -> MaskedModel:
+def inconsistent(noised: NoisedLaw, *, normalised: bool = True) -> MaskedModel:
     return MaskedModel(noised.length, noised.symbols, normalised=normalised)
 
 
 def assert_losses_agree_pointwise(noised: NoisedLaw, model, schedule: Schedule):
-    """For every x0, everything that it can become, and times from nearly none to much noise."""
+    """For every x0, every state that it can reach, and times from almost no noise to strong noise."""
     times = np.array([1e-6, 0.1, 0.5, 0.9, 0.999])
     total_noise, rate = schedule.total_noise(times), schedule.rate(times)
     level = -np.expm1(-total_noise)
@@ -46,33 +46,33 @@ def test_lemma_3_3_exact_scores(noised, schedule):
 @EVERY_LAW
 def test_lemma_3_3_any_normalised_conditionals(noised, schedule):
     """The same for ratios ``s(x)_y = (1 - lam)/lam q(y_i | unmasked)`` of any model with ``sum_a q(a | .) = 1``."""
-    assert_losses_agree_pointwise(noised, no_law(noised), schedule)
+    assert_losses_agree_pointwise(noised, inconsistent(noised), schedule)
 
 
 @EVERY_LAW
-def test_lemma_3_3_control_conditionals_that_are_not_normalised(noised):
+def test_lemma_3_3_control_unnormalised_conditionals(noised):
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
-        assert_losses_agree_pointwise(noised, no_law(noised, normalised=False), LogLinear())
+        assert_losses_agree_pointwise(noised, inconsistent(noised, normalised=False), LogLinear())
 
 
 @pytest.mark.parametrize("end", [0.2, 0.7, 1.0])
 @EVERY_SCHEDULE
 @EVERY_LAW
-def test_theorem_3_4_the_training_losses_agree(noised, schedule, end):
+def test_theorem_3_4_training_losses_agree(noised, schedule, end):
     """``int_0^T E[l_DSE] dt = int_0^{lam(T)} (1/lam) E[DCE] dlam`` at every T, for any conditionals."""
-    for model in (noised.law, no_law(noised)):
+    for model in (noised.law, inconsistent(noised)):
         assert_training_losses_agree(noised, model, schedule, end)
 
 
 @EVERY_LAW
-def test_theorem_3_4_control_conditionals_that_are_not_normalised(noised):
+def test_theorem_3_4_control_unnormalised_conditionals(noised):
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
-        assert_training_losses_agree(noised, no_law(noised, normalised=False), LogLinear(), 0.7)
+        assert_training_losses_agree(noised, inconsistent(noised, normalised=False), LogLinear(), 0.7)
 
 
 @EVERY_LAW
-def test_theorem_3_4_control_another_end(noised):
-    """The two integrals run to the same noise, not to the same number."""
+def test_theorem_3_4_control_different_ends(noised):
+    """Control: both integrals must run to the same noise, not to the same value of their variable."""
     found = noised.integrated_score_entropy(noised.law, Polynomial(), 0.7)
     other = sum_over_masks(noised.law, noised.clean, time_weights(noised.length, 0.7))
     assert (np.abs(found - other) > 1e-2).all()

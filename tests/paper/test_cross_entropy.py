@@ -40,7 +40,7 @@ def size_law(length: int) -> np.ndarray:
 
 
 def time_free_weights(length: int, law: np.ndarray, scale: float) -> list[float]:
-    """``scale P(m) / C(L, m)``: a size from its law, and then every mask of that size alike."""
+    """``scale P(m) / C(L, m)``: a size from its distribution, then a mask uniformly among those of that size."""
     return [scale * law[size - 1] / math.comb(length, size) for size in range(1, length + 1)]
 
 
@@ -56,13 +56,13 @@ def assert_sum_is_the_likelihood(law, model, length: int, weights, given: int = 
 
 
 def assert_likelihoods_of_a_law(model, symbols: int, length: int):
-    """They sum to one over all sequences."""
+    """The likelihoods sum to one over all sequences."""
     found = sum_over_masks(model, every_sequence(symbols, length), time_weights(length))
     np.testing.assert_allclose(np.exp(-found).sum(), 1.0, rtol=1e-10)
 
 
 def assert_information_falls_by_the_cross_entropy(noised: NoisedLaw, model, level: float):
-    """To 1e-9, pointwise and on average over x0."""
+    """The derivative is minus the loss, to 1e-9, pointwise and on average over x0."""
     loss = sum_over_masks(model, noised.clean, weights_at(noised.length, level))
     slope = derivative(lambda levels: noised.kl(-np.log1p(-levels)), level)
     np.testing.assert_allclose(-slope, loss, rtol=1e-9)
@@ -100,8 +100,8 @@ def test_corollary_3_7_control_a_wrong_law_or_weight(law, wrong, length):
 
 
 @pytest.mark.parametrize("model", [MaskedModel(4, 3), ArbitraryLosses(4)], ids=lambda one: type(one).__name__)
-def test_corollary_3_7_control_conditionals_of_no_law(model):
-    """The sum is then no likelihood: those of all sequences do not sum to one."""
+def test_corollary_3_7_control_inconsistent_conditionals(model):
+    """The sum is then not a likelihood: over all sequences it does not sum to one."""
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         assert_likelihoods_of_a_law(model, symbols=3, length=4)
 
@@ -120,7 +120,7 @@ def test_theorem_4_1_time_free(law, wrong, length):
 
 @EVERY_LONGER_LAW
 def test_theorem_4_1_control_a_wrong_law_or_weight(law, wrong, length):
-    """Among them what was released with the paper: never everything masked."""
+    """Among the wrong weights are those of the paper's code, which never masks everything."""
     good, scale = size_law(length), harmonic(length)
     uniform, never_all = np.full(length, 1 / length), np.append(size_law(length - 1), 0.0)
     trials = [(wrong, good, scale), (law, good, scale - 1 / length), (law, uniform, scale), (law, never_all, scale)]
@@ -131,12 +131,12 @@ def test_theorem_4_1_control_a_wrong_law_or_weight(law, wrong, length):
 
 @EVERY_LONGER_LAW
 def test_theorem_4_2_conditional_time_integral(law, wrong, length):
-    """``-log p(x | prompt) = int_0^1 (1/lam) E[sum_{i in S} c(i, S)] dlam``, S in the response, the prompt in sight."""
+    """``-log p(x | prompt) = int_0^1 (1/lam) E[sum_{i in S} c(i, S)] dlam``, S in the response, the prompt unmasked."""
     assert_sum_is_the_likelihood(law, law, length, time_weights(length - GIVEN), given=GIVEN)
 
 
 @EVERY_LONGER_LAW
-def test_theorem_4_2_control_the_prompt_hidden_or_counted(law, wrong, length):
+def test_theorem_4_2_control_the_prompt_masked_or_counted(law, wrong, length):
     counted = time_weights(length)[: length - GIVEN]
     for model, weights in ((PromptHidden(law), time_weights(length - GIVEN)), (law, counted)):
         with pytest.raises(AssertionError, match="Not equal to tolerance"):
@@ -145,14 +145,14 @@ def test_theorem_4_2_control_the_prompt_hidden_or_counted(law, wrong, length):
 
 @EVERY_LONGER_LAW
 def test_corollary_4_3_conditional_time_free(law, wrong, length):
-    """``-log p(x | prompt) = H_L E[sum_{i in S} c(i, S)]``, L the number of tokens of the response alone."""
+    """``-log p(x | prompt) = H_L E[sum_{i in S} c(i, S)]``, L the length of the response alone."""
     scored = length - GIVEN
     weights = time_free_weights(scored, size_law(scored), harmonic(scored))
     assert_sum_is_the_likelihood(law, law, length, weights, given=GIVEN)
 
 
 @EVERY_LONGER_LAW
-def test_corollary_4_3_control_the_prompt_hidden_or_counted(law, wrong, length):
+def test_corollary_4_3_control_the_prompt_masked_or_counted(law, wrong, length):
     scored = length - GIVEN
     good = time_free_weights(scored, size_law(scored), harmonic(scored))
     counted = time_free_weights(scored, size_law(scored), harmonic(length))
@@ -162,7 +162,7 @@ def test_corollary_4_3_control_the_prompt_hidden_or_counted(law, wrong, length):
 
 
 class PromptHidden:
-    """A law that is not shown the prompt either, and asked for the response alone."""
+    """A law that masks the prompt too, but returns the losses of the response alone."""
 
     def __init__(self, law: Law) -> None:
         self.law = law

@@ -1,4 +1,4 @@
-"""Section 4: the Monte Carlo estimators draw what the paper's equations say, and have the mean that it gives."""
+"""Section 4: the Monte Carlo estimators draw as in the paper's equations and have the stated mean."""
 
 import math
 
@@ -18,7 +18,7 @@ HARMONIC = math.fsum(1 / size for size in range(1, LENGTH + 1))
 
 
 class Watched:
-    """A law that remembers where it was masked."""
+    """A law that records which positions were masked."""
 
     def __init__(self, law: Law) -> None:
         self.law, self.hidden = law, torch.zeros(LENGTH, dtype=torch.bool)
@@ -37,7 +37,7 @@ def draws_of(sampler: Estimator, law: Law, context: int | None = None) -> np.nda
 
 
 def ratios_of(contrast: Contrast, law: Law) -> np.ndarray:
-    """Of sequences against those with another last token."""
+    """Ratios of sequences to those with another last token."""
     first, second = sides_of(law)
     return contrast.sample(law, first, second, passes=PASSES, replicates=REPLICATES, rng=5)
 
@@ -50,7 +50,7 @@ def sides_of(law: Law) -> tuple[np.ndarray, np.ndarray]:
 
 
 def assert_draws_of_equation_15(sampler: Estimator):
-    """``m`` from ``1/(m H_L)``, every mask of a size alike, and weight ``H_L`` over the number of passes."""
+    """``m`` from ``1/(m H_L)``, masks uniform given their size, and weight ``H_L`` over the number of passes."""
     plan = sampler.plan(LENGTH, PASSES, REPLICATES, np.random.default_rng(1))
     masks = plan.masks.reshape(-1, LENGTH)
     sizes, code = masks.sum(axis=1), masks @ 2 ** np.arange(LENGTH)
@@ -64,7 +64,7 @@ def assert_draws_of_equation_15(sampler: Estimator):
 
 
 def assert_draws_of_equation_16(sampler: Estimator):
-    """``lam`` uniform, each position masked with probability ``lam`` by itself, weight ``1/lam`` over the passes."""
+    """``lam`` uniform, positions masked independently with probability ``lam``, weight ``1/lam`` over the passes."""
     plan = sampler.plan(LENGTH, PASSES, REPLICATES, np.random.default_rng(1))
     masks, weights = plan.masks.reshape(-1, LENGTH), PASSES * plan.weights.reshape(-1, LENGTH)
     assert (weights.max(axis=1, keepdims=True) * masks == weights).all()  # one weight for all masked positions
@@ -82,8 +82,8 @@ def assert_draws_of_equation_16(sampler: Estimator):
         assert_rate(together, trials, end**3 / 3)
 
 
-def assert_prompt_in_sight(sampler: Estimator, law: Law, context: int | None):
-    """The prompt is never masked; all of the response is at some time."""
+def assert_prompt_unmasked(sampler: Estimator, law: Law, context: int | None):
+    """The prompt is never masked; every position of the response is masked at least once."""
     watched = Watched(law)
     sampler.sample(watched, tokens_of(law), passes=PASSES, replicates=100, rng=5, context=context)
     assert watched.hidden.tolist() == [False] * GIVEN + [True] * (LENGTH - GIVEN)
@@ -117,13 +117,13 @@ def test_equation_15_control_other_draws():
 
 @EVERY_LAW
 def test_equation_16_time_integral(law):
-    """``-log p(x0) ~ 1/N sum_k 1/lam_k sum_{i in S_k} c(i, S_k)``, ``lam_k ~ U(0, 1)``, positions masked with it."""
+    """``-log p(x0) ~ 1/N sum_k 1/lam_k sum_{i in S_k} c(i, S_k)``, ``lam_k ~ U(0, 1)``, masked at rate lam_k."""
     assert_unbiased(draws_of(estimator("time-integral"), law), law.nll(tokens_of(law)))
     assert_draws_of_equation_16(estimator("time-integral"))
 
 
 @EVERY_LAW
-def test_equation_16_control_a_cut_integral(law):
+def test_equation_16_control_a_truncated_integral(law):
     with pytest.raises(AssertionError, match="biased"):
         assert_unbiased(draws_of(estimator("time-integral(eps=0.1)"), law), law.nll(tokens_of(law)))
 
@@ -137,9 +137,9 @@ def test_equation_16_control_other_draws(name):
 @pytest.mark.parametrize("name", ["time-free", "time-integral"])
 @EVERY_LAW
 def test_equation_17_conditional(law, name):
-    """``-log p(response | prompt)`` by either, the prompt never masked and L the length of the response."""
+    """``-log p(response | prompt)`` by either estimator: the prompt is never masked, L is the response's length."""
     assert_unbiased(draws_of(estimator(name), law, context=GIVEN), law.nll(tokens_of(law), context=GIVEN))
-    assert_prompt_in_sight(estimator(name), law, context=GIVEN)
+    assert_prompt_unmasked(estimator(name), law, context=GIVEN)
 
 
 @pytest.mark.parametrize("name", ["time-free", "time-integral"])
@@ -148,7 +148,7 @@ def test_equation_17_control_the_prompt_is_scored(law, name):
     with pytest.raises(AssertionError, match="biased"):
         assert_unbiased(draws_of(estimator(name), law), law.nll(tokens_of(law), context=GIVEN))
     with pytest.raises(AssertionError, match="True"):
-        assert_prompt_in_sight(estimator(name), law, context=None)
+        assert_prompt_unmasked(estimator(name), law, context=None)
 
 
 @pytest.mark.parametrize("name", ["time-free", "time-integral"])
@@ -161,13 +161,13 @@ def test_equation_18_coupled_ratio(law, name):
     assert_unbiased(coupled, truth)
     assert_unbiased(decoupled, truth)
     assert_same_masks(Coupled(estimator(name)), law)
-    if name == "time-free":  # the other has no variance
+    if name == "time-free":  # the time integral has infinite variance
         assert (coupled.var(axis=1) < decoupled.var(axis=1)).all()
 
 
 @pytest.mark.parametrize("name", ["time-free", "time-integral"])
 @EVERY_LAW
-def test_equation_18_control_the_other_way_round_and_other_masks(law, name):
+def test_equation_18_control_the_opposite_sign_and_different_masks(law, name):
     first, second = sides_of(law)
     with pytest.raises(AssertionError, match="biased"):
         assert_unbiased(ratios_of(Coupled(estimator(name)), law), law.nll(first) - law.nll(second))

@@ -1,7 +1,7 @@
-"""What the paper's identities mean for the estimators of score entropies; these two statements are ours.
+"""Consequences of the paper's identities for the score-entropy estimators; these two statements are ours.
 
-Under absorbing noise the score entropy is the masked time-integral, number by number; and averaged over a position's
-own noise it has the mean of the plain one.
+Under absorbing noise the score-entropy estimator equals the masked time integral, number by number. The marginal score
+entropy, averaged over a position's own noise, has the mean of the plain score entropy.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from estimators import Cell, Draw, draw, estimator, make_targets
 from tests.support.noised_laws import CASES, MARKOV, MaskedModel, Tilted
 
 DESIGNS = ["", "+stratified", "+antithetic", "+latin-hypercube", "+sobol"]
-MODELS = {"law, context": (MARKOV, 10, 3), "no law": (MaskedModel(4, 3), 4, None)}
+MODELS = {"law, context": (MARKOV, 10, 3), "inconsistent model": (MaskedModel(4, 3), 4, None)}
 JOINING = {name: case for name, case in CASES.items() if case[0].noise.joins_all}
 EVERY_JOINING = pytest.mark.parametrize(("noised", "wrong"), JOINING.values(), ids=JOINING)
 
@@ -43,13 +43,13 @@ def draws_of(name: str, model, length: int, context: int | None, seed: int = 7) 
 
 
 def assert_same_numbers(scores: list[Draw], masked: list[Draw]):
-    """Masks and passes exactly, losses as they weigh and estimates to rounding."""
+    """Masks and passes are equal exactly, weighted losses and estimates to rounding."""
     for ours, theirs in zip(scores, masked, strict=True):
         (noised,), (hidden,) = ours.evaluations, theirs.evaluations
         np.testing.assert_array_equal(noised.plan.keys < noised.plan.hidden_fractions[..., None], hidden.plan.masks)
         rows = [one.plan.inputs(one.target).row_of_pass for one in (noised, hidden)]
         np.testing.assert_array_equal(rows[0] >= 0, rows[1] >= 0)
-        assert ours.forward_passes == (rows[0] >= 0).sum()  # equal masks at different times are different questions
+        assert ours.forward_passes == (rows[0] >= 0).sum()  # equal masks at different times are different inputs
         weighted = [one.plan.weights * one.losses for one in (noised, hidden)]
         np.testing.assert_allclose(*weighted, rtol=1e-9)
         np.testing.assert_allclose(noised.terms, hidden.terms, rtol=1e-9)
@@ -58,7 +58,7 @@ def assert_same_numbers(scores: list[Draw], masked: list[Draw]):
 
 @pytest.mark.parametrize("design", DESIGNS)
 @pytest.mark.parametrize(("model", "length", "context"), MODELS.values(), ids=MODELS)
-def test_absorbing_score_entropy_is_the_time_integral_pass_by_pass(model, length, context, design):
+def test_absorbing_score_entropy_equals_the_time_integral_pass_by_pass(model, length, context, design):
     scores = draws_of(f"score-entropy(absorbing){design}", model, length, context)
     assert_same_numbers(scores, draws_of(f"time-integral{design}", model, length, context))
 
@@ -87,8 +87,8 @@ def assert_same_estimates(found: np.ndarray, expected: np.ndarray):
 
 
 @pytest.mark.parametrize("study", [LIKELIHOODS, RATIOS], ids=["likelihoods", "ratios"])
-def test_absorbing_study_and_masked_study_with_one_seed_agree(tmp_path, study):
-    """Two study files that differ in the estimators' names only."""
+def test_absorbing_study_and_masked_study_with_the_same_seed_agree(tmp_path, study):
+    """Two study files that differ only in the names of the estimators."""
     masked = estimates_of(tmp_path / "masked.toml", study, "time-integral")
     assert_same_estimates(estimates_of(tmp_path / "noised.toml", study, "score-entropy(absorbing)"), masked)
 
@@ -101,20 +101,20 @@ def test_absorbing_study_control_another_noise_or_seed(tmp_path):
 
 
 def assert_same_means(noised, model):
-    """For every x0 and at every time; to 1e-9."""
+    """The means agree for every x0 at every time, to 1e-9."""
     total_noise = [1e-3, 0.1, 0.7, 4.0]
     plain, marginal = (noised.expected_score_entropy(model, total_noise, marginal=one) for one in (False, True))
     np.testing.assert_allclose(marginal, plain, rtol=1e-9)
 
 
 @EVERY_JOINING
-def test_marginal_score_entropy_has_the_mean_of_the_plain_one(noised, wrong):
-    """For ratios of one law, whichever: at a position, those given the others' states do not look at its own."""
+def test_marginal_score_entropy_has_the_mean_of_the_plain_score_entropy(noised, wrong):
+    """For the ratios of any one law: at a position, given the other states, they do not depend on its own state."""
     assert_same_means(noised, noised.law)
     assert_same_means(noised, wrong)
 
 
 @EVERY_JOINING
-def test_marginal_control_ratios_of_no_law(noised, wrong):
+def test_marginal_control_inconsistent_ratios(noised, wrong):
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         assert_same_means(noised, Tilted(noised))

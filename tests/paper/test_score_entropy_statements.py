@@ -1,4 +1,4 @@
-"""Section 3.1: the score entropy is how fast noise forgets (I-MDSE)."""
+"""Section 3.1: the score entropy is the rate at which noise destroys information (I-MDSE)."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def loss_at(noised: NoisedLaw, model: ScoreModel, schedule: Schedule, time: floa
 
 
 def assert_divergence_falls_by_the_loss(noised: NoisedLaw, model: ScoreModel, schedule: Schedule, time: float):
-    """To 1e-8, which is what the differences are good for."""
+    """To 1e-8, the accuracy of the numerical derivatives."""
     slope = derivative(lambda times: noised.kl(schedule.total_noise(times)), time)
     np.testing.assert_allclose(-slope, loss_at(noised, model, schedule, time), rtol=1e-8)
 
@@ -29,7 +29,7 @@ def assert_information_falls_by_the_loss(noised: NoisedLaw, model: ScoreModel, s
 
 
 def assert_integral_is_the_likelihood(noised: NoisedLaw, model: ScoreModel, schedule: Schedule, end: float):
-    """What is left at the end included."""
+    """The integral plus the remaining divergence at the end."""
     (left,) = noised.kl(schedule.total_noise([end]))
     integral = noised.integrated_score_entropy(model, schedule, end)
     np.testing.assert_allclose(integral + left, noised.nll, rtol=1e-10)
@@ -46,7 +46,7 @@ def test_theorem_3_1_pointwise(noised, wrong, schedule, time):
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda one: one.name)
 @EVERY_CASE
 def test_theorem_3_1_mutual_information(noised, wrong, schedule):
-    """I-MDSE: ``d/dt I(x0; x_t) = -mdse(t)``, and ``mdse`` is a minimum: other scores lose more."""
+    """I-MDSE: ``d/dt I(x0; x_t) = -mdse(t)``, and ``mdse`` is a minimum: other scores have a larger loss."""
     for time in TIMES:
         assert_information_falls_by_the_loss(noised, noised.law, schedule, time)
         models = (noised.law, wrong, Tilted(noised))
@@ -62,8 +62,8 @@ def test_theorem_3_1_control_wrong_scores(noised, wrong):
                 check(noised, model, LogLinear(), 0.5)
 
 
-def test_theorem_3_1_control_a_wrong_clock():
-    """Total noise of one schedule, the rate of another."""
+def test_theorem_3_1_control_a_wrong_schedule():
+    """Control: the total noise of one schedule with the rate of another."""
 
     class Mixed(LogLinear):
         rate = Polynomial().rate
@@ -73,7 +73,7 @@ def test_theorem_3_1_control_a_wrong_clock():
 
 
 def ending_in(total_noise: float) -> list[tuple[Schedule, float]]:
-    """Schedules and the times where they have so much noise."""
+    """Schedules, each with the time at which it reaches ``total_noise``."""
     left = np.exp(-total_noise)
     return [
         (LogLinear(eps=left), 1.0),
@@ -84,15 +84,15 @@ def ending_in(total_noise: float) -> list[tuple[Schedule, float]]:
 
 @pytest.mark.parametrize("total_noise", [0.3, 3.0])
 @EVERY_CASE
-def test_theorem_3_2_with_what_is_left(noised, wrong, total_noise):
-    """``-log p(x0) = int_0^T E[l_DSE(x0, x_t, t, s*)] dt + KL(p_{T|0}(. | x0) || p_T)``, whatever the schedule."""
+def test_theorem_3_2_with_the_remaining_divergence(noised, wrong, total_noise):
+    """``-log p(x0) = int_0^T E[l_DSE(x0, x_t, t, s*)] dt + KL(p_{T|0}(. | x0) || p_T)`` for every schedule."""
     for schedule, end in ending_in(total_noise):
         assert_integral_is_the_likelihood(noised, noised.law, schedule, end)
 
 
 @EVERY_CASE
-def test_theorem_3_2_nothing_is_left_in_the_end(noised, wrong):
-    """``-log p(x0) = int_0^inf E[l_DSE(x0, x_t, t, s*)] dt``: what is left falls to 0."""
+def test_theorem_3_2_the_remaining_divergence_vanishes(noised, wrong):
+    """``-log p(x0) = int_0^inf E[l_DSE(x0, x_t, t, s*)] dt``: the remaining divergence falls to 0."""
     left = noised.kl([0.5, 1.0, 2.0, 5.0, 10.0, 35.0]).max(axis=1)
     assert (np.diff(left) < 0).all()
     assert left[-1] < 1e-12
@@ -102,7 +102,7 @@ def test_theorem_3_2_nothing_is_left_in_the_end(noised, wrong):
 
 @EVERY_CASE
 def test_theorem_3_2_control_wrong_scores(noised, wrong):
-    """Those of a wrong law give that law's likelihood, as the theorem says of it; all lose more on average."""
+    """A wrong law's scores give that law's likelihood, as the theorem implies; all lose more on average."""
     end = 1 - np.exp(-6.0)
     best = noised.integrated_score_entropy(noised.law, LogLinear(), end)
     for model in (wrong, Tilted(noised)):
@@ -115,6 +115,6 @@ def test_theorem_3_2_control_wrong_scores(noised, wrong):
 
 
 @EVERY_CASE
-def test_theorem_3_2_control_without_what_is_left(noised, wrong):
+def test_theorem_3_2_control_without_the_remaining_divergence(noised, wrong):
     short = noised.integrated_score_entropy(noised.law, LogLinear(), end=1 - np.exp(-0.3))
     assert (short < noised.nll - 1e-3).all()

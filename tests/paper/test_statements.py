@@ -1,4 +1,4 @@
-"""No statement of the paper is lost."""
+"""Every statement of the paper has a test and a negative control."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Replicates as a labelled data set."""
+"""Results are labelled data sets."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ UNFINISHED = "score-entropy(uniform,end=0.9)"
 
 
 def results_of_every_kind():
-    """Yield each kind of data set that the package returns, with a name."""
+    """Yield the name and an example of each kind of data set that the package returns."""
     nll = ids.estimate_nll(LAW, TOKENS)
     ratio = ids.estimate_log_ratio(LAW, TOKENS[:2], TOKENS[2:])
     austen = ids.load_model("austen")
@@ -50,7 +50,7 @@ def test_every_variable_has_units_and_a_long_name():
 @pytest.mark.parametrize("kind", ["study", "ratio_study", "frontier_study", "calibration_study", "information_study"])
 def test_every_variable_of_a_study_has_units_and_a_long_name(kind, request):
     tree = request.getfixturevalue(kind)
-    groups = {group: tree[group].to_dataset().drop_vars("cautions", errors="ignore") for group in tree.children}
+    groups = {group: tree[group].to_dataset() for group in tree.children}
     assert {group: names for group, dataset in groups.items() if (names := undeclared(dataset))} == {}
 
 

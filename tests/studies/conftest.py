@@ -1,4 +1,4 @@
-"""A tiny network with random weights, saved as a user's file would be."""
+"""A tiny network with random weights, saved to a file as a user would save it."""
 
 from pathlib import Path
 

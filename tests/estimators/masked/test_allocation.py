@@ -1,4 +1,4 @@
-"""Shares of passes: the best there are in whole numbers."""
+"""Allocation of passes to strata: optimal among whole numbers."""
 
 import itertools
 
@@ -12,7 +12,7 @@ FEWEST, MOST = np.array([1, 2, 1, 1]), np.array([9, 9, 3, 20])
 
 
 @pytest.mark.parametrize("total", [5, 6, 9, 13, 20])
-def test_maths_no_other_shares_have_less_variance(total):
+def test_maths_no_other_allocation_has_less_variance(total):
     shares = equal_proportions(total, SPREAD, FEWEST, MOST)
     ranges = [range(low, high + 1) for low, high in zip(FEWEST, MOST, strict=True)]
     every = np.array([one for one in itertools.product(*ranges) if sum(one) == total])
@@ -21,11 +21,11 @@ def test_maths_no_other_shares_have_less_variance(total):
     assert (SPREAD**2 / shares).sum() == pytest.approx(best, rel=1e-12)
 
 
-def test_maths_control_equal_shares_have_more():
+def test_maths_control_equal_shares_have_more_variance():
     shares = equal_proportions(16, SPREAD, FEWEST, np.full(4, 16))
     assert (SPREAD**2 / shares).sum() < 0.8 * (SPREAD**2 / 4).sum()
 
 
-def test_bounds_hold_whatever_the_total():
+def test_bounds_hold_for_any_total():
     assert equal_proportions(3, SPREAD, FEWEST, MOST).tolist() == FEWEST.tolist()
     assert equal_proportions(999, SPREAD, FEWEST, MOST).tolist() == MOST.tolist()

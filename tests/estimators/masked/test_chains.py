@@ -1,4 +1,4 @@
-"""Chains: exact for conditionals of one law, unbiased for all others (the contract tests), each position once."""
+"""Chains: exact for the conditionals of one law, unbiased for all others (contract tests), each position once."""
 
 import itertools
 
@@ -41,8 +41,8 @@ def test_maths_control_they_vary_for_inconsistent_models_and_with_fewer_passes()
 @pytest.mark.parametrize("sampler", CHAINS, ids=lambda one: one.name)
 @pytest.mark.parametrize("length", [1, 2, 5, 7, 12])
 @pytest.mark.parametrize("passes", [2, 3, 5, 12, 24, 31])
-def test_maths_the_weights_of_a_plan_add_up_to_the_length(sampler, length, passes):
-    """Each chain is a quadrature of the sum over L steps: a flat loss is estimated without error."""
+def test_maths_the_weights_of_a_plan_sum_to_the_length(sampler, length, passes):
+    """Each chain is a quadrature of the sum over L steps: a constant loss is estimated without error."""
     try:
         plan = sampler.plan(length, passes, 20, np.random.default_rng(0))
     except PassesError:
@@ -53,7 +53,7 @@ def test_maths_the_weights_of_a_plan_add_up_to_the_length(sampler, length, passe
     assert 0 < plan.passes <= passes
 
 
-def test_a_chain_reveals_one_position_a_pass_and_scores_it():
+def test_a_chain_reveals_and_scores_one_position_per_pass():
     plan = Chain().plan(5, 5, 3, np.random.default_rng(0))
     np.testing.assert_array_equal(plan.masks.sum(axis=-1), np.tile([5, 4, 3, 2, 1], (3, 1)))
     scored = plan.weights > 0
@@ -69,7 +69,7 @@ def test_a_block_chain_counts_every_position_between_its_cuts_once():
     np.testing.assert_array_equal(plan.weights[:, :-1][scored[:, :-1]], 1.0)
 
 
-def test_with_as_many_passes_as_positions_a_block_chain_is_the_chain():
+def test_with_as_many_passes_as_positions_a_block_chain_is_a_chain():
     for passes in (5, 10, 15):
         one, two = (sampler.plan(5, passes, 4, np.random.default_rng(1)) for sampler in (Chain(), BlockChain()))
         assert one == two
@@ -82,7 +82,7 @@ def test_antithetic_partners_reveal_in_reverse(sampler):
     np.testing.assert_array_equal(~first[:, 1:], partner[:, :0:-1])
 
 
-def test_chains_say_how_many_passes_they_need():
+def test_chains_state_how_many_passes_they_need():
     with pytest.raises(PassesError, match="chain needs at least 8 passes for 8 scored positions, got 7; block-chain"):
         Chain().plan(8, 7, 1, np.random.default_rng(0))
     with pytest.raises(PassesError, match=r"chain\+antithetic needs at least 16 passes .*, got 15; block-chain\+anti"):
@@ -91,20 +91,20 @@ def test_chains_say_how_many_passes_they_need():
         BlockChain(antithetic=True).plan(8, 1, 1, np.random.default_rng(0))
 
 
-def test_passes_that_fill_no_chain_stay_unused():
+def test_passes_beyond_whole_chains_stay_unused():
     assert Chain().plan(5, 14, 1, np.random.default_rng(0)).passes == 10
     assert BlockChain().plan(5, 14, 1, np.random.default_rng(0)).passes == 12
 
 
-def test_targets_of_unequal_length_are_revealed_in_one_order_where_they_have_equally_many_chains():
+def test_targets_of_unequal_length_with_equally_many_chains_share_one_order():
     long, short = (Chain().plan(length, 5, 20, np.random.default_rng(3)) for length in (5, 3))
-    order_of_long = long.masks.sum(axis=1)[:, :3].argsort(axis=1)  # how long a position stays hidden
+    order_of_long = long.masks.sum(axis=1)[:, :3].argsort(axis=1)  # how long each position stays masked
     np.testing.assert_array_equal(order_of_long, short.masks.sum(axis=1).argsort(axis=1))
 
 
 @pytest.mark.parametrize("antithetic", [False, True])
-def test_parts_are_whole_chains_whatever_is_left_unused(antithetic):
-    # Where each masked token costs 1, a whole chain costs as much as the sequence is long.
+def test_parts_are_whole_chains_for_any_number_of_passes(antithetic):
+    # If each masked token costs 1, a whole chain costs the length of the sequence.
     sampler = BlockChain(antithetic)
     for length, passes in itertools.product(range(1, 9), range(2, 66)):
         plan = sampler.plan(length, passes, 3, np.random.default_rng(passes))

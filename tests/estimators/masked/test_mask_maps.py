@@ -1,4 +1,4 @@
-"""Mask maps against their closed-form laws, by enumeration."""
+"""Mask maps against their closed-form distributions, by enumeration."""
 
 import itertools
 import math
@@ -24,10 +24,10 @@ LENGTHS = [1, 2, 3, 5]
 
 
 def enumerated_law(mask_map, length):
-    """Moments of the map by size, by running it on a partition of the cube where the mask is constant.
+    """Moments of the map by size, from running it on a partition of the cube into cells of constant mask.
 
     Levels: 2000-point Gauss-Legendre for a threshold map, whose mask given its level is drawn key by key; for rank maps
-    the level matters through the size alone, so midpoints of a fine partition that contains every jump are exact.
+    the level acts only through the size, so midpoints of a fine partition that contains every jump are exact.
     """
     masks = {tuple(mask): index for index, mask in enumerate(all_masks(length).tolist())}
     moments = np.zeros((3, len(masks)))
@@ -61,7 +61,7 @@ def enumerated_law(mask_map, length):
 @pytest.mark.parametrize(
     "mask_map", [TimeFree(), UniformCount(), RootCount(), TimeIntegral(0.0), TimeIntegral(0.2)], ids=str
 )
-def test_maths_the_law_is_the_law_of_the_masks(mask_map, length):
+def test_maths_the_law_is_the_distribution_of_the_masks(mask_map, length):
     law = mask_map.law(length)
     sizes = all_masks(length).sum(axis=1)
     probability, first, second = enumerated_law(mask_map, length)
@@ -91,23 +91,23 @@ def test_maths_the_time_integral_law_agrees_with_quadrature(eps, length):
 
 @pytest.mark.parametrize("length", [1, 4, 12])
 def test_maths_unbiased_maps_meet_the_estimand(length):
-    """THEORY, one checkable condition: E[w 1{S}] = B(m, L - m + 1). Theorem 4.1, Equations 15 and 16."""
+    """The condition for unbiasedness: E[w 1{S}] = B(m, L - m + 1). Theorem 4.1, Equations 15 and 16."""
     for mask_map in (TimeFree(), UniformCount(), RootCount(), TimeIntegral(0.0)):
         assert mask_map.unbiased
         np.testing.assert_allclose(mask_map.law(length).first_moment, estimand_weights(length), rtol=1e-12)
 
 
-def test_maths_control_a_cut_integral_and_a_wrong_weight_do_not_meet_it():
+def test_maths_control_a_truncated_integral_and_a_wrong_weight_miss_the_estimand():
     assert not TimeIntegral(1e-2).unbiased
     assert not np.allclose(TimeIntegral(1e-2).law(6).first_moment, estimand_weights(6), rtol=1e-3)
-    # As released with the paper: sizes 1 .. L-1 only, the weight still the full harmonic number.
+    # As in the paper's code: sizes 1 .. L-1 only, but weighted by the full harmonic number.
     law = TimeFree().law(6)
     released = law.first_moment * (law.first_moment.size - 1 > np.arange(7))
     assert not np.allclose(released, estimand_weights(6), rtol=1e-3)
 
 
-def test_maths_uniform_count_is_rao_blackwell_of_the_time_integral():
-    """Given the size, E[1/rate] = (L + 1)/m, and sizes 0 .. L are equally likely there."""
+def test_maths_uniform_count_rao_blackwellises_the_time_integral():
+    """For the time integral, E[1/rate | size] = (L + 1)/m, and sizes 0 .. L are equally likely."""
     length = 7
     ours, theirs = UniformCount().law(length), TimeIntegral(0.0).law(length)
     sizes = np.arange(1, length + 1)
@@ -116,8 +116,8 @@ def test_maths_uniform_count_is_rao_blackwell_of_the_time_integral():
     assert (ours.second_moment[1:] <= theirs.second_moment[1:]).all()
 
 
-def test_maths_exact_moments_are_those_of_a_simulation():
-    """50,000 iid passes: mean within 4 standard errors, variance within 5 % (its sd is 1 % or less here)."""
+def test_maths_exact_moments_agree_with_a_simulation():
+    """50,000 iid passes: mean within 4 standard errors, variance within 5 % (its standard error is at most 1 %)."""
     length, model = 5, ArbitraryLosses(5, seed=3)
     totals = pass_totals(model, [[0] * length])[0]
     rng = np.random.default_rng(0)
@@ -141,7 +141,7 @@ def test_maths_infinite_variance_is_infinite_unless_the_losses_vanish():
 @pytest.mark.parametrize(
     "mask_map", [TimeFree(), UniformCount(), RootCount(), TimeIntegral(0.0), TimeIntegral(0.1)], ids=str
 )
-def test_contract_both_closed_ends_give_a_mask(mask_map):
+def test_contract_both_endpoints_give_a_mask(mask_map):
     for level in (0.0, 1.0):
         mask, weight = mask_map.masks(np.array([level, 0.3, 0.6, 0.9]))
         assert np.isfinite(weight)
@@ -179,15 +179,15 @@ def test_contract_the_smallest_keys_are_masked(mask_map):
     assert keys[mask].max() < keys[~mask].min()
 
 
-def test_contract_the_closed_end_has_the_weight_of_the_full_mask():
+def test_contract_the_upper_endpoint_has_the_weight_of_the_full_mask():
     assert UniformCount().masks(np.array([1.0, 0.3, 0.6]))[1] == 1.0
     assert TimeIntegral(0.0).masks(np.array([1.0, 0.3, 0.6]))[1] == 1.0
 
 
 @pytest.mark.parametrize("length", [32, 128])
 def test_maths_root_count_is_nearly_neymans_allocation_for_unequal_tokens(length):
-    """A mean of m of L fixed losses has variance (L - m)/(m (L - 1)), in units of theirs; strata over the size remove
-    what lies between sizes. Exact: at most 10 % above the best law of the size, the other two laws more than it."""
+    """The mean of m of L fixed losses has (L - m)/(m (L - 1)) times their variance; stratified sizes remove the
+    variance between sizes. Exact: root-count is at most 10 % above the optimum, the other two maps more."""
     sizes = np.arange(1, length + 1)
     within = (length - sizes) / (sizes * (length - 1))
     best = np.sqrt(within).mean() ** 2

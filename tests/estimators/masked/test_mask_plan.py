@@ -1,4 +1,4 @@
-"""Mask plans are values."""
+"""Mask plans: their contract, comparison by value, and validation."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_contract_one_shape_and_weights_only_where_masked(name):
     assert 0 < plan.passes <= 32  # never more than allowed
     assert not plan.weights[~plan.masks].any()
     assert (plan.weights >= 0).all()
-    np.testing.assert_array_equal(plan.weights.any(axis=-1), plan.masks.any(axis=-1))  # no pass is wasted
+    np.testing.assert_array_equal(plan.weights.any(axis=-1), plan.masks.any(axis=-1))  # no pass has an empty mask
 
 
 @pytest.mark.parametrize("name", estimator_names("masked"))
@@ -32,12 +32,12 @@ def test_contract_more_replicates_extend_fewer(name):
 
 @pytest.mark.parametrize("name", [name for name in estimator_names() if name.startswith("time-integral")])
 def test_contract_shorter_plans_from_one_state_are_the_leading_positions(name):
-    """A threshold mask looks at its own key alone, so the binding of coordinates to positions shows in the mask."""
+    """Each position of a threshold mask depends on its own key only, so masks show which key each position uses."""
     short, long = plan_of(name, length=3), plan_of(name, length=5)
     np.testing.assert_array_equal(short.masks, long.masks[..., :3])
 
 
-def test_plans_compare_by_value_and_cannot_be_written():
+def test_plans_compare_by_value_and_are_read_only():
     plan = plan_of("uniform-count")
     assert plan == plan_of("uniform-count")
     assert hash(plan) == hash(plan_of("uniform-count"))
@@ -64,7 +64,7 @@ def test_ill_formed_plans_are_refused():
         MaskPlan.concatenate([plan_of("time-free"), plan_of("time-free", length=4)])
 
 
-def test_exhaustive_says_how_many_passes_it_needs():
+def test_exhaustive_states_how_many_passes_it_needs():
     with pytest.raises(PassesError, match="31 passes for 5 scored positions, got 30"):
         plan_of("exhaustive", passes=30)
     with pytest.raises(InputError, match="at least one"):

@@ -1,4 +1,4 @@
-"""Published implementations: what each really estimates, exactly, and the figures that follow."""
+"""Published implementations: the exact expectation of each, and the documented biases that follow."""
 
 import math
 from fractions import Fraction
@@ -16,19 +16,19 @@ BIASED = [name for name in estimator_names("masked") if not estimator(name).unbi
 
 
 def by_size(of_size):
-    """Weights of one size each as a table over masks and positions."""
+    """A weight for each size, as a table over masks and positions."""
     masks = all_masks(LENGTH)
     return masks * np.asarray(of_size)[masks.sum(axis=1)][:, None]
 
 
 def size_mean(law, losses):
-    """The mean of an iid estimator whose token loss depends on the size alone, by its closed-form law."""
+    """The mean of an iid estimator whose token losses depend on the size alone, from its closed-form distribution."""
     sizes = np.arange(1, law.length + 1)
     masks = np.array([math.comb(law.length, size) for size in sizes.tolist()], dtype=float)
     return float((law.first_moment[1:] * masks * sizes * losses).sum())
 
 
-def test_published_names_are_listed_and_say_so():
+def test_published_estimators_are_listed_and_described_as_published():
     published = [name for name in estimator_names("masked") if name.startswith("published-")]
     assert set(BIASED) == set(published) - {"published-radd"}
     assert len(published) == 7
@@ -36,7 +36,7 @@ def test_published_names_are_listed_and_say_so():
         assert estimator(name).summary.startswith("as published")
 
 
-# What each weighs a mask with on average; the estimand's weights are 1/(m C(L, m)).
+# The expected weight of a mask under each; the estimand's weights are 1/(m C(L, m)).
 HARMONIC = sum(Fraction(1, m) for m in range(1, LENGTH + 1))
 SHORT = HARMONIC - Fraction(1, LENGTH)
 RELEASED = [0.0, *(float(HARMONIC / SHORT / (m * math.comb(LENGTH, m))) for m in range(1, LENGTH)), 0.0]
@@ -60,7 +60,7 @@ def test_maths_expected_weights_by_enumeration(name, passes, of_size):
 
 
 def test_maths_expected_weights_of_threshold_masks_by_simulation():
-    """Closed forms within 4.5 standard errors over 32 masks and positions; the estimand itself is far outside."""
+    """The closed forms are within 4.5 standard errors over 32 masks and positions; the estimand is far outside."""
 
     def coupled(size):
         return quad(lambda t: t ** (size - 1) * (1 - t) ** (LENGTH - size) / 0.6, 0.2, 0.8)[0]
@@ -74,20 +74,20 @@ def test_maths_expected_weights_of_threshold_masks_by_simulation():
     assert worst_z(estimator("published-dream"), 6, dream) < 4.5
 
 
-def test_maths_the_release_misses_the_full_mask():
-    """-8.6 % at L = 16 and -2.3 % at L = 64 where the fully masked pass costs 1.65 times the likelihood."""
+def test_maths_the_released_code_never_draws_the_full_mask():
+    """Bias -8.6 % at L = 16 and -2.3 % at L = 64, if the losses of the full mask sum to 1.65 times the NLL."""
     for length, percent in ((16, -8.6), (64, -2.3)):
         losses = np.ones(length)
         losses[-1] = 1.65 * (length - 1) / (length - 1.65)  # then L g(L) = 1.65 NLL
         assert length * losses[-1] == pytest.approx(1.65 * losses.sum())
         bias = size_mean(InfodisCount().law(length), losses) / losses.sum() - 1
         assert 100 * bias == pytest.approx(percent, abs=0.05)
-    # The mean in place of the sum: H_L where every token costs 1.
+    # With the mean instead of the sum: H_L if every token costs 1.
     assert size_mean(InfodisCount(mean=True).law(16), np.ones(16)) == pytest.approx(sum(1 / m for m in range(1, 17)))
 
 
-def test_maths_rounding_halves_to_even_biases_llada():
-    """+7.6 % at L = 4, b = 8 for losses linear in the count, 1.456 times the likelihood when all is masked."""
+def test_maths_rounding_half_to_even_biases_llada():
+    """Bias +7.6 % at L = 4, b = 8, for losses linear in the count that sum to 1.456 NLL at the full mask."""
     slope = (1.456 - 1) / 1.5
     losses = 1 + slope * (np.arange(1, 5) - 2.5)
     assert 4 * losses[-1] == pytest.approx(1.456 * losses.sum())
@@ -102,27 +102,27 @@ def test_maths_rounding_halves_to_even_biases_llada():
     [(4, 8, 0.25), (100, 8, 0.25), (100, 16, 0.125), (100, 32, 0.0625), (4, 6, 0.0), (4, 4, 0.0)],
 )
 def test_maths_llada_draws_even_counts_too_often_where_there_are_halves(length, batch, excess):
-    """The mean count exceeds (L + 1)/2 by half the share of halves: the bias depends on the batch, and falls as 1/L."""
+    """The mean count exceeds (L + 1)/2 by half the share of halves: the bias depends on the batch and falls as 1/L."""
     points = np.tile(np.linspace(0.1, 0.9, length), (length, 1))
     levels = (np.arange(length)[:, None] + 0.5) / length
     plan = estimator("published-llada").plan(length, batch, length, Points(np.concatenate([levels, points], axis=1)))
     assert plan.masks.sum(axis=-1).mean() == pytest.approx((length + 1) / 2 + excess, rel=1e-12)
 
 
-def test_maths_dream_keeps_a_fifth_where_one_pass_would_settle_it():
-    """One scored token: masks given the rates are independent, so the variance is that of iid passes. 21 % at 128."""
+def test_maths_dream_has_a_21_percent_standard_error_where_one_pass_would_be_exact():
+    """One scored token: passes are iid, and the standard error is 21 % with 128 of them."""
     mean, variance = PublishedDream().mask_map.law(1).moments(np.array([1.0]))
     assert mean == pytest.approx(1.0, rel=1e-12)
     assert math.sqrt(variance / 128) == pytest.approx(0.215, abs=5e-4)
 
 
-def test_dreams_weight_is_one_over_the_rate_without_the_length_of_the_cut_integral():
+def test_dreams_weight_is_one_over_the_rate_without_the_length_of_the_integral():
     mask, weight = PublishedDream().mask_map.masks(np.array([0.25, 0.25, 0.2507, 0.3]))
     assert mask.tolist() == [True, True, False]  # the rate is 0.001 + 0.999 / 4
     assert weight == pytest.approx(1 / 0.25075, rel=1e-12)
 
 
-def test_maths_dreams_bias_is_of_the_order_of_its_floor():
+def test_maths_dreams_bias_is_of_the_order_of_its_smallest_rate():
     for length in (4, 32):
         ratio = PublishedDream().mask_map.law(length).first_moment[1:] / UniformCount().law(length).first_moment[1:]
         assert ratio[0] == pytest.approx((1 - 1e-3) ** (length - 1), rel=1e-9)
@@ -138,14 +138,14 @@ def test_radd_is_a_stratified_time_integral_and_inherits_its_infinite_variance()
     assert radd.mask_map == TimeIntegral(0.0)
 
 
-def test_diffucoder_covers_every_token_in_each_three():
+def test_diffucoder_masks_every_token_in_each_group_of_three():
     plan = estimator("published-diffucoder").plan(6, 8, 5, np.random.default_rng(0))
     assert plan.passes == 6
     np.testing.assert_array_equal(plan.masks[:, 1::3], ~plan.masks[:, 2::3])
     assert plan.masks[:, ::3].all()
 
 
-def test_they_say_what_they_need():
+def test_they_state_their_requirements():
     with pytest.raises(PassesError, match="published-infodis needs at least 2 scored positions, whatever the passes"):
         estimator("published-infodis").plan(1, 8, 1, np.random.default_rng(0))
     with pytest.raises(PassesError, match="published-diffucoder needs at least 3 passes, got 2"):

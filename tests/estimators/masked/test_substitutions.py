@@ -1,4 +1,4 @@
-"""Single substitutions: the losses of one plan on every mutant, for fewer passes."""
+"""Single substitutions: the losses of one plan for every mutant, with fewer passes."""
 
 import numpy as np
 import pytest
@@ -15,14 +15,14 @@ TOKENS = LAW.sample(1, length=6, seed=4)[0]
 
 
 class Peeking:
-    """A model that breaks its contract: the price of a masked token depends on the other masked tokens."""
+    """A model that breaks its contract: the loss of a masked token depends on the other masked tokens."""
 
     def token_nll(self, tokens, masked):
         return masked * tokens.double().sum(dim=1, keepdim=True)
 
 
 class Learned:
-    """Conditionals that agree with no law and depend on every visible token."""
+    """Conditionals that are consistent with no law and depend on every visible token."""
 
     def __init__(self):
         self.rows = 0
@@ -42,7 +42,7 @@ def mutants(target: Target) -> tuple[list[int], list[int]]:
 
 
 def one_by_one(model, target: Target, plan: MaskPlan, positions, symbols):
-    """The definition: a job for the original and one for every mutant."""
+    """The definition: a job for the original and a job for every mutant."""
     targets = [target]
     for position, symbol in zip(positions, symbols, strict=True):
         tokens = target.tokens.copy()
@@ -57,7 +57,7 @@ def plan_of(estimator: Estimator, passes: int = 64, replicates: int = 3) -> Mask
 
 @pytest.mark.parametrize("name", ids.estimator_names("masked"))
 @pytest.mark.parametrize("model", [LAW, Learned()], ids=["law", "learned"])
-def test_losses_are_those_of_every_mutant_on_its_own(model, name):
+def test_losses_equal_those_of_every_mutant_on_its_own(model, name):
     plan, places = plan_of(ids.estimator(name)), mutants(TARGET)
     found = list(evaluate_substitutions(model, TARGET, plan, *places, batch_size=50))
     expected = one_by_one(model, TARGET, plan, *places)
@@ -67,8 +67,8 @@ def test_losses_are_those_of_every_mutant_on_its_own(model, name):
         np.testing.assert_allclose(one.losses, other.losses, atol=1e-12)
 
 
-def test_control_a_model_that_peeks_under_the_masks_is_told_apart():
-    """The saving rests on the contract that masked tokens are not seen; the check above would notice."""
+def test_control_a_model_that_peeks_under_the_masks_fails_the_check():
+    """The saving relies on the contract that a model does not see masked tokens."""
     plan, places = plan_of(ids.estimator("uniform-count")), mutants(TARGET)
     pairs = zip(
         evaluate_substitutions(Peeking(), TARGET, plan, *places),
@@ -78,15 +78,15 @@ def test_control_a_model_that_peeks_under_the_masks_is_told_apart():
     assert any(not np.allclose(one.losses, other.losses) for one, other in pairs)
 
 
-def test_the_passes_are_those_that_are_needed():
-    """All 31 masks of 5 positions: 31 for the original, 3 x 31 for hidden symbols, and 15 that show a position."""
+def test_only_the_necessary_passes_are_run():
+    """All 31 masks of 5 positions: 31 for the original, 3 x 31 for masked symbols, and the 15 that show a position."""
     model, plan, places = Learned(), plan_of(ids.estimator("exhaustive"), passes=31), mutants(TARGET)
     found = list(evaluate_substitutions(model, TARGET, plan, *places))
     assert [one.forward_passes for one in found] == [31 + 3 * 31, *[15] * 15]
     assert model.rows == sum(one.forward_passes for one in found)
 
 
-def test_only_masks_that_hide_a_substitution_are_priced_for_it():
+def test_only_masks_that_hide_a_substitution_are_rerun_with_its_symbol():
     model, plan = Learned(), plan_of(ids.estimator("exhaustive"), passes=31)
     original, mutant = evaluate_substitutions(model, TARGET, plan, [3], [(TOKENS[3] + 1) % 4])
     assert (original.forward_passes, mutant.forward_passes) == (31 + 16, 15)

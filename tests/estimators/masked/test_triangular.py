@@ -1,4 +1,4 @@
-"""Triangular strata: where the likelihood sits at nearly full masks, and where it does not."""
+"""Triangular strata: laws whose likelihood is concentrated at nearly full masks, and others."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ TURN = np.roll(np.eye(4), 1, axis=1)
 
 
 def spread(law, name, *, length, passes, targets, replicates=100):
-    """Root mean variance over targets of a law."""
+    """Square root of the mean variance over targets of a law."""
     tokens = law.sample(targets, length=length, seed=3)
     draws = estimator(name).sample(law, tokens, passes=passes, replicates=replicates, rng=1)
     return np.sqrt(draws.var(axis=1, ddof=1).mean())
@@ -18,7 +18,7 @@ def spread(law, name, *, length, passes, targets, replicates=100):
 
 @pytest.mark.parametrize("name", ["triangular", "triangular+latin-hypercube"])
 def test_maths_exact_where_one_revealed_token_determines_the_rest(name):
-    """The whole likelihood is in the fully masked pass; equal strata of the size see it every other time."""
+    """The whole likelihood is in the full mask; equal strata of the size draw it in every other replicate."""
     law = ids.MarkovChain(np.full(4, 0.25), TURN, alphabet="ACGT")
     tokens = law.sample(2, length=32, seed=0)
     exact = estimator(name).sample(law, tokens, passes=16, replicates=8, rng=0)
@@ -27,19 +27,19 @@ def test_maths_exact_where_one_revealed_token_determines_the_rest(name):
     np.testing.assert_allclose(np.unique(spread_of_strata.round(9)), [0, (2 * np.log(4)).round(9)])
 
 
-def test_maths_nearly_deterministic_chains_gain_most_of_it():
-    """Dirichlet 0.05: measured 0.63 to 0.065 nats. 8 targets x 100 replicates know each to 3 to 15 %."""
+def test_maths_nearly_deterministic_chains_gain_nearly_as_much():
+    """Dirichlet 0.05: measured 0.63 against 0.065 nats. 8 targets x 100 replicates give each to 3 to 15 %."""
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=8, concentration=0.05)
     spreads = {
         name: spread(law, name, length=32, passes=16, targets=8)
         for name in ("systematic", "triangular", "root-count+stratified")
     }
     assert spreads["triangular"] < spreads["systematic"] / 5
-    assert spreads["root-count+stratified"] > spreads["systematic"]  # it looks less there
+    assert spreads["root-count+stratified"] > spreads["systematic"]  # it draws fewer nearly full masks
 
 
 def test_maths_regular_laws_lose_nothing():
-    """Measured variance ratio 1.4 in its favour at twice the smallest budget; known to 6 %."""
+    """At twice the smallest budget the measured variance ratio is 1.4 in its favour, to 6 %."""
     law = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=12)
     ours, strata = (
         spread(law, name, length=32, passes=32, targets=8, replicates=150) for name in ("triangular", "systematic")
@@ -48,7 +48,7 @@ def test_maths_regular_laws_lose_nothing():
 
 
 @pytest.mark.parametrize(("length", "fewest"), [(1, 1), (2, 3), (3, 3), (4, 5), (32, 15), (128, 31)])
-def test_the_smallest_budget_works_and_one_pass_less_says_so(length, fewest):
+def test_the_smallest_budget_works_and_one_pass_fewer_is_refused(length, fewest):
     plan = Triangular().plan(length, fewest, 2, np.random.default_rng(0))
     assert plan.passes == fewest
     assert plan.masks[:, 0].all()

@@ -1,4 +1,4 @@
-"""Masks without replacement: unbiased by enumeration, never twice, and all of them in the end."""
+"""Masks without replacement: unbiased by enumeration, never repeated, and exact with all masks."""
 
 import math
 
@@ -21,7 +21,7 @@ LENGTH = 4
 
 
 class Rotations:
-    """A generator whose children rotate the masks of each size one place further: every mask first equally often."""
+    """A generator whose children each rotate the masks of a size by one more place: all come first equally often."""
 
     def spawn(self, count):
         return [Rotation(shift) for shift in range(count)]
@@ -42,7 +42,7 @@ class Rotation:
 
 @pytest.mark.parametrize("passes", range(LENGTH, 2**LENGTH))
 def test_maths_unbiased_by_enumeration(passes):
-    """Rotations draw each mask as often as any other of its size, which is all that an expectation sees."""
+    """Rotations draw every mask of a size equally often, which is all that matters for an expectation."""
     rotations = math.lcm(4, 6)
     plan = WithoutReplacement().plan(LENGTH, passes, rotations, Rotations())
     np.testing.assert_allclose(weight_by_mask(plan).mean(axis=0), estimand_by_mask(LENGTH), rtol=1e-12, atol=1e-15)
@@ -65,8 +65,8 @@ def test_with_all_masks_it_is_exact_and_with_one_fewer_it_is_not():
         assert np.allclose(draws, slow_nll(model, target), rtol=1e-12) == exact
 
 
-def test_maths_its_variance_is_that_of_samples_from_finite_populations():
-    """sum over sizes of (1 - n/N) S^2 / n for the terms z = T/m of a size; 4000 replicates know it to 2.2 %."""
+def test_maths_its_variance_has_the_finite_population_correction():
+    """sum over sizes of (1 - n/N) S^2 / n for the terms z = T/m of a size; 4000 replicates give it to 2.2 %."""
     model = ArbitraryLosses(5, seed=3)
     terms = pass_totals(model, [[0] * 5])[0] / all_masks(5).sum(axis=1)
     draws = estimator("without-replacement").sample(model, [[0] * 5], passes=17, replicates=4000, rng=0)[0]
@@ -80,7 +80,7 @@ def test_maths_its_variance_is_that_of_samples_from_finite_populations():
     assert draws.var(ddof=1) == pytest.approx(expected, rel=0.09)
 
 
-def test_it_says_what_it_needs():
+def test_it_states_its_requirements():
     with pytest.raises(PassesError, match="needs at least 6 passes for 6 scored positions, got 5"):
         WithoutReplacement().plan(6, 5, 1, np.random.default_rng(0))
     with pytest.raises(PassesError, match="for at most 12 scored positions, whatever the passes; got 13"):

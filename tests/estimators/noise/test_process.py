@@ -1,4 +1,4 @@
-"""Noise: kernels are matrix exponentials, and what is drawn has their law."""
+"""Noise: kernels are matrix exponentials, and draws follow them."""
 
 import numpy as np
 import pytest
@@ -28,11 +28,11 @@ class TestClosedForms:
         for amount, kernel in zip(AMOUNTS, found, strict=True):
             np.testing.assert_allclose(kernel, exact_kernel(noise, amount, symbols), rtol=1e-12, atol=1e-15)
         np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-14)
-        if symbols > 1:  # rates of the wrong orientation do not pass
+        if symbols > 1:  # control: another amount of noise
             assert not np.allclose(found[3], expm(2 * rates)[:, :symbols], rtol=1e-3)
 
     def test_maths_small_and_large_noise_keep_all_digits(self, noise, symbols):
-        """``1 - exp(-x)`` is x where x is tiny, and what is left is ``exp(-x)`` where x is large."""
+        """``1 - exp(-x)`` is x if x is tiny, and its complement is ``exp(-x)`` if x is large."""
         tiny, large = noise.kernel(amounts_of(1e-15, 36.0), symbols).numpy()
         redrawn = 1.0 if isinstance(noise, Absorbing) else 1.0 / symbols
         np.testing.assert_allclose(tiny[-1, 0], redrawn * 1e-15 if len(tiny) > 1 else 1.0, rtol=1e-14)
@@ -42,7 +42,7 @@ class TestClosedForms:
 
 @pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES)
 class TestAgreement:
-    def test_log_kernel_is_that_of_the_kernel_for_every_token(self, noise):
+    def test_log_kernel_is_the_log_of_the_kernel_for_every_token(self, noise):
         tokens = torch.tensor([[0, 1, 2, 3], [3, 3, 0, 1]])
         amounts = amounts_of(1e-9, 3.0)
         kernel, logs = noise.kernel(amounts, 4), noise.log_kernel(tokens, amounts, 4)
@@ -51,14 +51,14 @@ class TestAgreement:
             expected = kernel[row, :, tokens[row, position]].log()
             torch.testing.assert_close(logs[row, position], expected, rtol=1e-13, atol=1e-13)
 
-    def test_inflow_is_the_rate_into_the_present_state_from_every_other(self, noise):
+    def test_inflow_is_the_rate_into_the_current_state_from_every_other(self, noise):
         states = torch.arange(noise.states(4))[None]
         inflow, rates = noise.inflow(states, 4)[0], noise.rates(4)
         for after, before in np.ndindex(*rates.shape):
             assert inflow[after, before] == (0.0 if after == before else rates[after, before])
 
     @pytest.mark.parametrize("amount", [0.05, 0.9])
-    def test_maths_what_is_drawn_has_the_law_of_the_kernel(self, noise, amount):
+    def test_maths_draws_follow_the_kernel(self, noise, amount):
         size = 40_000
         tokens = np.tile(np.arange(4), (size, 1))
         keys = np.random.default_rng(3).random(tokens.shape)
@@ -68,7 +68,7 @@ class TestAgreement:
         with pytest.raises(AssertionError):
             assert_counts(counts, size, exact_kernel(noise, 1.5 * amount, 4))
 
-    def test_a_key_that_changes_a_position_changes_it_under_more_noise_too(self, noise):
+    def test_a_key_that_changes_a_position_also_changes_it_under_more_noise(self, noise):
         tokens = np.tile([0, 1, 2, 3, 3], (200, 1))
         keys = np.random.default_rng(4).random(tokens.shape)
         before = np.zeros(tokens.shape, dtype=bool)
@@ -80,12 +80,12 @@ class TestAgreement:
         assert before.any()
         assert not before.all()
 
-    def test_equal_keys_make_equal_tokens_equal(self, noise):
+    def test_equal_tokens_with_equal_keys_stay_equal(self, noise):
         tokens, keys = np.array([[2, 0, 2, 1, 2]]), np.array([[0.1, 0.1, 0.1, 0.6, 0.6]])
         (drawn,) = noise.drawn(tokens, np.array([0.7]), keys, 4)
         assert drawn[0] == drawn[2]
 
-    def test_both_closed_ends_are_keys(self, noise):
+    def test_keys_0_and_1_are_valid(self, noise):
         tokens = np.tile(np.arange(4), (3, 1))
         amounts = np.array([1e-15, 0.5, 36.0])
         low = noise.drawn(tokens, amounts, np.zeros(tokens.shape), 4)
@@ -104,7 +104,7 @@ class TestAgreement:
 
 
 def assert_counts(counts, size, kernel):
-    """Every count is binomial: 4.5 standard deviations over some twenty of them."""
+    """Every count is binomial: within 4.5 standard deviations, for about twenty counts."""
     for place, expected in np.ndenumerate(kernel):
         if expected in (0.0, 1.0):
             assert counts[place] == size * expected
@@ -113,24 +113,24 @@ def assert_counts(counts, size, kernel):
 
 
 class TestRedrawing:
-    """A position is redrawn where its key is below ``1 - exp(-noise)``."""
+    """A position is redrawn if its key is below ``1 - exp(-noise)``."""
 
     TOKENS = np.tile([0, 1, 2, 3], (500, 1))
     KEYS = np.random.default_rng(0).random((500, 4))
     AMOUNTS = np.random.default_rng(1).exponential(size=500)
 
-    def test_a_mask_stands_exactly_there(self):
+    def test_absorbing_noise_masks_exactly_the_redrawn_positions(self):
         drawn = Absorbing().drawn(self.TOKENS, self.AMOUNTS, self.KEYS, 4)
         below = -np.expm1(-self.AMOUNTS)[:, None] > self.KEYS
         np.testing.assert_array_equal(drawn, np.where(below, 4, self.TOKENS))
         np.testing.assert_array_equal(Absorbing().without_loss(self.AMOUNTS, self.KEYS), ~below.any(axis=1))
 
-    def test_the_masks_are_those_of_the_time_integral(self):
+    def test_the_masks_equal_those_of_the_time_integral(self):
         rate = -np.expm1(-self.AMOUNTS)
         masks, _ = TimeIntegral().masks(np.column_stack([rate, self.KEYS]))
         np.testing.assert_array_equal(Absorbing().drawn(self.TOKENS, self.AMOUNTS, self.KEYS, 4) == 4, masks)
 
-    def test_uniform_noise_leaves_all_others_as_they_were(self):
+    def test_uniform_noise_leaves_all_others_unchanged(self):
         drawn = Uniform().drawn(self.TOKENS, self.AMOUNTS, self.KEYS, 4)
         chance = -np.expm1(-self.AMOUNTS)[:, None]
         np.testing.assert_array_equal(drawn[chance <= self.KEYS], self.TOKENS[chance <= self.KEYS])
@@ -138,7 +138,7 @@ class TestRedrawing:
         np.testing.assert_array_equal(drawn[chance > self.KEYS], expected[chance > self.KEYS])
         assert not Uniform().without_loss(self.AMOUNTS, self.KEYS).any()
 
-    def test_a_key_just_below_the_chance_is_the_last_symbol(self):
+    def test_a_key_just_below_the_threshold_gives_the_last_symbol(self):
         chance = -np.expm1(-np.array([0.3]))
         drawn = Uniform().drawn(np.array([[0]]), np.array([0.3]), np.nextafter(chance, 0)[:, None], 3)
         assert drawn.tolist() == [[2]]

@@ -1,4 +1,4 @@
-"""Any rates: the contract of the closed forms, all digits of tiny probabilities, and one sentence for each mistake."""
+"""Rate matrices: the contract of the closed forms, accurate tiny probabilities, and one sentence for each mistake."""
 
 import mpmath
 import numpy as np
@@ -28,27 +28,27 @@ def test_maths_the_kernel_is_the_exponential_of_the_rates(states, share):
     for amount, kernel in zip(AMOUNTS.tolist(), found, strict=True):
         np.testing.assert_allclose(kernel, expm(rates * amount), rtol=1e-10, atol=1e-13)
         assert not np.allclose(kernel, expm(rates.T * amount), rtol=1e-6, atol=0)
-    np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-12)  # every squaring doubles a rounding
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-12)  # every squaring doubles the rounding error
     narrow = RateMatrix(rates).kernel(AMOUNTS, 2).numpy()
     np.testing.assert_array_equal(narrow, found[:, :, :2])
 
 
 @pytest.mark.parametrize("amount", [1e-15, 1e-6, 0.03, 0.7, 4.0])
-def test_maths_tiny_probabilities_have_all_their_digits(amount):
-    """A ring: the state just behind takes six jumps, so its probability is of the order of the sixth power."""
+def test_maths_tiny_probabilities_are_accurate_to_all_digits(amount):
+    """On a ring, the preceding state is six jumps away: its probability is of the order of the sixth power."""
     rates = np.roll(np.eye(7), 1, axis=0) - np.eye(7)
     (found,) = RateMatrix(rates).kernel(torch.tensor([amount], dtype=torch.float64), 7).numpy()
     expected = precise_kernel(rates, amount)
     np.testing.assert_allclose(found, expected, rtol=1e-13)
     assert expected.min() > 0
-    if amount < 0.01:  # which subtraction loses
+    if amount < 0.01:  # control: cancellation loses these digits
         with pytest.raises(AssertionError):
             np.testing.assert_allclose(expm(rates * 1.0) @ expm(rates * (amount - 1.0)), expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize("noise", CLOSED.values(), ids=CLOSED)
 class TestMatricesOfClosedForms:
-    """The rates of a closed form make the same noise."""
+    """A rate matrix with the rates of a closed form is the same noise."""
 
     SYMBOLS = 3
 
@@ -92,7 +92,7 @@ def test_a_row_of_the_kernel_is_the_same_in_every_batch(states):
     assert noise.kernel(amounts[:0], states).shape == (0, states, states)
 
 
-def test_they_are_values():
+def test_rate_matrices_are_values():
     rates = random_rates(3)
     one, other = RateMatrix(rates), RateMatrix(rates.tolist(), title="another name")
     assert one == other
@@ -109,7 +109,7 @@ def test_they_are_values():
     assert one == other
 
 
-def test_what_it_says_of_itself():
+def test_its_properties_are_derived_from_the_rates():
     assert RateMatrix([[-1.0, 0.5], [1.0, -0.5]]).slowest_rate == pytest.approx(1.5)
     assert RateMatrix(random_rates(4)).joins_all
     assert not RateMatrix([[-1.0, 0.0, 1.0], [1.0, -1.0, 0.0], [0.0, 1.0, -1.0]]).joins_all
@@ -144,7 +144,7 @@ BLOCKS = [[-1.0, 1.0, 0.0, 0.0], [1.0, -1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 1.0], [
         (np.zeros((2, 2)), "never forgets where it started"),
     ],
 )
-def test_what_is_no_rate_matrix_is_refused(matrix, sentence):
+def test_invalid_rate_matrices_are_refused(matrix, sentence):
     with pytest.raises(InputError, match=sentence):
         RateMatrix(matrix)
 

@@ -1,4 +1,4 @@
-"""Noise plans are values."""
+"""Noise plans: their contract, comparison by value, inputs, and validation."""
 
 from dataclasses import replace
 
@@ -41,12 +41,12 @@ class TestContract:
         np.testing.assert_array_equal(short.total_noise, long.total_noise)
 
 
-def test_plans_compare_by_value_and_cannot_be_written():
+def test_plans_compare_by_value_and_are_read_only():
     plan = plan_of("score-entropy(uniform)")
     assert plan == plan_of("score-entropy(uniform)")
     assert hash(plan) == hash(plan_of("score-entropy(uniform)"))
     assert plan != plan_of("score-entropy(uniform)", seed=1)
-    assert plan != plan_of("marginal-score-entropy(uniform)")  # another question
+    assert plan != plan_of("marginal-score-entropy(uniform)")  # another kind of input
     assert plan != plan_of("time-free")
     assert repr(plan) == "NoisePlan(replicates=3, passes=8, length=5)"
     for array in (plan.keys, plan.weights, plan.total_noise):
@@ -54,8 +54,8 @@ def test_plans_compare_by_value_and_cannot_be_written():
             array[0] = 1.0
 
 
-def test_inputs_are_the_passes_that_can_lose_something():
-    """Keys stand where tokens are scored; the context has none, and masks that hide nothing need no pass."""
+def test_inputs_are_the_passes_with_a_nonzero_loss():
+    """Scored positions have keys and the context has none; a pass that masks nothing is not run."""
     (target,) = make_targets([[3, 2, 1, 0]], np.array([[False, True, False, True]]))
     keys = np.array([[[0.2, 0.9], [0.8, 0.7], [0.6, 0.1]]])
     amounts = np.log([[2.0, 2.0, 2.0]])  # masks below one half
@@ -72,7 +72,7 @@ def test_inputs_are_the_passes_that_can_lose_something():
         np.testing.assert_array_equal(spread[:, [0, 2]], keys[0, needed])
 
 
-def test_a_plan_whose_passes_all_lose_nothing_has_no_inputs():
+def test_a_plan_whose_passes_all_have_zero_loss_has_no_inputs():
     (target,) = make_targets([[0, 1]])
     plan = NoisePlan(np.full((1, 2), 0.1), np.full((1, 2, 2), 0.5), np.ones((1, 2, 2)), NoisedTokens(Absorbing()))
     assert len(plan.inputs(target)) == 0
@@ -100,6 +100,6 @@ def test_ill_formed_plans_are_refused(change, sentence):
         replace(good, **change)
 
 
-def test_plans_of_another_size_are_not_joined():
+def test_plans_of_different_sizes_cannot_be_concatenated():
     with pytest.raises(InputError, match="one length and one number of passes"):
         NoisePlan.concatenate([plan_of(NAMES[0]), plan_of(NAMES[0], length=4)])

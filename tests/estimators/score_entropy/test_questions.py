@@ -1,4 +1,4 @@
-"""The question that noise asks: who can answer it, what is wrong with an answer, and in which batch it comes."""
+"""Questions about noised tokens: which models can answer them, invalid answers, and batching."""
 
 import math
 
@@ -37,12 +37,12 @@ def run(model, sampler="score-entropy(uniform)", tokens=TOKENS, **options):
 
 
 class TestWhoCanAnswer:
-    def test_a_model_of_masks_has_no_score_ratios(self):
+    def test_a_mask_model_has_no_score_ratios(self):
         sentence = r"^ArbitraryLosses has no score ratios under uniform noise \(log_ratios\), it prices masked tokens; "
         with pytest.raises(InputError, match=sentence):
             run(ArbitraryLosses(3))
 
-    def test_a_model_of_score_ratios_prices_no_masks(self):
+    def test_a_score_ratio_model_does_not_price_masks(self):
         sentence = "^ArbitraryRatios does not price masked tokens: it has no token_nll; .*score-entropy"
         with pytest.raises(InputError, match=sentence):
             run(ArbitraryRatios(), "uniform-count")
@@ -55,7 +55,7 @@ class TestWhoCanAnswer:
             (DENSE, RateMatrix(random_rates(4, 2), title="other"), ("rate-matrix", "other")),
         ],
     )
-    def test_a_model_of_another_noise(self, own, asked, names):
+    def test_a_model_trained_for_another_noise(self, own, asked, names):
         class Trained(ArbitraryRatios):
             noise = own
 
@@ -69,7 +69,7 @@ class TestWhoCanAnswer:
             run(ArbitraryRatios(), ScoreEntropy(RateMatrix(random_rates(3))))
 
     @pytest.mark.parametrize("batch_size", [1, 5, None])
-    def test_unknown_tokens_name_the_sequence_and_the_position(self, batch_size):
+    def test_an_unknown_token_error_names_the_sequence_and_the_position(self, batch_size):
         for model in (ArbitraryRatios(), MarkovChain.random(1)):
             with pytest.raises(InputError, match=r"^sequence 1, position 2: token 7 is not one of 4 symbols$"):
                 run(model, tokens=[[0, 1, 2], [0, 1, 7]], batch_size=batch_size)
@@ -77,13 +77,13 @@ class TestWhoCanAnswer:
         with pytest.raises(InputError, match=r"^sequence 0, position 2: token 7 is not one of 4 symbols$"):
             list(evaluate(ArbitraryRatios(), jobs_for([[0, 1, 7]], "score-entropy(uniform)", context=context)))
 
-    def test_a_device_that_is_not_there(self):
+    def test_an_unavailable_device(self):
         with pytest.raises(InputError, match="device 'cuda:77' is not available"):
             run(ArbitraryRatios(), device="cuda:77")
 
 
 class Spoiled(ArbitraryRatios):
-    """The middle position of sequences that begin with 3 has other ratios."""
+    """Ratios are replaced at the middle position of sequences that begin with 3."""
 
     def __init__(self, value):
         super().__init__()
@@ -95,7 +95,7 @@ class Spoiled(ArbitraryRatios):
         return logs.scatter(2, noised[..., None], 0.0)
 
 
-class TestWhatIsWrongWithAnAnswer:
+class TestInvalidAnswers:
     @pytest.mark.parametrize("kind", ["score-entropy(uniform)", "marginal-score-entropy(uniform)"])
     @pytest.mark.parametrize(
         ("value", "problem"),
@@ -105,17 +105,17 @@ class TestWhatIsWrongWithAnAnswer:
         ],
     )
     @pytest.mark.parametrize("batch_size", [1, 7, None])
-    def test_it_names_the_sequence_and_the_position(self, kind, value, problem, batch_size):
+    def test_the_error_names_the_sequence_and_the_position(self, kind, value, problem, batch_size):
         given = np.array([[True, False, False]] * 3)
         jobs = jobs_for([[0, 1, 2], [3, 1, 2], [2, 2, 2]], kind, context=given)
         with pytest.raises(ModelError, match=rf"^sequence 1, position 1 \(token 1\): {problem}"):
             list(evaluate(Spoiled(value), jobs, batch_size=batch_size))
 
-    def test_an_infinite_ratio_is_told_from_nan(self):
+    def test_an_infinite_ratio_is_distinguished_from_nan(self):
         with pytest.raises(ModelError, match=r"^sequence 0, position 1 \(token 1\): .* infinite score entropy here"):
             run(Spoiled(math.inf), tokens=[[3, 1, 2]])
 
-    def test_what_is_not_read_does_not_matter(self):
+    def test_ratios_that_are_not_read_do_not_matter(self):
         class Unread(ArbitraryRatios):
             def log_ratios(self, noised, acts, total_noise, noise):
                 logs = super().log_ratios(noised, acts, total_noise, noise)
@@ -143,7 +143,7 @@ class TestWhatIsWrongWithAnAnswer:
         with pytest.raises(ModelError, match=rf"must return a tensor of shape \(\d+, 3, 4\), it returned {got}"):
             run(Returns())
 
-    def test_single_precision_and_gradients_are_taken(self):
+    def test_single_precision_and_gradients_are_accepted(self):
         class Network(ArbitraryRatios):
             def log_ratios(self, *arguments):
                 assert not torch.is_grad_enabled()
@@ -177,8 +177,8 @@ class TestBatches:
         np.testing.assert_array_equal(found.losses > 0, below)
         assert (found.losses >= 0).all()
 
-    def test_masks_and_noise_share_one_call_of_evaluate_and_no_batch(self):
-        """Any number of questions in one stream of jobs: results come in order, and none changes."""
+    def test_masks_and_noise_share_one_evaluate_call_but_no_batch(self):
+        """A stream of jobs may mix questions: results come in order, and no number changes."""
         names = ["uniform-count", "score-entropy(uniform)", "score-entropy(absorbing)", "time-integral", "time-free"]
         names += ["marginal-score-entropy(uniform)", "score-entropy(uniform,polynomial)"]
         jobs = [job for name in names for job in jobs_for([[0, 1, 2], [1, 1, 1, 3, 2]], name)]
@@ -194,7 +194,7 @@ class TestBatches:
             assert sum(progress) == 2 * len(jobs) * 8 * 4
 
     def test_equal_questions_share_batches(self):
-        """Times and schedules are columns of a row, so two schedules and two jobs fill one call."""
+        """Times and schedules are columns of a row, so two jobs with different schedules share one call."""
         calls = []
 
         class Counting(ArbitraryRatios):

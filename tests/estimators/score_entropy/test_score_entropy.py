@@ -1,4 +1,4 @@
-"""Score entropies: a plain double loop over positions and states by the formula, and what they are made of."""
+"""Score entropies, against a plain double loop over positions and states, and their limiting cases."""
 
 import math
 
@@ -16,7 +16,7 @@ JOINED = {"uniform": Uniform(), "dense": RateMatrix(random_rates(4, 1)), "more s
 
 
 def case(noise, seed=0):
-    """Tokens, what noise made of them, and arbitrary log ratios, 0 for the state that is there."""
+    """Tokens, their noised states, and arbitrary log ratios, 0 for the current state."""
     rng = np.random.default_rng(seed)
     tokens = rng.integers(SYMBOLS, size=(len(AMOUNTS), LENGTH))
     noised = noise.drawn(tokens, np.maximum(AMOUNTS, 0.5), rng.random(tokens.shape), SYMBOLS)
@@ -44,22 +44,22 @@ def found(noise, tokens, noised, logs):
 
 
 def true_logs(noise, tokens, noised):
-    """The log ratios of the noise itself, of which the score entropy is 0."""
+    """The log ratios of the noise itself, whose score entropy is 0."""
     logs = noise.log_kernel(torch.from_numpy(tokens), torch.from_numpy(AMOUNTS), SYMBOLS)
     return (logs - logs.gather(2, torch.from_numpy(noised)[..., None])).numpy()
 
 
 @pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES)
 class TestScoreEntropy:
-    def test_maths_a_loop_over_positions_and_states(self, noise):
+    def test_maths_equals_a_loop_over_positions_and_states(self, noise):
         tokens, noised, logs = case(noise)
         assert (noised != tokens).any()
         expected = by_loop(noise, tokens, noised, logs)
         np.testing.assert_allclose(found(noise, tokens, noised, logs), expected, rtol=1e-9, atol=1e-9)
-        for wrong in (-logs, np.roll(logs, 1, axis=0)):  # inverse ratios, or those of another row
+        for wrong in (-logs, np.roll(logs, 1, axis=0)):  # control: inverse ratios, or those of another row
             assert not np.allclose(found(noise, tokens, noised, wrong), expected, rtol=1e-2)
 
-    def test_maths_it_is_zero_where_the_ratios_are_those_of_the_noise_and_only_there(self, noise):
+    def test_maths_it_is_zero_only_for_the_ratios_of_the_noise(self, noise):
         tokens, noised, logs = case(noise)
         true = true_logs(noise, tokens, noised)
         np.testing.assert_array_equal(found(noise, tokens, noised, true), 0.0)
@@ -70,8 +70,8 @@ class TestScoreEntropy:
         assert matters.any()
         np.testing.assert_array_equal(found(noise, tokens, noised, off) > 0, matters)
 
-    def test_what_cannot_be_read_does_not_matter(self, noise):
-        """The own state, states that do not change into it, and the common type of the ratios."""
+    def test_ratios_that_are_not_read_do_not_matter(self, noise):
+        """The current state, states that cannot change into it, and the dtype of the ratios."""
         tokens, noised, logs = case(noise)
         rates = noise.inflow(torch.from_numpy(noised), SYMBOLS).numpy()
         unread = np.where(rates > 0, logs, np.nan)
@@ -83,7 +83,7 @@ class TestScoreEntropy:
 
     @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
     def test_zero_infinite_and_missing_ratios(self, noise, value):
-        """A ratio of 0 that cannot be, or an infinite one, costs infinitely much; NaN stays NaN."""
+        """A ratio of 0 where the true one is positive, or an infinite ratio, costs inf; NaN stays NaN."""
         tokens, noised, logs = case(noise)
         rates = noise.inflow(torch.from_numpy(noised), SYMBOLS).numpy()
         true = true_logs(noise, tokens, noised)
@@ -96,8 +96,8 @@ class TestScoreEntropy:
             np.testing.assert_array_equal(losses, np.where(infinite, np.inf, 0.0))
 
 
-def test_a_state_that_cannot_be_costs_its_ratio():
-    """``r = 0``: what is left of the term is ``s``. Under masking no other symbol can have been there."""
+def test_an_impossible_state_costs_its_ratio():
+    """With ``r = 0`` the term is ``s``. Under absorbing noise no other symbol is possible."""
     arrays = [torch.tensor([[0]]), torch.tensor([[2]]), torch.tensor([1.0], dtype=torch.float64)]
     kept = math.exp(-1.0) / -math.expm1(-1.0)
     for other in (0.0, 0.25, 3.0):
@@ -107,7 +107,7 @@ def test_a_state_that_cannot_be_costs_its_ratio():
 
 
 def by_average(noise, tokens, laws):
-    """Each state that the position could be in, with its probability and the ratios that are read from there."""
+    """Average over the states of the position, weighted by their probabilities, with the ratios seen from each."""
     rates = noise.rates(SYMBOLS).numpy()
     result = np.zeros(tokens.shape)
     for row, amount in enumerate(AMOUNTS.tolist()):
@@ -123,7 +123,7 @@ def by_average(noise, tokens, laws):
 
 @pytest.mark.parametrize("noise", JOINED.values(), ids=JOINED)
 class TestMarginal:
-    def test_maths_the_average_over_the_states_of_the_position(self, noise):
+    def test_maths_equals_the_average_over_the_states_of_the_position(self, noise):
         rng = np.random.default_rng(2)
         tokens = rng.integers(SYMBOLS, size=(len(AMOUNTS), LENGTH))
         laws = rng.dirichlet(np.ones(noise.states(SYMBOLS)), size=tokens.shape)
@@ -131,10 +131,10 @@ class TestMarginal:
         losses = self.marginal(noise, tokens, np.log(laws))
         np.testing.assert_allclose(losses, expected, rtol=1e-9, atol=1e-12)
         assert not np.allclose(self.marginal(noise, tokens, -np.log(laws)), expected, rtol=1e-2)
-        # From wherever the ratios are seen: they are told up to a factor.
+        # The ratios may be relative to any state: only their proportions matter.
         np.testing.assert_allclose(self.marginal(noise, tokens, np.log(laws) - 7.0), losses, rtol=1e-9, atol=1e-12)
 
-    def test_maths_it_is_zero_where_the_law_is_that_of_the_noise(self, noise):
+    def test_maths_it_is_zero_for_the_ratios_of_the_noise(self, noise):
         tokens = np.random.default_rng(2).integers(SYMBOLS, size=(len(AMOUNTS), LENGTH))
         logs = noise.log_kernel(torch.from_numpy(tokens), torch.from_numpy(AMOUNTS), SYMBOLS).numpy()
         np.testing.assert_allclose(self.marginal(noise, tokens, logs), 0.0, atol=1e-13)
@@ -142,7 +142,7 @@ class TestMarginal:
 
     @pytest.mark.parametrize(("value", "expected"), [(-math.inf, math.inf), (math.inf, math.nan), (math.nan, math.nan)])
     def test_zero_infinite_and_missing_ratios(self, noise, value, expected):
-        """Infinitely many times as likely as the others is no law."""
+        """A state that is infinitely more likely than the others has no proper distribution."""
         tokens = np.zeros((len(AMOUNTS), 1), dtype=np.int64)
         logs = np.zeros((len(AMOUNTS), 1, noise.states(SYMBOLS)))
         logs[..., 2] = value
@@ -153,13 +153,13 @@ class TestMarginal:
         return marginal_score_entropy(*map(torch.from_numpy, arrays), noise=noise, symbols=SYMBOLS).numpy()
 
 
-def test_masks_do_not_tell_the_average():
-    """A seen symbol does not tell what it would cost if it were masked."""
+def test_absorbing_noise_has_no_marginal_score_entropy():
+    """The loss of a visible symbol does not determine its loss if it were masked."""
     with pytest.raises(InputError, match=r"cannot be averaged .*: use score-entropy\(absorbing\)"):
         Absorbing().marginal_excess(torch.ones(1, 3), torch.zeros(1, 3))
 
 
-def test_the_excess_is_what_it_says():
+def test_the_excess_equals_its_definition():
     values = torch.tensor([-math.inf, -800.0, -1.0, -1e-6, 0.0, 1e-6, 1.0, 800.0, math.inf], dtype=torch.float64)
     expected = [math.inf, 799.0, math.exp(-1.0), 5e-13, 0.0, 5e-13, math.e - 2.0, math.inf, math.inf]
     np.testing.assert_allclose(excess(values).numpy(), expected, rtol=1e-5, atol=1e-20)

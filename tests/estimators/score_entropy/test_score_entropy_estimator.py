@@ -1,4 +1,4 @@
-"""The score-entropy estimator: its mean is the likelihood, by enumeration and quadrature, and by simulation."""
+"""The score-entropy estimator is unbiased: by enumeration with quadrature, and by simulation."""
 
 import itertools
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ from tests.support.stat_asserts import assert_mean, assert_unbiased
 from tests.support.toys import ArbitraryRatios
 
 DENSE = RateMatrix(random_rates(3, 1))
-WIDE = RateMatrix(random_rates(4, 2, share=0.5))  # a state that is no symbol
+WIDE = RateMatrix(random_rates(4, 2, share=0.5))  # one state is not a symbol
 LAWS = {
     "table": (TableLaw(["AAB", "ABC", "CCA"], [0.5, 0.3, 0.2], "ABC"), [[0, 1, 2]], None),
     "chain": (MarkovChain.random(2, "ABC", seed=1), [[2, 0, 1]], [[False, True, False]]),
@@ -49,22 +49,22 @@ WHOLE = {
     "uniform, marginal, polynomial": ScoreEntropy(Uniform(), Polynomial(1.5), marginal=True),
     "dense": ScoreEntropy(DENSE, Polynomial()),
     "dense, marginal": ScoreEntropy(DENSE, marginal=True),
-    "a state more": ScoreEntropy(WIDE, Polynomial()),
-    "uniform, a law of the time": ScoreEntropy(Uniform(), time_law=TimeLaw((0.1, 0.6, 0.3))),
-    "marginal, a law of the time": ScoreEntropy(Uniform(), Polynomial(), marginal=True, time_law=TimeLaw((0.7, 0.3))),
+    "extra state": ScoreEntropy(WIDE, Polynomial()),
+    "uniform, time law": ScoreEntropy(Uniform(), time_law=TimeLaw((0.1, 0.6, 0.3))),
+    "marginal, time law": ScoreEntropy(Uniform(), Polynomial(), marginal=True, time_law=TimeLaw((0.7, 0.3))),
 }
 CUT = {
-    "log-linear with a rest": ScoreEntropy(Uniform(), LogLinear(eps=0.05)),
-    "masks with a rest": ScoreEntropy(Absorbing(), LogLinear(eps=0.05)),
+    "log-linear, truncated": ScoreEntropy(Uniform(), LogLinear(eps=0.05)),
+    "absorbing, truncated": ScoreEntropy(Absorbing(), LogLinear(eps=0.05)),
     "geometric": ScoreEntropy(Uniform(), Geometric(largest=1.5), marginal=True),
-    "an early end": ScoreEntropy(Uniform(), Polynomial(), end=0.8),
-    "an early end, a law of the time": ScoreEntropy(DENSE, end=0.6, time_law=TimeLaw((0.2, 0.8))),
+    "early end": ScoreEntropy(Uniform(), Polynomial(), end=0.8),
+    "early end, time law": ScoreEntropy(DENSE, end=0.6, time_law=TimeLaw((0.2, 0.8))),
 }
 
 
 @dataclass(frozen=True)
 class WithoutDensity(ScoreEntropy):
-    """A wrong weight: as if times were uniform whatever the law of the time, and the last one were 1."""
+    """A wrong weight: as if times were uniform on [0, 1], whatever their density and end."""
 
     def plan_of(self, points):
         plan, plain = super().plan_of(points), replace(self, time_law=None, end=1.0)
@@ -78,18 +78,18 @@ def target_of(name):
 
 
 class TestMean:
-    """Exact: quadrature over the level and an enumeration of the keys, through plans and evaluation."""
+    """Exact means: quadrature over the level and enumeration of the keys, through plans and evaluation."""
 
     @pytest.mark.parametrize("case", LAWS)
     @pytest.mark.parametrize("one", WHOLE.values(), ids=WHOLE)
-    def test_maths_of_a_law_it_is_the_likelihood(self, one, case):
+    def test_maths_for_a_law_it_is_the_likelihood(self, one, case):
         law, target, nll = target_of(case)
         assert expected_estimate(one, law, target) == pytest.approx(nll, rel=1e-7)
         assert one.unbiased
 
     @pytest.mark.parametrize("one", WHOLE.values(), ids=WHOLE)
-    def test_maths_of_ratios_that_agree_with_no_law_it_is_their_own_integral(self, one):
-        """The average over a position's own noise keeps it: the ratios at a position agree with one another."""
+    def test_maths_for_ratios_consistent_with_no_law_it_is_their_integral(self, one):
+        """The marginal estimator has the same mean: the ratios at one position are consistent with each other."""
         model = ArbitraryRatios(3, seed=5)
         (target,) = make_targets([[1, 0, 2]], 1)
         expected = score_integral(model, one.noise, target.tokens, target.scored)
@@ -97,32 +97,32 @@ class TestMean:
 
     @pytest.mark.parametrize("case", ["chain", "hidden"])
     @pytest.mark.parametrize("one", CUT.values(), ids=CUT)
-    def test_maths_of_an_integral_that_is_cut_the_divergence_at_its_end_is_missing(self, one, case):
+    def test_maths_a_truncated_integral_lacks_the_divergence_at_its_end(self, one, case):
         law, target, nll = target_of(case)
         missing = remainder(law, one.noise, target, one.final_noise)
         assert missing > 1e-4
         assert expected_estimate(one, law, target) == pytest.approx(nll - missing, rel=1e-7)
         assert not one.unbiased
 
-    def test_maths_the_quadrature_of_all_noise_agrees_with_the_likelihood(self):
+    def test_maths_the_quadrature_over_all_noise_levels_agrees_with_the_likelihood(self):
         for noise in (Absorbing(), Uniform(), DENSE, WIDE):
             law, target, nll = target_of("chain")
             assert score_integral(law, noise, target.tokens, target.scored) == pytest.approx(nll, rel=1e-9)
 
     @pytest.mark.parametrize("name", ["uniform", "absorbing", "dense, marginal"])
-    def test_control_another_laws_score_fails(self, name):
+    def test_control_scores_of_another_law_fail(self, name):
         _, target, nll = target_of("chain")
         other = MarkovChain.random(2, "ABC", seed=9)
         assert abs(expected_estimate(WHOLE[name], other, target) - nll) > 0.01
 
-    @pytest.mark.parametrize("one", [WHOLE["uniform, a law of the time"], CUT["an early end"]], ids=["density", "end"])
+    @pytest.mark.parametrize("one", [WHOLE["uniform, time law"], CUT["early end"]], ids=["density", "end"])
     def test_control_another_weight_fails(self, one):
         law, target, _ = target_of("chain")
         fields = {name: getattr(one, name) for name in one.__dataclass_fields__}
         right, wrong = (expected_estimate(kind(**fields), law, target) for kind in (ScoreEntropy, WithoutDensity))
         assert abs(wrong / right - 1) > 0.01
 
-    def test_control_a_marginal_of_ratios_that_disagree_at_one_position_has_another_mean(self):
+    def test_control_the_marginal_of_inconsistent_ratios_at_one_position_has_another_mean(self):
         class Disagreeing(ArbitraryRatios):
             def log_ratios(self, noised, acts, total_noise, noise):
                 logs = super().log_ratios(noised, acts, total_noise, noise)
@@ -140,13 +140,13 @@ NAMES = estimator_names("noised")
 
 @pytest.mark.parametrize("name", NAMES)
 def test_maths_unbiased_by_simulation_under_every_design(name):
-    """With and without a context, against the truth of the law and that of another one."""
+    """With and without a context, against the likelihood of the law and, as a control, that of another law."""
     law = MarkovChain.random(1, "ABC", seed=3)
     tokens, context = [[0, 1, 2, 2], [2, 2, 0, 1]], np.array([[False] * 4, [True, False, False, True]])
     estimates = estimator(name).sample(law, tokens, passes=8, replicates=800, rng=2, context=context)
     truth = law.nll(tokens, context)
     assert_unbiased(estimates, truth)
-    if estimator(name).finite_variance and estimator(name).marginal:  # the others would need more replicates
+    if estimator(name).finite_variance and estimator(name).marginal:  # the other estimators would need more replicates
         with pytest.raises(AssertionError, match="biased"):
             assert_unbiased(estimates, MarkovChain.random(1, "ABC", seed=4).nll(tokens, context))
 
@@ -154,7 +154,7 @@ def test_maths_unbiased_by_simulation_under_every_design(name):
 class TestMarginal:
     @pytest.mark.parametrize("noise", [Uniform(), DENSE], ids=["uniform", "dense"])
     @pytest.mark.parametrize("case", LAWS)
-    def test_maths_it_has_a_far_smaller_variance(self, noise, case):
+    def test_maths_it_has_a_much_smaller_variance(self, noise, case):
         law, target, nll = target_of(case)
         plain = ScoreEntropy(noise, Polynomial())
         variances = [
@@ -192,10 +192,10 @@ FINITE_VARIANCE = [
 
 
 class TestFlags:
-    """What is said of the variance, against the share of the second moment in each decade of the time."""
+    """The variance flag, against the share of the second moment in each decade of the time."""
 
     @pytest.mark.parametrize(("one", "finite"), FINITE_VARIANCE)
-    def test_maths_the_second_moment_dies_out_at_both_ends(self, one, finite):
+    def test_maths_the_second_moment_vanishes_at_both_ends(self, one, finite):
         law, target, _ = target_of("chain")
         assert one.finite_variance == finite
         share = []
@@ -210,7 +210,7 @@ class TestFlags:
             share.append(decades[1] / decades[0])
         assert (max(share) < 0.9) == finite, share
 
-    def test_what_is_said_of_the_bias(self):
+    def test_the_bias_flag(self):
         assert all(one.unbiased for one in WHOLE.values())
         assert not any(one.unbiased for one in CUT.values())
         assert ScoreEntropy(Uniform(), end=0.5).final_noise == pytest.approx(np.log(2))
@@ -231,13 +231,13 @@ class TestFlags:
 
 
 class TestMasks:
-    """Under absorbing noise and the log-linear schedule it is the time integral, mask by mask."""
+    """With absorbing noise and the log-linear schedule it equals the time integral, mask by mask."""
 
     LAW = MarkovChain.random(2, "ACGT", seed=1)
 
     @pytest.mark.parametrize("design", ["", "+antithetic", "+stratified", "+latin-hypercube", "+sobol"])
-    def test_maths_the_same_masks_the_same_terms_the_same_passes(self, design):
-        """A pass of masks that came before is not run again; here the model is told the time too."""
+    def test_maths_masks_terms_and_passes_are_equal(self, design):
+        """A repeated mask is not run again for the time integral; here the input includes the time, so it is."""
         (target,) = make_targets(self.LAW.sample(1, 24, seed=1), 4)
         masked, noised = (
             next(draw(self.LAW, [Cell(estimator(name + design), target, 16, 5)], 3))
@@ -251,7 +251,7 @@ class TestMasks:
         rows = one.plan.masks.reshape(-1, 20)
         hiding = rows.any(axis=1)
         assert noised.forward_passes == hiding.sum()
-        assert masked.forward_passes == len(np.unique(rows[hiding], axis=0))  # masks alone tell an input there
+        assert masked.forward_passes == len(np.unique(rows[hiding], axis=0))  # there an input is a mask alone
 
     def test_control_another_schedule_has_other_masks(self):
         (target,) = make_targets(self.LAW.sample(1, 24, seed=1))
@@ -270,7 +270,7 @@ class TestPilot:
     LAW = MarkovChain.random(1, "ACGT", seed=3)
     ONE = ScoreEntropy(Uniform(), Polynomial(), marginal=True, pilot=64)
 
-    def test_its_passes_are_counted_and_its_law_is_used(self):
+    def test_its_passes_are_counted_and_its_time_law_is_used(self):
         (target,) = make_targets([[0, 1, 2, 3, 3]])
         (found,) = draw(self.LAW, cells(self.ONE, target), 0)
         assert (found.pilot_passes, found.forward_passes) == (64, 64 + 32)
@@ -287,7 +287,7 @@ class TestPilot:
         np.testing.assert_array_equal(tuned.keys, even.keys)  # the same points, at other times
         assert not np.allclose(tuned.total_noise, even.total_noise, rtol=1e-2)
 
-    def test_it_is_drawn_apart_from_the_replicates(self):
+    def test_it_is_independent_of_the_replicates(self):
         (target,) = make_targets([[0, 1, 2, 3, 3]])
         asked = []
 
@@ -299,12 +299,12 @@ class TestPilot:
         (found,) = draw(Watched(), cells(self.ONE, target), 0)
         pilot, replicates = asked
         times = np.sqrt(-np.expm1(-pilot))
-        np.testing.assert_array_equal(np.sort((times * 64).astype(int)), np.arange(64))  # one in each stratum
+        np.testing.assert_array_equal(np.sort((times * 64).astype(int)), np.arange(64))  # one time in each stratum
         assert not np.isin(replicates, pilot).any()
         assert found.cell.sampler.time_law is not None
 
-    def test_its_keys_are_those_of_no_replicate(self):
-        """As many passes in the same strata: from one stream they would be the first replicate's own."""
+    def test_its_keys_differ_from_those_of_every_replicate(self):
+        """With equally many passes in the same strata, a shared stream would repeat the first replicate's keys."""
         (target,) = make_targets([[0, 1, 2, 3, 3]])
         pilots = []
 
@@ -320,7 +320,7 @@ class TestPilot:
         assert not np.isin(found.evaluations[0].plan.keys, pilot.plan.keys).any()
 
     @pytest.mark.parametrize("kind", [None, Coupled, Decoupled])
-    def test_a_cell_goes_on_where_another_stopped_with_the_same_law_of_the_time(self, kind):
+    def test_a_cell_continues_where_another_stopped_with_the_same_time_law(self, kind):
         (item,) = make_targets([[0, 1, 2, 3]]) if kind is None else make_pairs([[0, 1, 2, 3]], [[0, 1, 3, 3]])
         sampler = self.ONE if kind is None else kind(self.ONE)
         (whole,) = draw(self.LAW, cells(sampler, item), 5)
@@ -332,7 +332,7 @@ class TestPilot:
     @pytest.mark.parametrize("kind", [ScoreEntropy, WithoutDensity])
     @pytest.mark.parametrize("change", [{}, {"marginal": False, "design": Stratified()}], ids=["marginal", "plain"])
     def test_maths_unbiased_over_pilots(self, kind, change):
-        """Each sequence has a pilot of its own. With the weights of uniform times it is not."""
+        """Each sequence has its own pilot. Control: with the weights of uniform times the mean is off."""
         fields = {name: getattr(self.ONE, name) for name in self.ONE.__dataclass_fields__}
         one = kind(**(fields | {"schedule": LogLinear(), "pilot": 32} | change))
         estimates = one.sample(self.LAW, [[0, 1, 3]] * 150, passes=4, replicates=4, rng=1)
@@ -350,8 +350,8 @@ class TestPilot:
         estimates = kind(self.ONE).sample(self.LAW, first, second * 120, passes=4, replicates=4, rng=1)
         assert_mean(estimates.mean(axis=1), self.LAW.nll(second)[0] - self.LAW.nll(first[:1])[0])
 
-    def test_what_costs_nothing_leaves_the_time_uniform(self):
-        """A law without anything to learn: the noise's own ratios."""
+    def test_zero_losses_leave_the_time_uniform(self):
+        """The model returns the noise's own ratios, so every loss is 0."""
         law = TableLaw(["AB"], [1.0], "AB")
         (target,) = make_targets([[0, 1]])
         one = ScoreEntropy(Uniform(), pilot=32)
@@ -376,8 +376,8 @@ class TestRatios:
         assert one.plan != other.plan
 
     @pytest.mark.parametrize("noise", [Absorbing(), Uniform(), WIDE], ids=["absorbing", "uniform", "sparse"])
-    def test_equal_tokens_are_noised_alike(self, noise):
-        """Where the two sides agree, so do the inputs that a model is asked."""
+    def test_equal_tokens_are_noised_equally(self, noise):
+        """Where the two sides agree, so do the inputs of the model."""
         (pair,) = make_pairs(self.FIRST, self.SECOND)
         jobs = Coupled(ScoreEntropy(noise)).jobs(pair, 16, 4, np.random.default_rng(0))
         sides = []
@@ -390,7 +390,7 @@ class TestRatios:
         assert (sides[0][:, ~agree] != sides[1][:, ~agree]).any()
 
     @pytest.mark.parametrize("name", NAMES)
-    def test_identical_sequences_differ_by_exactly_nothing(self, name):
+    def test_the_ratio_of_identical_sequences_is_exactly_zero(self, name):
         arguments = {"passes": 4, "replicates": 2, "rng": 0}
         assert not Coupled(estimator(name)).sample(self.LAW, self.FIRST, self.FIRST, **arguments).any()
         assert Decoupled(estimator(name)).sample(self.LAW, self.FIRST, self.FIRST, **arguments).any()
@@ -407,7 +407,7 @@ class TestRatios:
         with pytest.raises(AssertionError, match="biased"):
             assert_unbiased(estimates, -truth)
 
-    def test_coupling_one_substitution_lowers_the_variance(self):
+    def test_coupling_lowers_the_variance_for_one_substitution(self):
         sides = [
             kind(estimator("score-entropy(absorbing,polynomial)")).sample(
                 self.LAW, self.FIRST, self.SECOND, passes=8, replicates=1000, rng=0
@@ -427,18 +427,18 @@ class TestWithinVariance:
 
     @pytest.mark.parametrize("design", ["", "+antithetic"])
     @pytest.mark.parametrize("name", SOUND)
-    def test_maths_of_independent_passes_and_pairs_it_is_that_of_the_replicates(self, name, design):
+    def test_maths_for_independent_passes_and_pairs_it_equals_the_variance_over_replicates(self, name, design):
         self.assert_variance(self.drawn(name + design))
 
     @pytest.mark.parametrize("name", SOUND)
-    def test_of_strata_it_is_that_of_the_replicates_or_a_little_more(self, name):
-        """Neighbouring strata differ in mean and in spread: a tenth is allowed below, a third above."""
+    def test_for_strata_it_is_the_variance_over_replicates_or_slightly_more(self, name):
+        """Neighbouring strata differ in mean and in spread: 10 % below and 35 % above are allowed."""
         self.assert_variance(self.drawn(name + "+stratified"), least=0.1, most=0.35)
 
-    def test_a_clock_that_hurries_through_little_noise_says_nothing_of_strata(self):
-        """Terms that grow as the logarithm of the noise bend most within one stratum, which has no neighbour before it.
+    def test_for_strata_of_a_schedule_with_steep_early_terms_it_is_none(self):
+        """Terms that grow as the logarithm of the noise curve most within the first stratum, which has no predecessor.
 
-        By second differences, as for the polynomial clock, the variance would come out too small by a quarter.
+        Second differences, as used for the polynomial schedule, would underestimate the variance by a quarter.
         """
         found = self.drawn("marginal-score-entropy(uniform)+stratified", replicates=5000)
         assert found.within_variance is None
@@ -447,7 +447,7 @@ class TestWithinVariance:
         told = from_second_differences(np.take_along_axis(one.terms, order, axis=-1)).variance
         assert told.mean() < 0.8 * found.estimates.var()
 
-    def test_control_strata_taken_for_independent_are_far_off(self):
+    def test_control_treating_strata_as_independent_is_far_off(self):
         found = self.drawn("marginal-score-entropy(uniform,polynomial)+stratified")
         naive = replace(found, cell=replace(found.cell, sampler=replace(found.cell.sampler, design=IID())))
         with pytest.raises(AssertionError):

@@ -1,4 +1,4 @@
-"""Names of score entropies, both ways, and one sentence for each that is none."""
+"""Names of score-entropy estimators: parsing, printing, and one sentence for each invalid name."""
 
 import pytest
 
@@ -32,7 +32,7 @@ PARAMETERS = {
 }
 
 
-def test_the_list_is_kinds_noises_schedules_and_designs():
+def test_the_list_combines_kinds_noises_schedules_and_designs():
     names = estimator_names("noised")
     assert len(set(names)) == len(names) == 6 * 5
     assert {
@@ -54,7 +54,7 @@ def test_names_round_trip(name):
     assert found == PARAMETERS.get(name, found)
 
 
-def test_words_may_come_in_any_order_and_with_spaces():
+def test_parameters_may_come_in_any_order_and_with_spaces():
     expected = PARAMETERS["score-entropy(uniform,polynomial,power=3)"]
     for name in ("score-entropy(polynomial, power=3, uniform)", "score-entropy( uniform,power=3.0,polynomial )"):
         assert estimator(name) == expected
@@ -62,14 +62,14 @@ def test_words_may_come_in_any_order_and_with_spaces():
     assert estimator("score-entropy(uniform,log-linear,eps=0.1)").name == "score-entropy(uniform,eps=0.1)"
 
 
-def test_points_are_those_of_the_time_integral_where_it_is_that():
+def test_points_equal_those_of_the_time_integral_where_the_estimators_coincide():
     assert estimator("score-entropy(absorbing)").stream_name == "time-integral"
     assert estimator("score-entropy(absorbing)+stratified").stream_name == "time-integral+stratified"
     for name in ("score-entropy(uniform)", "score-entropy(absorbing,polynomial)", "score-entropy(absorbing,eps=0.1)"):
         assert estimator(name).stream_name == name
 
 
-def test_a_rate_matrix_has_the_name_that_it_was_given():
+def test_a_rate_matrix_has_the_given_name():
     assert ScoreEntropy(RateMatrix(random_rates(3), title="mutations")).name == "score-entropy(mutations)"
 
 
@@ -101,6 +101,6 @@ NEEDS = r"needs one noise \(absorbing, uniform\) and at most one schedule \(log-
         ("score-entropy(uniform))", r"did you mean .*score-entropy\(uniform\)"),
     ],
 )
-def test_names_that_are_none_are_refused(name, sentence):
+def test_invalid_names_are_refused(name, sentence):
     with pytest.raises(InputError, match=sentence):
         estimator(name)

@@ -1,4 +1,4 @@
-"""Study files of calibration: what is refused, in one sentence that names the line."""
+"""Calibration study files: invalid ones are rejected in one sentence that names the line."""
 
 import pytest
 
@@ -22,7 +22,7 @@ from tests.support.small_studies import SMALL_CALIBRATION
         ("draws = 40", 'draws = 40\ncontrasts = ["coupled"]', 1, "contrasts = "),
     ],
 )
-def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
+def test_errors_name_the_line(tmp_path, old, new, line, words):
     assert old in SMALL_CALIBRATION
     path = tmp_path / "bad.toml"
     path.write_text(SMALL_CALIBRATION.replace(old, new, 1))
@@ -34,7 +34,7 @@ def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
     assert sentence.startswith(f"{path}, line {line}")
 
 
-def test_the_small_study_is_read(tmp_path):
+def test_the_small_study_is_valid(tmp_path):
     path = tmp_path / "good.toml"
     path.write_text(SMALL_CALIBRATION)
     spec, _ = read_study(path)

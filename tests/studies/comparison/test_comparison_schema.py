@@ -1,4 +1,4 @@
-"""Study files: what is refused, in one sentence that names the line."""
+"""Comparison study files: invalid ones are rejected in one sentence that names the line."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def complaint(tmp_path, text):
         ("[law]", "level = 95.0\n[law]", 8, "level: input should be less than 1, got 95.0"),
     ],
 )
-def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
+def test_errors_name_the_line(tmp_path, old, new, line, words):
     assert old in SMALL_STUDY
     sentence = complaint(tmp_path, SMALL_STUDY.replace(old, new, 1))
     assert words in sentence
@@ -56,7 +56,7 @@ def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
         assert sentence.startswith(f", line {line}: ")
 
 
-def test_laws_that_are_none_are_refused(tmp_path):
+def test_invalid_laws_are_rejected(tmp_path):
     head, tail = SMALL_STUDY.split("[law]")[0], "[[targets]]" + SMALL_STUDY.split("[[targets]]")[1]
     law = '[law]\nkind = "table"\nsequences = ["AC", "CA"]\nprobabilities = [0.5, 0.4]\n'
     path = tmp_path / "bad.toml"
@@ -79,7 +79,7 @@ def test_pairs_need_contrasts_and_room_for_their_substitutions(tmp_path):
         ids.run_study(path)
 
 
-def test_files_that_cannot_be_read_are_refused(tmp_path):
+def test_unreadable_files_are_rejected(tmp_path):
     with pytest.raises(ids.InputError, match="cannot be read: No such file"):
         read_study(tmp_path / "absent.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
@@ -87,7 +87,7 @@ def test_files_that_cannot_be_read_are_refused(tmp_path):
         read_study(tmp_path / "binary.toml")
 
 
-def test_a_law_is_read_from_any_file_that_has_one(study_file):
+def test_a_law_can_be_read_from_any_study_file(study_file):
     assert read_law(study_file) == ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
     explicit = study_file.parent / "law.toml"
     explicit.write_text(

@@ -1,4 +1,4 @@
-"""Study files of the frontier: what is refused, in one sentence that names the line."""
+"""Frontier study files: invalid ones are rejected in one sentence that names the line."""
 
 import pytest
 
@@ -36,7 +36,7 @@ pairs = [{ name = "a", count = 2, length = 5, context = 1, edit = "unrelated", s
         ("seed = 3\n", "seed = 3\nreference = 'chain'\n", 4, "unknown key 'reference'"),
     ],
 )
-def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
+def test_errors_name_the_line(tmp_path, old, new, line, words):
     assert old in SMALL_FRONTIER
     path = tmp_path / "bad.toml"
     path.write_text(SMALL_FRONTIER.replace(old, new, 1))
@@ -56,7 +56,7 @@ def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
         ("second_length = 8", "second_length = 100_000_000", "count x length must be at most"),
     ],
 )
-def test_a_second_length_is_for_unrelated_pairs(tmp_path, old, new, words):
+def test_only_unrelated_pairs_have_a_second_length(tmp_path, old, new, words):
     head, subject = SMALL_FRONTIER.split("targets = [", maxsplit=1)[0], PAIRS.replace(old, new)
     path = tmp_path / "pairs.toml"
     path.write_text(head.replace("replicates = 8", 'replicates = 8\ncontrasts = ["coupled"]') + subject)
@@ -64,7 +64,7 @@ def test_a_second_length_is_for_unrelated_pairs(tmp_path, old, new, words):
         read_study(path)
 
 
-def test_the_small_study_is_read(tmp_path):
+def test_the_small_study_is_valid(tmp_path):
     path = tmp_path / "good.toml"
     path.write_text(SMALL_FRONTIER)
     spec, text = read_study(path)

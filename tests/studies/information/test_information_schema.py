@@ -1,4 +1,4 @@
-"""Study files of information: what is refused, in one sentence that names the line."""
+"""Information study files: invalid ones are rejected in one sentence that names the line."""
 
 import pytest
 
@@ -31,7 +31,7 @@ from tests.support.small_studies import SMALL_INFORMATION
         ),
     ],
 )
-def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
+def test_errors_name_the_line(tmp_path, old, new, line, words):
     assert old in SMALL_INFORMATION
     path = tmp_path / "bad.toml"
     path.write_text(SMALL_INFORMATION.replace(old, new, 1))
@@ -43,7 +43,7 @@ def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
     assert sentence.startswith(f"{path}, line {line}: ")
 
 
-def test_a_good_file_is_read_with_its_defaults(tmp_path):
+def test_a_valid_file_gets_its_defaults(tmp_path):
     path = tmp_path / "good.toml"
     path.write_text(SMALL_INFORMATION)
     spec, text = read_study(path)

@@ -1,4 +1,4 @@
-"""The adjusted sum: unbiased by enumeration of all plans, and no worse than the sum where predictions fail."""
+"""The adjusted sum: unbiased by enumeration of all plans, and hardly worse than the plain sum if predictions fail."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ from estimators.masked.regression.strata import size_strata
 
 
 def arbitrary_losses(length, seed=3):
-    """A loss for each mask and position, of no law: (2**L - 1, L)."""
+    """A loss for each mask and position, consistent with no law: (2**L - 1, L)."""
     masks = all_masks(length)
     return masks * np.random.default_rng(seed).gamma(1.0, 1.0, masks.shape)
 
@@ -24,7 +24,7 @@ def likelihood(losses):
 
 
 def with_full_mask(length, passes):
-    """Strata as from 16 passes on, for fewer: the last pass is the full mask."""
+    """The strata used from 16 passes on, for any number of passes: the last pass is the full mask."""
     strata = np.zeros((passes, length))
     strata[:-1, :-1] = size_strata(length - 1, passes - 1)
     strata[-1, -1] = 1.0
@@ -34,7 +34,7 @@ def with_full_mask(length, passes):
 def expectation(losses, strata, copies=1):
     """Mean of the adjusted sum over all plans: every mask in every pass, times its probability.
 
-    With ``copies``, each pass stands that often in the plan.
+    Each pass occurs ``copies`` times in the plan.
     """
     masks = all_masks(losses.shape[1])
     sizes = masks.sum(axis=1)
@@ -57,7 +57,7 @@ CASES = [(1, 3), (2, 1), (2, 4), (3, 1), (3, 2), (3, 3), (4, 2)]
 
 @pytest.mark.parametrize(("length", "passes"), CASES)
 def test_maths_unbiased_over_all_plans_for_arbitrary_losses(length, passes):
-    """Equal masks in several passes are among the plans: they need no care, being drawn independently."""
+    """Plans include equal masks in several passes: passes are independent, so these need no special treatment."""
     losses = arbitrary_losses(length)
     assert expectation(losses, size_strata(length, passes)) == pytest.approx(likelihood(losses), rel=1e-12)
 
@@ -77,14 +77,14 @@ def test_maths_unbiased_in_groups_of_passes_and_blocks_of_positions(monkeypatch,
     assert expectation(losses, size_strata(3, 3)) == pytest.approx(likelihood(losses), rel=1e-12)
 
 
-def test_maths_control_a_surrogate_that_has_seen_its_pass_is_biased():
-    """Every pass twice: the copy that stays in tells the surrogate what was left out. Both are of the right law."""
+def test_maths_control_a_surrogate_fitted_to_its_own_pass_is_biased():
+    """Every pass occurs twice: leaving out one copy leaves the other in the fit. Each has the right distribution."""
     losses = arbitrary_losses(3)
     assert abs(expectation(losses, size_strata(3, 2), copies=2) / likelihood(losses) - 1) > 0.01
 
 
-def test_maths_control_a_factor_that_has_seen_its_pass_is_biased(monkeypatch):
-    """The same factors, learned from all passes."""
+def test_maths_control_a_factor_fitted_to_its_own_pass_is_biased(monkeypatch):
+    """The same factors, estimated from all passes."""
     losses = arbitrary_losses(3)
     fair = damping.held_out
 
@@ -95,14 +95,14 @@ def test_maths_control_a_factor_that_has_seen_its_pass_is_biased(monkeypatch):
     assert abs(expectation(losses, size_strata(3, 3)) / likelihood(losses) - 1) > 1e-4
 
 
-def test_maths_unbiased_with_factors_learned_from_few(monkeypatch):
+def test_maths_unbiased_with_factors_estimated_from_few_passes(monkeypatch):
     monkeypatch.setattr(damping, "LEARNED_FROM", 1)
     losses = arbitrary_losses(3)
     assert expectation(losses, size_strata(3, 3)) == pytest.approx(likelihood(losses), rel=1e-12)
 
 
 def test_maths_the_factor_is_the_slope_of_held_out_least_squares():
-    """Believed as if four more passes had slope 1, and between 0 and 1."""
+    """Shrunk as if four more passes had slope 1, and clipped to [0, 1]."""
     predicted = np.random.default_rng(0).normal(size=12)
     for slope, factor in ((0.25, (12 * 0.25 + 4) / 16), (-1.0, 0.0), (3.0, 1.0), (1.0, 1.0)):
         assert damping._factor(predicted, (slope - 1.0) * predicted) == pytest.approx(factor)
@@ -110,8 +110,8 @@ def test_maths_the_factor_is_the_slope_of_held_out_least_squares():
 
 
 @pytest.mark.parametrize("passes", [1, 2, 40, 300])
-def test_contract_losses_need_no_scaling(passes):
-    """300 passes are two groups."""
+def test_contract_the_estimate_scales_with_the_losses(passes):
+    """300 passes form two groups."""
     rng = np.random.default_rng(0)
     masks = rng.random((passes, 10)) < 0.5
     weights, losses, strata = (
@@ -124,13 +124,13 @@ def test_contract_losses_need_no_scaling(passes):
     assert adjusted(masks, weights, 0.0 * losses, strata).estimate == 0.0
 
 
-def test_contract_empty_passes_contribute_nothing():
+def test_contract_empty_masks_contribute_nothing():
     masks = np.zeros((4, 3), dtype=bool)
     assert adjusted(masks, 1.0 * masks, 1.0 * masks, size_strata(3, 4)).estimate == 0.0
 
 
 def variances(table, passes, undamped, monkeypatch, replicates=300):
-    """Of the weighted sum and of the adjusted sum, over random plans."""
+    """Variances over random plans of the weighted sum and of the adjusted sum."""
     length = table.shape[1]
     if undamped:
         monkeypatch.setattr(damping, "_factor", lambda predicted, residual: 1.0)
@@ -148,8 +148,8 @@ def variances(table, passes, undamped, monkeypatch, replicates=300):
 
 
 @pytest.mark.parametrize("undamped", [False, True])
-def test_what_cannot_be_predicted_does_little_harm(undamped, monkeypatch):
-    """Losses of noise: variances are told to a tenth; without the factor they would be half as large again."""
+def test_unpredictable_losses_do_little_harm(undamped, monkeypatch):
+    """The losses are noise. Variances are accurate to 10 %; without the factor they would be 50 % larger."""
     table = arbitrary_losses(6, seed=1)
     before, after = variances(table, 12, undamped, monkeypatch)
     assert (after > 1.35 * before) == undamped

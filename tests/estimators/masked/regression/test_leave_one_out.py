@@ -1,4 +1,4 @@
-"""Predictions of held-out passes equal what refitting without each pass gives."""
+"""Leave-one-out predictions equal those from refitting without each pass."""
 
 import itertools
 
@@ -12,13 +12,13 @@ from estimators.masked.regression.strata import size_strata
 
 
 def refitted(masks, weights, losses, shares, subset):
-    """The definition: for each pass a fit to the others, its prediction there, and its mean over all masks."""
+    """The definition: for each pass, fit the others, predict the pass, and average the prediction over all masks."""
     passes, length = masks.shape
     every = all_masks(length)
     signs = np.where(np.concatenate([masks, every]).T, 1.0, -1.0)
     covariance = prior.covariance(signs, slice(0, length))
     flat = covariance.reshape(length * signs.shape[1], -1)
-    flat = np.where(np.tri(len(flat), dtype=bool), flat, flat.T)  # above the diagonal blocks it is not filled in
+    flat = np.where(np.tri(len(flat), dtype=bool), flat, flat.T)  # not filled in above the diagonal blocks
     token = np.arange(len(flat)).reshape(length, -1).T  # pass or mask, position
     centred, residual = np.zeros((2, passes))
     for k in subset:
@@ -38,7 +38,7 @@ def refitted(masks, weights, losses, shares, subset):
 @pytest.mark.parametrize(("length", "passes"), [(4, 1), (4, 7), (5, 16), (6, 20)])
 def test_maths_closed_forms_equal_refitting_without_each_pass(length, passes):
     rng = np.random.default_rng(0)
-    masks = all_masks(length)[rng.integers(0, 2**length - 1, passes)]  # any masks will do for an identity
+    masks = all_masks(length)[rng.integers(0, 2**length - 1, passes)]  # the identity holds for any masks
     masks[-1] = masks[0]
     weights, losses = masks * rng.random((passes, length)), masks * rng.gamma(1.0, 1.0, (passes, length))
     shares = size_strata(length, passes) * rng.random(length)
@@ -51,15 +51,15 @@ def test_maths_closed_forms_equal_refitting_without_each_pass(length, passes):
 
 
 def random_plan(length, passes, seed=0):
-    """Masks, weights and losses that follow the neighbours, as those of a model do; and shares."""
+    """Masks, weights, losses that depend on the neighbours as a model's do, and shares."""
     rng = np.random.default_rng(seed)
     masks = rng.random((passes, length)) < 0.5
     losses = masks * (1.0 + 0.5 * np.roll(masks, 1, axis=1) + 0.1 * rng.random(masks.shape))
     return masks, masks / (1.0 + masks.sum(axis=0)), losses, size_strata(length, passes) / passes
 
 
-def test_maths_blocks_see_their_surroundings(monkeypatch):
-    """Blocks of 16 positions with 8 more on either side predict nearly what they do with the whole mask in sight."""
+def test_maths_the_halo_of_a_block_suffices(monkeypatch):
+    """Blocks of 16 positions with a halo of 8 on either side predict nearly what they do from the whole mask."""
     plan = *random_plan(60, 70), [np.arange(70)]
     near, _ = held_out(*plan)
     monkeypatch.setattr(leave_one_out, "HALO", 60)

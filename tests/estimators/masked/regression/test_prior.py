@@ -1,4 +1,4 @@
-"""The prior's covariances and their means over masks, against the sum over all clusters."""
+"""The covariances of the prior and their means over masks, against the sum over all clusters."""
 
 import itertools
 import math
@@ -38,7 +38,7 @@ def test_maths_covariance_is_the_sum_over_clusters(inside):
 
 @pytest.mark.parametrize(("window", "inside"), [(slice(0, 5), slice(0, 5)), (slice(1, 5), slice(2, 4))])
 def test_maths_expected_covariance_is_the_mean_over_all_masks(window, inside):
-    """Seen in a window, as far as the masks are looked at, whereas the size is that of the whole mask."""
+    """Only the mask within the window enters the covariance, but its size is that of the whole mask."""
     rng = np.random.default_rng(1)
     signs, shares = rng.choice([-1.0, 1.0], size=(LENGTH, 3)), rng.random((2, LENGTH))
     inner = slice(inside.start - window.start, inside.stop - window.start)
@@ -58,18 +58,18 @@ def test_maths_expected_covariance_is_the_mean_over_all_masks(window, inside):
 
 
 def test_maths_orders_beyond_the_last_are_below_rounding():
-    """Where all signs agree, every order adds its largest value, and the orders sum to the scalar recursion."""
+    """If all signs agree, every order contributes its maximum, and the orders sum to the scalar recursion."""
     signs = np.ones((200, 1))
     by_order, counted = prior._reach_by_order(signs, np.ones(200), prior.ORDERS)
     np.testing.assert_allclose(by_order.sum(axis=-1), prior._reach(signs), rtol=1e-15)
     np.testing.assert_allclose((by_order * np.arange(prior.ORDERS + 1)).sum(axis=-1), counted.sum(axis=-1), rtol=1e-14)
     few, _ = prior._reach_by_order(signs, np.ones(200), 5)
-    assert not np.allclose(few.sum(axis=-1), prior._reach(signs), rtol=1e-9)  # so few would show
+    assert not np.allclose(few.sum(axis=-1), prior._reach(signs), rtol=1e-9)  # control: too few orders
 
 
 @pytest.mark.parametrize("length", [1, 2, 6, 26, 40, 300])
 def test_maths_mean_products_of_signs_by_counting(length):
-    """Of n other positions, j are masked in C(masked, j) C(revealed, n - j) of C(others, n) ways."""
+    """Of n other positions, j are masked in C(masked, j) C(revealed, n - j) of the C(others, n) choices."""
     orders = min(length - 1, prior.ORDERS)
     expected = np.empty((orders + 1, length))
     for n, masked in itertools.product(range(orders + 1), range(length)):

@@ -1,4 +1,4 @@
-"""The estimator: its strata, its plan, and what it gains."""
+"""The regression estimator: its strata, its plan, and its gain in precision."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ REGRESSION = estimator("regression")
 
 
 @pytest.mark.parametrize(("length", "passes"), [(1, 1), (1, 40), (2, 5), (7, 3), (7, 15), (40, 12)])
-def test_maths_strata_are_equal_parts_of_one_law(length, passes):
+def test_maths_strata_are_equal_parts_of_the_uniform_distribution(length, passes):
     strata = size_strata(length, passes)
     np.testing.assert_allclose(strata.sum(axis=1), 1.0)
     np.testing.assert_allclose(strata.sum(axis=0), passes / length)
@@ -21,7 +21,7 @@ def test_maths_strata_are_equal_parts_of_one_law(length, passes):
 
 
 @pytest.mark.parametrize("passes", [FULL_MASK_FROM, 64])
-def test_maths_with_many_passes_one_is_the_full_mask(passes):
+def test_maths_with_many_passes_the_last_is_the_full_mask(passes):
     strata = size_strata(7, passes)
     np.testing.assert_allclose(strata[:-1].sum(axis=0), [*[(passes - 1) / 6] * 6, 0.0])
     assert strata[-1].tolist() == [0.0] * 6 + [1.0]
@@ -32,7 +32,7 @@ def test_maths_with_many_passes_one_is_the_full_mask(passes):
 
 @pytest.mark.parametrize(("length", "passes"), [(5, 3), (5, 16), (6, 40)])
 def test_maths_sizes_are_drawn_from_their_strata(length, passes):
-    """20,000 replicates: frequencies within 5 standard errors of the strata, and none where they have none."""
+    """20,000 replicates: frequencies are within 5 standard errors of the strata, and 0 where these are 0."""
     plan = REGRESSION.plan(length, passes, 20_000, np.random.default_rng(0))
     strata = size_strata(length, passes)
     frequency = (plan.masks.sum(axis=-1)[..., None] == np.arange(1, length + 1)).mean(axis=0)
@@ -56,7 +56,7 @@ def test_one_position_is_exact(passes):
 
 @pytest.mark.parametrize("passes", [2, 20])
 def test_maths_unbiased_by_simulation(passes):
-    """With the full mask and without, all parts together: 500 replicates, within 4 standard errors."""
+    """The whole estimator, with and without the full mask: 500 replicates, within 4 standard errors."""
     model = ArbitraryLosses(6, seed=2)
     tokens = [[0, 1, 2, 3, 0, 1]]
     exact = estimator("exhaustive").sample(model, tokens, passes=63, replicates=1, rng=0)[0, 0]
@@ -69,23 +69,23 @@ def variance(name, law, tokens, passes, replicates):
     return estimates.var(axis=1, ddof=1).mean()
 
 
-def test_what_it_gains_where_neighbours_matter():
-    """Measured on other chains of order 1: 95 times the precision at (16, 32), to a factor of 1.3."""
+def test_it_gains_much_where_neighbours_are_informative():
+    """On other chains of order 1 the measured precision was 95 times as high at (16, 32), to a factor of 1.3."""
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
     tokens = law.sample(4, length=16, seed=6)
     plain = variance("uniform-count+stratified", law, tokens, 32, 30)
     assert variance("regression", law, tokens, 32, 30) < plain / 30
 
 
-def test_what_it_costs_where_there_is_nothing_to_learn():
-    """Losses of no law at all: a prediction that is noise must not cost much. Variances are known to a tenth."""
+def test_it_loses_little_where_there_is_nothing_to_learn():
+    """Arbitrary losses: noisy predictions must not inflate the variance much. Variances are accurate to 10 %."""
     model, tokens = ArbitraryLosses(8), np.zeros((4, 8), dtype=int)
     plain = variance("uniform-count+stratified", model, tokens, 16, 100)
     assert variance("regression", model, tokens, 16, 100) < 1.5 * plain
 
 
 @pytest.mark.parametrize("loss", [0.0, 1e-9, 3.0, 1e9])
-def test_flat_losses_are_nearly_exact_at_any_scale(loss):
+def test_constant_losses_are_nearly_exact_at_any_scale(loss):
     class Flat:
         def token_nll(self, tokens, masked):
             return masked.double() * loss
@@ -116,7 +116,7 @@ def test_a_coupled_contrast_regresses_the_difference():
     np.testing.assert_allclose(Coupled(REGRESSION).combine((first, second)), difference, rtol=1e-10)
 
 
-def test_replicates_are_reduced_alone():
+def test_replicates_are_reduced_independently():
     plan = REGRESSION.plan(6, 20, 4, np.random.default_rng(0))
     losses = plan.masks * np.random.default_rng(1).random(plan.masks.shape)
     together = REGRESSION.reduce(plan, losses)
@@ -125,6 +125,6 @@ def test_replicates_are_reduced_alone():
         np.testing.assert_array_equal(alone, together[r : r + 1])
 
 
-def test_nothing_to_score_is_refused():
+def test_zero_scored_positions_are_refused():
     with pytest.raises(InputError, match="at least one scored position, got 0"):
         REGRESSION.plan(0, 4, 1, np.random.default_rng(0))

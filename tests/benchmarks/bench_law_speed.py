@@ -1,4 +1,4 @@
-"""How many masked sequences a second an exact law prices."""
+"""How many masked sequences per second an exact law scores."""
 
 import time
 
@@ -18,7 +18,7 @@ def masked_batch(law, size, length):
 
 
 def test_markov_chain_against_the_plain_loop(benchmark):
-    """Order 4 over ACGT, 32 tokens, 512 rows; the plain loop runs a part of the same rows."""
+    """Order 4 over ACGT, 32 tokens, 512 rows; the plain loop runs for some of the same rows."""
     chain, plain_rows = MarkovChain.random(order=4, alphabet="ACGT", seed=0), 16
     tokens, masked = masked_batch(chain, 512, 32)
     losses = benchmark(chain.token_nll, tokens, masked)
