@@ -113,7 +113,7 @@ class Plan(ABC):
     @property
     @abstractmethod
     def hidden_fractions(self) -> NDArray[np.float64]:
-        """Fraction of the positions masked in each pass, or expected to be hidden by its noise: (replicates, passes)."""
+        """Fraction of the positions masked in each pass, or hidden by its noise on average: (replicates, passes)."""
 
     @abstractmethod
     def inputs(self, target: Target) -> Inputs:

@@ -154,6 +154,6 @@ def test_the_command_line_runs_the_study_and_writes_its_report(tmp_path, capsys)
     assert main(["study", str(path), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "A <b>chain</b>: short, 8 passes" in printed
-    assert "The information without noise is" in printed
+    assert "The information without noise agrees with" in printed
     assert main(["report", str(out / "study.nc"), "--out", str(tmp_path / "again")]) == 0
     assert (tmp_path / "again" / "report.md").read_text() == (out / "report.md").read_text()
