@@ -188,7 +188,7 @@ def estimates_of(dataset: xr.Dataset, name: str) -> analysis.Estimates:
         if largest > LARGEST_REMAINDER:
             raise InputError(
                 f"an estimate lacks up to {largest:.3g} nats that are only bounded, because its noise ends "
-                "before it has hidden everything; standard errors do not include them: use a schedule such as polynomial"
+                "before it has hidden everything; standard errors do not include them: use the polynomial schedule"
             )
     return analysis.Estimates(*(dataset[key].values for key in (name, f"{name}_se", "degrees")))
 

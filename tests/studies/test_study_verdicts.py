@@ -1,6 +1,7 @@
 """Study verdicts: a known defect counts against the estimator, an unexpected one against the study."""
 
 import numpy as np
+import pytest
 import xarray as xr
 
 import infodis_stats as ids
@@ -96,14 +97,15 @@ def test_a_kind_without_checks_has_no_verdicts(study):
     assert ids.diagnose(other).verdicts == estimator_verdicts(other).verdicts == ()
 
 
-def test_every_report_opens_with_its_verdict(study, ratio_study, frontier_study):
-    for tree in (study, ratio_study, frontier_study):
-        page, text = render_html(document_of(tree)), render_markdown(document_of(tree))
-        word = ids.diagnose(tree).verdict
-        assert page.index(f"<strong>{word}</strong>") < page.index('<section class="answer">')
-        assert text.splitlines()[4].startswith(f"**{word}**")
-        for one in estimator_verdicts(tree).verdicts:
-            assert one.check in page[: page.index('<section class="answer">')]
+@pytest.mark.parametrize("kind", ["", "ratio_", "frontier_"])
+def test_every_report_opens_with_its_verdict(request, kind):
+    tree, report = (request.getfixturevalue(f"{kind}{name}") for name in ("study", "document"))
+    page, text = render_html(report), render_markdown(report)
+    word = ids.diagnose(tree).verdict
+    assert page.index(f"<strong>{word}</strong>") < page.index('<section class="answer">')
+    assert text.splitlines()[4].startswith(f"**{word}**")
+    for one in estimator_verdicts(tree).verdicts:
+        assert one.check in page[: page.index('<section class="answer">')]
 
 
 def test_the_report_of_a_bad_study_opens_with_a_warning(study):

@@ -87,11 +87,11 @@ def test_tables_list_every_kind_and_estimator(calibration_study):
     assert (table.loc["exhaustive"] == percent(np.nan)).all()
 
 
-def test_pages_are_escaped_and_files_complete(calibration_study, tmp_path):
-    page = render_html(document_of(calibration_study))
+def test_pages_are_escaped_and_files_complete(calibration_study, calibration_document, tmp_path):
+    page = render_html(calibration_document)
     assert "Small &lt;b&gt;calibration&lt;/b&gt;" in page
     assert "A <b>chain" not in page
-    assert "# Small &lt;b>calibration&lt;/b>" in render_markdown(document_of(calibration_study))
+    assert "# Small &lt;b>calibration&lt;/b>" in render_markdown(calibration_document)
     ids.write_report(calibration_study, tmp_path)
     again = pd.read_csv(tmp_path / "tables" / "summary.csv")
     summary = summary_of(calibration_study)

@@ -134,10 +134,10 @@ def test_the_report_compares_the_network_with_the_law(folder):
     assert f"by {gap.mean():.3g}"[:6] in sentence
     assert "over 3 sequences" in sentence
     assert "learned" in report.figures
-    page = render_html(document_of(tree))
+    page = render_html(report)
     assert "Learned against true" in page
     assert "512 passes" in page
-    assert "figures/learned.svg" in render_markdown(document_of(tree))
+    assert "figures/learned.svg" in render_markdown(report)
 
 
 def test_pairs_of_texts_share_a_prompt(folder):

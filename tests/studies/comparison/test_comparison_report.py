@@ -38,7 +38,8 @@ def test_the_first_sentence_is_the_answer(study):
 def test_a_single_number_of_passes_has_no_slope(study_file):
     study_file.write_text(re.sub("passes = .*", "passes = [8]", study_file.read_text(), count=1))
     tree = ids.run_study(study_file)
-    pages = [render(document_of(tree)).replace("Provenance", "") for render in (render_html, render_markdown)]
+    document = document_of(tree)
+    pages = [render(document).replace("Provenance", "") for render in (render_html, render_markdown)]
     assert not any(word in page for page in pages for word in ("Variance against passes", "Slope of", "nan", "Converg"))
 
 
@@ -73,8 +74,8 @@ def test_tables_print_the_numbers_of_the_summary(study):
     assert table.loc["time-integral", "caution"].startswith("infinite-variance")
 
 
-def test_the_page_is_self_contained_and_well_formed(study):
-    page = render_html(document_of(study))
+def test_the_page_is_self_contained_and_well_formed(study, document):
+    page = render_html(document)
     outline = Outline(page)
     assert outline.tags.count("svg") == 3
     assert len(outline.ids) == len(set(outline.ids))
@@ -97,8 +98,8 @@ def test_text_from_a_study_is_escaped_on_the_page(ratio_study):
     assert "one <b>substitution</b>" in "".join(outline.text)
 
 
-def test_the_same_study_gives_the_same_page(study):
-    assert render_html(document_of(study)) == render_html(document_of(study))
+def test_the_same_study_gives_the_same_page(study, document):
+    assert render_html(document_of(study)) == render_html(document)
 
 
 def test_a_report_folder_is_complete(study, tmp_path):
@@ -119,8 +120,8 @@ def test_a_report_folder_is_complete(study, tmp_path):
     assert np.isfinite(slopes.set_index(["group", "estimator"]).loc[("short", "time-free"), "slope"])
 
 
-def test_markdown_has_the_same_answer_and_tables(study):
-    text = render_markdown(document_of(study))
+def test_markdown_has_the_same_answer_and_tables(study, document):
+    text = render_markdown(document)
     assert f"- {answer(Study(study))[0]}" in text
     assert "| time-integral † " in text
     assert text.count("```toml") == 1
@@ -187,8 +188,8 @@ def test_the_estimates_figure_shows_misses_in_red(study):
     assert red > before
 
 
-def test_the_page_reports_the_passes_spent(study):
-    assert f"{study['provenance'].attrs['forward_passes']:,} forward passes" in render_html(document_of(study))
+def test_the_page_reports_the_passes_spent(study, document):
+    assert f"{study['provenance'].attrs['forward_passes']:,} forward passes" in render_html(document)
 
 
 def test_a_figure_of_many_items_plots_a_subsample_and_counts_all(study, monkeypatch):

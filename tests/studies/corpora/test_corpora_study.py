@@ -120,11 +120,11 @@ def test_the_page_agrees_with_the_summary_and_escapes_quotes(folder, tree, tmp_p
     report = document_of(tree)
     assert report.answer[0].startswith("Odd <i>ones</i> ")
     assert set(report.figures) == {"scores", "auroc", "maps"}
-    page = render_html(document_of(tree))
+    page = render_html(report)
     assert "<i>" not in page
     assert page.count("<svg") == 3
     assert "odd 1: " in page
-    assert "![Loss maps](figures/maps.svg)" in render_markdown(document_of(tree))
+    assert "![Loss maps](figures/maps.svg)" in render_markdown(report)
     ids.write_report(tree, tmp_path / "out")
     names = {path.name for path in (tmp_path / "out" / "tables").iterdir()}
     assert names == {"corpora.csv", "auroc.csv", "texts.csv", "maps.csv"}
@@ -136,7 +136,8 @@ def test_without_maps_there_is_no_section_for_them(folder):
     path.write_text(STUDY.replace("maps = 1\n", "").replace("maps = 2\n", ""))
     tree = ids.run_study(path)
     assert "maps" not in tree.children
-    assert "Cost of each token" not in render_html(document_of(tree)) + render_markdown(document_of(tree))
+    report = document_of(tree)
+    assert "Cost of each token" not in render_html(report) + render_markdown(report)
 
 
 @pytest.mark.parametrize(

@@ -132,19 +132,19 @@ def test_csv_files_are_complete(frontier_study, tmp_path):
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"frontier-1.svg", "frontier-2.svg"}
 
 
-def test_names_from_a_file_cannot_become_markup(frontier_study):
-    page = render_html(document_of(frontier_study))
+def test_names_from_a_file_cannot_become_markup(frontier_document):
+    page = render_html(frontier_document)
     assert "<b>" not in page
     assert "A &lt;b&gt;chain&lt;/b&gt;" in page
     assert page.count("<svg") == 2
     assert "<script" not in page
 
 
-def test_the_page_explains_how_the_best_was_chosen(frontier_study):
-    for page in (render_html(document_of(frontier_study)), render_markdown(document_of(frontier_study))):
+def test_the_page_explains_how_the_best_was_chosen(frontier_study, frontier_document):
+    for page in (render_html(frontier_document), render_markdown(frontier_document)):
         text = " ".join(page.split())
         assert "chosen on one half of the replicates and its gain is measured on the other" in text
         assert "time-integral" in text
         assert "infinite variance by construction" in text
-    assert render_html(document_of(frontier_study)) == render_html(document_of(frontier_study))
-    assert next(iter(document_of(frontier_study).headlines)) == "Times less variance than time-free, on average"
+    assert render_html(document_of(frontier_study)) == render_html(frontier_document)
+    assert next(iter(frontier_document.headlines)) == "Times less variance than time-free, on average"

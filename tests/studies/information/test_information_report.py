@@ -9,7 +9,7 @@ from infodis_stats.cli import main
 from infodis_stats.report.html import render_html
 from infodis_stats.report.markdown import render_markdown
 from infodis_stats.report.numbers import band, significant
-from infodis_stats.studies import diagnose, document_of
+from infodis_stats.studies import diagnose
 from infodis_stats.studies.information.report.answer import answer, inside
 from infodis_stats.studies.information.report.families import families, family_of, looks
 from infodis_stats.studies.information.report.tables import cost_table, lead_table, numeric_tables, total_table
@@ -124,8 +124,8 @@ def test_each_family_has_its_own_hue(information_study):
         assert (green > red) == (family_of(name) == "masks")
 
 
-def test_pages_are_complete_and_escaped(information_study):
-    html, markdown = render_html(document_of(information_study)), render_markdown(document_of(information_study))
+def test_pages_are_complete_and_escaped(information_document):
+    html, markdown = render_html(information_document), render_markdown(information_document)
     assert "A &lt;b&gt;chain" in html
     assert "<b>chain" not in html.split("<pre>")[0]
     assert html.count("<svg") == 3
@@ -133,7 +133,7 @@ def test_pages_are_complete_and_escaped(information_study):
     for part in ("Cost of a likelihood", "Score entropies against masks", "Information against noise"):
         assert part in html
         assert f"## {part}" in markdown
-    assert set(document_of(information_study).tables) >= {"summary", "leads", "curves", "totals"}
+    assert set(information_document.tables) >= {"summary", "leads", "curves", "totals"}
 
 
 def test_tables_have_one_row_per_cell(information_study):
