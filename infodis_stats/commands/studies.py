@@ -57,7 +57,7 @@ def status(options: argparse.Namespace) -> None:
     facts = {name: _shown(value) for name, value in progress.facts.items()}
     print(f"{facts['title']} ({facts['study']})\n")
     rows = [(_shown(name), *counts) for name, counts in progress.sections.items()]
-    columns = ["section", "blocks done", "of", "passes done", "of "]
+    columns = ["section", "blocks done", "blocks", "passes done", "passes"]
     table = pd.DataFrame([*rows, ("all", done, blocks, passes_done, passes)], columns=columns)
     print(table.to_markdown(index=False, tablefmt="simple", intfmt=","))
     print()
@@ -94,4 +94,4 @@ def _duration(seconds: float) -> str:
 
 def report(options: argparse.Namespace) -> None:
     """Rewrite the report of a stored study."""
-    print(rewrite_report(options.study, options.out))
+    print(f"The report is {rewrite_report(options.study, options.out)}")

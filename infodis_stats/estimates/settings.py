@@ -60,6 +60,8 @@ class SamplingPlan:
         check_count("replicates", self.replicates)
         if self.replicates < self.fewest_replicates:
             raise InputError(f"an interval needs at least {self.fewest_replicates} replicates, got {self.replicates}")
+        check_count("seed", self.seed, least=0)
+        check_count("most_passes", self.most_passes)
         if self.precision is not None:
             self.check_budget()
 
@@ -155,8 +157,8 @@ class Execution:
         )
 
 
-def check_count(name: str, value: object) -> None:
-    """Refuse anything but a positive integer. Raises `InputError`.
+def check_count(name: str, value: object, least: int = 1) -> None:
+    """Refuse anything but an integer of at least 1, or of at least 0. Raises `InputError`.
 
     Examples
     --------
@@ -164,10 +166,11 @@ def check_count(name: str, value: object) -> None:
     Traceback (most recent call last):
     estimators.errors.InputError: passes must be a positive integer, got '16' (str)
     """
+    kind = "positive" if least else "non-negative"
     if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise InputError(f"{name} must be a positive integer, got {value!r} ({type(value).__name__})")
-    if value < 1:
-        raise InputError(f"{name} must be a positive integer, got {value}")
+        raise InputError(f"{name} must be a {kind} integer, got {value!r} ({type(value).__name__})")
+    if value < least:
+        raise InputError(f"{name} must be a {kind} integer, got {value}")
 
 
 def rows_per_call(model: Model | None, batch_size: int | None) -> int | None:

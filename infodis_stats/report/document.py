@@ -10,6 +10,7 @@ import pandas as pd
 from infodis_stats.diagnostics import Diagnosis
 
 __all__ = [
+    "OVERALL",
     "Answer",
     "Code",
     "Details",
@@ -25,6 +26,13 @@ __all__ = [
 ]
 
 NONE = Diagnosis([])
+
+OVERALL = {
+    "fine": "No problems found.",
+    "caution": "Read this report with care; worst first:",
+    "do not use": "Do not use these numbers as likelihoods; worst first:",
+}
+"""What a report says first, by its overall verdict."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from infodis_stats.diagnostics import Verdict
 from infodis_stats.report.document import (
+    OVERALL,
     Answer,
     Code,
     Details,
@@ -145,7 +146,7 @@ def _verdicts(section: Verdicts) -> Markup:
     ).format(
         kind=diagnosis.verdict.replace(" ", "-"),
         word=diagnosis.verdict,
-        words="No problems found." if diagnosis.verdict == "fine" else "Read this report with care; worst first:",
+        words=OVERALL[diagnosis.verdict],
         checks=checks,
         estimators=estimators,
     )

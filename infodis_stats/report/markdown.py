@@ -8,6 +8,7 @@ import pandas as pd
 
 from infodis_stats.diagnostics import Verdict
 from infodis_stats.report.document import (
+    OVERALL,
     Answer,
     Code,
     Details,
@@ -86,7 +87,7 @@ def _row(texts: Sequence[str]) -> str:
 
 def _verdicts(section: Verdicts) -> list[str]:
     diagnosis = section.diagnosis
-    words = "No problems found." if diagnosis.verdict == "fine" else "Read this report with care; worst first."
+    words = OVERALL[diagnosis.verdict]
     rows = [_row(CHECKS), "|:--" * len(CHECKS) + "|", *map(_check, diagnosis.verdicts)]
     estimators = [
         f"{word}: {', '.join(map(_named, verdicts))}" for word, verdicts in section.estimators.by_word().items()

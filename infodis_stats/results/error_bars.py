@@ -131,7 +131,7 @@ class StudentT(IntervalKind):
     """Student's t over the replicates: valid up to skewness, whatever the dependence between passes."""
 
     name = "student-t"
-    summary = "Student's t over the replicates; needs 2, and is 1.5 times too wide with 4"
+    summary = "Student's t over the replicates; needs 2, and is 1.4 times too wide with 4"
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample."""

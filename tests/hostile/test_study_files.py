@@ -109,7 +109,7 @@ UNREADABLE = {
     "two seeds": (f"seed = 1\n{SMALL_STUDY}", "not valid TOML: Cannot overwrite"),
     "seed beyond a store": (
         SMALL_STUDY.replace("seed = 3", "seed = 9223372036854775808"),
-        "line 2: seed: input should",
+        "line 2: seed must be at most 9223372036854775807, got 9223372036854775808",
     ),
     "name on two lines": (SMALL_STUDY.replace('"short"', r'"a\nb"'), r"line 15: the name 'a\\nb' has control"),
     "title with a NUL": (
@@ -117,7 +117,7 @@ UNREADABLE = {
         "line 1: the name .* has control characters",
     ),
     "many sequences": (SMALL_STUDY.replace("count = 4", "count = 1000000000"), "count x length must be at most"),
-    "not a number": (SMALL_STUDY.replace("seed = 3", "seed = nan"), "line 2: seed: input should be a valid integer"),
+    "not a number": (SMALL_STUDY.replace("seed = 3", "seed = nan"), "line 2: seed must be an integer, got nan"),
 }
 
 

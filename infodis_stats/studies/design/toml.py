@@ -17,6 +17,21 @@ Spec = TypeVar("Spec", bound=BaseModel)
 
 __all__ = ["Count", "File", "Name", "Numbers", "Seed", "Table", "Text", "kind_of", "validated"]
 
+RULES = {
+    "bool_type": "must be true or false",
+    "float_type": "must be a number",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "int_from_float": "must be an integer",
+    "int_type": "must be an integer",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_short": "must not be empty",
+    "string_type": "must be a string",
+    "tuple_type": "must be a list",
+}
+"""What a value must be, in the words of TOML, by pydantic's type of the error."""
+
 MOST = 2**63 - 1  # the largest integer that a stored study can hold
 
 Text = Annotated[str, Field(min_length=1)]
@@ -64,14 +79,15 @@ def validated(kind: type[Spec], text: str, path: Path | str) -> Spec:
         # A misspelt key is also a missing one: the spelling is more informative.
         first = min(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
         keys = _keys(first["loc"], data)
-        raise InputError(f"{path}, line {_line(keys, text)}: {_sentence(first, keys, kind)}") from error
+        raise InputError(f"{path}{_line(keys, text)}: {_sentence(first, keys, kind)}") from error
 
 
 def kind_of(text: str, path: Path | str, kinds: Sequence[str]) -> str:
     """Return the ``kind`` of a TOML text, by default the first of the kinds."""
     kind = _parsed(text, path).get("kind", kinds[0])
     if kind not in kinds:
-        raise InputError(f"{path}, line {_line(('kind',), text)}: kind must be {' or '.join(map(repr, kinds))}")
+        allowed = " or ".join(map(repr, kinds))
+        raise InputError(f"{path}{_line(('kind',), text)}: kind must be {allowed}, got {reprlib.repr(kind)}")
     return str(kind)
 
 
@@ -113,6 +129,11 @@ def _sentence(error: Any, keys: tuple[int | str, ...], kind: type[BaseModel]) ->
         return message.removeprefix("Value error, ")
     if error["type"].startswith("union_tag"):
         return f"{path}.kind must be 'table', 'markov-chain' or 'hidden-markov'"
+    if error["type"] in RULES:
+        limits = {
+            name: f"{limit:.20g}" for name, limit in error.get("ctx", {}).items() if isinstance(limit, int | float)
+        }
+        return f"{path} {RULES[error['type']].format(**limits)}, got {reprlib.repr(value)}"
     return f"{path}: {message[0].lower()}{message[1:]}, got {reprlib.repr(value)}"
 
 
@@ -123,8 +144,8 @@ def _field_names(kind: Any) -> set[str]:
     return set().union(*(_field_names(field) for field in get_args(kind)))
 
 
-def _line(keys: tuple[int | str, ...], text: str) -> int:
-    """Line of a key, else of the table that it belongs to, else 1."""
+def _line(keys: tuple[int | str, ...], text: str) -> str:
+    """Return the line of a key, or of the table that it belongs to, in words; nothing where the text has neither."""
     lines: dict[tuple[int | str, ...], int] = {}
     table: tuple[int | str, ...] = ()
     seen: dict[str, int] = {}
@@ -141,4 +162,4 @@ def _line(keys: tuple[int | str, ...], text: str) -> int:
             lines.setdefault((*table, key[1]), number)
     while keys and keys not in lines:
         keys = keys[:-1]
-    return lines.get(keys, 1)
+    return f", line {lines[keys]}" if keys in lines else ""
