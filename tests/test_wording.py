@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("estimators", "infodis_stats", "tests", "docs", "reports")
-SUFFIXES = {".py", ".pyi", ".md", ".toml", ".html", ".svg", ".css"}
+SUFFIXES = {".py", ".pyi", ".md", ".toml", ".css"}
 
 # Written with slashes, so that this file does not contain them.
 PHRASES = (
@@ -41,7 +41,7 @@ JARGON = re.compile(
 
 
 def files():
-    """Return the files that people write, and the committed reports."""
+    """Return the files that people write, and the committed reports as Markdown."""
     inside = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in SUFFIXES]
     return sorted({*inside, *ROOT.glob("*.md"), *ROOT.glob("*.toml"), ROOT / "Makefile"})
 
