@@ -1,4 +1,4 @@
-"""Plan times model times target: the only code that calls a model."""
+"""Plan times model times target: batches, and the losses that a model returns for them."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -214,7 +214,7 @@ def evaluate(
     >>> evaluation.forward_passes, evaluation.position_losses.round(4)
     (7, array([0.6931, 0.6931, 0.6931]))
     """
-    device = _available(device)
+    device = available_device(device)
     batches = Batches(batch_size, device)
     queue: deque[_Work] = deque()
     buckets: dict[_Bucket, deque[_Work]] = {}
@@ -264,7 +264,8 @@ def evaluate(
     yield from settled()
 
 
-def _available(device: torch.device | str) -> torch.device:
+def available_device(device: torch.device | str) -> torch.device:
+    """Return a device as torch has it. Raises `InputError` if the machine or the build of torch lacks it."""
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:  # an assertion where torch was built without the device

@@ -88,7 +88,7 @@ class Plan(ABC):
     >>> plan = estimator("uniform-count").plan(length=4, passes=3, replicates=2, rng=np.random.default_rng(0))
     >>> plan.replicates, plan.passes, plan.length
     (2, 3, 4)
-    >>> plan.levels
+    >>> plan.hidden_fractions
     array([[1.  , 0.5 , 0.75],
            [0.75, 0.25, 0.75]])
     """
@@ -112,8 +112,8 @@ class Plan(ABC):
 
     @property
     @abstractmethod
-    def levels(self) -> NDArray[np.float64]:
-        """Share of the positions that each pass masks, or its noise level: (replicates, passes), between 0 and 1."""
+    def hidden_fractions(self) -> NDArray[np.float64]:
+        """Fraction of the positions masked in each pass, or hidden by its noise on average: (replicates, passes)."""
 
     @abstractmethod
     def inputs(self, target: Target) -> Inputs:

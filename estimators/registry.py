@@ -5,7 +5,6 @@ Every other estimator has a name of its own.
 
 import difflib
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 from estimators.auto import Auto
@@ -62,7 +61,6 @@ OTHERS: dict[str, Estimator] = {
 }
 
 
-@cache
 def _catalogue(family: Family | None = None) -> dict[str, Estimator]:
     designs = (IID(), *DESIGNS.values())
     points = (PointEstimator(mask_map, design) for mask_map in MASK_MAPS.values() for design in designs)
@@ -114,16 +112,26 @@ def estimator(name: str) -> Estimator:
     >>> estimator("score-entropy(uniform,geometric,largest=5)+stratified").name
     'score-entropy(uniform,geometric,largest=5)+stratified'
     """
-    catalogue, parsed = _catalogue(), parse(name)
+    parsed = parse(name)
     designs = {"": IID(), IID.name: IID()} | DESIGNS
     if parsed and parsed.kind in KINDS and parsed.design in designs:
         return replace(score_entropy_named(parsed), design=designs[parsed.design])
-    if parsed is None or parsed.plain not in catalogue:
-        near = difflib.get_close_matches(name, catalogue, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(catalogue)}"
+    plain = _without_values(parsed) if parsed else None
+    if parsed is None or plain is None:
+        names = estimator_names()
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
         raise InputError(f"there is no estimator {name!r}; {hint}")
-    plain = catalogue[parsed.plain]
     return _with_values(plain, parsed, f"estimator {name!r}") if parsed.words or parsed.values else plain
+
+
+def _without_values(name: Name) -> Estimator | None:
+    """Return the masked estimator of a name but for the values in its parentheses; None if there is none."""
+    if name.plain == Auto.name:
+        return Auto()
+    if name.kind in MASK_MAPS and name.design in ("", *DESIGNS):
+        return PointEstimator(MASK_MAPS[name.kind], DESIGNS.get(name.design, IID()))
+    return OTHERS.get(name.plain)
 
 
 def _with_values(plain: Estimator, name: Name, where: str) -> Estimator:

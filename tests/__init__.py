@@ -1,1 +1,1 @@
-"""Tests of both packages; folders mirror theirs."""
+"""Tests of both packages; the folders mirror the packages."""

@@ -1,4 +1,4 @@
-"""Small studies that many tests share, each run once per process."""
+"""Small studies shared by many tests, each run once per process."""
 
 import gc
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.support.small_studies import SMALL_CALIBRATION, SMALL_FRONTIER, SMALL
 
 
 def pytest_collection_finish() -> None:
-    """Leave what is imported by now to no garbage collection: statsmodels asks for one at every adjusted p-value."""
+    """Exclude imported objects from garbage collection: statsmodels collects at every adjusted p-value."""
     gc.collect()
     gc.freeze()
 

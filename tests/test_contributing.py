@@ -1,4 +1,4 @@
-"""CONTRIBUTING, followed: a design in a few lines is an estimator in every respect, and a kind of study one value."""
+"""The steps in CONTRIBUTING.md work: a new design takes a few lines, and a new kind of study is one value."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -23,7 +23,7 @@ from infodis_stats.studies.kind import StudyKind
 
 @dataclass(frozen=True)
 class Weyl:
-    """Levels a golden section apart, from a random start; independent keys."""
+    """Levels a golden section apart, with a random start; independent keys."""
 
     name: ClassVar[str] = "weyl"
     summary: ClassVar[str] = "levels a golden section apart, from a random start; independent keys"
@@ -38,12 +38,9 @@ class Weyl:
 @pytest.fixture
 def registered(monkeypatch):
     monkeypatch.setitem(registry.DESIGNS, Weyl.name, Weyl())
-    registry._catalogue.cache_clear()
-    yield
-    registry._catalogue.cache_clear()
 
 
-def test_a_new_design_is_named_estimated_and_unbiased(registered):
+def test_a_new_design_is_registered_and_unbiased(registered):
     name = "uniform-count+weyl"
     assert name in ids.estimator_names()
     assert ids.estimator(name).name == name
@@ -52,10 +49,10 @@ def test_a_new_design_is_named_estimated_and_unbiased(registered):
     draws = ids.estimator(name).sample(law, tokens, passes=4, replicates=4000, rng=0)[0]
     assert abs(draws.mean() - law.nll(tokens)[0]) < 4 * draws.std() / np.sqrt(len(draws))
     result = ids.estimate_nll(law, tokens, name, passes=8)
-    assert result["interval"].item() == "student-t"  # its passes tell nothing of their error
+    assert result["interval"].item() == "student-t"  # its passes do not estimate their error
 
 
-def test_control_it_is_unknown_before(registered, monkeypatch):
+def test_control_without_registration_it_is_unknown(registered, monkeypatch):
     monkeypatch.delitem(registry.DESIGNS, Weyl.name)
     with pytest.raises(ids.InputError, match="there is no estimator"):
         ids.estimator("uniform-count+weyl")
@@ -137,7 +134,7 @@ def test_the_command_line_knows_a_new_kind(check_file, tmp_path, capsys):
     assert main(["report", str(tmp_path / "out"), "--out", str(tmp_path / "again")]) == 0
 
 
-def test_control_it_is_an_unknown_kind_before(check_file, monkeypatch):
+def test_control_without_registration_the_kind_is_unknown(check_file, monkeypatch):
     monkeypatch.setattr(kinds, "KINDS", kinds.KINDS[:-1])
-    with pytest.raises(ids.InputError, match="kind needs to be 'comparison' or"):
+    with pytest.raises(ids.InputError, match="kind must be 'comparison' or"):
         ids.run_study(check_file)

@@ -1,4 +1,4 @@
-"""The code of the README and of the pages in docs runs, and what they name exists."""
+"""The code in the README and in docs/ runs, and everything they refer to exists."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ def run_code(page: str) -> None:
         exec(block, names)
 
 
-def test_the_code_of_the_readme_prints_what_its_comments_say(capsys):
+def test_the_readme_code_prints_what_its_comments_say(capsys):
     run_code("README.md")
     printed = capsys.readouterr().out.splitlines()
     (four_coins,) = (line for line in printed if line.startswith("2.7725"))
@@ -25,13 +25,13 @@ def test_the_code_of_the_readme_prints_what_its_comments_say(capsys):
 
 
 @pytest.mark.parametrize("page", [name for name, blocks in CODE.items() if blocks and name != "README.md"])
-def test_the_code_of_a_page_runs(page, monkeypatch, tmp_path):
+def test_the_code_of_each_page_runs(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     run_code(page)
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
-def test_links_and_files_exist(page):
+def test_linked_files_exist(page):
     text = page.read_text()
     links = re.findall(r"\]\((?!http)([^)#]+)\)", text)
     files = re.findall(r"`((?:estimators|infodis_stats|tests|reports)/[\w/]*(?:\.\w+)?)`", text)

@@ -1,4 +1,4 @@
-"""The public names: listed once, importable, documented; and the package as a command."""
+"""Public names are listed once, importable and documented, and the package runs as a command."""
 
 import ast
 import subprocess
@@ -26,12 +26,12 @@ def test_public_names_are_documented(name):
     assert getattr(ids, name).__doc__
 
 
-def test_control_other_names_are_missing():
+def test_control_unlisted_names_are_missing():
     with pytest.raises(AttributeError, match="no attribute 'estimate_nothing'"):
         ids.estimate_nothing  # noqa: B018
 
 
-def test_the_version_is_that_of_the_distribution():
+def test_the_version_matches_the_distribution():
     assert ids.__version__ == version("infodis-stats")
 
 

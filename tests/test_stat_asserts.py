@@ -9,20 +9,20 @@ def test_mean_accepts_the_law():
     assert_mean(rng.exponential(2.0, size=(3, 5000)), 2.0)
 
 
-def test_mean_refuses_a_wrong_law_in_one_cell():
+def test_mean_rejects_a_wrong_law_in_one_cell():
     draws = np.random.default_rng(2).normal([[0.0], [0.2], [0.0]], 1.0, size=(3, 5000))
     # 0.2 is 14 standard errors of 1 / sqrt(5000).
     with pytest.raises(AssertionError, match=r"z = 1[3-5]\."):
         assert_mean(draws, 0.0)
 
 
-def test_mean_of_equal_draws_allows_rounding_only():
+def test_mean_of_equal_draws_allows_only_rounding():
     assert_mean([0.3, 0.1 + 0.2, 0.3], 0.3)
     with pytest.raises(AssertionError, match="z = inf"):
         assert_mean([0.25, 0.25], 0.0)
 
 
-def test_mean_refuses_nan():
+def test_mean_rejects_nan():
     with pytest.raises(AssertionError, match="z = nan"):
         assert_mean([1.0, np.nan], 1.0)
 
@@ -41,7 +41,7 @@ def test_rate_z_by_hand():
         assert_rate(60, 100, 0.5, sigmas=1.99)
 
 
-def test_rate_of_the_impossible():
+def test_rate_of_an_impossible_event():
     assert_rate(0, 50, 0.0)
     with pytest.raises(AssertionError, match="z = inf"):
         assert_rate(1, 50, 0.0)
@@ -50,12 +50,12 @@ def test_rate_of_the_impossible():
 def test_unbiased_accepts_few_replicates_of_many_cells():
     draws = np.random.default_rng(3).normal(5.0, 1.0, size=(1000, 4))
     assert_unbiased(draws, 5.0)
-    # The normal bound would not: three degrees of freedom reach far beyond 4 sigmas.
+    # The normal bound would reject them: with three degrees of freedom, t often exceeds 4 sigmas.
     with pytest.raises(AssertionError):
         assert_mean(draws, 5.0)
 
 
-def test_unbiased_refuses_one_biased_cell():
+def test_unbiased_rejects_one_biased_cell():
     draws = np.random.default_rng(4).normal(5.0, 1.0, size=(1000, 32))
     draws[17] += 3.0
     with pytest.raises(AssertionError, match="biased: z ="):

@@ -68,10 +68,10 @@ class MaskPlan(Plan):
         object.__setattr__(self, "weights", weights)
 
     @property
-    def levels(self) -> NDArray[np.float64]:
-        """Share of the positions that each pass masks: (replicates, passes)."""
-        shares: NDArray[np.float64] = self.masks.mean(axis=-1)
-        return shares
+    def hidden_fractions(self) -> NDArray[np.float64]:
+        """Fraction of the positions masked in each pass: (replicates, passes)."""
+        fractions: NDArray[np.float64] = self.masks.mean(axis=-1)
+        return fractions
 
     def inputs(self, target: Target) -> Inputs:
         """Return each distinct mask once; the empty one needs no pass."""

@@ -86,7 +86,7 @@ class Triangular(Estimator):
 
     def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance:
         """Estimate each replicate's variance from the spread within the strata; see `Estimator.within_variance`."""
-        order = np.argsort(-plan.levels, axis=-1, kind="stable")
+        order = np.argsort(-plan.hidden_fractions, axis=-1, kind="stable")
         contributions = np.take_along_axis((plan.weights * losses).sum(axis=-1), order, axis=-1)
         shares = _shares(_edges(plan.length), plan.passes)
         return from_strata(contributions, np.repeat(np.arange(len(shares)), shares))

@@ -66,10 +66,10 @@ class NoisePlan(Plan):
             object.__setattr__(self, name, array)
 
     @property
-    def levels(self) -> NDArray[np.float64]:
-        """The noise level ``1 - exp(-total noise)`` of each pass: (replicates, passes)."""
-        levels: NDArray[np.float64] = -np.expm1(-self.total_noise)
-        return levels
+    def hidden_fractions(self) -> NDArray[np.float64]:
+        """Fraction ``1 - exp(-total noise)`` that each pass hides: (replicates, passes)."""
+        fractions: NDArray[np.float64] = -np.expm1(-self.total_noise)
+        return fractions
 
     def inputs(self, target: Target) -> Inputs:
         """Return each pass that can have a loss."""

@@ -104,8 +104,12 @@ def check_level(level: float) -> None:
     --------
     >>> check_level(0.95)
     """
-    if not 0 < level < 1:
-        raise InputError(f"a confidence level must be between 0 and 1, got {level}")
+    try:
+        inside = bool(0 < level < 1)
+    except TypeError:  # a string, say
+        inside = False
+    if not inside:
+        raise InputError(f"a confidence level must be between 0 and 1, got {level!r}")
 
 
 def check_resamples(resamples: int, level: float) -> None:

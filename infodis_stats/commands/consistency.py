@@ -26,7 +26,7 @@ COLUMNS = {
     "order_gap": "gap",
     "effective_orders": "effective orders",
     "swap_rms": "root mean square swap",
-    "swaps_beyond": "share beyond rounding",
+    "swaps_beyond": "share above rounding",
     "one_law": "one law",
     "forward_passes": "passes run",
 }
@@ -36,15 +36,15 @@ def consistency(options: argparse.Namespace) -> None:
     """Compare whole orders in which sequences can be revealed, or swaps of two neighbours in an order."""
     model = read_model(options)
     names, tokens, given = _sequences(model, options)
-    asked = {name: getattr(options, name) for name in ("seed", "level", "batch_size", "device")}
+    arguments = {name: getattr(options, name) for name in ("seed", "level", "batch_size", "device")}
     with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
-        asked |= {"context": given, "names": names, "progress": bar.update}
+        arguments |= {"context": given, "names": names, "progress": bar.update}
         if options.tolerance is not None:
-            asked["tolerance"] = options.tolerance
+            arguments["tolerance"] = options.tolerance
         if options.swaps is None:
-            result = order_gap(model, tokens, orders=options.orders, **asked)
+            result = order_gap(model, tokens, orders=options.orders, **arguments)
         else:
-            result = order_swaps(model, tokens, swaps=options.swaps, **asked)
+            result = order_swaps(model, tokens, swaps=options.swaps, **arguments)
     frame = _frame(result)
     if options.json:
         rows = json.loads(frame.to_json(orient="records"))

@@ -167,17 +167,17 @@ def _averages(result: xr.Dataset) -> list[str]:
         return []
     try:
         these, population = average(result, "these"), average(result, "population")
-    except InputError as error:  # only bounds are known of what some estimate lacks
+    except InputError as error:  # an estimate lacks a remainder that is only bounded
         return [f"No average: {error}."]
     return [f"Average of these: {_bands(these)}.", f"Average of the population: {_bands(population)}."]
 
 
 def _bands(averaged: xr.Dataset) -> str:
-    def one(name: str) -> str:
+    def interval(name: str) -> str:
         lower, upper = averaged[f"{name}_ci"].values.tolist()
         return band(float(averaged[name]), lower, upper, digits=4)
 
-    return ", ".join(f"{words} {one(name)}" for name, words in AVERAGES.items() if name in averaged)
+    return ", ".join(f"{words} {interval(name)}" for name, words in AVERAGES.items() if name in averaged)
 
 
 def attributes_of(result: xr.Dataset) -> dict[str, object]:

@@ -43,9 +43,9 @@ def rank(options: argparse.Namespace) -> None:
 
 def _row(model: TextModel, question: Question, options: argparse.Namespace) -> dict[str, Any]:
     names = ("error", "per_token", "passes", "replicates", "most_passes", "seed", "batch_size", "device")
-    how = {name: getattr(options, name) for name in names}
+    settings = {name: getattr(options, name) for name in names}
     try:
-        result = rank_texts(model, question.prompt, question.answers, options.estimator, **how)
+        result = rank_texts(model, question.prompt, question.answers, options.estimator, **settings)
     except InputError as error:
         raise InputError(f"{options.file}, {question.name!r}: {error}") from error
     leader = result["leader"].item()

@@ -52,24 +52,24 @@ def _quieten_dask() -> None:
 
 def status(options: argparse.Namespace) -> None:
     """Print the progress of a study and the estimated remaining time."""
-    found = progress_of(options.folder / LEDGER)
-    done, blocks, passes_done, passes = found.totals
-    facts = {name: _shown(value) for name, value in found.facts.items()}
+    progress = progress_of(options.folder / LEDGER)
+    done, blocks, passes_done, passes = progress.totals
+    facts = {name: _shown(value) for name, value in progress.facts.items()}
     print(f"{facts['title']} ({facts['study']})\n")
-    rows = [(_shown(name), *counts) for name, counts in found.sections.items()]
-    columns = ["section", "blocks done", "of", "passes done", "of "]
+    rows = [(_shown(name), *counts) for name, counts in progress.sections.items()]
+    columns = ["section", "blocks done", "blocks", "passes done", "passes"]
     table = pd.DataFrame([*rows, ("all", done, blocks, passes_done, passes)], columns=columns)
     print(table.to_markdown(index=False, tablefmt="simple", intfmt=","))
     print()
     left = blocks - done
-    if found.running and not left:
+    if progress.running and not left:
         print("All blocks are complete; a run is writing the summary and the report.")
-    elif found.running:
+    elif progress.running:
         workers = facts["workers"]
         running = f", {min(workers, left)} running" if isinstance(workers, int) else f", some running at {workers}"
-        print(f"{done} of {blocks} blocks are complete{running}; {_duration(found.seconds_left)}.")
+        print(f"{done} of {blocks} blocks are complete{running}; {_duration(progress.seconds_left)}.")
         print(f"A run is active on {facts['host']}.")
-    elif found.running is None:
+    elif progress.running is None:
         print(f"{done} of {blocks} blocks are complete. The folder is read-only, so it is unknown if a run is active.")
     elif left:
         print(f"{done} of {blocks} blocks are complete. No run is active; to continue, run the same command again.")
@@ -94,4 +94,4 @@ def _duration(seconds: float) -> str:
 
 def report(options: argparse.Namespace) -> None:
     """Rewrite the report of a stored study."""
-    print(rewrite_report(options.study, options.out))
+    print(f"The report is {rewrite_report(options.study, options.out)}")

@@ -1,4 +1,4 @@
-"""Verdicts by construction: from the estimator and its targets, before anything is drawn."""
+"""Verdicts by construction: from the estimator and its targets, not from the sample."""
 
 import json
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ def caution_verdicts(cautions: Iterable[Caution], passed: str = "construction") 
 
 
 def item_caution_verdicts(result: xr.Dataset, labels: list[object]) -> list[Verdict]:
-    """Return a verdict for each caution of a result, with the items concerned if these are not all."""
+    """Return a verdict for each caution of a result, with the items concerned unless it holds for all."""
     sentences, verdicts = caution_sentences(result), []
     for caution in held(result["cautions"]):
         concerned = result["cautions"].sel(caution=caution.key).values

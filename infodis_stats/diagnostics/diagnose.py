@@ -19,7 +19,7 @@ def diagnose_result(result: xr.Dataset) -> Diagnosis:
     Raises
     ------
     InputError
-        If it is none.
+        If it is not such a result.
     """
     known = result.data_vars if isinstance(result, xr.Dataset) else ()
     name = next((quantity for quantity in ("nll", "log_ratio") if quantity in known), None)

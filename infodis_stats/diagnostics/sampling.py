@@ -1,8 +1,8 @@
-"""Verdicts from the sample: whether replicates are independent and alike, as an interval assumes.
+"""Verdicts from the sample: whether replicates are independent and identically distributed, as an interval assumes.
 
 Replicates are independent by construction, so R-hat near 1 and an effective sample size near R (reported from 32
 replicates on) say nothing about the estimator. These checks detect faults of the random streams, or results that were
-joined wrongly. Each is family-wise over the sequences at `FALSE_ALARMS`.
+concatenated wrongly. Each is family-wise over the sequences at `FALSE_ALARMS`.
 """
 
 import arviz_stats  # noqa: F401  (registers the accessor)
@@ -15,7 +15,7 @@ from infodis_stats.analysis import confidence_sequence, pareto_khat
 from infodis_stats.analysis.replicates import FloatArray, all_equal, rounding
 from infodis_stats.diagnostics.verdict import Verdict, concise
 
-__all__ = ["beyond_chance", "running_verdicts", "stream_verdicts", "tail_verdicts"]
+__all__ = ["rejected", "running_verdicts", "stream_verdicts", "tail_verdicts"]
 
 FALSE_ALARMS = 0.01
 """Chance of a false alarm of one check, over all sequences."""
@@ -27,10 +27,10 @@ FEWEST_OF_RHAT = 32  # below, R-hat is noise: 1.3 is usual for 8 independent rep
 FEWEST_TO_RUN = 16
 
 
-def beyond_chance(p_values: ArrayLike) -> NDArray[np.bool_]:
-    """Return which tests of a family are alarms; the chance of any false alarm is at most `FALSE_ALARMS`.
+def rejected(p_values: ArrayLike) -> NDArray[np.bool_]:
+    """Return which tests of a family reject; the chance of any false alarm is at most `FALSE_ALARMS`.
 
-    Bonferroni. NaN, a test that could not be done, is no alarm.
+    Bonferroni. NaN, a test that could not be done, does not reject.
     """
     values = np.asarray(p_values, dtype=np.float64)
     return np.asarray(values * values.size < FALSE_ALARMS)
@@ -71,11 +71,11 @@ def stream_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdi
     table = np.stack([row[:common] for row in series])
     halves = _halves_p(series)
     together = float(stats.friedmanchisquare(*table.T).pvalue) if len(series) > 1 else 1.0
-    alarms = beyond_chance([*halves, together, _repeats_p(table)])
+    alarms = rejected([*halves, together, _repeats_p(table)])
     reasons = []
-    items = tuple(label for (_, label), drifts in zip(chosen, alarms[:-2], strict=True) if drifts)
+    items = tuple(label for (_, label), alarm in zip(chosen, alarms[:-2], strict=True) if alarm)
     if items:
-        reasons.append(f"the two halves of the replicates differ beyond chance ({concise(items)})")
+        reasons.append(f"the two halves of the replicates differ significantly ({concise(items)})")
     if alarms[-2]:
         reasons.append("replicates move together over sequences, as if these shared their random numbers")
     if alarms[-1]:
@@ -136,8 +136,8 @@ def tail_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdict
 
     Notes
     -----
-    Grubbs's test, two-sided, from 6 replicates, Bonferroni over sequences at a tenth of the other checks' level:
-    sound replicates are usually skewed, and this test reacts to skewness first. Measured alarms in
+    Grubbs's test, two-sided, from 6 replicates, Bonferroni over sequences at a tenth of the other checks' false
+    alarms: valid replicates are usually skewed, and this test reacts to skewness first. Measured alarms in
     percent for 1 / 16 / 100 sequences (4,000 results): normal 0.1 / 0.1 / 0.1 (nominal 0.1); gamma of shape 4, whose t
     intervals cover 94 %, 0.5 / 0.6 / 0.9 at R = 8, 2 / 6 / 12 at R = 16 and 4 / 17 / 43 at R = 32; exponential, where
     they cover 90 to 93 %, 4 / 12 / 21, 10 / 44 / 87 and 19 / 77 / 100. On estimates of committed studies: 3 of 672
@@ -150,7 +150,7 @@ def tail_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdict
     chosen = [(row, label) for row, label in zip(draws, labels, strict=True) if _varies(row, FEWEST_OF_TAIL)]
     if not chosen:
         return []
-    alarms = beyond_chance(np.array([_grubbs_p(row) for row, _ in chosen]) / TAILS_SHARE)
+    alarms = rejected(np.array([_grubbs_p(row) for row, _ in chosen]) / TAILS_SHARE)
     khat = np.array([float(pareto_khat(row)) for row, _ in chosen])
     measured = ""
     if np.isfinite(khat).any():
@@ -159,7 +159,7 @@ def tail_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdict
         measured = f"largest Pareto k-hat {largest:.2f} ({needs})"
     if not alarms.any():
         return [Verdict("tails", "fine", "no replicate is an outlier", "", measured)]
-    items = tuple(label for (_, label), apart in zip(chosen, alarms, strict=True) if apart)
+    items = tuple(label for (_, label), alarm in zip(chosen, alarms, strict=True) if alarm)
     reason = f"one replicate is an outlier ({concise(items)}): the interval depends on it"
     return [
         Verdict("tails", "caution", reason, "take more replicates, or an estimator with less variance", measured, items)
@@ -199,7 +199,7 @@ def running_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verd
     measured = f"last half-width at most {last:.3g} nats"
     if not any(alarms):
         return [Verdict("running mean", "fine", "it stays within its anytime-valid band", "", measured)]
-    items = tuple(label for (_, label), left in zip(chosen, alarms, strict=True) if left)
+    items = tuple(label for (_, label), alarm in zip(chosen, alarms, strict=True) if alarm)
     reason = (
         f"the running mean leaves its anytime-valid band ({concise(items)}): replicates are not identically distributed"
     )

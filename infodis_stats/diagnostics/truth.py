@@ -1,4 +1,4 @@
-"""Verdicts by the exact value, where it is known, and by what no likelihood can be."""
+"""Verdicts from the exact value, where it is known, and from values that no likelihood can have."""
 
 import numpy as np
 import xarray as xr
@@ -6,7 +6,7 @@ from scipy import stats
 
 from infodis_stats.analysis import Estimates, bias, level_of_each
 from infodis_stats.analysis.replicates import FloatArray, rounding
-from infodis_stats.diagnostics.sampling import beyond_chance
+from infodis_stats.diagnostics.sampling import rejected
 from infodis_stats.diagnostics.verdict import Verdict, concise
 
 __all__ = ["precision_verdicts", "truth_verdicts"]
@@ -16,7 +16,7 @@ def truth_verdicts(result: xr.Dataset, name: str, estimates: Estimates, draws: l
     """Compare with the exact value: t tests of each sequence over its replicates, and a test of the coverage.
 
     An alarm is a bias, or a standard error that is too small: a sample that missed what carries the loss has both. A
-    sequence of one replicate is tested by itself only where its interval is a point.
+    sequence of one replicate is tested only where its interval is a point.
 
     Notes
     -----
@@ -24,8 +24,9 @@ def truth_verdicts(result: xr.Dataset, name: str, estimates: Estimates, draws: l
     percent, nominal 1, for 1 / 16 / 100 sequences (4,000, 2,000, 1,000 results): normal 0.4 / 0.9 / 1.8 at R = 8 and
     0.2 / 1.0 / 0.6 at R = 32; gamma of shape 4 1.0 / 3.3 / 4.6 at R = 8, whose far tail a t test underestimates. On
     estimates of committed studies: 5 of 672 results of Markov chains, and 50 of 504 of 128 table sequences of length 8,
-    where intervals do undercover. One replicate has no test of its own, because Student's test of skewed passes is
-    wrong so far out: on Markov chains, 16 passes, it would raise an alarm in 4 of 100 results of 16 sequences.
+    where intervals do undercover. A single replicate is not tested, because Student's test of skewed passes is
+    inaccurate that far in the tail: on Markov chains with 16 passes, it would raise an alarm in 4 of 100 results of 16
+    sequences.
     """
     if "exact" not in result:
         return []
@@ -42,16 +43,16 @@ def truth_verdicts(result: xr.Dataset, name: str, estimates: Estimates, draws: l
     level = level_of_each(result.attrs["ci_prob"], len(exact), simultaneous=bool(result.attrs.get("ci_simultaneous")))
     varied = upper - lower > 2 * slack
     short = float(stats.binom.cdf((covered & varied).sum(), varied.sum(), level))
-    alarms = beyond_chance([*tests, short])
+    alarms = rejected([*tests, short])
     largest = float(np.abs(z).max())
-    measured = f"{int(covered.sum())} of {len(covered)} intervals hold the exact value; largest |z| {largest:.3g}"
+    measured = f"{int(covered.sum())} of {len(covered)} intervals contain the exact value; largest |z| {largest:.3g}"
     if not alarms.any():
         return [Verdict("exact value", "fine", "estimates and intervals agree with the exact values", "", measured)]
     items = tuple(result[result[name].dims[0]].values[alarms[:-1]].tolist())
     reason = (
         f"estimates differ significantly from the exact value ({concise(items)})"
         if items
-        else "too few intervals hold the exact value"
+        else "too few intervals contain the exact value"
     )
     return [Verdict("exact value", "do not use", reason, "use auto, or more passes and replicates", measured, items)]
 

@@ -1,4 +1,4 @@
-"""Likelihoods and likelihood ratios with their error bars: the calls that most users need."""
+"""Likelihoods and likelihood ratios with their error bars: the functions that most users need."""
 
 from infodis_stats.estimates.log_ratio import estimate_log_ratio
 from infodis_stats.estimates.model_log_ratio import estimate_model_log_ratio

@@ -1,4 +1,4 @@
-"""Which cautions hold for draws: by their sampler, their losses and what their noise leaves."""
+"""The cautions of draws: from their sampler, their losses and the remainder of their noise."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -15,7 +15,7 @@ from infodis_stats.results.validity import CAUTIONS, LARGEST_REMAINDER, Caution,
 
 __all__ = ["cautions_of_draws"]
 
-LARGEST_LOSS = 8.0  # nats of a position: intervals of score entropies covered 92 % at 9, and 84 % at 12
+LARGEST_LOSS = 8.0  # nats at one position: score-entropy intervals cover 92 % at 9 nats and 84 % at 12
 
 
 def cautions_of_draws(
@@ -67,6 +67,6 @@ def _cautions(
 
 
 def _largest_loss(draw: Draw) -> float:
-    """Return what the most expensive position costs, in nats."""
+    """Return the loss of the most expensive position, in nats."""
     costs = [(side.plan.weights * side.losses).sum(axis=(0, 1)).max() for side in draw.evaluations]
     return float(np.max(costs)) / draw.cell.replicates

@@ -28,11 +28,11 @@ class Outcome:
     Attributes
     ----------
     draws : list of Draw
-        All of them; failed ones have a `problem`.
+        All draws; failed ones have a `problem`.
     forward_passes : list of int
-        Passes run for each of them, those of profiles included.
+        Passes run for each draw, those of profiles included.
     kept : list of Draw
-        Those that have an estimate.
+        Draws that have an estimate.
     profiles : list of LossProfile
         Of the kept draws.
     exact : list of float
@@ -60,14 +60,14 @@ class Outcome:
         return [draw.cell.item.sides[0].length for draw in self.kept]
 
     def variables(self) -> dict[str, Any]:
-        """Return the variables over the draws that are kept: their passes, and exact values where there are some."""
+        """Return the variables over the draws that are kept: their passes, and exact values where they are known."""
         passes = self.labels_kept(self.forward_passes)
         return {"forward_passes": passes} | ({"exact": self.exact} if self.exact else {})
 
     def with_failed(self, dataset: xr.Dataset, labels: Sequence[object]) -> xr.Dataset:
-        """Give a data set of the kept draws a row for each failed one, and say in ``failed`` how it failed.
+        """Add a row for each failed draw to a data set of the kept ones, with the problem in ``failed``.
 
-        The same data set, if none has. Failed rows are NaN, 0, False or empty but for ``length`` and
+        Unchanged if no draw has failed. Variables of failed rows are NaN, 0, False or empty, except ``length`` and
         ``forward_passes``.
         """
         kept = np.array([draw.problem is None for draw in self.draws])
@@ -87,11 +87,11 @@ class Outcome:
 
 
 def outcome_of(models: Sequence[Model], draws: Sequence[Draw], execution: Execution) -> Outcome:
-    """Find the loss profiles and exact values of draws, and which of them have no estimate after all.
+    """Return the outcome of draws: their loss profiles, exact values and problems.
 
     A draw also fails if the model fails on the full mask, which may not be among its masks, or if the likelihood is 0
-    under an exact law: losses may be finite all the same, because noise makes every sequence possible and few masks
-    may miss the impossible part.
+    under an exact law: the losses may still be finite, because noise makes every sequence possible and few
+    masks may miss the impossible part.
 
     Parameters
     ----------
@@ -112,7 +112,9 @@ def outcome_of(models: Sequence[Model], draws: Sequence[Draw], execution: Execut
         _refuse_failed([draw for draw, _, _ in judged])
     return Outcome(
         draws=[draw for draw, _, _ in judged],
-        forward_passes=[draw.forward_passes + (known.forward_passes if known else 0) for draw, known, _ in judged],
+        forward_passes=[
+            draw.forward_passes + (profile.forward_passes if profile else 0) for draw, profile, _ in judged
+        ],
         kept=[draw for draw, _, _ in kept],
         profiles=[profile for _, profile, _ in kept if profile],
         exact=[exact for _, _, exact in kept if exact is not None],
@@ -128,7 +130,7 @@ def _refuse_failed(draws: Sequence[Draw]) -> None:
 def _judged(
     models: Sequence[Model], draw: Draw, profile: LossProfile | None
 ) -> tuple[Draw, LossProfile | None, float | None]:
-    """Return the draw (failed if need be), its profile, and its exact value under laws."""
+    """Return the draw (with its problem, if it has no estimate), its profile, and its exact value under laws."""
     if profile is None:
         return draw, None, None
     exact = _exact_value(models, draw.cell.item.sides)
@@ -140,7 +142,7 @@ def _judged(
 
 
 def _exact_value(models: Sequence[Model], sides: Sequence[Target]) -> float | None:
-    """Return the negative log-likelihood of a target under an exact law, or the log ratio of two; None under others."""
+    """Return the negative log-likelihood of a target, or the log ratio of two, under exact laws; else None."""
     nlls = [_law_nll(model, side) for model, side in zip(models, sides, strict=True) if isinstance(model, Law)]
     if len(nlls) < len(sides):
         return None

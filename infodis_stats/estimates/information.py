@@ -80,7 +80,7 @@ def exact_information(law: Law, noise: Noise, total_noise: ArrayLike, length: in
             "can be enumerated; estimate_information needs no enumeration"
         )
     joint = law.joint(length)
-    counts = sum(joint.sum(axis=tuple(np.delete(np.arange(joint.ndim), place))) for place in range(joint.ndim))
+    counts = sum(joint.sum(axis=tuple(np.delete(np.arange(joint.ndim), axis))) for axis in range(joint.ndim))
     information = np.zeros(len(amounts))
     for index in np.flatnonzero(np.isfinite(amounts)):  # infinite noise leaves no information
         kernel = noise.kernel(torch.tensor([amounts[index]]), size)[0].numpy()
@@ -109,8 +109,8 @@ def estimate_information(
     """Estimate ``I(x_0; x_t)`` for every amount of noise at once, with a simultaneous band.
 
     ``I(x_0; x_t) = E int_t^inf l_DSE``: the score entropy of all later noise, averaged over sequences of the law and
-    over their noise (I-MDSE). One estimate of a likelihood gives it for every ``t``: by the terms of the passes with
-    more noise. Without noise it is the entropy of the law.
+    over their noise (I-MDSE). One estimate of a likelihood gives it for every ``t``: the sum of the terms of the passes
+    with more noise. Without noise it is the entropy of the law.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def estimate_information(
         A score entropy of this noise, unbiased. None: ``marginal-score-entropy(...,polynomial)+stratified`` where the
         noise joins all states, else ``score-entropy(...,polynomial)+stratified``.
     sequences : int, default 256
-        Independent draws of the law. They are the replicates: their spread contains that of the noise.
+        Independent draws of the law. They are the replicates: their spread includes that of the noise.
     passes : int, default 16
         Forward passes for each sequence.
     levels : int, default 33
@@ -138,9 +138,9 @@ def estimate_information(
     -------
     xarray.Dataset
         ``information``, ``information_se (noise_level)`` and ``information_ci (noise_level, ci_bound)`` in nats, and
-        ``exact (noise_level)`` where there are at most 2**20 noised strings. The band holds for all
-        points at once (Bonferroni, valid under any dependence). The attribute ``entropy`` is that of the law where it
-        is known; the others are the provenance.
+        ``exact (noise_level)`` where there are at most 2**20 noised strings. The band holds for all points at once
+        (Bonferroni, valid under any dependence). The attribute ``entropy`` is that of the law where it is known; the
+        others are the provenance.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def estimate_information(
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A curve of information over noise before it is drawn.
+    """The plan of a curve of information against noise.
 
     Attributes
     ----------
@@ -211,14 +211,14 @@ class Curve:
     grid: NDArray[np.float64]
 
     def later(self, draw: Draw) -> NDArray[np.float64]:
-        """Return what the passes with more noise than each point contribute to the one replicate of a draw."""
+        """Return the sum of the terms with more noise than each point, for a draw of one replicate."""
         (evaluation,) = draw.evaluations
         terms = (evaluation.plan.weights[0] * evaluation.losses[0]).sum(axis=-1)
-        later: NDArray[np.float64] = (evaluation.plan.levels[0] > self.grid[:, None]) @ terms
+        later: NDArray[np.float64] = (evaluation.plan.hidden_fractions[0] > self.grid[:, None]) @ terms
         return later
 
     def labelled(self, later: NDArray[np.float64], level: float) -> xr.Dataset:
-        """Average and label what `later` gave (point, sequence), with the exact curve where it can be enumerated."""
+        """Average and label values of `later` (point, sequence), with the exact curve where it can be enumerated."""
         sequences, points = len(self.cells), len(self.grid)
         band = student_t(later, 1 - (1 - level) / (points - 1))  # the last point is 0 without error
         variables = {
@@ -252,12 +252,12 @@ def plan_curve(
         raise InputError(f"levels must be at least 2, got {levels}")
     if sequences < 2:
         raise InputError(f"an interval needs at least 2 sequences, got {sequences}")
-    own, noisy = np.random.SeedSequence(seed).spawn(2)
-    tokens = law.sample(sequences, length, own)
+    sequence_seed, draw_seed = np.random.SeedSequence(seed).spawn(2)
+    tokens = law.sample(sequences, length, sequence_seed)
     # Named by number: a sequence that is drawn twice gets independent noise each time.
     targets = make_targets(tokens, names=[str(index) for index in range(sequences)])
     cells = [Cell(sampler, target, passes, 1) for target in targets]
-    return Curve(law, noise, sampler, cells, noisy, np.linspace(0.0, 1.0, levels))
+    return Curve(law, noise, sampler, cells, draw_seed, np.linspace(0.0, 1.0, levels))
 
 
 def _score_entropy(noise: Noise, estimator: str | Estimator | None) -> Estimator:
@@ -268,7 +268,7 @@ def _score_entropy(noise: Noise, estimator: str | Estimator | None) -> Estimator
         raise InputError(f"information under {noise.name} noise needs a score entropy of it, not {sampler.name}")
     if not sampler.unbiased:
         raise InputError(
-            f"{sampler.name} stops before the noise is complete, so it lacks some information; leave out its end"
+            f"{sampler.name} stops before the noise is complete, so it underestimates the information; leave out end="
         )
     return sampler
 

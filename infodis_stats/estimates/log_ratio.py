@@ -73,8 +73,8 @@ def estimate_log_ratio(
 
     References
     ----------
-    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: both sides by the
-    same masks (Equation 18).
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: both sides with
+    the same masks (Equation 18).
 
     Examples
     --------

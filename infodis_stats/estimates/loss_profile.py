@@ -1,4 +1,4 @@
-"""Loss profiles: over how many positions and mask sizes the loss of a target is spread. Cautions depend on them."""
+"""Loss profiles: how the loss of a target is spread over positions and mask sizes. Cautions depend on them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from infodis_stats.results.validity import effective_positions
 
 __all__ = ["LossProfile", "loss_profiles"]
 
-NO_LOSS = 1e-9  # nats: a certain sequence has no profile
+NO_LOSS = 1e-9  # nats: a sequence of probability 1 has no profile
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ def loss_profiles(models: Sequence[Model], draws: Sequence[Draw], execution: Exe
     ]
     return [
         LossProfile(
-            min(side.effective_positions for side in own),
-            max(side.full_mask_ratio for side in own),
-            sum(side.forward_passes for side in own),
-            next((side.problem for side in own if side.problem), None),
+            min(side.effective_positions for side in item_sides),
+            max(side.full_mask_ratio for side in item_sides),
+            sum(side.forward_passes for side in item_sides),
+            next((side.problem for side in item_sides if side.problem), None),
         )
-        for own in zip(*sides, strict=True)
+        for item_sides in zip(*sides, strict=True)
     ]
 
 

@@ -27,7 +27,7 @@ VARIABLES = {
     "size_nll": Variable("nat", "contribution of masks of certain sizes to the negative log-likelihood"),
     "size_nll_se": Variable("nat", "standard error of the contribution of masks of certain sizes"),
     "size_nll_ci": Variable("nat", "confidence band of the contributions of masks of certain sizes"),
-    "size_nll_replicate": Variable("nat", "contribution of masks of certain sizes, a replicate"),
+    "size_nll_replicate": Variable("nat", "contribution of masks of certain sizes, one replicate"),
     "size_share": Variable("1", "share of the negative log-likelihood"),
     "size_loss": Variable("nat", "mean loss of a masked token, averaged over the sizes"),
     "fewest_masked": Variable("1", "fewest masked positions"),
@@ -36,7 +36,7 @@ VARIABLES = {
 
 
 def size_nll(evaluation: Evaluation, edges: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return what masks of certain sizes contribute to the likelihood, replicate by replicate.
+    """Return the contribution of masks of certain sizes to the negative log-likelihood, by replicate.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def size_nll(evaluation: Evaluation, edges: NDArray[np.int64]) -> NDArray[np.flo
     Returns
     -------
     array of float64, shape (replicates, bins)
-        Nats. The expected weights of an unbiased estimator add up to 1 for each size; what they lack in a replicate is
-        replaced by the mean loss of the others (`infodis_stats.analysis.centred`), so each bin is unbiased for the sum
-        of ``g(m)`` over it.
+        Nats. The expected weights of an unbiased estimator add up to 1 for each size; in a replicate,
+        the missing weight gets the mean loss of the other replicates (`infodis_stats.analysis.centred`), so each bin is
+        unbiased for the sum of ``g(m)`` over it.
 
     Examples
     --------
@@ -64,9 +64,9 @@ def size_nll(evaluation: Evaluation, edges: NDArray[np.int64]) -> NDArray[np.flo
     """
     plan = mask_plan(evaluation.plan, "sizes")
     belongs = (np.searchsorted(edges, plan.masks.sum(axis=2)) - 1)[..., None] == np.arange(len(edges) - 1)
-    mass = (plan.weights.sum(axis=2)[..., None] * belongs).sum(axis=1)
-    paid = ((plan.weights * evaluation.losses).sum(axis=2)[..., None] * belongs).sum(axis=1)
-    return centred(paid, mass, np.diff(edges))
+    weight = (plan.weights.sum(axis=2)[..., None] * belongs).sum(axis=1)
+    loss = ((plan.weights * evaluation.losses).sum(axis=2)[..., None] * belongs).sum(axis=1)
+    return centred(loss, weight, np.diff(edges))
 
 
 def estimate_sizes(
@@ -85,7 +85,7 @@ def estimate_sizes(
     device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """Estimate what masks of each size contribute to ``-log p(scored tokens | context)``, with a simultaneous band.
+    """Estimate the contribution of masks of each size to ``-log p(scored tokens | context)``, with a simultaneous band.
 
     ``NLL = sum_m g(m)``, where ``g(m)`` is the mean loss of a token among ``m`` masked ones. If the curve
     rises towards ``m = L``, a few revealed tokens determine the rest; a steep rise needs many masks of that size.
@@ -95,7 +95,7 @@ def estimate_sizes(
     model : ConditionalModel
     tokens : array of int, shape (sequence, length), or sequence of arrays of int
     estimator : str or Estimator, default "uniform-count+stratified"
-        An unbiased one.
+        Must be unbiased.
     bins : int, default 8
         Number of equal parts of ``1..L``; at most the number of positions of the shortest sequence.
     passes, replicates, seed, context, names, level, batch_size, device, progress
@@ -130,7 +130,9 @@ def estimate_sizes(
     """
     sampler = named_estimator(estimator)
     if not sampler.unbiased:
-        raise InputError(f"{sampler.name} is biased, so its parts have no meaning; use uniform-count+stratified")
+        raise InputError(
+            f"{sampler.name} is biased, so its contributions have no meaning; use uniform-count+stratified"
+        )
     if bins < 1:
         raise InputError(f"bins must be at least 1, got {bins}")
     plan = SamplingPlan(passes, replicates, seed, fewest_replicates=2)

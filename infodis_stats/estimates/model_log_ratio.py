@@ -56,10 +56,10 @@ def estimate_model_log_ratio(
     Parameters
     ----------
     first_model, second_model : Model
-        A token must mean the same to both. That cannot be checked here: any two vocabularies of one size give a number.
+        Both must have the same vocabulary. This cannot be checked: any two vocabularies of one size give a number.
     tokens : array of int, shape (sequence, length), or sequence of arrays of int
     estimator : str or Estimator, default "auto"
-        One for both models; ``auto`` chooses for the model that promises less.
+        One for both models; ``auto`` chooses for the model with the weaker guarantees.
     coupled : bool, default True
         Whether the two models see the same masks.
     passes : int, default 16
@@ -81,8 +81,8 @@ def estimate_model_log_ratio(
 
     References
     ----------
-    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: both likelihoods by
-    the same masks (Equation 18, for two models instead of two sequences).
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: both likelihoods
+    with the same masks (Equation 18, for two models instead of two sequences).
 
     Examples
     --------
@@ -95,7 +95,7 @@ def estimate_model_log_ratio(
     """
     contrast = contrast_named(estimator, coupled=coupled)
     if contrast.estimator.pilot:
-        raise InputError(f"{contrast.estimator.name}: a pilot asks one model, and here are two; leave pilot= out")
+        raise InputError(f"{contrast.estimator.name}: a pilot runs one model, but there are two; leave out pilot=")
     quantity = Quantity(
         name="log_ratio",
         unit="sequence",

@@ -64,12 +64,12 @@ def estimate_nll(
     level : float, default 0.95
         Confidence level.
     interval : str, default "auto"
-        How the error is estimated: ``auto``, ``student-t``, ``design``, ``hall``, ``design-bootstrap``, ``bca`` or
-        ``anytime``.
+        How the standard error is estimated: ``auto``, ``student-t``, ``design``, ``hall``,
+        ``design-bootstrap``, ``bca`` or ``anytime``.
     simultaneous : bool, default False
         Whether all intervals together cover with the confidence level, instead of each.
     batch_size, device, progress
-        How the model is run: rows per call, where, and a callback; they change no number of an exact law.
+        How the model is run: rows per call, device, and a callback; results under an exact law do not depend on them.
 
     Returns
     -------
@@ -79,9 +79,9 @@ def estimate_nll(
         ``full_mask_ratio``, ``forward_passes (sequence)``, and ``exact`` under a law. ``cautions (sequence, caution)``
         is True where an interval may not be valid, by construction. The attributes are the provenance. With a
         precision also ``reached`` and ``replicates (sequence)``; ``nll_replicate`` is padded with NaN; the attribute
-        ``passes_saved`` is how many more passes would be planned if all sequences had as many replicates as the worst
-        one. Where the model fails on some sequences, by a NaN or a probability of 0, the others finish: ``failed
-        (sequence)`` says how, and ``nll`` is NaN.
+        ``passes_saved`` is the number of passes saved compared with giving every sequence the largest number of
+        replicates. If the model fails on some sequences, by a NaN or a probability of 0, the others finish: ``failed
+        (sequence)`` gives the reason, and ``nll`` is NaN.
 
     Raises
     ------

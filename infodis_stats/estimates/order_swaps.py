@@ -28,7 +28,7 @@ __all__ = ["OrderSwap", "order_swaps"]
 VARIABLES = {
     "swap_defect": Variable("nat", "cost of two positions in one order minus that in the other"),
     "swap_rms": Variable("nat", "root mean square of the swap defects"),
-    "swaps_beyond": Variable("1", "share of the swaps whose defect exceeds rounding"),
+    "swaps_beyond": Variable("1", "share of swaps whose defect exceeds rounding"),
     "swaps_beyond_ci": Variable("1", "confidence interval of the share of swaps whose defect exceeds rounding"),
 }
 
@@ -39,8 +39,8 @@ PASSES = 3
 class OrderSwap(Sampler[Target]):
     """The swap defect of two random positions ``i, j`` of a random mask ``S``.
 
-    ``[c(i, S) + c(j, S - i)] - [c(j, S) + c(i, S - j)]``: the cost of the two in one order minus that in the other, by
-    three passes. ``|S|`` is uniform on 2..L.
+    ``[c(i, S) + c(j, S - i)] - [c(j, S) + c(i, S - j)]``: the cost of the two in one order minus that in the other.
+    It takes three passes. ``|S|`` is uniform on 2..L.
     """
 
     @property
@@ -118,7 +118,7 @@ def order_swaps(
 
     See Also
     --------
-    order_gap : what the differences cost, by whole orders.
+    order_gap : the cost of the differences, from whole orders.
 
     References
     ----------

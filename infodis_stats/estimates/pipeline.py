@@ -44,7 +44,7 @@ class Quantity:
     sampler : Estimator or Contrast
     items : sequence of Target or Pair
     names : sequence of str, optional
-        Labels of the items; None: their numbers.
+        Labels of the items; None: they are numbered.
     variables : callable
         Returns further variables over the items that have an estimate.
     labels : mapping of str to Variable
@@ -62,7 +62,7 @@ class Quantity:
 
     @property
     def model(self) -> Model:
-        """The model that promises least: `auto` chooses for it."""
+        """The model with the weakest guarantees, for which `auto` chooses."""
         return min(self.models, key=is_consistent)
 
 
@@ -87,7 +87,7 @@ def estimate(
     Returns
     -------
     xarray.Dataset
-        As `replicates_dataset` labels it; items on which a model failed are NaN, and ``failed`` says how.
+        As `replicates_dataset` labels it; items on which a model failed are NaN, and ``failed`` gives the reason.
     """
     level_of_each = request.level_of_each(len(quantity.items))
     rule = None
@@ -97,8 +97,8 @@ def estimate(
     cells = [Cell(quantity.sampler, item, plan.passes, plan.replicates) for item in quantity.items]
     check_interval(quantity.model, cells, request.kind, request.level)
 
-    def draw_under_one(some: Iterable[Cell]) -> Iterable[Draw]:
-        return execution.draw(quantity.model, some, plan.seed, keep_failed=True)
+    def draw_under_one(round_cells: Iterable[Cell]) -> Iterable[Draw]:
+        return execution.draw(quantity.model, round_cells, plan.seed, keep_failed=True)
 
     draws = draw_rounds(cells, rule, draw_cells or draw_under_one)
     outcome = outcome_of(quantity.models, draws, execution)

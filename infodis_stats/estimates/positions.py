@@ -21,7 +21,7 @@ __all__ = ["estimate_positions", "position_nll"]
 
 
 def position_nll(evaluation: Evaluation) -> NDArray[np.float64]:
-    """Return what each position contributes to the likelihood, replicate by replicate.
+    """Return the contribution of each position to the negative log-likelihood, by replicate.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def position_nll(evaluation: Evaluation) -> NDArray[np.float64]:
     (4, 6)
     """
     weights, losses = mask_plan(evaluation.plan, "loss maps").weights, evaluation.losses
-    mass, paid = weights.sum(axis=1), (weights * losses).sum(axis=1)
-    return centred(paid, mass)
+    weight, loss = weights.sum(axis=1), (weights * losses).sum(axis=1)
+    return centred(loss, weight)
 
 
 def estimate_positions(
@@ -63,12 +63,12 @@ def estimate_positions(
     device: Device = "cpu",
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """Estimate what each token of a response contributes to ``-log p(response | prompt)``, with a confidence interval.
+    """Estimate each token's contribution to ``-log p(response | prompt)``, with a confidence interval.
 
     Parameters
     ----------
     model : TextModel
-        What `load_model` returns.
+        As returned by `load_model`.
     record : Record
         Prompt and response must fit into the model.
     estimator, passes, replicates, seed, level, batch_size, device, progress
@@ -108,7 +108,7 @@ def estimate_positions(
     dataset = replicates_dataset(
         "nll", position_nll(drawn.evaluations[0]).T, labels=("position", target.scored.tolist()), level=level
     )
-    dataset["token"] = ("position", [model.decode(target.tokens[[place]]) for place in target.scored])
+    dataset["token"] = ("position", [model.decode(target.tokens[[position]]) for position in target.scored])
     dataset = describe(dataset, {"token": Variable("1", "text of the token")})
     effective = effective_positions(drawn.evaluations[0].position_losses)
     dataset["cautions"] = caution_variable([], [cautions_of(sampler, plan.replicates, effective)], [])

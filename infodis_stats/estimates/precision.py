@@ -50,9 +50,9 @@ class Precision:
     stops where the spread happens to be small; from 15 degrees of freedom on this bias is small, and few tests give it
     few chances.
 
-    Measured coverage in percent (nominal 95) where the true standard deviation asks for 18, 34, 64, 174 replicates, and
-    the passes spent over those of the fixed number (8,000 simulations: errors of 0.3). Markov: order 2, 16 positions,
-    8 stratified passes a replicate. Table: one hard token among six, 8 passes a replicate.
+    Measured coverage in percent (nominal 95) where the true standard deviation requires 18, 34, 64, 174 replicates, and
+    the passes spent over those of the fixed number (8,000 simulations: standard errors of 0.3 points). Markov:
+    order 2, 16 positions, 8 stratified passes per replicate. Table: one hard token among six, 8 passes per replicate.
 
     ====================  ==================  ==================  ==================  ==================  =============
     rule                  normal              exponential         Markov              table               passes
@@ -61,16 +61,17 @@ class Precision:
     t at every n >= 2     87.6 89.8 92.5 93.1 76.7 77.1 80.7 89.4 86.8 88.1 90.9 93.1 86.5 88.4 91.0 93.3 0.84 to 0.97
     t at every n >= 4     91.2 92.6 94.4 94.5 82.3 81.5 84.1 91.8 90.1 90.8 93.0 94.4 90.1 90.9 93.0 94.7 0.88 to 0.99
     t at every n >= 16    94.5 93.8 94.8 94.6 91.2 90.1 88.8 92.9 94.0 93.1 93.8 94.5 94.0 93.6 93.7 94.8 0.95 to 1.06
-    this one              94.5 94.3 94.9 94.7 91.1 89.3 89.0 93.0 94.0 93.0 93.8 94.3 93.8 93.7 94.2 94.8 1.05 to 1.14
+    this rule             94.5 94.3 94.9 94.7 91.1 89.3 89.0 93.0 94.0 93.0 93.8 94.3 93.8 93.7 94.2 94.8 1.05 to 1.14
     Stein, 16 first       94.9 95.1 95.5 94.9 91.2 90.2 89.9 91.3 94.3 93.8 94.3 94.3 94.2 94.6 95.0 94.3 1.11 to 1.17
     16, then fresh ones   95.3 95.1 95.3 95.0 91.7 92.2 93.5 94.4 94.4 94.6 94.3 95.1 94.5 94.7 95.1 95.0 1.07 to 1.91
     t-mixture from 16     99.7 99.7 99.8 99.9 97.8 96.7 98.6 99.7 99.2 99.4 99.7 99.9 99.3 99.5 99.7 99.9 2.2 to 2.8
     ====================  ==================  ==================  ==================  ==================  =============
 
     (Passes: the range over all but the exponential draws.) With a within-replicate variance, tests begin earlier: with
-    1 to 8 replicates of 16 passes to begin with and goals that ask for 3 to 24, stratified, triangular and independent
-    passes cover 92.5 to 95.9 % on two Markov chains (2,500 simulations: errors of 0.5) and spend 1.0 to 1.7 times the
-    fixed number, most where it is smallest. `analysis.confidence_sequence` is valid for any other stopping rule.
+    1 to 8 replicates of 16 passes to begin with and goals that require 3 to 24, stratified, triangular and independent
+    passes cover 92.5 to 95.9 % on two Markov chains (2,500 simulations: standard errors of 0.5 points) and spend 1.0 to
+    1.7 times the fixed number, most where it is smallest. `analysis.confidence_sequence` is valid for any other
+    stopping rule.
     """
 
     half_width: float
@@ -86,7 +87,7 @@ class Precision:
         Raises
         ------
         InputError
-            If it is no positive number.
+            If it is not a positive number.
 
         Examples
         --------
@@ -137,10 +138,10 @@ class Precision:
         }
 
     def attributes(self, draws: Sequence[Draw]) -> dict[str, str | int]:
-        """Return the attributes that state the rule and what it saved.
+        """Return the attributes that state the rule and the passes it saved.
 
-        ``passes_saved`` compares with a fixed number of replicates, the same for all, that would have made every
-        interval as narrow: the largest number that any of them took. Both sides count planned passes.
+        ``passes_saved`` compares with the fixed number of replicates that would have made every interval as narrow:
+        the largest number of any draw. Both sides count planned passes.
         """
         largest = max(draw.cell.replicates for draw in draws)
         fixed = sum(draw.cell.planned_passes * largest // draw.cell.replicates for draw in draws)
@@ -162,15 +163,15 @@ def padded(draws: Sequence[Draw]) -> NDArray[np.float64]:
 def draw_rounds(cells: Sequence[Cell], precision: Precision | None, draw_cells: DrawCells) -> list[Draw]:
     """Sample cells; with a precision, round by round until each is precise enough or has spent its budget.
 
-    All that are still open share the batches of a round. A cell stops by its own replicates alone, so its numbers do
-    not depend on the other cells; they are those of a cell with so many replicates from the start.
+    All unfinished cells share the batches of a round. Whether a cell stops depends on its own replicates alone, so its
+    numbers do not depend on the other cells; they are the same as if all its replicates had been drawn at once.
 
     Parameters
     ----------
     cells : sequence of Cell
         The first round.
     precision : Precision or None
-        None: the first round is the only one.
+        None: there is only this round.
     draw_cells : callable
         Draws the cells of a round, and keeps failed ones.
 
@@ -186,7 +187,7 @@ def draw_rounds(cells: Sequence[Cell], precision: Precision | None, draw_cells: 
         for index, new in zip(waiting, draw_cells(waiting.values()), strict=True):
             draws[index] = Draw.concatenate([draws[index], new]) if index in draws else new
             if precision is not None and (more := precision.next_round(draws[index])):
-                done = new.cell.first + new.cell.replicates
-                following[index] = replace(new.cell, first=done, replicates=more)
+                first = new.cell.first + new.cell.replicates
+                following[index] = replace(new.cell, first=first, replicates=more)
         waiting = following
     return [draws[index] for index in range(len(cells))]

@@ -27,7 +27,7 @@ __all__ = ["rank_candidates"]
 VARIABLES = {
     "leader": Variable("1", "candidate with the smallest negative log-likelihood, in sum or per token as requested"),
     "status": Variable("1", "best, eliminated, or open where the budget is spent"),
-    "p_value": Variable("1", "p-value of the claim that is made"),
+    "p_value": Variable("1", "p-value of the claim that the leader is the best"),
 }
 
 CI_KIND = "t-mixture confidence sequence"
@@ -65,7 +65,7 @@ def rank_candidates(
     context : int, array of bool, sequence of arrays of bool, or None
         As in `estimate_nll`; the given tokens must be the same for all.
     error : float, default 0.05
-        Largest chance that the race ends with a wrong leader, or with one of several equally good ones.
+        Largest probability that the race ends with a wrong leader, or with one of several equally good candidates.
     per_token : bool, default False
         Whether the mean over scored tokens is compared instead of the sum.
     passes : int, default 16
@@ -105,8 +105,8 @@ def rank_candidates(
 
     References
     ----------
-    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: all candidates by
-    the same masks (Equation 18).
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: all candidates
+    with the same masks (Equation 18).
 
     Examples
     --------
@@ -116,7 +116,7 @@ def rank_candidates(
     >>> result["leader"].item(), result["status"].values.tolist()
     (1, ['eliminated', 'best', 'eliminated'])
     """
-    targets = _twins(make_targets(candidates, context, names))
+    targets = _with_shared_stream(make_targets(candidates, context, names))
     plan = SamplingPlan(passes, replicates, seed, most_passes=most_passes, fewest_replicates=2)
     plan.check_budget()
     _check(targets, error)
@@ -213,8 +213,10 @@ class _Race:
 
     def log_ratio(self, index: int, finish: _Finish) -> tuple[float, float, float]:
         # Of a candidate over the leader, with its interval, from the replicates that both have.
-        own, leading = (self._scores(place, finish.draws[place : place + 1]) for place in (index, finish.leader))
-        gaps = leading[: len(own)] - own
+        scores, leading = (
+            self._scores(candidate, finish.draws[candidate : candidate + 1]) for candidate in (index, finish.leader)
+        )
+        gaps = leading[: len(scores)] - scores
         interval = analysis.confidence_sequence(gaps, self.level, start=self.cells[0].replicates)
         return float(gaps.mean()), float(interval.lower[-1]), float(interval.upper[-1])
 
@@ -223,8 +225,8 @@ class _Race:
         return scores
 
 
-def _twins(targets: list[Target]) -> list[Target]:
-    # One key, whatever the order: all candidates draw from one stream, and other questions from others.
+def _with_shared_stream(targets: list[Target]) -> list[Target]:
+    # One key, whatever the order: all candidates draw from one stream, and other questions from other streams.
     key = hashlib.sha256("\0".join(sorted(target.key for target in targets)).encode()).hexdigest()
     return [
         replace(target, key=f"race:{key}", label=target.label.replace("sequence", "candidate")) for target in targets
@@ -237,9 +239,9 @@ def _check(targets: list[Target], error: float) -> None:
     if not 0 < error < 1:
         raise InputError(f"error must be between 0 and 1, got {error}")
     given = [np.delete(target.tokens, target.scored) for target in targets]
-    places = [np.delete(np.arange(len(target.tokens)), target.scored) for target in targets]
-    for target, tokens, positions in zip(targets, given, places, strict=True):
-        if not (np.array_equal(tokens, given[0]) and np.array_equal(positions, places[0])):
+    given_positions = [np.delete(np.arange(len(target.tokens)), target.scored) for target in targets]
+    for target, tokens, positions in zip(targets, given, given_positions, strict=True):
+        if not (np.array_equal(tokens, given[0]) and np.array_equal(positions, given_positions[0])):
             raise InputError(
-                f"{target.label} has another context than {targets[0].label}; all candidates must share one"
+                f"{target.label} has a different context from {targets[0].label}; all candidates must have the same"
             )

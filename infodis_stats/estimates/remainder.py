@@ -93,9 +93,9 @@ def noise_remainder(model: ScoreModel, target: Target, estimator: Estimator, int
         return Remainder.between(0.0, 0.0)
     kernel = noise.kernel(end, model.vocabulary_size)[0].numpy()
     if isinstance(model, Law):
-        own = kernel[:, target.tokens[target.scored]].T
-        if np.prod((own > 0).sum(axis=1), dtype=np.float64) <= MOST_STATES:
-            exact = _listed(model, target, kernel, own)
+        transition = kernel[:, target.tokens[target.scored]].T
+        if np.prod((transition > 0).sum(axis=1), dtype=np.float64) <= MOST_STATES:
+            exact = _enumerated(model, target, kernel, transition)
             return Remainder.between(exact, exact)
     if noise == Absorbing():
         return _masked(model, target, estimator, integral)
@@ -156,7 +156,7 @@ def check_precision(sampler: Estimator | Contrast) -> None:
     estimator = estimator_of(sampler)
     if np.isfinite(estimator.final_noise):
         raise InputError(
-            f"a precision cannot be promised for {estimator.name}: its noise ends before it has hidden everything; "
+            f"a precision cannot be guaranteed for {estimator.name}: its noise ends before it has hidden everything; "
             "use a schedule that does, such as polynomial"
         )
 
@@ -166,9 +166,9 @@ def _unfinished(draw: Draw) -> Estimator | None:
     return estimator if estimator is not None and np.isfinite(estimator.final_noise) else None
 
 
-def _listed(law: Law, target: Target, kernel: NDArray[np.float64], own: NDArray[np.float64]) -> float:
-    """Sum over all noised sequences that the target can become."""
-    choices = [np.flatnonzero(row > 0) for row in own]
+def _enumerated(law: Law, target: Target, kernel: NDArray[np.float64], transition: NDArray[np.float64]) -> float:
+    """Sum over all noised sequences that the target can become; transition probabilities are (position, state)."""
+    choices = [np.flatnonzero(row > 0) for row in transition]
     states = np.array(list(product(*choices)), dtype=np.int64)
     symbols = law.vocabulary_size
     clean = np.eye(symbols)[target.tokens]
@@ -178,8 +178,8 @@ def _listed(law: Law, target: Target, kernel: NDArray[np.float64], own: NDArray[
     context = np.setdiff1d(np.arange(len(target.tokens)), target.scored)
     given[0, context] = clean[context]
     log_law = law.posterior(torch.from_numpy(evidence))[0] - law.posterior(torch.from_numpy(given))[0]
-    log_own = np.log(np.take_along_axis(own, states.T, axis=1)).sum(axis=0)
-    return max(0.0, float((np.exp(log_own) * (log_own - log_law.numpy())).sum()))
+    log_transition = np.log(np.take_along_axis(transition, states.T, axis=1)).sum(axis=0)
+    return max(0.0, float((np.exp(log_transition) * (log_transition - log_law.numpy())).sum()))
 
 
 def _masked(model: ScoreModel, target: Target, estimator: Estimator, integral: float) -> Remainder:

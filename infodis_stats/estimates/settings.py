@@ -16,7 +16,7 @@ from infodis_stats.results.error_bars import interval_kind
 __all__ = ["Device", "Execution", "IntervalRequest", "SamplingPlan", "named_estimator", "rows_per_call"]
 
 Device = torch.device | str
-"""Where tensors live, as torch names it."""
+"""Device of the tensors, as torch names it."""
 
 Seed = int | np.random.SeedSequence
 
@@ -32,20 +32,20 @@ class SamplingPlan:
     passes : int
         Forward passes that one replicate may use per sequence.
     replicates : int
-        Independent replicates; those of the first round where more may follow.
+        Independent replicates; with a precision, those of the first round.
     seed : int
         Seed from which all random streams derive.
     precision : float or str, optional
         Half-width to reach, as `infodis_stats.estimates.precision.Precision.of` reads it.
     most_passes : int, default 4096
-        Budget of passes per sequence over all rounds, where there may be more than one.
+        With a precision, the budget of passes per sequence over all rounds.
     fewest_replicates : int, default 1
-        What the interval needs: 2 where the spread over replicates is its only source.
+        Replicates that the interval needs: 2 where only their spread gives its standard error.
 
     Raises
     ------
     InputError
-        If a number is no integer or too small, or the budget does not cover the first round.
+        If a number is not an integer or is too small, or the budget does not cover the first round.
     """
 
     passes: int
@@ -60,6 +60,8 @@ class SamplingPlan:
         check_count("replicates", self.replicates)
         if self.replicates < self.fewest_replicates:
             raise InputError(f"an interval needs at least {self.fewest_replicates} replicates, got {self.replicates}")
+        check_count("seed", self.seed, least=0)
+        check_count("most_passes", self.most_passes)
         if self.precision is not None:
             self.check_budget()
 
@@ -75,7 +77,7 @@ class SamplingPlan:
 
 @dataclass(frozen=True)
 class IntervalRequest:
-    """Which interval is asked for.
+    """The requested interval.
 
     Parameters
     ----------
@@ -101,26 +103,26 @@ class IntervalRequest:
         check_level(self.level)
 
     def level_of_each(self, count: int) -> float:
-        """Return the confidence level of each of so many intervals."""
+        """Return the confidence level of each of ``count`` intervals."""
         return level_of_each(self.level, count, simultaneous=self.simultaneous)
 
 
 @dataclass(frozen=True)
 class Execution:
-    """How the model is run; it changes no number of an exact law.
+    """How the model is run; results under an exact law do not depend on it.
 
     Parameters
     ----------
     batch_size : int, optional
-        Rows of one call of the model. None: as `rows_per_call` chooses.
+        Rows per call of the model. None: see `rows_per_call`.
     device : torch.device or str, default "cpu"
     progress : callable, optional
-        Called after every batch with the number of planned passes that it settled.
+        Called after every batch with the number of planned passes that it completed.
 
     Raises
     ------
     InputError
-        If the batch size is no positive integer.
+        If the batch size is not a positive integer.
     """
 
     batch_size: int | None = None
@@ -144,7 +146,7 @@ class Execution:
         )
 
     def evaluate(self, model: Model, jobs: Iterable[Job], *, silent: bool = False) -> Iterator[Evaluation]:
-        """Evaluate jobs, as `estimators.evaluate` does, and keep failed ones; silent ones report no progress."""
+        """Evaluate jobs, as `estimators.evaluate` does, and keep failed ones; ``silent``: report no progress."""
         return evaluate(
             model,
             jobs,
@@ -155,8 +157,8 @@ class Execution:
         )
 
 
-def check_count(name: str, value: object) -> None:
-    """Refuse what is no positive integer. Raises `InputError`.
+def check_count(name: str, value: object, least: int = 1) -> None:
+    """Refuse anything but an integer of at least 1, or of at least 0. Raises `InputError`.
 
     Examples
     --------
@@ -164,14 +166,15 @@ def check_count(name: str, value: object) -> None:
     Traceback (most recent call last):
     estimators.errors.InputError: passes must be a positive integer, got '16' (str)
     """
+    kind = "positive" if least else "non-negative"
     if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise InputError(f"{name} must be a positive integer, got {value!r} ({type(value).__name__})")
-    if value < 1:
-        raise InputError(f"{name} must be a positive integer, got {value}")
+        raise InputError(f"{name} must be a {kind} integer, got {value!r} ({type(value).__name__})")
+    if value < least:
+        raise InputError(f"{name} must be a {kind} integer, got {value}")
 
 
 def rows_per_call(model: Model | None, batch_size: int | None) -> int | None:
-    """Return how many rows go into one call of the model: as asked, else more of an exact law than suit a network."""
+    """Return the rows per call of the model: the batch size if given, else 1,024 for a law and None for a network."""
     return LAW_ROWS if batch_size is None and isinstance(model, Law) else batch_size
 
 

@@ -91,11 +91,10 @@ def scan_substitutions(
     xarray.Dataset
         ``log_ratio``, ``log_ratio_se (position, symbol)``, ``log_ratio_ci (position, symbol, ci_bound)``,
         ``log_ratio_replicate (position, symbol, replicate)`` in nats, exactly 0 where the symbol is the original's.
-        Intervals are pointwise. ``log_ratio_p (position, symbol)``: the claim that the mutant is more likely than the
-        original, or less, whichever the log ratio says, adjusted for all claims of the scan (Holm); NaN for the
-        original. ``cautions (caution)`` hold for the whole scan. ``exact (position, symbol)`` if the model is a law.
-        Coordinates: ``site``, the position counted from
-        1; ``original``, the symbol there; ``token`` of each symbol. Attributes as those of `estimate_log_ratio`.
+        Intervals are pointwise. ``log_ratio_p (position, symbol)`` is the p-value of the log ratio's sign,
+        Holm-adjusted over the scan; NaN for the original. ``cautions (caution)`` hold for the whole scan. ``exact
+        (position, symbol)`` if the model is a law. Coordinates: ``site``, the position counted from 1; ``original``,
+        the symbol there; ``token`` of each symbol. Attributes as those of `estimate_log_ratio`.
 
     Raises
     ------
@@ -109,8 +108,8 @@ def scan_substitutions(
     one law. The log ratio here is that of its any-order likelihood, so it includes the effect of the substitution on
     the losses of all other tokens.
 
-    Claims about many substitutions need many replicates: the first of 2000 asks for an estimate of 9.8 standard errors
-    with 8 replicates, 6.0 with 16 and 4.9 with 32 (level 0.95).
+    Claims about many substitutions need many replicates: the first of 2000 requires an estimate of 9.8 standard
+    errors with 8 replicates, 6.0 with 16 and 4.9 with 32 (level 0.95).
 
     References
     ----------
@@ -168,9 +167,9 @@ def scan_substitutions(
     log_ratios = np.zeros((*changed.shape, sampling.replicates))
     log_ratios[changed] = differences
 
-    claims = np.full(changed.shape, np.nan)
-    claims[changed] = analysis.family_wise_signs(analysis.Estimates.of_replicates(log_ratios[changed]))
-    dataset = _labelled(log_ratios, level, log_ratio_p=claims, **exact).assign_coords(
+    p_values = np.full(changed.shape, np.nan)
+    p_values[changed] = analysis.family_wise_signs(analysis.Estimates.of_replicates(log_ratios[changed]))
+    dataset = _labelled(log_ratios, level, log_ratio_p=p_values, **exact).assign_coords(
         position=("position", sites, {"long_name": "index into the tokens, from 0"}),
         site=("position", sites + 1, {"long_name": "position, counted from 1"}),
         original=("position", symbol_names(model, target.tokens[sites]), {"long_name": "symbol of the original"}),
@@ -191,19 +190,19 @@ def rank_substitutions(scan: xr.Dataset) -> pd.DataFrame:
     Parameters
     ----------
     scan : xarray.Dataset
-        What `scan_substitutions` returns.
+        As returned by `scan_substitutions`.
 
     Returns
     -------
     DataFrame
         One row per substitution: ``substitution`` (``A5G``), ``site`` (counted from 1), ``original``, ``symbol``;
         ``log_ratio``, ``log_ratio_se``, ``lower``, ``upper`` in nats; ``p`` and ``verdict``: ``better`` or ``worse``
-        than the original where the chance of any false verdict in the scan stays below one minus the confidence
-        level, else empty; ``exact`` if it is known.
+        than the original at a family-wise error of one minus the confidence level over the scan,
+        else empty; ``exact`` where it is known.
 
     Notes
     -----
-    The top of a ranking is partly luck: estimates there are on average a little too high.
+    Estimates at the top of a ranking are on average a little too high, because the ranking selects them.
 
     Examples
     --------
@@ -221,8 +220,8 @@ def rank_substitutions(scan: xr.Dataset) -> pd.DataFrame:
         flat[bound] = flat["log_ratio_ci"].sel(ci_bound=bound, drop=True)
     frame = flat.drop_dims("ci_bound").to_dataframe(dim_order=["position", "symbol"]).reset_index()
     frame = frame[frame["symbol"] != frame["original"]].rename(columns={"log_ratio_p": "p"})
-    sure = frame["p"] < 1 - scan.attrs["ci_prob"]
-    frame["verdict"] = np.where(sure, np.where(frame["log_ratio"] > 0, "better", "worse"), "")
+    significant = frame["p"] < 1 - scan.attrs["ci_prob"]
+    frame["verdict"] = np.where(significant, np.where(frame["log_ratio"] > 0, "better", "worse"), "")
     frame["substitution"] = frame["original"] + frame["site"].astype(str) + frame["symbol"]
     columns = ["substitution", "site", "original", "symbol", "log_ratio", "log_ratio_se", "lower", "upper", "p"]
     columns += ["verdict", *(["exact"] if "exact" in frame else [])]

@@ -25,7 +25,7 @@ from infodis_stats.results.labels import Variable, bars_of, describe, replicates
 __all__ = ["Window", "estimate_text_ratios", "estimate_texts", "rank_texts", "windows"]
 
 VARIABLES = {
-    "windows": Variable("1", "windows that the record was scored in"),
+    "windows": Variable("1", "windows in which the record was scored"),
 }
 
 
@@ -47,9 +47,9 @@ def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int
     ----------
     prompt, response : arrays of int64
     longest : int
-        The most tokens that a window may have.
+        Maximum number of tokens in a window.
     overlap : int or None
-        Tokens that each further window is given before its first scored token; earlier ones are dropped. None: the
+        Tokens given before the first scored token of each further window; earlier tokens are dropped. None: the
         whole record must fit.
 
     Returns
@@ -80,7 +80,7 @@ def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int
         )
     if not 0 <= overlap < longest:
         raise InputError(f"overlap must be at least 0 and below the model's {longest} tokens, got {overlap}")
-    # The first window keeps as much of the prompt as the others keep of what is before them, or all of a short one.
+    # A prompt that fits is kept whole; of a longer prompt, the last ``overlap`` tokens are kept.
     start = max(0, len(prompt) - overlap) if len(prompt) >= longest else 0
     pieces, scored = [], len(prompt)
     while scored < len(tokens):
@@ -113,9 +113,9 @@ def estimate_texts(
     Parameters
     ----------
     model : TextModel
-        What `load_model` returns.
+        As returned by `load_model`.
     records : sequence of Record
-        What `read_records` returns.
+        As returned by `read_records`.
     overlap : int, optional
         Records longer than the model's limit are scored in windows, each given this many tokens before it.
     estimator, passes, replicates, precision, most_passes, seed, level, interval, simultaneous
@@ -157,12 +157,12 @@ def estimate_texts(
             raise InputError(f"{record.name!r}: a precision needs records of one window, this one has {len(parts)}")
         pieces += parts
         owners += [owner] * len(parts)
-    own_level = IntervalRequest(interval, level, simultaneous).level_of_each(len(records))
+    level_of_each = IntervalRequest(interval, level, simultaneous).level_of_each(len(records))
     given = [np.arange(len(piece.tokens)) < piece.context for piece in pieces]
     pieces_result = estimate(
         nll_of(model, make_targets([piece.tokens for piece in pieces], given), estimator, None),
         SamplingPlan(passes, replicates, seed, precision, most_passes),
-        IntervalRequest(interval, own_level),
+        IntervalRequest(interval, level_of_each),
         Execution(batch_size, device, progress),
     )
 
@@ -175,16 +175,17 @@ def estimate_texts(
         return total
 
     lengths, nlls = over_windows(pieces_result["length"].values), over_windows(pieces_result["nll"].values)
-    piece_bars = bars_of(pieces_result, "nll")
-    own = [[bar for bar, of in zip(piece_bars, owners, strict=True) if of == record] for record in range(len(records))]
+    record_bars: list[list[ErrorBar]] = [[] for _ in records]
+    for owner, bar in zip(owners, bars_of(pieces_result, "nll"), strict=True):
+        record_bars[owner].append(bar)
     result = replicates_dataset(
         "nll",
         over_windows(pieces_result["nll_replicate"].values),
         labels=("sequence", [record.name for record in records]),
         level=level,
         bars=[
-            NO_BAR if problem else sum_of(bars, nll, own_level)
-            for bars, nll, problem in zip(own, nlls.tolist(), problems, strict=True)
+            NO_BAR if problem else sum_of(bars, nll, level_of_each)
+            for bars, nll, problem in zip(record_bars, nlls.tolist(), problems, strict=True)
         ],
         length=lengths.astype(np.int64),
         windows=windows_of,
@@ -238,9 +239,9 @@ def estimate_text_ratios(
     Parameters
     ----------
     model : TextModel
-        What `load_model` returns.
+        As returned by `load_model`.
     pairs : sequence of TextPair
-        What `read_pairs` returns; each must fit into the model.
+        As returned by `read_pairs`; each must fit into the model.
     estimator, coupled, passes, replicates, precision, most_passes, seed, level, interval, simultaneous
         As in `estimate_log_ratio`.
     batch_size, device, progress
@@ -258,8 +259,8 @@ def estimate_text_ratios(
 
     References
     ----------
-    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: both responses by
-    the same masks (Equation 18), given the prompt (Equation 17).
+    Jeon, Shin, Jeon, No, Information-Theoretic Discrete Diffusion, NeurIPS 2025, arXiv 2510.24088: both responses
+    with the same masks (Equation 18), given the prompt (Equation 17).
 
     Examples
     --------
@@ -302,7 +303,7 @@ def rank_texts(
     Parameters
     ----------
     model : TextModel
-        What `load_model` returns.
+        As returned by `load_model`.
     prompt : str
         May be empty.
     answers : sequence of str

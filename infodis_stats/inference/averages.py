@@ -18,7 +18,7 @@ VARIABLES = {
 }
 
 SPLIT_VARIABLES = {
-    "documents": Variable("1", "documents that the budget buys"),
+    "documents": Variable("1", "documents that the budget allows"),
     "expected_se": Variable("nat", "expected standard error of the mean over documents"),
 }
 
@@ -29,7 +29,7 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
     """Average estimates over the documents of a data set, or over the population from which they were drawn.
 
     The two have different errors. For these documents only the masks are random, and the error combines those of the
-    result's intervals. For the population the documents are random too, and the error is their spread, which contains
+    result's intervals. For the population the documents are random too, and the error is their spread, which includes
     the noise of the masks. Neither needs more replicates than the result has.
 
     Parameters
@@ -48,12 +48,12 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
         more), and its ``bits_per_token`` and ``perplexity``. For ratios: ``log_ratio`` (per pair) and ``win_rate``, the
         share of pairs above zero (`infodis_stats.analysis.win_rate`). Each has ``_se`` (except the win-rate) and ``_ci
         (ci_bound)``. ``mask_share`` is the share of the variance between documents that is noise of the masks.
-        ``cautions (caution)`` hold for some document. `summary` prints it.
+        ``cautions (caution)`` hold for at least one document. `summary` prints the result.
 
     Raises
     ------
     InputError
-        If the data set is no such result, or has too few documents.
+        If the data set is not such a result, or has too few documents.
 
     Notes
     -----
@@ -131,7 +131,7 @@ def split_budget(result: xr.Dataset, budget: int, document_cost: float = 0.0) ->
     Raises
     ------
     InputError
-        If the data set is no such result, there are too few documents, or the budget does not buy two.
+        If the data set is not such a result, there are too few documents, or the budget does not buy two.
 
     Notes
     -----

@@ -37,7 +37,8 @@ CONTROLS = {
     ),
     "family-wise": _Control(analysis.family_wise_signs, "the chance that any claim is false is below {error}"),
     "each": _Control(
-        analysis.signs, "the chance that a claim is false is below {error} for each pair alone; many pairs add up"
+        analysis.signs,
+        "the chance that a claim is false is below {error} for each pair alone; errors add up over many pairs",
     ),
 }
 
@@ -72,8 +73,8 @@ def decide(
     Raises
     ------
     InputError
-        If the data set is no such result, the error is not between 0 and 1, there is no such control, or the intervals
-        are ``anytime``.
+        If the data set is not such a result, the error is not between 0 and 1, there is no such control, or the
+        intervals are ``anytime``.
 
     Notes
     -----

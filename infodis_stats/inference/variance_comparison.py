@@ -39,7 +39,7 @@ def compare_variances(
         models, passes and replicates may differ. At least 3 replicates.
     paired : bool, optional
         Whether the r-th replicates of both share their masks. Default: if seed, estimators and passes are the same, as
-        with two models. Pass True if you drew the two from one stream of your own.
+        with two models. Pass True if you drew both from the same stream yourself.
     level : float, default 0.95
         Confidence level of each interval; the significance level is one minus that.
     seed : int, default 0
@@ -57,7 +57,7 @@ def compare_variances(
     Raises
     ------
     InputError
-        If they are no such results, have failed items, have different items, or are one and the same draw.
+        If they are not such results, have failed items, have different items, or are one and the same draw.
 
     See Also
     --------
@@ -82,18 +82,20 @@ def compare_variances(
         raise InputError("variances can be compared only between two results of one kind")
     if not np.array_equal(first[unit].values, second[unit].values):
         raise InputError(f"variances can be compared only over the same {unit}s in the same order")
-    one, two = (result[f"{name}_replicate"].transpose(unit, "replicate").values for result in (first, second))
+    first_draws, second_draws = (
+        result[f"{name}_replicate"].transpose(unit, "replicate").values for result in (first, second)
+    )
     shared = _share_masks(first, second) if paired is None else paired
     if shared:
-        fewest = min(one.shape[1], two.shape[1])
-        one, two = one[:, :fewest], two[:, :fewest]
-        if np.array_equal(one, two, equal_nan=True) and not all_equal(one).all():
+        fewest = min(first_draws.shape[1], second_draws.shape[1])
+        first_draws, second_draws = first_draws[:, :fewest], second_draws[:, :fewest]
+        if np.array_equal(first_draws, second_draws, equal_nan=True) and not all_equal(first_draws).all():
             raise InputError(
                 "both results are the same draw; estimate one of them with another seed, estimator or model"
             )
     costs = (_passes(first, name), _passes(second, name))
     rng = stream(root_seed(seed), "variance comparison")
-    comparison = analysis.compare_variances(one, two, rng, costs=costs, paired=shared, level=level)
+    comparison = analysis.compare_variances(first_draws, second_draws, rng, costs=costs, paired=shared, level=level)
     claimed = comparison.adjusted < 1 - level
     side = np.where(comparison.items.ratio < 1, "first", "second")
     smaller = np.where(np.isnan(comparison.adjusted), "exact", np.where(claimed, side, "open"))
@@ -143,10 +145,10 @@ def _share_masks(first: xr.Dataset, second: xr.Dataset) -> bool:
 
 def _sampled_by(result: xr.Dataset) -> list[str]:
     contrast, _, name = result.attrs["estimator"].rpartition(" ")
-    own = (
+    estimators = (
         result["estimator"].values.tolist() if "estimator" in result else json.loads(result.attrs["choices"]) or [name]
     )
-    return [contrast, *map(_stream_name, own)]
+    return [contrast, *map(_stream_name, estimators)]
 
 
 def _stream_name(name: str) -> str:
@@ -166,7 +168,7 @@ def _passes(result: xr.Dataset, name: str) -> FloatArray:
 def _verdict(comparison: analysis.VarianceComparison, smaller: NDArray[np.str_], level: float, unit: str) -> str:
     total = comparison.total
     if np.isnan(total.ratio):
-        return "both are exact: there is nothing to choose."
+        return "both are exact: there is nothing to compare."
     alone = ""
     if len(smaller) > 1:
         wins = [int((smaller == side).sum()) for side in ("first", "second")]

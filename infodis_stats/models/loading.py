@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from estimators import InputError
+from estimators.evaluate import available_device
 from infodis_stats.models.denoiser import Denoiser
 from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface
 
@@ -57,6 +58,7 @@ def load_model(
     >>> model.decode(model.encode("It is a truth"))
     'It is a truth'
     """
+    device = available_device(device)
     if name == "austen":
         with resources.as_file(resources.files("infodis_stats.models") / "austen" / "austen.safetensors") as path:
             return Denoiser.load(path).to(device)

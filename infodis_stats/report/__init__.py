@@ -1,4 +1,4 @@
-"""Reports: documents and how they are rendered; substitution scans or a diagnosis as a page, a result as a table."""
+"""Reports: documents and their rendering, pages of scans and diagnoses, and tables of results."""
 
 from infodis_stats.report.diagnosis import write_diagnosis
 from infodis_stats.report.scan import write_scans

@@ -10,6 +10,7 @@ import pandas as pd
 from infodis_stats.diagnostics import Diagnosis
 
 __all__ = [
+    "OVERALL",
     "Answer",
     "Code",
     "Details",
@@ -26,6 +27,13 @@ __all__ = [
 
 NONE = Diagnosis([])
 
+OVERALL = {
+    "fine": "No problems found.",
+    "caution": "Read this report with care; worst first:",
+    "do not use": "Do not use these numbers as likelihoods; worst first:",
+}
+"""What a report says first, by its overall verdict."""
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -37,21 +45,21 @@ class Heading:
 
 @dataclass(frozen=True)
 class Note:
-    """A paragraph that says how something was measured or is to be read."""
+    """A paragraph on how something was measured or how to read it."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The findings, the first of which is the most important, a sentence each."""
+    """The findings, one sentence each, the most important first."""
 
     sentences: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """A diagnosis, and where a study compares estimators the verdict on each of them."""
+    """A diagnosis and, in a study that compares estimators, a verdict on each of them."""
 
     diagnosis: Diagnosis
     estimators: Diagnosis = NONE
@@ -65,7 +73,7 @@ class Table:
     ----------
     frame : DataFrame
     headline : str
-        Title under which the command line prints it; empty: it does not.
+        Title under which the command line prints the table; empty: it is not printed.
     """
 
     frame: pd.DataFrame
@@ -79,7 +87,7 @@ class Figure:
     Parameters
     ----------
     name : str
-        Of its file, without the suffix.
+        File name without the suffix.
     title : str
         What it shows, in a few words.
     svg : str
@@ -95,7 +103,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Points:
-    """A list of sentences, some of them about a term; framed where they are a warning."""
+    """A list of sentences, each with an optional term; framed if it is a warning."""
 
     items: Sequence[tuple[str, str]]
     lead: str = ""
@@ -112,7 +120,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Details:
-    """Sections that are folded away under a title."""
+    """Sections folded under a title."""
 
     title: str
     sections: Sequence[Section]
@@ -130,16 +138,16 @@ Section = Heading | Note | Answer | Verdicts | Table | Figure | Points | Code | 
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """A report before it is laid out.
+    """A report before it is rendered.
 
     Parameters
     ----------
     title : str
     subtitle : str
-        What was measured, in a line.
+        What was measured, in one line.
     sections : sequence of Section
     tables : mapping of str to DataFrame
-        What is written as CSV, in full precision.
+        Tables that are written as CSV, in full precision.
     """
 
     title: str

@@ -36,7 +36,7 @@ def flat(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def frame(dataset: xr.Dataset, dims: list[str]) -> pd.DataFrame:
-    """Return the variables over just these dimensions, one row per cell."""
+    """Return the variables over exactly these dimensions, one row per cell."""
     names = [name for name in dataset.data_vars if set(dataset[name].dims) == set(dims)]
     table = dataset[names].to_dataframe(dim_order=dims).reset_index()
     return table.drop(columns=[name for name in table if name not in (*dims, *names, "group")])

@@ -1,4 +1,4 @@
-"""The heat map of a substitution scan, as SVG that can stand inside a page."""
+"""The heat map of a substitution scan, as an SVG element."""
 
 import matplotlib as mpl
 import numpy as np
@@ -15,12 +15,12 @@ __all__ = ["heatmap_figure", "visible"]
 COLUMNS = 60  # positions in a row of the figure
 LEFT, RIGHT, TOP, BOTTOM = 0.35, 0.85, 0.1, 0.5  # inches beside, above and below the cells of a row
 TICKS = (0.01, 0.1, 1, 3, 10, 30, 100, 300)
-COLOURS = mpl.colormaps["RdBu"].resampled(41)  # red: less likely; more levels would be a picture in the SVG
+COLOURS = mpl.colormaps["RdBu"].resampled(41)  # red: less likely; with more colours the SVG would embed a bitmap
 INVISIBLE = {" ": "␣", "\n": "↵", "\t": "⇥"}
 
 
 def visible(symbol: str) -> str:
-    """Return a symbol as it can be shown: signs for white space.
+    """Return a symbol with signs for white space.
 
     Examples
     --------
@@ -39,9 +39,9 @@ def heatmap_figure(scan: xr.Dataset, name: str = "heatmap") -> str:
     Parameters
     ----------
     scan : xarray.Dataset
-        What `scan_substitutions` returns.
+        As returned by `scan_substitutions`.
     name : str
-        Tells the figure's ids from those of others on the page.
+        Prefix of the ids in the SVG, unique on a page.
     """
     length, height = scan.sizes["position"], scan.sizes["symbol"]
     rows = -(-length // COLUMNS)
@@ -109,8 +109,8 @@ def _draw_cells(axis: Axes, scan: xr.Dataset, cell: float, colours: Normalize) -
     axis.set_xticks(
         range(len(sites)),
         [
-            f"{visible(one)}\n{site if shown else ''}"
-            for one, site, shown in zip(originals, sites, numbered, strict=True)
+            f"{visible(symbol)}\n{site if shown else ''}"
+            for symbol, site, shown in zip(originals, sites, numbered, strict=True)
         ],
     )
     axis.set_yticks(range(len(symbols)), [visible(symbol) for symbol in symbols])

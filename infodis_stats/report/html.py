@@ -1,4 +1,4 @@
-"""Documents as one self-contained page of HTML: all that comes from data is escaped."""
+"""Documents as self-contained pages of HTML: text from data is escaped."""
 
 from collections.abc import Iterable
 from importlib import resources
@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from infodis_stats.diagnostics import Verdict
 from infodis_stats.report.document import (
+    OVERALL,
     Answer,
     Code,
     Details,
@@ -46,7 +47,7 @@ COLOURED = ("better", "worse")
 
 
 def render_html(document: Document) -> str:
-    """Return a document as a page with its figures inside.
+    """Return a document as a page that contains its figures.
 
     Examples
     --------
@@ -145,7 +146,7 @@ def _verdicts(section: Verdicts) -> Markup:
     ).format(
         kind=diagnosis.verdict.replace(" ", "-"),
         word=diagnosis.verdict,
-        words="No problems found." if diagnosis.verdict == "fine" else "Read this report with care; worst first:",
+        words=OVERALL[diagnosis.verdict],
         checks=checks,
         estimators=estimators,
     )

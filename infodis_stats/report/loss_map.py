@@ -1,4 +1,4 @@
-"""Loss maps: a text whose tokens are coloured by what they cost, with a bar and its error under each."""
+"""Loss maps: a text whose tokens are coloured by their cost, with a bar and its error under each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 __all__ = ["TextMap", "loss_map_svg"]
 
 CELL, LINE, BARS = 10.5, 20.0, 26.0  # width of a character, height of its line and of the bars under it
-WRAP = 72  # characters a line
+WRAP = 72  # characters per line
 COLOURS = colormaps["YlOrRd"]
 SHOWN = {"\n": "⏎", " ": "·", "\t": "⇥"}
 
 
 @dataclass(frozen=True, eq=False)
 class TextMap:
-    """A text and what its tokens cost: bits and their standard errors, (token,)."""
+    """A text and the costs of its tokens: bits and their standard errors, (token,)."""
 
     name: str
     prompt: str
@@ -34,22 +34,23 @@ def loss_map_svg(maps: Sequence[TextMap], quantile: float) -> str:
     ----------
     maps : sequence of TextMap
     quantile : float
-        The bars' whiskers are this many standard errors long.
+        Length of the bars' whiskers, in standard errors.
 
     Returns
     -------
     str
         An SVG element. The prompt is grey; a token's colour and bar are its bits, all on one scale.
     """
-    top = max(1.0, *(float((one.bits + quantile * one.error).max()) for one in maps))
+    top = max(1.0, *(float((text_map.bits + quantile * text_map.error).max()) for text_map in maps))
     parts: list[str] = []
     height = 0.0
-    for one in maps:
+    for text_map in maps:
         height += 18
-        total = f"{one.bits.sum():.1f} bits, {one.bits.sum() / len(one.bits):.2f} per token"
-        parts.append(f'<text x="0" y="{height:.1f}" class="name">{escape(one.name)}: {total}</text>')
+        bits = text_map.bits.sum()
+        total = f"{bits:.1f} bits, {bits / len(text_map.bits):.2f} per token"
+        parts.append(f'<text x="0" y="{height:.1f}" class="name">{escape(text_map.name)}: {total}</text>')
         height += 6
-        for line in _lines(one):
+        for line in _lines(text_map):
             parts += _line(line, height, top, quantile)
             height += LINE + BARS + 8
     width = WRAP * CELL + 2
@@ -67,9 +68,9 @@ Cell = tuple[str, float | None, float]
 """A token's text, its bits (None in the prompt) and their standard error."""
 
 
-def _lines(one: TextMap) -> list[list[Cell]]:
-    cells: list[Cell] = [(character, None, 0.0) for character in one.prompt]
-    cells += list(zip(one.tokens, one.bits.tolist(), one.error.tolist(), strict=True))
+def _lines(text_map: TextMap) -> list[list[Cell]]:
+    cells: list[Cell] = [(character, None, 0.0) for character in text_map.prompt]
+    cells += list(zip(text_map.tokens, text_map.bits.tolist(), text_map.error.tolist(), strict=True))
     lines: list[list[Cell]] = [[]]
     filled = 0
     for cell in cells:

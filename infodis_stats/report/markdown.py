@@ -1,4 +1,4 @@
-"""Documents as Markdown: what comes from data is shown as it is, and is no markup."""
+"""Documents as Markdown: text from data is escaped."""
 
 import html
 import re
@@ -8,6 +8,7 @@ import pandas as pd
 
 from infodis_stats.diagnostics import Verdict
 from infodis_stats.report.document import (
+    OVERALL,
     Answer,
     Code,
     Details,
@@ -28,7 +29,7 @@ CHECKS = ("check", "verdict", "reason", "what to do", "measured")
 
 
 def render_markdown(document: Document) -> str:
-    """Return a document as Markdown; it shows the files in ``figures/``.
+    """Return a document as Markdown, which refers to the files in ``figures/``.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def _row(texts: Sequence[str]) -> str:
 
 def _verdicts(section: Verdicts) -> list[str]:
     diagnosis = section.diagnosis
-    words = "No problems found." if diagnosis.verdict == "fine" else "Read this report with care; worst first."
+    words = OVERALL[diagnosis.verdict]
     rows = [_row(CHECKS), "|:--" * len(CHECKS) + "|", *map(_check, diagnosis.verdicts)]
     estimators = [
         f"{word}: {', '.join(map(_named, verdicts))}" for word, verdicts in section.estimators.by_word().items()
@@ -105,7 +106,7 @@ def _named(verdict: Verdict) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""Return text on one line that is no element, entity or link; emphasis may pass.
+    r"""Return text on one line without elements, entities or links; emphasis is kept.
 
     Examples
     --------
@@ -117,9 +118,9 @@ def escaped(text: str) -> str:
 
 
 def cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose texts, headings too, are each one cell of Markdown."""
-    texts = frame.map(lambda one: _cell(one) if isinstance(one, str) else one)
-    return texts.rename(columns=lambda one: _cell(str(one)))
+    """Return a table whose texts and headings are escaped as cells of Markdown."""
+    texts = frame.map(lambda value: _cell(value) if isinstance(value, str) else value)
+    return texts.rename(columns=lambda name: _cell(str(name)))
 
 
 def table(frame: pd.DataFrame) -> str:
@@ -142,7 +143,7 @@ def code(text: str, language: str = "") -> str:
 
 
 def plain(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line, in a cell of a table too."""
+    """Return text on one line that Markdown shows literally, also in a cell of a table."""
     shown = re.sub(r"([\\`*_\[\]~$])", r"\\\1", html.escape(text, quote=False))
     return " ".join(shown.replace("|", "&#124;").split())
 

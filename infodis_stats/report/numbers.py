@@ -1,4 +1,4 @@
-"""How numbers are printed: as many digits as they deserve."""
+"""Formatting of numbers: significant digits, intervals and percentages."""
 
 import math
 
@@ -6,7 +6,7 @@ __all__ = ["band", "percent", "significant"]
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """Return a number with some number of significant digits, without an exponent where that is readable.
+    """Return a number with ``digits`` significant digits, without an exponent where that is readable.
 
     Examples
     --------

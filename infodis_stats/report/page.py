@@ -1,4 +1,4 @@
-"""Files of a report: its pages, figures and tables, each written whole."""
+"""Files of a report: its pages, figures and tables, each replaced whole."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ __all__ = ["files_of", "write_texts"]
 
 
 def files_of(document: Document, stem: str) -> dict[str, str]:
-    """Return the texts of a report by their names in its folder: the pages are called by a stem."""
+    """Return the texts of a report by file name; the pages are named ``stem``."""
     return {
         f"{stem}.md": render_markdown(document),
         f"{stem}.html": render_html(document),
@@ -22,12 +22,12 @@ def files_of(document: Document, stem: str) -> dict[str, str]:
 
 
 def write_texts(files: Mapping[str, str], folder: Path) -> None:
-    """Write texts to files in a folder, each replaced whole; folders inside it are made if need be.
+    """Write texts to files in a folder, each replaced whole; missing subfolders are created.
 
     Raises
     ------
     StoreError
-        If a file cannot be written, or a link in the folder leads out of it.
+        If a file cannot be written, or a symbolic link leads out of the folder.
     """
     for name, text in files.items():
         path = folder / name

@@ -1,4 +1,4 @@
-"""One colour for each estimator, the same in all figures."""
+"""Colours of estimators, the same in all figures."""
 
 from matplotlib.colors import to_hex, to_rgb
 
@@ -36,7 +36,7 @@ def colour_of(base: str) -> str:
 
 
 def shade_of(name: str) -> str:
-    """Return the colour of an estimator with its design, or of a contrast: lighter for some designs, and decoupled.
+    """Return the colour of an estimator with its design, or of a contrast: lighter for some designs and if decoupled.
 
     Examples
     --------

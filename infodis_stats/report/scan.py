@@ -38,9 +38,9 @@ def write_scans(scans: Mapping[str, xr.Dataset], folder: Path | str) -> Path:
     Parameters
     ----------
     scans : mapping of str to xarray.Dataset
-        What `scan_substitutions` returns, by the sequence's name; of one model.
+        As returned by `scan_substitutions`, by the sequence's name; of one model.
     folder : Path or str
-        Made if need be. Gets ``scan.html`` (self-contained), ``scan.md`` with ``figures/*.svg``, ``scan.csv`` with a
+        Created if missing. Gets ``scan.html`` (self-contained), ``scan.md`` with ``figures/*.svg``, ``scan.csv`` with a
         row per substitution, best first, and ``scan.nc`` with a group per sequence; each file is replaced whole.
 
     Returns
@@ -79,27 +79,27 @@ def scan_answer(scan: xr.Dataset) -> list[str]:
         within = (frame["lower"] <= frame["exact"] + 1e-9) & (frame["exact"] - 1e-9 <= frame["upper"])
         sentences.append(
             f"The exact values are known here: {int(within.sum())} of {len(frame)} pointwise {100 * level:g} % "
-            "intervals hold theirs."
+            "intervals contain theirs."
         )
     return sentences
 
 
 def ranking_tables(scan: xr.Dataset, shown: int = SHOWN) -> dict[str, pd.DataFrame]:
-    """Return the two ends of the ranking as text, by their titles; all of it in one where it is short."""
+    """Return the two ends of the ranking as text, by their titles; or a short ranking whole."""
     frame = rank_substitutions(scan)
     table = pd.DataFrame(
         {
             "rank": [str(rank) for rank in range(1, len(frame) + 1)],
-            "substitution": [visible(one) for one in frame["substitution"]],
+            "substitution": [visible(name) for name in frame["substitution"]],
             f"log ratio [pointwise {100 * scan.attrs['ci_prob']:g} % interval], nats": [
                 band(*cell) for cell in zip(frame["log_ratio"], frame["lower"], frame["upper"], strict=True)
             ],
-            "family-wise p": [significant(one, 2) for one in frame["p"]],
+            "family-wise p": [significant(p_value, 2) for p_value in frame["p"]],
             "verdict": frame["verdict"],
         }
     )
     if "exact" in frame:
-        table["exact"] = [significant(one) for one in frame["exact"]]
+        table["exact"] = [significant(value) for value in frame["exact"]]
     if len(table) <= 3 * shown:
         return {"The ranking": table}
     return {"The most likely": table[:shown], "The least likely": table[-shown:]}
@@ -109,8 +109,8 @@ def scan_document(scans: Mapping[str, xr.Dataset]) -> Document:
     """Return the report of scans of one model, by the names of their sequences."""
     return Document(
         title=f"Substitution scan: {next(iter(scans))}" if len(scans) == 1 else "Substitution scans",
-        subtitle="Every single substitution against the original: log p(mutant) − log p(original) under one model, by "
-        "the same masks",
+        subtitle="Every single substitution against the original: log p(mutant) − log p(original) under one model, "
+        "with the same masks",
         sections=[
             *(part for number, name in enumerate(scans, 1) for part in _scan(scans[name], name, number, len(scans))),
             *_reading(scans),
@@ -141,14 +141,14 @@ def _reading(scans: Mapping[str, xr.Dataset]) -> Iterator[Section]:
     level = f"{100 * attributes['ci_prob']:g} %"
     yield Heading("How to read this")
     yield Note(
-        f"Intervals are pointwise: each covers its value with {level} confidence, so among many some will not. A "
+        f"Intervals are pointwise: each covers its value with {level} confidence, so of many intervals some do not. A "
         f"verdict is for the whole scan of a sequence: with {level} confidence none of them is wrong (Holm, both "
         f"directions, {attributes['replicates']} replicates). “Better” means more likely under the model."
     )
     yield Note(
         "All substitutions of a sequence share their masks, so their errors are correlated: compare two of them by the "
-        "differences of their replicates, in scan.nc. The top of a ranking is partly luck: estimates there are on "
-        "average a little too high. All substitutions are in scan.csv."
+        "differences of their replicates, in scan.nc. Estimates at the top of a ranking are on "
+        "average a little too high, because the ranking selects them. All substitutions are in scan.csv."
     )
     cautions = {key: words for scan in scans.values() for key, words in caution_sentences(scan).items()}
     if cautions:

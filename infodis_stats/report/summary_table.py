@@ -20,7 +20,7 @@ __all__ = ["Summary", "made_by", "summary"]
 
 FloatArray = NDArray[np.float64]
 
-NEGLIGIBLE = 1e-9  # relative: replicates that differ by rounding agree
+NEGLIGIBLE = 1e-9  # relative: replicates that differ by rounding are equal
 
 AVERAGES = {
     "nll": "nats per document",
@@ -114,8 +114,8 @@ def summary(result: xr.Dataset) -> Summary:
     Summary
         Prints as text; ``to_dataframe()``, ``to_markdown()``, ``to_latex()``. Errors are given to two digits, and
         estimates to the same decimal place. Pairs have a column ``likelier``, by `decide`: the side that is likelier,
-        or "open"; the chance of any wrong claim in the table is below one minus the confidence level. With ``anytime``
-        intervals there is no such column, because a t test is not valid there.
+        or "open"; the family-wise error over the table is one minus the confidence level. With ``anytime``
+        intervals there is no such column, because a t test is not valid for them.
 
     Raises
     ------
@@ -188,9 +188,9 @@ def _average_table(result: xr.Dataset) -> Summary:
             "upper": ends[:, 1],
         }
     )
-    sure = error <= NEGLIGIBLE * np.maximum(1.0, np.abs(estimate))
-    # Without a standard error it is a share.
-    places = np.where(np.isnan(error), 3, _decimals(np.where(sure, 0.0, error)))
+    agree = error <= NEGLIGIBLE * np.maximum(1.0, np.abs(estimate))
+    # A quantity without a standard error is a share.
+    places = np.where(np.isnan(error), 3, _decimals(np.where(agree, 0.0, error)))
     attributes = result.attrs
     documents = f"{attributes['documents']} documents"
     if "tokens" in attributes:
@@ -262,13 +262,13 @@ def made_by(result: xr.Dataset) -> tuple[str, ...]:
 
 
 def _reached(result: xr.Dataset) -> tuple[str, ...]:
-    """Return in how many rows a precision was reached, and what that saved."""
+    """Return in how many rows a precision was reached, and the passes saved."""
     if "passes_saved" not in result.attrs:
         return ()
     reached, saved = result["reached"].values, int(result.attrs["passes_saved"])
     return (
         f"The precision is reached in {int(reached.sum())} of {reached.size} rows; {saved:,} passes saved compared "
-        "with as many replicates for all rows as the widest needed.",
+        "with giving every row the largest number of replicates.",
     )
 
 

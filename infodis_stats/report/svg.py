@@ -1,4 +1,4 @@
-"""Drawing: one style, and figures as SVG that can stand inside a page, the same bytes every time."""
+"""Drawing: a common style, and figures as SVG elements with reproducible bytes."""
 
 import io
 import re
@@ -32,7 +32,7 @@ NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 COLUMNS = 3
 PAGE = 9.8  # inches
 ROW = 9.3  # inches of a full row of panels
-MOST_ITEMS = 500  # in a panel: more are no picture, and hundreds of megabytes
+MOST_ITEMS = 500  # in a panel: more are illegible and take hundreds of megabytes
 
 
 def to_svg(figure: Figure, name: str) -> str:
@@ -47,7 +47,7 @@ def to_svg(figure: Figure, name: str) -> str:
 
 
 def panels(count: int, height: float, margin: float = 0.0, *, most: int = COLUMNS) -> tuple[Figure, list[Axes]]:
-    """Lay out panels across a page of one width, at most ``most`` per row; ``margin`` leaves room for names. Inches."""
+    """Lay out panels across a page, at most ``most`` per row; ``margin`` leaves space for names (inches)."""
     columns = min(count, most)
     rows = -(-count // columns)
     width = min(ROW / most * columns, PAGE - margin) if columns > 1 else 4.6
@@ -59,7 +59,7 @@ def panels(count: int, height: float, margin: float = 0.0, *, most: int = COLUMN
 
 
 def subsample(count: int) -> NDArray[np.int64]:
-    """Choose which of some number of items a panel draws: all, or a subsample of 500 with a fixed seed.
+    """Choose which of ``count`` items a panel draws: all, or a subsample of 500 with a fixed seed.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def subsample(count: int) -> NDArray[np.int64]:
 
 
 def subsample_note(count: int) -> str:
-    """Say how many items a panel draws, for the end of a label; nothing where it draws all.
+    """Return how many items a panel draws, for the end of a label; empty where it draws all.
 
     Examples
     --------

@@ -30,7 +30,7 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 
 REDRAWN = 499  # sets of masks of the design bootstrap
-REDRAWN_AT_ONCE = 2**25  # weights: some hundred megabytes
+REDRAWN_AT_ONCE = 2**25  # weights: several hundred megabytes
 FEWEST_PARTS = 8  # for a usable estimate of skewness
 ENOUGH_REPLICATES = 8
 
@@ -89,7 +89,7 @@ class Sample:
 
     @property
     def parts(self) -> FloatArray:
-        """Independent parts of each interval: (interval, part), nats."""
+        """Independent parts of each interval's estimate: (interval, part), nats."""
         parts = self.draw.parts
         kept = len(parts) // self.size * self.size
         return parts[:kept].reshape(kept // self.size, -1)
@@ -117,24 +117,24 @@ class IntervalKind(ABC):
         Raises
         ------
         InputError
-            If the sample is not enough for them; says what is needed.
+            If the sample is too small for them; the message says what is needed.
         """
 
     def error_bar(self, draw: Draw, level: float) -> ErrorBar:
-        """Return the interval of a whole draw. Raises `InputError` if the draw is not enough for it."""
+        """Return the interval of a whole draw. Raises `InputError` if the draw is too small for it."""
         bars = self.error_bars(Sample(draw, len(draw.estimates)), level)
         numbers = (bars.standard_error, bars.degrees, bars.lower, bars.upper)
         return ErrorBar(bars.kind, *(float(number[0]) for number in numbers))
 
 
 class StudentT(IntervalKind):
-    """Student's t over the replicates: valid up to skewness, however the passes depend on one another."""
+    """Student's t over the replicates: valid up to skewness, whatever the dependence between passes."""
 
     name = "student-t"
-    summary = "Student's t over the replicates; needs 2, and is 1.5 times too wide with 4"
+    summary = "Student's t over the replicates; needs 2, and is 1.4 times too wide with 4"
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
-        """Return the intervals; see `IntervalKind.error_bars`."""
+        """Return the intervals of a sample."""
         values = _replicates(sample, self.name)
         return _over_replicates(self.name, values, analysis.student_t(values, level))
 
@@ -146,9 +146,11 @@ class Bca(IntervalKind):
     summary = "BCa bootstrap over the replicates; too narrow below 32"
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
-        """Return the intervals; see `IntervalKind.error_bars`."""
+        """Return the intervals of a sample."""
         values = _replicates(sample, self.name)
-        return _over_replicates(self.name, values, analysis.bca(values, _own_stream(sample.draw, self.name), level))
+        return _over_replicates(
+            self.name, values, analysis.bca(values, _interval_stream(sample.draw, self.name), level)
+        )
 
 
 class Anytime(IntervalKind):
@@ -158,7 +160,7 @@ class Anytime(IntervalKind):
     summary = "right-Haar t-mixture over the replicates; covers at all numbers of replicates at once"
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
-        """Return the intervals; see `IntervalKind.error_bars`."""
+        """Return the intervals of a sample."""
         values = _replicates(sample, self.name)
         running = analysis.confidence_sequence(values, level)
         return _over_replicates(self.name, values, analysis.Interval(running.lower[..., -1], running.upper[..., -1]))
@@ -171,15 +173,15 @@ class DesignBootstrap(IntervalKind):
     summary = "hull of Student's t and a bootstrap that redraws the masks: for few hard tokens; needs 2 replicates"
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
-        """Return the intervals; see `IntervalKind.error_bars`."""
+        """Return the intervals of a sample."""
         estimator = estimator_of(sample.draw.cell.sampler)
         if estimator is not None and not (estimator.weighted_sum and estimator.family == "masked"):
             raise InputError(
                 f"{self.name} redraws weighted sums of masked losses, unlike {estimator.name}; use student-t or design"
             )
         values = _replicates(sample, self.name)
-        # One set of new masks for all: an interval does not depend on the others.
-        weights = _redrawn(sample.draw, sample.size, _own_stream(sample.draw, self.name))
+        # All intervals share one set of new masks, so that none depends on the others.
+        weights = _redrawn(sample.draw, sample.size, _interval_stream(sample.draw, self.name))
         baselines = [_baselines(block) for block in sample.draw.blocks(sample.size)]
         parts = zip(values, baselines, strict=True)
         intervals = [analysis.design_bootstrap(*part, weights, level) for part in parts]
@@ -194,7 +196,7 @@ class Design(IntervalKind):
     summary = "Student's t with the within-replicate variance of the design; works with 1 replicate"
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
-        """Return the intervals; see `IntervalKind.error_bars`."""
+        """Return the intervals of a sample."""
         within, cell = sample.within_variance, sample.draw.cell
         if within is None:
             raise InputError(
@@ -214,7 +216,7 @@ class Hall(IntervalKind):
     summary = "Student's t over the independent passes of all replicates, transformed for skewness"
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
-        """Return the intervals; see `IntervalKind.error_bars`."""
+        """Return the intervals of a sample."""
         parts, cell = sample.parts, sample.draw.cell
         count = parts.shape[1]
         if count < FEWEST_PARTS:
@@ -232,7 +234,7 @@ class Auto(IntervalKind):
     summary = "the narrowest of these that covers, by the estimator and the number of replicates"
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
-        """Return the intervals; see `IntervalKind.error_bars`."""
+        """Return the intervals of a sample."""
         return self.choose(sample).error_bars(sample, level)
 
     def choose(self, sample: Sample) -> IntervalKind:
@@ -275,12 +277,12 @@ def interval_kind(name: str) -> IntervalKind:
 
 
 def error_bars(draws: Sequence[Draw], kind: str, level: float) -> list[ErrorBar]:
-    """Return the interval of each draw. Raises `InputError` where a draw is not enough for it."""
+    """Return the interval of each draw. Raises `InputError` if a draw is too small for it."""
     return [interval_kind(kind).error_bar(draw, level) for draw in draws]
 
 
 def check_interval(model: Model, cells: Sequence[Cell], kind: str, level: float) -> None:
-    """Refuse an interval for which the cells are not enough, before a single pass is spent.
+    """Refuse an interval that the cells cannot have, before a single pass is spent.
 
     Raises
     ------
@@ -300,7 +302,7 @@ def check_interval(model: Model, cells: Sequence[Cell], kind: str, level: float)
 
 
 def sum_of(bars: Sequence[ErrorBar], centre: float, level: float) -> ErrorBar:
-    """Return Student's t interval of a sum of independent estimates; a single one keeps its own."""
+    """Return Student's t interval of a sum of independent estimates; a single estimate keeps its interval."""
     if len(bars) == 1:
         return bars[0]
     total = added(*(WithinVariance(np.array([bar.standard_error**2]), np.array([bar.degrees])) for bar in bars))
@@ -326,7 +328,7 @@ def _students_t(name: str, centre: FloatArray, error: FloatArray, degrees: Float
     return ErrorBars(name, error, degrees, centre - half_width, centre + half_width)
 
 
-def _own_stream(draw: Draw, name: str) -> np.random.Generator:
+def _interval_stream(draw: Draw, name: str) -> np.random.Generator:
     # Depends on the item, the sampler and the passes, as the draw itself does.
     cell = draw.cell
     return stream(root_seed(0), name, cell.item.key, cell.sampler.name, str(cell.passes))

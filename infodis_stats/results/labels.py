@@ -31,7 +31,7 @@ CI_BOUND = ("ci_bound", ["lower", "upper"])
 
 
 class Variable(NamedTuple):
-    """What a variable of a data set is: its ``units`` and ``long_name``. The module that computes it declares it."""
+    """Units and long name of a variable of a data set, declared in the module that computes it."""
 
     units: str
     long_name: str
@@ -57,7 +57,7 @@ SHARED = {
 
 
 def describe(dataset: xr.Dataset, variables: Mapping[str, Variable] | None = None) -> xr.Dataset:
-    """Return the data set with ``units`` and ``long_name`` on the variables that are given or `SHARED`.
+    """Return the data set with ``units`` and ``long_name`` for the given variables and the `SHARED` ones.
 
     Examples
     --------
@@ -179,19 +179,20 @@ def estimates_of(dataset: xr.Dataset, name: str) -> analysis.Estimates:
     Raises
     ------
     InputError
-        If an item has failed, or an estimate lacks a remainder that is only bounded: standard errors do not include it.
+        If an item has failed, or an estimate lacks a remainder that is only bounded, which standard errors do not
+        include.
     """
     check_complete(dataset)
     if "remainder_upper" in dataset:
         largest = float((dataset["remainder_upper"] - dataset["remainder_lower"]).max())
         if largest > LARGEST_REMAINDER:
             raise InputError(
-                f"an estimate lacks up to {largest:.3g} nats that are only bounded, as its noise ends before it has "
-                "hidden everything; standard errors do not include them, so use a schedule such as polynomial"
+                f"an estimate lacks up to {largest:.3g} nats that are only bounded, because its noise ends "
+                "before it has hidden everything; standard errors do not include them: use the polynomial schedule"
             )
     return analysis.Estimates(*(dataset[key].values for key in (name, f"{name}_se", "degrees")))
 
 
 def interval_variable(dims: Sequence[str], lower: FloatArray, upper: FloatArray) -> tuple[list[str], FloatArray]:
-    """Return the two ends as one variable with a last dimension ``ci_bound``."""
+    """Return the two bounds as one variable with a last dimension ``ci_bound``."""
     return [*dims, CI_BOUND[0]], np.stack([lower, upper], axis=-1)

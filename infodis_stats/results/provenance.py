@@ -1,4 +1,4 @@
-"""Provenance: the attributes that say how a data set was made, its versions and fingerprints."""
+"""Provenance: the attributes that record how a data set was made, with versions and fingerprints."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ __all__ = ["arithmetic_digest", "code_digest", "model_fingerprint", "provenance_
 _PACKAGES = ("infodis-stats", "numpy", "scipy", "torch", "xarray", "statsmodels", "arviz-stats")
 
 
-_version = cache(metadata.version)  # which parses a file each time: half of the time of a small estimate
+_version = cache(metadata.version)  # parsing the metadata takes half of the time of a small estimate
 
 
 def versions() -> dict[str, str]:
@@ -29,7 +29,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {package: _version(package) for package in _PACKAGES}
 
 
-_NO_NUMBERS = ("cli.py", "commands", "report", "report.py", "verdicts.py")  # they only show what others compute
+_NO_NUMBERS = ("cli.py", "commands", "report", "report.py", "verdicts.py")  # these compute no numbers
 
 
 @cache
@@ -53,10 +53,10 @@ def _update(digest: "hashlib._Hash", folder: Traversable) -> None:
 
 @cache
 def arithmetic_digest() -> str:
-    """Return the SHA-256 of some functions of some numbers, in hexadecimal: processors differ in the last bits."""
-    some = np.linspace(0.01, 12, 961)
-    tensor = torch.from_numpy(some)
-    values = [np.exp(-some), np.log(some), np.log1p(some), np.expm1(some), some**1.7, some.sum(), some @ some]
+    """Return the SHA-256 of elementary functions on a grid, in hexadecimal: processors differ in the last bits."""
+    grid = np.linspace(0.01, 12, 961)
+    tensor = torch.from_numpy(grid)
+    values = [np.exp(-grid), np.log(grid), np.log1p(grid), np.expm1(grid), grid**1.7, grid.sum(), grid @ grid]
     values += [torch.exp(-tensor).numpy(), torch.log(tensor).numpy(), torch.logsumexp(tensor, dim=0).numpy()]
     return hashlib.sha256(b"".join(array.tobytes() for array in values)).hexdigest()
 
@@ -96,7 +96,7 @@ def provenance_attributes(
     ----------
     model : Model
     cell : Cell
-        Any of them, as it was asked for: ``auto`` has not chosen yet.
+        Any cell, as requested: ``auto`` has not chosen yet.
     lengths : iterable of int
         Scored positions of all items: ``auto`` may choose by length.
     """

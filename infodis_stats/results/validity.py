@@ -40,9 +40,9 @@ class Caution:
     key : str
         Short name, such as ``"few-passes"``.
     sentence : str
-        What is wrong, for readers; without a full stop.
+        What is wrong; without a full stop.
     verdict : {"caution", "do not use"}
-        How much it weighs in a diagnosis.
+        Verdict of a diagnosis where it holds.
     advice : str
         What to do instead.
     """
@@ -64,21 +64,21 @@ CAUTIONS: dict[str, Caution] = {
         ),
         Caution(
             "biased",
-            "biased by construction, by a cut at eps or as published: its mean is not the likelihood",
+            "biased by construction, by truncation at eps or as published: its mean is not the likelihood",
             "do not use",
-            "use it to relate published numbers; for likelihoods use auto",
+            "use it to compare with published numbers; for likelihoods use auto",
         ),
         Caution(
             "few-hard-tokens",
             "fewer than 3 effective positions carry the loss of some sequence: coverage is below nominal, most of all "
-            "for antithetic pairs; ask for design-bootstrap",
+            "for antithetic pairs; use the interval design-bootstrap",
             "caution",
-            "ask for the interval design-bootstrap, or for all masks if the sequence is short",
+            "use the interval design-bootstrap, or exhaustive if the sequence is short",
         ),
         Caution(
             "near-deterministic",
             "few revealed tokens determine the rest of some sequence (the fully masked pass costs over 4 times the "
-            "likelihood): a sample that misses the nearly full masks is far off and does not show it",
+            "likelihood): a sample that misses the nearly full masks is far from the likelihood and does not show it",
             "caution",
             "use triangular, whose first pass masks everything",
         ),
@@ -129,7 +129,7 @@ FEWEST_EFFECTIVE_POSITIONS = 3.0
 LARGEST_FULL_MASK_RATIO = 4.0
 FEWEST_REPLICATES = 4
 FEWEST_PASSES = 32
-LARGEST_REMAINDER = 0.01  # nats that unfinished noise may leave without a caution
+LARGEST_REMAINDER = 0.01  # nats: a larger remainder of unfinished noise is a caution
 
 
 def flags(held_by_item: Sequence[Iterable[Caution]]) -> NDArray[np.bool_]:
@@ -142,7 +142,7 @@ def flags(held_by_item: Sequence[Iterable[Caution]]) -> NDArray[np.bool_]:
            [False,  True]])
     """
     keys = [{caution.key for caution in cautions} for cautions in held_by_item]
-    return np.array([[key in some for key in CAUTIONS] for some in keys], dtype=bool).reshape(len(keys), len(CAUTIONS))
+    return np.array([[key in item for key in CAUTIONS] for item in keys], dtype=bool).reshape(len(keys), len(CAUTIONS))
 
 
 def held(cautions: xr.DataArray) -> list[Caution]:
@@ -159,13 +159,13 @@ def held(cautions: xr.DataArray) -> list[Caution]:
 
 
 def caution_variable(dims: Sequence[str], cells: Sequence[Iterable[Caution]], shape: Sequence[int]) -> xr.DataArray:
-    """Return which caution holds where: the variable ``cautions (..., caution)`` of a data set.
+    """Return the variable ``cautions (..., caution)`` of a data set: which caution holds where, by construction.
 
     Parameters
     ----------
     dims : sequence of str
-        None for a result without items: the cautions are those of the call.
-    cells : sequence of iterables of Caution
+        Of the grid; empty for a result without items, whose cautions are those of the call.
+    cells : sequence of iterable of Caution
         The cautions that hold in each cell of the grid; the last dimension runs fastest.
     shape : sequence of int
         Of the grid.

@@ -1,4 +1,4 @@
-"""Studies: what a study file asks for, run, diagnosed and reported."""
+"""Studies: study files, run, diagnosed and reported."""
 
 from infodis_stats.studies.diagnosis import diagnose, estimator_verdicts
 from infodis_stats.studies.report import document_of, rewrite_report, write_document, write_report

@@ -18,7 +18,7 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
     """Check whether a result is valid: a verdict for each check, with its reason and advice.
 
     Cautions by construction come first: infinite variance, a bias, few hard tokens. No sample can replace them, because
-    the bad samples are those that missed what matters. Then come checks of the sample, each with about 1 % false alarms
+    the bad samples are those that missed the tail. Then come checks of the sample, each with about 1 % false alarms
     over all its sequences if replicates are normal; their docstrings have measurements, also for skewed replicates.
     Checks that need more replicates or an exact value are left out: with one replicate, those of random streams, of the
     running mean and of tails.
@@ -58,10 +58,10 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
 
 
 def estimator_verdicts(tree: xr.DataTree) -> Diagnosis:
-    """Return a verdict on each estimator that a study compares; none where it compares none.
+    """Return a verdict on each estimator that a study compares; none for other studies.
 
-    Where a study measures no coverage, nothing is said of estimators without a caution: their variances may be
-    compared, their intervals are not known.
+    Where a study measures no coverage, estimators without a caution get no verdict: their variances may be compared,
+    but the coverage of their intervals is unknown.
     """
     study = Study(tree)
     kind = kinds_by_name().get(study.attrs["kind"])
@@ -77,5 +77,5 @@ def _failures(study: Study) -> list[Verdict]:
     if not failed:
         return []
     items = tuple(failed)
-    reason = f"items are left out, as the model failed on them ({concise(items)}): {failed[items[0]]}"
-    return [Verdict("failed", "caution", reason, "mend the model or leave these out", items=items)]
+    reason = f"items are left out, because the model failed on them ({concise(items)}): {failed[items[0]]}"
+    return [Verdict("failed", "caution", reason, "fix the model, or leave these out", items=items)]

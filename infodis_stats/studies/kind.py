@@ -1,4 +1,4 @@
-"""What a kind of study consists of."""
+"""The parts of a kind of study."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,22 +18,22 @@ Spec = TypeVar("Spec", bound=StudySpec)
 
 @dataclass(frozen=True)
 class StudyKind(Generic[Spec]):
-    """A kind of study: the one value that its folder exports.
+    """A kind of study, exported by its folder.
 
     Parameters
     ----------
     name : str
-        What a study file calls it: ``kind = "..."``.
+        Its name in study files: ``kind = "..."``.
     schema : type of StudySpec
-        The keys of its study files, and what of them is scored.
+        The keys of its study files.
     run : callable
-        Takes the subjects and the checked study file; yields sections of work and returns the `Result`.
+        Takes the subjects and the checked study file; yields sections and returns the `Result`.
     verdicts : callable
-        Checks of a study that was run.
+        Returns the verdicts on a finished study.
     document : callable
-        Its report.
+        Returns the report of a finished study.
     compares_estimators : bool
-        Whether each estimator gets a verdict of its own, from ``cautions`` and ``bias_p`` of the summary.
+        Whether each estimator gets a verdict, from ``cautions`` and ``bias_p`` of the summary.
     """
 
     name: str

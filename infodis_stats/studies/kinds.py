@@ -12,7 +12,7 @@ from infodis_stats.studies.kind import StudyKind
 __all__ = ["KINDS", "kinds_by_name"]
 
 KINDS: tuple[StudyKind[Any], ...] = (COMPARISON, CALIBRATION, CORPORA, FRONTIER, INFORMATION)
-"""Every kind; a study file that names none is of the first."""
+"""Every kind; the first is the default of study files."""
 
 
 def kinds_by_name() -> dict[str, StudyKind[Any]]:

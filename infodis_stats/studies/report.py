@@ -22,7 +22,7 @@ STEM = "report"
 
 
 def document_of(tree: xr.DataTree) -> Document:
-    """Return the report of a study of any kind: its verdicts, its findings, and its provenance.
+    """Return the report of a study of any kind: verdicts, findings and provenance.
 
     Raises
     ------
@@ -44,10 +44,10 @@ def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
     Parameters
     ----------
     tree : xarray.DataTree
-        What `run_study` returns.
+        As returned by `run_study`.
     folder : Path or str
-        Made if need be. Gets ``study.nc``, ``report.html`` (self-contained), ``report.md`` with ``figures/*.svg``, and
-        ``tables/*.csv``; each file is replaced whole.
+        Created if missing. Gets ``study.nc``, ``report.html`` (self-contained), ``report.md`` with ``figures/*.svg``,
+        and ``tables/*.csv``; each file is replaced whole.
 
     Returns
     -------
@@ -79,12 +79,12 @@ def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
     ...     ids.write_report(ids.run_study(file), folder).name
     'report.html'
     """
-    folder = writable_folder(folder)  # before the figures, not after
+    folder = writable_folder(folder)  # fail before the figures are drawn, not after
     return write_document(document_of(tree), tree, folder)
 
 
 def write_document(document: Document, tree: xr.DataTree, folder: Path | str) -> Path:
-    """Write a study and its report, which is made already; see `write_report`."""
+    """Write a study and its finished report, as `write_report` does."""
     folder = writable_folder(folder)
     files = files_of(document, STEM)
     write_store(tree, folder / "study.nc")
@@ -93,14 +93,14 @@ def write_document(document: Document, tree: xr.DataTree, folder: Path | str) ->
 
 
 def rewrite_report(study: Path | str, folder: Path | str) -> Path:
-    """Write the report of a stored study anew, and beside it the study as it is stored.
+    """Rewrite the report of a stored study, next to a copy of the study.
 
     Parameters
     ----------
     study : Path or str
-        What `read_store` reads.
+        Anything that `read_store` reads.
     folder : Path or str
-        As `write_report` has it.
+        As in `write_report`.
 
     Returns
     -------

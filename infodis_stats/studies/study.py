@@ -1,4 +1,4 @@
-"""Studies of any kind: from a file to a tree of data sets that says what made it."""
+"""Running of studies: from a study file to a tree of data sets with its provenance."""
 
 import contextlib
 import json
@@ -36,38 +36,39 @@ def run_study(
     path : Path or str
         A TOML file; the studies in ``reports/`` are examples.
     ledger : Path or str, optional
-        Folder where work that is done is kept. A run that is killed goes on from there, and a study that has changed
-        runs what has changed; the numbers are those of a run that nothing disturbed. None: nothing is kept.
+        Folder that keeps completed blocks. A killed run resumes from it, and a changed study reruns only what has
+        changed; the numbers are those of an uninterrupted run. None: nothing is kept.
     workers : int, default 1
-        Processes that share the work, and the threads. It changes no number of an exact law, and none of a network but
-        by the rounding of its own type. With more than one a script needs ``if __name__ == "__main__":``.
+        Processes that share the work and the threads. Results under an exact law do not depend on it; those of a
+        network only by the rounding of its floating-point type. With more than one, a script needs
+        ``if __name__ == "__main__":``.
     scheduler : str, optional
-        Address of a running Dask cluster that does the work instead, such as ``"tcp://node1:8786"``, or its scheduler
-        file (.json); its workers must see the study's files and the ledger under the same paths.
+        Address of a running Dask cluster to use instead, such as ``"tcp://node1:8786"``, or its scheduler file (.json);
+        its workers must see the study's files and the ledger under the same paths.
     batch_size : int, optional
-        Rows in a call of the model. None: 1,024 for an exact law, found from memory for a network; see `evaluate`.
+        Rows per call of the model. None: 1,024 for an exact law; chosen by free memory for a network.
     device : torch.device or str, default "cpu"
-        Where those who do the work run networks.
+        Device on which the workers run networks.
     show_progress : bool, default False
-        Draw a progress bar where the standard error is a terminal.
+        Show a progress bar if the standard error stream is a terminal.
 
     Returns
     -------
     xarray.DataTree
-        ``draws`` (every replicate), ``summary`` and ``provenance``; of estimators and of information also ``truth``
-        (what they are compared with, and loss profiles), of information ``curves`` (over levels of noise), of corpora
-        ``maps`` (what each token of chosen texts costs), of frontiers ``subjects`` (averages over lengths).
+        ``draws`` (every replicate; ``counts`` of misses in a calibration), ``summary`` and ``provenance``. Comparisons
+        and information: also ``truth`` (reference values and loss profiles). Information: ``curves`` against noise.
+        Corpora: ``maps`` (the cost of each token of some texts). Frontiers: ``subjects`` (averages over lengths).
 
     Raises
     ------
     InputError
-        If the file cannot be read or says something that cannot be done; names the line.
+        If the file cannot be read or is invalid; the message names the line.
     ModelError
-        If the model breaks its contract on some sequence.
+        If the model violates its contract on a sequence.
     StoreError
-        If the ledger cannot be written, or another run is at work there.
+        If the ledger cannot be written, or another run uses it.
     WorkError
-        If workers die again and again, or no scheduler answers.
+        If workers die repeatedly, or the scheduler does not answer.
 
     Examples
     --------
@@ -89,7 +90,7 @@ def run_study(
     """
     spec, text = read_study(path)
     if scheduler is not None and workers != 1:
-        raise InputError("workers are counted where they are started: give either workers or a scheduler")
+        raise InputError("give either workers or a scheduler: the workers of a cluster are started separately")
     open_executor = processes(workers) if scheduler is None else cluster(scheduler)
     study = _Study(str(Path(path).resolve()), text)
     with contextlib.ExitStack() as stack:
@@ -102,13 +103,13 @@ def run_study(
 
 @dataclass(frozen=True)
 class _Study:
-    """A study file as it was read, for whoever works on it."""
+    """A study file as it was read; every worker starts from it."""
 
     path: str
     text: str
 
     def __call__(self, device: str) -> Workflow[xr.DataTree]:
-        """Begin the study."""
+        """Run the study."""
         kind, spec = parse_study(self.text, self.path)
         subjects = make_subjects(spec.scenarios(), device)
         result = yield from kind.run(subjects, spec)

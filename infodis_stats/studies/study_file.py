@@ -13,25 +13,25 @@ __all__ = ["parse_study", "read_study"]
 
 
 def read_study(path: Path | str) -> tuple[StudySpec, str]:
-    """Read and check a study file; its ``kind`` is ``"comparison"`` (of estimators) unless it says otherwise.
+    """Read and check a study file; its ``kind`` is ``"comparison"`` by default.
 
     Returns
     -------
     spec : StudySpec
     text : str
-        The file as it stands, for the record.
+        The text of the file.
 
     Raises
     ------
     InputError
-        If the file cannot be read or a key is unknown, missing or of the wrong type; names the line.
+        If the file cannot be read or a key is unknown, missing or of the wrong type; the message names the line.
     """
     text = read_text(path)
     return parse_study(text, path)[1], text
 
 
 def parse_study(text: str, path: Path | str) -> tuple[StudyKind[Any], Any]:
-    """Check the text of a study file that lies at a path, and return its kind and its specification."""
+    """Check the text of the study file at a path, and return its kind and its specification."""
     kinds = kinds_by_name()
     kind = kinds[kind_of(text, path, list(kinds))]
     return kind, validated(kind.schema, text, path)

@@ -1,4 +1,4 @@
-"""A study that was run, as its verdicts and its report read it."""
+"""Access to the data sets of a finished study."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Study:
     Parameters
     ----------
     tree : xarray.DataTree
-        What `run_study` returns or `read_store` reads.
+        As returned by `run_study` or `read_store`.
     """
 
     tree: xr.DataTree
@@ -31,7 +31,7 @@ class Study:
 
     @property
     def summary(self) -> xr.Dataset:
-        """What the draws amount to."""
+        """The summary of the draws."""
         return self["summary"]
 
     @property

@@ -1,4 +1,4 @@
-"""The command line as a newcomer meets it."""
+"""The command line from a new user's point of view."""
 
 import json
 import re
@@ -16,10 +16,10 @@ from infodis_stats.cli import ARGUMENTS
 from tests.support.command_line import TINY, run
 
 
-def test_a_study_prints_its_table_and_says_where_the_report_is(capsys, study_file):
+def test_a_study_prints_its_table_and_the_path_of_the_report(capsys, study_file):
     status, out, err = run(capsys, "study", study_file, "--out", study_file.parent / "out")
     assert status == 0
-    assert err == ""  # no progress bar where there is no terminal
+    assert err == ""  # no progress bar without a terminal
     assert "uniform-count+stratified" in out
     assert out.strip().endswith(f"The report is {study_file.parent / 'out' / 'report.html'}")
     first = (study_file.parent / "out" / "report.html").read_text()
@@ -48,7 +48,7 @@ def test_several_sequences_are_averaged_at_the_end(capsys, study_file):
     assert status == 0
     these, population = out.splitlines()[-2:]
     assert these.startswith("Average of these: nats per document ")
-    assert "[" not in these  # all masks: a point
+    assert "[" not in these  # all masks: the interval is a point
     assert population.startswith("Average of the population: nats per document ")
     assert population.count("[") == 4
     _, out, _ = run(capsys, "ratio", study_file, sequences, sequences)
@@ -57,7 +57,7 @@ def test_several_sequences_are_averaged_at_the_end(capsys, study_file):
     assert "on average" not in run(capsys, "nll", study_file, sequences)[1]
 
 
-def test_a_diagnosis_is_written_where_it_is_asked_for(capsys, study_file):
+def test_a_diagnosis_is_written_to_the_given_folder(capsys, study_file):
     sequences, folder = study_file.parent / "sequences.txt", study_file.parent / "diagnosis"
     sequences.write_text("ACGTAC\nGGTACC\n")
     for command in (("nll", study_file, sequences), ("ratio", study_file, sequences, sequences)):
@@ -115,7 +115,7 @@ def test_estimators_and_doctor(capsys):
         (["nll", "{file}", "{folder}/good.txt", "--diagnosis", "{file}/x"], "cannot be written"),
     ],
 )
-def test_mistakes_are_one_line_and_exit_2(capsys, study_file, arguments, sentence):
+def test_errors_are_one_line_with_exit_status_2(capsys, study_file, arguments, sentence):
     folder = study_file.parent
     for name, text in {"bad": "ACGT\nAXGT\n", "empty": "\n", "good": "ACGT\n", "two": "AC\nGT\n"}.items():
         (folder / f"{name}.txt").write_text(text)
@@ -201,7 +201,7 @@ def test_a_denoiser_is_trained_on_a_law(capsys, study_file):
         (["nll", "{folder}/absent.safetensors", "{folder}/short.txt"], "there is no model at"),
     ],
 )
-def test_mistakes_with_models_are_one_line(capsys, study_file, arguments, sentence):
+def test_model_errors_are_one_line(capsys, study_file, arguments, sentence):
     (study_file.parent / "short.txt").write_text("abc")
     status, out, err = run(capsys, *(one.format(file=study_file, folder=study_file.parent) for one in arguments))
     assert (status, out) == (2, "")
@@ -210,7 +210,7 @@ def test_mistakes_with_models_are_one_line(capsys, study_file, arguments, senten
     assert not list(study_file.parent.glob("*.safetensors"))
 
 
-def test_help_needs_no_heavy_import():
+def test_help_imports_no_heavy_packages():
     code = """
 import sys
 from infodis_stats.cli import main
@@ -223,7 +223,7 @@ except SystemExit:
     assert done.stdout.splitlines()[-1] == "False"
 
 
-def test_an_interrupt_is_said(capsys, monkeypatch):
+def test_an_interrupt_is_reported(capsys, monkeypatch):
     def interrupt(options):
         raise KeyboardInterrupt
 
@@ -231,7 +231,7 @@ def test_an_interrupt_is_said(capsys, monkeypatch):
     assert run(capsys, "doctor") == (130, "", "infodis-stats: interrupted\n")
 
 
-def test_an_interrupt_of_the_imports_is_said_too(capsys, monkeypatch):
+def test_an_interrupt_during_imports_is_reported(capsys, monkeypatch):
     class Interrupted:
         @staticmethod
         def find_spec(name, *_):

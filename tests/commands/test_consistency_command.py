@@ -1,4 +1,4 @@
-"""The command that tests for one law."""
+"""The command that tests if a model is consistent with one law."""
 
 import json
 
@@ -20,7 +20,7 @@ def text(tmp_path):
     return path
 
 
-def test_a_law_is_not_disproved(capsys, study_file):
+def test_a_law_is_consistent(capsys, study_file):
     sequences = study_file.parent / "sequences.txt"
     sequences.write_text("ACGTAC\nGGA\n")
     for asked in (["--orders", 4], ["--swaps", 4]):
@@ -29,12 +29,12 @@ def test_a_law_is_not_disproved(capsys, study_file):
         assert "no problems found in 2 sequences" in out
 
 
-def test_a_network_is(capsys, text):
+def test_a_network_is_inconsistent(capsys, text):
     status, out, err = run(capsys, "austen", text, "--orders", 4)
     assert (status, err) == (0, "")
     assert "the conditionals of 1 of 1 sequences do not come from one joint distribution" in out
     found = json.loads(run(capsys, "austen", text, "--orders", 4, "--json")[1])
-    assert found["attributes"]["mean_order_gap_ci"][1] is None  # 4 orders are too few for an upper end
+    assert found["attributes"]["mean_order_gap_ci"][1] is None  # 4 orders are too few for an upper limit
     (row,) = found["sequences"]
     assert 0 < row["gap lower"] < row["gap"]
     assert row["one law"] == "disproved"

@@ -22,7 +22,7 @@ def questions(tmp_path):
     return str(path)
 
 
-def test_it_prints_answers_and_how_many_are_right(questions, capsys):
+def test_it_prints_answers_and_the_number_of_correct_ones(questions, capsys):
     assert main(["rank", "austen", questions, "--passes", "8", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [row["answer"] for row in found["rows"]] == ["universally", "happy", "said"]
@@ -67,7 +67,7 @@ def test_bad_questions_are_one_sentence(text, sentence):
         parse_questions(text, "x")
 
 
-def test_laws_and_answers_that_the_model_does_not_know_are_refused(questions, tmp_path, capsys):
+def test_laws_and_answers_with_unknown_symbols_are_rejected(questions, tmp_path, capsys):
     law = tmp_path / "law.toml"
     law.write_text('[law]\nkind = "markov-chain"\norder = 1\nalphabet = "ACGT"\nseed = 0\n')
     assert main(["rank", str(law), questions]) == 2

@@ -1,4 +1,4 @@
-"""``infodis-stats scan`` as a newcomer meets it."""
+"""``infodis-stats scan`` from a new user's point of view."""
 
 import json
 
@@ -80,7 +80,7 @@ def test_a_network_is_scanned(capsys, tmp_path):
         (["prompts.jsonl"], "'line 1': a scan needs sequences without a prompt"),
     ],
 )
-def test_mistakes_are_one_line_and_exit_2(capsys, study_file, monkeypatch, arguments, sentence):
+def test_errors_are_one_line_with_exit_status_2(capsys, study_file, monkeypatch, arguments, sentence):
     folder = study_file.parent
     monkeypatch.chdir(folder)
     files = {"bad.txt": "ACGT\nAXGT\n", "good.txt": "ACGTACGT\n", "empty.txt": "\n"}
@@ -93,7 +93,7 @@ def test_mistakes_are_one_line_and_exit_2(capsys, study_file, monkeypatch, argum
     assert list((folder / "out").iterdir()) == []
 
 
-def test_a_sequence_longer_than_the_model_is_said(capsys, tmp_path):
+def test_a_sequence_too_long_for_the_model_is_reported(capsys, tmp_path):
     (tmp_path / "long.txt").write_text("a" * 129)
     status, _, err = run(capsys, "scan", "austen", tmp_path / "long.txt", "--out", tmp_path / "out", *FAST)
     assert status == 2

@@ -1,4 +1,4 @@
-"""The diagnosis of results: what is known by construction leads, and each verdict can be provoked."""
+"""Diagnosis of results: findings that hold by construction come first, and each verdict can be triggered."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_a_sound_result_is_fine():
     assert set(words(estimated())) == {"construction", "exact value", "streams", "running mean", "tails", "precision"}
 
 
-def test_construction_leads():
+def test_findings_by_construction_come_first():
     found = ids.diagnose(estimated("time-integral", replicates=3, interval="student-t"))
     assert found.verdict == "do not use"
     assert [one.check for one in found.verdicts[:2]] == ["infinite-variance", "few-replicates"]
@@ -37,7 +37,7 @@ def test_construction_leads():
     assert "auto" in found.verdicts[0].advice
 
 
-def test_every_caution_has_a_verdict_of_its_own():
+def test_every_caution_has_its_own_verdict():
     found = caution_verdicts(CAUTIONS.values())
     assert [verdict.check for verdict in found] == list(CAUTIONS)
     assert {verdict.verdict for verdict in found} == {"caution", "do not use"}
@@ -45,24 +45,24 @@ def test_every_caution_has_a_verdict_of_its_own():
     assert [verdict.verdict for verdict in caution_verdicts([])] == ["fine"]
 
 
-def test_exact_results_are_points_that_can_be_believed():
+def test_points_of_exact_estimators_are_fine():
     found = ids.diagnose(ids.estimate_nll(LAW, TOKENS[:, :4], "exhaustive", passes=15, replicates=2))
     assert found.verdict == "fine"
     assert "8 of 8 rows" in next(one.reason for one in found.verdicts if one.check == "points")
     assert words(estimated("chain", passes=12))["points"] == "fine"
 
 
-def test_points_of_a_sampler_are_looked_at():
-    """All but the first symbol follow from one another: masks that reveal anything cost nothing."""
+def test_points_of_a_sampler_get_a_caution():
+    """Any revealed symbol determines all others, so only the full mask has a loss."""
     law = ids.TableLaw(["AAAAAAAA", "BBBBBBBB"], [0.5, 0.5])
     tokens = law.encode(["AAAAAAAA"])
     result = ids.estimate_nll(law, tokens, "published-infodis", passes=2, replicates=4)
-    assert (result["nll_replicate"] == 0).all()  # it never hides everything; the truth is ln 2
+    assert (result["nll_replicate"] == 0).all()  # it never masks everything; the exact value is ln 2
     assert words(result)["points"] == "caution"
     assert words(result)["exact value"] == "do not use"
 
 
-def test_an_estimate_off_its_exact_value_is_found():
+def test_an_estimate_that_misses_its_exact_value_is_detected():
     result = estimated()
     result["exact"] = result["exact"] + 0.5 * np.array([1, *[0] * 7]) * 40
     found = ids.diagnose(result).verdicts[0]
@@ -70,21 +70,21 @@ def test_an_estimate_off_its_exact_value_is_found():
     assert "(0)" in found.reason
 
 
-def test_too_few_intervals_that_hold_the_exact_value_are_found():
-    """Each is off by two and a half standard errors, which none of eight alone would prove."""
+def test_too_low_coverage_of_the_exact_values_is_detected():
+    """Each of eight estimates is off by 2.5 standard errors, which is not significant for any one of them."""
     result = estimated()
     result["exact"] = result["nll"] + 2.5 * result["nll_se"]
     found = ids.diagnose(result).verdicts[0]
-    assert found.reason == "too few intervals hold the exact value"
+    assert found.reason == "too few intervals contain the exact value"
 
 
-def test_one_replicate_is_checked_as_far_as_it_goes():
+def test_one_replicate_gets_the_checks_that_apply():
     found = estimated(replicates=1)
     assert words(found) == {"few-passes": "caution", "exact value": "fine", "precision": "fine"}
     checks = ("construction", "exact value", "precision")
     assert words(estimated(passes=32, replicates=1)) == dict.fromkeys(checks, "fine")
     found["exact"] = found["nll"] + 2.5 * found["nll_se"] * stats.t.ppf(0.975, found["degrees"])
-    assert ids.diagnose(found).verdicts[0].reason == "too few intervals hold the exact value"
+    assert ids.diagnose(found).verdicts[0].reason == "too few intervals contain the exact value"
     exact = ids.estimate_nll(LAW, TOKENS[:, :4], "exhaustive", passes=15, replicates=1)
     assert ids.diagnose(exact).verdict == "fine"
     exact["exact"][2] += 1.0
@@ -92,7 +92,7 @@ def test_one_replicate_is_checked_as_far_as_it_goes():
 
 
 def test_three_simultaneous_intervals_that_miss_are_too_many():
-    """With 8 sequences, three misses at 95 % each may be chance; of intervals that all cover with 95 % they are not."""
+    """Of 8 intervals at 95 %, three misses may be chance if the level is pointwise, but not if it is simultaneous."""
     for simultaneous, verdict in ((False, "fine"), (True, "do not use")):
         result = estimated(passes=32, replicates=1, simultaneous=simultaneous)
         outside = result["nll_ci"].sel(ci_bound="upper") + 0.1
@@ -100,7 +100,7 @@ def test_three_simultaneous_intervals_that_miss_are_too_many():
         assert words(result)["exact value"] == verdict
 
 
-def test_an_interval_below_zero_is_looked_at():
+def test_an_interval_below_zero_gets_a_caution():
     law = ids.TableLaw(["AA", "AB", "BB"], [0.5, 0.25, 0.25])
     result = ids.estimate_nll(law, law.encode(["AA"]), "time-free", passes=1, replicates=3, seed=3)
     assert float(result["nll_ci"][0, 0]) < 0
@@ -124,7 +124,7 @@ def test_texts():
     assert ids.diagnose(result).verdict == "fine"
 
 
-def test_prints_worst_first():
+def test_verdicts_are_printed_worst_first():
     found = Diagnosis(
         [Verdict("a", "fine", "well"), Verdict("b", "do not use", "bad", "stop"), Verdict("c", "caution", "hm")]
     )
@@ -137,6 +137,6 @@ def test_prints_worst_first():
 
 
 @pytest.mark.parametrize("other", [xr.Dataset(), xr.DataTree(), None, estimated().drop_vars("nll_replicate")])
-def test_refuses_what_is_no_result(other):
+def test_input_other_than_a_result_is_rejected(other):
     with pytest.raises(ids.InputError, match="a diagnosis needs"):
         ids.diagnose(other)

@@ -1,4 +1,4 @@
-"""The checks of the sample: quiet on healthy replicates, loud on those with a fault."""
+"""Sampling checks: silent on sound replicates, and each fault is detected."""
 
 import numpy as np
 import pytest
@@ -20,35 +20,35 @@ def verdict(check, table):
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_quiet_on_normal_replicates(check):
-    """300 results of 10 sequences: at most 1 % false alarms, four binomial deviations above allowed."""
+def test_normal_replicates_raise_no_alarm(check):
+    """300 results of 10 sequences: at most 1 % false alarms, plus four binomial standard deviations."""
     alarms = sum(verdict(check, normal(10, 16, seed)).verdict != "fine" for seed in range(300))
     if alarms > 300 * FALSE_ALARMS:
         assert_rate(alarms, 300, FALSE_ALARMS)
 
 
-def test_a_drift_is_found():
+def test_a_drift_is_detected():
     table = normal(20, 16)
     table[3, 8:] += 8
     found = verdict("streams", table)
     assert found.verdict == "do not use"
-    assert "halves of the replicates differ beyond chance (3)" in found.reason
+    assert "halves of the replicates differ significantly (3)" in found.reason
     alone = verdict("streams", table[3:4])
     assert alone.verdict == "do not use"
 
 
-def test_rhat_and_effective_size_are_told_where_they_are_no_noise():
+def test_rhat_and_effective_size_are_reported_only_for_large_samples():
     assert verdict("streams", normal(5, 30)).measured == ""
     measured = verdict("streams", normal(50, 400)).measured
     rhat = float(measured.split("median ")[1].split(";")[0])
     effective = float(measured.split("effective ")[1].split()[0])
-    assert rhat < 1.01  # of iid draws within 1/400 of 1
+    assert rhat < 1.01  # within 1/400 of 1 for iid draws
     assert 0.8 * 400 < effective < 1.2 * 400
     drifting = normal(50, 400) + np.repeat([0.0, 5.0], 200)
     assert float(verdict("streams", drifting).measured.split("median ")[1].split(";")[0]) > 1.5
 
 
-def test_shared_random_numbers_are_found_and_each_sequence_alone_shows_nothing():
+def test_shared_random_numbers_are_detected_only_across_sequences():
     shared = np.random.default_rng(1).normal(size=16)
     table = normal(12, 16, 2) + 2 * shared
     found = verdict("streams", table)
@@ -57,15 +57,15 @@ def test_shared_random_numbers_are_found_and_each_sequence_alone_shows_nothing()
     assert all(verdict("streams", row[None]).verdict == "fine" for row in table)
 
 
-def test_a_seed_used_twice_is_found():
+def test_a_reused_seed_is_detected():
     table = normal(5, 8, 3)
     found = verdict("streams", np.concatenate([table, table], axis=1))
     assert found.verdict == "do not use"
     assert "used twice" in found.reason
 
 
-def test_ties_of_few_masks_are_no_repeats():
-    """Replicates of four possible values tie in a quarter of the pairs, and do so in all sequences now and then."""
+def test_ties_among_few_masks_are_not_repeats():
+    """With four possible values a quarter of the pairs of replicates are tied, sometimes in all sequences at once."""
     rng = np.random.default_rng(4)
     tables = [rng.integers(4, size=(4, 12)) * 1.0 for _ in range(100)]
     together = [np.unique(table, axis=1).shape[1] < 12 for table in tables]
@@ -75,17 +75,17 @@ def test_ties_of_few_masks_are_no_repeats():
         assert_rate(alarms, 100, FALSE_ALARMS)
 
 
-def test_one_replicate_apart_is_found():
+def test_an_outlying_replicate_is_detected():
     table = normal(30, 8, 5)
     assert verdict("tails", table).verdict == "fine"
     table[7, 2] += 60
     found = verdict("tails", table)
     assert found.verdict == "caution"
     assert "(7)" in found.reason
-    assert found.measured == ""  # 8 replicates are too few for a tail
+    assert found.measured == ""  # 8 replicates are too few to fit a tail
 
 
-def test_khat_is_information_and_no_verdict():
+def test_khat_is_reported_without_a_verdict():
     heavy = np.random.default_rng(6).pareto(1.5, size=(1, 400))
     light = np.random.default_rng(6).uniform(size=(1, 400))
     assert "needs" in verdict("tails", light).measured or "no number" in verdict("tails", light).measured
@@ -93,7 +93,7 @@ def test_khat_is_information_and_no_verdict():
     assert "k-hat" in verdict("tails", heavy).measured
 
 
-def test_a_mean_that_wanders_is_found():
+def test_an_unstable_running_mean_is_detected():
     table = normal(3, 64, 7)
     assert verdict("running mean", table).verdict == "fine"
     table[1] += np.linspace(0, 12, 64)
@@ -102,7 +102,7 @@ def test_a_mean_that_wanders_is_found():
     assert "(1)" in found.reason
 
 
-def test_unequal_numbers_of_replicates_are_taken_as_they_are():
+def test_unequal_numbers_of_replicates_are_accepted():
     draws = [normal(1, count, count)[0] for count in (8, 12, 30)]
     for check in CHECKS.values():
         (found,) = check(draws, ["a", "b", "c"])
@@ -110,7 +110,7 @@ def test_unequal_numbers_of_replicates_are_taken_as_they_are():
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_says_nothing_where_there_is_nothing_to_say(check):
+def test_points_and_few_replicates_have_no_verdicts(check):
     points, few = [np.full(32, 3.0)], [np.arange(4.0)]
     assert CHECKS[check](points, ["a"]) == []
     assert CHECKS[check](few, ["a"]) == []

@@ -1,4 +1,4 @@
-"""A model that fails on one of many: that one is reported, the others have the numbers they have without it."""
+"""If a model fails on one sequence, that one is reported and all others keep their numbers."""
 
 import json
 
@@ -10,11 +10,11 @@ import infodis_stats as ids
 from estimators import InputError, Job, ModelError, estimator, evaluate, make_targets
 
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
-BAD = 3  # the row that begins with an A
+BAD = 3  # the row that starts with an A
 
 
 class FailsOn:
-    """The law, with another loss where a row begins with a token; only under masks of so many positions or more."""
+    """The law, with another loss in rows that start with `token` and have `fewest` masked positions or more."""
 
     def __init__(self, token=0, loss=torch.nan, fewest=1):
         self.token, self.loss, self.fewest = token, loss, fewest
@@ -38,7 +38,7 @@ def without(values):
 
 @pytest.mark.parametrize("name", ["auto", "uniform-count+stratified", "regression", "chain", "exhaustive"])
 @pytest.mark.parametrize("loss", [torch.nan, torch.inf, -1.0])
-def test_contract_the_others_have_the_numbers_they_have_alone(tokens, name, loss):
+def test_contract_other_sequences_keep_their_numbers(tokens, name, loss):
     model, passes = FailsOn(loss=loss), 256 if name == "exhaustive" else 16
     result = ids.estimate_nll(model, tokens, name, passes=passes)
     alone = ids.estimate_nll(model, without(tokens), name, passes=passes)
@@ -48,10 +48,10 @@ def test_contract_the_others_have_the_numbers_they_have_alone(tokens, name, loss
     assert [bool(one) for one in result["failed"].values] == [row == BAD for row in range(6)]
     assert np.isnan(result["nll"][BAD])
     assert np.isnan(result["nll_ci"][BAD]).all()
-    assert "failed" not in alone  # nothing to say where nothing failed
+    assert "failed" not in alone  # without failures there is no such variable
 
 
-def test_contract_one_nan_in_a_thousand():
+def test_contract_one_nan_in_a_thousand_is_reported():
     tokens = np.random.default_rng(0).integers(1, 4, (1000, 4))
     tokens[417, 0] = 0
     result = ids.estimate_nll(FailsOn(), tokens, "uniform-count", passes=2, replicates=2)
@@ -77,7 +77,7 @@ def test_failed_sequences_have_no_cautions(tokens):
     assert held.values.tolist() == [row != BAD for row in range(6)]
 
 
-def test_rounds_go_on_without_what_has_failed(tokens):
+def test_rounds_continue_without_failed_sequences(tokens):
     result = ids.estimate_nll(FailsOn(), tokens, "uniform-count", precision=0.3)
     assert without(result["reached"].values).all()
     assert not result["reached"][BAD]
@@ -96,15 +96,15 @@ def test_a_failure_in_a_later_round_counts(tokens):
     assert [bool(one) for one in result["failed"].values] == [row == BAD for row in range(6)]
 
 
-def test_what_fails_on_the_full_mask_alone_has_failed(tokens):
-    model = FailsOn(fewest=8)  # four masks of uniform size miss it in more than half of the draws
+def test_a_failure_on_the_full_mask_only_counts(tokens):
+    model = FailsOn(fewest=8)  # more than half of the draws of four masks of uniform size lack the full mask
     for seed in range(8):
         result = ids.estimate_nll(model, tokens, "uniform-count", passes=2, replicates=2, seed=seed)
         assert (result["failed"].values != "").tolist() == [row == BAD for row in range(6)]
 
 
 @pytest.mark.parametrize("name", ["score-entropy(uniform,polynomial)", "marginal-score-entropy(uniform)+stratified"])
-def test_maths_noise_joins_what_a_law_knows_to_be_impossible(name):
+def test_maths_under_uniform_noise_impossible_sequences_fail(name):
     law = ids.TableLaw(["ACGT", "CAGT"], [0.5, 0.5])
     result = ids.estimate_nll(law, law.encode(["ACGT", "CCGT"]), name)
     assert np.isfinite(result["nll"][0])
@@ -113,13 +113,13 @@ def test_maths_noise_joins_what_a_law_knows_to_be_impossible(name):
     assert "law gives it probability 0" in str(result["failed"][1].item())
 
 
-def test_all_that_fail_are_an_error(tokens):
+def test_an_error_is_raised_if_all_sequences_fail(tokens):
     with pytest.raises(ModelError, match=r"^sequence 0, position \d \(token 0\): the model returned NaN as a loss$"):
         ids.estimate_nll(FailsOn(), tokens[BAD:][:1])
 
 
 class TestRatios:
-    def test_the_side_that_failed_is_named(self, tokens):
+    def test_the_failed_side_is_named(self, tokens):
         result = ids.estimate_log_ratio(FailsOn(), tokens, tokens[::-1].copy(), "uniform-count")
         assert str(result["failed"][BAD].item()).startswith("first side, position")
         assert str(result["failed"][5 - BAD].item()).startswith("second side, position")
@@ -129,7 +129,7 @@ class TestRatios:
         ]
         assert (table["likelier"] == "").sum() == 2
 
-    def test_of_two_models(self, tokens):
+    def test_the_failed_model_is_named(self, tokens):
         result = ids.estimate_model_log_ratio(LAW, FailsOn(), tokens, "uniform-count")
         alone = ids.estimate_model_log_ratio(LAW, FailsOn(), without(tokens), "uniform-count")
         assert str(result["failed"][BAD].item()).startswith("second side, position")
@@ -150,22 +150,22 @@ class TestReaders:
             lambda one: ids.compare_variances(one, one),
         ],
     )
-    def test_nothing_is_dropped_in_silence(self, result, read):
+    def test_nothing_is_dropped_silently(self, result, read):
         with pytest.raises(InputError, match=r"1 of 6 sequences have no estimate, 3 among them .*result\.isel"):
             read(result)
 
-    def test_the_way_out_that_is_named_works(self, result, tokens):
+    def test_the_workaround_in_the_error_works(self, result, tokens):
         kept = result.isel(sequence=(result.failed == "").values)
         alone = ids.estimate_nll(FailsOn(), without(tokens), "uniform-count")
         assert ids.average(kept, "these")["nll"] == ids.average(alone, "these")["nll"]
         assert "failed" not in ids.summary(kept).to_dataframe()
 
-    def test_a_decision_is_refused(self, tokens):
+    def test_a_decision_is_rejected(self, tokens):
         result = ids.estimate_log_ratio(FailsOn(), tokens, np.roll(tokens, 1, axis=0), "uniform-count")
         with pytest.raises(InputError, match="2 of 6 pairs have no estimate"):
             ids.decide(result)
 
-    def test_a_diagnosis_says_so_and_judges_the_others(self, result, tmp_path):
+    def test_a_diagnosis_reports_failures_and_checks_the_others(self, result, tmp_path):
         found = {one.check: one for one in ids.diagnose(result).verdicts}
         assert found["failed"].verdict == "caution"
         assert found["failed"].items == (BAD,)
@@ -183,12 +183,12 @@ class TestRuns:
         return [Job(target, plan) for target in make_targets(tokens)]
 
     @pytest.mark.parametrize("batch_size", [1, 3, 512])
-    def test_failed_jobs_are_kept_on_demand(self, tokens, batch_size):
+    def test_failed_jobs_are_kept_on_request(self, tokens, batch_size):
         found = list(evaluate(FailsOn(), self.jobs(tokens), batch_size=batch_size, keep_failed=True))
         assert [one.problem is not None for one in found] == [row == BAD for row in range(6)]
         assert np.isnan(found[BAD].losses).all()
 
-    def test_control_they_end_a_run_that_does_not_ask(self, tokens):
+    def test_control_otherwise_they_end_the_run(self, tokens):
         with pytest.raises(ModelError, match=r"^sequence 3, position \d \(token \d\): the model returned NaN"):
             list(evaluate(FailsOn(), self.jobs(tokens)))
 
@@ -198,7 +198,7 @@ class TestRuns:
 
 
 class TestTexts:
-    def test_a_window_that_failed_fails_its_record(self, monkeypatch):
+    def test_a_failed_window_fails_its_record(self, monkeypatch):
         austen = ids.load_model("austen")
         odd = int(austen.encode("q")[0])
         own = type(austen).token_nll

@@ -1,4 +1,4 @@
-"""Mutual information under noise: the enumeration is the definition, and the estimate agrees with it."""
+"""Mutual information under noise: exact values match the definition, and estimates match the exact values."""
 
 import itertools
 
@@ -35,8 +35,8 @@ def by_definition(law, noise, total_noise, length):
     return total
 
 
-@pytest.mark.parametrize("noise", NOISES, ids=lambda one: one.name)
-def test_exact_information_is_its_definition(noise):
+@pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.name)
+def test_exact_information_matches_its_definition(noise):
     amounts = [0.05, 0.7, 3.0]
     expected = [by_definition(LAW, noise, one, 3) for one in amounts]
     np.testing.assert_allclose(ids.exact_information(LAW, noise, amounts, 3), expected, rtol=0, atol=1e-12)
@@ -44,8 +44,8 @@ def test_exact_information_is_its_definition(noise):
         np.testing.assert_allclose(ids.exact_information(LAW, noise, [0.06, 0.7, 3.0], 3), expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("noise", NOISES, ids=lambda one: one.name)
-def test_exact_information_falls_from_the_entropy_to_nothing(noise):
+@pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.name)
+def test_exact_information_decreases_from_the_entropy_to_zero(noise):
     found = ids.exact_information(LAW, noise, [0.0, 0.1, 1.0, 5.0, np.inf], 3)
     assert found[0] == pytest.approx(LAW.entropy(3), rel=1e-12)
     assert (np.diff(found) < 0).all()
@@ -53,12 +53,12 @@ def test_exact_information_falls_from_the_entropy_to_nothing(noise):
 
 
 def z_scores(found, exact):
-    """Of all levels but the last, where nothing is left."""
+    """Return z-scores for all levels but the last, where the information is zero."""
     return (found["information"].values - exact)[:-1] / found["information_se"].values[:-1]
 
 
-@pytest.mark.parametrize("noise", NOISES, ids=lambda one: one.name)
-def test_the_estimate_is_the_information_at_every_level(noise):
+@pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.name)
+def test_the_estimate_is_unbiased_at_every_level(noise):
     found = ids.estimate_information(LAW, noise, length=3, sequences=1000, passes=8, levels=9, seed=1)
     exact = ids.exact_information(LAW, noise, -np.log1p(-np.linspace(0, 0.875, 8)), 3)
     np.testing.assert_allclose(found["exact"][:-1], exact, rtol=1e-12)
@@ -71,8 +71,8 @@ def test_the_estimate_is_the_information_at_every_level(noise):
     assert np.abs(off).max() > 10
 
 
-def test_scores_of_another_law_do_not_add_up_to_the_entropy():
-    """Sequences of one law under the scores of another cost the cross entropy: more than the entropy."""
+def test_scores_of_another_law_give_the_cross_entropy():
+    """Sequences of one law under the scores of another give the cross entropy, which exceeds the entropy."""
 
     class Drawn(ids.MarkovChain):
         def sample(self, size, length=None, seed=0):
@@ -84,7 +84,7 @@ def test_scores_of_another_law_do_not_add_up_to_the_entropy():
     assert found["information"].values[0] - LAW.entropy(3) > 6 * found["information_se"].values[0]
 
 
-def test_any_score_entropy_of_the_noise_has_the_same_mean():
+def test_all_score_entropies_of_the_noise_have_the_same_mean():
     names = ["score-entropy(uniform,polynomial,power=3)", "marginal-score-entropy(uniform,pilot=32)+sobol"]
     for name in names:
         found = ids.estimate_information(LAW, ids.Uniform(), length=3, estimator=name, sequences=1000, levels=5, seed=2)
@@ -93,9 +93,9 @@ def test_any_score_entropy_of_the_noise_has_the_same_mean():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("noise", NOISES[:2], ids=lambda one: one.name)
-def test_the_band_holds_for_all_levels_at_once(noise):
-    """Of 200 bands at 95 % at least 180 hold (less: P < 0.002); so do not pointwise intervals of the same draws."""
+@pytest.mark.parametrize("noise", NOISES[:2], ids=lambda noise: noise.name)
+def test_bands_have_simultaneous_coverage(noise):
+    """At least 180 of 200 bands at 95 % cover (fewer: P < 0.002); pointwise intervals of the same draws do not."""
     simultaneous = pointwise = 0
     for seed in range(200):
         found = ids.estimate_information(LAW, noise, length=3, sequences=64, passes=8, levels=9, seed=seed)
@@ -107,17 +107,17 @@ def test_the_band_holds_for_all_levels_at_once(noise):
     assert pointwise < 180
 
 
-def test_a_sequence_that_is_drawn_twice_has_noise_of_its_own():
+def test_repeated_sequences_have_independent_noise():
     law = ids.TableLaw(["AB"], [1.0], alphabet="AB")
     found = ids.estimate_information(law, ids.Absorbing(), sequences=32, levels=3)
     assert found["information"].values.max() < 1e-12
     two = ids.TableLaw(["AAA", "BBB"], [0.5, 0.5])
     found = ids.estimate_information(two, ids.Uniform(), sequences=32, passes=2, levels=3)
-    # With one noise for both draws of a sequence, 32 replicates would have 2 values.
+    # If equal sequences shared their noise, 32 replicates would have 2 values.
     assert found["information_se"].values[0] > 0.01
 
 
-def test_batches_change_no_number_and_the_seed_does():
+def test_the_seed_changes_numbers_and_the_batch_size_does_not():
     asked = {"length": 3, "sequences": 8, "levels": 3}
     first = ids.estimate_information(LAW, ids.Uniform(), **asked)
     again = ids.estimate_information(LAW, ids.Uniform(), batch_size=7, **asked)
@@ -126,7 +126,7 @@ def test_batches_change_no_number_and_the_seed_does():
     assert (first["information"][0] != other["information"][0]).all()
 
 
-def test_what_made_it_is_said_and_what_is_not_known_is_left_out():
+def test_provenance_is_recorded_and_unknown_values_are_left_out():
     law = ids.HiddenMarkov.random(seed=0)
     found = ids.estimate_information(law, ids.Uniform(), length=11, sequences=8, passes=4, levels=3)
     assert "exact" not in found
@@ -149,12 +149,12 @@ def test_what_made_it_is_said_and_what_is_not_known_is_left_out():
         ({"length": None}, "needs a length"),
     ],
 )
-def test_refuses_what_it_cannot_use(asked, words):
+def test_bad_input_is_rejected(asked, words):
     with pytest.raises(ids.InputError, match=words):
         ids.estimate_information(LAW, ids.Uniform(), **({"length": 3} | asked))
 
 
-def test_refuses_to_enumerate_too_much_and_negative_noise():
+def test_large_enumerations_and_negative_noise_are_rejected():
     with pytest.raises(ids.InputError, match=r"4\^11 strings"):
         ids.exact_information(LAW, ids.Absorbing(), [1.0], 11)
     with pytest.raises(ids.InputError, match="at least 0"):

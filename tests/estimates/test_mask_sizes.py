@@ -1,4 +1,4 @@
-"""Contributions by size: unbiased size by size, adding up, and with a band that holds for all of them at once."""
+"""Contributions by mask size: each is unbiased, they sum to the estimate, and the band covers simultaneously."""
 
 from itertools import combinations
 
@@ -26,7 +26,7 @@ NAMES = [
 
 
 def exact_curve(model):
-    """g(m) by its definition: the mean loss over all sets of a size and their members."""
+    """Return g(m) by its definition: the mean loss over all sets of size m and their members."""
     curve = []
     for size in range(1, LENGTH + 1):
         losses = []
@@ -44,8 +44,8 @@ def by_bin(curve, edges):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("edges", [[0, 1, 2, 3, 4, 5], [0, 2, 5]])
-def test_each_bin_is_unbiased_whatever_the_model(name, edges):
-    """Means over 1,500 groups of 2 replicates, within 4 standard errors; a curve 10 % off in one bin is not."""
+def test_each_bin_is_unbiased_for_any_model(name, edges):
+    """Means over 1,500 groups of 2 replicates are within 4 standard errors; a curve 10 % off in one bin is not."""
     model, edges = ArbitraryLosses(LENGTH, seed=2, skew=2.0), np.array(edges)
     (target,) = ids.make_targets(TOKENS)
     plan = ids.estimator(name).plan(LENGTH, 8, 3000, np.random.default_rng(5))
@@ -61,7 +61,7 @@ def test_each_bin_is_unbiased_whatever_the_model(name, edges):
         assert_mean(np.array(found).T, expected * np.linspace(1.1, 1.0, len(expected)))
 
 
-def test_all_masks_give_the_curve_itself():
+def test_all_masks_give_the_exact_curve():
     model = ArbitraryLosses(LENGTH, seed=4)
     found = ids.estimate_sizes(model, TOKENS, "exhaustive", passes=31, replicates=2)
     (target,) = ids.make_targets(TOKENS)
@@ -71,8 +71,8 @@ def test_all_masks_give_the_curve_itself():
     assert found["most_masked"].values.tolist() == [[1, 2, 3, 4, 5]]
 
 
-def test_the_band_holds_for_all_bins_at_once():
-    """400 bands of an exact law; pointwise intervals of the same draws miss somewhere more often."""
+def test_bands_have_simultaneous_coverage():
+    """400 bands of a law with exact values; pointwise intervals of the same draws miss some bin more often."""
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
     tokens = np.repeat(law.sample(1, length=LENGTH, seed=1), 400, axis=0)
     truth = ids.estimate_sizes(law, tokens[:1], "exhaustive", passes=31, replicates=2)["size_nll"].values
@@ -82,20 +82,20 @@ def test_the_band_holds_for_all_bins_at_once():
         return int((np.abs(found["size_nll"].values - truth) <= half + 1e-9).all(axis=1).sum())
 
     band = hold((found["size_nll_ci"].sel(ci_bound="upper") - found["size_nll"]).values)
-    # Skewed terms cost a little: at least 92 % is asked for, four binomial deviations below allowed.
+    # Skewed terms lower coverage a little: 92 % is required, minus four binomial standard deviations.
     if band < 0.92 * 400:
         assert_rate(band, 400, 0.92)
     assert hold(2.13 * found["size_nll_se"].values) < 0.9 * 400  # t with 15 degrees of freedom
 
 
-def test_a_few_revealed_tokens_that_determine_the_rest_show_at_the_largest_sizes():
+def test_redundant_tokens_contribute_at_the_largest_sizes():
     law = ids.TableLaw(["AAAAAAAAAAAA", "BBBBBBBBBBBB"], [0.5, 0.5])
     found = ids.estimate_sizes(law, law.encode(["AAAAAAAAAAAA"]), bins=4, passes=12)
     np.testing.assert_allclose(found["size_share"].values, [[0, 0, 0, 1]], atol=1e-12)
     assert found["size_nll"].sum().item() == pytest.approx(np.log(2))
 
 
-def test_lengths_differ_and_names_and_attributes_are_kept():
+def test_lengths_may_differ_and_names_and_attributes_are_kept():
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
     tokens = [law.sample(1, length=length, seed=1)[0] for length in (6, 40)]
     found = ids.estimate_sizes(law, tokens, names=["short", "long"], context=2)
@@ -114,7 +114,7 @@ def test_lengths_differ_and_names_and_attributes_are_kept():
     ("asked", "words"),
     [({"estimator": "time-integral(eps=0.01)"}, "biased"), ({"bins": 0}, "bin"), ({"replicates": 1}, "2")],
 )
-def test_refuses_what_it_cannot_use(asked, words):
+def test_bad_input_is_rejected(asked, words):
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
     with pytest.raises(ids.InputError, match=words):
         ids.estimate_sizes(law, law.sample(1, length=5, seed=1), **asked)

@@ -1,4 +1,4 @@
-"""The same sequences under two models: exact values, shared masks, one estimator for both."""
+"""Log ratios of two models: exact values, shared masks, and one estimator for both."""
 
 import json
 
@@ -16,7 +16,7 @@ TRUTH = REFERENCE.nll(TOKENS) - POLICY.nll(TOKENS)
 
 
 class Humble:
-    """A law without its word that its conditionals agree; remembers its masks."""
+    """A law without its guarantee that the conditionals are consistent; it records its masks."""
 
     def __init__(self, law):
         self.law, self.masks = law, []
@@ -50,7 +50,7 @@ def test_inconsistent_models_are_unbiased_against_enumeration(coupled, estimator
         assert_unbiased(result["log_ratio_replicate"].values, [-truth])
 
 
-def test_both_models_see_the_same_masks_only_where_coupled():
+def test_models_share_masks_only_if_coupled():
     for coupled in (True, False):
         one, two = Humble(POLICY), Humble(REFERENCE)
         result = ids.estimate_model_log_ratio(one, two, TOKENS, "uniform-count", coupled=coupled, passes=4)
@@ -60,7 +60,7 @@ def test_both_models_see_the_same_masks_only_where_coupled():
 
 
 def test_auto_takes_one_estimator_for_both_models():
-    """A chain is exact under the law, but the other model promises nothing: in either order it decides."""
+    """A chain is exact under the law, but the other model has no such guarantee and decides, in either order."""
     for models in ((POLICY, Humble(REFERENCE)), (Humble(POLICY), REFERENCE)):
         result = ids.estimate_model_log_ratio(*models, TOKENS, passes=8, replicates=4)
         assert result["estimator"].values.tolist() == ["block-chain+antithetic"] * 3
@@ -69,15 +69,15 @@ def test_auto_takes_one_estimator_for_both_models():
         assert "exact" not in result
 
 
-def test_coupling_pays_for_models_that_are_near():
+def test_coupling_reduces_the_variance_for_similar_models():
     near = ids.MarkovChain(POLICY.initial, 0.9 * POLICY.transition + 0.1 * REFERENCE.transition, "ACGT")
     arguments = {"estimator": "uniform-count", "passes": 8, "replicates": 256}
     coupled = ids.estimate_model_log_ratio(POLICY, near, TOKENS, **arguments)
     apart = ids.estimate_model_log_ratio(POLICY, near, TOKENS, coupled=False, **arguments)
     assert (coupled["correlation"] > 0.9).all()
-    # Independent sides: |correlation| of 256 replicates is below 4 / sqrt(256) but for a chance of 1e-4.
+    # Independent sides: |correlation| of 256 replicates exceeds 4 / sqrt(256) with probability 1e-4.
     assert (np.abs(apart["correlation"]) < 0.25).all()
-    # The log of a ratio of two variances of 256 normal replicates has an sd of 0.13; terms here are more skewed.
+    # The log ratio of two variances of 256 normal replicates has an sd of 0.13; terms here are more skewed.
     gain = (apart["log_ratio_se"] / coupled["log_ratio_se"]) ** 2
     np.testing.assert_allclose(np.log(gain), np.log(coupled["coupling_gain"]), atol=0.6)
 
@@ -88,7 +88,7 @@ def test_a_model_against_itself_is_zero_and_open():
     assert ids.summary(result).to_dataframe()["likelier"].tolist() == ["open"] * 3
 
 
-def test_numbers_depend_on_the_sequence_alone():
+def test_numbers_depend_only_on_the_sequence():
     arguments = {"estimator": "time-free", "passes": 8, "replicates": 4, "seed": 7, "context": 2}
     whole = ids.estimate_model_log_ratio(POLICY, REFERENCE, TOKENS, **arguments)
     part = ids.estimate_model_log_ratio(POLICY, REFERENCE, TOKENS[:0:-1], batch_size=3, **arguments)

@@ -1,4 +1,4 @@
-"""The two calls that most users need: numbers, labels, and what is refused."""
+"""The two main calls, `estimate_nll` and `estimate_log_ratio`: numbers, labels and errors."""
 
 import json
 
@@ -14,7 +14,7 @@ LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
 TOKENS = LAW.sample(3, length=8, seed=1)
 
 
-def test_numbers_are_those_of_the_replicates():
+def test_estimates_summarise_the_replicates():
     result = ids.estimate_nll(LAW, TOKENS, "time-free", passes=8, replicates=5, seed=2, level=0.9, interval="student-t")
     draws = ids.estimator("time-free").sample(LAW, TOKENS, passes=8, replicates=5, rng=2)
     np.testing.assert_array_equal(result["nll_replicate"], draws)
@@ -40,12 +40,12 @@ def test_everything_is_labelled():
 
 
 class Inconsistent:
-    """The law, without its word that its conditionals agree."""
+    """The law without its guarantee that the conditionals are consistent."""
 
     token_nll = staticmethod(LAW.token_nll)
 
 
-def test_auto_says_what_it_chose_and_why():
+def test_auto_reports_its_choice_and_the_reason():
     rows = [TOKENS[0], TOKENS[1][:3], TOKENS[2]]
     result = ids.estimate_nll(Inconsistent(), rows, passes=8, replicates=4)
     assert result.attrs["estimator"] == "auto"
@@ -53,12 +53,12 @@ def test_auto_says_what_it_chose_and_why():
     choices = json.loads(result.attrs["choices"])
     assert set(choices) == set(result["estimator"].values.tolist())
     assert "exact" in choices["exhaustive"]
-    # What is drawn is drawn in the name of the choice.
+    # Random streams derive from the name of the chosen estimator.
     chosen = ids.estimate_nll(Inconsistent(), rows[:1], "block-chain+antithetic", passes=8, replicates=4)
     np.testing.assert_array_equal(chosen["nll_replicate"][0], result["nll_replicate"][0])
 
 
-def test_auto_asks_the_model_whether_its_conditionals_agree():
+def test_auto_depends_on_whether_the_conditionals_are_consistent():
     result = ids.estimate_nll(LAW, TOKENS, passes=8, replicates=4)
     assert json.loads(result.attrs["choices"]).keys() == {"chain"}
     np.testing.assert_allclose(result["nll"], LAW.nll(TOKENS), atol=1e-12)
@@ -67,7 +67,7 @@ def test_auto_asks_the_model_whether_its_conditionals_agree():
     assert ratio["estimator"].values.tolist() == ["block-chain+antithetic"] * 3  # of the longer side
 
 
-def test_a_number_depends_on_nothing_but_its_own_target():
+def test_a_number_depends_only_on_its_target():
     arguments = {"passes": 8, "replicates": 4, "seed": 7}
     whole = ids.estimate_nll(LAW, TOKENS, **arguments)
     np.testing.assert_array_equal(ids.estimate_nll(LAW, TOKENS, batch_size=3, **arguments)["nll"], whole["nll"])
@@ -84,7 +84,7 @@ def test_context_is_given_and_not_scored():
         assert result["length"].values.tolist() == [length] * 3
 
 
-def test_cautions_are_said():
+def test_cautions_are_reported():
     assert caution_sentences(ids.estimate_nll(LAW, TOKENS, "uniform-count")) == {}
     heavy = ids.estimate_nll(LAW, TOKENS, "time-integral", replicates=3, interval="student-t")
     assert list(caution_sentences(heavy)) == ["infinite-variance", "few-replicates"]
@@ -92,8 +92,8 @@ def test_cautions_are_said():
     assert heavy["cautions"].sel(caution="infinite-variance").values.all()
 
 
-def test_cautions_belong_to_the_items_that_they_concern():
-    """Only the second sequence has a hard token: its first symbol decides the other five."""
+def test_cautions_are_set_only_for_their_items():
+    """Only the second sequence has a hard token: its first symbol determines the other five."""
     law = ids.MarkovChain([0.5, 0.5], [[0.5, 0.5], [1e-6, 1 - 1e-6]], "AB")
     tokens = law.encode(["AAAAAA", "BBBBBB"])
     result = ids.estimate_nll(law, tokens, "uniform-count", passes=32)
@@ -116,16 +116,16 @@ def test_ratios_have_the_sign_of_first_over_second():
     assert ((lower < truth) & (truth < upper)).all()
 
 
-def test_coupling_is_reported_and_pays_for_near_copies():
+def test_coupling_is_reported_and_helps_for_near_copies():
     edited = TOKENS.copy()
     edited[:, 4] = (edited[:, 4] + 1) % 4
     coupled = ids.estimate_log_ratio(LAW, TOKENS, edited, "uniform-count", replicates=256)
     apart = ids.estimate_log_ratio(LAW, TOKENS, edited, "uniform-count", replicates=256, coupled=False)
     assert (coupled["coupling_gain"] > 1.2).all()
     assert (coupled["correlation"] > 0.2).all()
-    # Independent sides: |correlation| of 256 replicates is below 4 / sqrt(256) but for a chance of 1e-4.
+    # Independent sides: |correlation| of 256 replicates exceeds 4 / sqrt(256) with probability 1e-4.
     assert (np.abs(apart["correlation"]) < 0.25).all()
-    # Two variances of 256 replicates each: the log of their ratio has an sd of 0.13 for normal draws.
+    # The log ratio of two variances of 256 normal replicates has an sd of 0.13.
     gain = (apart["log_ratio_se"] / coupled["log_ratio_se"]) ** 2
     np.testing.assert_allclose(np.log(gain), np.log(coupled["coupling_gain"]), atol=0.6)
 
@@ -137,13 +137,13 @@ def covers(law, tokens, replicates, **arguments):
     return int(((lower <= truth) & (truth <= upper)).sum())
 
 
-def test_nominal_intervals_cover_on_a_law_that_nobody_tuned_for():
+def test_intervals_have_nominal_coverage_on_a_held_out_law():
     law = ids.MarkovChain.random(order=2, alphabet="ABC", seed=77)
     tokens = law.sample(1500, length=10, seed=78)
     assert_rate(covers(law, tokens, 8, passes=8), len(tokens), 0.95)
 
 
-def test_control_intervals_of_a_smaller_level_fail_the_same_check():
+def test_control_intervals_at_a_lower_level_fail_the_same_check():
     law = ids.MarkovChain.random(order=2, alphabet="ABC", seed=77)
     tokens = law.sample(1500, length=10, seed=78)
     with pytest.raises(AssertionError):
@@ -183,17 +183,17 @@ def test_bad_ratios_are_one_sentence():
         ids.estimate_log_ratio(LAW, TOKENS, TOKENS[:2])
 
 
-def test_ratios_of_different_contexts_are_asked_for():
+def test_ratios_of_different_contexts_need_a_second_context():
     first, second = LAW.encode(["ACGT"]), LAW.encode(["CCGA"])
     with pytest.raises(ids.InputError, match=r"pair 0: its sides are given different tokens; .* pass second_context"):
         ids.estimate_log_ratio(LAW, first, second, context=2)
     asked = ids.estimate_log_ratio(LAW, first, second, context=2, second_context=2)
     np.testing.assert_allclose(asked["log_ratio"], LAW.nll(second, context=2) - LAW.nll(first, context=2), atol=1e-12)
-    # One context on sides of different length is no obstacle.
+    # One context may apply to sides of different length.
     ids.estimate_log_ratio(LAW, first, first[:, :3], context=2)
 
 
-def test_ratios_have_intervals_of_their_level_and_the_cautions_of_their_worse_side():
+def test_ratios_have_intervals_at_their_level_and_cautions_of_their_worse_side():
     first, second = TOKENS, LAW.sample(3, length=8, seed=9)
     result = ids.estimate_log_ratio(
         LAW, first, second, "time-free", passes=8, replicates=5, seed=2, level=0.7, interval="student-t"

@@ -1,4 +1,4 @@
-"""The order gap against all orders; laws have none, and networks are found."""
+"""The order gap agrees with all orders enumerated; laws have none, and that of a network is detected."""
 
 from itertools import permutations
 
@@ -14,7 +14,7 @@ TOKENS = np.zeros((1, LENGTH), dtype=np.int64)
 
 
 class Float32:
-    """A law in single precision, as a perfect network would be."""
+    """A law in single precision, like a perfect network."""
 
     def __init__(self, law):
         self.law = law
@@ -24,7 +24,7 @@ class Float32:
 
 
 def all_orders(model):
-    """The chain rule in every order, by its definition."""
+    """Return the likelihood by the chain rule in every order."""
     values = []
     for order in permutations(range(LENGTH)):
         masked, total = torch.ones(1, LENGTH, dtype=torch.bool), 0.0
@@ -46,14 +46,14 @@ def laws():
     ]
 
 
-def test_agrees_with_all_orders():
+def test_the_gap_agrees_with_all_orders():
     model = ArbitraryLosses(LENGTH, seed=3)
     every = all_orders(model)
     exact = every.mean() + np.log(np.exp(-every).mean())
     (target,) = ids.make_targets(TOKENS)
     assert every.mean() == pytest.approx(slow_nll(model, target))
     found = ids.order_gap(model, TOKENS, orders=4000, seed=1)
-    # Four standard errors; a thousand of the same error reject zero, and the gap of the spread alone.
+    # Within four standard errors; the same standard errors reject zero and the gap from the spread alone.
     error = float(found["order_gap_se"][0])
     assert abs(float(found["order_gap"][0]) - exact) < 4 * error
     assert exact > 20 * error
@@ -72,14 +72,14 @@ def test_a_law_has_no_gap(number):
     np.testing.assert_allclose(found["order_nll"], law.nll(tokens, context=2)[:, None].repeat(8, axis=1), rtol=1e-10)
 
 
-def test_rounding_of_single_precision_is_no_disproof_but_a_finer_tolerance_sees_it():
+def test_single_precision_rounding_is_within_the_default_tolerance_only():
     law, tokens = laws()[0]
     single = Float32(law)
     assert ids.order_gap(single, tokens, orders=8)["one_law"].values.all()
     assert not ids.order_gap(single, tokens, orders=8, tolerance=1e-9)["one_law"].values.any()
 
 
-def test_the_bundled_network_is_found_and_its_rounding_is_within_the_tolerance():
+def test_the_gap_of_the_bundled_network_is_detected_beyond_rounding():
     model = ids.load_model("austen")
     tokens = model.encode("a fine day")[None]
     found = ids.order_gap(model, tokens, orders=16)
@@ -92,7 +92,7 @@ def test_the_bundled_network_is_found_and_its_rounding_is_within_the_tolerance()
     assert largest < 0.1 * found.attrs["tolerance"] * tokens.size
 
 
-def test_sequences_of_unequal_length_cost_a_pass_a_position_and_order():
+def test_the_cost_is_one_pass_per_position_and_order():
     law, _ = laws()[0]
     tokens = [law.sample(1, length=length, seed=1)[0] for length in (5, 9)]
     found = ids.order_gap(law, tokens, orders=3, names=["short", "long"])
@@ -103,7 +103,7 @@ def test_sequences_of_unequal_length_cost_a_pass_a_position_and_order():
 
 
 @pytest.mark.parametrize("asked", [{"orders": 2}, {"tolerance": 0.0}, {"level": 95}])
-def test_refuses_what_it_cannot_use(asked):
+def test_bad_input_is_rejected(asked):
     law, tokens = laws()[0]
     with pytest.raises(ids.InputError):
         ids.order_gap(law, tokens, **asked)

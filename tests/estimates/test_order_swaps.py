@@ -1,4 +1,4 @@
-"""Swaps against their definition; laws have none, and what is inconsistent is found."""
+"""Swap defects match their definition; laws have none, and inconsistent models are detected."""
 
 from itertools import combinations
 
@@ -22,13 +22,13 @@ def losses(model, masked):
 
 
 def defect(model, masked, one, two):
-    """The cost of revealing ``one`` before ``two`` minus that of the other order."""
+    """Return the loss of revealing ``one`` before ``two`` minus that of the other order."""
     both, first, second = (losses(model, part) for part in (masked, masked - {one}, masked - {two}))
     return float(both[one] + first[two] - both[two] - second[one])
 
 
 def mean_square(model):
-    """Exact mean of the squared defect: sizes 2..L, then sets, then ordered pairs, all uniform."""
+    """Return the exact mean of the squared defect: uniform over sizes 2..L, then sets, then ordered pairs."""
     by_size = []
     for size in range(2, LENGTH + 1):
         squares = [
@@ -42,12 +42,12 @@ def mean_square(model):
     return np.mean(by_size)
 
 
-def test_the_mean_square_is_that_of_all_swaps():
+def test_the_mean_square_is_unbiased():
     model = ArbitraryLosses(LENGTH, seed=5)
     found = ids.order_swaps(model, TOKENS, swaps=5000, seed=2)
     squares = found["swap_defect"].values[0] ** 2
     assert_mean(squares, mean_square(model))
-    assert_mean(found["swap_defect"].values[0], 0.0)  # a pair comes both ways round
+    assert_mean(found["swap_defect"].values[0], 0.0)  # each pair occurs in both orders
     with pytest.raises(AssertionError):
         assert_mean(squares, 1.2 * mean_square(model))
     assert found["swap_rms"].item() == pytest.approx(np.sqrt(squares.mean()))
@@ -67,7 +67,7 @@ def test_a_plan_is_three_masks_with_signed_weights():
         assert np.abs(weights).sum() == 4
 
 
-def test_a_law_has_none_and_the_interval_says_how_many_may_be_hidden():
+def test_a_law_has_no_defects_and_the_interval_bounds_undetected_ones():
     law = ids.HiddenMarkov.random(states=3, alphabet="ACGT", seed=1)
     found = ids.order_swaps(law, law.sample(2, length=60, seed=1), swaps=40, context=4)
     assert np.abs(found["swap_defect"]).max() < 1e-10
@@ -75,7 +75,7 @@ def test_a_law_has_none_and_the_interval_says_how_many_may_be_hidden():
     np.testing.assert_allclose(found["swaps_beyond_ci"].values[:, 1], 1 - 0.025 ** (1 / 40))
 
 
-def test_the_bundled_network_is_found_where_whole_orders_are_dear():
+def test_defects_of_the_bundled_network_are_detected_in_few_passes():
     model = ids.load_model("austen")
     text = "that a single man in possession of a good fortune, must be in want of a wife."
     found = ids.order_swaps(model, model.encode(text)[None], swaps=16)
@@ -93,7 +93,7 @@ def test_the_bundled_network_is_found_where_whole_orders_are_dear():
         ([[0, 1]], {"level": 0}, "level"),
     ],
 )
-def test_refuses_what_it_cannot_use(tokens, asked, words):
+def test_bad_input_is_rejected(tokens, asked, words):
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
     with pytest.raises(ids.InputError, match=words):
         ids.order_swaps(law, tokens, **asked)

@@ -1,4 +1,4 @@
-"""Loss maps: contributions are unbiased position by position, and the picture quotes them."""
+"""Loss maps: the contribution of each position is unbiased, and the figure shows it."""
 
 import numpy as np
 import pytest
@@ -27,8 +27,8 @@ def exact_contributions():
 
 
 @pytest.mark.parametrize("name", ["uniform-count", "time-free", "uniform-count+stratified"])
-def test_each_position_is_unbiased_whatever_the_model(name):
-    """Means over 2,000 groups of 2 replicates are within 4 standard errors; of the plain weighted mean they are not."""
+def test_each_position_is_unbiased_for_any_model(name):
+    """Means over 2,000 groups of 2 replicates are within 4 standard errors; plain weighted means are not."""
     groups = evaluated(name, 4000, passes=1 if "stratified" not in name else 2)
     found, naive = [], []
     for start in range(0, 4000, 2):
@@ -42,7 +42,7 @@ def test_each_position_is_unbiased_whatever_the_model(name):
         assert_mean(np.array(naive).T, exact_contributions())
 
 
-def test_the_baseline_makes_up_for_how_often_a_position_is_masked():
+def test_the_baseline_corrects_for_how_often_a_position_is_masked():
     model = ids.load_model("austen")
     (target,) = make_targets([model.encode("universally acknowledged")])
     plan = ids.estimator("uniform-count+stratified").plan(24, 8, 16, np.random.default_rng(5))
@@ -51,7 +51,7 @@ def test_the_baseline_makes_up_for_how_often_a_position_is_masked():
     assert position_nll(plain).var(axis=0).sum() < 0.7 * weighted.var(axis=0).sum()
 
 
-def test_positions_of_a_text_add_up_to_its_likelihood():
+def test_positions_of_a_text_sum_to_its_nll():
     model, record = ids.load_model("austen"), ids.Record("a", "It is a ", "truth")
     exact = ids.estimate_texts(model, [record], "exhaustive", passes=31, replicates=2)["nll"].item()
     found = ids.estimate_positions(model, record, "exhaustive", passes=31, replicates=2)
@@ -63,7 +63,7 @@ def test_positions_of_a_text_add_up_to_its_likelihood():
     assert isinstance(ids.estimator("exhaustive"), Exhaustive)
 
 
-def test_the_picture_shows_each_token_once_with_its_bits():
+def test_the_figure_shows_each_token_once_with_its_bits():
     one = TextMap("a & b", "<p>", ["x", "\n", "</svg>"], np.array([1.0, 2.5, 0.25]), np.array([0.1, 0.0, 0.05]))
     picture = loss_map_svg([one], 2.0)
     assert "a &amp; b: 3.8 bits, 1.25 per token" in picture

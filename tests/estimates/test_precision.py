@@ -1,4 +1,4 @@
-"""Precision on demand: what is drawn, when it stops, and how often the interval it stops with covers."""
+"""Sampling to a requested precision: the draws, the stopping time, and the coverage of the final interval."""
 
 import json
 
@@ -23,11 +23,11 @@ def half_width(result, name="nll"):
     return np.diff(result[f"{name}_ci"].values, axis=-1)[:, 0] / 2
 
 
-def test_a_sequence_has_the_numbers_of_as_many_replicates_from_the_start():
+def test_numbers_match_a_run_with_fixed_replicates():
     result = ids.estimate_nll(LAW, TOKENS, **ASKED)
     counts = result["replicates"].values
     assert result["reached"].all()
-    assert len(set(counts.tolist())) > 2  # they need more and less
+    assert len(set(counts.tolist())) > 2  # they need different numbers
     for row, count in enumerate(counts):
         fixed = ids.estimate_nll(
             LAW, TOKENS[row : row + 1], "uniform-count", passes=8, replicates=int(count), seed=2, interval="student-t"
@@ -39,7 +39,7 @@ def test_a_sequence_has_the_numbers_of_as_many_replicates_from_the_start():
         assert fixed["forward_passes"] <= result["forward_passes"][row] <= 8 * count  # rounds do not share masks
 
 
-def test_it_stops_once_the_interval_is_narrow_enough_and_not_before():
+def test_it_stops_as_soon_as_the_interval_is_narrow_enough():
     result = ids.estimate_nll(LAW, TOKENS, **ASKED)
     assert (half_width(result) <= 0.4).all()
     for draws, count in zip(result["nll_replicate"].values, result["replicates"].values, strict=True):
@@ -50,11 +50,11 @@ def test_it_stops_once_the_interval_is_narrow_enough_and_not_before():
     assert result.attrs["passes_saved"] == 8 * (6 * result["replicates"].max() - result["replicates"].sum())
     assert result.attrs["passes_saved"] > 0
     assert result.attrs["precision"] == "0.4"
-    told = f"reached in 6 of 6 rows; {result.attrs['passes_saved']:,} passes saved"
-    assert told in str(ids.summary(result))
+    expected_note = f"reached in 6 of 6 rows; {result.attrs['passes_saved']:,} passes saved"
+    assert expected_note in str(ids.summary(result))
 
 
-def test_a_number_depends_on_nothing_but_its_own_target():
+def test_a_number_depends_only_on_its_target():
     whole = ids.estimate_nll(LAW, TOKENS, **ASKED)
     for other in (
         ids.estimate_nll(LAW, TOKENS, **ASKED, batch_size=5),
@@ -67,14 +67,14 @@ def test_a_number_depends_on_nothing_but_its_own_target():
     np.testing.assert_array_equal(alone["forward_passes"][0], whole["forward_passes"][2])
 
 
-def test_all_open_sequences_share_the_batches_of_a_round():
+def test_all_unfinished_sequences_share_the_batches_of_a_round():
     model = ArbitraryLosses(5)
     tokens = np.random.default_rng(0).integers(0, 4, size=(20, 5))
     asked = {"passes": 4, "precision": 1.0, "interval": "student-t"}
     result = ids.estimate_nll(model, tokens, "time-free", batch_size=64, **asked)
     assert int(result["replicates"].max()) > 32  # at least three rounds
-    # All batches are full but the last of each round, and a round adds at least an eighth of the replicates; the first
-    # one has 8, and the full masks are one more.
+    # All batches but the last of each round are full, and a round adds at least an eighth of the replicates; the first
+    # round has 8, and the full masks add one batch.
     rounds = np.log(result["replicates"].max().item() / 16) / np.log(9 / 8) + 3
     assert sum(count < 64 for count in model.calls) <= rounds
 
@@ -83,12 +83,12 @@ def test_an_exact_estimator_stops_after_its_first_round():
     result = ids.estimate_nll(LAW, TOKENS, passes=12, precision=1e-12)
     assert result["replicates"].values.tolist() == [8] * 6
     assert result["reached"].all()
-    same = ids.estimate_log_ratio(LAW, TOKENS, TOKENS, passes=8, precision="1%")  # a share of zero
+    same = ids.estimate_log_ratio(LAW, TOKENS, TOKENS, passes=8, precision="1%")  # a percentage of zero
     assert same["replicates"].values.tolist() == [8] * 6
     assert same["reached"].all()
 
 
-def test_where_the_design_tells_the_error_few_replicates_will_do():
+def test_few_replicates_are_enough_if_the_design_estimates_the_error():
     asked = {"passes": 16, "replicates": 2, "precision": 0.5, "seed": 4}
     result = ids.estimate_nll(LAW, TOKENS, "uniform-count+stratified", **asked)
     assert (result["interval"] == "design").all()
@@ -101,18 +101,20 @@ def test_where_the_design_tells_the_error_few_replicates_will_do():
     assert result["replicates"].sum() < over["replicates"].sum()
 
 
-def test_simultaneous_intervals_are_as_narrow_as_each_was_asked_to_be():
+def test_simultaneous_intervals_reach_the_requested_precision():
     plain = ids.estimate_nll(LAW, TOKENS, **ASKED)
     together = ids.estimate_nll(LAW, TOKENS, **ASKED, simultaneous=True)
     assert together["reached"].all()
     assert (half_width(together) <= 0.4).all()
-    assert (together["replicates"] > plain["replicates"]).all()  # at one level each they would be a third too wide
+    assert (
+        together["replicates"] > plain["replicates"]
+    ).all()  # with the pointwise replicates they would be a third too wide
     ratio = {"passes": 8, "precision": 0.8, "simultaneous": True}
     result = ids.estimate_log_ratio(LAW, TOKENS[:3], TOKENS[3:], "uniform-count", **ratio)
     assert (half_width(result, "log_ratio") <= 0.8).all()
 
 
-def test_what_the_budget_cannot_reach_is_said_and_kept():
+def test_estimates_that_exhaust_the_budget_are_flagged_and_kept():
     result = ids.estimate_nll(LAW, TOKENS, **(ASKED | {"precision": 0.05}), most_passes=200)
     assert not result["reached"].any()
     assert result["replicates"].values.tolist() == [25] * 6
@@ -121,14 +123,14 @@ def test_what_the_budget_cannot_reach_is_said_and_kept():
     assert result.attrs["passes_saved"] == 0
 
 
-def test_a_share_is_of_the_estimate():
+def test_a_percentage_refers_to_the_estimate():
     result = ids.estimate_nll(LAW, TOKENS, **(ASKED | {"precision": "3%"}))
     assert result["reached"].all()
     assert (half_width(result) <= 0.03 * result["nll"]).all()
     assert result.attrs["precision"] == "3%"
 
 
-def test_ratios_have_it_too_and_say_which_side_is_likelier():
+def test_ratios_reach_the_precision_and_name_the_likelier_side():
     arguments = {"passes": 8, "seed": 3, "precision": 0.6, "interval": "student-t"}
     result = ids.estimate_log_ratio(LAW, TOKENS[:3], TOKENS[3:], "uniform-count", **arguments)
     assert (half_width(result, "log_ratio") <= 0.6).all()
@@ -148,7 +150,7 @@ def test_ratios_have_it_too_and_say_which_side_is_likelier():
 
 
 def stopped_coverage(monkeypatch, first, trials=1500):
-    """Coverage of 0 on normal replicates of sd 1 whose half-width of 0.35 asks for 34 of them."""
+    """Return the coverage of 0 on normal replicates of sd 1; a half-width of 0.35 needs 34 of them."""
     monkeypatch.setattr(precision, "FEWEST_DEGREES", first - 1)
     rule = Precision.of(0.35, most_passes=10**6, level=0.95, interval="student-t")
     (target,) = ids.make_targets([[0]])
@@ -162,8 +164,8 @@ def stopped_coverage(monkeypatch, first, trials=1500):
     return covered
 
 
-def test_the_interval_it_stops_with_covers(monkeypatch):
-    # 94.2 % in a study of 24,000; the bound of 4 standard errors is for the 94 % that the rule is meant to keep.
+def test_the_final_interval_has_nominal_coverage(monkeypatch):
+    # 94.2 % in a study of 24,000 intervals; the bound is 4 standard errors below the 94 % that the rule guarantees.
     assert stopped_coverage(monkeypatch, 16) >= 1500 * 0.94 - 4 * np.sqrt(1500 * 0.94 * 0.06)
 
 
@@ -182,7 +184,7 @@ def test_intervals_of_a_law_cover():
 
 
 @pytest.mark.parametrize("asked", [0, -1.0, float("nan"), float("inf"), "5 percent", "%", "0%", ""])
-def test_no_positive_precision_is_refused(asked):
+def test_precisions_that_are_not_positive_are_rejected(asked):
     with pytest.raises(
         ids.InputError, match=r"^precision must be nats above 0 such as 0\.05, or a share such as '5%', got"
     ):
@@ -190,18 +192,18 @@ def test_no_positive_precision_is_refused(asked):
 
 
 @pytest.mark.parametrize(("asked", "half", "relative"), [("0.05", 0.05, False), (" 5 %", 0.05, True), (2, 2.0, False)])
-def test_precisions_are_read(asked, half, relative):
+def test_precisions_are_parsed(asked, half, relative):
     rule = Precision.of(asked, 100, 0.95)
     assert (rule.half_width, rule.relative) == (half, relative)
     assert Precision.of(str(rule), 100, 0.95) == rule
 
 
-def test_a_budget_below_the_first_round_is_refused():
+def test_a_budget_below_the_first_round_is_rejected():
     with pytest.raises(ids.InputError, match="most_passes must cover the first round, 16 passes x 8 replicates = 128"):
         ids.estimate_nll(LAW, TOKENS, precision=0.1, most_passes=127)
 
 
-def test_texts_need_one_window():
+def test_texts_must_fit_one_window():
     model = ids.load_model("austen")
     records = [ids.Record("short", "It is a truth ", "universally"), ids.Record("long", "", "a " * 100)]
     result = ids.estimate_texts(model, records[:1], passes=8, precision=1.0, most_passes=512)
@@ -211,7 +213,7 @@ def test_texts_need_one_window():
         ids.estimate_texts(model, records, passes=8, precision=1.0, overlap=64)
 
 
-def test_the_command_line_has_it(tmp_path, capsys):
+def test_the_command_line_accepts_a_precision(tmp_path, capsys):
     law = tmp_path / "law.toml"
     law.write_text('[law]\nkind = "markov-chain"\norder = 1\nalphabet = "ACGT"\nseed = 0\n')
     sequences = tmp_path / "sequences.txt"

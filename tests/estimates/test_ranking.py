@@ -1,4 +1,4 @@
-"""Ranking candidates: which is likeliest, at what error, and what it may depend on."""
+"""Ranking of candidates: the likeliest is found at the stated error rate and depends on nothing irrelevant."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ TOKENS = [LAW.encode([text])[0] for text in ("ACGTACGTAC", "ACAAAAAAAA", "ACCCGG
 ASKED = {"estimator": "uniform-count", "context": 2, "passes": 8, "seed": 1}
 
 
-def test_the_likeliest_is_found_and_the_others_are_sampled_less():
+def test_the_likeliest_is_found_and_others_are_sampled_less():
     result = ids.rank_candidates(LAW, TOKENS, **(ASKED | {"passes": 2}))
     exact = result["exact"].values
     best = int(exact.argmin())
@@ -29,17 +29,17 @@ def test_the_likeliest_is_found_and_the_others_are_sampled_less():
     assert result.attrs["forward_passes"] == result["forward_passes"].sum()
 
 
-def test_numbers_are_those_of_the_estimator_under_shared_masks():
+def test_numbers_match_the_estimator_under_shared_masks():
     result = ids.rank_candidates(LAW, [TOKENS[0], TOKENS[0]], **ASKED)
-    assert result["status"].values.tolist() == ["open", "open"]  # twins: no sampling tells them apart
+    assert result["status"].values.tolist() == ["open", "open"]  # twins: no sample can separate them
     assert result["replicates"].values.tolist() == [8, 8]
     np.testing.assert_array_equal(result["log_ratio_ci"], 0)
     result = ids.rank_candidates(LAW, TOKENS[:2], **ASKED)
     count = int(result["replicates"].max())
-    np.testing.assert_allclose(result["nll"], result["exact"], atol=6 / np.sqrt(count))  # an sd of 1 to 2 nats
+    np.testing.assert_allclose(result["nll"], result["exact"], atol=6 / np.sqrt(count))  # the sd is 1 to 2 nats
 
 
-def test_nothing_depends_on_the_order_or_the_batches():
+def test_order_and_batch_size_change_nothing():
     whole = ids.rank_candidates(LAW, TOKENS, **ASKED)
     for other in (
         ids.rank_candidates(LAW, TOKENS, **ASKED, batch_size=3),
@@ -49,7 +49,7 @@ def test_nothing_depends_on_the_order_or_the_batches():
             np.testing.assert_array_equal(other[name], whole[name])
 
 
-def test_per_token_compares_means_and_may_choose_another():
+def test_per_token_compares_means_and_may_change_the_winner():
     short, long = LAW.encode(["ACGT"])[0], LAW.encode(["ACAAAAAAAA"])[0]
     few, many = LAW.nll([short], context=2)[0], LAW.nll([long], context=2)[0]
     assert few < many
@@ -68,7 +68,7 @@ def test_an_exact_estimator_decides_at_the_first_look():
     assert result["p_value"] == 0
 
 
-def test_what_the_budget_cannot_settle_stays_open():
+def test_undecided_candidates_stay_open():
     result = ids.rank_candidates(Mirrored(), MIRRORED, "uniform-count", passes=4, most_passes=60)
     assert result["status"].values.tolist() == ["open", "open"]
     assert result["replicates"].values.tolist() == [15, 15]
@@ -76,7 +76,7 @@ def test_what_the_budget_cannot_settle_stays_open():
 
 
 class Mirrored:
-    """Two sequences with one likelihood and other losses for every mask: the second is the first from behind."""
+    """Two sequences of equal likelihood whose losses differ for every mask: the second mirrors the first."""
 
     table = ArbitraryLosses(6, seed=3)
 
@@ -89,7 +89,7 @@ class Mirrored:
 MIRRORED = [[0] * 6, [1] * 6]
 
 
-def settled_ties(error, races):
+def decided_ties(error, races):
     model, count = Mirrored(), 0
     for seed in range(races):
         result = ids.rank_candidates(
@@ -105,9 +105,9 @@ def test_mirrored_sequences_are_equally_likely():
 
 
 @pytest.mark.slow
-def test_ties_of_a_model_are_settled_no_more_often_than_allowed():
-    assert settled_ties(0.05, 600) <= 600 * 0.05 + 4 * np.sqrt(600 * 0.05 * 0.95)
-    assert settled_ties(0.5, 600) > 600 * 0.05 + 4 * np.sqrt(600 * 0.05 * 0.95)  # control: another error
+def test_ties_are_decided_no_more_often_than_the_error_rate():
+    assert decided_ties(0.05, 600) <= 600 * 0.05 + 4 * np.sqrt(600 * 0.05 * 0.95)
+    assert decided_ties(0.5, 600) > 600 * 0.05 + 4 * np.sqrt(600 * 0.05 * 0.95)  # control: another error rate
 
 
 def test_texts_and_names():
@@ -121,7 +121,7 @@ def test_texts_and_names():
         ids.rank_texts(austen, "It is a truth ", [])
 
 
-def test_questions_with_the_same_answers_have_masks_of_their_own():
+def test_questions_with_the_same_answers_have_independent_masks():
     models = [Masks(), Masks()]
     for model, given in zip(models, (0, 1), strict=True):
         ids.rank_candidates(model, [[given, *[0] * 8], [given, *[1] * 8]], "time-free", context=1, passes=4)
@@ -129,7 +129,7 @@ def test_questions_with_the_same_answers_have_masks_of_their_own():
 
 
 class Masks:
-    """Losses of a half, and a record of the masks."""
+    """Constant losses of 0.5, with a record of the masks."""
 
     def __init__(self):
         self.seen = []
@@ -147,7 +147,7 @@ class Masks:
         ({"error": 0.0}, "error must be between 0 and 1, got 0.0"),
         ({"error": float("nan")}, "error must be between 0 and 1, got nan"),
         ({"most_passes": 63}, "most_passes must cover the first round, .* = 64, got 63"),
-        ({"context": 3}, "candidate 1 has another context than candidate 0"),
+        ({"context": 3}, "candidate 1 has a different context from candidate 0"),
         ({"names": ["a", "a", "b", "c"]}, "'a' stands more than once"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What noise that ends early leaves out: exact where it can be listed, bounded where not, and always told."""
+"""The remainder of truncated noise: exact if it can be enumerated, otherwise bounded, and always reported."""
 
 import itertools
 import json
@@ -24,7 +24,7 @@ LAWS = {
 
 
 def by_enumeration(law, tokens, given, noise, total_noise):
-    """The divergence of the noised target from the noised law, by listing clean and noised sequences."""
+    """Return the divergence of the noised target from the noised law, by enumeration of clean and noised sequences."""
     symbols, length = law.vocabulary_size, len(tokens)
     kernel = noise.kernel(torch.tensor([total_noise], dtype=torch.float64), symbols)[0].numpy()
     clean = np.array(list(itertools.product(range(symbols), repeat=length)))
@@ -47,23 +47,23 @@ def found(law, tokens, given, noise, total_noise):
 
 
 @pytest.mark.parametrize("total_noise", [0.3, 3.0])
-@pytest.mark.parametrize("noise", [Absorbing(), Uniform(), RATES], ids=lambda one: one.name)
+@pytest.mark.parametrize("noise", [Absorbing(), Uniform(), RATES], ids=lambda noise: noise.name)
 @pytest.mark.parametrize(("kind", "given"), [("table", 0), ("markov", 0), ("markov", 1), ("hidden", 1)])
-def test_exact_by_listing(kind, given, noise, total_noise):
+def test_exact_remainders_match_enumeration(kind, given, noise, total_noise):
     law = LAWS[kind]
     tokens = law.sample(1, 3, seed=4)[0]
     expected = by_enumeration(law, tokens, given, noise, total_noise)
     answer = found(law, tokens, given, noise, total_noise)
     assert answer.lower == answer.upper == answer.known
     np.testing.assert_allclose(answer.known, expected, rtol=1e-9)
-    other = ids.MarkovChain.random(order=1, alphabet="ABC", seed=9)  # control: another law leaves another remainder
+    other = ids.MarkovChain.random(order=1, alphabet="ABC", seed=9)  # control: another law has another remainder
     assert abs(found(other, tokens, given, noise, total_noise).known - expected) > 1e-3 * expected
 
 
 @pytest.mark.parametrize("total_noise", [0.5, 2.0, 5.0])
-@pytest.mark.parametrize("noise", [Absorbing(), Uniform(), RATES], ids=lambda one: one.name)
+@pytest.mark.parametrize("noise", [Absorbing(), Uniform(), RATES], ids=lambda noise: noise.name)
 @pytest.mark.parametrize("seed", range(4))
-def test_bounds_hold(monkeypatch, noise, total_noise, seed):
+def test_bounds_contain_the_exact_remainder(monkeypatch, noise, total_noise, seed):
     law = LAWS["markov"]
     tokens = law.sample(1, 6, seed=seed)[0]
     exact = found(law, tokens, 1, noise, total_noise).known
@@ -71,13 +71,13 @@ def test_bounds_hold(monkeypatch, noise, total_noise, seed):
     bounds = found(law, tokens, 1, noise, total_noise)
     assert 0 <= bounds.lower <= exact <= bounds.upper
     assert bounds.lower < bounds.upper
-    if noise == Absorbing() and total_noise == 5.0:  # next to nothing is seen: what is seen is seen alone
+    if noise == Absorbing() and total_noise == 5.0:  # hardly anything is visible, and never two positions
         np.testing.assert_allclose(bounds.lower, exact, rtol=0.05)
 
 
 @pytest.mark.parametrize("total_noise", [0.5, 5.0])
-def test_one_masked_position_leaves_no_room_between_the_bounds(monkeypatch, total_noise):
-    """It is seen alone or not at all: both bounds are its own chance times its own loss."""
+def test_bounds_coincide_for_one_masked_position(monkeypatch, total_noise):
+    """The position is visible alone or not at all: both bounds are its probability times its loss."""
     law, tokens = LAWS["markov"], LAWS["markov"].sample(1, 4, seed=3)[0]
     exact = found(law, tokens, 3, Absorbing(), total_noise).known
     monkeypatch.setattr(remainder, "MOST_STATES", 0)
@@ -87,8 +87,8 @@ def test_one_masked_position_leaves_no_room_between_the_bounds(monkeypatch, tota
 
 
 @pytest.mark.parametrize("total_noise", [0.5, 5.0])
-def test_of_two_masked_positions_the_upper_bound_is_the_remainder(monkeypatch, total_noise):
-    """What is not seen alone is seen whole, and costs the whole likelihood: integral and remainder."""
+def test_the_upper_bound_is_exact_for_two_masked_positions(monkeypatch, total_noise):
+    """Either one position is visible or both are, which costs the whole NLL: the integral plus the remainder."""
     law, tokens = LAWS["markov"], LAWS["markov"].sample(1, 3, seed=3)[0]
     (target,) = make_targets(tokens[None], 1)
     estimator = ScoreEntropy(Absorbing(), Geometric(largest=total_noise))
@@ -98,8 +98,8 @@ def test_of_two_masked_positions_the_upper_bound_is_the_remainder(monkeypatch, t
     np.testing.assert_allclose(noise_remainder(law, target, estimator, integral).upper, exact, rtol=1e-9)
 
 
-def test_an_upper_bound_allows_for_the_error_of_the_integral(monkeypatch):
-    """Two positions, where the bound at the true integral is the remainder itself: half of the estimates are below."""
+def test_the_upper_bound_allows_for_the_error_of_the_integral(monkeypatch):
+    """With two positions the bound at the exact integral is the remainder, so half of the estimates fall below it."""
     law, name = LAWS["markov"], "score-entropy(absorbing,polynomial,end=0.8)"
     tokens = law.sample(100, 3, seed=6)
     exact = ids.estimate_nll(law, tokens, name, passes=8, replicates=4, context=1)["remainder_upper"].values
@@ -108,7 +108,7 @@ def test_an_upper_bound_allows_for_the_error_of_the_integral(monkeypatch):
     assert (result["remainder_upper"].values >= exact).mean() > 0.97
 
 
-def test_nothing_is_left_of_noise_without_end():
+def test_complete_noise_has_no_remainder():
     law = LAWS["markov"]
     (target,) = make_targets(law.sample(1, 3, seed=0))
     nothing = noise_remainder(law, target, ScoreEntropy(Uniform(), LogLinear()), 1.0)
@@ -120,7 +120,7 @@ CUT_UNIFORM = "marginal-score-entropy(uniform,end=0.5)+stratified"
 
 
 @pytest.mark.parametrize("name", [CUT, CUT_UNIFORM])
-def test_integral_and_remainder_are_the_likelihood(name):
+def test_integral_and_remainder_sum_to_the_nll(name):
     law = LAWS["table"]
     result = ids.estimate_nll(law, law.sequences[:4], name, passes=16, replicates=200, seed=1)
     assert_unbiased(result["nll_replicate"].values, result["exact"].values)
@@ -142,16 +142,16 @@ def test_ratios_have_the_difference_of_the_remainders(coupled):
         assert_unbiased(control, result["exact"].values)
 
 
-def test_two_models_have_remainders_of_their_own():
+def test_each_of_two_models_has_its_remainder():
     first, second = LAWS["markov"], LAWS["hidden"]
     tokens = first.sample(3, 4, seed=5)
     result = ids.estimate_model_log_ratio(first, second, tokens, CUT_UNIFORM, passes=16, replicates=200)
     assert_unbiased(result["log_ratio_replicate"].values, result["exact"].values)
-    with pytest.raises(ids.InputError, match="a pilot asks one model, and here are two"):
+    with pytest.raises(ids.InputError, match="a pilot runs one model, but there are two"):
         ids.estimate_model_log_ratio(first, second, tokens, "score-entropy(uniform,pilot=32)")
 
 
-def test_bounds_widen_the_interval_and_are_told():
+def test_bounds_widen_the_interval_and_are_reported():
     law = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=0)
     tokens = law.sample(2, 24, seed=1)
     name = "marginal-score-entropy(uniform,geometric,largest=2)+stratified"
@@ -171,7 +171,9 @@ def test_bounds_widen_the_interval_and_are_told():
     with pytest.raises(ids.InputError, match="standard errors do not include them"):
         ids.decide(ratios)
     lower, upper = ratios["log_ratio_ci"].values.T
-    assert (lower < ratios["log_ratio"] + ratios["remainder_lower"]).all()  # below and above by what is not known
+    assert (
+        lower < ratios["log_ratio"] + ratios["remainder_lower"]
+    ).all()  # the interval is wider on both sides by the unknown remainder
     assert (upper > ratios["log_ratio"] + ratios["remainder_upper"]).all()
     small = ids.estimate_nll(law, tokens, name.replace("2)", "9)"), passes=32, replicates=8)
     assert 0 < small["remainder_upper"].values.max() < 0.01
@@ -181,7 +183,7 @@ def test_bounds_widen_the_interval_and_are_told():
     assert "remainder_upper" not in finished
 
 
-def test_no_precision_is_promised_beside_a_remainder():
+def test_a_requested_precision_excludes_a_remainder():
     law = LAWS["markov"]
     tokens = law.sample(1, 4, seed=1)
     with pytest.raises(ids.InputError, match="use a schedule that does"):
@@ -192,7 +194,7 @@ def test_no_precision_is_promised_beside_a_remainder():
 
 
 class RatiosOnly:
-    """A model of score ratios for one noise, such as a network would be."""
+    """A model of score ratios for one noise only, like a trained network."""
 
     def __init__(self, law, noise):
         self._law, self.noise, self.vocabulary_size = law, noise, law.vocabulary_size
@@ -201,7 +203,7 @@ class RatiosOnly:
         return self._law.log_ratios(noised, acts, total_noise, noise).float()
 
 
-def test_a_model_of_ratios_alone_is_estimated_and_bounded():
+def test_a_model_with_only_ratios_is_estimated_and_bounded():
     law = LAWS["markov"]
     tokens = law.sample(2, 5, seed=7)
     model, names = RatiosOnly(law, Absorbing()), ("score-entropy(absorbing,polynomial)+stratified", CUT)
@@ -222,7 +224,7 @@ def test_a_model_of_ratios_alone_is_estimated_and_bounded():
         ids.estimate_nll(model, tokens, "score-entropy(uniform)")
 
 
-def test_own_noise_is_averaged_with_a_caution_unless_ratios_come_from_one_law():
+def test_marginal_estimators_have_a_caution_unless_ratios_come_from_one_law():
     law = LAWS["markov"]
     tokens, name = law.sample(2, 5, seed=7), "marginal-score-entropy(uniform,polynomial)+stratified"
     for model, said in ((RatiosOnly(law, Uniform()), True), (law, False)):
@@ -232,7 +234,7 @@ def test_own_noise_is_averaged_with_a_caution_unless_ratios_come_from_one_law():
         assert "not-one-law" not in caution_sentences(plain)
 
 
-def test_masks_cannot_be_redrawn_where_there_are_none():
+def test_mask_methods_reject_estimators_without_masks():
     law = LAWS["markov"]
     with pytest.raises(ids.InputError, match="redraws weighted sums of masked losses"):
         ids.estimate_nll(law, law.sample(1, 4, seed=1), CUT, interval="design-bootstrap")
@@ -244,7 +246,7 @@ def test_masks_cannot_be_redrawn_where_there_are_none():
         ids.estimate_sizes(law, law.sample(1, 4, seed=1), "score-entropy(uniform)")
 
 
-def test_a_schedule_of_the_users_own():
+def test_custom_schedules_are_unbiased():
     law = LAWS["markov"]
     estimator = ScoreEntropy(RATES, Geometric(smallest=0.01, largest=30.0), Stratified(), marginal=True)
     tokens = law.sample(3, 4, seed=8)
@@ -252,8 +254,8 @@ def test_a_schedule_of_the_users_own():
     assert_unbiased(result["nll_replicate"].values, result["exact"].values)
 
 
-def test_rare_tokens_under_noise_are_said():
-    """Two tokens of 12 nats: 84 % of intervals cover them. Masks, and tokens of 4 nats, need no such word."""
+def test_rare_tokens_under_noise_have_a_caution():
+    """With two tokens of 12 nats, 84 % of the intervals cover. Masks, and tokens of 4 nats, need no caution."""
     for nats, said in ((12.0, True), (4.0, False)):
         rare = np.exp(-nats)
         law = ids.MarkovChain(np.ones(()), [1 - rare, rare], alphabet="AB")

@@ -1,4 +1,4 @@
-"""Substitution scans: exact where they can be, as certain as they say elsewhere, and each cell on its own."""
+"""Substitution scans: exact if possible, calibrated otherwise, and every cell is independent of the rest."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def mutated(tokens, position, symbol):
 
 
 def differences(law, tokens):
-    """log p(mutant) - log p(original), by the law itself, one mutant at a time."""
+    """Return the exact log p(mutant) - log p(original), one mutant at a time."""
     return np.array(
         [
             [float(law.nll([tokens])[0] - law.nll([mutated(tokens, i, a)])[0]) for a in range(law.vocabulary_size)]
@@ -33,16 +33,16 @@ def differences(law, tokens):
 
 class TestExact:
     @pytest.mark.parametrize("order", [1, 4])
-    def test_all_masks_give_the_laws_own_differences(self, order):
+    def test_all_masks_give_the_exact_differences(self, order):
         law = ids.MarkovChain.random(order=order, alphabet="ACGT", seed=order)
         tokens = law.sample(1, length=6, seed=2)[0]
         scan = ids.scan_substitutions(law, tokens, "exhaustive", passes=63, replicates=2)
         expected = differences(law, tokens)
         np.testing.assert_allclose(scan["log_ratio"], expected, atol=1e-9)
         np.testing.assert_allclose(scan["exact"], expected, atol=1e-9)
-        assert np.abs(expected).max() > 1  # a check that could fail
+        assert np.abs(expected).max() > 1  # the check could fail
 
-    def test_a_context_is_given_and_left_alone(self):
+    def test_a_context_is_given_and_not_scanned(self):
         given = np.array([True, False, False, True, False, False, False, True])
         scan = ids.scan_substitutions(LAW, TOKENS, "exhaustive", passes=31, replicates=2, context=given)
         assert scan["position"].values.tolist() == [1, 2, 4, 5, 6]
@@ -64,7 +64,7 @@ class TestExact:
             assert not cell["log_ratio_replicate"].any()
             assert np.isnan(cell["log_ratio_p"])
 
-    def test_intervals_are_those_of_the_replicates(self):
+    def test_intervals_are_computed_from_the_replicates(self):
         scan = ids.scan_substitutions(LAW, TOKENS, "uniform-count", passes=4, replicates=5, level=0.8)
         draws = scan["log_ratio_replicate"].values[TOKENS != 0, 0]
         expected = stats.t.interval(0.8, 4, draws.mean(axis=1), stats.sem(draws, axis=1))
@@ -72,7 +72,7 @@ class TestExact:
         np.testing.assert_allclose(scan["log_ratio"], scan["log_ratio_replicate"].mean("replicate"))
 
     def test_replicates_are_coupled_estimates_from_one_plan(self):
-        """The scan's plan, run on each mutant apart, gives its replicates."""
+        """The plan of the scan, run on each mutant separately, gives the same replicates."""
         estimator = ids.estimator("uniform-count+stratified")
         scan = ids.scan_substitutions(LAW, TOKENS, estimator, passes=8, replicates=3, seed=5)
         (original,) = make_targets([TOKENS])
@@ -87,7 +87,7 @@ class TestExact:
 
 
 class TestStatistics:
-    def test_means_are_the_laws_differences_within_their_errors(self):
+    def test_means_agree_with_the_exact_differences(self):
         scan = ids.scan_substitutions(LAW, TOKENS, "uniform-count", passes=8, replicates=400, seed=3)
         assert_unbiased(scan["log_ratio_replicate"], differences(LAW, TOKENS))
 
@@ -98,7 +98,7 @@ class TestStatistics:
             assert_unbiased(scan["log_ratio_replicate"], differences(other, TOKENS))
 
     @pytest.mark.parametrize("name", ["time-free", "uniform-count"])
-    def test_shared_masks_pay(self, name):
+    def test_shared_masks_reduce_the_variance(self, name):
         """The variance of a log ratio is far below that of independent masks on the two sides."""
         law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
         tokens = law.sample(1, length=24, seed=1)[0]
@@ -112,7 +112,7 @@ class TestStatistics:
         assert apart.var(axis=1).sum() > 3 * shared.var(axis=1).sum()
 
     def test_mutants_are_compared_through_their_replicates(self):
-        """Of two mutants at one position, the difference is coupled too, and unbiased."""
+        """The difference between two mutants at one position is also coupled, and unbiased."""
         scan = ids.scan_substitutions(LAW, TOKENS, "uniform-count", passes=8, replicates=400, seed=3)
         draws = scan["log_ratio_replicate"].values
         difference = draws[:, 1] - draws[:, 2]
@@ -121,7 +121,7 @@ class TestStatistics:
 
 
 class TestCalibration:
-    """Cells of a scan share masks: the scan is the unit, and bounds are in standard errors over scans."""
+    """Cells of a scan share masks, so the scan is the unit, and bounds are in standard errors over scans."""
 
     @staticmethod
     def scans(level):
@@ -131,14 +131,14 @@ class TestCalibration:
         return [ids.rank_substitutions(scan) for scan in scans]
 
     @staticmethod
-    def off_the_level(frames):
+    def coverage_z(frames):
         covered = [((one["lower"] <= one["exact"]) & (one["exact"] <= one["upper"])).mean() for one in frames]
         return (np.mean(covered) - 0.95) / (np.std(covered) / np.sqrt(len(covered)))
 
     @pytest.mark.slow
     def test_pointwise_intervals_cover_and_verdicts_are_true(self):
         frames = self.scans(0.95)
-        assert abs(self.off_the_level(frames)) < 4
+        assert abs(self.coverage_z(frames)) < 4
         verdicts = [one[one["verdict"] != ""] for one in frames]
         false = sum(bool(((one["verdict"] == "better") != (one["exact"] > 0)).any()) for one in verdicts)
         # At most 5 % of the scans; 4 binomial standard deviations are 5.5 %.
@@ -146,12 +146,12 @@ class TestCalibration:
         assert sum(map(len, verdicts)) > 1000
 
     @pytest.mark.slow
-    def test_control_intervals_of_a_smaller_level_fail_the_same_check(self):
-        assert abs(self.off_the_level(self.scans(0.9))) > 4
+    def test_control_intervals_at_a_lower_level_fail_the_same_check(self):
+        assert abs(self.coverage_z(self.scans(0.9))) > 4
 
 
 class TestContract:
-    def test_a_cell_depends_on_nothing_but_the_original(self):
+    def test_a_cell_depends_only_on_the_original(self):
         arguments = {"estimator": "uniform-count", "passes": 8, "replicates": 4, "seed": 7}
         whole = ids.scan_substitutions(LAW, TOKENS, **arguments)["log_ratio_replicate"]
         for part in (
@@ -184,12 +184,12 @@ class TestContract:
         ratio = ids.estimate_log_ratio(LAW, [TOKENS], [TOKENS])
         assert set(scan.attrs) == {*ratio.attrs, "sequence"}
 
-    def test_passes_are_counted_and_progress_is_told(self):
-        told = []
-        scan = ids.scan_substitutions(LAW, TOKENS, "exhaustive", passes=255, replicates=2, progress=told.append)
-        # 255 masks for the original, 3 x 255 for hidden symbols, 127 for each of 24 mutants.
+    def test_passes_are_counted_and_progress_is_reported(self):
+        steps = []
+        scan = ids.scan_substitutions(LAW, TOKENS, "exhaustive", passes=255, replicates=2, progress=steps.append)
+        # 255 masks for the original, 3 x 255 for masked symbols, 127 for each of 24 mutants.
         assert scan.attrs["forward_passes"] == 255 + 3 * 255 + 24 * 127
-        assert told == [1] * 25
+        assert steps == [1] * 25
 
     def test_a_network_is_scanned_over_its_alphabet(self):
         scan = ids.scan_substitutions(DENOISER, DENOISER.encode("abc a"), passes=4, replicates=3)
@@ -206,7 +206,7 @@ class TestContract:
         np.testing.assert_allclose(scan["log_ratio"], 0.0, atol=1e-12)
         assert set(ids.rank_substitutions(scan)["verdict"]) == {""}
 
-    def test_cautions_are_said(self):
+    def test_cautions_are_reported(self):
         cautions = caution_sentences(ids.scan_substitutions(LAW, TOKENS, "time-integral", passes=4, replicates=3))
         assert {"infinite-variance", "few-replicates"} <= set(cautions)
 
@@ -225,7 +225,7 @@ class TestRanking:
             for name in ("log_ratio", "log_ratio_se", "exact"):
                 assert getattr(row, name) == cell[name].item()
 
-    def test_verdicts_are_for_the_whole_scan(self):
+    def test_verdicts_are_simultaneous_over_the_scan(self):
         scan = ids.scan_substitutions(LAW, TOKENS, "uniform-count+stratified", passes=16, replicates=8)
         frame = ids.rank_substitutions(scan)
         assert set(frame["verdict"]) == {"better", "worse", ""}
@@ -233,11 +233,11 @@ class TestRanking:
         assert (frame.loc[frame["verdict"] == "better", "lower"] > 0).all()
         assert (frame.loc[frame["verdict"] == "worse", "upper"] < 0).all()
         pointwise = (frame["lower"] > 0) | (frame["upper"] < 0)
-        assert pointwise.sum() > (frame["verdict"] != "").sum()  # they ask for more than pointwise intervals
+        assert pointwise.sum() > (frame["verdict"] != "").sum()  # they are stricter than pointwise intervals
         made = frame[frame["verdict"] != ""]
         assert ((made["verdict"] == "better") == (made["exact"] > 0)).all()
 
-    def test_exact_estimates_have_the_verdict_of_their_sign(self):
+    def test_exact_estimates_are_decided_by_their_sign(self):
         scan = ids.scan_substitutions(LAW, TOKENS, "exhaustive", passes=255, replicates=2)
         frame = ids.rank_substitutions(scan)
         assert ((frame["verdict"] == "better") == (frame["exact"] > 0)).all()

@@ -1,4 +1,4 @@
-"""Texts: windows multiply to the whole, and estimates of records agree with all masks enumerated."""
+"""Texts: windows add up to the whole record, and estimates agree with an enumeration of all masks."""
 
 import itertools
 
@@ -22,7 +22,7 @@ def model():
 
 
 @pytest.mark.parametrize(("prompt", "response", "overlap"), [*itertools.product([0, 3, 7, 12], [1, 6, 20], [0, 3, 7])])
-def test_every_token_is_scored_once_and_given_what_was_promised(prompt, response, overlap):
+def test_every_token_is_scored_once_with_the_promised_context(prompt, response, overlap):
     tokens = np.arange(prompt + response)
     scored = []
     for number, window in enumerate(windows(tokens[:prompt], tokens[prompt:], 8, overlap)):
@@ -34,7 +34,7 @@ def test_every_token_is_scored_once_and_given_what_was_promised(prompt, response
     assert scored == list(range(prompt, prompt + response))
 
 
-def test_what_fits_is_one_window_and_what_does_not_needs_an_overlap():
+def test_short_records_are_one_window_and_long_ones_need_an_overlap():
     (whole,) = windows(np.arange(3), np.arange(3, 8), 8, None)
     assert (len(whole.tokens), whole.context) == (8, 3)
     with pytest.raises(ids.InputError, match="have 9 tokens and the model takes 8; give an overlap"):
@@ -73,15 +73,15 @@ def test_long_records_are_the_sum_of_their_windows(model):
     assert result["length"].item() == len(text)
 
 
-def test_windows_have_random_numbers_of_their_own(model):
+def test_windows_have_independent_random_numbers(model):
     result = estimate_texts(model, [Record("long", "", "abcabc" * 4)], "time-free", overlap=0, passes=2, replicates=64)
     single = estimate_texts(model, [Record("long", "", "abcabcab")], "time-free", passes=2, replicates=64)
-    # Three independent windows of one law: the variance is three times, not nine times, that of one (sd of log: 0.25).
+    # Three independent windows of one law have three times the variance of one, not nine times (sd of the log: 0.25).
     ratio = (result["nll_se"].item() / single["nll_se"].item()) ** 2
     assert 1.2 < ratio < 6
 
 
-def test_mistakes_name_the_record(model):
+def test_errors_name_the_record(model):
     for prompt in ("", "ab"):
         with pytest.raises(ids.InputError, match="'q': the response has no tokens, there is nothing to score"):
             estimate_texts(model, [Record("one", "", "a"), Record("q", prompt, "")])
@@ -91,7 +91,7 @@ def test_mistakes_name_the_record(model):
         estimate_texts(model, [Record("q", "", "abcabcabc")])
 
 
-def test_ratios_of_texts_are_differences_of_their_likelihoods(model):
+def test_ratios_of_texts_are_differences_of_their_nlls(model):
     pairs = [TextPair("same length", "ab", "ca", "cc"), TextPair("other", "", "abc", "b")]
     result = estimate_text_ratios(model, pairs, "exhaustive", passes=7, replicates=2)
     for pair in pairs:

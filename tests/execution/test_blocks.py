@@ -1,4 +1,4 @@
-"""Blocks: a section cut into pieces, each named by all that its numbers depend on."""
+"""Blocks: a section is split into blocks, and each key depends on everything that determines its numbers."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ def keys(one, device="cpu"):
     return [block.key for block in blocks_of(one, device)]
 
 
-def test_blocks_partition_the_cells_into_runs_of_one_kind(monkeypatch):
+def test_blocks_partition_the_cells_into_runs_of_equal_passes(monkeypatch):
     monkeypatch.setattr(blocks, "LAW_PASSES", 30)  # two cells of 4 passes, one of 8
     one = section()
     found = blocks_of(one, "cpu")
@@ -54,11 +54,11 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_whatever_numbers_depend_on_changes_all_keys(change):
+def test_keys_change_with_everything_that_determines_numbers(change):
     assert not set(keys(section(**change))) & set(keys(section()))
 
 
-def test_named_sequences_differ_by_their_tokens():
+def test_keys_of_named_sequences_depend_on_their_tokens():
     names = list("abcde")
     targets = [make_targets(tokens, names=names) for tokens in (TOKENS, np.flip(TOKENS))]
     assert [one.key for one in targets[0]] == [one.key for one in targets[1]]
@@ -68,13 +68,13 @@ def test_named_sequences_differ_by_their_tokens():
 
 
 @pytest.mark.parametrize("what", ["code_digest", "versions"])
-def test_other_code_and_other_versions_change_all_keys(monkeypatch, what):
+def test_different_code_or_versions_change_all_keys(monkeypatch, what):
     before = set(keys(section()))
     monkeypatch.setattr(blocks, what, lambda: {"numpy": "0"})
     assert not before & set(keys(section()))
 
 
-def test_a_processor_that_rounds_otherwise_changes_the_keys_of_laws(monkeypatch):
+def test_a_processor_that_rounds_differently_changes_the_keys_of_laws(monkeypatch):
     torch.manual_seed(0)
     network = Denoiser(DenoiserConfig("ACGT", length=8, layers=1, width=16, heads=2))
     laws, networks = keys(section()), keys(section(model=network))
@@ -83,18 +83,18 @@ def test_a_processor_that_rounds_otherwise_changes_the_keys_of_laws(monkeypatch)
     assert keys(section(model=network)) == networks
 
 
-def test_another_kind_of_device_changes_all_keys():
+def test_another_type_of_device_changes_all_keys():
     assert not set(keys(section(), "cuda")) & set(keys(section()))
     assert keys(section(), "cuda:1") == keys(section(), "cuda:0")
 
 
-def test_more_estimators_and_budgets_leave_the_other_blocks_as_they_are():
+def test_adding_estimators_and_budgets_keeps_the_other_blocks():
     before = keys(section())
     more = keys(section(names=("uniform-count", "time-free", "chain"), passes=(2, 4, 8)))
     assert set(before) < set(more)
 
 
-def test_a_block_computes_what_its_cells_give_alone():
+def test_a_block_computes_the_same_as_its_cells_alone():
     one = section()
     (block, *_) = blocks_of(one, "cpu")
     found = block.compute(batch_size=None, device="cpu")

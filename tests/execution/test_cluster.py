@@ -1,4 +1,4 @@
-"""Studies on a Dask cluster: the same bytes, whoever dies, and one sentence for what cannot go on."""
+"""Studies on a Dask cluster: the same bytes whichever process dies, and one-sentence errors otherwise."""
 
 import json
 import pickle
@@ -27,7 +27,7 @@ from infodis_stats.studies.design import scenario
 from infodis_stats.studies.design.scenario import load_network
 from tests.support.dask_deaths import ROOT, deaths, done, machines, stored, wait_for, written_study
 
-run = import_module("infodis_stats.execution.run")  # the package has a function of that name
+run = import_module("infodis_stats.execution.run")  # the package also has a function of this name
 
 
 TWO_STAGES = """\
@@ -67,7 +67,7 @@ metadata.version = lambda name: "1.0" if name == "numpy" else real(name)
 
 
 class Watch(SchedulerPlugin):
-    """Notes what lies on workers for the client: types of results."""
+    """Records the types of the results that workers keep for the client."""
 
     def __init__(self):
         self.types = []
@@ -97,7 +97,7 @@ def forget_studies():
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
-    """Give a busy machine time to answer."""
+    """Wait longer for the scheduler, as the machine may be busy."""
     monkeypatch.setattr(executors, "SCHEDULER_TIMEOUT", 60)
 
 
@@ -124,7 +124,7 @@ def network_study(tmp_path):
 
 
 @pytest.mark.parametrize("text", [TWO_STAGES, ON_A_NETWORK], ids=["law", "network"])
-def test_a_cluster_gives_the_same_bytes_from_results_that_are_none(tmp_path, here, text):
+def test_a_cluster_gives_the_same_bytes_and_returns_no_results(tmp_path, here, text):
     write_network(tmp_path, 1)
     path = tmp_path / "study.toml"
     path.write_text(text)
@@ -135,26 +135,26 @@ def test_a_cluster_gives_the_same_bytes_from_results_that_are_none(tmp_path, her
     finally:
         here.scheduler.remove_plugin("watch")
     first, *blocks = watch.types
-    assert first == "function"  # whether workers can load the package
+    assert first == "function"  # the check that workers can import the package
     assert len(blocks) >= len(list((tmp_path / "ledger").glob("*.npy"))) > 4
     assert set(blocks) == {"NoneType"}
     path.write_text(text.replace("seed = 3", "seed = 4"))
     assert stored(path, scheduler=here.scheduler_address) != plain
 
 
-def test_models_are_loaded_once_here_and_once_by_all_workers_of_a_process(monkeypatch, here, network_study):
+def test_models_are_loaded_once_by_the_client_and_once_per_worker_process(monkeypatch, here, network_study):
     loads = []
     monkeypatch.setattr(scenario, "load_network", lambda *which: loads.append(which) or load_network(*which))
     ids.run_study(network_study, scheduler=here.scheduler_address)
     assert len(loads) == 2
 
 
-def test_a_task_carries_the_text_of_its_study_and_little_else(network_study):
+def test_a_task_contains_the_text_of_its_study_and_little_else(network_study):
     order = run.Job(studies._Study(str(network_study), ON_A_NETWORK), network_study.parent)
     assert len(pickle.dumps((run._compute, order, 0, 0, "0" * 64))) < len(ON_A_NETWORK) + 1000
 
 
-def test_workers_know_a_model_that_has_changed_since(here, network_study, tmp_path):
+def test_workers_reload_a_changed_model(here, network_study, tmp_path):
     how = {"ledger": tmp_path / "ledger", "scheduler": here.scheduler_address}
     first = stored(network_study, **how)
     write_network(tmp_path, 2)
@@ -162,7 +162,7 @@ def test_workers_know_a_model_that_has_changed_since(here, network_study, tmp_pa
     assert first != second == stored(network_study)
 
 
-def test_the_scheduler_may_be_named_by_the_file_that_it_writes(here, tmp_path):
+def test_the_scheduler_may_be_given_by_its_scheduler_file(here, tmp_path):
     file = tmp_path / "scheduler.json"
     file.write_text(json.dumps({"type": "Scheduler", "address": here.scheduler_address}))
     with cluster(str(file))() as executor:
@@ -172,7 +172,7 @@ def test_the_scheduler_may_be_named_by_the_file_that_it_writes(here, tmp_path):
 @pytest.mark.parametrize(
     "address", ["tcp://127.0.0.1:1", "nonsense://x", "tcp://127.0.0.1", "", "no.json", "list.json", "damaged.json"]
 )
-def test_where_no_scheduler_answers_it_is_said(monkeypatch, tmp_path, address):
+def test_a_missing_scheduler_is_reported(monkeypatch, tmp_path, address):
     monkeypatch.setattr(executors, "SCHEDULER_TIMEOUT", 1)
     monkeypatch.chdir(tmp_path)
     Path("list.json").write_text("[1]")
@@ -183,13 +183,13 @@ def test_where_no_scheduler_answers_it_is_said(monkeypatch, tmp_path, address):
         ids.run_study(written_two_stages(tmp_path), scheduler=address)
 
 
-def test_without_dask_it_is_said_how_to_get_it(monkeypatch, tmp_path):
+def test_without_dask_the_error_says_how_to_install_it(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"needs Dask: pip install 'infodis-stats\[distributed\]'"):
         ids.run_study(written_two_stages(tmp_path), scheduler="tcp://127.0.0.1:8786")
 
 
-def test_a_scheduler_that_nobody_works_for_says_so_where_it_is_told_to(tmp_path):
+def test_a_scheduler_without_workers_is_reported_after_the_timeout(tmp_path):
     with (
         config.set({"distributed.scheduler.no-workers-timeout": "100 ms"}),
         local(workers=0) as empty,
@@ -198,7 +198,7 @@ def test_a_scheduler_that_nobody_works_for_says_so_where_it_is_told_to(tmp_path)
         ids.run_study(written_two_stages(tmp_path), scheduler=empty.scheduler_address)
 
 
-def test_a_study_that_is_done_needs_nobody(tmp_path):
+def test_a_complete_study_needs_no_workers(tmp_path):
     path = written_two_stages(tmp_path)
     plain = stored(path, ledger=tmp_path / "ledger")
     with local(workers=0) as empty:
@@ -209,7 +209,7 @@ left_to_die = [0]
 
 
 def dying(*arguments):
-    """Do a block, unless the worker dies of it."""
+    """Compute a block, or simulate that it kills the worker."""
     if left_to_die[0]:
         left_to_die[0] -= 1
         raise KilledWorker("a block", SimpleNamespace(address="tcp://a"), 3)
@@ -220,10 +220,10 @@ do = run._compute
 
 
 def idle(*_):
-    """Do nothing, and say that it is done."""
+    """Return without computing the block."""
 
 
-def test_a_block_that_kills_its_workers_is_tried_again_and_not_for_ever(monkeypatch, here, tmp_path):
+def test_a_block_that_kills_its_workers_is_retried_a_few_times(monkeypatch, here, tmp_path):
     path = written_two_stages(tmp_path)
     plain = stored(path)
     monkeypatch.setattr(run, "_compute", dying)
@@ -237,10 +237,10 @@ def test_a_block_that_kills_its_workers_is_tried_again_and_not_for_ever(monkeypa
 
 
 def outlive(members, scheduler, found_dead):
-    """Go on with a cluster whose scheduler dies under a block, or while nothing is asked of it."""
+    """Use a cluster whose scheduler dies while a block runs, or while it is idle."""
     with members() as executor:
         assert executor.submit(sum, [1, 2]).result() == 3
-        executor._executor._client._timeout = 1  # for the scheduler to come back
+        executor._executor._client._timeout = 1  # seconds until the scheduler counts as lost
         future = executor.submit(time.sleep, 2)
         scheduler.close()
         if found_dead:
@@ -249,8 +249,8 @@ def outlive(members, scheduler, found_dead):
         future.result()
 
 
-@pytest.mark.parametrize("found_dead", [False, True], ids=["under a block", "between blocks"])
-def test_a_scheduler_that_dies_is_looked_for_again(monkeypatch, found_dead):
+@pytest.mark.parametrize("found_dead", [False, True], ids=["during a block", "between blocks"])
+def test_the_client_reconnects_if_the_scheduler_dies(monkeypatch, found_dead):
     with local(workers=1) as mortal:
         members = cluster(mortal.scheduler_address)
         with pytest.raises(BrokenExecutor):
@@ -268,18 +268,18 @@ def interrupt(members, scheduler):
         raise KeyboardInterrupt
 
 
-def test_an_interrupt_takes_back_what_is_not_done(here):
+def test_an_interrupt_cancels_unfinished_tasks(here):
     with pytest.raises(KeyboardInterrupt):
         interrupt(cluster(here.scheduler_address), here.scheduler)
     wait_for(lambda: not here.scheduler.tasks)
 
 
-def test_what_a_block_complains_of_arrives_as_it_is(here):
+def test_errors_of_a_block_are_reraised_unchanged(here):
     with pytest.raises(ZeroDivisionError), cluster(here.scheduler_address)() as executor:
         executor.submit(divmod, 1, 0).result()
 
 
-def test_other_versions_are_left_to_the_blocks(monkeypatch, here):
+def test_version_mismatches_are_checked_by_the_blocks(monkeypatch, here):
     real = distributed.versions.get_versions
 
     def other(*arguments, **options):
@@ -296,7 +296,7 @@ def test_other_versions_are_left_to_the_blocks(monkeypatch, here):
         assert "Mismatched versions" in str(caught[0].message)
 
 
-def test_a_worker_that_is_not_like_us_says_so(monkeypatch, tmp_path):
+def test_an_incompatible_worker_is_reported(monkeypatch, tmp_path):
     path = written_two_stages(tmp_path)
     order = run.Job(studies._Study(str(path), TWO_STAGES), tmp_path / "ledger")
     with pytest.raises(
@@ -316,7 +316,7 @@ def test_a_worker_that_is_not_like_us_says_so(monkeypatch, tmp_path):
         do(unknown, 0, 0, "0" * 64)
 
 
-def test_a_block_is_not_computed_again_where_a_worker_died_before_it_could_say_so(monkeypatch, tmp_path):
+def test_a_block_whose_worker_died_after_writing_it_is_not_recomputed(monkeypatch, tmp_path):
     path = written_two_stages(tmp_path)
     ids.run_study(path, ledger=tmp_path / "ledger")
     order = run.Job(studies._Study(str(path), TWO_STAGES), tmp_path / "ledger")
@@ -328,7 +328,7 @@ def test_a_block_is_not_computed_again_where_a_worker_died_before_it_could_say_s
         do(order, 0, 0, block.key)
 
 
-def test_storage_that_is_not_shared_is_found_out(monkeypatch, here, tmp_path):
+def test_storage_that_is_not_shared_is_detected(monkeypatch, here, tmp_path):
     monkeypatch.setattr(ledger, "VISIBILITY_TIMEOUT", 1)
     monkeypatch.setattr(run, "_compute", idle)
     with pytest.raises(
@@ -338,7 +338,7 @@ def test_storage_that_is_not_shared_is_found_out(monkeypatch, here, tmp_path):
         ids.run_study(written_two_stages(tmp_path), scheduler=here.scheduler_address)
 
 
-def test_storage_that_shows_files_late_is_waited_for(monkeypatch, tmp_path):
+def test_files_that_appear_late_are_waited_for(monkeypatch, tmp_path):
     path = written_two_stages(tmp_path)
     ids.run_study(path, ledger=tmp_path / "ledger")
     book = ledger.Ledger(tmp_path / "ledger")
@@ -355,7 +355,7 @@ def test_storage_that_shows_files_late_is_waited_for(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_workers_die_at_random_and_the_bytes_are_the_same(tmp_path):
+def test_the_bytes_are_the_same_if_workers_die_at_random(tmp_path):
     found = deaths(tmp_path, 10, seed=1)
     assert found["deaths"] == 10
     assert 1 <= found["redone"] <= 10
@@ -365,14 +365,14 @@ def test_workers_die_at_random_and_the_bytes_are_the_same(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_scheduler_dies_and_the_same_command_goes_on(tmp_path):
+def test_the_same_command_resumes_after_the_scheduler_died(tmp_path):
     file, out = written_study(tmp_path / "study.toml"), tmp_path / "out"
     with machines(tmp_path / "machines") as some:
         scheduler = some.scheduler(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0")
         victim = some.worker()
         first = some.command(file, out, some.file)
         wait_for(lambda: done(out) >= 3, first)
-        victim.kill()  # a death is one too many for the block: the client begins again
+        victim.kill()  # no failures are allowed for the block, so the client starts again
         some.worker()
         wait_for(lambda: done(out) >= 10, first)
         scheduler.kill()
@@ -388,13 +388,13 @@ def test_a_scheduler_dies_and_the_same_command_goes_on(tmp_path):
         assert (second.returncode, complaint) == (0, "")
         begun, loaded = some.begun(), some.loaded()
     assert len(set(begun)) == done(out)
-    assert len(begun) <= done(out) + 3  # of the two that were killed, and of the worker that lost its scheduler
-    assert len(loaded) == len(set(loaded)) >= 3  # once in each process
+    assert len(begun) <= done(out) + 3  # blocks of the two killed processes and of the worker that lost its scheduler
+    assert len(loaded) == len(set(loaded)) >= 3  # once per process
     assert (out / "study.nc").read_bytes() == stored(file)
 
 
 @pytest.mark.slow
-def test_workers_with_other_versions_compute_nothing(tmp_path):
+def test_workers_with_different_versions_compute_nothing(tmp_path):
     file, out = written_study(tmp_path / "study.toml"), tmp_path / "out"
     other = (
         "import importlib.metadata as m\nreal = m.version\nm.version = lambda n: '1.0' if n == 'numpy' else real(n)\n"
@@ -424,7 +424,7 @@ sys.meta_path.insert(0, Blocked)
 
 
 @pytest.mark.slow
-def test_workers_without_the_package_are_not_waited_for(tmp_path):
+def test_workers_without_the_package_are_reported_at_once(tmp_path):
     file, out = written_study(tmp_path / "study.toml"), tmp_path / "out"
     (tmp_path / "sitecustomize.py").write_text(NOT_INSTALLED)
     with machines(tmp_path / "machines") as some:

@@ -1,4 +1,4 @@
-"""The ledger: what is done is there, whole, or not there at all."""
+"""The ledger: a completed block is there in full, or not at all."""
 
 import io
 import json
@@ -25,7 +25,7 @@ BLOCK = BLOCKS[0]
 FOUND = BLOCK.compute(batch_size=None, device="cpu")
 
 
-def test_a_block_comes_back_as_it_was(ledger):
+def test_a_block_round_trips(ledger):
     assert ledger.read(BLOCK) is None
     assert not ledger.has(BLOCK)
     ledger.write(BLOCK, FOUND)
@@ -37,13 +37,13 @@ def test_a_block_comes_back_as_it_was(ledger):
     assert [path.name for path in ledger.folder.iterdir()] == [f"{BLOCK.key}.npy"]
 
 
-def test_problems_come_back_too(ledger):
+def test_problems_round_trip(ledger):
     problems = np.array(["", "position 3: NaN é", "", "", ""])
     ledger.write(BLOCK, Columns(FOUND.records, problems))
     assert ledger.read(BLOCK).problems.tolist() == problems.tolist()
 
 
-def test_any_flipped_bit_or_missing_end_makes_it_undone(ledger):
+def test_a_damaged_block_counts_as_missing(ledger):
     ledger.write(BLOCK, FOUND)
     path = ledger.path(BLOCK)
     data = path.read_bytes()
@@ -64,7 +64,7 @@ def stored(*arrays, **options):
 
 
 def claiming(cells):
-    """Return a header that claims so many records, and nothing behind it."""
+    """Return a header that claims this many records, without any data."""
     file = io.BytesIO()
     header = {"descr": np.lib.format.dtype_to_descr(FOUND.records.dtype), "fortran_order": False, "shape": (cells,)}
     np.lib.format.write_array_header_1_0(file, header)
@@ -85,19 +85,19 @@ WRONG = {
 
 
 @pytest.mark.parametrize("data", WRONG.values(), ids=WRONG)
-def test_what_is_no_such_block_is_undone_though_it_is_sealed(ledger, data):
+def test_a_file_with_a_valid_checksum_but_other_content_counts_as_missing(ledger, data):
     write_with_checksum(ledger.path(BLOCK), data)
     assert ledger.read(BLOCK) is None
 
 
-def test_a_folder_of_its_name_is_no_block(ledger):
+def test_a_folder_with_its_name_is_not_a_block(ledger):
     ledger.path(BLOCK).mkdir()
     assert ledger.read(BLOCK) is None
     assert not ledger.has(BLOCK)
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_a_write_that_fails_leaves_nothing(ledger, monkeypatch, call):
+def test_a_failed_write_leaves_no_file(ledger, monkeypatch, call):
     def full(*_, **__):
         raise OSError(28, os.strerror(28))
 
@@ -116,7 +116,7 @@ def test_one_run_at_a_time(ledger):
     left.touch()
     others.touch()
     with ledger.locked():
-        assert not left.exists()  # of a write that was killed
+        assert not left.exists()  # left by a write that was killed
         assert others.exists()
         with pytest.raises(StoreError, match="another run is using"), ledger.locked():
             pass
@@ -125,7 +125,7 @@ def test_one_run_at_a_time(ledger):
 
 
 class TestProgress:
-    def test_it_counts_what_is_done_since_and_before(self, ledger):
+    def test_it_counts_blocks_completed_before_and_in_this_run(self, ledger):
         ledger.write(BLOCKS[0], FOUND)
         ledger.write_manifest([BLOCKS], title="T", study="s.toml", workers=1, host="h")
         found = progress_of(ledger.folder)
@@ -136,18 +136,18 @@ class TestProgress:
         assert np.isnan(found.seconds_left)
         with ledger.locked():
             assert progress_of(ledger.folder).running
-            assert np.isnan(progress_of(ledger.folder).seconds_left)  # nothing was done since
+            assert np.isnan(progress_of(ledger.folder).seconds_left)  # nothing has been completed in this run
             ledger.write(BLOCKS[1], BLOCKS[1].compute(batch_size=None, device="cpu"))
             found = progress_of(ledger.folder)
             assert found.totals[0] == 2
             assert found.seconds_left == pytest.approx((passes - found.totals[2]) / found.passes_per_second)
 
-    def test_where_nothing_was_begun_it_is_said(self, tmp_path):
+    def test_an_unstarted_study_is_reported(self, tmp_path):
         with pytest.raises(StoreError, match="no study has been started in"):
             progress_of(tmp_path / "ledger")
 
     @pytest.mark.parametrize("change", [{"blocks": 3}, {"since": "x"}, {"done": []}, {"blocks": [["a", "../b", 1]]}])
-    def test_a_damaged_manifest_is_said(self, ledger, change):
+    def test_a_damaged_manifest_is_reported(self, ledger, change):
         ledger.write_manifest([BLOCKS], title="T", study="s.toml", workers=1, host="h")
         path = ledger.folder / "manifest.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | change))

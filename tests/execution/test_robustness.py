@@ -1,4 +1,4 @@
-"""What a study survives, less often than ``make robustness`` tries it."""
+"""Studies survive interruptions: fewer repetitions than in ``make robustness``."""
 
 import os
 
@@ -37,7 +37,7 @@ def test_kills_of_a_run_with_two_workers(warm, tmp_path):
 
 
 @pytest.mark.slow
-def test_deaths_of_workers(tmp_path):
+def test_killed_workers(tmp_path):
     survived(robustness.worker_deaths(tmp_path, 3), 3)
 
 
@@ -46,7 +46,7 @@ def test_a_full_disk_at_every_fourth_change_of_a_file(warm, tmp_path):
     survived(robustness.full_disks(warm, tmp_path, step=4), 20)
 
 
-def test_a_full_disk_now_and_then(warm, tmp_path):
+def test_a_full_disk_at_a_few_changes(warm, tmp_path):
     survived(robustness.full_disks(warm, tmp_path, first=5, step=23), 2)
 
 
@@ -64,5 +64,5 @@ def test_flipped_bits(tmp_path):
 
 
 @pytest.mark.slow
-def test_control_forged_blocks_are_noticed_by_the_comparison(warm, tmp_path):
+def test_control_the_comparison_detects_forged_blocks(warm, tmp_path):
     survived(robustness.forged_blocks(warm, tmp_path), 3)

@@ -1,4 +1,4 @@
-"""Runs: whatever interrupts or changes them, the numbers are those of a run that nothing has disturbed."""
+"""Runs: whatever interrupts or changes them, the numbers are those of an undisturbed run."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ from infodis_stats.models import Denoiser, DenoiserConfig
 from infodis_stats.results import provenance
 from tests.support.robustness import COMMAND, ROOT, SMALL_STUDY, blocks_in, contents, forge, full_disk
 
-run = import_module("infodis_stats.execution.run")  # the package has a function of that name
+run = import_module("infodis_stats.execution.run")  # the package also has a function of this name
 
 HEAD = """\
 kind = "calibration"
@@ -63,7 +63,7 @@ def write_network(path, seed):
 
 @pytest.fixture
 def study(tmp_path):
-    """Write a study file, with what it may name beside it."""
+    """Write a study file, with the files that it may refer to."""
 
     def write(text=STUDY):
         write_network(tmp_path / "tiny.safetensors", seed=3)
@@ -78,7 +78,7 @@ def study(tmp_path):
 
 @pytest.fixture
 def computed(monkeypatch):
-    """Keys of the blocks that this process computes."""
+    """The keys of the blocks that this process computes."""
     keys, compute = [], Block.compute
 
     def counted(self, **options):
@@ -108,7 +108,7 @@ def finished(path, tmp_path, **options):
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory):
-    """Ledgers of finished studies by their text, and the bytes of these."""
+    """The ledger and the bytes of a finished study, cached by the text of the study file."""
     known = {}
 
     def of(path):
@@ -141,7 +141,7 @@ def test_a_run_that_fails_after_every_block_ends_with_the_same_bytes(study, tmp_
             with pytest.raises(RuntimeError, match="the end"):
                 ids.run_study(path, ledger=tmp_path / "ledger")
     assert finished(path, tmp_path, ledger=tmp_path / "ledger") == whole
-    assert computed == order  # none twice
+    assert computed == order  # no block is computed twice
 
 
 def test_blocks_of_few_cells_give_the_same_bytes(study, tmp_path, monkeypatch, computed):
@@ -157,21 +157,21 @@ def test_blocks_of_few_cells_give_the_same_bytes(study, tmp_path, monkeypatch, c
 def test_two_workers_give_the_same_bytes(study, tmp_path, quick_workers, computed, text):
     path = study(text)
     assert finished(path, tmp_path, ledger=tmp_path / "ledger", workers=2) == finished(path, tmp_path)
-    assert len(computed) == len(list((tmp_path / "ledger").glob("*.npy")))  # of the second run alone
+    assert len(computed) == len(list((tmp_path / "ledger").glob("*.npy")))  # only by the second run
 
 
-def test_what_one_worker_has_begun_two_go_on_with(study, tmp_path, quick_workers, monkeypatch, computed):
+def test_two_workers_resume_the_run_of_one(study, tmp_path, quick_workers, monkeypatch, computed):
     path = study()
     whole = finished(path, tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(Ledger, "write_manifest", _after(Ledger.write_manifest, 2, KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            ids.run_study(path, ledger=tmp_path / "ledger")  # between the stages
+            ids.run_study(path, ledger=tmp_path / "ledger")  # interrupted between the stages
     assert finished(path, tmp_path, ledger=tmp_path / "ledger", workers=2) == whole
 
 
 def _after(call, count, error):
-    """Return a call that raises when it is made so many times."""
+    """Return a function that raises the error on its ``count``-th call."""
     calls = []
 
     def counted(*arguments, **options):
@@ -183,7 +183,7 @@ def _after(call, count, error):
     return counted
 
 
-def test_a_forged_block_is_believed_and_the_comparison_of_bytes_knows(study, tmp_path):
+def test_a_forged_block_is_accepted_but_changes_the_bytes(study, tmp_path):
     path = study()
     whole = finished(path, tmp_path, ledger=tmp_path / "ledger")
     manifest = json.loads((tmp_path / "ledger" / "manifest.json").read_text())
@@ -192,7 +192,7 @@ def test_a_forged_block_is_believed_and_the_comparison_of_bytes_knows(study, tmp
     assert finished(path, tmp_path, ledger=tmp_path / "ledger") != whole
 
 
-def test_blocks_that_are_damaged_are_done_again_and_no_others(study, tmp_path, computed):
+def test_only_damaged_blocks_are_recomputed(study, tmp_path, computed):
     path = study()
     whole = finished(path, tmp_path, ledger=tmp_path / "ledger")
     kept = {file: file.read_bytes() for file in sorted((tmp_path / "ledger").glob("*.npy"))}
@@ -207,7 +207,7 @@ def test_blocks_that_are_damaged_are_done_again_and_no_others(study, tmp_path, c
     assert {file: file.read_bytes() for file in kept} == kept
 
 
-def test_a_disk_that_damages_all_it_is_given_ends_the_run(study, tmp_path, monkeypatch):
+def test_a_disk_that_damages_every_write_ends_the_run(study, tmp_path, monkeypatch):
     write = Ledger.write
 
     def damaged(self, block, columns):
@@ -219,10 +219,10 @@ def test_a_disk_that_damages_all_it_is_given_ends_the_run(study, tmp_path, monke
         ids.run_study(study(), ledger=tmp_path / "ledger")
 
 
-CHANGES = {  # what is changed, and the share of the blocks that it touches
+CHANGES = {  # the change, and the share of blocks that it invalidates (None: some)
     "title": (STUDY, 'title = "Two stages"', 'title = "Others"', 0),
-    "estimator more": (STUDY, '["uniform-count",', '["time-free", "uniform-count",', None),
-    "budget more": (STUDY, "passes = [4, 8]\nr", "passes = [4, 8, 12]\nr", None),
+    "added estimator": (STUDY, '["uniform-count",', '["time-free", "uniform-count",', None),
+    "added budget": (STUDY, "passes = [4, 8]\nr", "passes = [4, 8, 12]\nr", None),
     "seed": (STUDY, "seed = 3", "seed = 4", None),
     "law": (STUDY, "seed = 5 }", "seed = 6 }", 1),
     "sequences": (STUDY, "length = 8, seed = 1", "length = 8, seed = 2", 1),
@@ -238,7 +238,7 @@ CHANGES = {  # what is changed, and the share of the blocks that it touches
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_changed_study_in_the_same_ledger_is_a_study_begun_anew(study, tmp_path, computed, used, change):
+def test_a_changed_study_in_the_same_ledger_matches_a_fresh_run(study, tmp_path, computed, used, change):
     text, old, new, share = change
     assert text.count(old) == 1
     ledger, before = used(study(text))
@@ -256,7 +256,7 @@ def test_a_changed_study_in_the_same_ledger_is_a_study_begun_anew(study, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["tiny.safetensors", "texts.jsonl"])
-def test_files_that_a_study_names_are_looked_into(study, tmp_path, computed, name):
+def test_changed_input_files_are_detected(study, tmp_path, computed, name):
     path = study(NETWORK)
     before = finished(path, tmp_path, ledger=tmp_path / "ledger")
     if name == "texts.jsonl":
@@ -267,14 +267,14 @@ def test_files_that_a_study_names_are_looked_into(study, tmp_path, computed, nam
     found = finished(path, tmp_path, ledger=tmp_path / "ledger")
     assert computed
     assert found == finished(path, tmp_path) != before
-    study(NETWORK)  # as it was
+    study(NETWORK)  # the original again
     computed.clear()
     assert finished(path, tmp_path, ledger=tmp_path / "ledger") == before
     assert computed == []
 
 
 @pytest.mark.parametrize("what", ["code", "versions"])
-def test_other_code_and_other_packages_begin_anew(study, tmp_path, monkeypatch, computed, what):
+def test_different_code_or_packages_start_afresh(study, tmp_path, monkeypatch, computed, what):
     path = study()
     finished(path, tmp_path, ledger=tmp_path / "ledger")
     count = len(computed)
@@ -288,12 +288,12 @@ def test_other_code_and_other_packages_begin_anew(study, tmp_path, monkeypatch, 
 
 class TestWorkers:
     @pytest.mark.slow
-    def test_one_that_is_killed_is_replaced(self, study, tmp_path, quick_workers, monkeypatch):
+    def test_killed_workers_are_replaced(self, study, tmp_path, quick_workers, monkeypatch):
         path = study()
         whole = finished(path, tmp_path)
         killed, wait_for = [], Ledger.wait_for
 
-        def wait_for_and_kill(self, block):  # what the run asks after each block
+        def wait_for_and_kill(self, block):  # called after each block
             if len(killed) < 3 and self.count() > len(killed):
                 alive = [one.pid for one in multiprocessing.active_children() if one.pid not in killed]
                 killed.append(alive[0])
@@ -304,15 +304,15 @@ class TestWorkers:
         assert finished(path, tmp_path, ledger=tmp_path / "ledger", workers=2) == whole
         assert len(set(killed)) == 3
 
-    def test_when_they_always_die_it_is_said(self, study, tmp_path, quick_workers, monkeypatch):
+    def test_repeated_deaths_are_reported(self, study, tmp_path, quick_workers, monkeypatch):
         monkeypatch.setattr(executors, "_initialise_worker", partial(os._exit, 1))
         with pytest.raises(WorkError, match="workers died 3 times in a row") as refused:
             ids.run_study(study(), ledger=tmp_path / "ledger", workers=2)
         assert len(str(refused.value).splitlines()) == 1
         assert_no_children()
 
-    def test_one_with_other_code_is_refused(self, study, tmp_path, quick_workers, monkeypatch):
-        monkeypatch.setattr(blocks, "code_digest", lambda: "other")  # of this process alone
+    def test_workers_with_different_code_are_rejected(self, study, tmp_path, quick_workers, monkeypatch):
+        monkeypatch.setattr(blocks, "code_digest", lambda: "other")  # only in this process
         with pytest.raises(
             WorkError, match=f"a worker on {re.escape(run.socket.gethostname())} would compute different"
         ):
@@ -320,7 +320,7 @@ class TestWorkers:
         assert_no_children()
         assert list((tmp_path / "ledger").glob("*.npy")) == []
 
-    def test_an_interruption_ends_them(self, study, tmp_path, quick_workers, monkeypatch):
+    def test_an_interrupt_ends_the_workers(self, study, tmp_path, quick_workers, monkeypatch):
         path = study()
         with monkeypatch.context() as patch:
             patch.setattr(Ledger, "wait_for", _after(Ledger.wait_for, 2, KeyboardInterrupt))
@@ -330,8 +330,8 @@ class TestWorkers:
         assert finished(path, tmp_path, ledger=tmp_path / "ledger") == finished(path, tmp_path)
 
     @pytest.mark.slow
-    @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc who is whose child")
-    def test_they_end_when_their_parent_is_killed(self, study, tmp_path):
+    @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads parent processes from /proc")
+    def test_workers_end_if_their_parent_is_killed(self, study, tmp_path):
         path = study(STUDY.replace("draws = 10", "draws = 20000"))
         out = tmp_path / "out"
         arguments = [sys.executable, "-c", COMMAND, "study", path, "--out", out, "--workers", "2"]
@@ -353,7 +353,7 @@ def assert_no_children():
 
 
 def soon(there):
-    """Wait until a condition holds; minutes are for a busy machine."""
+    """Wait until a condition holds; the limit of minutes allows for a busy machine."""
     end = time.monotonic() + 150
     while time.monotonic() < end and not there():
         time.sleep(0.05)
@@ -371,14 +371,14 @@ def in_session(leader):
     return found
 
 
-def test_a_disk_that_is_full_at_any_change_leaves_what_was_done(study, tmp_path, computed):
+def test_a_full_disk_at_any_change_keeps_completed_blocks(study, tmp_path, computed):
     path = study(SMALL_STUDY)
     with full_disk(float("inf")) as changes:
         whole = finished(path, tmp_path, ledger=tmp_path / "undisturbed")
         count = changes()
     assert count > 15
     done = 0
-    for at in range(1, count - 6, 3):  # the last ones are those of stored.nc
+    for at in range(1, count - 6, 3):  # the last changes are those of stored.nc
         with full_disk(at), pytest.raises(StoreError, match="No space left on device") as refused:
             ids.run_study(path, ledger=tmp_path / str(at))
         assert len(str(refused.value).splitlines()) == 1
@@ -393,7 +393,7 @@ def test_a_disk_that_is_full_at_any_change_leaves_what_was_done(study, tmp_path,
 
 
 class TestStatus:
-    def test_it_tells_what_is_done_while_a_run_is_at_work_and_after(self, study, tmp_path, capsys, monkeypatch):
+    def test_it_reports_progress_during_and_after_a_run(self, study, tmp_path, capsys, monkeypatch):
         path, out = study(), tmp_path / "out"
         said = []
         write = Ledger.write
@@ -423,7 +423,7 @@ class TestStatus:
         capsys.readouterr()
         assert asked(None).endswith("All blocks are complete.\n")
 
-    def test_who_may_only_read_the_folder_is_told_too(self, study, tmp_path, capsys, monkeypatch):
+    def test_it_works_in_a_read_only_folder(self, study, tmp_path, capsys, monkeypatch):
         path, out = study(), tmp_path / "out"
         assert main(["study", str(path), "--out", str(out)]) == 0
         capsys.readouterr()
@@ -437,12 +437,12 @@ class TestStatus:
         assert main(["study", str(path), "--out", str(out)]) == 2
         assert "cannot be locked: Permission denied" in capsys.readouterr().err
 
-    def test_where_there_is_no_study_it_is_said(self, tmp_path, capsys):
+    def test_a_folder_without_a_study_is_reported(self, tmp_path, capsys):
         for folder in (tmp_path, tmp_path / "absent", tmp_path / ("a" * 5000), Path("/dev/null"), Path("a\0b")):
             assert main(["status", str(folder)]) == 2
             assert "no study has been started in" in capsys.readouterr().err
 
-    def test_what_a_terminal_obeys_is_not_sent_to_it(self, tmp_path, capsys):
+    def test_control_characters_are_not_printed(self, tmp_path, capsys):
         (tmp_path / "ledger").mkdir()
         found = {"title": "\x1b[31mred\n", "study": "a\x07", "since": 1.0, "blocks": [["\x1b[0m", "a" * 64, 3]]}
         (tmp_path / "ledger" / "manifest.json").write_text(json.dumps(found | {"done": [False]}))
@@ -452,7 +452,7 @@ class TestStatus:
         assert "\x07" not in out
         assert "red" in out
 
-    def test_a_run_that_starts_while_it_is_asked_waits_a_moment(self, study, tmp_path, monkeypatch):
+    def test_a_run_waits_while_the_status_holds_the_lock(self, study, tmp_path, monkeypatch):
         monkeypatch.setattr(ledger_module, "LOCK_TIMEOUT", 60)
         path, ledger = study(), tmp_path / "ledger"
         ledger.mkdir()
@@ -464,7 +464,7 @@ class TestStatus:
         release.join()
 
 
-def test_what_killed_writers_leave_beside_a_report_is_swept(study, tmp_path):
+def test_partial_files_of_killed_writers_are_removed(study, tmp_path):
     out = tmp_path / "out"
     assert main(["study", str(study(SMALL_STUDY)), "--out", str(out)]) == 0
     whole = contents(out)

@@ -1,4 +1,4 @@
-"""Hostile records, pairs and questions: right, or one sentence that names where."""
+"""Hostile records, pairs and questions are read correctly or rejected in one sentence with the place."""
 
 import json
 
@@ -43,7 +43,7 @@ PIECES = st.one_of(
 
 
 def checked(records):
-    """Records of which each has a name of its own, on one line, and something to score that is text."""
+    """Check that each record has a unique name on one line and valid text to score."""
     if records is None:
         return
     names = [one.name for one in records]
@@ -97,30 +97,30 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_json_that_cannot_be_used_is_named(name):
+def test_invalid_json_is_reported(name):
     text, sentence = UNREADABLE[name]
     with pytest.raises(ids.InputError, match=sentence):
         parse_records(text, ".jsonl", "x")
 
 
-def test_lines_end_where_editors_end_them():
+def test_line_ends_are_those_of_editors():
     separators = "a\x0cb\x1cc\u2028d\x85e"
     assert [one.response for one in parse_records(f"{separators}\r\nf", ".txt", "x")] == [separators, "f"]
     assert [one.response for one in parse_records(">a\u2028b\nAC\rGT", ".fasta", "x")] == ["ACGT"]
 
 
-def test_a_byte_order_mark_is_no_text(tmp_path):
+def test_a_byte_order_mark_is_not_text(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfabc")
     assert [one.response for one in read_records(tmp_path / "a.txt")] == ["abc"]
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", "a" * 5000, "."])
-def test_names_of_no_file_are_one_sentence(name):
+def test_invalid_file_names_are_one_sentence(name):
     with pytest.raises(ids.InputError, match="cannot be read"):
         read_records(name)
 
 
-def test_a_file_without_end_is_refused(monkeypatch):
+def test_an_endless_file_is_rejected(monkeypatch):
     monkeypatch.setattr("infodis_stats.io.files.MOST_CHARACTERS", 2**20)
     with pytest.raises(ids.InputError, match="/dev/zero cannot be read: it has more than 1048576 characters"):
         read_text("/dev/zero")

@@ -1,4 +1,4 @@
-"""Hostile stores: what is read is what was written, or it is refused; what is written stays in its folder."""
+"""Hostile stores: a study is read as written or rejected, and files are only written in its folder."""
 
 import random
 
@@ -16,7 +16,7 @@ from tests.support.hostility import peak_of
 
 @pytest.fixture(scope="session")
 def study(frontier_study):
-    """Of the small studies the one whose report takes least time."""
+    """The small study whose report is fastest."""
     return frontier_study
 
 
@@ -32,24 +32,24 @@ def assert_refused(path, sentence="damaged, truncated or of another format"):
     assert len(str(refused.value).splitlines()) == 1
 
 
-def test_a_changed_bit_anywhere_is_found(stored):
+def test_a_flipped_bit_anywhere_is_detected(stored):
     whole = stored.read_bytes()
     rng = random.Random(0)
     for _ in range(1000):
         data = bytearray(whole)
-        data[rng.randrange(len(data) - 53)] ^= 1 << rng.randrange(8)  # the last 53 bytes are the seal
+        data[rng.randrange(len(data) - 53)] ^= 1 << rng.randrange(8)  # the last 53 bytes are the checksum
         stored.write_bytes(data)
         assert_refused(stored)
 
 
-def test_without_its_seal_a_changed_bit_is_not_found(stored):
+def test_control_without_the_checksum_a_changed_byte_is_not_detected(stored):
     whole = stored.read_bytes()[:-53]
     place = whole.index(b"time-free", whole.index(b"uniform-count"))
     stored.write_bytes(whole[:place] + b"tame-free" + whole[place + 9 :])
     ids.read_store(stored)
 
 
-def test_a_changed_seal_is_found_or_harmless(stored, study):
+def test_a_changed_checksum_is_detected_or_harmless(stored, study):
     whole = stored.read_bytes()
     for place in range(1, 54):
         data = bytearray(whole)
@@ -57,10 +57,10 @@ def test_a_changed_seal_is_found_or_harmless(stored, study):
         stored.write_bytes(data)
         if place <= 32:
             assert_refused(stored)
-    xr.testing.assert_identical(ids.read_store(stored), study)  # the last one changed the first letter of the seal
+    xr.testing.assert_identical(ids.read_store(stored), study)  # the last change is in the first byte of the marker
 
 
-def test_a_truncated_study_is_found_or_whole(stored, study):
+def test_a_truncated_study_is_detected_or_complete(stored, study):
     whole = stored.read_bytes()
     for size in (*range(0, 600, 37), *range(600, len(whole) - 53, 997), len(whole) - 54):
         stored.write_bytes(whole[:size])
@@ -76,12 +76,12 @@ def test_a_truncated_study_is_found_or_whole(stored, study):
 @pytest.mark.parametrize(
     "data", [b"", b"\0" * 4096, b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" + b"\xff" * 4096, b"CDF\x01"]
 )
-def test_other_files_are_refused(tmp_path, data):
+def test_other_files_are_rejected(tmp_path, data):
     (tmp_path / "study.nc").write_bytes(data)
     assert_refused(tmp_path)
 
 
-def test_other_hdf5_files_are_refused(tmp_path):
+def test_other_hdf5_files_are_rejected(tmp_path):
     path = tmp_path / "study.nc"
     with h5py.File(path, "w"):
         pass
@@ -100,7 +100,7 @@ def test_other_hdf5_files_are_refused(tmp_path):
     assert_refused(path, "not a")
 
 
-def test_a_small_file_that_claims_to_be_large_is_refused(tmp_path):
+def test_a_small_file_that_claims_to_be_large_is_rejected(tmp_path):
     path = tmp_path / "study.nc"
     with h5py.File(path, "w") as file:
         file.create_dataset("x", shape=(10**9, 1000), dtype="f8", chunks=(1000, 1000))
@@ -109,8 +109,8 @@ def test_a_small_file_that_claims_to_be_large_is_refused(tmp_path):
         assert_refused(path, "its arrays claim more than 4294967296 bytes")
 
 
-def test_a_file_is_as_large_as_its_arrays(stored, study, monkeypatch):
-    """Beyond the limit arrays must be there: those of our own files are, compressed ones are not."""
+def test_arrays_above_the_limit_must_be_stored_in_full(stored, study, monkeypatch):
+    """Above the limit, arrays must be uncompressed, as those of our own files are."""
     monkeypatch.setattr(store, "MOST_BYTES", 2**10)
     assert sum(one.nbytes for one in study.subtree) > 2**10
     xr.testing.assert_identical(ids.read_store(stored), study)
@@ -121,8 +121,8 @@ def test_a_file_is_as_large_as_its_arrays(stored, study, monkeypatch):
 
 
 @pytest.mark.parametrize("wrong", ["chunk", "scale"])
-def test_a_large_array_that_cannot_be_decoded_is_found_at_opening(tmp_path, study, wrong):
-    """Even under a seal, which anyone can make."""
+def test_a_large_array_that_cannot_be_decoded_is_detected_on_opening(tmp_path, study, wrong):
+    """A valid checksum is no protection, as anyone can compute one."""
     path, tree = tmp_path / "study.nc", study.copy()
     tree["extra"] = xr.DataTree(xr.Dataset({"x": ("row", np.arange(2.0**18))}))
     tree.to_netcdf(path, engine="h5netcdf", encoding={"/extra": {"x": {"zlib": True, "chunksizes": (2**15,)}}})
@@ -148,18 +148,18 @@ def test_arrays_in_other_files_are_not_read(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "absent", "/dev/null", "/dev/zero"])
-def test_names_of_no_study_are_refused(name):
+def test_names_that_are_not_studies_are_rejected(name):
     assert_refused(name, "there is no study at")
 
 
-def test_a_folder_in_the_place_of_a_study_is_refused(tmp_path, study):
+def test_a_folder_in_place_of_a_study_is_rejected(tmp_path, study):
     (tmp_path / "study.nc").mkdir()
     assert_refused(tmp_path, "there is no study")
     with pytest.raises(ids.StoreError, match="cannot be written: Is a directory"):
         ids.write_store(study, tmp_path / "study.nc")
 
 
-def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path, study):
+def test_a_link_is_replaced_and_its_target_kept(tmp_path, study):
     other = tmp_path / "other"
     other.write_text("not ours")
     out = tmp_path / "out"
@@ -181,7 +181,7 @@ def test_nothing_is_written_through_a_link_out_of_the_folder(tmp_path, study, na
     assert not list((tmp_path / "other").iterdir())
 
 
-def test_a_folder_in_the_place_of_a_page_is_refused(tmp_path, study):
+def test_a_folder_in_place_of_a_page_is_rejected(tmp_path, study):
     (tmp_path / "report.html").mkdir()
     with pytest.raises(ids.StoreError, match=r"report\.html cannot be written: Is a directory"):
         ids.write_report(study, tmp_path)

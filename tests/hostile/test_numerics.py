@@ -1,4 +1,4 @@
-"""Numbers at their ends: each is right, or one typed sentence says what is wrong. Warnings are errors here."""
+"""Extreme numbers: results are correct, or a typed error says in one sentence what is wrong. Warnings are errors."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ FAST = {
 
 
 def each(names):
-    """One of each mechanism in the fast suite, all in the slow one."""
+    """Mark as slow all but one estimator of each mechanism."""
     return [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in names]
 
 
@@ -54,7 +54,7 @@ SIZES_ALONE = ["auto", "uniform-count", "uniform-count+stratified", "chain", "bl
 
 
 def independent(first):
-    """Symbols A and C, drawn independently: A with this probability, as a chain and as a hidden chain."""
+    """Return a chain and a hidden chain of independent symbols A and C; A has this probability."""
     law = [first, 1 - first]
     return [
         ids.MarkovChain(law, [law, law], "AC"),
@@ -84,7 +84,7 @@ def kind(law):
 
 
 def silent_nans(result):
-    """Variables that are not finite where they need to be: degrees are infinite where an error is known."""
+    """Return variables with non-finite values, except degrees: they are infinite if an error is known exactly."""
     return [
         name
         for name, values in result.data_vars.items()
@@ -93,7 +93,7 @@ def silent_nans(result):
 
 
 def estimate(law, strings, name, **options):
-    """Estimate, and check that nothing is wrong in silence."""
+    """Estimate, and check that nothing fails silently."""
     options = {"passes": 16, "replicates": 4} | options
     result = ids.estimate_nll(law, law.encode(strings), name, **options)
     ratio = {"full_mask_ratio"} if name in NOISED or result["nll"].max() < 1e-9 else set()
@@ -105,13 +105,13 @@ def estimate(law, strings, name, **options):
 class TestProbabilityOne:
     @pytest.mark.parametrize("name", each(NAMES))
     @pytest.mark.parametrize("law", ONE_SYMBOL + SURE, ids=kind)
-    def test_maths_what_is_sure_costs_nothing(self, law, name):
+    def test_maths_certain_sequences_have_zero_nll(self, law, name):
         result = estimate(law, ["ACAC" if "C" in law.alphabet else "AAAA"], name)
         np.testing.assert_allclose(result["nll"], 0, atol=1e-12)
         np.testing.assert_allclose(result["nll_ci"], 0, atol=1e-12)
 
     @pytest.mark.parametrize("law", ONE_SYMBOL + SURE, ids=kind)
-    def test_readers_of_it_are_finite(self, law):
+    def test_results_derived_from_them_are_finite(self, law):
         rows = ["ACAC" if "C" in law.alphabet else "AAAA"] * 3
         result = estimate(law, rows, "uniform-count")
         averaged = ids.average(result, "population")
@@ -122,7 +122,7 @@ class TestProbabilityOne:
         ranked = ids.rank_candidates(law, law.encode(rows), "uniform-count", most_passes=256)
         assert ranked["status"].values.tolist() == ["open"] * 3
         for one in (result, ratios):
-            assert ids.diagnose(one).verdict == "caution"  # points, of what samples
+            assert ids.diagnose(one).verdict == "caution"  # points from estimators that sample
         sizes = ids.estimate_sizes(law, law.encode(rows), "uniform-count", bins=2)
         assert not sizes["size_nll"].any()
 
@@ -134,28 +134,28 @@ class TestProbabilityOne:
 class TestProbabilityZero:
     @pytest.mark.parametrize("name", each(NAMES))
     @pytest.mark.parametrize("law", SURE, ids=kind)
-    def test_what_is_impossible_is_named_and_the_rest_is_right(self, law, name):
+    def test_impossible_sequences_are_named_and_others_correct(self, law, name):
         result = ids.estimate_nll(law, law.encode(["ACAC", "AACC"]), name, replicates=4)
         np.testing.assert_allclose(result["nll"].values, [0, np.nan], atol=1e-12)
         assert result["failed"][0] == ""
         assert "probability 0" in str(result["failed"][1].item()) or "infinite" in str(result["failed"][1].item())
 
     @pytest.mark.parametrize("name", each(NAMES))
-    def test_alone_it_is_one_sentence(self, name):
+    def test_a_single_impossible_sequence_is_one_sentence(self, name):
         law = ids.TableLaw(["ACGT", "CAGT"], [0.5, 0.5])
         with pytest.raises(ModelError, match=r"^sequence 'odd', .*(probability 0|infinite score entropy)") as raised:
             ids.estimate_nll(law, law.encode(["CCGT"]), name, names=["odd"])
         assert "\n" not in str(raised.value)
 
     @pytest.mark.parametrize("name", each(NAMES))
-    def test_a_context_that_is_impossible(self, name):
+    def test_an_impossible_context_is_reported(self, name):
         law = ids.TableLaw(["ACGT", "CAGT"], [0.5, 0.5])
         with pytest.raises(InfodisError, match=r"^sequence 0"):
             ids.estimate_nll(law, law.encode(["CCGT"]), name, context=2, passes=16)
 
     @pytest.mark.parametrize("name", ["auto", "uniform-count", "score-entropy(uniform,polynomial)"])
     @pytest.mark.parametrize("impossible", ["first", "second"])
-    def test_ratios_with_an_impossible_side(self, name, impossible):
+    def test_an_impossible_side_of_a_ratio_is_reported(self, name, impossible):
         law = ids.TableLaw(["ACGT", "CAGT"], [0.5, 0.5])
         fine, wrong = law.encode(["ACGT", "CAGT"]), law.encode(["ACGT", "CCGT"])
         sides = (wrong, fine) if impossible == "first" else (fine, wrong)
@@ -164,13 +164,13 @@ class TestProbabilityZero:
         assert result["failed"].values[0] == ""
         assert result["failed"].values[1]
 
-    def test_a_candidate_that_is_impossible(self):
+    def test_an_impossible_candidate_is_reported(self):
         law = ids.TableLaw(["ACGT", "CAGT"], [0.5, 0.5])
         for name in ("uniform-count", "score-entropy(uniform,polynomial)"):
             with pytest.raises(ModelError, match="candidate 1"):
                 ids.rank_candidates(law, law.encode(["ACGT", "CCGT"]), name, most_passes=256)
 
-    def test_control_what_is_possible_is_not_refused(self):
+    def test_control_possible_sequences_are_accepted(self):
         law = ids.TableLaw(["ACGT", "CAGT"], [RARE, 1 - RARE])
         assert "failed" not in ids.estimate_nll(law, law.encode(["ACGT"]), "uniform-count")
 
@@ -178,13 +178,13 @@ class TestProbabilityZero:
 class TestLengthOne:
     @pytest.mark.parametrize("name", each(NAMES))
     @pytest.mark.parametrize("law", SINGLE, ids=kind)
-    def test_one_position(self, law, name):
+    def test_one_position_is_correct(self, law, name):
         if name in NEEDS_TWO:
             with pytest.raises(PassesError, match="at least 2 scored positions"):
                 estimate(law, ["A", "C"], name)
             return
         result = estimate(law, ["A", "C"], name)
-        if name in SIZES_ALONE:  # the one position is masked in every pass
+        if name in SIZES_ALONE:  # the only position is masked in every pass
             np.testing.assert_allclose(result["nll"], result["exact"], rtol=1e-12)
 
     @pytest.mark.parametrize("name", each(name for name in NOISED if by_name(name).steady))
@@ -194,19 +194,19 @@ class TestLengthOne:
         assert_unbiased(result["nll_replicate"].values[0], result["exact"].values[0])
 
     @pytest.mark.parametrize("name", each(NAMES))
-    def test_a_context_of_all_but_one(self, name):
+    def test_a_context_of_all_but_one_position(self, name):
         law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
         if name in NEEDS_TWO:
             with pytest.raises(PassesError, match="at least 2 scored positions"):
                 estimate(law, ["ACGT"], name, context=3)
             return
         result = estimate(law, ["ACGT", "CCGT"], name, context=3)
-        # One position given the same neighbour: equal in law, whatever stands before.
+        # One position given the same neighbour: the law is the same, whatever comes before.
         np.testing.assert_allclose(*result["exact"].values, rtol=1e-12)
         if name in SIZES_ALONE:
             np.testing.assert_allclose(result["nll"], result["exact"], rtol=1e-12)
 
-    def test_a_context_of_all_leaves_nothing(self):
+    def test_a_context_of_all_positions_is_rejected(self):
         law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
         with pytest.raises(InputError, match="nothing is left to score"):
             ids.estimate_nll(law, law.encode(["ACGT"]), context=4)
@@ -216,14 +216,16 @@ class TestFarFromZero:
     @pytest.mark.parametrize("name", each(name for name in MASKED if "published" not in name))
     @pytest.mark.parametrize("law", independent(RARE), ids=kind)
     def test_maths_rare_independent_symbols(self, law, name):
-        # Every masked token costs 25 nats, whatever is masked with it.
+        # Every masked token costs 25 nats under any mask.
         passes = 4095 if name == "exhaustive" else 32
         result = estimate(law, ["A" * 12], name, passes=passes, replicates=2)
         np.testing.assert_allclose(result["exact"], 300, rtol=1e-9)
         if result["nll_se"][0] < 1e-9:
             np.testing.assert_allclose(result["nll"], 300, rtol=1e-9)
         elif by_name(name).finite_variance:
-            assert abs(result["nll"][0] - 300) < 12 * result["nll_se"][0]  # two replicates: t with one degree
+            assert (
+                abs(result["nll"][0] - 300) < 12 * result["nll_se"][0]
+            )  # two replicates: t with one degree of freedom
 
     @pytest.mark.slow
     @pytest.mark.parametrize("law", independent(RARE), ids=kind)
@@ -247,7 +249,9 @@ class TestFarFromZero:
         assert not set(silent_nans(result)) - {"full_mask_ratio"}
         sampler = by_name(name)
         if sampler.unbiased and sampler.finite_variance:
-            assert abs(result["nll"] - result["exact"])[0] < 64 * result["nll_se"][0]  # t of one degree: 1 in 100
+            assert (
+                abs(result["nll"] - result["exact"])[0] < 64 * result["nll_se"][0]
+            )  # t with one degree of freedom exceeds this with probability 0.01
 
     @pytest.mark.parametrize("loss", [1e3, 1e5, 3e37])
     def test_averages_of_huge_losses(self, loss):
@@ -280,16 +284,16 @@ class TestFarFromZero:
 
 
 class TestSubtleZeros:
-    def test_what_only_the_full_mask_shows_has_a_caution(self):
-        # A A A ... has probability e^-25, and one A tells the others: only the full mask costs anything.
+    def test_losses_only_on_the_full_mask_have_a_caution(self):
+        # A A A ... has probability e^-25, and one A determines the others: only the full mask has a loss.
         law = ids.TableLaw(["A" * 64, "C" * 64], [RARE, 1 - RARE])
         result = estimate(law, ["A" * 64], "uniform-count", passes=4)
         assert result["nll"] == 0
         assert result["full_mask_ratio"] == np.inf
         assert "near-deterministic" in caution_sentences(result)
-        assert ids.diagnose(result).verdict == "do not use"  # the exact value is known here
+        assert ids.diagnose(result).verdict == "do not use"  # this law has exact values
 
-    def test_control_what_is_sure_has_none(self):
+    def test_control_certain_sequences_have_no_caution(self):
         law = ids.TableLaw(["A" * 64, "C" * 64], [1.0, 0.0])
         result = estimate(law, ["A" * 64], "uniform-count", passes=4)
         assert "near-deterministic" not in caution_sentences(result)
@@ -297,7 +301,7 @@ class TestSubtleZeros:
 
 class TestDuplicates:
     @pytest.mark.parametrize("name", each(NAMES))
-    def test_equal_sequences_have_random_numbers_of_their_own(self, name):
+    def test_equal_sequences_have_independent_random_numbers(self, name):
         law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
         result = estimate(law, ["ACGTAC"] * 3, name, passes=64)
         replicates = result["nll_replicate"].values
@@ -305,12 +309,12 @@ class TestDuplicates:
         assert varies == (len({tuple(row) for row in replicates.round(9).tolist()}) == 3)
         assert len(set(result["exact"].values.tolist())) == 1
 
-    def test_a_mean_over_them_has_a_smaller_error(self):
+    def test_their_mean_has_a_smaller_error(self):
         law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
         result = estimate(law, ["ACGTAC"] * 64, "uniform-count")
         averaged = ids.average(result, "population")
         assert averaged["nll_se"] < result["nll_se"].mean() / 4
-        assert averaged["mask_share"] > 0.5  # nothing but masks varies
+        assert averaged["mask_share"] > 0.5  # only the masks vary
 
     def test_equal_candidates_stay_open(self):
         law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
@@ -326,7 +330,7 @@ class TestNetworks:
         return ids.Denoiser(config)
 
     @pytest.mark.parametrize("name", each(MASKED))
-    def test_one_position_and_duplicates(self, denoiser, name):
+    def test_one_position_and_duplicates_are_correct(self, denoiser, name):
         tokens = [np.array([0]), np.array([1]), np.array([0])]
         if name in NEEDS_TWO:
             with pytest.raises(PassesError, match="at least 2 scored positions"):
@@ -365,6 +369,6 @@ class TestScores:
         assert [bool(one) for one in result["failed"].values] == [False, True]
         assert isinstance(estimator("score-entropy(absorbing,pilot=32)"), ScoreEntropy)
 
-    def test_masks_have_no_scores(self):
+    def test_mask_estimators_do_not_use_scores(self):
         with pytest.raises(InputError, match="no score ratios"):
             ids.estimate_nll(ArbitraryLosses(3), [[0, 1, 0]], "score-entropy(uniform)")

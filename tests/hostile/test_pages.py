@@ -1,4 +1,4 @@
-"""Hostile names on pages: text from data is text in every format, and the pages stay whole."""
+"""Hostile names on pages: text from data is escaped in every format, and the pages stay well-formed."""
 
 import csv
 import itertools
@@ -24,7 +24,7 @@ STUDIES = {
     "calibration": SMALL_CALIBRATION,
     "information": SMALL_INFORMATION,
 }
-BREAKING = {  # what breaks out of an element, an attribute, a cell, a link, a formula, a command, a template
+BREAKING = {  # each breaks out of an element, an attribute, a cell, a link, a formula, a command or a template
     "element": "<script>x()</script>",
     "attribute": "\"'><img src=x onerror=x()>",
     "cell": "|`a`|",
@@ -63,7 +63,7 @@ def assert_harmless(page):
 
 
 def assert_harmless_markdown(text):
-    """No element, and no link but to our figures, outside blocks of code; tables are whole."""
+    """Check that, outside code blocks, there are no elements, only links to our figures, and well-formed tables."""
     prose = re.sub(r"^(`{3,})\w*\n.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
     assert "<" not in prose
     assert all(link.startswith("figures/") for link in re.findall(r"\]\((.*?)\)", prose))
@@ -73,7 +73,7 @@ def assert_harmless_markdown(text):
 
 
 def spoiled(text, name):
-    """A study whose title and names all end with a hostile text."""
+    """Return a copy of a study whose title and names all end with a hostile text."""
     quoted = name.replace("\\", r"\\")
     return re.sub(r'(?<=\b(?:name|itle) = ")[^"]*(?=")', lambda found: f"{found[0][:12]}{quoted}", text)
 
@@ -96,7 +96,7 @@ def test_reports(kind, tmp_path):
             assert len({len(row) for row in csv.reader(file)}) == 1
 
 
-def test_the_checks_see_what_is_not_escaped():
+def test_control_the_checks_detect_unescaped_text():
     for page in ("<p><script>x()</script>", "<td title=''><img src=x onerror=x()>", "<p onclick=x()>"):
         with pytest.raises(AssertionError):
             assert_harmless(page)

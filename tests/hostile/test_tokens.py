@@ -1,4 +1,4 @@
-"""Hostile tokens, contexts and names: right, or one sentence."""
+"""Hostile tokens, contexts and names give correct results or an error of one sentence."""
 
 import math
 
@@ -24,7 +24,7 @@ KINDS = ["i1", "u1", "i2", "i4", "u4", "i8", "u8", "f4", "f8", "c16", "?", "U1",
 
 @st.composite
 def typed_arrays(draw):
-    """Arrays of every kind of number, of 0 to 3 axes, not always contiguous."""
+    """Generate arrays of every numeric dtype with 0 to 3 axes, not always contiguous."""
     shape = draw(st.lists(st.integers(0, 3), max_size=3))
     array = np.full(shape, draw(st.sampled_from([0, 1, 2, 3])), dtype=draw(st.sampled_from(KINDS)))
     return array.T if draw(st.booleans()) else array
@@ -99,7 +99,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_tokens_that_are_none_are_named(name):
+def test_invalid_tokens_are_reported(name):
     tokens, sentence = HOSTILE[name]
     with pytest.raises(ids.InputError, match=sentence):
         make_targets(tokens)
@@ -109,23 +109,23 @@ def test_tokens_that_are_none_are_named(name):
     ("context", "sentence"),
     [(1.5, "context: needed a number"), ([[True, [False]]], "context: needed a number"), ([None], "needs 2 booleans")],
 )
-def test_contexts_that_are_none_are_named(context, sentence):
+def test_invalid_contexts_are_reported(context, sentence):
     with pytest.raises(ids.InputError, match=sentence):
         make_targets([[0, 1]], context)
 
 
 @pytest.mark.parametrize("names", ["a", 5, [[1]], [None]])
-def test_names_that_are_none_are_named(names):
+def test_invalid_names_are_reported(names):
     with pytest.raises(ids.InputError, match="names need to be a sequence of strings"):
         make_targets([[0, 1]], names=names)
 
 
-def test_half_a_letter_is_no_name():
+def test_a_lone_surrogate_is_not_a_name():
     with pytest.raises(ids.InputError, match="half a surrogate pair"):
         make_targets([[0, 1]], names=["\ud800"])
 
 
 @pytest.mark.parametrize("wrong", [{"passes": 10**12}, {"replicates": 10**12}, {"passes": 10**30}])
-def test_plans_that_do_not_fit_are_refused_before_they_are_drawn(wrong):
+def test_oversized_plans_are_rejected_before_they_are_drawn(wrong):
     with pytest.raises(ids.InputError, match="does not fit into memory"):
         ids.estimate_nll(LAW, [[0, 1, 2]], "uniform-count", **({"passes": 4, "replicates": 2} | wrong))

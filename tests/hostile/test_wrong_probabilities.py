@@ -1,4 +1,4 @@
-"""Laws and rates from hostile numbers: right, or one sentence."""
+"""Laws and rates from hostile numbers are correct or give an error of one sentence."""
 
 import math
 import sys
@@ -22,7 +22,7 @@ ODD = st.one_of(
 
 
 def arrays(*shapes):
-    """Arrays of some shapes, mostly right numbers with a hostile one here and there; or of another shape, or ragged."""
+    """Generate arrays of valid numbers with occasional hostile ones, sometimes of a wrong shape or ragged."""
 
     @st.composite
     def draw(take):
@@ -127,22 +127,22 @@ def test_sizes_are_checked_before_anything_is_allocated(name):
         make()
 
 
-def test_sums_that_overflow_are_named():
+def test_overflowing_sums_are_reported():
     with pytest.raises(ids.InputError, match="the sum of probabilities is inf, not 1"):
         TableLaw(["AC", "CA"], [1e308, 1e308])
 
 
-def test_concentrations_too_small_for_logarithms_are_named():
+def test_concentrations_that_underflow_are_reported():
     with pytest.raises(ids.InputError, match="concentration must be from 1e-300 to 1e300"):
         MarkovChain.random(order=1, concentration=5e-324)
 
 
-def test_half_a_symbol_is_no_symbol():
+def test_a_lone_surrogate_is_not_a_symbol():
     with pytest.raises(ids.InputError, match="half a surrogate pair"):
         MarkovChain.random(order=1, alphabet="A\ud800")
 
 
-def test_noise_without_end_is_the_stationary_law():
+def test_infinite_noise_gives_the_stationary_law():
     noise = RateMatrix([[-3e200, 1e200], [3e200, -1e200]])
     kernel = noise.kernel(torch.tensor([1e200], dtype=torch.float64), symbols=2)[0]
     torch.testing.assert_close(kernel, torch.tensor([[0.25, 0.25], [0.75, 0.75]], dtype=torch.float64))

@@ -1,4 +1,4 @@
-"""Averages of results over documents, and how to split passes between documents and masks."""
+"""Averages over documents, and the split of a budget between documents and masks."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def result():
     return ids.estimate_nll(LAW, ROWS, "uniform-count+stratified", passes=8, replicates=8)
 
 
-def test_likelihoods_are_averaged_by_document_and_by_token(result):
+def test_nlls_are_averaged_per_document_and_per_token(result):
     for of in ("these", "population"):
         found = ids.average(result, of, level=0.9)
         assert found["nll"].item() == pytest.approx(result["nll"].values.mean())
@@ -39,7 +39,7 @@ def test_likelihoods_are_averaged_by_document_and_by_token(result):
     assert ids.average(result, "these")["nll_se"].item() == pytest.approx(masks)
 
 
-def test_replicates_on_demand_count_for_what_they_are():
+def test_varying_numbers_of_replicates_are_respected():
     rounds = {"passes": 4, "replicates": 4, "precision": 0.5, "interval": "student-t"}
     one = ids.estimate_nll(LAW, ROWS, "uniform-count", **rounds)
     draws = one["nll_replicate"].values
@@ -52,13 +52,13 @@ def test_replicates_on_demand_count_for_what_they_are():
 
 @pytest.fixture(scope="module")
 def samples():
-    """100 samples of 12 sequences each, and their estimates."""
+    """100 samples of 12 sequences each, with their estimates."""
     tokens = LAW.sample(100 * 12, length=8, seed=5)
     return tokens, ids.estimate_nll(LAW, tokens, "uniform-count+stratified", passes=4, replicates=5)
 
 
 def hits(samples, of, value_of):
-    """How many samples have an interval that holds their value."""
+    """Return how many samples have an interval that covers their value."""
     tokens, whole = samples
     count = 0
     for start in range(0, len(tokens), 12):
@@ -73,7 +73,7 @@ def truth(tokens):
 
 
 def entropy(_):
-    """Entropy of eight symbols from the chain's own start, an eighth of it: exact, by the chain rule."""
+    """Return the exact entropy per symbol of eight symbols from the start of the chain, by the chain rule."""
     state, total = LAW.initial, stats.entropy(LAW.initial)
     for _ in range(7):
         total += state @ stats.entropy(LAW.transition, axis=1)
@@ -81,22 +81,22 @@ def entropy(_):
     return total / 8
 
 
-def test_these_documents_have_the_error_of_their_masks(samples):
+def test_these_documents_have_only_mask_error(samples):
     assert_rate(hits(samples, "these", truth), 100, 0.95)
 
 
-def test_the_population_of_a_chain_has_its_entropy(samples):
+def test_the_population_mean_of_a_chain_is_its_entropy(samples):
     assert_rate(hits(samples, "population", entropy), 100, 0.95)
 
 
-def test_control_the_error_of_masks_is_not_that_of_the_population(samples):
+def test_control_mask_error_is_too_small_for_the_population(samples):
     with pytest.raises(AssertionError):
         assert_rate(hits(samples, "these", entropy), 100, 0.95)
 
 
 @pytest.fixture(scope="module")
 def single_replicates():
-    """Twelve documents, 1,000 times over, each time with one replicate: estimates, their errors, their passes."""
+    """Twelve documents, repeated 1,000 times with one replicate each: estimates, their errors and their passes."""
     law = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=0, concentration=0.3)
     targets = make_targets(law.sample(12, length=16, seed=11))
     draws = list(draw(law, [Cell(ids.estimator("uniform-count+stratified"), one, 16, 1000) for one in targets], 0))
@@ -107,27 +107,27 @@ def single_replicates():
 
 
 def covered(truth, values, errors, degrees):
-    """How many of the averages have an interval that holds their value."""
+    """Return how many averages have an interval that covers their value."""
     columns = (analysis.Estimates(*one) for one in zip(values.T, errors.T, degrees.T, strict=True))
     ends = [analysis.average(one, "these").interval for one in columns]
     return sum(end.lower <= truth <= end.upper for end in ends)
 
 
-def test_one_replicate_a_document_is_enough(single_replicates):
+def test_one_replicate_per_document_is_enough(single_replicates):
     truth, values, bars, _ = single_replicates
     errors, degrees = (np.array([getattr(one, name) for one in bars]) for name in ("standard_error", "degrees"))
     assert_rate(covered(truth, values, errors, degrees), 1000, 0.95)
 
 
-def test_control_passes_taken_for_independent_ones_are_not_the_error(single_replicates):
-    """Passes of different strata differ in their means, which adds to their spread and not to the error."""
+def test_control_treating_passes_as_independent_overestimates_the_error(single_replicates):
+    """Strata differ in their means, which adds to the spread of the passes but not to the error."""
     truth, values, _, passes = single_replicates
     errors = np.array([one.std(axis=1, ddof=1) / 4 for one in passes])
     with pytest.raises(AssertionError):
         assert_rate(covered(truth, values, errors, np.full(errors.shape, 15.0)), 1000, 0.95)
 
 
-def test_results_of_one_replicate_have_averages_and_splits():
+def test_results_of_one_replicate_can_be_averaged_and_split():
     one = ids.estimate_nll(LAW, ROWS, "uniform-count+stratified", passes=16, replicates=1)
     these = ids.average(one, "these")
     assert these["nll_se"].item() == pytest.approx(np.sqrt((one["nll_se"] ** 2).sum().item()) / 12)
@@ -142,8 +142,8 @@ def test_results_of_one_replicate_have_averages_and_splits():
     np.testing.assert_allclose(single["nll_ci"], one["nll_ci"][0])
 
 
-def test_long_documents_cost_the_entropy_rate_a_token():
-    """Of 200 symbols the first is drawn from another law: below 1 % of a nat."""
+def test_long_documents_cost_the_entropy_rate_per_token():
+    """Only the first of 200 symbols is drawn from another law: a difference below 1 % of a nat."""
     tokens = LAW.sample(12, length=200, seed=6)
     rate = stationary(LAW.transition) @ stats.entropy(LAW.transition, axis=1)
     found = ids.average(ids.estimate_nll(LAW, tokens, "uniform-count", passes=4), "population")
@@ -165,8 +165,8 @@ def test_ratios_have_a_win_rate():
     assert lower <= wins <= upper
 
 
-def test_splits_have_the_errors_they_promise():
-    """Documents and masks as promised: the spread of means over many data sets is the expected error."""
+def test_splits_have_their_predicted_errors():
+    """The spread of means over many data sets is the predicted error, for both documents and masks."""
     pilot = ids.estimate_nll(LAW, LAW.sample(200, length=16, seed=9), "uniform-count", passes=4, replicates=8)
     split = ids.split_budget(pilot, budget=400, document_cost=4)
     assert split.attrs["pilot_passes"] == pytest.approx(8 * 4, rel=0.1)
@@ -176,15 +176,15 @@ def test_splits_have_the_errors_they_promise():
     tokens = LAW.sample(documents * 100, length=16, seed=10)
     draws = ids.estimator("uniform-count").sample(LAW, tokens, passes=4, replicates=2, rng=1)
     spread = draws.mean(axis=1).reshape(100, documents).mean(axis=1).std(ddof=1)
-    # The spread of 100 means is known to 7 %, the error by the pilot's components to some 5 %.
-    assert spread == pytest.approx(row["expected_se"].item(), rel=0.35)  # four of both
+    # The spread of 100 means has a relative error of 7 %, the prediction from the components of the pilot about 5 %.
+    assert spread == pytest.approx(row["expected_se"].item(), rel=0.35)  # four standard errors of both
     best = split.attrs["best"]
     optimum = np.sqrt(4 * split.attrs["within"] / split.attrs["between"])
     assert best == round(optimum)
     assert split["expected_se"].sel(document_passes=best).item() == split["expected_se"].min().item()
 
 
-def test_free_documents_ask_for_few_passes_and_exact_ones_for_no_more():
+def test_free_documents_need_few_passes_and_exact_ones_no_more():
     pilot = ids.estimate_nll(LAW, ROWS, "uniform-count", passes=8)
     split = ids.split_budget(pilot, 10_000)
     assert split.attrs["best"] == split["document_passes"].values.min()

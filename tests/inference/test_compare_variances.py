@@ -1,4 +1,4 @@
-"""Variances of two results: the costs are the passes really spent, pairing is known, and the verdict follows."""
+"""Variances of two results: costs are the passes spent, pairing is recognised, and the verdict follows."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def plain():
     return estimated()
 
 
-def test_ratio_is_of_variances_times_passes_run(plain):
+def test_the_ratio_compares_variance_times_passes(plain):
     other = estimated("uniform-count+stratified", replicates=16)
     found = ids.compare_variances(plain, other)
     work = [
@@ -31,7 +31,7 @@ def test_ratio_is_of_variances_times_passes_run(plain):
     assert not found.attrs["paired"]
 
 
-def test_a_better_design_is_found_and_worded(plain):
+def test_a_better_design_is_detected_and_reported(plain):
     found = ids.compare_variances(plain, estimated("time-free", replicates=32))
     upper = float(found["total_ratio_ci"].sel(ci_bound="upper"))
     assert upper < 1
@@ -52,7 +52,7 @@ def test_two_models_under_one_seed_are_paired(plain):
         assert not ids.compare_variances(plain, changed).attrs["paired"]
 
 
-def test_precision_on_demand_pads(plain):
+def test_a_requested_precision_gives_padded_replicates(plain):
     asked = estimated(replicates=8, precision=0.7, seed=2)
     assert asked["nll_replicate"].isnull().any()
     found = ids.compare_variances(asked, plain)
@@ -62,16 +62,16 @@ def test_precision_on_demand_pads(plain):
     assert np.isfinite(found["total_ratio_ci"]).all()
 
 
-def test_exact_ones(plain):
+def test_exact_results_win(plain):
     exact = ids.estimate_nll(LAW, TOKENS, "chain", passes=12, replicates=4)
     assert (ids.compare_variances(exact, plain)["smaller"] == "first").all()
     assert "it is exact and the other is not" in ids.compare_variances(plain, exact).attrs["verdict"]
     both = ids.compare_variances(exact, exact)
-    assert both.attrs["verdict"] == "both are exact: there is nothing to choose."
+    assert both.attrs["verdict"] == "both are exact: there is nothing to compare."
     assert (both["smaller"] == "exact").all()
 
 
-def test_ratios_coupled_against_decoupled():
+def test_coupled_and_decoupled_ratios_are_compared():
     second = LAW.sample(3, length=12, seed=2)
     coupled, decoupled = (
         ids.estimate_log_ratio(LAW, TOKENS, second, "uniform-count", passes=8, replicates=16, coupled=coupled)
@@ -83,7 +83,7 @@ def test_ratios_coupled_against_decoupled():
     assert "of 3 pairs alone" in found.attrs["verdict"]
 
 
-def test_what_cannot_be_compared(plain):
+def test_results_that_cannot_be_compared_are_rejected(plain):
     fewer = ids.estimate_nll(LAW, TOKENS[:2], "uniform-count", passes=8, replicates=8)
     pairs = ids.estimate_log_ratio(LAW, TOKENS, TOKENS[::-1], "uniform-count", passes=8, replicates=8)
     for other, message in [

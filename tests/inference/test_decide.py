@@ -1,4 +1,4 @@
-"""Which side of a pair is likelier: the labels, and what each kind of control promises."""
+"""Which side of a pair is likelier: the labels, and the guarantee of each error control."""
 
 import numpy as np
 import pytest
@@ -10,19 +10,19 @@ from infodis_stats import analysis
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
 COUNT = 400
 FIRST, SECOND = LAW.sample(COUNT, length=8, seed=1), LAW.sample(COUNT, length=8, seed=2)
-SECOND[::2] = FIRST[::2]  # every other pair is one sequence twice: its log ratio is zero
+SECOND[::2] = FIRST[::2]  # every second pair is the same sequence twice: its log ratio is zero
 FEW = slice(0, 40)
 
 
 @pytest.fixture(scope="module")
 def result():
-    """Independent masks, or equal sides would agree in every replicate."""
+    """Masks are independent; otherwise equal sides would agree in every replicate."""
     return ids.estimate_log_ratio(
         LAW, FIRST, SECOND, "uniform-count+stratified", coupled=False, passes=16, replicates=8
     )
 
 
-def test_labels_are_those_of_the_p_values(result):
+def test_labels_follow_the_p_values(result):
     decided = ids.decide(result, 0.1)
     statistic = np.abs(result["log_ratio"] / result["log_ratio_se"])
     np.testing.assert_allclose(decided["p_value"], 2 * stats.t.sf(statistic, result["degrees"]))
@@ -36,15 +36,15 @@ def test_labels_are_those_of_the_p_values(result):
     assert decided["adjusted"].attrs["long_name"]
 
 
-def test_each_control_claims_more_than_the_stricter_one(result):
+def test_weaker_controls_make_more_claims(result):
     claims = [
         ids.decide(result, 0.1, control).attrs["claims"] for control in ("family-wise", "false-discovery", "each")
     ]
     assert 0 < claims[0] < claims[1] < claims[2]
 
 
-def test_real_estimates_keep_the_promise(result):
-    """One table of 400 independent pairs: the share of false claims is near its mean."""
+def test_estimates_keep_the_guarantee(result):
+    """With 400 independent pairs, the share of false claims is close to its expectation."""
     exact = result["exact"].values
     truth = np.where(exact > 1e-12, "first", np.where(exact < -1e-12, "second", "open"))
 
@@ -62,13 +62,13 @@ def test_real_estimates_keep_the_promise(result):
     assert wrong > 0.1 * COUNT / 2 - 4 * np.sqrt(0.09 * COUNT / 2)  # control: a tenth of the equal pairs
 
 
-def test_summary_has_the_family_wise_claims(result):
+def test_the_summary_shows_family_wise_claims(result):
     few = result.isel(pair=FEW)
     expected = ids.decide(few, 0.05, "family-wise")["likelier"].values
     assert ids.summary(few).to_dataframe()["likelier"].tolist() == expected.tolist()
 
 
-def test_points_are_sure_and_zero_is_open():
+def test_points_are_decided_and_zero_is_open():
     exact = ids.estimate_log_ratio(LAW, FIRST[FEW], SECOND[FEW], "exhaustive", passes=255, replicates=2)
     decided = ids.decide(exact, control="family-wise")
     zero = exact["exact"].values == 0
@@ -77,7 +77,7 @@ def test_points_are_sure_and_zero_is_open():
 
 
 @pytest.mark.parametrize(("interval", "replicates"), [("student-t", 2), ("student-t", 8), ("design", 1), ("design", 4)])
-def test_claims_are_where_the_intervals_leave_zero_out(interval, replicates):
+def test_claims_match_intervals_that_exclude_zero(interval, replicates):
     few = {"passes": 8, "replicates": replicates, "interval": interval, "level": 0.9}
     one = ids.estimate_log_ratio(LAW, FIRST[FEW], SECOND[FEW], "uniform-count+stratified", coupled=False, **few)
     lower, upper = one["log_ratio_ci"].values.T
@@ -88,7 +88,7 @@ def test_claims_are_where_the_intervals_leave_zero_out(interval, replicates):
     assert ids.decide(one, 0.5, "each")["likelier"].values.tolist() != expected.tolist()
 
 
-def test_replicates_on_demand_count_for_what_they_are():
+def test_varying_numbers_of_replicates_are_respected():
     rounds = {"passes": 4, "replicates": 4, "precision": 0.5, "interval": "student-t"}
     one = ids.estimate_log_ratio(LAW, FIRST[FEW], SECOND[FEW], "uniform-count", coupled=False, **rounds)
     draws = one["log_ratio_replicate"].values
@@ -124,8 +124,8 @@ def test_bad_input_is_one_sentence(result, arguments, sentence):
         ids.decide(**({"result": result} | arguments))
 
 
-def test_control_a_table_of_nothing_is_left_open():
-    """All null: claims under family-wise control would be luck, and unadjusted ones are made."""
+def test_control_pairs_of_equal_sequences_stay_open():
+    """All hypotheses are null: no claims under family-wise control, but some without adjustment."""
     draws = np.random.default_rng(5).normal(size=(400, 8))
     found = analysis.Estimates.of_replicates(draws)
     assert (analysis.family_wise_signs(found) >= 0.01).all()

@@ -1,4 +1,4 @@
-"""Records: what a text file asks to be scored, and what is refused."""
+"""Records: the texts that a file contains, and the files that are rejected."""
 
 import pytest
 
@@ -6,7 +6,7 @@ import infodis_stats as ids
 from infodis_stats.io.records import Record, TextPair, parse_pairs, parse_records, read_pairs, read_records
 
 
-def test_formats_go_by_the_suffix(tmp_path):
+def test_formats_depend_on_the_suffix(tmp_path):
     (tmp_path / "pairs.jsonl").write_text('{"prompt": "a", "response": "b", "id": 7}\n\n{"response": "c\\nd"}\n')
     assert read_records(tmp_path / "pairs.jsonl") == [Record("7", "a", "b"), Record("line 3", "", "c\nd")]
     (tmp_path / "dna.fa").write_text(">one\nAC\nGT\n\n>two\nA\n")
@@ -38,7 +38,7 @@ def test_bad_records_are_one_sentence(text, suffix, sentence):
         parse_records(text, suffix, "x")
 
 
-def test_absent_files_are_one_sentence(tmp_path):
+def test_missing_files_are_one_sentence(tmp_path):
     with pytest.raises(ids.InputError, match="cannot be read: No such file"):
         read_records(tmp_path / "absent.jsonl")
 

@@ -1,4 +1,4 @@
-"""Stored studies: round trips, all or nothing, and files that are not ours."""
+"""Stored studies: round trips, atomic writes, and files from elsewhere."""
 
 import shutil
 
@@ -15,13 +15,13 @@ from tests.support.hostility import peak_of
 
 @pytest.fixture(scope="session")
 def study(frontier_study):
-    """Of the small studies the one whose report takes least time."""
+    """The small study whose report is fastest."""
     return frontier_study
 
 
 @pytest.fixture(scope="module")
 def large(study):
-    """The small study with one array of 32 MB."""
+    """The small study with an additional array of 32 MB."""
     tree = study.copy()
     tree["extra"] = xr.DataTree(xr.Dataset({"x": (("row", "column"), np.random.default_rng(0).random((4, 2**20)))}))
     return tree
@@ -35,7 +35,7 @@ def test_a_study_round_trips(study, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["study.nc"]
 
 
-def test_an_old_file_is_replaced_whole_or_stays(study, tmp_path, monkeypatch):
+def test_an_old_file_is_replaced_atomically(study, tmp_path, monkeypatch):
     path = tmp_path / "study.nc"
     path.write_text("old")
 
@@ -50,7 +50,7 @@ def test_an_old_file_is_replaced_whole_or_stays(study, tmp_path, monkeypatch):
     assert [one.name for one in tmp_path.iterdir()] == ["study.nc"]
 
 
-def test_files_that_are_not_ours_are_refused(study, tmp_path):
+def test_other_files_are_rejected(study, tmp_path):
     path = tmp_path / "study.nc"
     with pytest.raises(ids.StoreError, match="there is no study"):
         ids.read_store(tmp_path)
@@ -68,7 +68,7 @@ def test_files_that_are_not_ours_are_refused(study, tmp_path):
         ids.read_store(tmp_path / "other.nc")
 
 
-def test_a_folder_that_cannot_be_written_is_refused(study, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(study, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
     with pytest.raises(ids.StoreError, match="cannot be written"):
@@ -87,7 +87,7 @@ def test_large_arrays_stay_on_disk(large, tmp_path, monkeypatch):
     xr.testing.assert_identical(tree, large)
 
 
-def test_what_is_read_after_a_file_was_replaced_is_the_old_study(large, study, tmp_path):
+def test_an_open_study_survives_the_replacement_of_its_file(large, study, tmp_path):
     ids.write_store(large, tmp_path / "study.nc")
     with ids.read_store(tmp_path) as tree:
         ids.write_store(study, tmp_path / "study.nc")
@@ -95,14 +95,14 @@ def test_what_is_read_after_a_file_was_replaced_is_the_old_study(large, study, t
     assert "extra" not in ids.read_store(tmp_path).children
 
 
-def test_a_report_is_written_over_the_study_that_it_reads(large, tmp_path):
+def test_a_report_can_overwrite_the_study_that_it_reads(large, tmp_path):
     ids.write_store(large, tmp_path / "study.nc")
     with ids.read_store(tmp_path) as tree:
         ids.write_report(tree, tmp_path)
     xr.testing.assert_identical(ids.read_store(tmp_path), large)
 
 
-def test_a_report_written_anew_leaves_the_study_as_it_is(study, tmp_path):
+def test_rewriting_a_report_leaves_the_study_unchanged(study, tmp_path):
     first, other = tmp_path / "first", tmp_path / "other"
     ids.write_report(study, first)
     stored, page = ((first / name).read_bytes() for name in ("study.nc", "report.html"))
@@ -116,7 +116,7 @@ def test_a_report_written_anew_leaves_the_study_as_it_is(study, tmp_path):
     assert (other / "study.nc").read_bytes() == stored
 
 
-def test_a_copy_is_as_it_was_and_replaces_whole(study, tmp_path, monkeypatch):
+def test_a_copy_is_identical_and_atomic(study, tmp_path, monkeypatch):
     store.write_store(study, tmp_path / "study.nc")
     copy = tmp_path / "copy.nc"
     store.copy_store(tmp_path, copy)

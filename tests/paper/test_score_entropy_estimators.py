@@ -46,7 +46,7 @@ def assert_same_numbers(scores: list[Draw], masked: list[Draw]):
     """Masks and passes are equal exactly, weighted losses and estimates to rounding."""
     for ours, theirs in zip(scores, masked, strict=True):
         (noised,), (hidden,) = ours.evaluations, theirs.evaluations
-        np.testing.assert_array_equal(noised.plan.keys < noised.plan.levels[..., None], hidden.plan.masks)
+        np.testing.assert_array_equal(noised.plan.keys < noised.plan.hidden_fractions[..., None], hidden.plan.masks)
         rows = [one.plan.inputs(one.target).row_of_pass for one in (noised, hidden)]
         np.testing.assert_array_equal(rows[0] >= 0, rows[1] >= 0)
         assert ours.forward_passes == (rows[0] >= 0).sum()  # equal masks at different times are different inputs

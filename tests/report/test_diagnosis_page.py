@@ -1,4 +1,4 @@
-"""The page of a diagnosis: complete, self-contained, harmless, and its pictures agree with the numbers."""
+"""The diagnosis page is complete, self-contained and safe, and its figures agree with the numbers."""
 
 import re
 
@@ -24,7 +24,7 @@ def estimated(**asked):
 
 @pytest.fixture(scope="module")
 def result():
-    """Of the last sequence the exact value is missed."""
+    """The interval of the last sequence misses the exact value."""
     found = estimated()
     found["exact"] = found["exact"] + 20.0 * (np.arange(8) == 7)
     return found
@@ -35,7 +35,7 @@ def sizes():
     return ids.estimate_sizes(LAW, TOKENS, bins=4, passes=8, names=NAMES)
 
 
-def test_the_folder_is_complete_and_the_page_self_contained(result, sizes, tmp_path):
+def test_the_folder_is_complete_and_the_page_is_self_contained(result, sizes, tmp_path):
     page = ids.write_diagnosis(result, tmp_path / "out", sizes)
     names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
     figures = ["running", "ranks", "intervals", "sizes"]
@@ -45,7 +45,7 @@ def test_the_folder_is_complete_and_the_page_self_contained(result, sizes, tmp_p
     assert outline.tags.count("svg") == 4
     assert "script" not in outline.tags
     assert len(outline.ids) == len(set(outline.ids))
-    assert set(outline.links) <= {f"#{one}" for one in outline.ids}  # nothing is fetched
+    assert set(outline.links) <= {f"#{one}" for one in outline.ids}  # no external resources
     shown = "".join(outline.text)
     for one in ids.diagnose(result).verdicts:
         assert one.reason in shown
@@ -54,8 +54,8 @@ def test_the_folder_is_complete_and_the_page_self_contained(result, sizes, tmp_p
     assert ids.write_diagnosis(result, tmp_path / "again", sizes).read_text() == text
 
 
-def test_names_are_harmless(result, tmp_path):
-    """They are shown as they are, in text and pictures, and start no tag, formula or column."""
+def test_names_are_escaped(result, tmp_path):
+    """Names appear verbatim in text and figures and cannot start a tag, a formula or a column."""
     named = result.copy(deep=True)
     named["exact"] = named["exact"] + 20.0 * (np.arange(8) < 3)
     ids.write_diagnosis(named, tmp_path)
@@ -71,7 +71,7 @@ def test_names_are_harmless(result, tmp_path):
         assert "<script" not in path.read_text()
 
 
-def test_the_worst_come_first(result):
+def test_the_worst_items_come_first(result):
     assert worst_first(ids.diagnose(result), NAMES)[:2] == [7, 0]
     verdicts = [
         Verdict("a", "caution", "", items=(2, 1)),
@@ -102,7 +102,7 @@ def test_drifting_replicates_have_red_ranks(result):
     assert MISS in ranks_figure(drifting, "nll")
 
 
-def test_few_equal_and_padded_replicates_can_be_drawn(tmp_path):
+def test_few_equal_or_padded_replicates_can_be_plotted(tmp_path):
     exact = ids.estimate_nll(LAW, TOKENS, "chain", passes=12, replicates=2, interval="student-t")
     assert ranks_figure(exact, "nll") is None
     assert "ranks.svg" not in (ids.write_diagnosis(exact, tmp_path).parent / "diagnosis.md").read_text()
@@ -125,7 +125,7 @@ def test_pairs_and_many_items(tmp_path):
     assert "6 of 60 pairs; any that the verdicts name come first" in text
 
 
-def test_what_cannot_be_drawn(result, sizes, study, tmp_path):
+def test_input_that_cannot_be_plotted_is_rejected(result, sizes, study, tmp_path):
     for bad, parts, message in [
         (study, None, "write_report"),
         (sizes, None, "a diagnosis needs"),

@@ -1,4 +1,4 @@
-"""The report of a scan: its words, its figure and its files agree with its numbers."""
+"""The scan report: its text, figure and files agree with its numbers."""
 
 import re
 
@@ -27,7 +27,7 @@ def exact():
     return ids.scan_substitutions(LAW, LAW.sample(1, length=5, seed=2)[0], "exhaustive", passes=31, replicates=2)
 
 
-def test_the_answer_counts_the_verdicts_and_names_the_best(scan):
+def test_the_answer_counts_verdicts_and_names_the_best_substitution(scan):
     frame = ids.rank_substitutions(scan)
     first, second, third = scan_answer(scan)
     better, worse = ((frame["verdict"] == verdict).sum() for verdict in ("better", "worse"))
@@ -37,10 +37,10 @@ def test_the_answer_counts_the_verdicts_and_names_the_best(scan):
     assert f"is {frame['substitution'][0]}: {frame['log_ratio'][0]:.3f} [" in second
     covered = ((frame["lower"] <= frame["exact"]) & (frame["exact"] <= frame["upper"])).sum()
     assert 0 < covered < 48
-    assert f"{covered} of 48 pointwise 95 % intervals hold theirs" in third
+    assert f"{covered} of 48 pointwise 95 % intervals contain theirs" in third
 
 
-def test_tables_are_the_ends_of_the_ranking(scan, exact):
+def test_tables_show_both_ends_of_the_ranking(scan, exact):
     frame = ids.rank_substitutions(scan)
     tables = ranking_tables(scan, 5)
     assert list(tables) == ["The most likely", "The least likely"]
@@ -55,7 +55,7 @@ def test_tables_are_the_ends_of_the_ranking(scan, exact):
 
 
 def groups(figure):
-    """The cells that are sure, those that are framed, the small ones, and the dots."""
+    """Return the significant, the framed and the small cells, and the dots."""
     found = dict(re.findall(r'<g id="heatmap-PathCollection_(\d+)">(.*?)\n   </g>', figure, flags=re.DOTALL))
     return [found.get(number, "") for number in "1234"]
 
@@ -64,7 +64,7 @@ def fills(figure):
     return {colour for group in groups(figure)[:3] for colour in re.findall(r"<use [^>]*fill: (#\w{6})", group)}
 
 
-def test_the_figure_shows_what_is_sure_what_is_better_and_the_original(scan, exact):
+def test_the_figure_marks_significant_and_better_cells_and_the_original(scan, exact):
     lower, upper = scan["log_ratio_ci"].transpose("ci_bound", ...).values
     better = int((ids.rank_substitutions(scan)["verdict"] == "better").sum())
     sure = int(((lower > 0) | (upper < 0)).sum())
@@ -73,15 +73,18 @@ def test_the_figure_shows_what_is_sure_what_is_better_and_the_original(scan, exa
     assert counts == [sure - better, better, 48 - sure, 16]
     assert min(counts) > 0
     assert ["stroke: #000000" in group for group in drawn] == [False, True, False, False]
-    assert [group.count("<use ") for group in groups(heatmap_figure(exact))][2:] == [0, 5]  # exact: all are sure
+    assert [group.count("<use ") for group in groups(heatmap_figure(exact))][2:] == [
+        0,
+        5,
+    ]  # exact: every cell is significant
 
 
-def test_colours_are_centred_at_zero_and_reach_as_far_on_both_sides(exact):
+def test_colours_are_centred_at_zero_with_a_symmetric_range(exact):
     flat = exact.copy(deep=True)
     flat["log_ratio"] = xr.zeros_like(flat["log_ratio"])
     assert fills(heatmap_figure(flat)) == {"#f7f7f7"}
     assert -exact["log_ratio"].min() > exact["log_ratio"].max() > 0
-    assert "#67001f" in fills(heatmap_figure(exact))  # the farthest from zero, a loss
+    assert "#67001f" in fills(heatmap_figure(exact))  # the value farthest from zero is a loss
     assert "#053061" not in fills(heatmap_figure(exact))
 
 
@@ -93,7 +96,7 @@ def test_long_sequences_wrap(scan):
     assert heatmap_figure(scan).count('id="heatmap-axes_') == 1 + 1
 
 
-def test_the_folder_is_complete_and_the_page_self_contained(scan, exact, tmp_path):
+def test_the_folder_is_complete_and_the_page_is_self_contained(scan, exact, tmp_path):
     scans = {"<b>one</b>": scan, "two/2": exact}
     page = ids.write_scans(scans, tmp_path / "out")
     names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
@@ -107,7 +110,7 @@ def test_the_folder_is_complete_and_the_page_self_contained(scan, exact, tmp_pat
     assert outline.tags.count("svg") == 2
     assert "b" not in outline.tags
     assert len(outline.ids) == len(set(outline.ids))
-    assert set(outline.links) <= {f"#{one}" for one in outline.ids}  # nothing is fetched
+    assert set(outline.links) <= {f"#{one}" for one in outline.ids}  # no external resources
     shown = "".join(outline.text)
     for words in ("<b>one</b>", "two/2", scan_answer(scan)[0], scan_answer(exact)[1], "seed 0", "Markov chain"):
         assert words in shown
@@ -132,7 +135,7 @@ def test_markdown_has_the_same_answer_and_tables(scan, tmp_path):
     assert (tmp_path / "figures" / "scan-1.svg").read_text() == heatmap_figure(scan, "scan-1")
 
 
-def test_white_space_is_shown():
+def test_white_space_is_visible():
     model = ids.Denoiser(ids.DenoiserConfig("a \n", length=8, layers=1, width=8, heads=2))
     scan = ids.scan_substitutions(model, model.encode("a a"), passes=4, replicates=4)
     assert {"a1␣", "␣2↵"} <= set(ranking_tables(scan)["The ranking"]["substitution"])

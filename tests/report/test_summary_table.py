@@ -1,4 +1,4 @@
-"""The table of a result: every digit deserved, nothing lost."""
+"""The summary table of a result: justified digits only, and no information lost."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ FIRST, SECOND = LAW.sample(3, length=12, seed=0), LAW.sample(3, length=12, seed=
 
 
 class Anonymous:
-    """The law, without its exact values and without its word that its conditionals agree."""
+    """The law without its exact values and without its guarantee that the conditionals are consistent."""
 
     token_nll = staticmethod(LAW.token_nll)
 
@@ -27,7 +27,7 @@ def ratio():
     return ids.estimate_log_ratio(LAW, FIRST, second, "uniform-count+stratified", passes=512, replicates=16)
 
 
-def test_errors_have_two_digits_and_estimates_the_same_place(result):
+def test_errors_have_two_digits_and_estimates_match_their_precision(result):
     rows = str(ids.summary(result)).splitlines()[2:5]
     for row, name in zip(rows, ("a", "b<i>", "c & d"), strict=True):
         nll, error, lower, upper, exact, _ = row.removeprefix(name).split()
@@ -47,7 +47,7 @@ def test_the_frame_has_full_precision(result):
     np.testing.assert_array_equal(frame[["lower", "upper"]], result["nll_ci"])
 
 
-def test_other_formats_say_the_same(result):
+def test_other_formats_have_the_same_content(result):
     table = ids.summary(result)
     numbers = str(table).splitlines()[2].split()[1:5]
     for text in (table.to_markdown(), table.to_latex()):
@@ -57,32 +57,32 @@ def test_other_formats_say_the_same(result):
     assert "(" not in table.to_markdown()
 
 
-def test_pairs_say_which_side_is_likelier(ratio):
+def test_the_table_of_pairs_names_the_likelier_side(ratio):
     frame = ids.summary(ratio).to_dataframe()
     claims = np.where(frame["exact"] > 0, "first", "second").tolist()
-    assert frame["likelier"].tolist() == [*claims[:2], "open"]  # the third pair is one sequence twice
+    assert frame["likelier"].tolist() == [*claims[:2], "open"]  # the third pair is the same sequence twice
     assert list(frame)[:6] == ["pair", "log_ratio", "se", "lower", "upper", "likelier"]
 
 
-def test_one_replicate_is_enough_where_its_passes_give_the_standard_error(ratio):
+def test_one_replicate_is_enough_if_the_design_estimates_its_error(ratio):
     second = np.concatenate([SECOND[:2], FIRST[2:]])
     one = ids.estimate_log_ratio(LAW, FIRST, second, "uniform-count+stratified", passes=8192, replicates=1)
     claims = [ids.summary(result).to_dataframe()["likelier"].tolist() for result in (one, ratio)]
     assert claims[0] == claims[1] != ["open"] * 3
 
 
-def test_anytime_intervals_have_no_claims_beside_them():
+def test_anytime_intervals_come_without_claims():
     any_time = ids.estimate_log_ratio(LAW, FIRST, SECOND, "uniform-count", passes=4, interval="anytime")
     assert "likelier" not in ids.summary(any_time).to_dataframe()
 
 
-def test_control_few_passes_leave_it_open():
-    """One pass and two replicates: claims would be luck."""
+def test_control_few_passes_leave_pairs_open():
+    """With one pass and two replicates, any claim would be chance."""
     ratio = ids.estimate_log_ratio(LAW, FIRST, SECOND, "uniform-count", passes=1, replicates=2)
     assert ids.summary(ratio).to_dataframe()["likelier"].tolist() == ["open"] * 3
 
 
-def test_notes_say_what_made_it():
+def test_notes_report_choices_and_cautions():
     text = str(ids.summary(ids.estimate_nll(Anonymous(), FIRST[:, :3], passes=8, replicates=2)))
     assert "auto chose exhaustive: all masks fit into the passes: exact." in text
     assert "In 3 of 3 rows all replicates are equal: the interval is a point." in text
@@ -92,16 +92,16 @@ def test_notes_say_what_made_it():
     assert "exact" not in heavy
 
 
-def test_rounding_is_no_error():
-    """Chains of a law agree to rounding: six decimals, and said so."""
+def test_rounding_is_not_an_error():
+    """Chains of a law agree up to rounding: six decimals are printed, and a note says why."""
     exact = ids.estimate_nll(LAW, FIRST, passes=12, replicates=4)
-    assert exact["nll_se"].values.any()  # or this tests nothing
+    assert exact["nll_se"].values.any()  # otherwise this tests nothing
     text = str(ids.summary(exact))
     assert "In 3 of 3 rows all replicates are equal" in text
     assert f"{float(exact['exact'][0]):.6f}  0.000000" in text
 
 
-def test_texts_have_bits(tmp_path):
+def test_texts_are_reported_in_bits(tmp_path):
     model = ids.load_model("austen")
     found = ids.estimate_texts(model, [ids.Record("one", "It is a ", "truth")], passes=8, replicates=4)
     frame = ids.summary(found).to_dataframe()
@@ -110,7 +110,7 @@ def test_texts_have_bits(tmp_path):
     assert frame["tokens"].tolist() == [5]
 
 
-def test_averages_have_the_digits_of_their_errors(result):
+def test_averages_have_the_digits_that_their_errors_justify(result):
     table = ids.summary(ids.average(result, "population"))
     frame = table.to_dataframe()
     assert frame["average"].tolist() == ["nats per document", "nats per token", "bits per token", "perplexity"]
@@ -131,7 +131,7 @@ def test_win_rates_have_no_standard_error(ratio):
     assert "For these 3 documents: the error is that of the masks alone." in str(table)
 
 
-def test_splits_say_what_to_do():
+def test_splits_recommend_an_allocation():
     pilot = ids.estimate_nll(Anonymous(), np.tile(FIRST, (2, 1)), "uniform-count", passes=8, replicates=8)
     split = ids.split_budget(pilot, 20_000, document_cost=100)
     text = str(ids.summary(split))
@@ -145,7 +145,7 @@ def test_splits_say_what_to_do():
 
 
 @pytest.mark.parametrize("name", ["scan", "empty"])
-def test_what_is_no_table_of_estimates_is_refused(name):
+def test_input_other_than_a_table_of_estimates_is_rejected(name):
     results = {"scan": ids.scan_substitutions(LAW, FIRST[0], passes=12, replicates=2), "empty": ids.estimate_nll}
     with pytest.raises(ids.InputError, match="a summary needs the result of estimate_nll"):
         ids.summary(results[name])

@@ -1,4 +1,4 @@
-"""Intervals by name: each is what its formula says, covers where it should, and fails where theory says so."""
+"""Each kind of interval matches its formula, covers where it should, and fails where theory says so."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def drawn(name, passes, replicates, *, model=MODEL, target=TARGET):
 
 
 def covered(name, passes, replicates, *, kind="auto", level=0.95, count=1000, case=(MODEL, TARGET, TRUTH)):
-    """How many of many intervals of one target, from replicates of one stream, cover."""
+    """Return how many intervals of one target cover; their replicates come from one random stream."""
     model, target, truth = case
     every = drawn(name, passes, replicates * count, model=model, target=target)
     bars = [interval_kind(kind).error_bar(one, level) for one in every.blocks(replicates)]
@@ -40,22 +40,22 @@ def covered(name, passes, replicates, *, kind="auto", level=0.95, count=1000, ca
 
 
 class Independent:
-    """Token 1 costs 6 nats and any other 0.05, whatever is masked."""
+    """Token 1 costs 6 nats and any other 0.05, under any mask."""
 
     def token_nll(self, tokens, masked):
         return masked * torch.where(tokens == 1, 6.0, 0.05).double()
 
 
 class TestFormulas:
-    def test_student_t_is_that_of_the_replicates(self):
+    def test_student_t_is_computed_from_the_replicates(self):
         found = drawn("time-free", 4, 5)
         bar = interval_kind("student-t").error_bar(found, 0.9)
         low, high = stats.t.interval(0.9, 4, found.estimates.mean(), stats.sem(found.estimates))
         assert (bar.lower, bar.upper) == (pytest.approx(low), pytest.approx(high))
         assert (bar.standard_error, bar.degrees) == (pytest.approx(stats.sem(found.estimates)), 4.0)
 
-    def test_design_is_students_t_of_all_passes_where_they_are_independent(self):
-        """One replicate: exactly; several: as Satterthwaite pools them, of equal degrees each."""
+    def test_design_is_students_t_of_all_passes_if_they_are_independent(self):
+        """Exactly for one replicate; several are pooled by Satterthwaite, with equal degrees of freedom."""
         found = drawn("uniform-count", 8, 1)
         bar = interval_kind("design").error_bar(found, 0.9)
         low, high = stats.t.interval(0.9, 7, found.parts.mean(), stats.sem(found.parts.ravel()))
@@ -65,7 +65,7 @@ class TestFormulas:
         assert bar.standard_error == pytest.approx(np.sqrt((found.parts.var(axis=1, ddof=1) / 8).sum()) / 3)
         assert 7.0 <= bar.degrees <= 21.0
 
-    def test_hall_by_its_transformation(self):
+    def test_hall_matches_its_transformation(self):
         """The transformed statistic at either end is the quantile of Student's t."""
         found = drawn("time-free", 8, 2)
         parts = found.parts.ravel()
@@ -82,15 +82,15 @@ class TestFormulas:
         hall, plain = analysis.hall(draws), analysis.student_t(draws)
         np.testing.assert_allclose([hall.lower, hall.upper], [plain.lower, plain.upper], rtol=1e-6)
 
-    def test_the_design_bootstrap_is_no_narrower_than_students_t(self):
+    def test_the_design_bootstrap_is_at_least_as_wide_as_students_t(self):
         found = drawn("uniform-count+antithetic", 4, 4)
         bar, plain = (interval_kind(kind).error_bar(found, 0.95) for kind in ("design-bootstrap", "student-t"))
         assert bar.lower <= plain.lower
         assert bar.upper >= plain.upper
-        assert bar == interval_kind("design-bootstrap").error_bar(found, 0.95)  # the same stream every time
+        assert bar == interval_kind("design-bootstrap").error_bar(found, 0.95)  # the same random stream every time
 
-    def test_the_design_bootstrap_of_a_pair_knows_its_sides(self):
-        """Equal sides under shared masks differ by nothing, in every new draw."""
+    def test_the_design_bootstrap_resamples_both_sides_of_a_pair(self):
+        """Equal sides under shared masks have a zero difference in every bootstrap sample."""
         (pair,) = ids.make_pairs([[0, 1, 0, 0]], [[0, 1, 0, 0]])
         sampler = ids.Coupled(ids.estimator("uniform-count"))
         (found,) = draw(Independent(), [Cell(sampler, pair, 4, 3)], 0)
@@ -103,7 +103,7 @@ class TestFormulas:
         running = analysis.confidence_sequence(found.estimates, 0.95)
         assert (bar.lower, bar.upper) == (running.lower[-1], running.upper[-1])
 
-    def test_equal_replicates_make_a_point(self):
+    def test_equal_replicates_give_a_point(self):
         for kind in ("student-t", "design", "bca", "auto"):
             bar = interval_kind(kind).error_bar(drawn("exhaustive", 2**LENGTH, 3), 0.95)
             assert bar.lower == pytest.approx(bar.upper) == pytest.approx(TRUTH)
@@ -118,7 +118,7 @@ class TestFormulas:
 
 
 class TestCoverage:
-    """1,000 intervals each, at 4 binomial standard deviations: 2.8 points at 95 %."""
+    """1,000 intervals each; 4 binomial standard deviations are 2.8 points at 95 %."""
 
     @pytest.mark.parametrize(
         ("name", "passes", "replicates"),
@@ -140,7 +140,7 @@ class TestCoverage:
         assert_rate(covered("uniform-count+stratified", 16, 3, kind="design", level=level), 1000, level)
 
     def test_control_students_t_of_skewed_passes_misses_on_one_side(self):
-        """A few hard positions under time-free sampling; Hall's interval mends what Student's t misses."""
+        """A few hard positions under time-free sampling: Hall's interval covers where Student's t does not."""
         (target,) = make_targets([[0] * 12])
         model = Skewed()
         truth = float(ids.estimator("exhaustive").sample(model, [[0] * 12], passes=4096, replicates=1, rng=0)[0, 0])
@@ -151,8 +151,8 @@ class TestCoverage:
         assert hall > 930
 
     @pytest.mark.parametrize("count", [40, pytest.param(80, marks=pytest.mark.slow)])
-    def test_control_one_hard_token_under_antithetic_pairs(self, count):
-        """What Student's t misses by construction, the redrawn masks see."""
+    def test_control_students_t_misses_one_hard_token_under_antithetic_pairs(self, count):
+        """Student's t fails by construction; the bootstrap of the masks covers."""
         tokens = [0, 0, 0, 1, 0, 0, 0, 0]
         (target,) = make_targets([tokens])
         case = (Independent(), target, 6.35)
@@ -161,7 +161,7 @@ class TestCoverage:
         assert plain < 900
         assert again > 0.9 * count
 
-    def test_simultaneous_intervals_cover_all_at_once(self):
+    def test_simultaneous_intervals_cover_jointly(self):
         law = ids.MarkovChain.random(order=1, alphabet="AB", seed=5)
         tokens = law.sample(200 * 5, length=8, seed=6)
         truth = law.nll(tokens)
@@ -174,13 +174,13 @@ class TestCoverage:
         fives = [slice(start, start + 5) for start in range(0, len(tokens), 5)]
         together = [covered_of(five, simultaneous=True, seed=five.start).all() for five in fives]
         assert_rate(np.sum(together), 200, 0.95)
-        alone = covered_of(slice(None), seed=0)  # intervals that do not depend on the others
+        alone = covered_of(slice(None), seed=0)  # pointwise intervals
         with pytest.raises(AssertionError):
             assert_rate(np.sum(alone.reshape(200, 5).all(axis=1)), 200, 0.95)
 
 
 class Skewed:
-    """Losses that are small unless nearly everything is masked."""
+    """Losses are small unless nearly everything is masked."""
 
     def token_nll(self, tokens, masked):
         share = masked.double().mean(dim=1, keepdim=True)
@@ -204,10 +204,10 @@ class TestChoice:
             ("exhaustive", 63, 1, "design"),
         ],
     )
-    def test_goes_by_construction(self, name, passes, replicates, kind):
+    def test_auto_follows_from_the_construction(self, name, passes, replicates, kind):
         assert interval_kind("auto").error_bar(drawn(name, passes, replicates), 0.95).kind == kind
 
-    def test_the_data_set_says_it(self):
+    def test_the_data_set_records_the_kind(self):
         law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
         result = ids.estimate_nll(law, law.sample(2, length=8, seed=1), "time-free", passes=16, replicates=1)
         assert result["interval"].values.tolist() == ["hall"] * 2
@@ -229,23 +229,23 @@ class TestRefusals:
             ("uniform-count", 8, 4, "wald", "there is no interval 'wald'; there are auto, student-t"),
         ],
     )
-    def test_before_a_pass_is_spent(self, name, passes, replicates, kind, sentence):
+    def test_kinds_are_rejected_before_any_pass(self, name, passes, replicates, kind, sentence):
         model = ArbitraryLosses(LENGTH, seed=1)
         with pytest.raises(ids.InputError, match=sentence):
             check_interval(model, [Cell(ids.estimator(name), TARGET, passes, replicates)], kind, 0.95)
         assert model.rows == 0
 
-    def test_what_can_be_told_is_not_refused(self):
+    def test_intervals_that_can_be_computed_are_accepted(self):
         for kind in interval_names():
             cells = [Cell(ids.estimator("uniform-count"), TARGET, 8, 4)]
             check_interval(MODEL, cells, kind, 0.95)
             assert len(error_bars([drawn("uniform-count", 8, 4)], kind, 0.95)) == 1
 
-    def test_levels_are_shares(self):
+    def test_levels_are_between_zero_and_one(self):
         with pytest.raises(ids.InputError, match="between 0 and 1, got 95"):
             analysis.level_of_each(95, 3, simultaneous=False)
 
-    def test_hall_needs_three(self):
+    def test_hall_needs_three_passes(self):
         with pytest.raises(ids.InputError, match="a skewness needs at least 3"):
             analysis.hall([1.0, 2.0])
         assert Hall.name == "hall"

@@ -1,7 +1,7 @@
 """Calibration: nominal 95 % intervals from 8 replicates, on held-out laws and seeds.
 
-Coverage is a binomial count over independent sequences; bounds are in its standard errors. Regular laws must pass, and
-where theory says that an interval cannot hold, it must fail and carry a caution.
+Coverage is a binomial count over independent sequences; bounds are in its standard errors. Regular laws must pass;
+where theory says that an interval cannot cover, it must fail and have a caution.
 """
 
 import numpy as np
@@ -28,10 +28,10 @@ SOUND = [
     if ids.estimator(name).unbiased
     and ids.estimator(name).finite_variance
     and not ids.estimator(name).exact
-    # Where few passes at little noise carry the error, intervals fall short: below.
+    # If a few passes at low noise dominate the error, intervals undercover: tested below.
     and not (isinstance(ids.estimator(name), ids.ScoreEntropy) and not ids.estimator(name).steady)
 ]
-# Exact for the conditionals of one law, and auto takes one: no interval to speak of.
+# Exact for the conditionals of one law, and auto chooses an exact estimator: their intervals are points.
 CHAINS = [name for name in SOUND if "chain" in name or name == "auto"]
 
 
@@ -47,7 +47,7 @@ CASES = [
     (law, name)
     for law in LAWS
     for name in SOUND
-    # Score entropies have a study of their own: one law will do here.
+    # Score entropies have a separate study: one law is enough here.
     if name not in CHAINS and works(name, LENGTHS[law]) and ("score" not in name or law == "order 2")
 ]
 
@@ -61,20 +61,20 @@ def coverage(law, length, name, *, seed, sequences=600):
 
 
 @pytest.mark.parametrize(("law", "name"), CASES)
-def test_intervals_cover_at_their_level_on_regular_laws(law, name):
-    # A regression costs a hundred times as much; its own study has thousands of intervals.
+def test_intervals_have_nominal_coverage_on_regular_laws(law, name):
+    # A regression costs a hundred times as much; a separate study has thousands of intervals.
     count = 150 if name == "regression" else 600
     covered, sequences, cautions = coverage(LAWS[law], LENGTHS[law], name, seed=77, sequences=count)
     assert cautions == {}
     if name.startswith("triangular"):
-        # Its draws lie in equal parts of each stratum, which the spread within the stratum does not credit: wide, not
-        # narrow, most so for short targets and many passes.
+        # Its draws lie in equal parts of each stratum, which the spread within strata ignores: intervals are wide, not
+        # narrow, especially for short targets and many passes.
         assert covered >= 0.95 * sequences - 4 * (0.95 * 0.05 * sequences) ** 0.5
     else:
         assert_rate(covered, sequences, 0.95)
 
 
-def test_intervals_fall_short_where_little_noise_carries_the_error_and_say_so():
+def test_intervals_dominated_by_low_noise_undercover_and_have_a_caution():
     law = ids.HiddenMarkov.random(states=4, alphabet="ACGT", seed=905)
     tokens = law.sample(600, length=24, seed=80)
     names = {"marginal-score-entropy(uniform)+antithetic": True, "marginal-score-entropy(uniform,polynomial)": False}
@@ -92,10 +92,10 @@ def test_intervals_fall_short_where_little_noise_carries_the_error_and_say_so():
 
 @pytest.mark.parametrize("name", CHAINS)
 @pytest.mark.parametrize("length", [7, 10])
-def test_intervals_of_chains_cover_where_the_conditionals_disagree(name, length):
-    """Occurrences of one target, each with random numbers of its own; 32 passes hold 4 or 3 chains."""
+def test_intervals_of_chains_cover_if_the_conditionals_are_inconsistent(name, length):
+    """Occurrences of one target, each with independent random numbers; 32 passes hold 4 or 3 chains."""
     model = ArbitraryLosses(length, seed=904)
-    tokens = np.zeros((150 if name == "auto" else 600, length), dtype=int)  # auto takes a regression
+    tokens = np.zeros((150 if name == "auto" else 600, length), dtype=int)  # auto chooses a regression
     result = ids.estimate_nll(model, tokens, name, passes=PASSES, replicates=8, seed=79)
     truth = slow_nll(model, ids.make_targets(tokens[:1])[0])
     lower, upper = result["nll_ci"].values.T
@@ -103,15 +103,15 @@ def test_intervals_of_chains_cover_where_the_conditionals_disagree(name, length)
 
 
 class Independent:
-    """Token 1 costs 6 nats and any other 0.05, whatever is masked."""
+    """Token 1 costs 6 nats and any other 0.05, under any mask."""
 
     def token_nll(self, tokens, masked):
         return masked * torch.where(tokens == 1, 6.0, 0.05).double()
 
 
 @pytest.mark.parametrize("name", ["uniform-count+antithetic", "time-integral+antithetic"])
-def test_where_theory_says_so_intervals_fail_and_say_it(name):
-    """One hard token of eight, two passes a replicate: a pair that misses it says nothing of it."""
+def test_intervals_fail_with_a_caution_where_theory_says_so(name):
+    """One hard token of eight, two passes per replicate: a pair that misses it carries no information about it."""
     tokens = [[0, 0, 0, 1, 0, 0, 0, 0]] * 600
     result = ids.estimate_nll(Independent(), tokens, name, passes=2, replicates=8, seed=5)
     lower, upper = result["nll_ci"].values.T

@@ -1,4 +1,4 @@
-"""Replicates as a labelled data set."""
+"""Results are labelled data sets."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ UNFINISHED = "score-entropy(uniform,end=0.9)"
 
 
 def results_of_every_kind():
-    """Yield each kind of data set that the package returns, with a name."""
+    """Yield the name and an example of each kind of data set that the package returns."""
     nll = ids.estimate_nll(LAW, TOKENS)
     ratio = ids.estimate_log_ratio(LAW, TOKENS[:2], TOKENS[2:])
     austen = ids.load_model("austen")

@@ -1,4 +1,4 @@
-"""What a result says about the model that made it."""
+"""Provenance: what a result records about its model, its code and its processor."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ class Fingerprinted(Plain):
         return "0123abcd"
 
 
-def test_models_are_named_by_what_they_are_and_by_their_digest(tmp_path):
+def test_models_are_identified_by_type_and_digest(tmp_path):
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
     assert model_fingerprint(law) == f"Markov chain of order 1 over ACGT {law.fingerprint()}"
     torch.manual_seed(0)
@@ -42,22 +42,22 @@ def test_models_are_named_by_what_they_are_and_by_their_digest(tmp_path):
     assert model_fingerprint(wrapped) == f"llada LLaDA-tiny {size:,} parameters {wrapped.fingerprint()}"
 
 
-def test_other_models_are_named_by_their_type():
+def test_other_models_are_identified_by_their_type():
     assert model_fingerprint(Plain()) == "Plain"
     assert model_fingerprint(Fingerprinted()) == "Fingerprinted 0123abcd"
 
 
 @pytest.mark.parametrize("model", [Plain(), Fingerprinted()])
-def test_results_say_it(model):
+def test_results_record_the_model(model):
     result = ids.estimate_nll(model, [[0, 1, 0]], passes=2, replicates=2)
     assert result.attrs["model"] == model_fingerprint(model)
 
 
-arithmetic = arithmetic_digest.__wrapped__  # as computed, not as remembered
+arithmetic = arithmetic_digest.__wrapped__  # without the cache
 
 
 @pytest.mark.parametrize("name", ["exp", "log", "log1p", "expm1"])
-def test_a_processor_that_rounds_one_number_otherwise_is_another(monkeypatch, name):
+def test_one_number_rounded_differently_changes_the_digest(monkeypatch, name):
     expected, plain = arithmetic(), getattr(np, name)
 
     def otherwise(some):
@@ -69,7 +69,7 @@ def test_a_processor_that_rounds_one_number_otherwise_is_another(monkeypatch, na
     assert arithmetic() != expected
 
 
-def test_threads_make_no_other_processor():
+def test_the_number_of_threads_does_not_change_the_digest():
     expected, before = arithmetic(), torch.get_num_threads()
     try:
         for threads in (1, 2, 5):
@@ -98,8 +98,8 @@ CHANGES = {
 }
 
 
-def test_the_digest_of_the_code_is_that_of_what_numbers_are_made_by(tmp_path, monkeypatch):
-    """A copy has the same; a change where numbers are made has another, one where they are only shown has not."""
+def test_the_code_digest_covers_only_code_that_computes_numbers(tmp_path, monkeypatch):
+    """The digest of a copy is equal; it changes with code that computes numbers, not with code that displays them."""
     real = provenance.resources.files
     for package in ("estimators", "infodis_stats"):
         source = real(package)

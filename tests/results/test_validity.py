@@ -1,4 +1,4 @@
-"""Cautions hold at their thresholds, for the worst target."""
+"""Cautions are set at their thresholds, for the worst target."""
 
 import numpy as np
 import pytest
@@ -29,13 +29,13 @@ def test_the_worst_target_decides(effective, ratio, replicates, expected):
     assert set(expected) <= set(CAUTIONS)
 
 
-def test_the_estimator_decides():
+def test_cautions_depend_on_the_estimator():
     assert keys(ids.estimator("time-integral"), 8) == ["infinite-variance"]
     assert keys(ids.Coupled(ids.estimator("time-integral(eps=0.1)")), 8) == ["biased"]
     assert keys(ids.estimator("exhaustive"), 2, np.array([1.0]), np.array([9.0])) == []
 
 
-def test_effective_positions_by_hand():
+def test_effective_positions_match_a_manual_computation():
     np.testing.assert_allclose(effective_positions(np.array([[3.0, 1.0], [0.0, 0.0]])), [16 / 10, 0.0])
 
 
@@ -50,6 +50,6 @@ def test_effective_positions_by_hand():
         ("score-entropy(absorbing)", False),
     ],
 )
-def test_score_entropies_whose_error_lies_at_little_noise_say_so(name, steady):
+def test_score_entropies_dominated_by_low_noise_have_a_caution(name, steady):
     assert ("little-noise" in keys(estimator(name), replicates=8)) == (not steady)
     assert ("little-noise" in keys(Coupled(estimator(name)), replicates=8)) == (not steady)

@@ -1,4 +1,4 @@
-"""A tiny network, saved as a user's file would be, and the reports of the small studies, whose figures take long."""
+"""A tiny network with random weights, saved as a user would save it, and the reports of the small studies."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A network that fails on one item: the study names it, leaves it out, and has the numbers it has without it."""
+"""If a network fails on one item, the study names it and leaves it out, and all other numbers stay the same."""
 
 import json
 
@@ -29,7 +29,7 @@ ODD = "CCCC GGGG"
 
 
 def fails_on(odd):
-    """Return what prices tokens as a network does, but for rows that begin as a text does."""
+    """Return a `token_nll` like that of the network, except for NaN in rows that begin like this text."""
     price = Denoiser.token_nll
 
     def token_nll(self, tokens, masked):
@@ -50,7 +50,7 @@ def written(tmp_path, network_file):
     return write
 
 
-def test_the_others_have_the_numbers_they_have_alone(written, monkeypatch, tmp_path):
+def test_other_items_keep_their_numbers(written, monkeypatch, tmp_path):
     alone = ids.run_study(written(STUDY.replace('"{odd}", ', ""), "alone.toml"))
     monkeypatch.setattr(Denoiser, "token_nll", fails_on(ODD))
     tree = ids.run_study(written(STUDY, odd=ODD))
@@ -68,10 +68,10 @@ def test_the_others_have_the_numbers_they_have_alone(written, monkeypatch, tmp_p
     for name in ("report.md", "report.html"):
         page = (tmp_path / "out" / name).read_text(encoding="utf-8")
         assert "Failed and left out: texts/1, position" in page
-        assert "items are left out, as the model failed on them (texts/1)" in page.lower()
+        assert "items are left out, because the model failed on them (texts/1)" in page.lower()
 
 
-def test_where_all_fail_the_first_is_said(written, monkeypatch):
+def test_if_all_items_fail_the_first_is_reported(written, monkeypatch):
     monkeypatch.setattr(Denoiser, "token_nll", lambda self, tokens, masked: torch.full(tokens.shape, torch.nan))
     with pytest.raises(ids.ModelError, match=r"^texts/0, position \d+ \(token \d\): the model returned NaN as a loss$"):
         ids.run_study(written(STUDY, odd=ODD))
@@ -98,7 +98,7 @@ rivals = ["time-free"]
 """
 
 
-def test_frontiers_leave_it_out_too(written, monkeypatch):
+def test_frontiers_leave_out_failed_items(written, monkeypatch):
     text = FRONTIER + SUBJECT
     alone = ids.run_study(written(text.replace('"{odd}", ', ""), "alone.toml"))
     monkeypatch.setattr(Denoiser, "token_nll", fails_on(ODD))
@@ -121,7 +121,7 @@ truth_passes = 64
 """
 
 
-def test_calibrations_too(written, monkeypatch):
+def test_calibrations_leave_out_failed_items(written, monkeypatch):
     text = CALIBRATION + SUBJECT
     alone = ids.run_study(written(text.replace('"{odd}", ', ""), "alone.toml"))
     monkeypatch.setattr(Denoiser, "token_nll", fails_on(ODD))
@@ -155,7 +155,7 @@ records = "others.jsonl"
 """
 
 
-def test_texts_of_corpora_too(written, monkeypatch, tmp_path):
+def test_corpora_leave_out_failed_texts(written, monkeypatch, tmp_path):
     names = {"first": "GATTACA", "odd": ODD, "third": "ACTG ACTG"}
     files = {"all.jsonl": list(names), "alone.jsonl": ["first", "third"], "others.jsonl": ["first", "third"]}
     for file, kept in files.items():

@@ -1,4 +1,4 @@
-"""Verdicts on studies: what is known to be unsound counts against the estimator, a surprise against the study."""
+"""Study verdicts: a known defect counts against the estimator, an unexpected one against the study."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def estimators(tree):
 
 
 def changed(tree, variable, place, value, group="summary"):
-    """A copy of the study with one number changed."""
+    """Return a copy of the study with one number changed."""
     other = tree.copy(deep=True)
     part = other[group].to_dataset()
     part[variable].loc[place] = value
@@ -28,7 +28,7 @@ def changed(tree, variable, place, value, group="summary"):
     return other
 
 
-def test_unsound_estimators_do_not_count_against_a_comparison(study):
+def test_unsound_estimators_do_not_count_against_the_study(study):
     assert words(study) == {"bias": "fine", "coverage": "fine", "truth": "fine"}
     assert estimators(study) == {
         "time-integral": "do not use",
@@ -39,7 +39,7 @@ def test_unsound_estimators_do_not_count_against_a_comparison(study):
     }
 
 
-def test_a_bias_without_a_caution_is_a_surprise(study):
+def test_a_bias_without_a_caution_counts_against_the_study(study):
     place = {"estimator": "time-free"}
     found = changed(study, "bias_p", place, 0.001)
     clean = changed(changed(study, "cautions", place, False), "bias_p", place, 0.001)
@@ -50,29 +50,31 @@ def test_a_bias_without_a_caution_is_a_surprise(study):
     assert estimators(known)["time-free"] == "do not use"
 
 
-def test_short_intervals_are_a_surprise_and_long_ones_are_not(study):
+def test_only_short_intervals_count_against_the_study(study):
     place = {"estimator": "uniform-count+stratified", "interval": "student-t"}
     clean = changed(study, "cautions", {"estimator": "uniform-count+stratified"}, False)
     suspect = changed(clean, "coverage_p", place, 0.001)
     assert words(changed(suspect, "coverage", place, 0.8))["coverage"] == "caution"
-    assert words(changed(suspect, "coverage", place, 0.945))["coverage"] == "fine"  # surely short, by half a point
+    assert (
+        words(changed(suspect, "coverage", place, 0.945))["coverage"] == "fine"
+    )  # significantly short, but only by half a point
     assert words(changed(suspect, "coverage", place, 0.99))["coverage"] == "fine"
 
 
-def test_a_rough_truth_is_looked_at(study):
+def test_imprecise_reference_values_give_a_caution(study):
     rough = changed(study, "truth_se", {}, 0.5, group="truth")
     assert words(rough)["truth"] == "fine"
     uncounted = changed(rough, "intervals", {"passes": 4}, 0)
     assert words(uncounted)["truth"] == "caution"
 
 
-def test_the_frontier_and_ratios(frontier_study, ratio_study):
+def test_frontier_and_ratio_studies(frontier_study, ratio_study):
     assert set(words(frontier_study)) == {"bias", "winners"}
-    assert estimators(frontier_study) == {"time-integral": "do not use"}  # of the others no interval is measured
+    assert estimators(frontier_study) == {"time-integral": "do not use"}  # no intervals are measured for the others
     assert set(words(ratio_study)) == {"bias", "coverage", "truth"}
 
 
-def test_corpora():
+def test_corpora_studies():
     def corpora(share, texts, cautions=(), failed="{}"):
         summary = xr.Dataset({"mask_share": ("corpus", [share, 0.1]), "texts": ("corpus", [texts, 40])})
         summary["cautions"] = caution_variable([], [cautions], [])
@@ -89,7 +91,7 @@ def test_corpora():
     assert estimator_verdicts(corpora(0.1, 40)).verdicts == ()
 
 
-def test_nothing_is_said_of_a_kind_without_checks(study):
+def test_a_kind_without_checks_has_no_verdicts(study):
     other = study.copy()
     other.attrs["kind"] = "of tomorrow"
     assert ids.diagnose(other).verdicts == estimator_verdicts(other).verdicts == ()
@@ -106,7 +108,7 @@ def test_every_report_opens_with_its_verdict(request, kind):
         assert one.check in page[: page.index('<section class="answer">')]
 
 
-def test_a_bad_study_says_so_first(study):
+def test_the_report_of_a_bad_study_opens_with_a_warning(study):
     place = {"estimator": "time-free"}
     bad = changed(changed(study, "cautions", place, False), "bias_p", place, 0.001)
     page = render_html(document_of(bad))

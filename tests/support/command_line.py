@@ -1,4 +1,4 @@
-"""The command line, called in the process of a test."""
+"""Run the command line in the process of the test."""
 
 import pytest
 

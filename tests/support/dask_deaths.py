@@ -41,13 +41,13 @@ length = 12
 
 
 def written_study(path: Path, budgets: int = 6) -> Path:
-    """Write a study file with so many numbers of passes, each of which has about six blocks."""
+    """Write a study file with this many numbers of passes, each with about six blocks."""
     path.write_text(STUDY.format(passes=[*range(4, 4 + budgets)]))
     return path
 
 
 class Machines:
-    """A scheduler and workers, each a process; the blocks that they compute are counted."""
+    """A scheduler and workers, each in its own process; the blocks that they compute are counted."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder, self._stack = folder, stack
@@ -108,7 +108,7 @@ class Machines:
         return _lines(self.folder / "begun")
 
     def loaded(self) -> list[str]:
-        """Return the processes that have loaded the models of a study, once for each time."""
+        """Return the processes that have loaded the models of a study, with repetitions."""
         return _lines(self.folder / "loaded")
 
 
@@ -126,7 +126,7 @@ def done(out: Path) -> int:
 
 
 def wait_for(there: Callable[[], object], *processes: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
-    """Wait until a condition holds; fail if one of the processes that bring it about ends before."""
+    """Wait until a condition holds; fail if one of the processes involved ends before."""
     for _ in range(3000):
         if there():
             return
@@ -136,7 +136,7 @@ def wait_for(there: Callable[[], object], *processes: "subprocess.Popen[bytes] |
 
 
 def deaths(folder: Path, count: int, seed: int) -> dict[str, Any]:
-    """Run a study on a cluster while workers are killed at random and others started; again until enough have died.
+    """Run studies on a cluster while workers are killed at random and replaced, until enough have died.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def deaths(folder: Path, count: int, seed: int) -> dict[str, Any]:
             before = cluster.begun()
             command = cluster.command(file, outs[-1], cluster.file)
             while killed < count and _at_work(command, outs[-1], rng):
-                victim = cluster.workers.pop(rng.integers(2))  # the third may be at its imports yet
+                victim = cluster.workers.pop(rng.integers(2))  # the third may still be importing
                 victim.send_signal(signal.SIGKILL)
                 victim.wait()
                 killed += 1
@@ -216,7 +216,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def dask_setup(_: object) -> None:
-    """Log what a worker that preloads this file computes."""
+    """Log the blocks that a worker computes if it preloads this file."""
     compute, subjects = Block.compute, make_subjects
 
     def logged_compute(block: Block, **options: Any) -> object:

@@ -1,4 +1,4 @@
-"""What the authors' scripts compute, slowly: full log-probabilities, one row and one masked token at a time."""
+"""Slow references for the authors' scripts: full log-probabilities, one row and one masked token at a time."""
 
 from collections.abc import Callable
 from types import SimpleNamespace

@@ -16,9 +16,9 @@ Array = NDArray[np.float64]
 class OnePoint:
     """A generator that draws one prescribed point for every pass.
 
-    By linearity an expectation is exact when every pass is driven by the same point and the points run over the cube.
-    A Latin hypercube asks for the order of its strata as well: all rotations of it, which visit each stratum equally
-    often and each pair of coordinates' strata too. What it spawns draws zeros.
+    By linearity an expectation is exact if all passes use the same point and the points run over the cube. A Latin
+    hypercube also needs an order of its strata: all rotations are used, which visit each stratum, and each pair of
+    strata of two coordinates, equally often. Spawned generators draw zeros.
     """
 
     def __init__(self, point: ArrayLike) -> None:
@@ -48,7 +48,7 @@ class Zeros:
 
 
 class Points:
-    """A generator whose children draw a prescribed point each: one replicate for each way that chance can go."""
+    """A generator whose children each draw a prescribed point: one replicate for each possible outcome."""
 
     def __init__(self, points: Array) -> None:
         self.points = points
@@ -123,5 +123,5 @@ def worst_z(sampler: Estimator, passes: int, expected: Array, replicates: int = 
     error = weights.mean(axis=0) - expected
     spread = weights.std(axis=0) / math.sqrt(replicates)
     hit = all_masks(expected.shape[1]) & (spread > 1e-12)
-    np.testing.assert_allclose(error[~hit], 0, atol=1e-12)  # what does not vary is exact
+    np.testing.assert_allclose(error[~hit], 0, atol=1e-12)  # draws without variance are exact
     return float(np.abs(error[hit] / spread[hit]).max(initial=0))

@@ -1,4 +1,4 @@
-"""What the tests of hostile input share: a fixed stream of examples, errors of one sentence, and limits of memory."""
+"""Helpers for tests of hostile input: reproducible examples, one-sentence errors, and memory limits."""
 
 import contextlib
 import tracemalloc
@@ -16,7 +16,7 @@ Made = TypeVar("Made")
 
 
 def right_or_typed(make: Callable[[], Made]) -> Made | None:
-    """Return what is made, or None if it is refused: any error must be an `InfodisError` of one line."""
+    """Return the result, or None if the input is rejected; errors must be an `InfodisError` of one line."""
     try:
         return make()
     except ids.InfodisError as refused:
@@ -28,7 +28,7 @@ def right_or_typed(make: Callable[[], Made]) -> Made | None:
 
 @contextlib.contextmanager
 def peak_of(most: int) -> Iterator[None]:
-    """Fail if what Python and numpy allocate inside exceeds so many bytes, also where the block raises."""
+    """Fail if Python and numpy allocate more than this many bytes inside the block, even if the block raises."""
     tracemalloc.start()
     try:
         yield

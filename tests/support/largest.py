@@ -1,4 +1,4 @@
-"""How large the tensors of a computation are."""
+"""Measure the size of the largest tensor in a computation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_leaves
 
 
 class Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Keeps the size of the largest tensor that any operation returns."""
+    """Record the size of the largest tensor that any operation returns."""
 
     size = 0
 

@@ -34,7 +34,7 @@ def sum_over_masks(
 
 
 def weights_at(length: int, rate: float) -> Array:
-    """``P(S)/lam`` of a mask of each size when every position is masked with probability lam."""
+    """``P(S)/lam`` of a mask of each size if every position is masked with probability lam."""
     sizes = np.arange(1, length + 1)
     return rate ** (sizes - 1.0) * (1.0 - rate) ** (length - sizes)
 

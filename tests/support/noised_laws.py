@@ -1,6 +1,6 @@
-"""Small laws under noise with every noised sequence listed: Section 3 of the paper, by enumeration.
+"""Small laws under noise, with every noised sequence enumerated (Section 3 of the paper).
 
-Transition probabilities come from the matrix exponential of the rates, not from the noise's own kernel, and ``p_t``
+Transition probabilities come from the matrix exponential of the rates, not from the kernel of the noise, and ``p_t``
 from the probabilities of clean sequences, not from posteriors: nothing here shares code with the scores under test.
 """
 
@@ -118,7 +118,7 @@ class NoisedLaw:
 
 
 class Tilted:
-    """The ratios of a law, each multiplied by a random factor: they agree with no law."""
+    """The ratios of a law, each multiplied by a random factor, so that no law has them."""
 
     def __init__(self, noised: NoisedLaw, seed: int = 0) -> None:
         shape = (len(noised.noised), noised.length, noised.states)
@@ -133,9 +133,9 @@ class Tilted:
 
 
 class MaskedModel:
-    """A masked model and a score model, with random logits for each masked sequence: its conditionals fit no law.
+    """A masked model and a score model with random logits for each masked sequence: no law has its conditionals.
 
-    Its ratios are ``(1 - lam)/lam`` times its conditionals, which are not normalised if asked.
+    Its ratios are ``(1 - lam)/lam`` times its conditionals, which are optionally not normalised.
     """
 
     def __init__(self, length: int, symbols: int, *, normalised: bool = True) -> None:
@@ -160,12 +160,12 @@ class MaskedModel:
 
 
 def sequences(size: int, length: int) -> NDArray[np.int64]:
-    """Every sequence over so many states, the last position changing fastest."""
+    """Return every sequence over this many states; the last position changes fastest."""
     return np.array(list(itertools.product(range(size), repeat=length)), dtype=np.int64)
 
 
 def derivative(function: Callable[[Array], Array], time: float, step: float = 0.01) -> Array:
-    """Central differences of three steps, extrapolated: the error goes with the sixth power of the step."""
+    """Return extrapolated central differences of three steps: the error is of sixth order in the step."""
     steps = step / 2.0 ** np.arange(3)
     values = function(np.concatenate([time + steps, time - steps]))
     coarse, middle, fine = ((values[k] - values[k + 3]) / (2 * steps[k]) for k in range(3))
@@ -174,7 +174,7 @@ def derivative(function: Callable[[Array], Array], time: float, step: float = 0.
 
 
 def tanh_sinh(end: float, step: float = 1 / 16) -> tuple[Array, Array]:
-    """Nodes and weights on (0, end): integrable singularities at the ends, logarithms at least, do not disturb them."""
+    """Return tanh-sinh nodes and weights on (0, end), accurate for integrable singularities at the ends."""
     place = np.arange(-3.0, 3.0 + step / 2, step)
     nodes = end / (1.0 + np.exp(-np.pi * np.sinh(place)))
     weights = end * step * np.pi / 4 * np.cosh(place) / np.cosh(np.pi / 2 * np.sinh(place)) ** 2
@@ -182,7 +182,7 @@ def tanh_sinh(end: float, step: float = 1 / 16) -> tuple[Array, Array]:
 
 
 def random_rates(states: int) -> RateMatrix:
-    """All rates between states positive, and no symmetry."""
+    """Return positive rates between all states, without symmetry."""
     rates = np.random.default_rng(0).gamma(2.0, 0.25, size=(states, states))
     np.fill_diagonal(rates, 0.0)
     return RateMatrix(rates - np.diag(rates.sum(axis=0)))
@@ -197,7 +197,7 @@ TABLE, OTHER_TABLE = TableLaw(WORDS, [0.4, 0.3, 0.2, 0.1]), TableLaw(WORDS, [0.1
 MARKOV, OTHER_MARKOV = (MarkovChain.random(order=1, alphabet="ABC", seed=seed) for seed in (0, 1))
 HIDDEN, OTHER_HIDDEN = (HiddenMarkov.random(states=2, alphabet="AB", seed=seed) for seed in (0, 1))
 
-CASES = {  # noised laws, each with a wrong law
+CASES = {  # noised laws, each with a different law as a control
     "table-absorbing": (NoisedLaw(TABLE, 3, Absorbing()), OTHER_TABLE),
     "table-uniform": (NoisedLaw(TABLE, 3, Uniform()), OTHER_TABLE),
     "table-rate-matrix": (NoisedLaw(TABLE, 3, random_rates(3)), OTHER_TABLE),

@@ -1,4 +1,4 @@
-"""Noise spelt out: plain loops, laws of noised sequences by enumeration, and integrals over time by quadrature."""
+"""Reference code for noise: plain loops, enumerated laws of noised sequences, and integrals by quadrature."""
 
 import itertools
 import math
@@ -27,10 +27,10 @@ Array = NDArray[np.float64]
 
 
 def random_rates(states: int, seed: int = 0, *, share: float = 1.0) -> Array:
-    """Return a rate matrix without symmetries, of whose rates about the given share is not zero."""
+    """Return a rate matrix without symmetries; about the given share of its rates is not zero."""
     rng = np.random.default_rng(seed)
     rates = rng.gamma(1.0, size=(states, states)) * (rng.random((states, states)) < share)
-    rates[np.arange(1, states), np.arange(states - 1)] += 0.5  # a ring keeps all states joined
+    rates[np.arange(1, states), np.arange(states - 1)] += 0.5  # a ring keeps all states connected
     rates[0, -1] += 0.5
     np.fill_diagonal(rates, 0.0)
     return rates - np.diag(rates.sum(axis=0))
@@ -71,7 +71,7 @@ def enumerated_log_ratios(
     kernel: Array,
     rates: Array,
 ) -> Array:
-    """Return the log score ratios of one row as defined: every neighbour that the noise joins, one at a time."""
+    """Return the log score ratios of one row by definition, one neighbour under the noise at a time."""
     own = noised_probability(sequences, probabilities, noised, acts, kernel)
     result = np.full((len(noised), len(kernel)), np.nan)
     for position, state in itertools.product(range(len(noised)), range(len(kernel))):
@@ -86,7 +86,7 @@ def enumerated_log_ratios(
 
 
 def plain_score_entropy(ratios: Sequence[float] | Array, token: int, noised: int, kernel: Array, rates: Array) -> float:
-    """Return ``l_DSE`` of one position, added up over states."""
+    """Return ``l_DSE`` of one position, summed over states."""
     total = 0.0
     for state, ratio in enumerate(ratios):
         if state != noised and rates[noised, state] > 0:
@@ -97,13 +97,13 @@ def plain_score_entropy(ratios: Sequence[float] | Array, token: int, noised: int
 
 
 TOTAL_NOISE = np.exp(np.arange(-40.0, 6.0, 0.1))
-"""Nodes of the trapezoidal rule in the logarithm of the total noise: exponentially exact for what ends in noise."""
+"""Nodes of the trapezoidal rule in the log total noise: it converges exponentially for noise that is complete."""
 
 
 def mean_score_entropy(
     model: ScoreModel, noise: Noise, tokens: NDArray[np.int64], scored: NDArray[np.int64], total_noise: Array
 ) -> Array:
-    """Return the mean score entropy of a sequence at each total noise, a sum over all noised sequences: (times,)."""
+    """Return the mean score entropy of a sequence at each total noise, summed over all noised sequences: (times,)."""
     symbols = model.vocabulary_size
     states = np.array(list(itertools.product(range(noise.states(symbols)), repeat=len(scored))))
     rows = np.tile(tokens, (len(states), 1))
@@ -131,7 +131,7 @@ def score_integral(model: ScoreModel, noise: Noise, tokens: ArrayLike, scored: A
 
 
 def remainder(law: Law, noise: Noise, target: Target, total_noise: float) -> float:
-    """Return ``KL(p_{T|0}(. | x) || p_T)``, by enumeration: the part that an integral up to this noise leaves out."""
+    """Return ``KL(p_{T|0}(. | x) || p_T)`` by enumeration: the part missing from an integral up to this noise."""
     kernel, states = exact_kernel(noise, total_noise, law.vocabulary_size), range(noise.states(law.vocabulary_size))
     sequences = np.array(list(itertools.product(range(law.vocabulary_size), repeat=len(target.tokens))))
     acts = np.isin(np.arange(len(target.tokens)), target.scored)
@@ -151,7 +151,7 @@ def remainder(law: Law, noise: Noise, target: Target, total_noise: float) -> flo
 
 
 def uniforms() -> tuple[Array, Array]:
-    """Return nodes and weights of the double exponential rule on (0, 1), which allows singularities at the ends."""
+    """Return double exponential nodes and weights on (0, 1), accurate for singularities at the ends."""
     at = np.arange(-3.5, 3.55, 0.05)
     node, left = (1.0 / (1.0 + np.exp(sign * np.pi * np.sinh(at))) for sign in (-1, 1))
     return node, np.pi * np.cosh(at) * node * left * 0.05

@@ -1,11 +1,11 @@
-"""What a browser would find in a page."""
+"""Parse a page like a browser."""
 
 import re
 from html.parser import HTMLParser
 
 
 class Outline(HTMLParser):
-    """A page taken apart.
+    """The outline of an HTML page.
 
     Attributes
     ----------
@@ -14,9 +14,9 @@ class Outline(HTMLParser):
     ids : list of str
         Their ids.
     links : list of str
-        Targets of links and sources of images, and what style attributes refer to.
+        Targets of links, sources of images and references in style attributes.
     text : list of str
-        The visible text, in pieces.
+        The pieces of visible text.
     """
 
     def __init__(self, text: str) -> None:
@@ -28,12 +28,12 @@ class Outline(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag, its id and its links."""
+        """Record a tag, its id and its links."""
         self.tags.append(tag)
         self.ids += [value or "" for name, value in attrs if name == "id"]
         self.links += [value or "" for name, value in attrs if name in ("href", "src", "xlink:href")]
         self.links += re.findall(r"url\((#[^)]+)\)", " ".join(value or "" for _, value in attrs))
 
     def handle_data(self, data: str) -> None:
-        """Note visible text."""
+        """Record visible text."""
         self.text.append(data)

@@ -1,4 +1,4 @@
-"""Models that ship inside installed packages."""
+"""Models that come with installed packages."""
 
 import importlib.util
 from pathlib import Path

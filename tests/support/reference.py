@@ -1,4 +1,4 @@
-"""References for the laws: definitions spelt out in plain loops, and enumerations of every sequence."""
+"""References for the laws: definitions in plain loops, and enumerations of every sequence."""
 
 import itertools
 import math
@@ -18,7 +18,7 @@ def strings(size: int, length: int) -> NDArray[np.int64]:
 
 
 def next_symbol(chain: MarkovChain, context: tuple[int, ...]) -> Array:
-    """Return the law of a symbol given those just before it: all of them, or the last ``order`` ones."""
+    """Return the law of a symbol given all previous symbols, or the last ``order`` of them."""
     known = len(context)
     if known == chain.order:
         exact: Array = chain.transition[context]
@@ -81,7 +81,7 @@ def enumerated_log_probability(
 
 
 def plain_log_probability(chain: MarkovChain, known: list[int | None]) -> float:
-    """Return the log-probability of the known tokens: one pass over the contexts that can be, in plain Python."""
+    """Return the log-probability of the known tokens by one pass over the possible contexts, in plain Python."""
     weights: dict[tuple[int, ...], float] = {(): 1.0}
     for token in known:
         after: dict[tuple[int, ...], float] = {}
@@ -97,7 +97,7 @@ def plain_log_probability(chain: MarkovChain, known: list[int | None]) -> float:
 
 
 def plain_token_nll(chain: MarkovChain, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
-    """`Law.token_nll` as one would write it first: a loop over masks, a loop over their positions."""
+    """Compute `Law.token_nll` naively: a loop over masks and a loop over their positions."""
     losses = torch.zeros(tokens.shape, dtype=torch.float64)
     for row, (sequence, hidden) in enumerate(zip(tokens.tolist(), masked.tolist(), strict=True)):
         known = [None if hide else token for token, hide in zip(sequence, hidden, strict=True)]
@@ -110,7 +110,7 @@ def plain_token_nll(chain: MarkovChain, tokens: torch.Tensor, masked: torch.Tens
 
 
 def random_evidence(shape: tuple[int, int, int], seed: int) -> Array:
-    """Return evidence of every kind: about a third of the positions each soft, one-hot and absent."""
+    """Return evidence of every kind: about a third of the positions each are soft, one-hot and missing."""
     rng = np.random.default_rng(seed)
     batch, length, size = shape
     soft = rng.gamma(0.5, size=shape)

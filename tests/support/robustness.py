@@ -1,6 +1,6 @@
-"""Disturbances that a study survives: runs are killed, workers die, the disk is full, blocks are damaged.
+"""Disturbances that a study must survive: killed runs and workers, full disks and damaged blocks.
 
-As a script it repeats them many times and writes ``reports/robustness.md``: ``make robustness``.
+Run as a script (``make robustness``), it repeats them many times and writes ``reports/robustness.md``.
 """
 
 import contextlib
@@ -148,7 +148,7 @@ class Warm:
 
     def __enter__(self) -> "Warm":
         assert self._server.stdout is not None
-        self._server.stdout.readline()  # it is ready
+        self._server.stdout.readline()  # wait until it is ready
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -171,11 +171,11 @@ class Warm:
 
 def serve() -> None:
     """Fork a copy for each line of the standard input, and print how it ended."""
-    import infodis_stats.commands  # noqa: F401, PLC0415  imported for its copies
+    import infodis_stats.commands  # noqa: F401, PLC0415  imported for the copies
 
-    with tempfile.TemporaryDirectory() as folder:  # the first run of a process loads more
+    with tempfile.TemporaryDirectory() as folder:  # the first run of a process imports more
         ids.write_report(ids.run_study(written(Path(folder))), folder)
-    gc.freeze()  # else every copy would walk through all that is imported, again and again
+    gc.freeze()  # otherwise garbage collection in every copy would traverse all imported objects
     print(flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
@@ -185,7 +185,7 @@ def serve() -> None:
         end = None if asked["seconds"] is None else time.monotonic() + asked["seconds"]
         while not (ended := os.waitpid(child, os.WNOHANG))[0]:
             if end is not None and time.monotonic() > end:
-                with contextlib.suppress(ProcessLookupError, PermissionError):  # it has not begun, or has ended
+                with contextlib.suppress(ProcessLookupError, PermissionError):  # not started yet, or already ended
                     os.killpg(child, signal.SIGKILL)
                 os.kill(child, signal.SIGKILL)
                 end = None
@@ -198,7 +198,7 @@ def _be_the_command(arguments: Sequence[str], seconds: float | None, full_at: in
     from infodis_stats.cli import main  # noqa: PLC0415  as in the command
 
     os.setsid()
-    # tqdm's own lock is one semaphore for all copies: one that is killed while it holds it would stop all others.
+    # By default all copies share one tqdm semaphore: a copy killed while holding it would block all others.
     tqdm.set_lock(threading.RLock())
     for number, suffix in ((1, "out"), (2, "err")):
         os.dup2(os.open(f"{log}.{suffix}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
@@ -370,7 +370,7 @@ def kills(run: Run, folder: Path, count: int, *, seed: int = 0, workers: int = 1
         The most frequent instant of a kill, as a share of the time of a whole run: later with workers, which take
         seconds to start.
     """
-    series = Series(f"SIGKILL of a run, its workers with it (workers: {workers})")
+    series = Series(f"SIGKILL of a run and its workers (workers: {workers})")
     study, rng = written(folder), random.Random(seed)
     expected, blocks, seconds = undisturbed(run, folder, study, "--workers", workers)
     while series.tries < count:
@@ -416,7 +416,7 @@ def worker_deaths(folder: Path, count: int, *, seed: int = 0) -> Series:
             done, workers = len(blocks_in(out)), multiprocessing.active_children()
             pids = [worker.pid for worker in workers if worker.pid is not None]
             if done > last and pids:
-                with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                with contextlib.suppress(ProcessLookupError):  # it has already ended
                     os.kill(rng.choice(pids), signal.SIGKILL)
                     series.struck("blocks")
                     last = done
@@ -439,10 +439,10 @@ def worker_deaths(folder: Path, count: int, *, seed: int = 0) -> Series:
 
 def dask_worker_deaths(folder: Path, count: int, *, seed: int = 0) -> Series:
     """Kill workers of a Dask cluster at random instants, and start others."""
-    from tests.support.dask_deaths import deaths  # noqa: PLC0415  an extra of its own
+    from tests.support.dask_deaths import deaths  # noqa: PLC0415  Dask is an optional dependency
 
     result = deaths(folder, count, seed)
-    series = Series("SIGKILL of a Dask worker (three of them)", studies=result["studies"])
+    series = Series("SIGKILL of a Dask worker (workers: 3)", studies=result["studies"])
     for _ in range(result["deaths"]):
         series.struck("blocks")
     if not result["bytes"]:
@@ -451,8 +451,8 @@ def dask_worker_deaths(folder: Path, count: int, *, seed: int = 0) -> Series:
 
 
 def full_disks(run: Warm, folder: Path, *, first: int = 1, step: int = 1) -> Series:
-    """Run with a disk that is full from the n-th change of a file on, for every n, and again with space."""
-    series = Series("a full disk, from one change of a file on (stub)")
+    """For every n, run with a disk that is full from the n-th change of a file on, then again with space."""
+    series = Series("a full disk from the n-th change of a file on (stub)")
     study = written(folder, SMALL_STUDY)
     expected, blocks, _ = undisturbed(run, folder, study)
     for at in itertools.count(first, step):
@@ -471,7 +471,7 @@ def full_disks(run: Warm, folder: Path, *, first: int = 1, step: int = 1) -> Ser
 
 
 def small_disks(run: Run, folder: Path, kibibytes: Sequence[int]) -> Series:
-    """Run on disks that are too small, and then large enough."""
+    """Run on disks that are too small, then again after enlarging them."""
     series = Series("a full disk (tmpfs of 20 to 220 KiB)")
     study = written(folder)
     expected, blocks, _ = undisturbed(run, folder, study)
@@ -502,7 +502,7 @@ def flipped_bits(folder: Path, count: int, *, seed: int = 0) -> Series:
             place, damaged = rng.randrange(len(data)), bytearray(data)
             damaged[place] ^= 1 << rng.randrange(8)
             path.write_bytes(damaged)
-            series.struck("seal" if len(data) - place <= 53 else "numbers")
+            series.struck("checksum" if len(data) - place <= 53 else "numbers")
         ids.write_report(ids.run_study(study, ledger=out / "ledger"), out)
         series.compare(contents(folder / "whole"), out)
         series.lost += [f"{path.name} was not redone" for path in whole if path.read_bytes() != whole[path]]
@@ -511,7 +511,7 @@ def flipped_bits(folder: Path, count: int, *, seed: int = 0) -> Series:
 
 def forged_blocks(run: Run, folder: Path) -> Series:
     """Forge each block once: no checksum can detect that, but the comparison of the files must."""
-    series = Series("control: a block with other numbers and a fitting seal")
+    series = Series("control: a block with other numbers and a matching checksum")
     study = written(folder)
     expected, *_ = undisturbed(run, folder, study)
     out = folder / "whole"
@@ -533,22 +533,22 @@ def forged_blocks(run: Run, folder: Path) -> Series:
 
 REPORT = """# Robustness
 
-Studies were disturbed while they ran. After every kill, death and full disk the same command was run again in the same
-folder; in the end all files of the report (`study.nc`, pages, figures, tables) were compared, byte for byte, with those
-of an undisturbed run. A block counts as lost if it was completed and is missing or damaged. `make robustness` repeats
-all of this; the tests in `tests/execution` repeat a part of it.
+Studies were disturbed while they ran. After every kill of a run and every full disk the same command was run again in
+the same folder. At the end all files of the report (`study.nc`, pages, figures, tables) were compared byte by byte with
+those of an undisturbed run. A block counts as lost if it was completed and is now missing or damaged. `make robustness`
+repeats the whole experiment; the tests in `tests/execution` run a smaller version of it.
 
 {table}
 
 {losses}
 
-The study has {blocks} blocks in two stages, the second of which depends on the first. Kills come at random instants
-from the start of a run to its last table; those counted as "start" came before one more block was completed. Runs are
-copies of a process that has imported everything, so that no kill is spent on imports; workers are started as usual. A
-stub fills the disk at every change in turn: opening a file to write it, writing, flushing, renaming it, creating a
-folder. On Dask only `study.nc` is compared. The control adds 1 to the numbers of a block and writes a matching
-checksum: no checksum can detect that, but the comparison of the files does; a block that it does not detect would count
-as lost.
+The study has {blocks} blocks in two stages, and the second stage depends on the first. Kills come at random times
+between the start of a run and its last table; "start" counts those that came before another block was completed. Runs
+are forked from a process that has imported everything, so that no kill is spent on imports; workers are started as
+usual. A stub fills the disk at every change in turn: opening a file for writing, writing, flushing, renaming, or
+creating a folder. On Dask only `study.nc` is compared. The control adds 1 to the numbers of a block and writes a
+matching checksum. No checksum can detect that, but the comparison of the files must: a block whose change it misses
+would count as lost.
 """
 
 

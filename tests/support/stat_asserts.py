@@ -1,8 +1,8 @@
 """Assertions about random numbers, in standard errors.
 
-Four sigmas is a false alarm in 16,000 checks for normal means: enough for a suite with fixed seeds, where a failure
-after a harmless change of the stream should be rare. Use at least some hundred draws; with few, use `assert_unbiased`,
-whose bound knows the degrees of freedom.
+For normal means, four sigmas give one false alarm in 16,000 checks: enough for a suite with fixed seeds, where failures
+after a harmless change of the random stream should be rare. Use at least a few hundred draws; with fewer, use
+`assert_unbiased`, whose bound accounts for the degrees of freedom.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy import stats
 
 
 def assert_mean(draws: ArrayLike, expected: ArrayLike, sigmas: float = 4.0) -> None:
-    """Check that every mean over the last axis is within `sigmas` standard errors (or 1e-9) of what is expected."""
+    """Check that every mean over the last axis is within `sigmas` standard errors (or 1e-9) of its expectation."""
     values = np.asarray(draws, dtype=np.float64)
     error = values.mean(axis=-1) - expected
     standard_error = values.std(axis=-1, ddof=1) / np.sqrt(values.shape[-1])
@@ -28,7 +28,7 @@ def assert_rate(successes: int, trials: int, expected: float, sigmas: float = 4.
 
 
 def assert_unbiased(draws: ArrayLike, truth: ArrayLike, false_alarms: float = 1e-4) -> None:
-    """Check that no cell of draws (..., R) is biased by t tests, Bonferroni over all cells."""
+    """Check by t tests that no cell of draws (..., R) is biased, with Bonferroni correction over all cells."""
     values = np.asarray(draws, dtype=np.float64)
     replicates = values.shape[-1]
     error = values.mean(axis=-1) - truth

@@ -1,4 +1,4 @@
-"""Random networks of a few hundred weights, each called the way its family is. Also copied into folders as model code.
+"""Random networks of a few hundred weights, each with the interface of its family; also copied as model code.
 
 The configuration names ``vocab_size``; its last token is the mask.
 """
@@ -42,11 +42,11 @@ class LLaDA(nn.Module):
 
 
 class Dream(LLaDA):
-    """Plain logits too; those at one position are for the next."""
+    """Plain logits, shifted: those at one position predict the next token."""
 
 
 class MDLM(nn.Module):
-    """A bare tensor from tokens and a time."""
+    """A plain tensor from tokens and a time."""
 
     def __init__(self, config: SimpleNamespace) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class MDLM(nn.Module):
 
 
 class RADD(nn.Module):
-    """Log-probabilities of all tokens but the last, whose entry is not a log-probability."""
+    """Log-probabilities, except for the entry of the last token."""
 
     def __init__(self, config: SimpleNamespace) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from estimators import Noise, Target
 
 
 class ArbitraryLosses:
-    """Losses that agree with no law: for each mask and position a number of its own, whatever the tokens."""
+    """Losses that no law has: an arbitrary number for each mask and position, independent of the tokens."""
 
     def __init__(self, length: int, seed: int = 0, *, skew: float = 1.0) -> None:
         rng = np.random.default_rng(seed)
@@ -37,17 +37,17 @@ def slow_nll(model: ArbitraryLosses, target: Target) -> float:
 
 
 def fitting_passes(name: str, length: int) -> int:
-    """Return a small number of passes that an estimator accepts, not a multiple of the length if possible."""
+    """Return a small number of passes that an estimator accepts, if possible not a multiple of the length."""
     if name == "exhaustive":
         return int(2**length - 1)
     return 2 * length if name.endswith("+sobol") or name == "chain+antithetic" else 6
 
 
 class ArbitraryRatios:
-    """Score ratios that agree with no law: at each position those of a denoiser that looks at the others its own way.
+    """Score ratios that no law has: at each position those of an arbitrary denoiser of the other positions.
 
-    The denoiser is arbitrary, but the ratios at a position are those of one law of that position, so that an average
-    over its own noise keeps the mean.
+    The ratios at a position are still those of one law of that position, so that averaging over the noise of that
+    position preserves the mean.
     """
 
     def __init__(self, symbols: int = 4, seed: int = 0) -> None:
@@ -68,7 +68,7 @@ class ArbitraryRatios:
 
 
 class ArbitraryModel(ArbitraryRatios, ArbitraryLosses):
-    """A model for masks and for score ratios that agrees with no law."""
+    """A model for masks and for score ratios that no law has."""
 
     def __init__(self, length: int, seed: int = 0) -> None:
         ArbitraryLosses.__init__(self, length, seed)

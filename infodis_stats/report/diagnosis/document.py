@@ -33,7 +33,7 @@ def write_diagnosis(result: xr.Dataset, folder: Path | str, sizes: xr.Dataset | 
     result : xarray.Dataset
         What `diagnose` takes, except a study: its report opens with its diagnosis.
     folder : Path or str
-        Made if need be. Gets ``diagnosis.html`` (self-contained), and ``diagnosis.md`` with ``figures/*.svg``; each
+        Created if missing. Gets ``diagnosis.html`` (self-contained), and ``diagnosis.md`` with ``figures/*.svg``; each
         file is replaced whole.
     sizes : xarray.Dataset, optional
         Of `estimate_sizes` on the same sequences, to draw the contributions of masks of each size.
@@ -46,7 +46,7 @@ def write_diagnosis(result: xr.Dataset, folder: Path | str, sizes: xr.Dataset | 
     Raises
     ------
     InputError
-        If it is no such result, or the sizes belong to other sequences.
+        If it is not such a result, or the sizes belong to other sequences.
     StoreError
         If the folder cannot be written.
 
@@ -102,7 +102,7 @@ def diagnosis_document(result: xr.Dataset, sizes: xr.Dataset | None = None) -> D
 
 
 def worst_first(diagnosis: Diagnosis, labels: Sequence[object]) -> list[int]:
-    """Return the places of labels: first those that a bad verdict concerns, worst first, then the others.
+    """Return the indices of labels: first those that a bad verdict concerns, worst first, then the others.
 
     Examples
     --------

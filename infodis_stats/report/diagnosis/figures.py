@@ -1,4 +1,4 @@
-"""Figures of a diagnosis: running means, ranks, intervals, mask sizes; None if there is too little to draw."""
+"""Figures of a diagnosis: running means, ranks, intervals, mask sizes; None if there are too few replicates."""
 
 from collections.abc import Iterable, Sequence
 
@@ -42,7 +42,7 @@ def short_name(label: object) -> str:
 
 
 def covered(result: xr.Dataset, name: str) -> NDArray[np.bool_]:
-    """Return which intervals hold the exact value, up to rounding."""
+    """Return which intervals contain the exact value, up to rounding."""
     lower, upper = _ends(result, name)
     exact = result["exact"].values
     slack = analysis.rounding(exact)
@@ -88,12 +88,12 @@ def ranks_figure(result: xr.Dataset, name: str) -> str | None:
         return None
     bins = min(MOST_BINS, min(len(row) for row in draws) // 2)
     ranks = analysis.half_ranks(draws, bins, stream(root_seed(0), "rank plot"), result.attrs["ci_prob"])
-    place = np.arange(bins) + 0.5
+    centres = np.arange(bins) + 0.5
     outside = (ranks.share < ranks.lower - 1e-9) | (ranks.share > ranks.upper + 1e-9)
     with mpl.rc_context(STYLE):
         figure, (axis,) = panels(1, 2.5)
         colours = np.where(outside, MISS, BLUE).tolist()
-        axis.bar(place, ranks.share, width=0.86, color=colours, alpha=0.75)
+        axis.bar(centres, ranks.share, width=0.86, color=colours, alpha=0.75)
         edges = np.arange(bins + 1.0)
         axis.stairs(ranks.upper, edges, baseline=ranks.lower, fill=True, color=GREY, alpha=0.25)
         axis.stairs(ranks.expected, edges, baseline=None, color="black", linewidth=1.1)

@@ -1,4 +1,4 @@
-"""Calibration: how often intervals cover, and how wide they are, over laws, estimators, budgets and replicates."""
+"""Calibration: coverage and width of intervals, over subjects, estimators, passes and replicates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -33,47 +33,53 @@ CELL = ["estimator", "passes", "interval", "replicates"]
 
 
 def calibrate(subjects: Sequence[Subject], spec: CalibrationSpec) -> Steps:
-    """Find how often intervals cover, subject after subject.
+    """Measure how often intervals cover, subject by subject.
 
     Returns
     -------
     Result
-        ``counts`` (by item) and ``summary`` (by group), over estimator, passes, interval, replicates and level, without
-        the items that a model has failed on.
+        ``counts`` (by item) and ``summary`` (by group), over estimator, passes, interval, replicates and confidence
+        level, without the items on which a model failed.
     """
     samplers = spec.samplers()
     grouped = [
         [replace(group, name=f"{table.name}/{group.name}") for group in make_groups(subject, table)]
         for subject, table in zip(subjects, spec.subjects, strict=True)
     ]
-    budgets = [[count for count in spec.passes if count <= (one.most_passes or count)] for one in spec.subjects]
-    grids = [lay_out(items_of(groups), samplers, few, spec.draws) for groups, few in zip(grouped, budgets, strict=True)]
+    budgets = [[count for count in spec.passes if count <= (table.most_passes or count)] for table in spec.subjects]
+    grids = [
+        lay_out(items_of(groups), samplers, passes, spec.draws) for groups, passes in zip(grouped, budgets, strict=True)
+    ]
     known = [
         truth_sections(subject, groups, samplers, passes=spec.truth_passes, seed=spec.seed)
         for subject, groups in zip(subjects, grouped, strict=True)
     ]
-    found = iter((yield [replace(section, may_fail=True) for sections in known for section in sections]))
-    measures = [[next(found) for _ in sections] for sections in known]
+    stored = iter((yield [replace(section, may_fail=True) for sections in known for section in sections]))
+    truth_columns = [[next(stored) for _ in sections] for sections in known]
     truths = [
-        truth_dataset(subject, groups, samplers, some)
-        for subject, groups, some in zip(subjects, grouped, measures, strict=True)
+        truth_dataset(subject, groups, samplers, columns)
+        for subject, groups, columns in zip(subjects, grouped, truth_columns, strict=True)
     ]
     drawn = yield [
         _section(table.name, subject, grid, truth, spec)
         for table, subject, grid, truth in zip(spec.subjects, subjects, grids, truths, strict=True)
     ]
-    parts = [_counts(*one, spec) for one in zip(grids, drawn, truths, strict=True)]
+    parts = [_counts(grid, columns, truth, spec) for grid, columns, truth in zip(grids, drawn, truths, strict=True)]
     failed: dict[str, str] = {}
-    for subject, groups, grid, part, some, own in zip(subjects, grouped, grids, parts, measures, drawn, strict=True):
-        known_problems = zip([one.problems for one in some], truth_owners(subject, groups), strict=True)
-        failed |= failed_items(part["item"].values.tolist(), *known_problems, (own.problems, grid.slots[:, 0]))
+    for subject, groups, grid, part, known_columns, draws_columns in zip(
+        subjects, grouped, grids, parts, truth_columns, drawn, strict=True
+    ):
+        problems = [columns.problems for columns in known_columns]
+        known_problems = zip(problems, truth_owners(subject, groups), strict=True)
+        draws_problems = draws_columns.problems, grid.slots[:, 0]
+        failed |= failed_items(part["item"].values.tolist(), *known_problems, draws_problems)
     counts = describe(xr.concat(parts, dim="item"), VARIABLES)
     counts = counts.isel(item=~counts["item"].isin(list(failed)))
     summary = summarise_calibration(counts)
     summary["cautions"] = _cautions(counts, samplers)
     return Result(
         {"counts": counts, "summary": describe(summary, VARIABLES)},
-        forward_passes=sum(int(np.nansum(one["forward_passes"])) for one in drawn),
+        forward_passes=sum(int(np.nansum(columns["forward_passes"])) for columns in drawn),
         not_run=[reason for grid in grids for reason in grid.not_run],
         failed=failed,
         attributes={"quantity": "log_ratio" if spec.contrasts else "nll", "draws": spec.draws},
@@ -81,7 +87,7 @@ def calibrate(subjects: Sequence[Subject], spec: CalibrationSpec) -> Steps:
 
 
 def _section(name: str, subject: Subject, grid: Grid, truth: xr.Dataset, spec: CalibrationSpec) -> Section:
-    """Return the section that draws a grid many times over and counts misses of what is known by now."""
+    """Return the section that draws a grid many times and counts the intervals that miss the truth."""
     known = truth[["truth", "truth_se"]].to_array().values.T
     values = dict(zip((item.key for item in grid.items), known.tolist(), strict=True))
     shape = len(spec.intervals), len(spec.replicates)
@@ -123,7 +129,7 @@ def _bars(draw: Draw, kind: str, size: int, level: float) -> ErrorBars | None:
     try:
         return interval_kind(kind).error_bars(Sample(draw, size), level)
     except InputError:
-        return None  # this kind has no interval for it
+        return None  # the sample is too small for this kind
 
 
 def _counted(draw: Draw, spec: CalibrationSpec, values: Mapping[str, tuple[float, float]]) -> dict[str, ArrayLike]:
@@ -133,18 +139,18 @@ def _counted(draw: Draw, spec: CalibrationSpec, values: Mapping[str, tuple[float
     low, high, width = np.zeros(shape), np.zeros(shape), np.full(shape, np.nan)
     count, degrees = np.zeros(shape[:2]), np.full(shape[:2], np.nan)
     deviation = draw.estimates.std(ddof=1)
-    for place, kind in enumerate(spec.intervals):
-        for step, size in enumerate(spec.replicates):
+    for i, kind in enumerate(spec.intervals):
+        for j, size in enumerate(spec.replicates):
             sample = Sample(draw, size)
             centre = sample.estimates.mean(axis=-1)
             ideal = deviation / np.sqrt(size)
-            for rung, level in enumerate(spec.levels):
+            for k, level in enumerate(spec.levels):
                 bars = _bars(draw, kind, size, level)
                 if bars is None:
                     continue
                 allowed = analysis.widen(analysis.Interval(bars.lower, bars.upper), centre, truth_se, level)
                 slack = analysis.rounding(truth)
-                here = place, step, rung
+                here = i, j, k
                 low[here] = (allowed.upper < truth - slack).sum()
                 high[here] = (allowed.lower > truth + slack).sum()
                 count[here[:2]] = len(centre)
@@ -177,8 +183,8 @@ def summarise_calibration(counts: xr.Dataset, level_of_band: float = 0.95) -> xr
     xarray.Dataset
         Over ``(group, estimator, passes, interval, replicates, level)``: ``coverage`` with its Wilson band,
         ``missed_low``, ``missed_high``, ``intervals`` (their number), ``relative_width`` (the items' mean; 1 is the
-        normal interval of known variance), and ``short_p``: the p-value of "covers its level, less one point", by the
-        binomial law, Holm-adjusted over all cells of one kind of interval and one level.
+        normal interval of known variance), and ``short_p``: the binomial p-value of a coverage more than one
+        point below nominal, Holm-adjusted over all cells of one kind of interval and one confidence level.
     """
     groups = list(dict.fromkeys(counts["group"].values.tolist()))
     parts = [counts.isel(item=(counts["group"] == group).values) for group in groups]
@@ -196,12 +202,11 @@ def summarise_calibration(counts: xr.Dataset, level_of_band: float = 0.95) -> xr
     missing = np.where(counted, 0.0, np.nan)
     bands = analysis.coverage_of_counts(low.values, high.values, number.values, level_of_band)
     p_values = stats.binom.cdf(covered, number.values, levels - analysis.ALLOWED) + missing
-    # Cells without spread are exact: their intervals are points and have no level.
+    # Cells without spread are exact: their intervals are points, and have no coverage.
     p_values[np.isnan(width.transpose(*dims).values)] = np.nan
     adjusted = np.full_like(p_values, np.nan)
-    for place in range(counts.sizes["interval"]):
-        for rung in range(len(levels)):
-            adjusted[:, :, :, place, :, rung] = analysis.family_wise(p_values[:, :, :, place, :, rung])
+    for i, j in np.ndindex(counts.sizes["interval"], len(levels)):
+        adjusted[:, :, :, i, :, j] = analysis.family_wise(p_values[:, :, :, i, :, j])
     return xr.Dataset(
         {
             "coverage": (dims, bands.rate),
@@ -221,7 +226,7 @@ def summarise_calibration(counts: xr.Dataset, level_of_band: float = 0.95) -> xr
 
 
 def _cautions(counts: xr.Dataset, samplers: Samplers) -> xr.DataArray:
-    """Return which cautions hold in each cell, by construction: for some item of the group."""
+    """Return which cautions hold in each cell by construction, for at least one item of the group."""
     groups = list(dict.fromkeys(counts["group"].values.tolist()))
     parts = [counts.isel(item=(counts["group"] == group).values) for group in groups]
     shape = (len(groups), *(counts.sizes[name] for name in CELL))
@@ -230,7 +235,7 @@ def _cautions(counts: xr.Dataset, samplers: Samplers) -> xr.DataArray:
 
 
 def _cell_cautions(part: xr.Dataset, samplers: Samplers, cell: Sequence[int]) -> list[Caution]:
-    """Return the cautions of a cell (places along `CELL`) from the counts of its group; none without an interval."""
+    """Return the cautions of a cell (indices along `CELL`) from the counts of its group; none without an interval."""
     estimator, passes, _, replicates = cell
     degrees = part["degrees"].transpose(*CELL, "item").values[tuple(cell)]
     if np.isnan(degrees).all():

@@ -1,4 +1,4 @@
-"""Study files that ask how often intervals cover."""
+"""Study files of calibrations: how often intervals cover."""
 
 from typing import Annotated, Literal
 
@@ -43,7 +43,7 @@ class CalibrationSpec(StudySpec):
             }
         )
         if self.draws < max(self.replicates):
-            raise ValueError(f"draws needs to be at least the largest of replicates, {max(self.replicates)}")
+            raise ValueError(f"draws must be at least the largest of replicates, {max(self.replicates)}")
         check_contrasts(self.subjects, self.contrasts)
         for name in self.intervals:
             if name not in interval_names():
@@ -56,5 +56,5 @@ class CalibrationSpec(StudySpec):
         return [subject.scenario for subject in self.subjects]
 
     def samplers(self) -> list[Estimator] | list[Contrast]:
-        """Return the stochastic objects whose intervals are judged."""
+        """Return the estimators or contrasts whose intervals are calibrated."""
         return named_samplers(self.estimators, self.contrasts)

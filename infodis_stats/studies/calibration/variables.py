@@ -7,5 +7,5 @@ __all__ = ["VARIABLES"]
 
 VARIABLES = STUDY_VARIABLES | {
     "relative_width": Variable("1", "median width over that of the normal interval of known variance"),
-    "short_p": Variable("1", "p-value of the coverage being at most one point below the level, Holm-adjusted"),
+    "short_p": Variable("1", "p-value of a coverage more than one point below nominal, Holm-adjusted"),
 }

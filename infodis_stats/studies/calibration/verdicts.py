@@ -9,19 +9,19 @@ __all__ = ["calibration_verdicts"]
 
 
 def calibration_verdicts(study: Study) -> list[Verdict]:
-    """Look for cells of the default interval that cover too little where no caution holds."""
+    """Check the coverage of the default interval in cells without a caution."""
     summary = study.summary
     main = main_interval(summary)
     cells = summary.sel(interval=main)
     clean = ~cells["cautions"].any("caution")
     known = cells["short_p"].notnull() & clean
     short = (cells["short_p"] < FAMILY) & clean
-    measured = f"{int(known.sum())} cells over {summary.sizes['level']} levels"
+    measured = f"{int(known.sum())} cells over {summary.sizes['level']} confidence levels"
     if not known.any():
-        reason = "every cell has a caution: this study shows where intervals cannot be trusted"
+        reason = "every cell has a caution: this study measures how badly intervals cover there"
         return [Verdict("coverage", "caution", reason, "read it as a warning")]
     if short.any():
-        reason = f"{main} covers less than nominal in {int(short.sum())} cells without a caution"
+        reason = f"the coverage of {main} is significantly below nominal in {int(short.sum())} cells without a caution"
         return [Verdict("coverage", "caution", reason, "use more replicates there", measured)]
     reason = f"where no caution holds, the coverage of {main} is nowhere significantly more than a point below nominal"
     return [Verdict("coverage", "fine", reason, "", measured)]

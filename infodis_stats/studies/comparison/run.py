@@ -1,4 +1,4 @@
-"""Comparisons of estimators: targets x estimators x passes x replicates, each cell with random numbers of its own."""
+"""Comparisons of estimators: targets x estimators x passes x replicates, each cell with its own random stream."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,8 +31,8 @@ def compare_estimators(subjects: Sequence[Subject], spec: ComparisonSpec) -> Ste
     Returns
     -------
     Result
-        ``draws`` (every replicate), ``truth`` (what they are compared with, and loss profiles) and ``summary`` (by
-        group, estimator and passes), without the items that the model has failed on.
+        ``draws`` (every replicate), ``truth`` (reference values and loss profiles) and ``summary`` (by
+        group, estimator and passes), without the items on which the model failed.
     """
     (subject,) = subjects
     samplers = spec.samplers()
@@ -40,13 +40,14 @@ def compare_estimators(subjects: Sequence[Subject], spec: ComparisonSpec) -> Ste
     grid = lay_out(items_of(groups), samplers, spec.passes, spec.replicates)
     known = truth_sections(subject, groups, samplers, passes=spec.truth_passes, seed=spec.seed)
     sections = [draws_section(subject, grid, spec.seed), *known]
-    drawn, *found = yield [replace(section, may_fail=True) for section in sections]
-    draws, truth = draws_dataset(groups, grid, drawn), truth_dataset(subject, groups, samplers, found)
+    drawn, *truth_columns = yield [replace(section, may_fail=True) for section in sections]
+    draws, truth = draws_dataset(groups, grid, drawn), truth_dataset(subject, groups, samplers, truth_columns)
     names = draws["item"].values.tolist()
     owners = truth_owners(subject, groups)
-    known_problems = ((one.problems, some) for one, some in zip(found, owners, strict=True))
+    known_problems = ((columns.problems, items) for columns, items in zip(truth_columns, owners, strict=True))
     failed = failed_items(names, (drawn.problems, grid.slots[:, 0]), *known_problems)
-    draws, truth = (one.sel(item=[name for name in names if name not in failed]) for one in (draws, truth))
+    kept = [name for name in names if name not in failed]
+    draws, truth = draws.sel(item=kept), truth.sel(item=kept)
     return Result(
         {"draws": draws, "truth": truth, "summary": summary_dataset(draws, truth, spec)},
         forward_passes=int(np.nansum(draws["forward_passes"].values)),
@@ -63,13 +64,13 @@ def draws_section(subject: Subject, grid: Grid, seed: int) -> Section:
 
 
 def draws_dataset(groups: Sequence[Group], grid: Grid, drawn: Columns) -> xr.Dataset:
-    """Label what was kept of a grid.
+    """Label the statistics of a grid.
 
     Returns
     -------
     xarray.Dataset
         ``estimate (item, estimator, passes, replicate)``, ``forward_passes`` and ``khat (item, estimator, passes)``,
-        NaN where nothing could be run; see `summarise`.
+        NaN where nothing could be run.
     """
     dims = ["item", "estimator", "passes"]
     return describe(
@@ -91,7 +92,7 @@ def draws_dataset(groups: Sequence[Group], grid: Grid, drawn: Columns) -> xr.Dat
 
 
 def summary_dataset(draws: xr.Dataset, truth: xr.Dataset, spec: ComparedSpec) -> xr.Dataset:
-    """Summarise draws and add ``cautions (group, estimator, caution)``: which hold for some item of the group."""
+    """Summarise draws and add ``cautions (group, estimator, caution)``: which hold for at least one item."""
     summary = summarise(
         draws,
         truth,
@@ -112,7 +113,7 @@ def summary_dataset(draws: xr.Dataset, truth: xr.Dataset, spec: ComparedSpec) ->
 
 
 def _statistics(draw: Draw) -> dict[str, ArrayLike]:
-    """Keep of a draw what a study stores; its losses are let go."""
+    """Return the statistics of a draw that a study stores."""
     terms = [evaluation.terms for evaluation in draw.evaluations]
     spread = terms[0] if len(terms) == 1 else np.abs(terms[1] - terms[0])
     return {

@@ -1,4 +1,4 @@
-"""Study files that compare estimators: targets or pairs, estimators, passes, replicates."""
+"""Study files of comparisons: targets or pairs, estimators, passes, replicates."""
 
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ __all__ = ["ComparedSpec", "ComparisonSpec"]
 
 
 class ComparedSpec(StudySpec):
-    """Estimators x passes x replicates, compared with the truth and with a reference, with their seed."""
+    """Estimators x passes x replicates, compared with the truth and with a reference."""
 
     passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
     replicates: Annotated[int, Field(ge=2)]
@@ -30,16 +30,16 @@ class ComparedSpec(StudySpec):
         if self.reference not in names:
             raise ValueError(f"reference {self.reference!r} is none of {', '.join(names)}")
         if self.replicates < self.interval_replicates:
-            raise ValueError(f"replicates needs to be at least interval_replicates, {self.interval_replicates}")
+            raise ValueError(f"replicates must be at least interval_replicates, {self.interval_replicates}")
         return self
 
     def samplers(self) -> list[Estimator] | list[Contrast]:
-        """Return the stochastic objects that the study compares."""
+        """Return the estimators or contrasts that the study compares."""
         return named_samplers(self.estimators)
 
 
 class ContrastedSpec(Scored):
-    """Targets; or pairs, and the contrasts that estimate their ratios."""
+    """Targets, or pairs with the contrasts that estimate their log ratios."""
 
     contrasts: Annotated[tuple[ContrastName, ...], Field(strict=False)] = ()
 
@@ -61,5 +61,5 @@ class ComparisonSpec(ComparedSpec, ContrastedSpec):
         return [self.scenario]
 
     def samplers(self) -> list[Estimator] | list[Contrast]:
-        """Return the stochastic objects that the study compares."""
+        """Return the estimators or contrasts that the study compares."""
         return named_samplers(self.estimators, self.contrasts)

@@ -18,10 +18,10 @@ FloatArray = NDArray[np.float64]
 
 INTERVALS = ("student-t", "bca")
 INTERVAL = ("interval",)
-ITSELF = analysis.Efficiency(*(np.ones(()) for _ in range(4)))  # of the reference: not an independent copy
+ITSELF = analysis.Efficiency(*(np.ones(()) for _ in range(4)))  # of the reference to itself
 
 Cell = dict[str, tuple[tuple[str, ...], ArrayLike]]
-"""What is computed of a cell: dimensions beside the cell's, and values."""
+"""Statistics of a cell: further dimensions, and values."""
 
 
 def summarise(
@@ -42,15 +42,15 @@ def summarise(
         with a coordinate ``group`` on the items (sequences or pairs).
     truth : xarray.Dataset
         ``truth``, ``truth_se (item)`` and ``exact_pass_variance (item, estimator)``. Where the truth is a long run,
-        biases allow for its error, and so do the intervals whose coverage is measured; it is counted where the run's
-        standard error is at most half of the interval's (root mean square over the group). Where replicates are equal
-        up to rounding, intervals are points (a half-width of 0) and none is counted.
+        its standard error is included in biases and in the intervals whose coverage is measured; an interval is counted
+        where that standard error is at most half of the interval's (root mean square over the group). Where replicates
+        are equal up to rounding, intervals are points (a half-width of 0) and none is counted.
     reference : str
         The estimator whose variance the others' are compared with.
     level : float, default 0.95
         Confidence level of all intervals.
     interval_replicates : int, default 8
-        Replicates that an interval is made of where coverage is measured.
+        Replicates of an interval where coverage is measured.
     seed : int, default 0
         For the bootstrap.
 
@@ -62,8 +62,8 @@ def summarise(
 
     Notes
     -----
-    The draws are read a cell (group, estimator, passes) at a time, and may lie on disk. Each cell has a stream of its
-    own for the bootstrap: what it says does not depend on which other estimators and passes there are.
+    The draws are read one cell (group, estimator, passes) at a time, and may be on disk. Each cell has its own stream
+    for the bootstrap, so its results do not depend on the other estimators and passes.
     """
     groups = list(dict.fromkeys(draws["group"].values.tolist()))
     root = root_seed(seed)
@@ -95,14 +95,14 @@ def summarise(
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """The draws of a group; their arrays may lie on disk."""
+    """The draws of a group; their arrays may be on disk."""
 
     name: str
     draws: xr.Dataset
     member: NDArray[np.bool_]
 
     def read(self, variable: str, estimator: int, passes: int) -> FloatArray:
-        """Read a cell of the grid, and in one piece what lies between its items."""
+        """Read a cell of the grid, in one contiguous piece from its first item to its last."""
         first, last = np.flatnonzero(self.member)[[0, -1]].tolist()
         span = slice(first, last + 1)
         return np.asarray(self.draws[variable][span, estimator, passes].values[self.member[span]])
@@ -111,22 +111,22 @@ class _Group:
 def _group_summary(
     group: _Group, truth: xr.Dataset, *, reference: str, level: float, size: int, root: np.random.SeedSequence
 ) -> xr.Dataset:
-    """Summarise a group: `summarise` without what is adjusted for all groups."""
+    """Summarise a group, with unadjusted p-values."""
     names, passes = group.draws["estimator"].values.tolist(), group.draws["passes"].values
     value, error = truth["truth"].values, truth["truth_se"].values
     exact = truth["exact_pass_variance"].values.mean(axis=0)
     rows: list[list[Cell]] = [[] for _ in names]
-    for step, count in enumerate(passes.tolist()):
+    for column, count in enumerate(passes.tolist()):
         resampling = {name: stream(root, "efficiency", group.name, name, str(count)) for name in names}
-        standard = analysis.variance_sum(group.read("estimate", names.index(reference), step), resampling[reference])
-        for place, name in enumerate(names):
-            estimates = group.read("estimate", place, step)
+        standard = analysis.variance_sum(group.read("estimate", names.index(reference), column), resampling[reference])
+        for row, name in enumerate(names):
+            estimates = group.read("estimate", row, column)
             random = stream(root, "bca", group.name, name, str(count))
             ratio = ITSELF
             if name != reference:
                 ratio = analysis.variance_ratio(analysis.variance_sum(estimates, resampling[name]), standard, level)
             logs = analysis.log_variance(estimates)
-            rows[place].append(
+            rows[row].append(
                 {
                     **_moments(estimates, value, error),
                     **_intervals(analysis.block(estimates, size), value, error, level, random),
@@ -134,14 +134,17 @@ def _group_summary(
                     "efficiency_ci": ((CI_BOUND[0],), [ratio.lower, ratio.upper]),
                     "log_variance": ((), logs.estimate),
                     "log_variance_se": ((), logs.standard_error),
-                    "exact_variance": ((), exact[place] / count),
-                    "khat_median": ((), np.median(group.read("khat", place, step))),
-                    "passes_run": ((), group.read("forward_passes", place, step).mean() / estimates.shape[-1]),
+                    "exact_variance": ((), exact[row] / count),
+                    "khat_median": ((), np.median(group.read("khat", row, column))),
+                    "passes_run": ((), group.read("forward_passes", row, column).mean() / estimates.shape[-1]),
                 }
             )
     summary = xr.Dataset(
         {
-            name: (["estimator", "passes", *dims], np.array([[cell[name][1] for cell in row] for row in rows], float))
+            name: (
+                ["estimator", "passes", *dims],
+                np.array([[cell[name][1] for cell in cells] for cells in rows], float),
+            )
             for name, (dims, _) in rows[0][0].items()
         }
     )
@@ -180,19 +183,19 @@ def _intervals(
     blocks: FloatArray, truth: FloatArray, truth_se: FloatArray, level: float, rng: np.random.Generator
 ) -> Cell:
     kinds = [analysis.student_t(blocks, level), analysis.bca(blocks, rng, level)]
-    # A cell is counted whole or not at all: leaving single narrow intervals out would leave misses out.
+    # A cell is counted whole or not at all: leaving out single narrow intervals would leave out misses.
     squared_error = analysis.variance(blocks).mean() / blocks.shape[-1]
-    exact = analysis.all_equal(blocks).all()  # its intervals are points: they have no level
+    exact = analysis.all_equal(blocks).all()  # its intervals are points, and have no coverage
     counts = not exact and (truth_se**2).mean() <= squared_error / 4
     counted = truth[:, None] if counts else np.full((1, 1), np.nan)
     wider = [analysis.widen(kind, blocks.mean(axis=-1), truth_se[:, None], level) for kind in kinds]
-    coverages = [analysis.coverage(one.lower, one.upper, counted, axis=(0, 1), level_of_band=level) for one in wider]
+    coverages = [analysis.coverage(kind.lower, kind.upper, counted, axis=(0, 1), level_of_band=level) for kind in wider]
     return {
-        "coverage": (INTERVAL, [one.rate for one in coverages]),
-        "coverage_ci": ((*INTERVAL, CI_BOUND[0]), [[one.lower, one.upper] for one in coverages]),
-        "coverage_p": (INTERVAL, [analysis.coverage_test(one, level) for one in coverages]),
-        "missed_low": (INTERVAL, [one.missed_low for one in coverages]),
-        "missed_high": (INTERVAL, [one.missed_high for one in coverages]),
-        "intervals": (INTERVAL, [one.count for one in coverages]),
-        "half_width": (INTERVAL, [0.0 if exact else (one.upper - one.lower).mean() / 2 for one in kinds]),
+        "coverage": (INTERVAL, [coverage.rate for coverage in coverages]),
+        "coverage_ci": ((*INTERVAL, CI_BOUND[0]), [[coverage.lower, coverage.upper] for coverage in coverages]),
+        "coverage_p": (INTERVAL, [analysis.coverage_test(coverage, level) for coverage in coverages]),
+        "missed_low": (INTERVAL, [coverage.missed_low for coverage in coverages]),
+        "missed_high": (INTERVAL, [coverage.missed_high for coverage in coverages]),
+        "intervals": (INTERVAL, [coverage.count for coverage in coverages]),
+        "half_width": (INTERVAL, [0.0 if exact else (kind.upper - kind.lower).mean() / 2 for kind in kinds]),
     }

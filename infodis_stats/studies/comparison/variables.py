@@ -10,7 +10,7 @@ VARIABLES = STUDY_VARIABLES | {
     "mse": Variable("nat2", "mean squared error of one replicate, averaged over the group"),
     "bias": Variable("nat", "mean error over the group"),
     "bias_se": Variable("nat", "standard error of the bias"),
-    "coverage_p": Variable("1", "p-value of the coverage being the level, Holm-adjusted over the study for each kind"),
+    "coverage_p": Variable("1", "p-value of nominal coverage, Holm-adjusted over the study for each kind"),
     "coverage_pooled": Variable("1", "share of the intervals that cover the truth, over all passes"),
     "coverage_pooled_ci": Variable("1", "Wilson interval of the coverage over all passes"),
     "intervals_pooled": Variable("1", "intervals that were counted, over all passes"),

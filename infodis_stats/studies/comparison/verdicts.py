@@ -8,7 +8,7 @@ __all__ = ["comparison_verdicts"]
 
 
 def comparison_verdicts(study: Study) -> list[Verdict]:
-    """Check for surprising biases and short intervals, and whether the reference values are known well enough."""
+    """Check biases and coverage, and whether the reference values are precise enough."""
     return [bias_verdict(study.summary), coverage_verdict(study.summary), _reference_verdict(study)]
 
 
@@ -19,6 +19,6 @@ def _reference_verdict(study: Study) -> Verdict:
     uncounted = int(((student["intervals"] == 0) & (student["half_width"] > 0)).sum())
     cells = int(student["variance"].notnull().sum())
     if not uncounted:
-        return Verdict("truth", "fine", "a long run is known well enough, and its error is allowed for")
-    reason = f"the long runs are too rough to measure coverage in {uncounted} of {cells} cells"
+        return Verdict("truth", "fine", "long runs are precise enough, and their standard errors are included")
+    reason = f"the long runs are not precise enough to measure coverage in {uncounted} of {cells} cells"
     return Verdict("truth", "caution", reason, "raise truth_passes for these")

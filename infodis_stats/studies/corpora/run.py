@@ -1,4 +1,4 @@
-"""Comparisons of corpora: what their texts cost under a model, and how well that discriminates between them."""
+"""Comparisons of corpora: the cost of their texts under a model, and how well it discriminates between them."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -29,12 +29,12 @@ FloatArray = NDArray[np.float64]
 
 
 def compare_corpora(subjects: Sequence[Subject], spec: CorporaSpec) -> Steps:
-    """Score the texts of some corpora.
+    """Score the texts of corpora.
 
     Returns
     -------
     Result
-        ``draws`` (every replicate of every text), ``maps`` (what each token of chosen texts costs) and ``summary`` (by
+        ``draws`` (every replicate of every text), ``maps`` (the cost of each token of some texts) and ``summary`` (by
         corpus and passes).
     """
     (subject,) = subjects
@@ -43,7 +43,7 @@ def compare_corpora(subjects: Sequence[Subject], spec: CorporaSpec) -> Steps:
     sampler = spec.sampler()
     records = [(corpus, record) for corpus in spec.corpora for record in read_records(corpus.records)]
     targets = record_targets(network, [record for _, record in records])
-    mapped = _mapped([corpus.name for corpus, _ in records], {one.name: one.maps for one in spec.corpora})
+    mapped = _mapped([corpus.name for corpus, _ in records], {corpus.name: corpus.maps for corpus in spec.corpora})
     cells = [Cell(sampler, target, passes, spec.replicates) for passes in spec.passes for target in targets]
     most = cells[-len(targets) :]
     shown = [cell for cell, chosen in zip(most, mapped, strict=True) if chosen]
@@ -76,15 +76,15 @@ def compare_corpora(subjects: Sequence[Subject], spec: CorporaSpec) -> Steps:
     )
     names = [f"{corpus.name}/{record.name}" for corpus, record in records]
     failed = failed_items(names, (drawn.problems, np.tile(np.arange(len(names)), len(spec.passes))))
-    works = np.array([name not in failed for name in names])
-    draws = draws.isel(text=works)
+    kept = np.array([name not in failed for name in names])
+    draws = draws.isel(text=kept)
     summary = summarise_corpora(draws, spec.reference, spec.level)
-    cautions = cautions_of(sampler, spec.replicates, effective[works])
+    cautions = cautions_of(sampler, spec.replicates, effective[kept])
     summary["cautions"] = caution_variable([], [cautions], [])
     summary.attrs["estimator"] = sampler.name
     datasets = {"draws": draws, "summary": summary}
-    rows = zip([text for text, one in enumerate(mapped) if one], maps.records, strict=True)
-    drawn_maps = [_map(network, targets[text], records[text][1], row) for text, row in rows if works[text]]
+    rows = zip([text for text, chosen in enumerate(mapped) if chosen], maps.records, strict=True)
+    drawn_maps = [_map(network, targets[text], records[text][1], row) for text, row in rows if kept[text]]
     if drawn_maps:
         datasets["maps"] = xr.concat(drawn_maps, dim="place")
     passes = int(np.nansum(draws["forward_passes"].values))
@@ -92,9 +92,9 @@ def compare_corpora(subjects: Sequence[Subject], spec: CorporaSpec) -> Steps:
 
 
 def summarise_corpora(draws: xr.Dataset, reference: str, level: float = 0.95) -> xr.Dataset:
-    """Summarise what the texts of each corpus cost.
+    """Summarise the cost of the texts of each corpus.
 
-    Texts are a sample of their corpus: intervals are over texts, and the noise of the masks is part of their spread.
+    Texts are a sample of their corpus: intervals are over texts, whose spread includes the noise of the masks.
 
     Parameters
     ----------
@@ -109,8 +109,8 @@ def summarise_corpora(draws: xr.Dataset, reference: str, level: float = 0.95) ->
     xarray.Dataset
         Over ``corpus``, from all replicates at the largest number of passes: ``texts``, ``bits_per_token`` (the mean
         over texts) with its Student-t interval, ``difference`` to the reference with Welch's interval, ``mask_share``
-        (of the variance between texts, what is noise of the masks). Over ``(corpus, passes)``: ``auroc``, the chance
-        that a text costs more than one of the reference, each measured once with so many passes, averaged over
+        (the share of the variance between texts that is noise of the masks). Over ``(corpus, passes)``: ``auroc``, the
+        probability that a text costs more than one of the reference, each measured by one replicate, averaged over
         replicates, with Newcombe's interval.
     """
     bits = draws["estimate"].transpose("text", "passes", "replicate").values / np.log(2)
@@ -118,7 +118,7 @@ def summarise_corpora(draws: xr.Dataset, reference: str, level: float = 0.95) ->
     corpora = list(dict.fromkeys(draws["corpus"].values.tolist()))
     members = {corpus: (draws["corpus"] == corpus).values for corpus in corpora}
     base = bits[members[reference]]
-    parts = [_corpus(bits[members[one]], None if one == reference else base, level) for one in corpora]
+    parts = [_corpus(bits[members[name]], None if name == reference else base, level) for name in corpora]
     summary = xr.concat(parts, dim="corpus").assign_coords(
         {"corpus": corpora, "passes": draws["passes"].values, CI_BOUND[0]: CI_BOUND[1]}
     )
@@ -156,7 +156,7 @@ def _corpus(bits: FloatArray, base: FloatArray | None, level: float) -> xr.Datas
 
 
 def _mapped(corpora: Sequence[str], maps: dict[str, int]) -> list[bool]:
-    """Say which texts are drawn: the first ones of each corpus."""
+    """Return which texts are drawn: the first of each corpus."""
     left = dict(maps)
     chosen = []
     for corpus in corpora:
@@ -172,7 +172,7 @@ def _statistics(draw: Draw) -> dict[str, ArrayLike]:
 
 
 def _contributions(draw: Draw, longest: int) -> dict[str, ArrayLike]:
-    """Return what each position contributes, up to the longest of all texts."""
+    """Return the contribution of each position, padded to the longest text."""
     (evaluation,) = draw.evaluations
     contributions = position_nll(evaluation)
     error = np.sqrt(analysis.variance(contributions.T) / len(contributions))
@@ -184,7 +184,7 @@ def _contributions(draw: Draw, longest: int) -> dict[str, ArrayLike]:
 
 
 def _map(network: TextModel, target: Target, record: Record, row: np.void) -> xr.Dataset:
-    tokens = [network.decode(target.tokens[[place]]) for place in target.scored]
+    tokens = [network.decode(target.tokens[[position]]) for position in target.scored]
     return describe(
         xr.Dataset(
             {

@@ -1,4 +1,4 @@
-"""Study files that compare corpora under one model: which texts it finds likely, and how well that discriminates."""
+"""Study files of corpora: the cost of texts under one model, and how well it discriminates between corpora."""
 
 from typing import Annotated, Literal
 

@@ -11,6 +11,6 @@ VARIABLES = STUDY_VARIABLES | {
     "difference": Variable("bit", "mean cost of a token over that in the reference corpus"),
     "difference_ci": Variable("bit", "confidence interval of the difference"),
     "mask_share": Variable("1", "share of the variance between texts that is noise of the masks"),
-    "auroc": Variable("1", "chance that a text costs more a token than one of the reference corpus"),
+    "auroc": Variable("1", "probability that a text costs more per token than one of the reference corpus"),
     "auroc_ci": Variable("1", "confidence interval of the AUROC"),
 }

@@ -27,6 +27,6 @@ def _noise_verdict(share: float) -> Verdict:
 
 def _size_verdict(texts: int) -> Verdict:
     if texts < FEWEST_TEXTS:
-        reason = f"a corpus has {texts} texts: an interval over so few assumes that they are normal"
+        reason = f"a corpus has {texts} texts: an interval over so few assumes normality"
         return Verdict("texts", "caution", reason, f"take {FEWEST_TEXTS} or more")
     return Verdict("texts", "fine", f"at least {texts} texts per corpus")

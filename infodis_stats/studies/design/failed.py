@@ -1,4 +1,4 @@
-"""Items that a model fails on: named, and left out, so that one does not end a study of thousands."""
+"""Items on which the model fails: named and left out, so that a study of thousands does not end with one failure."""
 
 from collections.abc import Sequence
 
@@ -11,24 +11,24 @@ __all__ = ["failed_items"]
 
 
 def failed_items(names: Sequence[str], *drawn: tuple[NDArray[np.str_], ArrayLike]) -> dict[str, str]:
-    """Return how the model failed, by item.
+    """Return the problems of failed items, by name.
 
     Parameters
     ----------
     names : sequence of str
         Of all items.
     *drawn : tuple of array of str and array_like of int
-        The problems of some cells, and whose each cell is.
+        The problems of some cells, and the index of each cell's item.
 
     Raises
     ------
     ModelError
-        If it failed on all items; says how on the first.
+        If the model failed on all items, with the problem of the first.
     """
     failed: dict[str, str] = {}
     for problems, owners in drawn:
-        for place in np.flatnonzero(problems != ""):
-            failed.setdefault(names[np.asarray(owners)[place]], str(problems[place]))
+        for cell in np.flatnonzero(problems != ""):
+            failed.setdefault(names[np.asarray(owners)[cell]], str(problems[cell]))
     if len(failed) == len(names):
         raise ModelError(f"{names[0]}, {failed[names[0]]}")
     return failed

@@ -16,7 +16,7 @@ Samplers = Sequence[Estimator | Contrast]
 
 @dataclass(frozen=True, eq=False)
 class Grid(Sequence[Cell]):
-    """The cells of a grid, each made when it is asked for: a large study has millions.
+    """The cells of a grid, each made on access: a large study has millions.
 
     Attributes
     ----------
@@ -25,9 +25,9 @@ class Grid(Sequence[Cell]):
     passes : sequence of int
     replicates : int
     slots : array of int64, shape (cell, 3)
-        Where each cell stands: item, sampler, passes. Sampler after sampler, and of each, passes after passes.
+        Indices of the item, the sampler and the passes of each cell, ordered by sampler, then by passes.
     not_run : tuple of str
-        Why where a sampler cannot work with so few passes.
+        Why samplers cannot work with some numbers of passes.
     """
 
     items: Sequence[Target | Pair]
@@ -46,17 +46,17 @@ class Grid(Sequence[Cell]):
     @overload
     def __getitem__(self, index: slice) -> list[Cell]: ...
     def __getitem__(self, index: int | slice) -> Cell | list[Cell]:
-        """Return a cell, or some."""
+        """Return a cell, or a list of cells."""
         if isinstance(index, slice):
             return [self._cell(*slot) for slot in self.slots[index].tolist()]
         return self._cell(*self.slots[index].tolist())
 
     def __iter__(self) -> Iterator[Cell]:
-        """Make the cells one after the other."""
+        """Iterate over the cells."""
         return (self._cell(*slot) for slot in self.slots.tolist())
 
-    def _cell(self, item: int, place: int, step: int) -> Cell:
-        return Cell(self.samplers[place], self.items[item], self.passes[step], self.replicates)
+    def _cell(self, item: int, sampler: int, passes: int) -> Cell:
+        return Cell(self.samplers[sampler], self.items[item], self.passes[passes], self.replicates)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -64,28 +64,30 @@ class Grid(Sequence[Cell]):
         return len(self.items), len(self.samplers), len(self.passes)
 
     def filled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Put values (cell, ...) where their cells stand: (item, sampler, passes, ...), NaN where there is none."""
+        """Put values (cell, ...) on the grid: (item, sampler, passes, ...), NaN where there is no cell."""
         grid = np.full((*self.shape, *values.shape[1:]), np.nan)
         grid[tuple(self.slots.T)] = values
         return grid
 
 
 def lay_out(items: Sequence[Target | Pair], samplers: Samplers, passes: Sequence[int], replicates: int) -> Grid:
-    """Lay out the grid, but for cells that an estimator has too few passes for."""
+    """Lay out the grid, without the cells whose passes are too few for their sampler."""
     lengths = [tuple(side.length for side in item.sides) for item in items]
-    examples = dict(zip(reversed(lengths), reversed(items), strict=True))  # whether it works depends on lengths alone
+    examples = dict(
+        zip(reversed(lengths), reversed(items), strict=True)
+    )  # whether a sampler works depends on lengths alone
     slots: list[NDArray[np.int64]] = []
     not_run: list[str] = []
-    for place, sampler in enumerate(samplers):
-        for step, budget in enumerate(passes):
+    for row, sampler in enumerate(samplers):
+        for column, budget in enumerate(passes):
             refused: dict[tuple[int, ...], str] = {}
             for length, item in examples.items():
                 Cell(sampler, item, budget, replicates)  # refuses what is too large before it is tried
-                try:  # an estimator is given targets and a contrast pairs, which the types of the grid do not say
+                try:  # the types do not say that estimators get targets, and contrasts pairs
                     sampler.jobs(item, budget, 1, np.random.default_rng())  # type: ignore[arg-type]
                 except PassesError as error:
                     refused[length] = str(error)
             kept = np.array([index for index, length in enumerate(lengths) if length not in refused], dtype=np.int64)
-            slots.append(np.stack([kept, np.full_like(kept, place), np.full_like(kept, step)], axis=-1))
+            slots.append(np.stack([kept, np.full_like(kept, row), np.full_like(kept, column)], axis=-1))
             not_run += refused.values()
     return Grid(items, samplers, passes, replicates, np.concatenate(slots), tuple(not_run))

@@ -1,4 +1,4 @@
-"""Exact laws as a study file gives them: the ``[law]`` table."""
+"""Exact laws in study files: the ``[law]`` table."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -103,5 +103,5 @@ class _LawFile(BaseModel):
 
 
 def read_law(path: Path | str) -> Law:
-    """Read the ``[law]`` table of a TOML file (a study file serves) and make the law."""
+    """Read the ``[law]`` table of a TOML file, such as a study file, and make the law."""
     return validated(_LawFile, read_text(path), path).law.build()

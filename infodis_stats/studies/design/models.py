@@ -1,4 +1,4 @@
-"""Networks as a study file names them: the ``[model]`` table."""
+"""Networks in study files: the ``[model]`` table."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,12 +11,12 @@ __all__ = ["ModelSpec"]
 
 
 def _beside(name: object, info: ValidationInfo) -> object:
-    """Find files and folders relative to the folder of the document."""
+    """Resolve files and folders relative to the folder of the document."""
     if not isinstance(name, str) or not info.context:
         return name
-    kind, colon, place = name.rpartition(":")
-    beside = info.context["folder"] / place
-    return f"{kind}{colon}{beside}" if place and _exists(beside) else name
+    kind, colon, path = name.rpartition(":")
+    beside = info.context["folder"] / path
+    return f"{kind}{colon}{beside}" if path and _exists(beside) else name
 
 
 def _exists(path: Path) -> bool:
@@ -27,7 +27,7 @@ def _exists(path: Path) -> bool:
 
 
 class ModelSpec(Table):
-    """A network by its name: what `load_model` takes."""
+    """A network by its name, as `load_model` takes it."""
 
     name: Annotated[Text, BeforeValidator(_beside)]
     family: Text | None = None

@@ -34,7 +34,7 @@ from infodis_stats.studies.design.variables import STUDY_VARIABLES
 
 __all__ = ["LossProfile", "item_coords", "long_run", "truth_dataset", "truth_owners", "truth_sections"]
 
-LONGEST_ENUMERATED = 12  # scored positions up to which all masks are run
+LONGEST_ENUMERATED = 12  # scored positions: all masks of shorter targets are run
 PILOT = LONG_RUN = estimator("uniform-count+stratified")
 PILOT_PASSES = 64
 LONG_REPLICATES = 16
@@ -42,7 +42,7 @@ FLOAT32 = 1e-6  # relative rounding of a network's likelihood: batches differ by
 
 
 def item_coords(groups: Sequence[Group]) -> dict[str, tuple[str, list[str]]]:
-    """Return the coordinates of a study's items: a name each, and its group."""
+    """Return the coordinates of a study's items: their names and groups."""
     return {
         "item": ("item", [f"{group.name}/{index}" for group in groups for index in range(len(group.items))]),
         "group": ("item", [group.name for group in groups for _ in group.items]),
@@ -52,43 +52,43 @@ def item_coords(groups: Sequence[Group]) -> dict[str, tuple[str, list[str]]]:
 def truth_sections(
     subject: Subject, groups: Sequence[Group], samplers: Sequence[Estimator | Contrast], *, passes: int, seed: int
 ) -> tuple[Section, Section, Section]:
-    """Return the sections that find what estimates are compared with: exact variances, loss profiles, long runs.
+    """Return the sections that compute reference values: exact variances, loss profiles, long runs.
 
     Parameters
     ----------
     passes : int
-        What a network's value is made of where its masks are too many to run them all: a long run with random numbers
-        of its own.
+        Passes of the long run that gives a network's value where it has too many masks to run them all. Its random
+        numbers are independent of the study's.
     """
     items = items_of(groups)
     short = [item for item in items if _enumerated(item)]
     every = [Cell(Exhaustive(), target, 2 ** target.sides[0].length, 1) for target in short]
     profiles = [Cell(LossProfile(), side, PILOT_PASSES, 1) for item in items for side in item.sides]
     long_runs = [] if subject.exact else [long_run(item, passes) for item in items]
-    # A child of the seed: never the random numbers of the estimates that are compared with it.
-    own = np.random.SeedSequence(seed).spawn(1)[0]
+    # A child of the seed: independent of the estimates that are compared with it.
+    run_seed = np.random.SeedSequence(seed).spawn(1)[0]
     names = " ".join(sampler.name for sampler in samplers)
     keep = partial(_exact_variances, samplers=samplers)
     return (
         Section("exact variances", subject.model, every, 0, {"pass_variance": (len(samplers),)}, keep, names),
         Section("loss profiles", subject.model, profiles, 0, {"effective": (), "full": ()}, _profile),
-        Section("long runs", subject.model, long_runs, own, {"value": (), "error": ()}, _average),
+        Section("long runs", subject.model, long_runs, run_seed, {"value": (), "error": ()}, _average),
     )
 
 
 def truth_owners(subject: Subject, groups: Sequence[Group]) -> tuple[list[int], list[int], list[int]]:
-    """Return whose each cell of the `truth_sections` is, as places among the items."""
+    """Return the index of the item of each cell of the `truth_sections`."""
     items = list(enumerate(items_of(groups)))
-    short = [place for place, item in items if _enumerated(item)]
-    sides = [place for place, item in items for _ in item.sides]
-    return short, sides, [] if subject.exact else [place for place, _ in items]
+    short = [index for index, item in items if _enumerated(item)]
+    sides = [index for index, item in items for _ in item.sides]
+    return short, sides, [] if subject.exact else [index for index, _ in items]
 
 
 def truth_dataset(
     subject: Subject,
     groups: Sequence[Group],
     samplers: Sequence[Estimator | Contrast],
-    found: Sequence[Columns],
+    columns: Sequence[Columns],
 ) -> xr.Dataset:
     """Label the columns of the `truth_sections`.
 
@@ -100,7 +100,7 @@ def truth_dataset(
         positions, NaN elsewhere. For a network on the sequences of a law also ``law_value (item)``.
     """
     items = items_of(groups)
-    every, profiles, long_runs = found
+    every, profiles, long_runs = columns
     variances = np.full((len(items), len(samplers)), np.nan)
     short, sides, _ = truth_owners(subject, groups)
     variances[short] = every["pass_variance"]
@@ -131,10 +131,10 @@ def _enumerated(item: Target | Pair) -> bool:
 
 
 def long_run(item: Target | Pair, passes: int) -> Cell:
-    """Plan how a network's own value is found: all masks where they are few enough, else many passes."""
+    """Plan the reference value of a network: all masks where they are few enough, else a long run."""
     exact = all(2**side.length - 1 <= max(passes, 2**LONGEST_ENUMERATED) for side in item.sides)
-    one: Estimator = Exhaustive() if exact else LONG_RUN
-    sampler = Coupled(one) if isinstance(item, Pair) else one
+    chosen: Estimator = Exhaustive() if exact else LONG_RUN
+    sampler = Coupled(chosen) if isinstance(item, Pair) else chosen
     if exact:
         return Cell(sampler, item, 2 ** max(side.length for side in item.sides), 1)
     return Cell(sampler, item, passes // LONG_REPLICATES, LONG_REPLICATES)
@@ -142,7 +142,7 @@ def long_run(item: Target | Pair, passes: int) -> Cell:
 
 @dataclass(frozen=True)
 class LossProfile(Sampler[Target]):
-    """A pilot of a target, and its fully masked pass: what its losses are like."""
+    """The loss profile of a target: a pilot, and the fully masked pass."""
 
     name: ClassVar[str] = "loss-profile"
 
@@ -177,7 +177,7 @@ def _average(draw: Draw) -> dict[str, ArrayLike]:
 
 
 def _exact_variances(draw: Draw, samplers: Sequence[Estimator | Contrast]) -> dict[str, ArrayLike]:
-    """Return the variance of a single pass of each sampler of independent points; NaN of the others."""
+    """Return the variance of a single pass of each sampler of independent points; NaN for the others."""
     (every,) = draw.evaluations
     totals = every.losses[0].sum(axis=-1)
     length = every.target.length

@@ -12,7 +12,7 @@ __all__ = ["Result", "Steps"]
 
 @dataclass(frozen=True)
 class Result:
-    """The data sets of a study, what they cost, what could not be run, a sentence each, and what failed, by item."""
+    """The data sets of a study, their forward passes, a sentence on each gap, and the problems of failed items."""
 
     datasets: Mapping[str, xr.Dataset]
     forward_passes: int
@@ -22,4 +22,4 @@ class Result:
 
 
 Steps = Workflow[Result]
-"""A study of any kind on its way to its result."""
+"""The workflow of a study of any kind."""

@@ -1,4 +1,4 @@
-"""What a study scores: an exact law, a network, or a network on the sequences of a law."""
+"""Scenarios: an exact law, a network, or a network on the sequences of a law."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["Scenario", "Subject", "load_network", "make_subjects"]
 
 
 class Scenario(NamedTuple):
-    """A law, a network, or both, as a study file names them."""
+    """A law, a network, or both, as given in a study file."""
 
     law: LawSpec | None
     model: ModelSpec | None
@@ -31,7 +31,7 @@ class Subject:
     Attributes
     ----------
     law : Law or None
-        Where sequences are drawn; scored itself if there is no network.
+        Source of the sequences; scored itself if there is no network.
     network : TextModel or None
     """
 
@@ -40,7 +40,7 @@ class Subject:
 
     @property
     def model(self) -> Model:
-        """What is scored."""
+        """The model that is scored."""
         model = self.law if self.network is None else self.network
         assert model is not None
         return model
@@ -51,18 +51,18 @@ class Subject:
         return self.network is None
 
     def rows(self, symbols: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Turn sequences of the law (sequence, length) into those of the model.
+        """Encode sequences of the law (sequence, length) as tokens of the model.
 
         Raises
         ------
         InputError
-            If the network does not read a symbol as one token.
+            If the network does not encode each symbol as one token.
         """
         if self.network is None or self.law is None:
             return symbols
         tokens = [self.network.encode(text) for text in self.law.decode(symbols)]
         if any(len(row) != symbols.shape[1] for row in tokens):
-            raise InputError(f"the network does not read the symbols {self.law.alphabet} as one token each")
+            raise InputError(f"the network does not encode each of the symbols {self.law.alphabet} as one token")
         return np.stack(tokens)
 
 

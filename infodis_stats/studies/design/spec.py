@@ -1,4 +1,4 @@
-"""What study files of every kind have in common."""
+"""Keys that study files of every kind share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ class StudySpec(Table, ABC):
 
 
 def check_distinct(named: Mapping[str, Sequence[object]]) -> None:
-    """Refuse a list in which a value occurs twice; raises ValueError that says which list."""
+    """Refuse a list in which a value occurs twice; raises ValueError that names the list."""
     for name, values in named.items():
         if len(set(values)) < len(values):
-            raise ValueError(f"{name} need to differ from one another")
+            raise ValueError(f"{name} must differ from one another")

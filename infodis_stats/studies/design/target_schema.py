@@ -1,4 +1,4 @@
-"""What a study scores: groups of targets or of pairs, under a law, a network, or both."""
+"""Targets and pairs in study files: groups under a law, a network, or both."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
@@ -13,7 +13,7 @@ from infodis_stats.studies.design.toml import Count, File, Name, Seed, Table
 
 __all__ = ["ContrastName", "PairsSpec", "Scored", "SubjectSpec", "TargetsSpec", "check_contrasts", "named_samplers"]
 
-MOST_SYMBOLS = 10**8  # of a group: a study keeps them all
+MOST_SYMBOLS = 10**8  # of a group, all of which a study keeps in memory
 
 ContrastName = Literal["coupled", "decoupled"]
 
@@ -39,11 +39,11 @@ class TargetsSpec(Table):
         if sum(source is not None for source in (self.sequences, self.count, self.records)) != 1:
             raise ValueError("give one of count and length, or sequences, or records")
         if self.count is not None and self.length is None:
-            raise ValueError("length is missing beside count")
+            raise ValueError("count requires length")
         if (self.count or 0) * (self.length or 0) > MOST_SYMBOLS:
-            raise ValueError(f"count x length needs to be at most {MOST_SYMBOLS}")
+            raise ValueError(f"count x length must be at most {MOST_SYMBOLS}")
         if self.records is not None and self.context:
-            raise ValueError("context does not go with records: each has a prompt of its own")
+            raise ValueError("context cannot be combined with records: each record has its own prompt")
         return self
 
 
@@ -69,16 +69,16 @@ class PairsSpec(Table):
     def _one_source(self) -> "PairsSpec":
         drawn = (self.count, self.length, self.edit)
         if self.records is None:
-            if any(one is None for one in drawn):
+            if any(value is None for value in drawn):
                 raise ValueError("give count, length and edit, or records")
-        elif any(one is not None for one in drawn) or self.context:
-            raise ValueError("records go without count, length, edit and context")
+        elif any(value is not None for value in drawn) or self.context:
+            raise ValueError("records cannot be combined with count, length, edit or context")
         if self.second_length is not None and self.edit != "unrelated":
-            raise ValueError('second_length goes with edit = "unrelated" alone')
+            raise ValueError('second_length requires edit = "unrelated"')
         if self.second_length is not None and self.second_length <= self.context:
-            raise ValueError("second_length needs to be more than context")
+            raise ValueError("second_length must be greater than context")
         if (self.count or 0) * max(self.length or 0, self.second_length or 0) > MOST_SYMBOLS:
-            raise ValueError(f"count x length needs to be at most {MOST_SYMBOLS}")
+            raise ValueError(f"count x length must be at most {MOST_SYMBOLS}")
         return self
 
 
@@ -102,7 +102,7 @@ class Scored(Table):
             raise ValueError("sequences are drawn from a law: give a [law]")
         names = [group.name for group in self.groups]
         if len(set(names)) < len(names):
-            raise ValueError("group names need to differ from one another")
+            raise ValueError("group names must differ from one another")
         return self
 
     @property

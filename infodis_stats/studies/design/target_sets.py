@@ -1,4 +1,4 @@
-"""Groups: what a study of estimators scores, drawn from a law or read from a file, with the law's exact values."""
+"""Groups of targets or pairs: drawn from a law or read from a file, with the law's exact values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Group:
     name : str
     items : tuple of Target or of Pair
     exact : array of float64, shape (item,), or None
-        The law's own value of each item in nats; None without a law.
+        The exact value of each item under the law, in nats; None without a law.
     """
 
     name: str
@@ -34,11 +34,11 @@ class Group:
 
 
 def make_groups(subject: Subject, spec: Scored) -> list[Group]:
-    """Make the groups that a study scores."""
-    groups = [*(_targets(subject, one) for one in spec.targets), *(_pairs(subject, one) for one in spec.pairs)]
+    """Make the groups of a study."""
+    groups = [*(_targets(subject, table) for table in spec.targets), *(_pairs(subject, table) for table in spec.pairs)]
     known = {group.exact is not None for group in groups}
     if len(known) > 1:
-        raise InputError("sequences of a law and records do not go into one study: make it two")
+        raise InputError("a study cannot score both sequences of a law and records: make two studies")
     return groups
 
 
@@ -89,14 +89,16 @@ def _pairs(subject: Subject, spec: PairsSpec) -> Group:
 
 
 def record_targets(network: TextModel, records: Sequence[Record]) -> list[Target]:
-    """Return what is scored of each record, which must fit into the network whole."""
-    rows, given = zip(*(conditioned(network, one.name, one.prompt, one.response) for one in records), strict=True)
+    """Return the target of each record, which must fit into the network whole."""
+    rows, given = zip(
+        *(conditioned(network, record.name, record.prompt, record.response) for record in records), strict=True
+    )
     return make_targets(rows, given)
 
 
 def _text_pairs(network: TextModel, pairs: Sequence[TextPair]) -> list[Pair]:
-    firsts, given = zip(*(conditioned(network, one.name, one.prompt, one.first) for one in pairs), strict=True)
-    seconds, other = zip(*(conditioned(network, one.name, one.prompt, one.second) for one in pairs), strict=True)
+    firsts, given = zip(*(conditioned(network, pair.name, pair.prompt, pair.first) for pair in pairs), strict=True)
+    seconds, other = zip(*(conditioned(network, pair.name, pair.prompt, pair.second) for pair in pairs), strict=True)
     return make_pairs(firsts, seconds, given, second_context=other)
 
 
@@ -109,6 +111,6 @@ def _substitute(
         raise InputError(f"group {spec.name!r}: {spec.substitutions} substitutions in {scored} scored symbols")
     edited = tokens.copy()
     for row in edited:
-        places = spec.context + rng.choice(scored, size=spec.substitutions, replace=False)
-        row[places] = (row[places] + rng.integers(1, vocabulary_size, size=len(places))) % vocabulary_size
+        positions = spec.context + rng.choice(scored, size=spec.substitutions, replace=False)
+        row[positions] = (row[positions] + rng.integers(1, vocabulary_size, size=len(positions))) % vocabulary_size
     return edited

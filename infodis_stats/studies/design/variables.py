@@ -1,4 +1,4 @@
-"""Variables that several kinds of studies store: units and long names."""
+"""Variables that several kinds of study store: units and long names."""
 
 from infodis_stats.results.labels import Variable
 
@@ -7,9 +7,9 @@ __all__ = ["STUDY_VARIABLES"]
 STUDY_VARIABLES = {
     "estimate": Variable("nat", "estimate of one replicate"),
     "khat": Variable("1", "Pareto k-hat of the right tail of the terms of single passes"),
-    "truth": Variable("nat", "value that estimates are compared with"),
-    "truth_se": Variable("nat", "standard error of the value that estimates are compared with"),
-    "law_value": Variable("nat", "exact value under the law that the sequences were drawn from"),
+    "truth": Variable("nat", "reference value of the estimates"),
+    "truth_se": Variable("nat", "standard error of the reference value"),
+    "law_value": Variable("nat", "exact value under the law from which the sequences were drawn"),
     "exact_pass_variance": Variable("nat2", "exact variance of one independent pass"),
     "variance": Variable("nat2", "variance of one replicate, averaged over the group"),
     "bias_z": Variable("1", "bias over its standard error"),

@@ -1,4 +1,4 @@
-"""Frontiers: which estimator has the least variance at every length and budget, subject by subject."""
+"""Frontiers: which estimator has the least variance at every length and number of passes, subject by subject."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ __all__ = ["find_frontier", "summarise_frontier"]
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-AVERAGED = (16, 64)  # scored positions of the groups that geometric means run over
+AVERAGED = (16, 64)  # scored positions of the groups in the geometric means
 
 
 def find_frontier(subjects: Sequence[Subject], spec: FrontierSpec) -> Steps:
@@ -44,7 +44,7 @@ def find_frontier(subjects: Sequence[Subject], spec: FrontierSpec) -> Steps:
     Raises
     ------
     InputError
-        If the items of a group differ in their scored length, or no estimator may be the best.
+        If the items of a group differ in their scored length, or no estimator is a candidate.
     """
     samplers = spec.samplers()
     roles = {sampler.name: _role(sampler) for sampler in samplers}
@@ -52,16 +52,16 @@ def find_frontier(subjects: Sequence[Subject], spec: FrontierSpec) -> Steps:
         raise InputError("no estimator can be the best: each is auto, biased, or of infinite variance")
     parts = [_part(subject, table, spec) for subject, table in zip(subjects, spec.subjects, strict=True)]
     columns = {"estimate": (spec.replicates,), "forward_passes": ()}
-    found = yield [
+    stored = yield [
         Section(f"draws of {part.name}", part.subject.model, part.cells, spec.seed, columns, _statistics, may_fail=True)
         for part in parts
     ]
-    labelled = [_draws(part, drawn, spec) for part, drawn in zip(parts, found, strict=True)]
-    forward_passes = sum(int(np.nansum(drawn["forward_passes"])) for drawn in found)
+    labelled = [_draws(part, drawn, spec) for part, drawn in zip(parts, stored, strict=True)]
+    forward_passes = sum(int(np.nansum(drawn["forward_passes"])) for drawn in stored)
     failed: dict[str, str] = {}
-    for part, drawn, one in zip(parts, found, labelled, strict=True):
+    for part, drawn, draws in zip(parts, stored, labelled, strict=True):
         problems = drawn.problems[part.owners]
-        failed |= failed_items(one["item"].values.tolist(), (problems, part.grid.slots[:, 0]))
+        failed |= failed_items(draws["item"].values.tolist(), (problems, part.grid.slots[:, 0]))
     draws = describe(xr.concat(labelled, dim="item"), VARIABLES)
     draws = draws.isel(item=~draws["item"].isin(list(failed)))
     summary, averages = summarise_frontier(draws, roles, spec.rivals, level=spec.level, seed=spec.seed)
@@ -78,15 +78,15 @@ def find_frontier(subjects: Sequence[Subject], spec: FrontierSpec) -> Steps:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """What a frontier is to find of one subject."""
+    """The part of a frontier for one subject."""
 
     name: str
     subject: Subject
     groups: Sequence[Group]
     lengths: list[int]
     grid: Grid
-    cells: list[Cell]  # what fills the grid: auto is its choice, which need not be run twice
-    owners: NDArray[np.int64]  # which of the cells fills each slot
+    cells: list[Cell]  # distinct cells to run: auto shares those of the estimator it chooses
+    owners: NDArray[np.int64]  # index of the cell that fills each slot of the grid
 
 
 def _part(subject: Subject, table: SubjectSpec, spec: FrontierSpec) -> _Part:
@@ -97,9 +97,9 @@ def _part(subject: Subject, table: SubjectSpec, spec: FrontierSpec) -> _Part:
     cells: list[Cell] = []
     known: dict[tuple[int, str, int], int] = {}
     owners = []
-    for (item, _, step), cell in zip(grid.slots.tolist(), grid, strict=True):
+    for (item, _, column), cell in zip(grid.slots.tolist(), grid, strict=True):
         settled = replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, subject.model))
-        owner = known.setdefault((item, settled.sampler.name, step), len(cells))
+        owner = known.setdefault((item, settled.sampler.name, column), len(cells))
         if owner == len(cells):
             cells.append(settled)
         owners.append(owner)
@@ -111,15 +111,15 @@ def _statistics(draw: Draw) -> dict[str, ArrayLike]:
 
 
 def _role(sampler: Estimator | Contrast) -> str:
-    """Say what a sampler may be: auto is one of the others by another name, and some variances mean nothing."""
-    one = estimator_of(sampler)
-    if one.name == "auto":
+    """Return the role of a sampler: only unbiased ones of finite variance compete; auto is one of the others."""
+    estimator = estimator_of(sampler)
+    if estimator.name == "auto":
         return "auto"
-    return "candidate" if one.unbiased and one.finite_variance else "untrusted"
+    return "candidate" if estimator.unbiased and estimator.finite_variance else "untrusted"
 
 
 def _draws(part: _Part, drawn: Columns, spec: FrontierSpec) -> xr.Dataset:
-    """Label what was drawn of a subject, over all passes of the study."""
+    """Label the draws of a subject, over all passes of the study."""
     grid, exact = part.grid, [group.exact for group in part.groups if group.exact is not None]
     dims = ["item", "estimator", "passes"]
     unknown = np.full(len(grid.items), np.nan)
@@ -142,7 +142,7 @@ def _draws(part: _Part, drawn: Columns, spec: FrontierSpec) -> xr.Dataset:
 
 
 def _length(group: Group) -> int:
-    """Return the scored positions of each item of a group, of a pair's longer side."""
+    """Return the number of scored positions that all items of a group share; of a pair, on its longer side."""
     lengths = sorted({max(side.length for side in item.sides) for item in group.items})
     if len(lengths) > 1:
         raise InputError(
@@ -153,7 +153,7 @@ def _length(group: Group) -> int:
 
 
 def _not_run(draws: xr.Dataset) -> list[str]:
-    """Say for each estimator below which number of passes it was not run, by length."""
+    """Return a sentence for each estimator that was not run below some number of passes, by length."""
     run = draws["estimate"].isel(replicate=0).notnull().groupby("length").any()
     sentences = []
     for name in run["estimator"].values.tolist():
@@ -172,7 +172,7 @@ def _not_run(draws: xr.Dataset) -> list[str]:
 def summarise_frontier(
     draws: xr.Dataset, roles: Mapping[str, str], rivals: Sequence[str], *, level: float = 0.95, seed: int = 0
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """Compare estimators with their rivals and with the best of them, cell by cell.
+    """Compare estimators with the rivals and with the best estimator, cell by cell.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def summarise_frontier(
         ``estimate (item, estimator, passes, replicate)`` and ``truth (item)`` in nats, NaN where it is not known; the
         items have coordinates ``group``, ``subject`` and ``length``.
     roles : mapping of str to str
-        ``"candidate"`` for estimators that may be the best; the others are compared with those.
+        ``"candidate"`` for estimators that can be the best; the others are compared with them.
     rivals : sequence of str
         The estimators that gains are relative to.
     level : float, default 0.95
@@ -190,44 +190,44 @@ def summarise_frontier(
     Returns
     -------
     summary : xarray.Dataset
-        Over ``(group, estimator, passes)``: ``variance``, ``exact`` (all replicates agree, on
-        nothing that is known to be wrong), ``bias_z`` and ``bias_p``,
-        ``regret`` with its interval (see `analysis.regret`; a rival's is the gain of the best estimator over it),
-        ``tied`` (not significantly different from the best); with ``rival``: ``gain``. ``winner (group, passes)``,
-        empty where there is none. An estimator that is significantly biased in a cell is no candidate there: its
-        replicates have missed what they should have met.
+        Over ``(group, estimator, passes)``: ``variance``, ``exact`` (all replicates are equal, and not known to be
+        wrong), ``bias_z`` and ``bias_p``, ``regret`` with its interval (see `analysis.regret`; a rival's is the gain of
+        the best estimator over it), ``tied`` (not significantly different from the best); with ``rival``: ``gain``.
+        ``winner (group, passes)``, empty where there is none. An estimator that is significantly biased in a cell is
+        not a candidate there: its replicates have missed what carries the loss.
     averages : xarray.Dataset
         Over ``(subject, estimator, passes)``: ``mean_regret``, and with ``rival`` ``mean_gain``: geometric means over
-        the groups of 16 to 64 scored positions, ``groups (subject)`` of them. Infinite ones (exact estimators) are left
-        out and counted: ``regret_infinite``, ``gain_infinite``; so are rivals that agree on a wrong value.
+        the groups of 16 to 64 scored positions, ``groups (subject)`` in number. Infinite values (exact
+        estimators) are left out and counted: ``regret_infinite``, ``gain_infinite``; so are rivals whose replicates
+        agree on a wrong value.
     """
     names, passes = draws["estimator"].values.tolist(), draws["passes"].values
     groups = list(dict.fromkeys(draws["group"].values.tolist()))
     members = [(draws["group"] == group).values for group in groups]
     estimates = [draws["estimate"].values[member].transpose(1, 2, 0, 3) for member in members]
-    places = [names.index(rival) for rival in rivals]
+    rival_rows = [names.index(rival) for rival in rivals]
     biases = [
-        analysis.pooled_bias(one, draws["truth"].values[member], axis=-1)
-        for one, member in zip(estimates, members, strict=True)
+        analysis.pooled_bias(values, draws["truth"].values[member], axis=-1)
+        for values, member in zip(estimates, members, strict=True)
     ]
     bias_p = analysis.family_wise(np.stack([bias.p_value for bias in biases]))
     role = np.array([roles[name] for name in names])[:, None]
     on_target = ~(bias_p < 0.05)
-    best = [
-        analysis.regret(one, (role == "candidate") & some, level)
-        for one, some in zip(estimates, on_target, strict=True)
+    regrets = [
+        analysis.regret(values, (role == "candidate") & unbiased, level)
+        for values, unbiased in zip(estimates, on_target, strict=True)
     ]
-    logs = [analysis.log_variance(one) for one in estimates]
+    logs = [analysis.log_variance(values) for values in estimates]
     exact = np.isneginf([log.estimate for log in logs]) & on_target & (role != "untrusted")
-    same = [_same(one, some, places) for one, some in zip(estimates, exact, strict=True)]
+    same = [_same(values, agree, rival_rows) for values, agree in zip(estimates, exact, strict=True)]
     root = root_seed(seed)
     gains = [
-        _gains(one, places, alike, level, stream(root, "gain", group))
-        for one, alike, group in zip(estimates, same, groups, strict=True)
+        _gains(values, rival_rows, alike, level, stream(root, "gain", group))
+        for values, alike, group in zip(estimates, same, groups, strict=True)
     ]
-    log_gains = np.array([_log_gains(log, places, alike) for log, alike in zip(logs, same, strict=True)])
+    log_gains = np.array([_log_gains(log, rival_rows, alike) for log, alike in zip(logs, same, strict=True)])
     with np.errstate(divide="ignore"):
-        log_regrets = np.array([(np.log(one.ratio), one.log_error) for one in best])
+        log_regrets = np.array([(np.log(regret.ratio), regret.log_error) for regret in regrets])
 
     first = [int(member.argmax()) for member in members]
     owners, lengths = (draws[name].values[first] for name in ("subject", "length"))
@@ -235,55 +235,55 @@ def summarise_frontier(
     coords = {"estimator": names, "passes": passes, "rival": list(rivals), CI_BOUND[0]: CI_BOUND[1]}
     summary = xr.Dataset(
         {
-            "variance": (cells, np.stack([analysis.variance(one).mean(axis=-1) for one in estimates])),
+            "variance": (cells, np.stack([analysis.variance(values).mean(axis=-1) for values in estimates])),
             "exact": (cells, exact),
             "bias_z": (cells, np.stack([bias.z for bias in biases])),
             "bias_p": (cells, bias_p),
-            "gain": ([*cells, "rival"], np.stack([one[0] for one in gains])),
-            "gain_ci": ([*cells, "rival", CI_BOUND[0]], np.stack([np.stack(one[1:], axis=-1) for one in gains])),
-            "regret": (cells, np.stack([one.ratio for one in best])),
+            "gain": ([*cells, "rival"], np.stack([ratio for ratio, _, _ in gains])),
+            "gain_ci": ([*cells, "rival", CI_BOUND[0]], np.stack([np.stack(ends, axis=-1) for _, *ends in gains])),
+            "regret": (cells, np.stack([regret.ratio for regret in regrets])),
             "regret_ci": (
                 [*cells, CI_BOUND[0]],
-                np.stack([np.stack([one.lower, one.upper], axis=-1) for one in best]),
+                np.stack([np.stack([regret.lower, regret.upper], axis=-1) for regret in regrets]),
             ),
-            "tied": (cells, np.stack([one.tied for one in best])),
-            "winner": (cells[::2], np.array([*names, ""])[np.stack([one.winner for one in best])]),
+            "tied": (cells, np.stack([regret.tied for regret in regrets])),
+            "winner": (cells[::2], np.array([*names, ""])[np.stack([regret.winner for regret in regrets])]),
             "role": ("estimator", [roles[name] for name in names]),
         },
         coords=coords | {"group": groups, "subject": ("group", owners), "length": ("group", lengths)},
     )
     averaged = (lengths >= AVERAGED[0]) & (lengths <= AVERAGED[1])
     subjects = list(dict.fromkeys(owners.tolist()))
-    chosen = [averaged & (owners == one) for one in subjects]
+    members_of = [averaged & (owners == subject) for subject in subjects]
     averages = xr.concat(
-        [_averages(log_regrets[some], log_gains[some], level) for some in chosen], dim="subject"
+        [_averages(log_regrets[groups_of], log_gains[groups_of], level) for groups_of in members_of], dim="subject"
     ).assign_coords(coords | {"subject": subjects})
     described = describe(summary, VARIABLES), describe(averages, VARIABLES)
-    for one in described:
-        one.attrs = {"ci_prob": level, "family": "Holm over all groups, estimators and passes"}
+    for dataset in described:
+        dataset.attrs = {"ci_prob": level, "family": "Holm over all groups, estimators and passes"}
     return described
 
 
-def _same(estimates: FloatArray, exact: BoolArray, places: Sequence[int]) -> BoolArray:
-    """Say where (estimator, passes, rival) are one and the same, or both exact: the gain is then 1."""
-    alike = [analysis.same_draws(estimates, estimates[place]) | (exact & exact[place]) for place in places]
+def _same(estimates: FloatArray, exact: BoolArray, rival_rows: Sequence[int]) -> BoolArray:
+    """Return where an estimator and a rival have the same draws or are both exact: (estimator, passes, rival)."""
+    alike = [analysis.same_draws(estimates, estimates[rival]) | (exact & exact[rival]) for rival in rival_rows]
     return np.stack(alike, axis=-1)
 
 
 def _gains(
-    estimates: FloatArray, places: Sequence[int], same: BoolArray, level: float, rng: np.random.Generator
+    estimates: FloatArray, rival_rows: Sequence[int], same: BoolArray, level: float, rng: np.random.Generator
 ) -> list[FloatArray]:
-    """Return gains (estimator, passes, rival) and the ends of their intervals."""
-    efficiency = analysis.relative_efficiency(estimates, estimates[places][:, None], rng, level)
+    """Return gains (estimator, passes, rival) and the ends of their intervals; 1 where `_same` holds."""
+    efficiency = analysis.relative_efficiency(estimates, estimates[rival_rows][:, None], rng, level)
     ends = (efficiency.ratio, efficiency.lower, efficiency.upper)
     return [np.where(same, 1.0, end.transpose(1, 2, 0)) for end in ends]
 
 
-def _log_gains(logs: analysis.LogVariance, places: Sequence[int], same: BoolArray) -> tuple[FloatArray, FloatArray]:
+def _log_gains(logs: analysis.LogVariance, rival_rows: Sequence[int], same: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Return log gains (estimator, passes, rival) and their standard errors."""
     with np.errstate(invalid="ignore"):
-        gap = logs.estimate[places].T - logs.estimate[..., None]
-    error = np.hypot(logs.standard_error[places].T, logs.standard_error[..., None])
+        gap = logs.estimate[rival_rows].T - logs.estimate[..., None]
+    error = np.hypot(logs.standard_error[rival_rows].T, logs.standard_error[..., None])
     return np.where(same, 0.0, gap), np.where(same, 0.0, error)
 
 

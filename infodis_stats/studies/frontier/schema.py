@@ -1,4 +1,4 @@
-"""Study files that ask which estimator is best at every length and budget, on several subjects."""
+"""Study files of frontiers: which estimator is best at every length and number of passes, on several subjects."""
 
 from typing import Annotated, Literal
 
@@ -18,7 +18,7 @@ class FrontierSpec(StudySpec):
 
     kind: Literal["frontier"]
     passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
-    # Estimators are chosen on one half of them and measured on the other: the error of a variance needs 3.
+    # Estimators are chosen on one half and measured on the other; the standard error of a variance needs 3.
     replicates: Annotated[int, Field(ge=6)]
     estimators: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     rivals: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
@@ -48,5 +48,5 @@ class FrontierSpec(StudySpec):
         return [subject.scenario for subject in self.subjects]
 
     def samplers(self) -> list[Estimator] | list[Contrast]:
-        """Return the stochastic objects that the study compares."""
+        """Return the estimators or contrasts that the study compares."""
         return named_samplers(self.estimators, self.contrasts)

@@ -8,11 +8,11 @@ __all__ = ["frontier_verdicts"]
 
 
 def frontier_verdicts(study: Study) -> list[Verdict]:
-    """Check for surprising biases, and count the cells in which the best is not significantly better than a second."""
+    """Check for bias, and count the cells where the best estimator is not significantly better than the next."""
     summary = study.summary
-    run = summary["winner"] != ""
+    has_winner = summary["winner"] != ""
     others = summary["tied"] & ~summary["exact"] & (summary["estimator"] != summary["winner"])
-    tied = int((others.any("estimator") & run).sum())
-    measured = f"no significant difference from a second in {tied} of {int(run.sum())} cells"
-    reason = "the best is chosen on other replicates than those that measure its gain"
+    tied = int((others.any("estimator") & has_winner).sum())
+    measured = f"no significant difference from the next in {tied} of {int(has_winner.sum())} cells"
+    reason = "the best estimator is chosen and its gain measured on different replicates"
     return [bias_verdict(summary), Verdict("winners", "fine", reason, "", measured)]

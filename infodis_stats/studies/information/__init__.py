@@ -1,4 +1,4 @@
-"""Information: score entropies against masks, and what noise leaves of a sequence."""
+"""Information: score entropies against masked estimators, and mutual information against noise."""
 
 from infodis_stats.studies.information.report import information_document
 from infodis_stats.studies.information.run import follow_information

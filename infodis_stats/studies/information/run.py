@@ -1,4 +1,4 @@
-"""Information: masked estimators against score entropies on laws, and what noise leaves of their sequences."""
+"""Information: masked estimators against score entropies on laws, and mutual information against noise."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,14 +30,14 @@ __all__ = ["family_lead", "follow_information"]
 
 
 def follow_information(subjects: Sequence[Subject], spec: InformationSpec) -> Steps:
-    """Follow information through noise, subject after subject.
+    """Compare masked estimators with score entropies, and estimate information against noise.
 
     Returns
     -------
     Result
-        ``draws``, ``truth`` and ``summary`` as of a comparison of estimators, with the groups of all subjects, and in
-        the summary the `family_lead`; and ``curves`` over group, noise and level of noise: those of
-        `estimate_information`, with the entropy of each group's law and whether the total agrees with it.
+        ``draws``, ``truth`` and ``summary`` as in a comparison of estimators, with the groups of all subjects and the
+        `family_lead`; and ``curves`` over group, noise and noise level, as in `estimate_information`, with the entropy
+        of each group's law and a test of the total against it.
     """
     samplers = spec.samplers()
     grouped = [_named_groups(subject, table) for subject, table in zip(subjects, spec.subjects, strict=True)]
@@ -51,20 +51,22 @@ def follow_information(subjects: Sequence[Subject], spec: InformationSpec) -> St
         [draws_section(subject, grid, spec.seed), *truth_sections(subject, groups, samplers, passes=0, seed=spec.seed)]
         for subject, groups, grid in zip(subjects, grouped, grids, strict=True)
     ]
-    sections.append([_curve_section(group, one) for group, some in curves for one in some])
-    found = iter((yield [section for some in sections for section in some]))
+    sections.append([_curve_section(group, curve) for group, group_curves in curves for curve in group_curves])
+    stored = iter((yield [section for subject_sections in sections for section in subject_sections]))
     drawn, truths = [], []
     for subject, groups, grid in zip(subjects, grouped, grids, strict=True):
-        drawn.append(draws_dataset(groups, grid, next(found)))
-        truths.append(truth_dataset(subject, groups, samplers, [next(found) for _ in range(3)]))
-    labelled = [_labelled(group, some, [next(found) for _ in some], spec) for group, some in curves]
+        drawn.append(draws_dataset(groups, grid, next(stored)))
+        truths.append(truth_dataset(subject, groups, samplers, [next(stored) for _ in range(3)]))
+    labelled = [
+        _labelled(group, group_curves, [next(stored) for _ in group_curves], spec) for group, group_curves in curves
+    ]
     draws, truth = (describe(xr.concat(parts, dim="item"), VARIABLES) for parts in (drawn, truths))
-    judged = _judged(xr.concat(labelled, dim="group"), spec)
+    tested = _tested(xr.concat(labelled, dim="group"), spec)
     lead = family_lead(draws, samplers, level=spec.level, seed=spec.seed)
     summary = describe(summary_dataset(draws, truth, spec).assign(lead), COMPARISON_VARIABLES | VARIABLES)
     return Result(
-        {"draws": draws, "truth": truth, "summary": summary, "curves": judged},
-        forward_passes=int(np.nansum(draws["forward_passes"].values)) + int(judged["forward_passes"].sum()),
+        {"draws": draws, "truth": truth, "summary": summary, "curves": tested},
+        forward_passes=int(np.nansum(draws["forward_passes"].values)) + int(tested["forward_passes"].sum()),
         not_run=[reason for grid in grids for reason in grid.not_run],
         attributes={"quantity": "nll"},
     )
@@ -74,7 +76,7 @@ def family_lead(draws: xr.Dataset, samplers: Samplers, *, level: float = 0.95, s
     """Compare the best score entropy with the best masked estimator, group by group, at equal passes.
 
     The best have the least variance of one half of the replicates, averaged over the group; they are compared on the
-    other half, because the smallest of many noisy variances would flatter itself. Estimators that are biased or have
+    other half, because the smallest of many noisy variances is biased downwards. Estimators that are biased or have
     infinite variance by construction are left out.
 
     Parameters
@@ -93,23 +95,24 @@ def family_lead(draws: xr.Dataset, samplers: Samplers, *, level: float = 0.95, s
         Over ``(group, passes)``: ``best_masked`` and ``best_noised``, empty where there is none; ``lead``, how many
         times less variance the score entropy has, with ``lead_ci``.
     """
-    names = np.array([*(one.name for one in samplers), ""])
-    sound = np.array([one.unbiased and one.finite_variance for one in map(estimator_of, samplers)])
-    noised = np.array([estimator_of(one).family == "noised" for one in samplers])
+    names = np.array([*(sampler.name for sampler in samplers), ""])
+    estimators = [estimator_of(sampler) for sampler in samplers]
+    sound = np.array([estimator.unbiased and estimator.finite_variance for estimator in estimators])
+    noised = np.array([estimator.family == "noised" for estimator in estimators])
     groups = list(dict.fromkeys(draws["group"].values.tolist()))
-    half, steps = draws.sizes["replicate"] // 2, np.arange(draws.sizes["passes"])
+    half, columns = draws.sizes["replicate"] // 2, np.arange(draws.sizes["passes"])
     parts = []
     for group in groups:
         estimates = draws["estimate"].values[(draws["group"] == group).values].transpose(1, 2, 0, 3)
         spread = analysis.variance(estimates[..., :half]).mean(axis=-1)
-        masked, other = (_least(spread, sound & family) for family in (~noised, noised))
+        masked, scored = (_least(spread, sound & family) for family in (~noised, noised))
         rng = stream(root_seed(seed), "lead", group)
         rest = estimates[..., half:]
-        found = analysis.relative_efficiency(rest[other, steps], rest[masked, steps], rng, level)
-        compared = (masked >= 0) & (other >= 0)
-        ends = np.stack([found.ratio, found.lower, found.upper], axis=-1)
-        parts.append((names[masked], names[other], np.where(compared[:, None], ends, np.nan)))
-    best_masked, best_noised, leads = (np.stack(one) for one in zip(*parts, strict=True))
+        efficiency = analysis.relative_efficiency(rest[scored, columns], rest[masked, columns], rng, level)
+        compared = (masked >= 0) & (scored >= 0)
+        ends = np.stack([efficiency.ratio, efficiency.lower, efficiency.upper], axis=-1)
+        parts.append((names[masked], names[scored], np.where(compared[:, None], ends, np.nan)))
+    best_masked, best_noised, leads = (np.stack(column) for column in zip(*parts, strict=True))
     cells = ["group", "passes"]
     return xr.Dataset(
         {
@@ -123,15 +126,15 @@ def family_lead(draws: xr.Dataset, samplers: Samplers, *, level: float = 0.95, s
 
 
 def _least(spread: NDArray[np.float64], candidates: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return which candidate has the least spread (estimator, passes), by passes; -1 where none was run."""
+    """Return the candidate with the least spread (estimator, passes), by passes; -1 where none was run."""
     known = np.where(candidates[:, None] & np.isfinite(spread), spread, np.inf)
     return np.where(np.isfinite(known).any(axis=0), known.argmin(axis=0), -1)
 
 
 def _named_groups(subject: Subject, table: SequencesSpec) -> list[Group]:
-    """Make the groups of a subject: its name alone where there is one, before theirs where there are more."""
+    """Make the groups of a subject: a single one has the subject's name, several have it as a prefix."""
     groups = make_groups(subject, table)
-    return [replace(one, name=table.name if len(groups) == 1 else f"{table.name}: {one.name}") for one in groups]
+    return [replace(group, name=table.name if len(groups) == 1 else f"{table.name}: {group.name}") for group in groups]
 
 
 def _curve(subject: Subject, group: Group, noise: str, spec: InformationSpec) -> Curve:
@@ -143,18 +146,18 @@ def _curve(subject: Subject, group: Group, noise: str, spec: InformationSpec) ->
 
 
 def _curve_section(group: Group, curve: Curve) -> Section:
-    def keep(one: Draw) -> dict[str, ArrayLike]:
-        return {"later": curve.later(one), "forward_passes": one.forward_passes}
+    def keep(draw: Draw) -> dict[str, ArrayLike]:
+        return {"later": curve.later(draw), "forward_passes": draw.forward_passes}
 
     columns = {"later": curve.grid.shape, "forward_passes": ()}
     return Section(f"{curve.noise.name} of {group.name}", curve.law, curve.cells, curve.seed, columns, keep)
 
 
-def _labelled(group: Group, curves: Sequence[Curve], found: Sequence[Columns], spec: InformationSpec) -> xr.Dataset:
+def _labelled(group: Group, curves: Sequence[Curve], columns: Sequence[Columns], spec: InformationSpec) -> xr.Dataset:
     """Label the curves of a group, over noise."""
     law, length = curves[0].law, len(group.items[0].sides[0].tokens)
     parts = []
-    for curve, drawn in zip(curves, found, strict=True):
+    for curve, drawn in zip(curves, columns, strict=True):
         labelled = curve.labelled(np.ascontiguousarray(drawn["later"].T), spec.level)
         exact = labelled.get("exact", xr.full_like(labelled["information"], np.nan))
         parts.append(labelled.assign(exact=exact, forward_passes=int(drawn["forward_passes"].sum())))
@@ -163,16 +166,16 @@ def _labelled(group: Group, curves: Sequence[Curve], found: Sequence[Columns], s
     return joined.assign(entropy=entropy, length=length).assign_coords(group=group.name)
 
 
-def _judged(curves: xr.Dataset, spec: InformationSpec) -> xr.Dataset:
-    """Add whether the information without noise is the entropy, where that is known."""
+def _tested(curves: xr.Dataset, spec: InformationSpec) -> xr.Dataset:
+    """Add a test of the information without noise against the entropy, where that is known."""
     total = curves.isel(noise_level=0)
     error = total["information"] - total["entropy"]
     error = error.where(~(np.abs(error) <= analysis.rounding(total["entropy"].values)[:, None]), 0.0)
     degrees = np.full(error.shape, spec.curves.sequences - 1.0)
     z = analysis.Estimates(error.values, total["information_se"].values, degrees).statistic
     p_value = analysis.family_wise(2 * stats.t.sf(np.abs(z), degrees))
-    judged = describe(
+    tested = describe(
         curves.assign(entropy_z=(error.dims, z), entropy_p=(error.dims, p_value)), INFORMATION_VARIABLES | VARIABLES
     )
-    judged.attrs = {"ci_prob": spec.level, "sequences": spec.curves.sequences, "passes": spec.curves.passes}
-    return judged
+    tested.attrs = {"ci_prob": spec.level, "sequences": spec.curves.sequences, "passes": spec.curves.passes}
+    return tested

@@ -1,4 +1,4 @@
-"""Study files that compare masked estimators with score entropies, and follow information as noise grows."""
+"""Study files of information: masked estimators against score entropies, and information against noise."""
 
 from typing import Annotated, Literal
 
@@ -21,7 +21,9 @@ class SequencesSpec(Scored):
     @model_validator(mode="after")
     def _whole_sequences_of_a_law(self) -> "SequencesSpec":
         if self.law is None or self.model is not None or self.pairs:
-            raise ValueError(f"subject {self.name!r}: a study of information needs a law and targets, and no more")
+            raise ValueError(
+                f"subject {self.name!r}: a study of information needs a law and targets, without a model or pairs"
+            )
         if any(group.context for group in self.targets):
             raise ValueError(f"subject {self.name!r}: information is of whole sequences; leave out context")
         return self
@@ -42,7 +44,7 @@ class InformationSpec(ComparedSpec):
     """Subjects x estimators x passes x replicates; for each group of sequences a curve under each noise."""
 
     kind: Literal["information"]
-    # The best of each family are chosen on one half of them and compared on the other: the error of a variance needs 3.
+    # The best are chosen on one half and compared on the other; the standard error of a variance needs 3.
     replicates: Annotated[int, Field(ge=6)]
     subjects: Annotated[tuple[SequencesSpec, ...], Field(strict=False, min_length=1)]
     curves: CurvesSpec = CurvesSpec()

@@ -9,7 +9,7 @@ VARIABLES = STUDY_VARIABLES | {
     "entropy": Variable("nat", "entropy of the law"),
     "entropy_z": Variable("1", "information without noise minus the entropy of the law, over its standard error"),
     "entropy_p": Variable(
-        "1", "p-value of the information without noise being the entropy, Holm-adjusted over the study"
+        "1", "p-value of the information without noise against the entropy, Holm-adjusted over the study"
     ),
     "best_masked": Variable(
         "1", "masked estimator with the least variance, chosen on the first half of the replicates"

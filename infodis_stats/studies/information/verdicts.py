@@ -10,19 +10,19 @@ __all__ = ["information_verdicts"]
 
 
 def information_verdicts(study: Study) -> list[Verdict]:
-    """Check what a comparison of estimators checks, and whether information without noise is the entropy."""
+    """Check the comparison of estimators, and whether the information without noise equals the entropy."""
     return [*comparison_verdicts(study), _entropy_verdict(study)]
 
 
 def _entropy_verdict(study: Study) -> Verdict:
     curves = study["curves"]
     if not curves["entropy"].notnull().any():
-        return Verdict("entropy", "fine", "no entropy is known here to compare totals with")
+        return Verdict("entropy", "fine", "no entropy is known to compare totals with")
     p_values = curves["entropy_p"]
-    off = p_values < FAMILY
+    rejected = p_values < FAMILY
     least = f"smallest adjusted p-value {float(p_values.min()):.2g} of {int(p_values.notnull().sum())} totals"
-    if off.any():
-        names = curves["group"].values[off.any("noise").values].tolist()
-        reason = f"the information without noise is not the entropy, beyond chance: {concise(names)}"
-        return Verdict("entropy", "caution", reason, "raise the sequences or passes of curves", least)
-    return Verdict("entropy", "fine", "the information without noise is the entropy of the law", "", least)
+    if rejected.any():
+        names = curves["group"].values[rejected.any("noise").values].tolist()
+        reason = f"the information without noise differs significantly from the entropy: {concise(names)}"
+        return Verdict("entropy", "caution", reason, "increase the sequences or passes of curves", least)
+    return Verdict("entropy", "fine", "the information without noise agrees with the entropy of the law", "", least)

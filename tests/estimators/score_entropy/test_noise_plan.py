@@ -19,12 +19,12 @@ class TestContract:
     def test_one_shape_and_positive_weights(self, name):
         plan = plan_of(name)
         assert plan.keys.shape == plan.weights.shape == (3, 8, 5)
-        assert plan.total_noise.shape == plan.levels.shape == (3, 8)
+        assert plan.total_noise.shape == plan.hidden_fractions.shape == (3, 8)
         assert (plan.replicates, plan.passes, plan.length) == (3, 8, 5)
         assert (plan.weights > 0).all()
         assert (plan.weights == plan.weights[..., :1]).all()
-        assert ((plan.levels > 0) & (plan.levels <= 1)).all()
-        np.testing.assert_allclose(plan.levels, 1 - np.exp(-plan.total_noise), rtol=1e-12, atol=1e-15)
+        assert ((plan.hidden_fractions > 0) & (plan.hidden_fractions <= 1)).all()
+        np.testing.assert_allclose(plan.hidden_fractions, 1 - np.exp(-plan.total_noise), rtol=1e-12, atol=1e-15)
 
     def test_more_replicates_extend_fewer(self, name):
         few, many = plan_of(name, replicates=2), plan_of(name, replicates=5)

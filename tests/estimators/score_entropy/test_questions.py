@@ -173,7 +173,7 @@ class TestBatches:
         tokens = law.sample(1, 6, seed=1)
         (found,) = evaluate(law, jobs_for(tokens, "score-entropy(absorbing)", context=given))
         assert found.losses.shape == (4, 8, 4)
-        below = found.plan.keys < found.plan.levels[..., None]
+        below = found.plan.keys < found.plan.hidden_fractions[..., None]
         np.testing.assert_array_equal(found.losses > 0, below)
         assert (found.losses >= 0).all()
 

@@ -443,7 +443,7 @@ class TestWithinVariance:
         found = self.drawn("marginal-score-entropy(uniform)+stratified", replicates=5000)
         assert found.within_variance is None
         (one,) = found.evaluations
-        order = np.argsort(one.plan.levels, axis=-1)
+        order = np.argsort(one.plan.hidden_fractions, axis=-1)
         told = from_second_differences(np.take_along_axis(one.terms, order, axis=-1)).variance
         assert told.mean() < 0.8 * found.estimates.var()
 

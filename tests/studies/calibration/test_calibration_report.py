@@ -1,4 +1,4 @@
-"""The report of calibration: its words and tables agree with its numbers."""
+"""The calibration report: its text and tables agree with its numbers."""
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ def summary_of(tree):
 
 
 def spoiled(tree):
-    """Let the default fail beyond chance in one cell that has no caution."""
+    """Make the default fail significantly in one cell that has no caution."""
     changed = tree.copy(deep=True)
     place = {"group": 0, "estimator": 0, "passes": 1, "interval": 0, "replicates": 1, "level": 1}
     changed["summary"]["short_p"][place] = 1e-6
@@ -35,17 +35,17 @@ def test_the_main_level_and_interval(calibration_study):
     assert main_interval(summary.sel(interval=["anytime"])) == "anytime"
 
 
-def test_cells_are_what_was_told_and_has_a_spread(calibration_study):
-    told = cells(summary_of(calibration_study), 0.95)
-    assert "exhaustive" not in set(told["estimator"])
-    assert (told["intervals"] > 0).all()
-    assert not ((told["interval"] == "student-t") & (told["replicates"] == 1)).any()
+def test_cells_have_intervals_and_a_spread(calibration_study):
+    shown = cells(summary_of(calibration_study), 0.95)
+    assert "exhaustive" not in set(shown["estimator"])
+    assert (shown["intervals"] > 0).all()
+    assert not ((shown["interval"] == "student-t") & (shown["replicates"] == 1)).any()
 
 
-def test_the_answer_is_first_about_the_default(calibration_study):
+def test_the_answer_starts_with_the_default(calibration_study):
     first = answer(Study(calibration_study))[0]
-    told = cells(summary_of(calibration_study), 0.95)
-    own = told[(told["interval"] == "auto") & (told["replicates"] >= 4) & (told["cautions"] == "")]
+    shown = cells(summary_of(calibration_study), 0.95)
+    own = shown[(shown["interval"] == "auto") & (shown["replicates"] >= 4) & (shown["cautions"] == "")]
     mean = (own["coverage"] * own["intervals"]).sum() / own["intervals"].sum()
     assert first.startswith("auto, with 4 replicates or more and no caution: none of ")
     assert f"none of {len(own)} cells is short" in first
@@ -53,7 +53,7 @@ def test_the_answer_is_first_about_the_default(calibration_study):
     assert f"{percent(own['coverage'].min())} % [" in first
 
 
-def test_a_default_that_fails_is_said_first(calibration_study):
+def test_a_failing_default_is_reported_first(calibration_study):
     tree = spoiled(calibration_study)
     first = answer(Study(tree))[0]
     assert ": 1 of " in first
@@ -64,7 +64,7 @@ def test_a_default_that_fails_is_said_first(calibration_study):
     assert "is short without a caution" in render_html(document_of(tree))
 
 
-def test_where_all_cells_have_a_caution_it_is_said(calibration_study):
+def test_the_answer_says_if_all_cells_have_a_caution(calibration_study):
     tree = calibration_study.copy(deep=True)
     tree["summary"]["cautions"].loc[{"caution": "few-hard-tokens"}] = True
     sentences = answer(Study(tree))
@@ -75,19 +75,19 @@ def test_where_all_cells_have_a_caution_it_is_said(calibration_study):
     assert ids.diagnose(spoiled(calibration_study)).verdict == "caution"
 
 
-def test_tables_hold_every_kind_and_estimator(calibration_study):
+def test_tables_list_every_kind_and_estimator(calibration_study):
     plain = kind_table(Study(calibration_study), cautioned=False)
-    told = cells(summary_of(calibration_study), 0.95)
-    told = told[told["cautions"] == ""]
+    shown = cells(summary_of(calibration_study), 0.95)
+    shown = shown[shown["cautions"] == ""]
     for _, row in plain.iterrows():
-        part = told[(told["interval"] == row["interval"]) & (told["replicates"] == int(row["replicates"]))]
+        part = shown[(shown["interval"] == row["interval"]) & (shown["replicates"] == int(row["replicates"]))]
         assert row["cells"] == str(len(part))
         assert float(row["least (%)"]) == round(100 * part["coverage"].min(), 1)
     table = estimator_table(Study(calibration_study), "auto").set_index("estimator")
     assert (table.loc["exhaustive"] == percent(np.nan)).all()
 
 
-def test_pages_escape_and_files_are_whole(calibration_study, calibration_document, tmp_path):
+def test_pages_are_escaped_and_files_complete(calibration_study, calibration_document, tmp_path):
     page = render_html(calibration_document)
     assert "Small &lt;b&gt;calibration&lt;/b&gt;" in page
     assert "A <b>chain" not in page

@@ -1,4 +1,4 @@
-"""Studies of calibration: what is counted is what intervals do, and what falls short is found."""
+"""Calibration studies: counts match the intervals, and undercoverage is detected."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ NAME = "A <b>chain</b>"
 
 
 def counts_of(coverage, number, width=1.0):
-    """Make up counts of two items of one group: so many intervals each, the misses all below."""
+    """Make up counts for two items of one group: this many intervals each, all misses below."""
     dims = ["item", "estimator", "passes", "interval", "replicates", "level"]
     misses = np.full((2, len(coverage), 1, 1, 1, 1), 0.0)
     misses[...] = np.round(number * (1 - np.array(coverage))).reshape(-1, 1, 1, 1, 1)
@@ -36,7 +36,7 @@ def counts_of(coverage, number, width=1.0):
 
 
 class TestSummary:
-    def test_adds_up_the_items(self):
+    def test_sums_over_the_items(self):
         summary = summarise_calibration(counts_of([0.95, 0.90], 100))
         assert summary["coverage"].values.ravel() == pytest.approx([0.95, 0.90])
         assert summary["intervals"].values.ravel().tolist() == [200, 200]
@@ -46,24 +46,24 @@ class TestSummary:
         assert ((lower < [0.95, 0.90]) & (upper > [0.95, 0.90])).all()
 
     @pytest.mark.parametrize(("coverage", "short"), [(0.96, False), (0.945, False), (0.935, False), (0.92, True)])
-    def test_falls_short_by_more_than_a_point_beyond_chance(self, coverage, short):
+    def test_undercoverage_is_more_than_a_point_and_significant(self, coverage, short):
         """2,000 intervals: the standard error at 94 % is half a point."""
         summary = summarise_calibration(counts_of([coverage], 1000))
         assert bool(summary["short_p"].item() < 0.05) == short
 
-    def test_many_cells_are_one_family(self):
+    def test_all_cells_are_one_family_of_tests(self):
         alone = summarise_calibration(counts_of([0.92], 1000))["short_p"].values.ravel()[0]
         among = summarise_calibration(counts_of([0.92] + [0.95] * 9, 1000))["short_p"].values.ravel()
         assert among[0] == pytest.approx(10 * alone, rel=1e-6)
         assert (among[1:] == 1).all()
 
-    def test_points_have_no_level(self):
+    def test_points_have_no_coverage_test(self):
         summary = summarise_calibration(counts_of([0.5], 1000, width=np.nan))
         assert np.isnan(summary["short_p"].item())
 
 
 class TestStudy:
-    def test_counts_are_those_of_the_intervals_one_by_one(self, calibration_study):
+    def test_counts_match_the_intervals_computed_singly(self, calibration_study):
         counts = calibration_study["counts"].to_dataset()
         law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
         tokens = law.sample(3, length=8, seed=1)
@@ -79,32 +79,32 @@ class TestStudy:
                 assert sum(bar.upper < truth[item] for bar in bars) == int(here["missed_low"])
                 assert sum(bar.lower > truth[item] for bar in bars) == int(here["missed_high"])
 
-    def test_what_cannot_be_told_is_not_counted(self, calibration_study):
+    def test_intervals_that_cannot_be_computed_are_not_counted(self, calibration_study):
         summary = calibration_study["summary"].to_dataset()
         single = summary.sel(interval="student-t", replicates=1)
         assert (single["intervals"] == 0).all()
         assert single["coverage"].isnull().all()
         assert single["missed_low"].isnull().all()
-        untold = summary.sel(group="Three letters/2", passes=8)
-        assert (untold["intervals"] == 0).all()
+        empty = summary.sel(group="Three letters/2", passes=8)
+        assert (empty["intervals"] == 0).all()
 
     def test_exact_estimators_have_points(self, calibration_study):
         exact = calibration_study["summary"].to_dataset().sel(estimator="exhaustive", group="Three letters/2", passes=4)
-        told = exact["intervals"] > 0
-        assert (exact["coverage"].where(told, 1.0) == 1).all()
+        counted = exact["intervals"] > 0
+        assert (exact["coverage"].where(counted, 1.0) == 1).all()
         assert exact["relative_width"].isnull().all()
         assert exact["short_p"].isnull().all()
 
-    def test_cautions_go_by_construction(self, calibration_study):
+    def test_cautions_follow_from_the_construction(self, calibration_study):
         cautions = calibration_study["summary"]["cautions"].sel(group=f"{NAME}/8", estimator="uniform-count")
         assert cautions.sel(passes=8, interval="auto", replicates=1, caution="few-passes")
         assert not cautions.sel(passes=8, interval="auto", replicates=4).any()  # 32 passes in all
-        assert not cautions.sel(passes=8, interval="student-t", replicates=1).any()  # there is none
+        assert not cautions.sel(passes=8, interval="student-t", replicates=1).any()  # there is no interval
 
-    def test_what_was_not_run_is_said(self, calibration_study):
+    def test_skipped_cells_are_reported(self, calibration_study):
         assert "exhaustive needs 255 passes" in calibration_study["provenance"].attrs["not_run"]
 
-    def test_the_same_numbers_in_any_batches(self, calibration_study, tmp_path):
+    def test_the_batch_size_changes_no_number(self, calibration_study, tmp_path):
         path = tmp_path / "again.toml"
         path.write_text(calibration_study["provenance"].attrs["spec"])
         again = ids.run_study(path, batch_size=7)

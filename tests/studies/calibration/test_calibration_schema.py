@@ -1,4 +1,4 @@
-"""Study files of calibration: what is refused, in one sentence that names the line."""
+"""Calibration study files: invalid ones are rejected in one sentence that names the line."""
 
 import pytest
 
@@ -12,17 +12,17 @@ from tests.support.small_studies import SMALL_CALIBRATION
     ("old", "new", "line", "words"),
     [
         ("intervals =", "interval =", 8, "unknown key 'interval'; did you mean 'intervals'?"),
-        ('"student-t"', '"studnet-t"', 1, "there is no interval 'studnet-t'; there are auto, student-t"),
-        ('"student-t"', '"auto"', 1, "intervals need to differ"),
-        ("replicates = [1, 4]", "replicates = [4, 4]", 1, "replicates need to differ"),
-        ("levels = [0.8, 0.95]", "levels = [0.8, 95]", 9, "levels.1: input should be less than 1"),
-        ("draws = 40", "draws = 3", 1, "draws needs to be at least the largest of replicates, 4"),
-        ('"uniform-count", ', '"unifrom-count", ', 1, "there is no estimator 'unifrom-count'; did you mean"),
-        ('name = "Three letters"', 'name = "A <b>chain</b>"', 1, "subject names need to differ"),
-        ("draws = 40", 'draws = 40\ncontrasts = ["coupled"]', 1, "contrasts = "),
+        ('"student-t"', '"studnet-t"', 0, "there is no interval 'studnet-t'; there are auto, student-t"),
+        ('"student-t"', '"auto"', 0, "intervals must differ"),
+        ("replicates = [1, 4]", "replicates = [4, 4]", 0, "replicates must differ"),
+        ("levels = [0.8, 0.95]", "levels = [0.8, 95]", 9, "levels.1 must be less than 1"),
+        ("draws = 40", "draws = 3", 0, "draws must be at least the largest of replicates, 4"),
+        ('"uniform-count", ', '"unifrom-count", ', 0, "there is no estimator 'unifrom-count'; did you mean"),
+        ('name = "Three letters"', 'name = "A <b>chain</b>"', 0, "subject names must differ"),
+        ("draws = 40", 'draws = 40\ncontrasts = ["coupled"]', 0, "contrasts = "),
     ],
 )
-def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
+def test_errors_name_the_line(tmp_path, old, new, line, words):
     assert old in SMALL_CALIBRATION
     path = tmp_path / "bad.toml"
     path.write_text(SMALL_CALIBRATION.replace(old, new, 1))
@@ -31,10 +31,10 @@ def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
     sentence = str(caught.value)
     assert "\n" not in sentence
     assert words in sentence
-    assert sentence.startswith(f"{path}, line {line}")
+    assert sentence.startswith(f"{path}, line {line}: " if line else f"{path}: ")
 
 
-def test_the_small_study_is_read(tmp_path):
+def test_the_small_study_is_valid(tmp_path):
     path = tmp_path / "good.toml"
     path.write_text(SMALL_CALIBRATION)
     spec, _ = read_study(path)

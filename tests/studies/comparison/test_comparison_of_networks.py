@@ -1,4 +1,4 @@
-"""Comparisons under a network: its own value by all masks or a long run, and the law's beside it."""
+"""Comparisons under a network: its own value from all masks or a long run, next to the value under the law."""
 
 import json
 from pathlib import Path
@@ -67,7 +67,7 @@ def on_records(folder):
     return write(folder, HEAD + TEXTS)
 
 
-def test_short_targets_are_known_from_all_masks_and_long_ones_from_a_run(folder, on_records):
+def test_short_targets_use_all_masks_and_long_ones_a_long_run(folder, on_records):
     network = ids.load_model(folder / "tiny.safetensors")
     tree = ids.run_study(on_records)
     truth = tree["truth"].to_dataset()
@@ -81,11 +81,11 @@ def test_short_targets_are_known_from_all_masks_and_long_ones_from_a_run(folder,
     gap = truth["truth"].values[1] - reference["nll"].item()
     assert 0 < long < 0.05 * truth["truth"].values[1]
     assert abs(gap) < 4.5 * np.hypot(long, reference["nll_se"].item())
-    assert abs(gap) > 0  # a run of its own
+    assert abs(gap) > 0  # a separate run
 
 
 def test_the_long_run_shares_no_random_numbers_with_the_estimates(folder, on_records):
-    """The long run is 16 replicates of 32 passes: the same estimator, asked for just that, has other ones."""
+    """The long run is 16 replicates of 32 passes; the same estimator with these settings draws different numbers."""
     text = on_records.read_text().replace("passes = [4, 16]", "passes = [32]", 1)
     tree = ids.run_study(write(folder, text))
     cell = long_run(make_groups(subject(on_records), read_study(on_records)[0])[0].items[1], 512)
@@ -99,14 +99,14 @@ def subject(path):
     return Subject(None if spec.law is None else spec.law.build(), load_network(spec.model, "cpu"))
 
 
-def test_exact_estimators_agree_with_the_networks_value_up_to_its_rounding(on_records):
+def test_exact_estimators_agree_with_the_value_of_the_network_up_to_rounding(on_records):
     summary = ids.run_study(on_records)["summary"].to_dataset()
     cell = summary.sel(estimator="exhaustive", passes=16, group="texts")
     assert cell["variance"].isnull()  # the longer text has too many masks
     assert (summary["bias_p"].sel(estimator=["time-free", "uniform-count+stratified"]) > 0.01).all()
 
 
-def test_sequences_of_a_law_are_read_in_the_networks_own_alphabet(folder):
+def test_sequences_of_a_law_are_encoded_in_the_alphabet_of_the_network(folder):
     path = write(folder, HEAD + ON_A_LAW)
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
     symbols = law.sample(3, length=6, seed=0)
@@ -120,12 +120,12 @@ def test_sequences_of_a_law_are_read_in_the_networks_own_alphabet(folder):
     exact = tree["draws"].to_dataset()["estimate"].sel(estimator="exhaustive", passes=16)
     np.testing.assert_allclose(exact, truth["truth"].broadcast_like(exact), rtol=1e-5)
     summary = tree["summary"].to_dataset().sel(estimator="exhaustive", passes=16, interval="student-t")
-    assert (summary["bias_p"] > 0.5).all()  # rounding is no bias
-    assert (summary["intervals"] == 0).all()  # points have no level
+    assert (summary["bias_p"] > 0.5).all()  # rounding is not a bias
+    assert (summary["intervals"] == 0).all()  # points have no coverage test
     assert (summary["half_width"] == 0).all()
 
 
-def test_the_report_compares_learned_with_true(folder):
+def test_the_report_compares_the_network_with_the_law(folder):
     tree = ids.run_study(write(folder, HEAD + ON_A_LAW))
     truth = tree["truth"].to_dataset()
     gap = (truth["truth"] - truth["law_value"]).values
@@ -140,7 +140,7 @@ def test_the_report_compares_learned_with_true(folder):
     assert "figures/learned.svg" in render_markdown(report)
 
 
-def test_pairs_of_texts_are_compared_under_one_prompt(folder):
+def test_pairs_of_texts_share_a_prompt(folder):
     text = HEAD.replace('"time-free", "uniform-count+stratified", "exhaustive"', '"time-free"')
     text = text.replace('reference = "time-free"', 'reference = "coupled time-free"\ncontrasts = ["coupled"]')
     tree = ids.run_study(write(folder, text + '\n[[pairs]]\nname = "pairs"\nrecords = "pairs.jsonl"\n'))
@@ -161,7 +161,7 @@ def test_pairs_of_texts_are_compared_under_one_prompt(folder):
         (HEAD + '[[targets]]\nname = "a"\nsequences = ["GAXA"]\n', "'GAXA': character 'X' at position 2"),
         (HEAD + f'[[targets]]\nname = "a"\nsequences = ["{"G" * 41}"]\n', "41 tokens, but the model takes at most 40"),
         (HEAD + '[[targets]]\nname = "a"\ncount = 2\nlength = 3\n', "drawn from a law: give a [law]"),
-        (HEAD + ON_A_LAW + TEXTS, "do not go into one study"),
+        (HEAD + ON_A_LAW + TEXTS, "a study cannot score both sequences of a law and records"),
         (HEAD + ON_A_LAW.replace("seed = 5", 'alphabet = "ACGX"'), "character 'X'"),
         (HEAD.replace("tiny", "absent") + ON_A_LAW, "there is no model at"),
         (
@@ -175,12 +175,12 @@ def test_pairs_of_texts_are_compared_under_one_prompt(folder):
         ),
         (
             HEAD + '[[targets]]\nname = "a"\nrecords = "records.jsonl"\ncontext = 1\n',
-            "context does not go with records",
+            "context cannot be combined with records",
         ),
         (HEAD + '[[targets]]\nname = "a"\nrecords = "records.jsonl"\ncount = 1\nlength = 1\n', "give one of"),
     ],
 )
-def test_what_cannot_be_scored_is_said_in_a_sentence(folder, text, words):
+def test_input_that_cannot_be_scored_is_rejected_in_one_sentence(folder, text, words):
     with pytest.raises(ids.InfodisError) as caught:
         ids.run_study(write(folder, text))
     assert words in str(caught.value)

@@ -1,4 +1,4 @@
-"""Reports: their words agree with their numbers, and text from a file cannot become markup."""
+"""Comparison reports: their text agrees with their numbers, and text from a file cannot become markup."""
 
 import re
 
@@ -35,7 +35,7 @@ def test_the_first_sentence_is_the_answer(study):
     assert sentence.endswith("exhaustive is exact.")
 
 
-def test_one_number_of_passes_has_no_slope(study_file):
+def test_a_single_number_of_passes_has_no_slope(study_file):
     study_file.write_text(re.sub("passes = .*", "passes = [8]", study_file.read_text(), count=1))
     tree = ids.run_study(study_file)
     document = document_of(tree)
@@ -43,13 +43,13 @@ def test_one_number_of_passes_has_no_slope(study_file):
     assert not any(word in page for page in pages for word in ("Variance against passes", "Slope of", "nan", "Converg"))
 
 
-def test_points_are_no_intervals(study):
+def test_points_are_not_intervals(study):
     assert main_table(Study(study), "short").set_index("estimator").iloc[:, 3]["exhaustive"] == "exact"
     table = coverage_table(Study(study), "short", "student-t").set_index("estimator").loc["exhaustive"]
-    assert table.tolist()[2:] == ["exact", "exact"]  # with fewer passes nothing was run
+    assert table.tolist()[2:] == ["exact", "exact"]  # with fewer passes it was not run
 
 
-def test_the_answer_never_praises_what_cannot_be_trusted(study):
+def test_the_answer_never_recommends_an_untrusted_estimator(study):
     tree = study.copy(deep=True)
     tree["summary"]["efficiency"].loc[{"estimator": "time-integral"}] = 1e6
     assert not any("time-integral has" in sentence for sentence in answer(Study(tree)))
@@ -57,7 +57,7 @@ def test_the_answer_never_praises_what_cannot_be_trusted(study):
     assert "uniform-count+stratified has 1.00e+07" in answer(Study(tree))[0]
 
 
-def test_the_answer_names_what_is_biased(study, ratio_study):
+def test_the_answer_names_biased_estimators(study, ratio_study):
     assert any(
         "Significantly biased" in one and one.endswith("time-integral(eps=0.2).") for one in answer(Study(study))
     )
@@ -81,14 +81,14 @@ def test_the_page_is_self_contained_and_well_formed(study, document):
     assert len(outline.ids) == len(set(outline.ids))
     inside = {link for link in outline.links if link.startswith("#")}
     assert {link[1:] for link in inside} <= set(outline.ids)
-    assert inside == set(outline.links)  # nothing is fetched
+    assert inside == set(outline.links)  # no external resources
     assert "script" not in outline.tags
     text = "".join(outline.text)
     for words in (answer(Study(study))[0], "exhaustive needs 31 passes", "infinite variance by construction", "Seed 3"):
         assert words in text
 
 
-def test_text_from_a_study_is_text_on_the_page(ratio_study):
+def test_text_from_a_study_is_escaped_on_the_page(ratio_study):
     tree = ratio_study.copy(deep=True)
     tree.attrs["title"] = "<script>alert(1)</script>"
     outline = Outline(render_html(document_of(tree)))
@@ -150,7 +150,7 @@ def test_the_answer_counts_the_intervals_of_estimators_without_a_caution(study):
     assert "no cell is significantly different" in sentence
 
 
-def test_departures_from_the_level_are_named_and_starred(study):
+def test_departures_from_nominal_coverage_are_named_and_starred(study):
     tree = study.copy(deep=True)
     place = {"group": "short", "estimator": "time-free", "passes": 8, "interval": "student-t"}
     tree["summary"]["coverage_p"].loc[place] = 0.001
@@ -161,7 +161,7 @@ def test_departures_from_the_level_are_named_and_starred(study):
     assert not table.loc["time-free", "4"].endswith("*")
 
 
-def test_tables_mark_what_is_cautioned_biased_and_missing(study):
+def test_tables_mark_cautions_bias_and_missing_cells(study):
     bias = bias_table(Study(study), "short").set_index("estimator")
     assert bias.loc["time-integral(eps=0.2) †", "31"].endswith("*")
     assert not bias.loc["time-free", "31"].endswith("*")
@@ -183,16 +183,16 @@ def test_csv_bounds_are_in_order(study):
 
 def test_the_estimates_figure_shows_misses_in_red(study):
     tree = study.copy(deep=True)
-    tree["truth"]["truth"].loc[{"item": "short/0"}] += 30.0  # every panel then has one more miss, or as many
+    tree["truth"]["truth"].loc[{"item": "short/0"}] += 30.0  # each panel has as many misses or one more
     red, before = estimates_figure(Study(tree)).count("#c81e3a"), estimates_figure(Study(study)).count("#c81e3a")
     assert red > before
 
 
-def test_the_page_says_what_was_spent(study, document):
+def test_the_page_reports_the_passes_spent(study, document):
     assert f"{study['provenance'].attrs['forward_passes']:,} forward passes" in render_html(document)
 
 
-def test_a_figure_of_many_items_draws_some_of_them_and_counts_all(study, monkeypatch):
+def test_a_figure_of_many_items_plots_a_subsample_and_counts_all(study, monkeypatch):
     some = estimates_figure(Study(study))
     assert "drawn at random" not in some
     many = study.copy()
@@ -208,11 +208,11 @@ def test_a_figure_of_many_items_draws_some_of_them_and_counts_all(study, monkeyp
     monkeypatch.setattr(svg, "MOST_ITEMS", 700)
     whole = estimates_figure(Study(many))
     assert "drawn at random" not in whole
-    dots = [text.count("<use ") for text in (page, whole)]  # those outside a panel are not written
+    dots = [text.count("<use ") for text in (page, whole)]  # points outside their panel are not drawn
     assert dots[0] == pytest.approx(dots[1] * 5 / 7, rel=0.05)
 
 
-def test_the_lot_falls_on_any_item():
+def test_every_item_can_be_in_the_subsample():
     chosen = subsample(10_000)
     assert len(set(chosen.tolist())) == 500
     assert (np.diff(chosen) > 0).all()

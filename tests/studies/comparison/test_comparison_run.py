@@ -1,4 +1,4 @@
-"""Studies: the grid, its invariances, and agreement of the summary with its draws."""
+"""Comparison studies: the grid and its invariances, and a summary that agrees with its draws."""
 
 import json
 
@@ -31,7 +31,7 @@ def profiled(law, group, samplers):
     return truth_dataset(subject, [group], samplers, found)
 
 
-def test_draws_are_those_of_the_estimators(study):
+def test_draws_match_the_estimators(study):
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
     tokens = law.sample(4, length=7, seed=1)
     draws = study["draws"].to_dataset()
@@ -72,14 +72,14 @@ def test_batches_and_the_order_of_groups_change_no_number(study, tmp_path):
     np.testing.assert_array_equal(swapped["estimate"].sel(item=whole["item"]), whole["estimate"])
 
 
-def test_another_seed_gives_other_numbers(study, tmp_path):
+def test_another_seed_gives_different_numbers(study, tmp_path):
     other = rerun(tmp_path, "seed = 3", "seed = 4")
     random = [name for name in other["estimator"].values if name != "exhaustive"]
     changed = other["estimate"] != study["draws"].to_dataset()["estimate"]
     assert changed.sel(estimator=random).mean() > 0.9
 
 
-def test_what_cannot_run_is_left_out_and_said(study):
+def test_cells_that_cannot_run_are_left_out_and_reported(study):
     draws = study["draws"].to_dataset()
     short = draws["estimate"].sel(estimator="exhaustive").isel(item=draws["group"] == "short")
     assert short.sel(passes=[4, 8]).isnull().all()
@@ -91,7 +91,7 @@ def test_what_cannot_run_is_left_out_and_said(study):
     ]
 
 
-def test_exact_variances_agree_with_the_measured_ones(study):
+def test_exact_variances_agree_with_empirical_ones(study):
     """Averages over 4 and 3 targets of 32 replicates: the log of their ratio has an sd of about 0.25 or less."""
     summary = study["summary"].to_dataset().sel(estimator=["time-free", "time-integral(eps=0.2)"])
     gap = np.log(summary["variance"] / summary["exact_variance"])
@@ -101,7 +101,7 @@ def test_exact_variances_agree_with_the_measured_ones(study):
     assert study["summary"].to_dataset()["exact_variance"].sel(estimator="exhaustive").isnull().all()
 
 
-def test_summary_says_what_the_draws_say(study):
+def test_the_summary_agrees_with_the_draws(study):
     summary = study["summary"].to_dataset().sel(group="short", passes=8)
     draws = study["draws"].to_dataset()
     estimates = draws["estimate"].sel(passes=8).isel(item=draws["group"] == "short")
@@ -115,13 +115,13 @@ def test_summary_says_what_the_draws_say(study):
     assert summary["intervals"].sel(estimator="time-free").values.tolist() == [16, 16]
 
 
-def test_the_cut_integral_is_found_biased_and_nothing_else(study):
+def test_only_the_truncated_integral_is_biased(study):
     summary = study["summary"].to_dataset()
     found = (summary["bias_p"] < 0.05).any(["group", "passes"])
     assert found["estimator"][found].values.tolist() == ["time-integral(eps=0.2)"]
 
 
-def test_cautions_stand_beside_the_estimators(study):
+def test_cautions_are_listed_with_the_estimators(study):
     cautions = study["summary"].to_dataset()["cautions"].sel(group="short")
     assert cautions.sel(estimator="time-integral", caution="infinite-variance")
     assert cautions.sel(estimator="time-integral(eps=0.2)", caution="biased")
@@ -140,7 +140,7 @@ def test_near_deterministic_laws_are_flagged(tmp_path):
 
 
 def test_few_hard_tokens_are_flagged(tmp_path):
-    """Six positions, one of which carries nearly all the loss."""
+    """One of six positions carries nearly all of the loss."""
     path = tmp_path / "hard.toml"
     sequences = ["AAAAAA", "CAAAAA", "GAAAAA"]
     path.write_text(
@@ -167,7 +167,7 @@ def test_variables_have_units_and_provenance_is_complete(study):
     assert ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5).fingerprint() in provenance["model"]
 
 
-def test_ratios_are_compared_with_exact_ones(ratio_study):
+def test_ratios_are_compared_with_exact_values(ratio_study):
     summary = ratio_study["summary"].to_dataset()
     assert summary["estimator"].values.tolist() == [
         "coupled time-free",
@@ -191,7 +191,7 @@ def test_table_laws_are_scored_over_their_support(tmp_path):
     np.testing.assert_allclose(np.exp(-truth), [0.5, 0.25, 0.25, 0.25])
 
 
-def test_a_study_passes_its_own_settings_on(study, tmp_path):
+def test_a_study_passes_its_settings_on(study, tmp_path):
     path = tmp_path / "settings.toml"
     path.write_text(SMALL_STUDY.replace("replicates = 32", "replicates = 32\nlevel = 0.8\ninterval_replicates = 3"))
     tree = ids.run_study(path)
@@ -210,8 +210,8 @@ def test_a_study_passes_its_own_settings_on(study, tmp_path):
     assert not study["summary"].to_dataset()["cautions"].sel(few).any()
 
 
-def test_cautions_and_cells_belong_to_their_own_group(tmp_path):
-    """Three groups, the last one alone with a hard token."""
+def test_cautions_and_cells_are_assigned_to_their_group(tmp_path):
+    """Only the last of three groups has a hard token."""
     path = tmp_path / "three.toml"
     sequences = ["AAAAAA", "CAAAAA", "GCGCGC"]
     path.write_text(
@@ -243,11 +243,11 @@ def test_a_pair_is_as_hard_as_its_harder_side():
         both = profile(ids.make_pairs([first], [second]))
         for name, worse in (("effective_positions", min), ("full_mask_ratio", max)):
             expected = worse(one[name].item() for one in single.values())
-            assert both[name].item() == pytest.approx(expected, rel=0.35)  # pilots have streams of their own
+            assert both[name].item() == pytest.approx(expected, rel=0.35)  # pilots have their own random streams
     assert single["hard"]["effective_positions"].item() < 0.5 * single["even"]["effective_positions"].item()
 
 
-def test_exact_variances_are_for_independent_points_alone():
+def test_exact_variances_exist_only_for_independent_points():
     law = ids.MarkovChain.random(order=1, alphabet="AC", seed=0)
     tokens = law.sample(1, length=5, seed=0)
     samplers = [ids.estimator(name) for name in ("time-free", "time-free+stratified", "exhaustive")]
@@ -258,7 +258,7 @@ def test_exact_variances_are_for_independent_points_alone():
     assert np.isnan(found[1:]).all()
 
 
-def test_tails_of_a_pair_are_those_of_its_differences():
+def test_tails_of_pairs_are_computed_from_their_differences():
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
     first, second = law.sample(1, length=8, seed=1), law.sample(1, length=8, seed=2)
     (pair,) = ids.make_pairs(first, second)

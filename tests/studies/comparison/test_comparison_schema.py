@@ -1,4 +1,4 @@
-"""Study files: what is refused, in one sentence that names the line."""
+"""Comparison study files: invalid ones are rejected in one sentence that names the line."""
 
 import pytest
 
@@ -23,40 +23,40 @@ def complaint(tmp_path, text):
     ("old", "new", "line", "words"),
     [
         ("passes =", "pases =", 3, "unknown key 'pases'; did you mean 'passes'?"),
-        ("seed = 3\n", "", 1, "key 'seed' is missing"),
-        ("passes = [4, 8, 31]", 'passes = [4, "8"]', 3, "passes.1: input should be a valid integer, got '8'"),
-        ("passes = [4, 8, 31]", "passes = [4, 0]", 3, "greater than or equal to 1, got 0"),
-        ("passes = [4, 8, 31]", "passes = [4, 4]", 1, "passes need to differ"),
-        ("replicates = 32", "replicates = 1", 4, "greater than or equal to 2, got 1"),
-        ("replicates = 32", "replicates = 32.5", 4, "valid integer"),
-        ("replicates = 32", "replicates = 4", 1, "at least interval_replicates, 8"),
-        ('"time-free", ', '"time-fre", ', 1, "there is no estimator 'time-fre'; did you mean time-free"),
-        ("eps=0.2", "eps=1.0", 1, "eps in [0, 1), got 1.0"),
-        ('reference = "time-free"', 'reference = "uniform-count"', 1, "reference 'uniform-count' is none of"),
-        ('"markov-chain"', '"markov"', 8, "law.kind needs to be 'table', 'markov-chain' or 'hidden-markov'"),
-        ('kind = "markov-chain"\n', "", 8, "law.kind needs to be"),
+        ("seed = 3\n", "", 0, "key 'seed' is missing"),
+        ("passes = [4, 8, 31]", 'passes = [4, "8"]', 3, "passes.1 must be an integer, got '8'"),
+        ("passes = [4, 8, 31]", "passes = [4, 0]", 3, "must be at least 1, got 0"),
+        ("passes = [4, 8, 31]", "passes = [4, 4]", 0, "passes must differ"),
+        ("replicates = 32", "replicates = 1", 4, "must be at least 2, got 1"),
+        ("replicates = 32", "replicates = 32.5", 4, "must be an integer, got 32.5"),
+        ("replicates = 32", "replicates = 4", 0, "at least interval_replicates, 8"),
+        ('"time-free", ', '"time-fre", ', 0, "there is no estimator 'time-fre'; did you mean time-free"),
+        ("eps=0.2", "eps=1.0", 0, "eps in [0, 1), got 1.0"),
+        ('reference = "time-free"', 'reference = "uniform-count"', 0, "reference 'uniform-count' is none of"),
+        ('"markov-chain"', '"markov"', 8, "law.kind must be 'table', 'markov-chain' or 'hidden-markov'"),
+        ('kind = "markov-chain"\n', "", 8, "law.kind must be"),
         ("order = 1", "ordr = 1", 10, "unknown key 'law.ordr'; did you mean 'order'?"),
-        ("order = 1", "order = -1", 10, "law.order: input should be greater than or equal to 0, got -1"),
+        ("order = 1", "order = -1", 10, "law.order must be at least 0, got -1"),
         ("order = 1", "initial = [0.5, 0.5]", 8, "initial and transition go together"),
-        ("count = 3\n", "count = 300000000\n", 21, "count x length needs to be at most"),
+        ("count = 3\n", "count = 300000000\n", 21, "count x length must be at most"),
         ("count = 3\n", "cuont = 3\n", 23, "unknown key 'targets.1.cuont'"),
-        ("length = 3\n", "", 21, "length is missing beside count"),
+        ("length = 3\n", "", 21, "count requires length"),
         ("count = 3\n", 'sequences = ["ACG"]\ncount = 3\n', 21, "one of count and length, or sequences, or records"),
-        ('name = "shorter"', 'name = "short"', 1, "group names need to differ"),
-        ("title =", "contrasts = ['coupled']\ntitle =", 1, "go together"),
+        ('name = "shorter"', 'name = "short"', 0, "group names must differ"),
+        ("title =", "contrasts = ['coupled']\ntitle =", 0, "go together"),
         ("[law]", "[law", None, "is not valid TOML"),
-        ("[law]", "level = 95.0\n[law]", 8, "level: input should be less than 1, got 95.0"),
+        ("[law]", "level = 95.0\n[law]", 8, "level must be less than 1, got 95.0"),
     ],
 )
-def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
+def test_errors_name_the_line(tmp_path, old, new, line, words):
     assert old in SMALL_STUDY
     sentence = complaint(tmp_path, SMALL_STUDY.replace(old, new, 1))
     assert words in sentence
     if line is not None:
-        assert sentence.startswith(f", line {line}: ")
+        assert sentence.startswith(f", line {line}: " if line else ": ")
 
 
-def test_laws_that_are_none_are_refused(tmp_path):
+def test_invalid_laws_are_rejected(tmp_path):
     head, tail = SMALL_STUDY.split("[law]")[0], "[[targets]]" + SMALL_STUDY.split("[[targets]]")[1]
     law = '[law]\nkind = "table"\nsequences = ["AC", "CA"]\nprobabilities = [0.5, 0.4]\n'
     path = tmp_path / "bad.toml"
@@ -79,7 +79,7 @@ def test_pairs_need_contrasts_and_room_for_their_substitutions(tmp_path):
         ids.run_study(path)
 
 
-def test_files_that_cannot_be_read_are_refused(tmp_path):
+def test_unreadable_files_are_rejected(tmp_path):
     with pytest.raises(ids.InputError, match="cannot be read: No such file"):
         read_study(tmp_path / "absent.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
@@ -87,7 +87,7 @@ def test_files_that_cannot_be_read_are_refused(tmp_path):
         read_study(tmp_path / "binary.toml")
 
 
-def test_a_law_is_read_from_any_file_that_has_one(study_file):
+def test_a_law_can_be_read_from_any_study_file(study_file):
     assert read_law(study_file) == ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
     explicit = study_file.parent / "law.toml"
     explicit.write_text(
@@ -111,5 +111,5 @@ def test_a_hidden_markov_law_is_drawn_or_given(tmp_path):
     with pytest.raises(ids.InputError, match=r"law\.toml, line 1: initial, transition and emission go together$"):
         read_law(path)
     path.write_text(head + "stay = 1.0\n")
-    with pytest.raises(ids.InputError, match=r"line 4: law\.stay: input should be less than 1, got 1\.0$"):
+    with pytest.raises(ids.InputError, match=r"line 4: law\.stay must be less than 1, got 1\.0$"):
         read_law(path)

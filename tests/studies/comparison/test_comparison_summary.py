@@ -1,4 +1,4 @@
-"""The summary, variable by variable, against a few lines of numpy on made-up draws."""
+"""Each variable of the summary agrees with a few lines of numpy on made-up draws."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ GROUPS = ["a", "a", "a", "b", "b"]
 
 @pytest.fixture(scope="module")
 def made_up():
-    """Two groups, three estimators: good, skewed and biased, and one that is exact up to rounding."""
+    """Two groups and three estimators: a good one, a skewed and biased one, and one exact up to rounding."""
     rng = np.random.default_rng(1)
     truth = rng.normal(20, 3, size=5)
     scale = 1 / np.sqrt(PASSES)[:, None]
@@ -69,7 +69,7 @@ def test_moments(made_up):
         np.testing.assert_allclose(found["exact_variance"], exact / draws["passes"])
 
 
-def test_the_bias_is_tested_family_wise_over_all_cells(made_up):
+def test_bias_tests_are_family_wise_over_all_cells(made_up):
     draws, known, summary = made_up
     raw = []
     for group in ("a", "b"):
@@ -92,7 +92,7 @@ def test_coverage_counts_disjoint_blocks_at_the_level(made_up, kind):
             below, above = (high < truth).sum(axis=(0, 2)), (low > truth).sum(axis=(0, 2))
             np.testing.assert_array_equal(found["missed_low"], below)
             np.testing.assert_array_equal(found["missed_high"], above)
-            assert below.sum() != above.sum()  # or the two could be swapped
+            assert below.sum() != above.sum()  # otherwise the two could be swapped
             np.testing.assert_allclose(found["half_width"], half.mean(axis=(0, 2)))
             covered = blocks[..., 0].size - below.sum() - above.sum()
             assert float(found["coverage_pooled"]) == pytest.approx(covered / blocks[..., 0].size)
@@ -102,7 +102,7 @@ def test_coverage_counts_disjoint_blocks_at_the_level(made_up, kind):
         assert int(found["intervals_pooled"]) == 3 * count
 
 
-def test_the_level_of_coverage_is_tested_family_wise_for_each_kind(made_up):
+def test_coverage_tests_are_family_wise_for_each_kind(made_up):
     summary = made_up[2]
     for kind in ("student-t", "bca"):
         one = summary.sel(interval=kind)
@@ -111,13 +111,13 @@ def test_the_level_of_coverage_is_tested_family_wise_for_each_kind(made_up):
             stats.binom.cdf(covered, one["intervals"], LEVEL), stats.binom.sf(covered - 1, one["intervals"], LEVEL)
         )
         raw = np.minimum(2 * tail, 1.0)
-        raw[:, 2] = np.nan  # points have no level
+        raw[:, 2] = np.nan  # points have no coverage test
         np.testing.assert_allclose(one["coverage_p"], analysis.family_wise(raw))
         points = one.sel(estimator="exact")
         assert (points["half_width"] == 0).all()
         assert (points["intervals"] == 0).all()
         assert points["coverage"].isnull().all()
-    # BCa from four replicates is too short: it covers less than t in every cell, so the kinds are not swapped.
+    # BCa intervals from four replicates are too short and cover less than t in every cell: the kinds are not swapped.
     random = summary["coverage_pooled"].sel(estimator=["good", "skewed"])
     assert (random.sel(interval="bca") < random.sel(interval="student-t")).all()
 
@@ -137,7 +137,7 @@ def test_slopes_and_efficiencies(made_up):
     assert summary.attrs["interval_replicates"] == BLOCK
 
 
-def test_intervals_of_a_smaller_level_are_shorter(made_up):
+def test_intervals_at_a_lower_level_are_shorter(made_up):
     draws, known, summary = made_up
     wider = summarise(draws, known, reference="good", level=0.99, interval_replicates=BLOCK, seed=3)
     for name in ("slope_ci", "efficiency_ci"):
@@ -150,7 +150,7 @@ def test_intervals_of_a_smaller_level_are_shorter(made_up):
 
 @pytest.mark.parametrize("share", [0.3, 0.45])
 def test_coverage_allows_for_the_error_of_a_long_run(share):
-    """150 items of 8 intervals, against runs with that share of an interval's standard error."""
+    """150 items with 8 intervals each, against long runs with that share of an interval's standard error."""
     rng = np.random.default_rng(0)
     error = share / BLOCK**0.5
     draws = xr.Dataset(
@@ -172,18 +172,18 @@ def test_coverage_allows_for_the_error_of_a_long_run(share):
     how = {"reference": "one", "level": 0.95, "interval_replicates": BLOCK}
     found = summarise(draws, known, **how).sel(interval="student-t")
     assert (found["intervals"] == 1200).all()
-    # Eight intervals share the error of one run: their count varies as if they were a fifth as many, at the most.
+    # Eight intervals share the error of one run: the design effect on their count is at most five.
     slack = 4 * (0.95 * 0.05 / 1200 * 5) ** 0.5
     assert (np.abs(found["coverage"] - 0.95) < slack).all()
     known["truth_se"] = ("item", np.zeros(150))
     assert (summarise(draws, known, **how).sel(interval="student-t")["coverage"] < 0.95).all()
     known["truth_se"] = ("item", np.full(150, 0.8 / BLOCK**0.5))
-    told = summarise(draws, known, **how).sel(interval="student-t")
-    assert (told["intervals"] == 0).all()
-    assert told["coverage"].isnull().all()
+    imprecise = summarise(draws, known, **how).sel(interval="student-t")
+    assert (imprecise["intervals"] == 0).all()
+    assert imprecise["coverage"].isnull().all()
 
 
-def test_a_cell_does_not_depend_on_the_others(made_up):
+def test_cells_do_not_depend_on_each_other(made_up):
     draws, known, summary = made_up
     some = {"estimator": ["good", "skewed"], "passes": [8, 32]}
     few = draws.isel(item=draws["group"].values == "b").sel(some)
@@ -205,7 +205,7 @@ def test_a_cell_does_not_depend_on_the_others(made_up):
         assert (other[name].sel(cell) != expected[name].sel(cell)).all()
 
 
-def test_groups_may_lie_among_one_another(made_up):
+def test_items_of_groups_may_be_interleaved(made_up):
     draws, known, summary = made_up
     order = [3, 0, 4, 1, 2]
     found = summarise(
@@ -215,7 +215,7 @@ def test_groups_may_lie_among_one_another(made_up):
 
 
 class Recorded(BackendArray):
-    """An array as if on disk, which notes how many values are asked for at once."""
+    """An array that stands in for one on disk and records how many values each read returns."""
 
     def __init__(self, values):
         self.values, self.shape, self.dtype, self.sizes = values, values.shape, values.dtype, []
@@ -228,7 +228,7 @@ class Recorded(BackendArray):
         return self.values[key]
 
 
-def test_draws_on_disk_are_read_a_cell_at_a_time(made_up):
+def test_draws_on_disk_are_read_one_cell_at_a_time(made_up):
     draws, known, summary = made_up
     stored = {name: Recorded(draws[name].values) for name in draws.data_vars}
     lazy = {name: (draws[name].dims, indexing.LazilyIndexedArray(one)) for name, one in stored.items()}

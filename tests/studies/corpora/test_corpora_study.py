@@ -1,4 +1,4 @@
-"""Comparisons of corpora: the summary agrees with its draws, and the page with the summary."""
+"""Corpora studies: the summary agrees with its draws, and the page with the summary."""
 
 import json
 
@@ -55,7 +55,7 @@ def tree(folder):
     return ids.run_study(folder / "study.toml")
 
 
-def test_texts_are_scored_as_anywhere_else(folder, tree):
+def test_texts_are_scored_as_by_estimate_texts(folder, tree):
     network = ids.load_model(folder / "tiny.safetensors")
     draws = tree["draws"].to_dataset()
     for name in ("even", "odd"):
@@ -66,7 +66,7 @@ def test_texts_are_scored_as_anywhere_else(folder, tree):
         assert draws["length"].sel(text=found["text"]).values.tolist() == alone["length"].values.tolist()
 
 
-def test_the_summary_says_what_the_draws_say(tree):
+def test_the_summary_agrees_with_the_draws(tree):
     draws, summary = tree["draws"].to_dataset(), tree["summary"].to_dataset()
     bits = (draws["estimate"] / draws["length"] / np.log(2)).transpose("text", "passes", "replicate").values
     even, odd = bits[:5], bits[5:]
@@ -89,8 +89,8 @@ def test_the_summary_says_what_the_draws_say(tree):
     assert base["auroc"].isnull().all()
 
 
-def test_differences_cover_as_often_as_they_say():
-    """400 studies whose corpora differ by 0.3 bits: Welch's intervals cover that, and not a difference of 0."""
+def test_intervals_of_differences_have_nominal_coverage():
+    """In 400 studies of corpora that differ by 0.3 bits, Welch's intervals cover 0.3 bits but not 0."""
     rng = np.random.default_rng(0)
     covered = plain = 0
     for _ in range(400):
@@ -107,16 +107,16 @@ def test_differences_cover_as_often_as_they_say():
     assert plain < 250
 
 
-def test_maps_are_those_of_the_first_texts_and_add_up(tree):
+def test_maps_show_the_first_texts_and_sum_to_their_bits(tree):
     maps, draws = tree["maps"].to_dataset(), tree["draws"].to_dataset()
     assert list(dict.fromkeys(maps["text"].values.tolist())) == ["even 0", "odd 0", "odd 1"]
     total = maps["nll"].groupby("text").sum()
     estimate = draws["estimate"].sel(passes=4, text=total["text"].values).mean("replicate")
-    np.testing.assert_allclose(total, estimate, rtol=0.2)  # the same passes, weighted otherwise
+    np.testing.assert_allclose(total, estimate, rtol=0.2)  # the same passes with different weights
     assert "".join(maps["token"].values[maps["text"].values == "odd 1"]).strip("TC ") == ""
 
 
-def test_the_page_says_it_and_escapes_what_it_quotes(folder, tree, tmp_path):
+def test_the_page_agrees_with_the_summary_and_escapes_quotes(folder, tree, tmp_path):
     report = document_of(tree)
     assert report.answer[0].startswith("Odd <i>ones</i> ")
     assert set(report.figures) == {"scores", "auroc", "maps"}
@@ -143,17 +143,17 @@ def test_without_maps_there_is_no_section_for_them(folder):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('kind = "corpora"', 'kind = "corpus"', "line 1: kind needs to be 'comparison' or 'calibration' or 'corpora'"),
+        ('kind = "corpora"', 'kind = "corpus"', "line 1: kind must be 'comparison' or 'calibration' or 'corpora'"),
         ('reference = "even"', 'reference = "evn"', "reference 'evn' is none of even, odd"),
         ("uniform-count+stratified", "uniform-count+stratfied", "did you mean uniform-count+stratified"),
-        ('"odd <i>ones</i>"', '"even"', "corpus names need to differ"),
+        ('"odd <i>ones</i>"', '"even"', "corpus names must differ"),
         ('records = "odd.jsonl"', 'record = "odd.jsonl"', "unknown key 'corpora.1.record'; did you mean 'records'?"),
-        ("passes = [1, 4]", "passes = [4, 4]", "passes need to differ"),
+        ("passes = [1, 4]", "passes = [4, 4]", "passes must differ"),
         ('records = "odd.jsonl"', 'records = "other.jsonl"', "other.jsonl cannot be read"),
         ('[model]\nname = "tiny.safetensors"\n', "", "key 'model' is missing"),
     ],
 )
-def test_bad_files_are_refused_in_a_sentence(folder, old, new, words):
+def test_bad_files_are_rejected_in_one_sentence(folder, old, new, words):
     path = folder / "bad.toml"
     assert old in STUDY
     path.write_text(STUDY.replace(old, new, 1))

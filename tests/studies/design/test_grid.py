@@ -1,4 +1,4 @@
-"""The grid of a study: the cells that are asked for, each where it stands, but for those with too few passes."""
+"""The grid of a study contains the requested cells in order, except those with too few passes."""
 
 import itertools
 
@@ -13,8 +13,8 @@ SAMPLERS = [estimator(name) for name in ("time-free", "chain", "exhaustive")]
 PASSES = (2, 3, 8)
 
 
-def one_by_one(items, samplers, passes, replicates):
-    """Try every cell by itself."""
+def tried_separately(items, samplers, passes, replicates):
+    """Try every cell separately."""
     for (place, sampler), (step, budget), (index, item) in itertools.product(
         enumerate(samplers), enumerate(passes), enumerate(items)
     ):
@@ -27,9 +27,9 @@ def one_by_one(items, samplers, passes, replicates):
             yield (index, place, step), cell
 
 
-def test_cells_are_those_that_work_one_by_one():
+def test_the_grid_contains_the_cells_that_work_singly():
     grid = lay_out(ITEMS, SAMPLERS, PASSES, 4)
-    tried = list(one_by_one(ITEMS, SAMPLERS, PASSES, 4))
+    tried = list(tried_separately(ITEMS, SAMPLERS, PASSES, 4))
     expected = [one for one in tried if not isinstance(one, str)]
     assert 0 < len(expected) < len(tried)
     assert list(zip(map(tuple, grid.slots.tolist()), grid, strict=True)) == expected
@@ -39,7 +39,7 @@ def test_cells_are_those_that_work_one_by_one():
     assert set(grid.not_run) == {one for one in tried if isinstance(one, str)}
 
 
-def test_values_stand_where_their_cells_do():
+def test_values_are_placed_at_their_cells():
     grid = lay_out(ITEMS, SAMPLERS, PASSES, 4)
     values = np.random.default_rng(0).normal(size=(len(grid), 2))
     filled = grid.filled(values)
@@ -49,13 +49,13 @@ def test_values_stand_where_their_cells_do():
     assert np.isnan(filled).sum() == filled.size - values.size > 0
 
 
-def test_pairs_of_unequal_lengths_are_judged_by_both():
+def test_pairs_of_unequal_length_need_passes_for_both_sides():
     pairs = make_pairs([[0, 1, 2], [0, 1, 2]], [[0, 1, 0], [0, 1, 0, 1, 1, 1]], 1)
     grid = lay_out(pairs, [Coupled(estimator("exhaustive"))], (4,), 2)
     assert grid.slots.tolist() == [[0, 0, 0]]
     assert len(grid.not_run) == 1
 
 
-def test_what_does_not_fit_into_memory_is_refused_at_once():
+def test_grids_too_large_for_memory_are_rejected_at_once():
     with pytest.raises(InputError, match="does not fit into memory"):
         lay_out(ITEMS, SAMPLERS, (2**27,), 4)

@@ -1,4 +1,4 @@
-"""Loss profiles: a pilot that estimates, and the pass that masks all."""
+"""Loss profiles: a pilot estimate and one fully masked pass."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from infodis_stats.studies.design.reference_values import LossProfile
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
 
 
-def test_it_is_the_pilots_estimate_and_the_fully_masked_pass():
+def test_it_has_the_pilot_estimate_and_the_fully_masked_pass():
     (target,) = make_targets(LAW.sample(1, 6, seed=0), context=2)
     (one,) = draw(LAW, [Cell(LossProfile(), target, 64, 3)], 0)
     pilot, full = one.evaluations
@@ -23,7 +23,7 @@ def test_it_is_the_pilots_estimate_and_the_fully_masked_pass():
     np.testing.assert_allclose(full.losses[0, 0], expected[0, 2:], rtol=1e-12)
 
 
-def test_replicates_have_masks_of_their_own():
+def test_replicates_have_independent_masks():
     (target,) = make_targets(LAW.sample(1, 6, seed=0))
     (one,) = draw(LAW, [Cell(LossProfile(), target, 8, 2)], 0)
     assert one.estimates[0] != one.estimates[1]

@@ -1,4 +1,4 @@
-"""Groups: pairs differ where their file says, and only there."""
+"""Target sets: pairs differ where the study file says, and nowhere else."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def sides(group):
 
 
 @pytest.mark.parametrize("substitutions", [1, 3, 7])
-def test_substitutions_are_as_many_as_asked_in_the_scored_symbols(tmp_path, substitutions):
+def test_pairs_have_the_requested_substitutions_in_scored_positions(tmp_path, substitutions):
     new = f'edit = "substitution"\nsubstitutions = {substitutions}'
     law, (near, _) = groups(tmp_path, 'edit = "substitution"', new)
     first, second = sides(near)
@@ -35,7 +35,7 @@ def test_substitutions_are_as_many_as_asked_in_the_scored_symbols(tmp_path, subs
     np.testing.assert_allclose(near.exact, law.nll(second, context=2) - law.nll(first, context=2))
 
 
-def test_unrelated_pairs_share_their_context_alone(tmp_path):
+def test_unrelated_pairs_share_only_their_context(tmp_path):
     law, (_, unrelated) = groups(tmp_path)
     first, second = sides(unrelated)
     assert (first[:, :2] == second[:, :2]).all()

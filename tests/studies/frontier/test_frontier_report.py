@@ -1,4 +1,4 @@
-"""The report of a frontier: its words and its picture agree with its numbers."""
+"""The frontier report: its text and its figure agree with its numbers."""
 
 import re
 
@@ -21,7 +21,7 @@ NAME = "A <b>chain</b>"
 
 
 def with_auto(tree):
-    """Let one of the estimators be auto: it chose uniform-count+stratified everywhere."""
+    """Add `auto`, which chose uniform-count+stratified everywhere."""
     changed = tree.copy(deep=True)
     changed["summary"]["role"].loc[{"estimator": "uniform-count+stratified"}] = "auto"
     return changed
@@ -35,7 +35,7 @@ def test_the_answer_counts_the_wins(frontier_study):
         assert f"{name} in {(winners == name).sum()}" in first
 
 
-def test_a_subject_is_told_with_its_average_gain(frontier_study):
+def test_the_answer_gives_the_average_gain_of_each_subject(frontier_study):
     sentence = answer(Study(frontier_study))[1]
     averages = frontier_study["subjects"].to_dataset().sel(subject=NAME, passes=8)
     found = re.search(
@@ -50,7 +50,7 @@ def test_a_subject_is_told_with_its_average_gain(frontier_study):
     assert "exact)" not in sentence  # its one group of 16 to 64 positions is not exact
 
 
-def test_auto_is_told_by_its_regret(frontier_study):
+def test_the_answer_gives_the_regret_of_auto(frontier_study):
     tree = with_auto(frontier_study)
     (sentence,) = [one for one in answer(Study(tree)) if one.startswith("uniform-count+stratified: its variance")]
     regret = tree["summary"].to_dataset()["regret"].sel(estimator="uniform-count+stratified").values
@@ -59,22 +59,20 @@ def test_auto_is_told_by_its_regret(frontier_study):
     mean, most = (float(one) for one in re.findall(r"(?:average|most) ([\d.]+)", sentence))
     assert mean == pytest.approx(np.exp(np.log(finite).mean()), rel=0.01)
     assert most == pytest.approx(finite.max(), rel=0.01)
-    assert f"In {np.isposinf(regret).sum()} more it is not exact" in sentence
+    assert f"In {np.isposinf(regret).sum()} more cells another estimator is exact and it is not." in sentence
     table = regret_table(Study(tree), "uniform-count+stratified").set_index("subject")
     assert table.loc[NAME, "8"].endswith("; ∞")
     assert "Regret of uniform-count+stratified" in render_html(document_of(tree))
 
 
-def test_what_misses_the_exact_value_is_named(frontier_study):
-    assert any(
-        one.startswith("No estimator is significantly off the exact value") for one in answer(Study(frontier_study))
-    )
+def test_estimators_that_miss_the_exact_value_are_named(frontier_study):
+    assert any(one.startswith("No estimator is significantly biased") for one in answer(Study(frontier_study)))
     tree = frontier_study.copy(deep=True)
     tree["summary"]["bias_p"].loc[{"estimator": "time-free", "passes": 8, "group": f"{NAME}/long"}] = 0.001
     assert any("time-free in 1." in one for one in answer(Study(tree)))
 
 
-def test_the_picture_colours_and_labels_every_cell(frontier_study):
+def test_the_figure_colours_and_labels_every_cell(frontier_study):
     summary = frontier_study["summary"].to_dataset()
     figure = frontier_figure(Study(frontier_study), "time-free", "picture")
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", figure)
@@ -88,7 +86,7 @@ def test_the_picture_colours_and_labels_every_cell(frontier_study):
         assert name in texts
 
 
-def test_a_corner_marks_no_significant_difference(frontier_study):
+def test_a_corner_marks_estimators_that_do_not_differ_significantly(frontier_study):
     tree = frontier_study.copy(deep=True)
     tree["summary"]["tied"][:] = False
     plain = frontier_figure(Study(tree), "time-free", "picture")
@@ -142,7 +140,7 @@ def test_names_from_a_file_cannot_become_markup(frontier_document):
     assert "<script" not in page
 
 
-def test_the_page_says_how_the_best_was_measured(frontier_study, frontier_document):
+def test_the_page_explains_how_the_best_was_chosen(frontier_study, frontier_document):
     for page in (render_html(frontier_document), render_markdown(frontier_document)):
         text = " ".join(page.split())
         assert "chosen on one half of the replicates and its gain is measured on the other" in text

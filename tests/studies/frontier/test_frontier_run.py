@@ -1,4 +1,4 @@
-"""Studies of the frontier: who wins, by how much, and who may not."""
+"""Frontier studies: which estimator wins, by how much, and which are excluded."""
 
 import json
 
@@ -16,7 +16,7 @@ ITEMS, REPLICATES = 3, 16
 
 
 def made_up(spreads, seed=0):
-    """Draw normal estimates around 50 nats: a spread (sd) for each estimator, the same in all groups."""
+    """Draw normal estimates around 50 nats, with one standard deviation per estimator in all groups."""
     rng = np.random.default_rng(seed)
     shape = (len(LENGTHS) * ITEMS, len(spreads), 2, REPLICATES)
     values = 50 + rng.normal(size=shape) * np.array(list(spreads.values()))[:, None, None]
@@ -60,7 +60,7 @@ class TestSummary:
         assert (summary["gain_ci"].sel(estimator="bad", rival="bad") == 1).all()
         assert summary["length"].values.tolist() == list(LENGTHS.values())
 
-    def test_a_copy_by_the_name_of_auto_has_regret_one_and_never_wins(self):
+    def test_a_copy_named_auto_has_regret_one_and_never_wins(self):
         draws = made_up({"good": 1.0, "bad": 30.0, "auto": 1.0})
         draws["estimate"].loc[{"estimator": "auto"}] = draws["estimate"].sel(estimator="good").values
         summary, averages = summarise_frontier(draws, candidates(draws, auto="auto"), ["good", "bad"])
@@ -75,14 +75,14 @@ class TestSummary:
         np.testing.assert_array_equal(regrets[:, 0], regrets[:, 1])
         assert (regrets > 100).all()
 
-    def test_what_is_not_trusted_never_wins(self):
+    def test_untrusted_estimators_never_win(self):
         draws = made_up({"untrusted": 0.1, "good": 1.0, "bad": 30.0})
         summary, _ = summarise_frontier(draws, candidates(draws, untrusted="untrusted"), ["bad"])
         assert (summary["winner"] == "good").all()
         assert (summary["regret"].sel(estimator="untrusted") < 0.1).all()
         assert (summarise_frontier(draws, candidates(draws), ["bad"])[0]["winner"] == "untrusted").all()
 
-    def test_what_is_biased_and_never_varies_is_not_taken_for_exact(self):
+    def test_a_biased_constant_is_not_taken_for_exact(self):
         draws = made_up({"constant": 0.0, "good": 1.0, "bad": 30.0})
         summary, _ = summarise_frontier(draws, candidates(draws, constant="untrusted"), ["bad"])
         assert (summary["winner"] == "good").all()
@@ -91,10 +91,10 @@ class TestSummary:
         assert not summary["exact"].any()
         draws["estimate"].loc[{"estimator": "constant"}] = 49.0
         summary, _ = summarise_frontier(draws, candidates(draws), ["bad"])
-        assert (summary["winner"] == "good").all()  # off the exact value: missed, not exact
+        assert (summary["winner"] == "good").all()  # it misses the exact value, so it is not exact
         assert not summary["exact"].any()
 
-    def test_what_is_off_the_exact_value_does_not_win_there(self):
+    def test_an_estimator_does_not_win_where_it_misses_the_exact_value(self):
         draws = made_up({"lucky": 0.1, "good": 1.0, "bad": 30.0})
         draws["estimate"].loc[{"estimator": "lucky", "item": draws["group"] == "law/8", "passes": 4}] += 2.0
         summary, _ = summarise_frontier(draws, candidates(draws), ["bad"])
@@ -145,7 +145,7 @@ class TestSummary:
 
 
 class TestRun:
-    def test_draws_are_those_of_the_estimators(self, frontier_study):
+    def test_draws_match_the_estimators(self, frontier_study):
         law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
         tokens = law.sample(4, length=6, seed=1)
         draws = frontier_study["draws"].to_dataset()
@@ -164,7 +164,7 @@ class TestRun:
         part = whole["estimate"].isel(item=(whole["subject"] == "Two letters").values)
         np.testing.assert_array_equal(alone["estimate"], part)
 
-    def test_what_does_not_fit_is_missing_and_said_compactly(self, frontier_study):
+    def test_cells_that_cannot_run_are_missing_and_reported_compactly(self, frontier_study):
         draws = frontier_study["draws"].to_dataset()
         letters = draws["estimate"].isel(item=(draws["subject"] == "Two letters").values)
         assert letters.sel(passes=8).isnull().all()
@@ -173,7 +173,7 @@ class TestRun:
         assert chain.notnull().values.tolist() == [[True, True], [False, False]]
         assert json.loads(frontier_study["provenance"].attrs["not_run"]) == ["chain at all at length 16"]
 
-    def test_infinite_variance_never_wins_and_the_chain_is_exact(self, frontier_study):
+    def test_estimators_of_infinite_variance_never_win_and_the_chain_is_exact(self, frontier_study):
         summary = frontier_study["summary"].to_dataset()
         assert summary["role"].sel(estimator="time-integral") == "untrusted"
         assert not (summary["winner"] == "time-integral").any()
@@ -186,7 +186,7 @@ class TestRun:
         assert first.startswith("Markov chain of order 1")
         assert second.startswith("table")
 
-    def test_pairs_of_unequal_length_are_in_the_row_of_the_longer(self, tmp_path):
+    def test_pairs_of_unequal_length_are_in_the_row_of_the_longer_side(self, tmp_path):
         head = SMALL_FRONTIER.split("targets = [", maxsplit=1)[0]
         text = head.replace("replicates = 8", 'replicates = 8\ncontrasts = ["coupled"]').replace(
             '["time-free", "uniform-count+stratified"]', '["coupled time-free"]'
@@ -220,13 +220,13 @@ class TestRun:
             ),
         ],
     )
-    def test_what_cannot_be_compared_is_said_in_a_sentence(self, tmp_path, old, new, words):
+    def test_input_that_cannot_be_compared_is_rejected_in_one_sentence(self, tmp_path, old, new, words):
         assert old in SMALL_FRONTIER
         with pytest.raises(ids.InputError, match=words) as caught:
             run(tmp_path, SMALL_FRONTIER.replace(old, new))
         assert "\n" not in str(caught.value)
 
-    def test_a_group_has_one_scored_length(self, tmp_path, network_file):
+    def test_groups_have_a_single_scored_length(self, tmp_path, network_file):
         records = [{"response": "GATTACA"}, {"prompt": "GA", "response": "TTA"}]
         (tmp_path / "texts.jsonl").write_text("\n".join(map(json.dumps, records)))
         subject = f'[[subjects]]\nname = "texts"\nmodel = {{ name = "{network_file}" }}\n'

@@ -1,4 +1,4 @@
-"""Study files of the frontier: what is refused, in one sentence that names the line."""
+"""Frontier study files: invalid ones are rejected in one sentence that names the line."""
 
 import pytest
 
@@ -16,27 +16,27 @@ pairs = [{ name = "a", count = 2, length = 5, context = 1, edit = "unrelated", s
     ("old", "new", "line", "words"),
     [
         ("rivals =", "rival =", 7, "unknown key 'rival'; did you mean 'rivals'?"),
-        ('rivals = ["time-free"', 'rivals = ["chain+antithetic"', 1, "rival 'chain+antithetic' is none of time-free"),
-        ('rivals = ["time-free", ', 'rivals = ["time-free", "time-free", ', 1, "rivals need to differ"),
-        ("passes = [4, 8]", "passes = [4, 4]", 1, "passes need to differ"),
-        ("replicates = 8", "replicates = 5", 5, "greater than or equal to 6, got 5"),
-        ('"chain", ', '"chian", ', 1, "there is no estimator 'chian'; did you mean chain"),
-        ('name = "Two letters"', 'name = "A <b>chain</b>"', 1, "subject names need to differ"),
-        ('{ name = "short",', '{ name = "long",', 9, "group names need to differ"),
+        ('rivals = ["time-free"', 'rivals = ["chain+antithetic"', 0, "rival 'chain+antithetic' is none of time-free"),
+        ('rivals = ["time-free", ', 'rivals = ["time-free", "time-free", ', 0, "rivals must differ"),
+        ("passes = [4, 8]", "passes = [4, 4]", 0, "passes must differ"),
+        ("replicates = 8", "replicates = 5", 5, "must be at least 6, got 5"),
+        ('"chain", ', '"chian", ', 0, "there is no estimator 'chian'; did you mean chain"),
+        ('name = "Two letters"', 'name = "A <b>chain</b>"', 0, "subject names must differ"),
+        ('{ name = "short",', '{ name = "long",', 9, "group names must differ"),
         (
             "most_passes = 4",
             "most_passes = 0",
             19,
-            "most_passes: input should be greater than or equal to 1",
+            "most_passes must be at least 1",
         ),
         ("most_passes = 4", "most_pases = 4", 19, "unknown key 'subjects.1.most_pases'; did you mean 'most_passes'?"),
         ("order = 1, ", "ordr = 1, ", 11, "unknown key 'subjects.0.law.ordr'; did you mean 'order'?"),
         ("count = 3, length = 16", "cuont = 3, length = 16", 12, "unknown key 'subjects.0.targets.1.cuont'"),
-        ("replicates = 8", 'replicates = 8\ncontrasts = ["coupled"]', 1, "contrasts = "),
+        ("replicates = 8", 'replicates = 8\ncontrasts = ["coupled"]', 0, "contrasts = "),
         ("seed = 3\n", "seed = 3\nreference = 'chain'\n", 4, "unknown key 'reference'"),
     ],
 )
-def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
+def test_errors_name_the_line(tmp_path, old, new, line, words):
     assert old in SMALL_FRONTIER
     path = tmp_path / "bad.toml"
     path.write_text(SMALL_FRONTIER.replace(old, new, 1))
@@ -45,18 +45,18 @@ def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
     sentence = str(caught.value)
     assert "\n" not in sentence
     assert words in sentence
-    assert sentence.startswith(f"{path}, line {line}: ")
+    assert sentence.startswith(f"{path}, line {line}: " if line else f"{path}: ")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('"unrelated"', '"substitution"', 'second_length goes with edit = "unrelated" alone'),
-        ("second_length = 8", "second_length = 1", "second_length needs to be more than context"),
-        ("second_length = 8", "second_length = 100_000_000", "count x length needs to be at most"),
+        ('"unrelated"', '"substitution"', 'second_length requires edit = "unrelated"'),
+        ("second_length = 8", "second_length = 1", "second_length must be greater than context"),
+        ("second_length = 8", "second_length = 100_000_000", "count x length must be at most"),
     ],
 )
-def test_a_second_length_is_for_unrelated_pairs(tmp_path, old, new, words):
+def test_only_unrelated_pairs_have_a_second_length(tmp_path, old, new, words):
     head, subject = SMALL_FRONTIER.split("targets = [", maxsplit=1)[0], PAIRS.replace(old, new)
     path = tmp_path / "pairs.toml"
     path.write_text(head.replace("replicates = 8", 'replicates = 8\ncontrasts = ["coupled"]') + subject)
@@ -64,7 +64,7 @@ def test_a_second_length_is_for_unrelated_pairs(tmp_path, old, new, words):
         read_study(path)
 
 
-def test_the_small_study_is_read(tmp_path):
+def test_the_small_study_is_valid(tmp_path):
     path = tmp_path / "good.toml"
     path.write_text(SMALL_FRONTIER)
     spec, text = read_study(path)

@@ -1,4 +1,4 @@
-"""The report of information: its words, tables and pictures agree with its numbers."""
+"""The information report: its text, tables and figures agree with its numbers."""
 
 import re
 
@@ -20,7 +20,7 @@ SHORT = "A <b>chain</b>: short"
 
 
 def with_lead(tree, lead, lower, upper):
-    """Let the last comparison of the first group be this one."""
+    """Replace the last comparison of the first group with this one."""
     changed = tree.copy(deep=True)
     changed["summary"]["lead"][{"group": 0, "passes": -1}] = lead
     changed["summary"]["lead_ci"][{"group": 0, "passes": -1}] = [lower, upper]
@@ -38,11 +38,11 @@ def with_lead(tree, lead, lower, upper):
         ((np.nan, np.nan, np.nan), r"at 8 passes triangular and marginal\S+ are exact\."),
     ],
 )
-def test_the_answer_says_which_family_wins(information_study, lead, words):
+def test_the_answer_names_the_winning_family(information_study, lead, words):
     assert re.search(words, answer(Study(with_lead(information_study, *lead)))[1])
 
 
-def test_a_family_alone_is_not_compared(information_study):
+def test_a_single_family_is_not_compared(information_study):
     tree = with_lead(information_study, *[np.nan] * 3)
     tree["summary"]["best_noised"][{"group": 0, "passes": -1}] = ""
     assert "no two families" in answer(Study(tree))[1]
@@ -61,29 +61,30 @@ def test_the_first_sentence_counts_the_groups(information_study):
     assert "the best score entropy" not in answer(Study(tree))[0]
 
 
-def test_totals_and_curves_are_told_and_judged(information_study):
+def test_totals_and_curves_are_reported_and_tested(information_study):
     found = answer(Study(information_study))
-    assert any(one.startswith("The information without noise is the entropy of the law, whatever") for one in found)
+    agreement = "The information without noise agrees with the entropy of the law, whatever"
+    assert any(sentence.startswith(agreement) for sentence in found)
     held = inside(information_study["curves"].to_dataset())
     assert any(one.startswith(f"{int(held.sum())} of {int(held.notnull().sum())} nominal 95 % bands") for one in found)
     assert diagnose(information_study).verdict != "do not use"
     off = information_study.copy(deep=True)
     off["curves"]["entropy_p"][{"group": 1, "noise": 1}] = 1e-4
     assert any(
-        "is not the entropy of the law beyond chance: A <b>chain</b>: long under uniform" in one
+        "differs significantly from the entropy of the law: A <b>chain</b>: long under uniform" in one
         for one in answer(Study(off))
     )
     assert any(one.check == "entropy" and one.verdict == "caution" for one in diagnose(off).verdicts)
 
 
-def test_a_band_that_leaves_the_exact_curve_is_seen(information_study):
+def test_a_band_that_misses_the_exact_curve_is_detected(information_study):
     curves = information_study["curves"].to_dataset().copy(deep=True)
     assert inside(curves).sel(group="Hidden").isnull().all()
     curves["exact"][{"group": 0, "noise": 0, "noise_level": 5}] = 99.0
     assert inside(curves).values[0, 0] == 0
 
 
-def test_a_study_without_any_entropy_says_nothing_of_it(information_study):
+def test_a_study_without_entropies_does_not_mention_them(information_study):
     tree = information_study.copy(deep=True)
     for name in ("entropy", "entropy_z", "entropy_p", "exact"):
         tree["curves"][name][:] = np.nan
@@ -108,7 +109,7 @@ def test_the_cost_table_agrees_with_the_summary(information_study):
     assert cost_table(Study(tree), SHORT).set_index("estimator").loc["triangular", "mean (z)"].endswith("*")
 
 
-def test_families_have_hues_of_their_own(information_study):
+def test_each_family_has_its_own_hue(information_study):
     names = information_study["summary"]["estimator"].values.tolist()
     assert list(families(names)) == [
         "masks",
@@ -123,13 +124,13 @@ def test_families_have_hues_of_their_own(information_study):
         assert (green > red) == (family_of(name) == "masks")
 
 
-def test_pages_are_whole_and_escaped(information_document):
+def test_pages_are_complete_and_escaped(information_document):
     html, markdown = render_html(information_document), render_markdown(information_document)
     assert "A &lt;b&gt;chain" in html
     assert "<b>chain" not in html.split("<pre>")[0]
     assert html.count("<svg") == 3
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", html, flags=re.DOTALL).lower().replace("nanc", "")
-    for part in ("Cost of a likelihood", "Score entropies against masks", "What noise leaves"):
+    for part in ("Cost of a likelihood", "Score entropies against masks", "Information against noise"):
         assert part in html
         assert f"## {part}" in markdown
     assert set(information_document.tables) >= {"summary", "leads", "curves", "totals"}
@@ -143,7 +144,7 @@ def test_tables_have_one_row_per_cell(information_study):
     assert {"information_lower", "exact"} <= set(tables["curves"])
 
 
-def test_the_command_line_runs_and_reports_it(tmp_path, capsys):
+def test_the_command_line_runs_the_study_and_writes_its_report(tmp_path, capsys):
     path, out = tmp_path / "few.toml", tmp_path / "out"
     head, first, _ = SMALL_INFORMATION.split("[[subjects]]")
     few = head.replace('    "triangular",\n    "score-entropy(uniform)",\n', "").replace(
@@ -153,6 +154,6 @@ def test_the_command_line_runs_and_reports_it(tmp_path, capsys):
     assert main(["study", str(path), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "A <b>chain</b>: short, 8 passes" in printed
-    assert "The information without noise is" in printed
+    assert "The information without noise agrees with" in printed
     assert main(["report", str(out / "study.nc"), "--out", str(tmp_path / "again")]) == 0
     assert (tmp_path / "again" / "report.md").read_text() == (out / "report.md").read_text()

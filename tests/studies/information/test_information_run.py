@@ -1,4 +1,4 @@
-"""Studies of information: their parts are those of comparisons and of curves, and the lead is measured honestly."""
+"""Information studies: their parts match comparisons and information curves, and the lead is unbiased."""
 
 import json
 
@@ -15,14 +15,14 @@ SHORT, LONG = "A <b>chain</b>: short", "A <b>chain</b>: long"
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
 
 
-def test_groups_have_the_name_of_their_subject(information_study):
+def test_groups_are_named_after_their_subject(information_study):
     for name in ("summary", "curves"):
         assert information_study[name]["group"].values.tolist() == [SHORT, LONG, "Hidden"]
     assert information_study["draws"]["item"].values[0] == f"{SHORT}/0"
 
 
 @pytest.mark.parametrize("name", ["uniform-count+stratified", "marginal-score-entropy(uniform,polynomial)+stratified"])
-def test_draws_are_those_of_the_estimators(information_study, name):
+def test_draws_match_the_estimators(information_study, name):
     tokens = LAW.sample(3, length=11, seed=1)
     draws = information_study["draws"].to_dataset()
     expected = ids.estimator(name).sample(LAW, tokens, passes=8, replicates=16, rng=np.random.SeedSequence(3))
@@ -32,7 +32,7 @@ def test_draws_are_those_of_the_estimators(information_study, name):
     np.testing.assert_array_equal(truth["truth"][truth["group"] == LONG], LAW.nll(tokens))
 
 
-def test_the_summary_is_one_of_a_comparison_over_all_subjects(information_study):
+def test_the_summary_is_that_of_a_comparison_over_all_subjects(information_study):
     draws, truth = information_study["draws"].to_dataset(), information_study["truth"].to_dataset()
     expected = summarise(draws, truth, reference="uniform-count+stratified", seed=3)
     summary = information_study["summary"].to_dataset()
@@ -42,7 +42,7 @@ def test_the_summary_is_one_of_a_comparison_over_all_subjects(information_study)
     assert json.loads(information_study["provenance"].attrs["not_run"])  # triangular needs more than 4 passes
 
 
-def test_curves_are_those_of_estimate_information(information_study):
+def test_curves_match_estimate_information(information_study):
     curves = information_study["curves"].to_dataset().sel(group=SHORT, noise="uniform")
     expected = ids.estimate_information(LAW, ids.Uniform(), length=5, sequences=64, passes=8, seed=3)
     for name in ("information", "information_se", "information_ci", "exact"):
@@ -53,7 +53,7 @@ def test_curves_are_those_of_estimate_information(information_study):
     assert information_study["provenance"].attrs["forward_passes"] == draws
 
 
-def test_what_cannot_be_known_is_left_open(information_study):
+def test_unknown_values_are_missing(information_study):
     curves = information_study["curves"].to_dataset()
     assert curves["exact"].sel(group="Hidden").isnull().all()
     assert curves["entropy"].isnull().values.tolist() == [False, False, True]
@@ -77,7 +77,7 @@ def test_a_subset_of_a_study_has_the_same_numbers(information_study, tmp_path):
 
 
 def drawn(deviations, replicates=64, items=8, seed=0):
-    """Normal replicates of estimators with these standard deviations, one number of passes."""
+    """Draw normal replicates of estimators with these standard deviations, for one number of passes."""
     rng = np.random.default_rng(seed)
     shape = (items, len(deviations), 1, replicates)
     values = rng.standard_normal(shape) * np.array(list(deviations.values()))[:, None, None]
@@ -93,7 +93,7 @@ def lead_of(deviations, **asked):
 
 
 FAMILIES = {
-    "time-integral": 0.01,  # of infinite variance: never the best
+    "time-integral": 0.01,  # infinite variance: never the best
     "uniform-count": 2.0,
     "triangular": 1.0,
     "marginal-score-entropy(uniform)": 3.0,
@@ -102,7 +102,7 @@ FAMILIES = {
 }
 
 
-def test_the_lead_compares_the_best_sound_ones():
+def test_the_lead_compares_the_best_sound_estimators():
     found = lead_of(FAMILIES)
     assert (found["best_masked"], found["best_noised"]) == ("triangular", "marginal-score-entropy(uniform)+stratified")
     lower, upper = found["lead_ci"].values
@@ -112,8 +112,8 @@ def test_the_lead_compares_the_best_sound_ones():
     assert lower < 0.25 < upper < 1
 
 
-def test_the_lead_of_equals_is_not_flattered_by_the_choice():
-    """Of ten equal score entropies the luckiest seems better by its own replicates, not by the others."""
+def test_the_lead_among_equals_has_no_selection_bias():
+    """The best of ten equal score entropies looks better on the replicates that selected it, but not on the others."""
     names = [f"marginal-score-entropy(uniform,polynomial,power={power})" for power in range(1, 11)]
     equal = dict.fromkeys(["triangular", *names], 1.0)
     leads, flattered = [], []
@@ -127,7 +127,7 @@ def test_the_lead_of_equals_is_not_flattered_by_the_choice():
     assert np.mean(flattered) > 4 * error
 
 
-def test_there_is_no_lead_of_one_family():
+def test_a_single_family_has_no_lead():
     found = lead_of({"triangular": 1.0, "time-integral": 1.0, "score-entropy(uniform)": 1.0})
     assert (found["best_masked"], found["best_noised"]) == ("triangular", "")
     assert found["lead"].isnull()

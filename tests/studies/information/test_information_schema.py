@@ -1,4 +1,4 @@
-"""Study files of information: what is refused, in one sentence that names the line."""
+"""Information study files: invalid ones are rejected in one sentence that names the line."""
 
 import pytest
 
@@ -12,16 +12,16 @@ from tests.support.small_studies import SMALL_INFORMATION
     ("old", "new", "line", "words"),
     [
         ("reference =", "referense =", 6, "unknown key 'referense'; did you mean 'reference'?"),
-        ('reference = "uniform-count+stratified"', 'reference = "chain"', 1, "reference 'chain' is none of time"),
-        ("passes = [4, 8]", "passes = [4, 4]", 1, "passes need to differ"),
-        ("replicates = 16", "replicates = 5", 5, "greater than or equal to 6, got 5"),
-        ("replicates = 16", "replicates = 6", 1, "replicates needs to be at least interval_replicates, 8"),
-        ('"score-entropy(uniform)"', '"score-entropy(unifrom)"', 1, "one noise (absorbing, uniform)"),
-        ('name = "Hidden"', 'name = "A <b>chain</b>"', 1, "subject names need to differ"),
+        ('reference = "uniform-count+stratified"', 'reference = "chain"', 0, "reference 'chain' is none of time"),
+        ("passes = [4, 8]", "passes = [4, 4]", 0, "passes must differ"),
+        ("replicates = 16", "replicates = 5", 5, "must be at least 6, got 5"),
+        ("replicates = 16", "replicates = 6", 0, "replicates must be at least interval_replicates, 8"),
+        ('"score-entropy(uniform)"', '"score-entropy(unifrom)"', 0, "one noise (absorbing, uniform)"),
+        ('name = "Hidden"', 'name = "A <b>chain</b>"', 0, "subject names must differ"),
         ("count = 3, length = 11,", "count = 3, context = 2, length = 11,", 17, "leave out context"),
-        ("{ sequences = 64,", '{ noises = ["uniform", "uniform"], sequences = 64,', 1, "noises need to differ"),
+        ("{ sequences = 64,", '{ noises = ["uniform", "uniform"], sequences = 64,', 0, "noises must differ"),
         ("{ sequences = 64,", '{ noises = ["gaussian"], sequences = 64,', 15, "'absorbing' or 'uniform'"),
-        ("{ sequences = 64,", "{ sequences = 1,", 15, "greater than or equal to 2, got 1"),
+        ("{ sequences = 64,", "{ sequences = 1,", 15, "must be at least 2, got 1"),
         ('law = { kind = "hidden', 'model = { name = "austen" }\nlaw = { kind = "hidden', 25, "a law and targets"),
         (
             'targets = [{ name = "25"',
@@ -31,7 +31,7 @@ from tests.support.small_studies import SMALL_INFORMATION
         ),
     ],
 )
-def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
+def test_errors_name_the_line(tmp_path, old, new, line, words):
     assert old in SMALL_INFORMATION
     path = tmp_path / "bad.toml"
     path.write_text(SMALL_INFORMATION.replace(old, new, 1))
@@ -40,10 +40,10 @@ def test_a_bad_file_names_its_line(tmp_path, old, new, line, words):
     sentence = str(caught.value)
     assert "\n" not in sentence
     assert words in sentence
-    assert sentence.startswith(f"{path}, line {line}: ")
+    assert sentence.startswith(f"{path}, line {line}: " if line else f"{path}: ")
 
 
-def test_a_good_file_is_read_with_its_defaults(tmp_path):
+def test_a_valid_file_gets_its_defaults(tmp_path):
     path = tmp_path / "good.toml"
     path.write_text(SMALL_INFORMATION)
     spec, text = read_study(path)

@@ -9,27 +9,27 @@ from infodis_stats.studies.view import Study
 
 __all__ = ["answer"]
 
-ENOUGH = 4  # replicates from which the default interval promises its level
+ENOUGH = 4  # replicates from which the default interval should have nominal coverage
 
 
 def answer(study: Study) -> list[str]:
-    """Return the findings: whether the default holds, what it costs, where it does not hold, and the other kinds."""
+    """Return the findings: coverage and width of the default interval, and of the other kinds."""
     summary = study.summary
     level, main = main_level(summary), main_interval(summary)
     counted = cells(summary, level)
-    own = counted[counted["interval"] == main]
-    plain = own[own["cautions"] == ""]
+    default = counted[counted["interval"] == main]
+    plain = default[default["cautions"] == ""]
     enough = plain["replicates"] >= ENOUGH
     return [
         *_held(plain[enough], f"{main}, with {ENOUGH} replicates or more and no caution", level),
         *_held(plain[~enough], f"{main}, with fewer replicates and no caution", level),
-        *_cautioned(own[own["cautions"] != ""], main, level),
+        *_cautioned(default[default["cautions"] != ""], main, level),
         *(_kind(counted, str(name)) for name in summary["interval"].values.tolist() if name != main),
         *_levels(summary, main, level),
     ]
 
 
-def _held(part: pd.DataFrame, what: str, level: float) -> list[str]:
+def _held(part: pd.DataFrame, subject: str, level: float) -> list[str]:
     if part.empty:
         return []
     short = int((part["short_p"] < SHORT).sum())
@@ -37,9 +37,9 @@ def _held(part: pd.DataFrame, what: str, level: float) -> list[str]:
     worst = part.sort_values("coverage").iloc[0]
     missed = part[["missed_low", "missed_high"]].sum() / part["intervals"].sum()
     return [
-        f"{what}: {verdict} of nominal {percent(level)} % significantly by more than a point (binomial, Holm at "
+        f"{subject}: {verdict} of nominal {percent(level)} % significantly by more than a point (binomial, Holm at "
         f"{100 * SHORT:g} %). It covers {percent(mean_coverage(part))} % on average, {percent(worst['coverage'])} % "
-        f"[{percent(worst['lower'])}, {percent(worst['upper'])}] where it covers least ({_place(worst)}); "
+        f"[{percent(worst['lower'])}, {percent(worst['upper'])}] where it covers least ({_cell(worst)}); "
         f"{percent(missed['missed_low'])} % lie below the truth and {percent(missed['missed_high'])} % above it. "
         f"Its median width is {significant(float(part['relative_width'].median()))} times that of the normal "
         "interval of known variance."
@@ -53,7 +53,7 @@ def _cautioned(part: pd.DataFrame, name: str, level: float) -> list[str]:
     worst = part.sort_values("coverage").iloc[0]
     return [
         f"{name}, with a caution: {short:,} of {len(part):,} cells are short of {percent(level)} %; the worst covers "
-        f"{percent(worst['coverage'])} % ({_place(worst)}; {worst['cautions']})."
+        f"{percent(worst['coverage'])} % ({_cell(worst)}; {worst['cautions']})."
     ]
 
 
@@ -62,13 +62,13 @@ def _kind(counted: pd.DataFrame, name: str) -> str:
     if every.empty:
         return f"{name}: no intervals."
     plain = every[every["cautions"] == ""]
-    own, where = (every, "with a caution everywhere") if plain.empty else (plain, "no caution")
-    widths = own.groupby("replicates")["relative_width"].median()
+    shown, where = (every, "with a caution everywhere") if plain.empty else (plain, "no caution")
+    widths = shown.groupby("replicates")["relative_width"].median()
     listed = ", ".join(f"{significant(float(width))} at {count}" for count, width in widths.items())
-    short = int((own["short_p"] < SHORT).sum())
+    short = int((shown["short_p"] < SHORT).sum())
     return (
-        f"{name}, {where}: it covers {percent(mean_coverage(own))} % on average and is short in {short:,} of "
-        f"{len(own):,} cells; median width by replicates {listed}."
+        f"{name}, {where}: it covers {percent(mean_coverage(shown))} % on average and is short in {short:,} of "
+        f"{len(shown):,} cells; median width by replicates {listed}."
     )
 
 
@@ -82,8 +82,8 @@ def _levels(summary: xr.Dataset, name: str, level: float) -> list[str]:
             words.append(f"{percent(mean_coverage(part))} % of nominal {percent(other)} % ({short} short)")
     if not words:
         return []
-    return [f"{name} at other levels, with {ENOUGH} replicates or more and no caution: {'; '.join(words)}."]
+    return [f"{name} at other confidence levels, with {ENOUGH} replicates or more and no caution: {'; '.join(words)}."]
 
 
-def _place(row: pd.Series) -> str:
+def _cell(row: pd.Series) -> str:
     return f"{row['estimator']}, {row['passes']} passes x {row['replicates']}, {row['group']}"

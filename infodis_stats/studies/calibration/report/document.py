@@ -1,4 +1,4 @@
-"""The report of a study of calibration, put together."""
+"""The report of a study of calibration."""
 
 from collections.abc import Iterator
 
@@ -24,11 +24,11 @@ def calibration_document(study: Study) -> Document:
         sections=[
             Answer(tuple(answer(study))),
             Note(
-                "An interval of some number of replicates is counted as often as the draws allow, for these "
-                f"{items} and no others. A cell is a group, an estimator, a number of passes and of replicates. It is "
-                "short if its coverage is significantly more than one point below nominal. Width: the median interval "
-                "over the normal one of known variance. Estimators that are exact on a group have points for "
-                "intervals, and no cell."
+                "The draws are divided into as many intervals of each number of replicates as they allow. Results are "
+                f"for exactly these {items}. A cell is a group, an estimator, and numbers of passes and replicates. "
+                "It is short if its coverage is significantly more than one point below nominal. Width: the median "
+                "interval over the normal one of known variance. Estimators that are exact on a group have no cell, "
+                "because their intervals are points."
             ),
             Heading("Coverage"),
             Figure(
@@ -36,15 +36,14 @@ def calibration_document(study: Study) -> Document:
                 "Coverage",
                 coverage_figure(study),
                 f"One dot per cell, nominal {100 * main_level(study.summary):g} %: blue without a caution, orange with "
-                "one. Cells that cover less than 60 % are drawn there.",
+                "one. Cells that cover less than 60 % are drawn at 60 %.",
             ),
             Heading("Width"),
             Figure(
                 "width",
                 "Width",
                 width_figure(study),
-                "Cells without a caution; bars are medians. A cell beyond the panel is wider than the panel, or "
-                "infinite.",
+                "Cells without a caution; bars are medians. Cells above the panel are not shown.",
             ),
             *_kinds(study),
             *_default(study),

@@ -1,4 +1,4 @@
-"""Pictures of calibration: coverage and width against the number of replicates, one panel per kind of interval."""
+"""Figures of a calibration: coverage and width against the number of replicates, one panel per kind of interval."""
 
 import matplotlib as mpl
 import numpy as np
@@ -11,7 +11,7 @@ from infodis_stats.studies.view import Study
 __all__ = ["coverage_figure", "width_figure"]
 
 PLAIN, CAUTIONED = "#2b6cb0", "#d08a2e"
-LOWEST = 0.6  # what covers less is drawn at the edge
+LOWEST = 0.6  # cells that cover less are drawn here
 
 
 def coverage_figure(study: Study) -> str:
@@ -23,13 +23,13 @@ def coverage_figure(study: Study) -> str:
     with mpl.rc_context(STYLE):
         figure, axes = panels(len(names), 2.6)
         for axis, name in zip(axes, names, strict=True):
-            own = counted[counted["interval"] == name]
+            chosen = counted[counted["interval"] == name]
             for cautioned, colour, side in ((False, PLAIN, -0.17), (True, CAUTIONED, 0.17)):
-                part = own[(own["cautions"] != "") == cautioned]
-                place = np.array([counts.index(count) for count in part["replicates"]], dtype=float)
+                part = chosen[(chosen["cautions"] != "") == cautioned]
+                position = np.array([counts.index(count) for count in part["replicates"]], dtype=float)
                 spread = np.linspace(-0.12, 0.12, 7)[np.arange(len(part)) % 7]
                 heights = np.maximum(part["coverage"].to_numpy(), LOWEST)
-                axis.plot(place + side + spread, heights, ".", color=colour, markersize=3, alpha=0.6)
+                axis.plot(position + side + spread, heights, ".", color=colour, markersize=3, alpha=0.6)
             axis.axhline(level, color="#333333", linewidth=0.9)
             axis.set_title(name, parse_math=False)
             axis.set_xticks(range(len(counts)), [str(count) for count in counts])
@@ -49,13 +49,13 @@ def width_figure(study: Study) -> str:
     with mpl.rc_context(STYLE):
         figure, axes = panels(len(names), 2.6)
         for axis, name in zip(axes, names, strict=True):
-            own = counted[
+            chosen = counted[
                 (counted["interval"] == name) & (counted["cautions"] == "") & np.isfinite(counted["relative_width"])
             ]
-            place = np.array([counts.index(count) for count in own["replicates"]], dtype=float)
-            spread = np.linspace(-0.25, 0.25, 11)[np.arange(len(own)) % 11]
-            axis.plot(place + spread, own["relative_width"], ".", color=PLAIN, markersize=3, alpha=0.5)
-            medians = own.groupby("replicates")["relative_width"].median()
+            position = np.array([counts.index(count) for count in chosen["replicates"]], dtype=float)
+            spread = np.linspace(-0.25, 0.25, 11)[np.arange(len(chosen)) % 11]
+            axis.plot(position + spread, chosen["relative_width"], ".", color=PLAIN, markersize=3, alpha=0.5)
+            medians = chosen.groupby("replicates")["relative_width"].median()
             axis.plot([counts.index(count) for count in medians.index], medians, "_", color="#111111", markersize=18)
             axis.axhline(1.0, color="#333333", linewidth=0.9)
             axis.set_yscale("log")

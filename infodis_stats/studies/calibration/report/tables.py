@@ -46,7 +46,7 @@ def kind_table(study: Study, *, cautioned: bool) -> pd.DataFrame:
 
 
 def estimator_table(study: Study, interval: str) -> pd.DataFrame:
-    """Return what one kind of interval covers, by estimator and replicates; cells without a caution."""
+    """Return the coverage of one kind of interval, by estimator and replicates; cells without a caution."""
     summary = study.summary
     counted = cells(summary, main_level(summary))
     counted = counted[(counted["interval"] == interval) & (counted["cautions"] == "")]

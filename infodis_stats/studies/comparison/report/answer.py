@@ -15,7 +15,7 @@ UNTRUSTED = ("infinite-variance", "biased")
 
 
 def answer(study: Study) -> list[str]:
-    """Return the study's findings: what has the least variance, whether anything is biased, whether intervals hold."""
+    """Return the study's findings: the best estimators, significant biases, and coverage."""
     summary = study.summary
     return [
         *(_winner(summary, group) for group in summary["group"].values.tolist()),
@@ -47,21 +47,20 @@ def _winner(summary: xr.Dataset, group: str) -> str:
 
 
 def bias_sentence(summary: xr.Dataset) -> str:
-    """Say which estimators are significantly biased."""
+    """Name the significantly biased estimators."""
     p_values, z = summary["bias_p"], summary["bias_z"]
     cells = int(p_values.notnull().sum())
     declared = summary["cautions"].sel(caution="biased", drop=True)
-    off = (p_values < 0.05).transpose("group", "estimator", "passes")
-    names = sorted({str(off["estimator"].values[index]) for index in np.argwhere(off.values)[:, 1]})
-    honest = float(np.abs(z.where(~declared)).max())
+    biased = (p_values < 0.05).transpose("group", "estimator", "passes")
+    names = sorted({str(biased["estimator"].values[index]) for index in np.argwhere(biased.values)[:, 1]})
     if not names:
-        largest = significant(honest, 2)
+        largest = significant(float(np.abs(z.where(~declared)).max()), 2)
         return f"No significant bias: the largest |z| of {cells} cells is {largest} (Holm, 5 % family-wise)."
     return f"Significantly biased (Holm, 5 % family-wise, {cells} cells): {', '.join(names)}."
 
 
 def coverage_sentences(summary: xr.Dataset) -> list[str]:
-    """Say how often Student-t intervals cover, apart for estimators with and without a caution."""
+    """Say how often Student-t intervals cover, separately for estimators with and without a caution."""
     level, replicates = summary.attrs["ci_prob"], summary.attrs["interval_replicates"]
     student = summary.sel(interval="student-t")
     clean = ~summary["cautions"].any("caution")
@@ -78,7 +77,7 @@ def coverage_sentences(summary: xr.Dataset) -> list[str]:
     flagged = student["coverage_pooled"].where(~clean)
     if flagged.notnull().any():
         index = np.unravel_index(np.nanargmin(flagged.values), flagged.shape)
-        worst = flagged[tuple(int(one) for one in index)]
+        worst = flagged[tuple(int(position) for position in index)]
         sentences.append(
             f"Estimators with a caution: as little as {percent(float(worst))} % "
             f"({worst['estimator'].item()}, {worst['group'].item()}, over all passes)."
@@ -90,10 +89,10 @@ def _departures(student: xr.Dataset) -> str:
     """Name the cells whose coverage is significantly different from nominal."""
     p_values = student["coverage_p"].transpose("group", "estimator", "passes")
     cells = [
-        f"{p_values['estimator'].values[place]} at {p_values['passes'].values[step]} passes"
-        + (f", {p_values['group'].values[row]}" if p_values.sizes["group"] > 1 else "")
-        + f" ({percent(float(student['coverage'].transpose('group', 'estimator', 'passes')[row, place, step]))} %)"
-        for row, place, step in np.argwhere(p_values.values < 0.05).tolist()
+        f"{p_values['estimator'].values[row]} at {p_values['passes'].values[column]} passes"
+        + (f", {p_values['group'].values[group]}" if p_values.sizes["group"] > 1 else "")
+        + f" ({percent(float(student['coverage'].transpose('group', 'estimator', 'passes')[group, row, column]))} %)"
+        for group, row, column in np.argwhere(p_values.values < 0.05).tolist()
     ]
     if not cells:
         return "no cell is significantly different from nominal"

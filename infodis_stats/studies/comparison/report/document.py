@@ -1,4 +1,4 @@
-"""The report of a comparison of estimators, put together."""
+"""The report of a comparison of estimators."""
 
 from collections.abc import Callable, Iterator
 
@@ -96,10 +96,9 @@ def _estimates(study: Study) -> Iterator[Section]:
     )
     if not exact:
         yield Note(
-            "A network's own value is known from all masks of a short target, or from a long run with random numbers "
-            f"of its own ({study.attrs['truth_passes']} passes). The standard error of the run enters the biases, and "
-            "widens the intervals whose coverage is measured; coverage is left out (–) where it is more than half of "
-            "the interval's."
+            "A network's own value is known from all masks of a short target, or from an independent long "
+            f"run ({study.attrs['truth_passes']} passes). Its standard error is included in the biases and the "
+            "intervals whose coverage is measured; coverage is left out (–) where it exceeds half of the interval's."
         )
 
 
@@ -107,7 +106,9 @@ def _learned(study: Study) -> Iterator[Section]:
     table = learned_table(study)
     if len(table):
         yield Heading("Learned against true")
-        caption = f"The network's value of each of the {_items(study)}, against that of the law that it was drawn from."
+        caption = (
+            f"The network's value of each of the {_items(study)}, against that of the law from which it was drawn."
+        )
         yield Figure("learned", "Learned against true", learned_figure(study), caption)
         yield Table(table)
 

@@ -33,7 +33,7 @@ Look = dict[str, str]
 
 
 def look_of(name: str) -> Look:
-    """Return the looks of an estimator: colour by mask map, marker and dashes by design, hollow if decoupled."""
+    """Return the look of an estimator: colour by mask map, marker and dashes by design, hollow if decoupled."""
     contrast, _, estimator = name.rpartition(" ")
     base, _, design = estimator.partition("+")
     colour = colour_of(base)
@@ -114,7 +114,7 @@ def variance_figure(study: Study) -> str:
 
 
 def draw_variances(axis: Axes, part: xr.Dataset, looks: Mapping[str, Look]) -> None:
-    """Draw the variances of a group against the passes on log axes, and as broad pale lines those known exactly."""
+    """Draw the variances of a group against the passes on log axes; broad pale lines are exact variances."""
     passes = part["passes"].values.astype(float)
     for name, look in looks.items():
         cells = part.sel(estimator=name)

@@ -1,4 +1,4 @@
-"""A network's likelihoods against those of the law that its sequences come from."""
+"""A network's likelihoods against those of the law from which its sequences were drawn."""
 
 from typing import NamedTuple
 

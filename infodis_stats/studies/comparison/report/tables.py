@@ -1,4 +1,4 @@
-"""Tables of a study: numbers for other programs, and the same numbers as text for readers."""
+"""Tables of a comparison: numbers for other programs, and the same numbers as text for readers."""
 
 import math
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
 
 
 def main_table(study: Study, group: str) -> pd.DataFrame:
-    """Return the group's verdict at the largest number of passes: one row per estimator."""
+    """Return the results of a group at the largest number of passes, one row per estimator."""
     summary = study.summary.sel(group=group).isel(passes=-1)
     rows = []
     for name in summary["estimator"].values.tolist():
@@ -79,7 +79,7 @@ def efficiency_table(study: Study, group: str) -> pd.DataFrame:
 
 
 def bias_table(study: Study, group: str) -> pd.DataFrame:
-    """Return the bias in nats with its z-score; a star where it is not chance, family-wise at 5 % over the study."""
+    """Return the bias in nats with its z-score; starred where significant, family-wise at 5 %."""
 
     def cell(part: xr.Dataset) -> str:
         star = "*" if float(part["bias_p"]) < 0.05 else ""
@@ -89,7 +89,7 @@ def bias_table(study: Study, group: str) -> pd.DataFrame:
 
 
 def coverage_table(study: Study, group: str, interval: str) -> pd.DataFrame:
-    """Return the coverage of intervals in percent with its Wilson interval; a star where it is not the level."""
+    """Return the coverage of intervals in percent with its Wilson interval; starred where not nominal."""
 
     def cell(part: xr.Dataset) -> str:
         kind = part.sel(interval=interval)
@@ -103,7 +103,7 @@ def coverage_table(study: Study, group: str, interval: str) -> pd.DataFrame:
 
 
 def coverage_cell(cell: xr.Dataset, name: str) -> str:
-    """Return a coverage in percent with its Wilson interval; that of an estimator that is exact says so."""
+    """Return a coverage in percent with its Wilson interval, or "exact" for an exact estimator."""
     if math.isnan(cell[name]) and (cell["half_width"] == 0).any():
         return "exact"
     lower, upper = cell[f"{name}_ci"].values.tolist()

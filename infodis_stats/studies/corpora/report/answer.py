@@ -9,7 +9,7 @@ __all__ = ["answer"]
 
 
 def answer(study: Study) -> list[str]:
-    """Return the findings: how each corpus differs from the reference, what it costs, what the masks add."""
+    """Return the findings: differences from the reference corpus, its cost, and the noise of the masks."""
     summary = study.summary
     reference = summary.attrs["reference"]
     others = [name for name in summary["corpus"].values.tolist() if name != reference]

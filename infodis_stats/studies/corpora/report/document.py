@@ -1,4 +1,4 @@
-"""The report of a comparison of corpora, put together."""
+"""The report of a comparison of corpora."""
 
 from collections.abc import Iterator
 
@@ -47,7 +47,7 @@ def _costs(study: Study) -> Iterator[Section]:
     yield Table(corpus_table(study), headline="Cost of a token")
     yield Note(
         f"Bits per token, {_level(study)} Student-t intervals over texts; differences with Welch's interval. The noise "
-        "of the masks is part of the spread between texts; the last column says how much of it."
+        "of the masks is part of the spread between texts; the last column gives its share of the variance."
     )
     cautions = held(study.summary["cautions"])
     if cautions:
@@ -62,7 +62,7 @@ def _discrimination(study: Study) -> Iterator[Section]:
         "AUROC against passes",
         auroc_figure(study),
         f"Probability that a text costs more per token than one of {study.summary.attrs['reference']} (0.5: no "
-        f"discrimination), each measured once with some number of passes; {_level(study)} intervals over texts "
+        f"discrimination), each measured by one replicate; {_level(study)} intervals over texts "
         "(Newcombe).",
     )
     yield Table(auroc_table(study), headline="AUROC by passes")

@@ -15,7 +15,7 @@ COLOURS = ("#444444", "#c2571a", "#2b6cb0", "#1b7f4b", "#7a4fa3", "#b08a00", "#0
 
 
 def scores_figure(study: Study) -> str:
-    """Draw what each text costs, of a corpus at most 500, and the mean of its corpus with its interval."""
+    """Draw the cost of each text, at most 500 per corpus, and the mean of each corpus with its interval."""
     summary, draws = study.summary, study.draws
     bits = (draws["estimate"].isel(passes=-1).mean("replicate") / draws["length"] / np.log(2)).values
     corpora = summary["corpus"].values.tolist()
@@ -26,7 +26,7 @@ def scores_figure(study: Study) -> str:
             texts = bits[(draws["corpus"] == name).values]
             values = texts[subsample(len(texts))]
             labels.append(name + subsample_note(len(texts)).replace("; ", "\n"))
-            # Spread over the height of the row in an order that has nothing to do with the values.
+            # Spread over the height of the row, independently of the values.
             spread = 0.32 * np.sin(2.4 * np.arange(len(values)))
             axis.plot(values, height + spread, "o", color=colour, markersize=2.6, alpha=0.45, markeredgewidth=0)
             part = summary.sel(corpus=name)
@@ -47,18 +47,18 @@ def scores_figure(study: Study) -> str:
 
 
 def auroc_figure(study: Study) -> str:
-    """Draw the AUROC against the passes that a text is given."""
+    """Draw the AUROC against the passes per text."""
     summary = study.summary
     passes = summary["passes"].values.astype(float)
     corpora = summary["corpus"].values.tolist()
     with mpl.rc_context(STYLE):
         figure, (axis,) = panels(1, 3.1, margin=2.6)
-        for place, (name, colour) in enumerate(zip(corpora, COLOURS * len(corpora), strict=False)):
+        for index, (name, colour) in enumerate(zip(corpora, COLOURS * len(corpora), strict=False)):
             if name == summary.attrs["reference"]:
                 continue
             part = summary.sel(corpus=name)
             lower, upper = part["auroc_ci"].values.T
-            shift = 1.03 ** (place - len(corpora) / 2)
+            shift = 1.03 ** (index - len(corpora) / 2)
             axis.vlines(passes * shift, lower, upper, color=colour, linewidth=1.1)
             axis.plot(passes * shift, part["auroc"], "o-", color=colour, markersize=4, label=name.replace("$", r"\$"))
         axis.axhline(0.5, color="#999999", linewidth=0.8)
@@ -73,7 +73,7 @@ def auroc_figure(study: Study) -> str:
 
 
 def maps_figure(study: Study) -> str:
-    """Draw the texts that were chosen for it, coloured by what their tokens cost."""
+    """Draw the chosen texts, coloured by the cost of their tokens."""
     maps, level = study["maps"], study.summary.attrs["ci_prob"]
     chosen = []
     for name in dict.fromkeys(maps["text"].values.tolist()):

@@ -39,7 +39,7 @@ def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
 
 
 def corpus_table(study: Study) -> pd.DataFrame:
-    """Return what each corpus costs, one row each."""
+    """Return the cost of each corpus, one row each."""
     summary = study.summary
     reference = summary.attrs["reference"]
     rows = []
@@ -60,7 +60,7 @@ def corpus_table(study: Study) -> pd.DataFrame:
 
 
 def auroc_table(study: Study) -> pd.DataFrame:
-    """Return how well one estimate separates texts of each corpus from those of the reference, by passes."""
+    """Return the AUROC of one estimate for texts of each corpus against the reference, by passes."""
     summary = study.summary
     rows = []
     for name in summary["corpus"].values.tolist():

@@ -17,11 +17,11 @@ QUOTED = (32, 128)  # passes
 
 
 def answer(study: Study) -> list[str]:
-    """Return the findings: what wins how often and by how much, the regret of auto, what misses the truth."""
+    """Return the findings: which estimators win, by how much, the regret of auto, and significant biases."""
     summary, subjects = study.summary, study["subjects"]
     return [
         _overall(summary),
-        *(_subject(summary, subjects.sel(subject=one)) for one in subjects["subject"].values.tolist()),
+        *(_subject(summary, subjects.sel(subject=name)) for name in subjects["subject"].values.tolist()),
         *(_auto(summary, name) for name in autos(summary)),
         *_missed(summary),
     ]
@@ -39,7 +39,7 @@ def _overall(summary: xr.Dataset) -> str:
 
 
 def _subject(summary: xr.Dataset, averages: xr.Dataset) -> str:
-    """Name what wins most often on a subject, and how many times less variance the best has than each rival."""
+    """Name the most frequent winner on a subject, and how many times less variance the best has than each rival."""
     name = str(averages["subject"].item())
     part = summary.isel(group=summary["subject"].values == name)
     wins = Counter(filter(None, part["winner"].values.ravel().tolist()))
@@ -48,31 +48,31 @@ def _subject(summary: xr.Dataset, averages: xr.Dataset) -> str:
     winner, count = wins.most_common(1)[0]
     passes = summary["passes"].values.tolist()
     quoted = [count for count in QUOTED if count in passes] or passes[-1:]
-    gains = [_gains(averages.sel(passes=one)) for one in quoted]
-    quotes = "".join(f"; at {one} passes {gain}" for one, gain in zip(quoted, gains, strict=True) if gain)
+    gains = [_gains(averages.sel(passes=count)) for count in quoted]
+    quotes = "".join(f"; at {count} passes {gain}" for count, gain in zip(quoted, gains, strict=True) if gain)
     return f"{name}: {winner} wins most often ({count} of {wins.total()} cells){quotes}."
 
 
 def _gains(averages: xr.Dataset) -> str:
-    """Say what the best gains over each rival on average; nothing where it is not known."""
+    """Return the mean gain of the best over each rival in words; empty where it is unknown."""
     groups = int(averages["groups"])
     known: list[str] = []
     for rival in averages["rival"].values.tolist():
-        one = averages.sel(estimator=rival)
-        exact = int(one["regret_infinite"])
+        part = averages.sel(estimator=rival)
+        exact = int(part["regret_infinite"])
         if groups and exact == groups:
             return "the best is exact"
-        if one["mean_regret"].notnull():
+        if part["mean_regret"].notnull():
             words = "times less variance than" if not known else "than"
-            known.append(f"{band(float(one['mean_regret']), *one['mean_regret_ci'].values.tolist())} {words} {rival}")
+            known.append(f"{band(float(part['mean_regret']), *part['mean_regret_ci'].values.tolist())} {words} {rival}")
     counted = f" ({exact} of {groups} groups exact)" if exact else ""
     return f"the best has {', '.join(known)}{counted}" if known else ""
 
 
 def _auto(summary: xr.Dataset, name: str) -> str:
-    """Say how large the regret of auto is, typically and at worst."""
-    one = summary.sel(estimator=name)
-    regret, ends = one["regret"], one["regret_ci"]
+    """Return the regret of auto in words, on average and at worst."""
+    part = summary.sel(estimator=name)
+    regret, ends = part["regret"], part["regret_ci"]
     counted = np.isfinite(regret.values)
     if not counted.any():
         return f"{name}: nothing to compare it with."
@@ -82,7 +82,7 @@ def _auto(summary: xr.Dataset, name: str) -> str:
     worst = regret.where(np.isfinite(regret)).argmax(["group", "passes"])
     largest, bounds = regret[worst], ends[worst].values.tolist()
     missed = int(np.isposinf(regret).sum())
-    exact = f" In {missed} more it is not exact where another is." if missed else ""
+    exact = f" In {missed} more cells another estimator is exact and it is not." if missed else ""
     return (
         f"{name}: its variance is on average {band(float(mean.mean), float(mean.lower), float(mean.upper))} times that "
         f"of the best other estimator over {int(counted.sum())} cells, at most {band(float(largest), *bounds)} "
@@ -91,7 +91,7 @@ def _auto(summary: xr.Dataset, name: str) -> str:
 
 
 def _missed(summary: xr.Dataset) -> list[str]:
-    """Say what is significantly off the exact value, where that is known."""
+    """Name the significantly biased estimators, where exact values are known."""
     p_values = summary["bias_p"].transpose("group", "estimator", "passes")
     known = int(p_values.notnull().sum())
     if not known:
@@ -100,12 +100,12 @@ def _missed(summary: xr.Dataset) -> list[str]:
     if not off.any():
         largest = float(np.abs(summary["bias_z"]).max())
         return [
-            f"No estimator is significantly off the exact value: the largest |z| of {known} cells is "
+            f"No estimator is significantly biased: the largest |z| of {known} cells is "
             f"{significant(largest, 2)} (Holm, 5 % family-wise)."
         ]
-    names = Counter(p_values["estimator"].values[place] for _, place, _ in np.argwhere(off).tolist())
+    names = Counter(p_values["estimator"].values[row] for _, row, _ in np.argwhere(off).tolist())
     listed = ", ".join(f"{name} in {count}" for name, count in names.most_common())
     return [
-        f"Significantly off the exact value (Holm, 5 % family-wise, {known} cells): {listed}. Those that are unbiased "
-        "by construction have missed there what carries the loss; none of these cells counts as a win."
+        f"Significantly biased (Holm, 5 % family-wise, {known} cells): {listed}. Those that are unbiased by "
+        "construction have missed what carries the loss; none of these cells counts as a win."
     ]

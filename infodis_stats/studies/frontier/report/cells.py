@@ -1,4 +1,4 @@
-"""What the tables and figures of a frontier have in common: rows, averages with what is exact, and who is auto."""
+"""Cells that tables and figures of a frontier share: row names, averages, and the estimators that are auto."""
 
 import math
 
@@ -10,7 +10,7 @@ __all__ = ["autos", "averaged", "row_names"]
 
 
 def row_names(part: xr.Dataset) -> list[str]:
-    """Return what the groups of a subject are called: their scored length, or their name where that is not enough."""
+    """Return the names of the groups of a subject: their scored length where it is unique, else their name."""
     lengths = part["length"].values.tolist()
     if len(set(lengths)) == len(lengths):
         return [str(length) for length in lengths]
@@ -19,7 +19,7 @@ def row_names(part: xr.Dataset) -> list[str]:
 
 
 def averaged(mean: float, ends: tuple[float, float], exact: int, groups: int) -> str:
-    """Return a geometric mean with its interval, and how many groups are exact and not in it.
+    """Return a geometric mean with its interval, and the number of exact groups, which it leaves out.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The report of a study of the frontier, put together."""
+"""The report of a study of the frontier."""
 
 from collections.abc import Iterator
 
@@ -28,8 +28,8 @@ def frontier_document(study: Study) -> Document:
                 "Variances are of one replicate at equal forward passes. The best is chosen on one half of the "
                 "replicates and its gain is measured on the other, both ways round: the smallest of many noisy "
                 "variances would flatter it. Averages are geometric means over the groups of 16 to 64 scored positions "
-                f"that are not exact; {_level(study)} intervals cover the noise of the replicates, for these "
-                f"{_items(study)} and no others."
+                f"that are not exact; {_level(study)} intervals cover the noise of the replicates, for exactly "
+                f"these {_items(study)}."
             ),
             *_winners(study),
             *_gains(study),
@@ -57,9 +57,9 @@ def _winners(study: Study) -> Iterator[Section]:
         if number == 1:
             caption = (
                 f"Colour: the estimator with the least variance on a group of {_items(study)} (down: scored positions) "
-                "with so many forward passes (across). Number: how many times less variance it has than "
-                f"{rival}. Exact: all its replicates agree; of several such the first in the study file. Corner: the "
-                "colour of the next best, where the two are not significantly different."
+                "against forward passes (across). Number: how many times less variance it has than "
+                f"{rival}. Exact: all its replicates are equal; of several exact estimators, the first in the study "
+                "file. Corner: the colour of the next best, where the two are not significantly different."
             )
             yield Figure(f"frontier-{number}", f"Relative to {rival}", figure, caption)
         else:
@@ -73,8 +73,8 @@ def _gains(study: Study) -> Iterator[Section]:
         yield Heading(f"Times less variance than {rival}", 3)
         yield Table(mean_table(study, rival), headline=f"Times less variance than {rival}, on average")
     yield Note(
-        "One column per number of passes. Groups where the estimator is exact are counted and not averaged; “exact” "
-        "where all are. –: not run with so few or so many passes."
+        "One column per number of passes. Groups where the estimator is exact are counted, not averaged; “exact” where "
+        "all are. –: not run with this number of passes."
     )
 
 
@@ -84,8 +84,8 @@ def _regrets(study: Study) -> Iterator[Section]:
         yield Table(regret_table(study, name))
         yield Note(
             "Its variance over that of the best other estimator (1 where it chose the best): the geometric mean over "
-            "the groups of 16 to 64 scored positions with its interval; after it the largest of any group, ∞ where it "
-            "is not exact and another is."
+            "the groups of 16 to 64 scored positions with its interval; then the largest of any group, ∞ where "
+            "another estimator is exact and it is not."
         )
 
 
@@ -105,8 +105,12 @@ def _all_estimators(study: Study, subjects: list[str]) -> Iterator[Section]:
 
 
 def _untrusted(study: Study) -> Iterator[Section]:
-    cautions = study.summary["cautions"]
-    named = {name: held(cautions.sel(estimator=name)) for name in cautions["estimator"].values.tolist()}
-    items = [(name, f"{'; '.join(caution.sentence for caution in some)}.") for name, some in named.items() if some]
+    flags = study.summary["cautions"]
+    named = {name: held(flags.sel(estimator=name)) for name in flags["estimator"].values.tolist()}
+    items = [
+        (name, f"{'; '.join(caution.sentence for caution in cautions)}.")
+        for name, cautions in named.items()
+        if cautions
+    ]
     if items:
         yield Points(items, "These are shown and never count as the best:", warning=True)

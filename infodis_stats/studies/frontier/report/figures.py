@@ -1,4 +1,4 @@
-"""The picture of a frontier: which estimator wins at every length and budget."""
+"""The figure of a frontier: which estimator wins at every length and number of passes."""
 
 from collections import Counter
 
@@ -30,24 +30,24 @@ EMPTY = "#f0f0f0"
 def frontier_figure(study: Study, rival: str, name: str) -> str:
     """Draw one panel per subject: passes across, scored lengths down, cells coloured by the winner.
 
-    A cell says how many times less variance its winner has than the rival. A corner has the colour of the next best
-    that is not significantly different from it.
+    The number in a cell is how many times less variance its winner has than the rival. A corner has the
+    colour of the next best that is not significantly different from it.
 
     Parameters
     ----------
     study : Study
     rival : str
     name : str
-        Tells the figure's ids from those of others on the page.
+        Prefix of the ids in the SVG, unique on a page.
     """
     summary = study.summary
     subjects = list(dict.fromkeys(summary["subject"].values.tolist()))
-    parts = [summary.isel(group=summary["subject"].values == one) for one in subjects]
+    parts = [summary.isel(group=summary["subject"].values == subject) for subject in subjects]
     left = 0.45 + 0.062 * max(len(row) for part in parts for row in row_names(part))
     columns = min(COLUMNS, len(parts))
     column = PAGE / COLUMNS
     width = min(WIDEST, (column - left - RIGHT) / summary.sizes["passes"])
-    winners = [one for one, _ in Counter(filter(None, summary["winner"].values.ravel().tolist())).most_common()]
+    winners = [winner for winner, _ in Counter(filter(None, summary["winner"].values.ravel().tolist())).most_common()]
     across = max(1, int(columns * column / (0.5 + 0.075 * max(map(len, winners), default=1))))
     top = 0.1 + LEGEND * -(-len(winners) // across)
     rows = [parts[start : start + columns] for start in range(0, len(parts), columns)]
@@ -57,9 +57,9 @@ def frontier_figure(study: Study, rival: str, name: str) -> str:
         figure = Figure(figsize=(full, total))
         edge = total - top
         for row, height in zip(rows, heights, strict=True):
-            for place, part in enumerate(row):
+            for position, part in enumerate(row):
                 tall = CELL * part.sizes["group"]
-                corner = (place * column + left, edge - ABOVE - tall)
+                corner = (position * column + left, edge - ABOVE - tall)
                 size = (width * part.sizes["passes"], tall)
                 box = (corner[0] / full, corner[1] / total, size[0] / full, size[1] / total)
                 _draw_panel(figure.add_axes(box), part, rival, width)
@@ -77,19 +77,19 @@ def _draw_panel(axis: Axes, part: xr.Dataset, rival: str, width: float) -> None:
     won = part["estimator"] == part["winner"]
     winners, exact = part["winner"].values, (part["exact"] & won).any("estimator").transpose("group", "passes").values
     gains, seconds = part["regret"].sel(estimator=rival).values, _runners_up(part)
-    for row, step in np.ndindex(winners.shape):
-        winner, second = str(winners[row, step]), str(seconds[row, step])
+    for row, column in np.ndindex(winners.shape):
+        winner, second = str(winners[row, column]), str(seconds[row, column])
         colour = shade_of(winner) if winner else EMPTY
-        axis.add_patch(Rectangle((step, row), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.2))
+        axis.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.2))
         if second:
-            corner = [(step + 1, row), (step + 1 - MARK / width, row), (step + 1, row + MARK / CELL)]
+            corner = [(column + 1, row), (column + 1 - MARK / width, row), (column + 1, row + MARK / CELL)]
             axis.add_patch(Polygon(corner, facecolor=shade_of(second), edgecolor="white", linewidth=0.9))
         if winner:
-            text = "exact" if exact[row, step] else significant(float(gains[row, step]), 2)
-            axis.text(step + 0.5, row + 0.53, text, ha="center", va="center", fontsize=7, color=text_on(colour))
+            text = "exact" if exact[row, column] else significant(float(gains[row, column]), 2)
+            axis.text(column + 0.5, row + 0.53, text, ha="center", va="center", fontsize=7, color=text_on(colour))
     axis.set_xlim(0, part.sizes["passes"])
     axis.set_ylim(part.sizes["group"], 0)
-    axis.set_xticks(np.arange(part.sizes["passes"]) + 0.5, [str(one) for one in part["passes"].values.tolist()])
+    axis.set_xticks(np.arange(part.sizes["passes"]) + 0.5, [str(count) for count in part["passes"].values.tolist()])
     axis.set_yticks(np.arange(part.sizes["group"]) + 0.5, row_names(part), parse_math=False)
     axis.tick_params(length=0, labelsize=8)
     for spine in axis.spines.values():
@@ -97,7 +97,7 @@ def _draw_panel(axis: Axes, part: xr.Dataset, rival: str, width: float) -> None:
 
 
 def _runners_up(part: xr.Dataset) -> NDArray[np.str_]:
-    """Name the best that is not significantly different from the winner (group, passes); empty where there is none."""
+    """Return the best estimator not significantly different from the winner (group, passes); empty if none."""
     winner = part["estimator"] == part["winner"]
     others = part["tied"] & ~winner & ~part["exact"]
     variance = part["variance"].where(others, np.inf).transpose("estimator", "group", "passes").values

@@ -39,7 +39,7 @@ def _rows(dataset: xr.Dataset, dims: list[str]) -> pd.DataFrame:
 
 
 def mean_table(study: Study, rival: str) -> pd.DataFrame:
-    """Return how many times less variance than a rival the best has, and auto, on average over lengths."""
+    """Return how many times less variance than a rival the best and auto have, on average over groups."""
     summary, subjects = study.summary, study["subjects"]
     rows = []
     for name in subjects["subject"].values.tolist():
@@ -47,8 +47,8 @@ def mean_table(study: Study, rival: str) -> pd.DataFrame:
         best = averages.sel(estimator=rival)
         rows.append({"subject": name, "estimator": "the best"} | _means(best, "regret", int(averages["groups"])))
         for auto in autos(summary):
-            own = averages.sel(estimator=auto, rival=rival)
-            rows.append({"subject": name, "estimator": auto} | _means(own, "gain", int(averages["groups"])))
+            part = averages.sel(estimator=auto, rival=rival)
+            rows.append({"subject": name, "estimator": auto} | _means(part, "gain", int(averages["groups"])))
     return pd.DataFrame(rows)
 
 
@@ -87,11 +87,11 @@ def gain_table(study: Study, group: str) -> pd.DataFrame:
     gains, ends, exact, tied = (part[name].values for name in ("gain", "gain_ci", "exact", "tied"))
     names, winners = part["estimator"].values.tolist(), part["winner"].values.tolist()
     columns = {"estimator": names}
-    for step, passes in enumerate(part["passes"].values.tolist()):
-        lower, upper = ends[:, step].T
+    for column, passes in enumerate(part["passes"].values.tolist()):
+        lower, upper = ends[:, column].T
         columns[str(passes)] = [
-            ("exact" if exact[place, step] else band(gains[place, step], lower[place], upper[place], digits=2))
-            + (BEST if winners[step] == name else TIED if tied[place, step] else "")
-            for place, name in enumerate(names)
+            ("exact" if exact[row, column] else band(gains[row, column], lower[row], upper[row], digits=2))
+            + (BEST if winners[column] == name else TIED if tied[row, column] else "")
+            for row, name in enumerate(names)
         ]
     return pd.DataFrame(columns)

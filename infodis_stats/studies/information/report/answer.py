@@ -11,7 +11,7 @@ __all__ = ["answer", "inside"]
 
 
 def answer(study: Study) -> list[str]:
-    """Return the findings: what wins at equal passes, whether anything is off the truth, and where curves start."""
+    """Return the findings: the best family at equal passes, biases, coverage, and agreement of curves."""
     summary, curves = study.summary, study["curves"]
     last = summary.isel(passes=-1)
     return [
@@ -20,12 +20,12 @@ def answer(study: Study) -> list[str]:
         bias_sentence(summary),
         *coverage_sentences(summary),
         *_totals(curves),
-        *_held(curves),
+        *_bands(curves),
     ]
 
 
 def _overall(last: xr.Dataset) -> list[str]:
-    """Say in how many groups which family has less variance, and by how much; nothing of a single group."""
+    """Count the groups in which each family has less variance, and by how much; empty for a single group."""
     compared = last.isel(group=last["lead"].notnull().values)
     if compared.sizes["group"] < 2:
         return []
@@ -62,35 +62,39 @@ def _lead(part: xr.Dataset, reference: str) -> str:
 
 
 def _totals(curves: xr.Dataset) -> list[str]:
-    """Say whether the information without noise is the entropy."""
+    """Say whether the information without noise equals the entropy."""
     p_values = curves["entropy_p"].transpose("group", "noise")
     known = int(p_values.notnull().sum())
     if not known:
         return []
-    off = (p_values < 0.05).values
-    if off.any():
+    rejected = (p_values < 0.05).values
+    if rejected.any():
         names = [
             f"{curves['group'].values[row]} under {curves['noise'].values[column]} noise"
-            for row, column in np.argwhere(off).tolist()
+            for row, column in np.argwhere(rejected).tolist()
         ]
-        return [f"The information without noise is not the entropy of the law beyond chance: {', '.join(names)}."]
+        return [f"The information without noise differs significantly from the entropy of the law: {', '.join(names)}."]
     largest = float(np.abs(curves["entropy_z"]).max())
     return [
-        "The information without noise is the entropy of the law, whatever the noise: the largest |z| of "
+        "The information without noise agrees with the entropy of the law, whatever the noise: the largest |z| of "
         f"{known} totals is {significant(largest, 2)} (Holm, 5 % family-wise)."
     ]
 
 
 def inside(curves: xr.Dataset) -> xr.DataArray:
-    """Say which bands hold the exact information at all levels (group, noise), 1 or 0; NaN where it is not known."""
+    """Return whether each band contains the whole exact curve (group, noise): 1 or 0, NaN where it is not known."""
     exact, ends = curves["exact"], curves["information_ci"]
-    held = (ends.sel(ci_bound="lower") <= exact + 1e-9) & (exact - 1e-9 <= ends.sel(ci_bound="upper"))
-    return held.all("noise_level").astype(float).where(exact.notnull().all("noise_level")).transpose("group", "noise")
+    contained = (ends.sel(ci_bound="lower") <= exact + 1e-9) & (exact - 1e-9 <= ends.sel(ci_bound="upper"))
+    return (
+        contained.all("noise_level").astype(float).where(exact.notnull().all("noise_level")).transpose("group", "noise")
+    )
 
 
-def _held(curves: xr.Dataset) -> list[str]:
-    """Say how many bands hold the exact curve."""
-    held = inside(curves)
-    known = int(held.notnull().sum())
+def _bands(curves: xr.Dataset) -> list[str]:
+    """Count the bands that contain the exact curve."""
+    contained = inside(curves)
+    known = int(contained.notnull().sum())
     level = f"{100 * curves.attrs['ci_prob']:g}"
-    return [f"{int(held.sum())} of {known} nominal {level} % bands hold the whole exact curve."] if known else []
+    return (
+        [f"{int(contained.sum())} of {known} nominal {level} % bands contain the whole exact curve."] if known else []
+    )

@@ -1,4 +1,4 @@
-"""The report of a study of information, put together."""
+"""The report of a study of information."""
 
 from collections.abc import Iterator
 
@@ -90,10 +90,10 @@ def _estimates(study: Study) -> Iterator[Section]:
 
 def _curves(study: Study) -> Iterator[Section]:
     curves = study["curves"]
-    yield Heading("What noise leaves")
+    yield Heading("Information against noise")
     yield Figure(
         "information",
-        "Information that noise leaves",
+        "Information against noise",
         curves_figure(study),
         "Mutual information of the clean sequence and the noised one, from the score entropies of "
         f"{curves.attrs['sequences']} sequences of the law with {curves.attrs['passes']} passes each: bands that hold "

@@ -1,4 +1,4 @@
-"""Families of estimators: masks, and score entropies by their noise; each with colours of its own."""
+"""Families of estimators: masks, and score entropies by their noise; each with its own colours."""
 
 import matplotlib as mpl
 import numpy as np
@@ -19,17 +19,17 @@ SHADES = {  # cool for masks, warm for score entropies
 
 
 def family_of(name: str) -> str:
-    """Return what kind of passes an estimator makes.
+    """Return the family of an estimator.
 
     Examples
     --------
     >>> family_of("triangular"), family_of("score-entropy(uniform)+sobol")
     ('masks', 'score entropy, uniform noise')
     """
-    one = registry.estimator(name)
-    if one.noise is None:
+    estimator = registry.estimator(name)
+    if estimator.noise is None:
         return MASKS
-    return f"{'marginal ' * one.marginal}score entropy, {one.noise.name} noise"
+    return f"{'marginal ' * estimator.marginal}score entropy, {estimator.noise.name} noise"
 
 
 def families(names: list[str]) -> dict[str, list[str]]:
@@ -45,7 +45,7 @@ def looks(names: list[str]) -> dict[str, Look]:
     shown = {}
     for family, members in families(names).items():
         shades, first, last = SHADES[family]
-        for name, place in zip(members, np.linspace(first, last, len(members)), strict=True):
-            colour = to_hex(mpl.colormaps[shades](place))
+        for name, shade in zip(members, np.linspace(first, last, len(members)), strict=True):
+            colour = to_hex(mpl.colormaps[shades](shade))
             shown[name] = look_of(name) | {"color": colour, "markerfacecolor": colour}
     return {name: shown[name] for name in names}

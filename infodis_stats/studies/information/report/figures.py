@@ -1,4 +1,4 @@
-"""Pictures of a study of information."""
+"""Figures of a study of information."""
 
 import matplotlib as mpl
 import numpy as np
@@ -52,20 +52,23 @@ def estimates_figure(study: Study) -> str:
 
 
 def curves_figure(study: Study) -> str:
-    """Draw the information that noise leaves, one panel per group: bands, exact curves, and the entropy."""
+    """Draw the information against the noise level, one panel per group: bands, exact curves, and the entropy."""
     curves = study["curves"]
-    level = curves["noise_level"].values
+    noise_level = curves["noise_level"].values
     with mpl.rc_context(STYLE):
         figure, axes = panels(curves.sizes["group"], 3.0, most=2)
         for axis, group in zip(axes, curves["group"].values.tolist(), strict=True):
             part = curves.sel(group=group)
             for noise in part["noise"].values.tolist():
-                one, colour = part.sel(noise=noise), NOISES[noise]
-                lower, upper = (one["information_ci"].sel(ci_bound=end).values for end in ("lower", "upper"))
-                axis.fill_between(level, lower, upper, color=colour, alpha=0.25, linewidth=0, label=f"{noise}, band")
-                axis.plot(level, one["information"].values, color=colour, linewidth=1, label=f"{noise}, estimate")
-                if one["exact"].notnull().all():
-                    axis.plot(level, one["exact"].values, ":", color="#111111", linewidth=1.4, label="exact")
+                curve, colour = part.sel(noise=noise), NOISES[noise]
+                lower, upper = (curve["information_ci"].sel(ci_bound=end).values for end in ("lower", "upper"))
+                axis.fill_between(
+                    noise_level, lower, upper, color=colour, alpha=0.25, linewidth=0, label=f"{noise}, band"
+                )
+                estimate = curve["information"].values
+                axis.plot(noise_level, estimate, color=colour, linewidth=1, label=f"{noise}, estimate")
+                if curve["exact"].notnull().all():
+                    axis.plot(noise_level, curve["exact"].values, ":", color="#111111", linewidth=1.4, label="exact")
             entropy = float(part["entropy"])
             if np.isfinite(entropy):
                 axis.axhline(entropy, color="#333333", linewidth=0.9, linestyle="--", label="entropy")

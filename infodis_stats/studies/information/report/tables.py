@@ -15,7 +15,7 @@ __all__ = ["cost_table", "lead_table", "numeric_tables", "total_table"]
 
 
 def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
-    """Return the tables that are written as CSV: one row a cell, full precision.
+    """Return the tables that are written as CSV: one row per cell, full precision.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def cost_table(study: Study, group: str) -> pd.DataFrame:
 
 
 def lead_table(study: Study) -> pd.DataFrame:
-    """Return how many times less variance the best score entropy has than the best of masks, by passes."""
+    """Return how many times less variance the best score entropy has than the best masked estimator, by passes."""
     summary = study.summary
     rows = []
     for group in summary["group"].values.tolist():
@@ -71,14 +71,14 @@ def lead_table(study: Study) -> pd.DataFrame:
 
 
 def total_table(study: Study) -> pd.DataFrame:
-    """Return the information without noise against the entropy, and whether the band holds the exact curve."""
+    """Return the information without noise against the entropy, and whether the band contains the exact curve."""
     curves = study["curves"]
-    held = inside(curves)
+    contained = inside(curves)
     rows = []
     for group, noise in itertools.product(curves["group"].values.tolist(), curves["noise"].values.tolist()):
         total = curves.sel(group=group, noise=noise).isel(noise_level=0)
         value, error = float(total["information"]), float(total["information_se"])
-        known = float(held.sel(group=group, noise=noise))
+        known = float(contained.sel(group=group, noise=noise))
         rows.append(
             {
                 "group": group,
@@ -87,7 +87,7 @@ def total_table(study: Study) -> pd.DataFrame:
                 "entropy (nats)": significant(float(total["entropy"]), 4),
                 "z": significant(float(total["entropy_z"]), 2),
                 "adjusted p": significant(float(total["entropy_p"]), 2),
-                "band holds the exact curve": {1.0: "yes", 0.0: "no"}.get(known, "–"),
+                "band contains the exact curve": {1.0: "yes", 0.0: "no"}.get(known, "–"),
             }
         )
     return pd.DataFrame(rows)
