@@ -187,8 +187,8 @@ def estimates_of(dataset: xr.Dataset, name: str) -> analysis.Estimates:
         largest = float((dataset["remainder_upper"] - dataset["remainder_lower"]).max())
         if largest > LARGEST_REMAINDER:
             raise InputError(
-                f"an estimate lacks up to {largest:.3g} nats that are only bounded, because its noise ends "
-                "before it has hidden everything; standard errors do not include them: use the polynomial schedule"
+                f"an estimate lacks up to {largest:.3g} nats that are only bounded, because its noise ends before "
+                "it has hidden everything; standard errors do not include them; use a schedule such as polynomial"
             )
     return analysis.Estimates(*(dataset[key].values for key in (name, f"{name}_se", "degrees")))
 

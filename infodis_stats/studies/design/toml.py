@@ -131,7 +131,7 @@ def _sentence(error: Any, keys: tuple[int | str, ...], kind: type[BaseModel]) ->
         return f"{path}.kind must be 'table', 'markov-chain' or 'hidden-markov'"
     if error["type"] in RULES:
         limits = {
-            name: f"{limit:.20g}" for name, limit in error.get("ctx", {}).items() if isinstance(limit, int | float)
+            name: f"{limit:g}" if isinstance(limit, float) else limit for name, limit in error.get("ctx", {}).items()
         }
         return f"{path} {RULES[error['type']].format(**limits)}, got {reprlib.repr(value)}"
     return f"{path}: {message[0].lower()}{message[1:]}, got {reprlib.repr(value)}"
