@@ -15,7 +15,7 @@ test test-slow robustness: export OMP_NUM_THREADS = 1
 unexport PYTHONDONTWRITEBYTECODE
 
 test: .venv/ready  ## run the tests but the slow calibration studies
-	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadgroup
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile
 
 test-slow: .venv/ready  ## run the slow calibration studies
 	$(BIN)/python -m pytest -m slow --numprocesses auto

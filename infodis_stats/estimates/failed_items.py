@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from estimators import Draw, Model, ModelError, Target
 from infodis_stats.estimates.loss_profile import LossProfile, loss_profiles
@@ -105,8 +106,9 @@ def outcome_of(models: Sequence[Model], draws: Sequence[Draw], execution: Execut
     ModelError
         If there is no estimate at all, with the problem of the first draw.
     """
-    profiles = iter(loss_profiles(models, [draw for draw in draws if not draw.problem], execution))
-    judged = [_judged(models, draw, None if draw.problem else next(profiles)) for draw in draws]
+    sampled = [draw for draw in draws if not draw.problem]
+    known = zip(loss_profiles(models, sampled, execution), _exact_values(models, sampled), strict=True)
+    judged = [_judged(draw, *((None, None) if draw.problem else next(known))) for draw in draws]
     kept = [item for item in judged if item[0].problem is None]
     if not kept:
         _refuse_failed([draw for draw, _, _ in judged])
@@ -128,12 +130,11 @@ def _refuse_failed(draws: Sequence[Draw]) -> None:
 
 
 def _judged(
-    models: Sequence[Model], draw: Draw, profile: LossProfile | None
+    draw: Draw, profile: LossProfile | None, exact: float | None
 ) -> tuple[Draw, LossProfile | None, float | None]:
     """Return the draw (with its problem, if it has no estimate), its profile, and its exact value under laws."""
     if profile is None:
         return draw, None, None
-    exact = _exact_value(models, draw.cell.item.sides)
     impossible = exact is not None and not np.isfinite(exact)
     problem = profile.problem or (IMPOSSIBLE if impossible else None)
     if problem is None:
@@ -141,15 +142,25 @@ def _judged(
     return replace(draw, estimates=np.full(draw.cell.replicates, np.nan), problem=problem), profile, None
 
 
-def _exact_value(models: Sequence[Model], sides: Sequence[Target]) -> float | None:
-    """Return the negative log-likelihood of a target, or the log ratio of two, under exact laws; else None."""
-    nlls = [_law_nll(model, side) for model, side in zip(models, sides, strict=True) if isinstance(model, Law)]
-    if len(nlls) < len(sides):
-        return None
-    return nlls[0] if len(nlls) == 1 else nlls[1] - nlls[0]
+def _exact_values(models: Sequence[Model], draws: Sequence[Draw]) -> list[float] | list[None]:
+    """Return the negative log-likelihood of each target, or the log ratio of two, under exact laws; else None."""
+    laws = [model for model in models if isinstance(model, Law)]
+    if not draws or len(laws) < len(models):
+        return [None] * len(draws)
+    nlls = [_law_nlls(law, [draw.cell.item.sides[side] for draw in draws]) for side, law in enumerate(laws)]
+    values: list[float] = (nlls[0] if len(nlls) == 1 else nlls[1] - nlls[0]).tolist()
+    return values
 
 
-def _law_nll(law: Law, target: Target) -> float:
-    given = np.ones(len(target.tokens), dtype=bool)
-    given[target.scored] = False
-    return float(law.nll(target.tokens[None], context=given[None])[0])
+def _law_nlls(law: Law, targets: Sequence[Target]) -> NDArray[np.float64]:
+    """Return the negative log-likelihoods of targets, those of one length at a time."""
+    nlls = np.empty(len(targets))
+    lengths = np.array([len(target.tokens) for target in targets])
+    for length in np.unique(lengths):
+        places = np.flatnonzero(lengths == length).tolist()
+        tokens = np.stack([targets[place].tokens for place in places])
+        given = np.ones(tokens.shape, dtype=bool)
+        for row, place in enumerate(places):
+            given[row, targets[place].scored] = False
+        nlls[places] = law.nll(tokens, context=given)
+    return nlls

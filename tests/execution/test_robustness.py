@@ -22,10 +22,6 @@ def survived(series, fewest):
     assert series.studies > 0
 
 
-WARM = pytest.mark.xdist_group("warm")  # one warm process rather than one per core
-
-
-@WARM
 def test_kills_at_random_instants(warm, tmp_path):
     survived(robustness.kills(warm, tmp_path, 4, seed=1), 4)
 
@@ -50,7 +46,6 @@ def test_a_full_disk_at_every_fourth_change_of_a_file(warm, tmp_path):
     survived(robustness.full_disks(warm, tmp_path, step=4), 20)
 
 
-@WARM
 def test_a_full_disk_at_a_few_changes(warm, tmp_path):
     survived(robustness.full_disks(warm, tmp_path, first=5, step=23), 2)
 

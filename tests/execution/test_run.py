@@ -153,10 +153,6 @@ def test_blocks_of_few_cells_give_the_same_bytes(study, tmp_path, monkeypatch, c
     assert len(computed) > 2 * count
 
 
-FORKED = pytest.mark.xdist_group("forked")  # fork all workers from one process rather than from one per core
-
-
-@FORKED
 @TEXTS
 def test_two_workers_give_the_same_bytes(study, tmp_path, quick_workers, computed, text):
     path = study(text)
@@ -164,7 +160,6 @@ def test_two_workers_give_the_same_bytes(study, tmp_path, quick_workers, compute
     assert len(computed) == len(list((tmp_path / "ledger").glob("*.npy")))  # only by the second run
 
 
-@FORKED
 def test_two_workers_resume_the_run_of_one(study, tmp_path, quick_workers, monkeypatch, computed):
     path = study()
     whole = finished(path, tmp_path)
@@ -309,7 +304,6 @@ class TestWorkers:
         assert finished(path, tmp_path, ledger=tmp_path / "ledger", workers=2) == whole
         assert len(set(killed)) == 3
 
-    @FORKED
     def test_repeated_deaths_are_reported(self, study, tmp_path, quick_workers, monkeypatch):
         monkeypatch.setattr(executors, "_initialise_worker", partial(os._exit, 1))
         with pytest.raises(WorkError, match="workers died 3 times in a row") as refused:
@@ -317,7 +311,6 @@ class TestWorkers:
         assert len(str(refused.value).splitlines()) == 1
         assert_no_children()
 
-    @FORKED
     def test_workers_with_different_code_are_rejected(self, study, tmp_path, quick_workers, monkeypatch):
         monkeypatch.setattr(blocks, "code_digest", lambda: "other")  # only in this process
         with pytest.raises(
@@ -327,7 +320,6 @@ class TestWorkers:
         assert_no_children()
         assert list((tmp_path / "ledger").glob("*.npy")) == []
 
-    @FORKED
     def test_an_interrupt_ends_the_workers(self, study, tmp_path, quick_workers, monkeypatch):
         path = study()
         with monkeypatch.context() as patch:
