@@ -2,16 +2,16 @@
 
 from infodis_stats.execution.executors import ExecutorFactory, WorkError, cluster, in_process, processes
 from infodis_stats.execution.ledger import Ledger, Progress, progress_of
-from infodis_stats.execution.run import Job, run
+from infodis_stats.execution.run import StudyRun, run
 from infodis_stats.execution.section import Columns, Section, Workflow
 
 __all__ = [
     "Columns",
     "ExecutorFactory",
-    "Job",
     "Ledger",
     "Progress",
     "Section",
+    "StudyRun",
     "WorkError",
     "Workflow",
     "cluster",

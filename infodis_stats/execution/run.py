@@ -19,7 +19,7 @@ from infodis_stats.execution.ledger import Ledger
 from infodis_stats.execution.section import Columns, Workflow
 from infodis_stats.io.files import StoreError
 
-__all__ = ["Job", "run"]
+__all__ = ["StudyRun", "run"]
 
 T = TypeVar("T")
 MOST_DEATHS = 3  # of workers in a row without a block completed in between
@@ -28,7 +28,7 @@ SHARED = "all machines must share this folder"
 
 
 @dataclass(frozen=True)
-class Job(Generic[T]):
+class StudyRun(Generic[T]):
     """A study to run, as a picklable value that workers can execute.
 
     Attributes
@@ -52,10 +52,10 @@ class Job(Generic[T]):
 class _StartedStudy(Generic[T]):
     """A study that has started: the blocks of the stages that it has reached, and its result at the end."""
 
-    def __init__(self, job: Job[T], device: str) -> None:
-        self._workflow = job.workflow(device)
-        self._device = job.device
-        self.ledger = Ledger(job.ledger)
+    def __init__(self, study_run: StudyRun[T], device: str) -> None:
+        self._workflow = study_run.workflow(device)
+        self._device = study_run.device
+        self.ledger = Ledger(study_run.ledger)
         self.stages: list[list[Block]] = []
         self.result: list[T] = []
         self._advance(None)
@@ -89,12 +89,14 @@ def _empty(cells: int, dtype: np.dtype[np.void]) -> tuple[Any, Any]:
     return np.empty(cells, dtype), np.empty(cells, dtype=object)
 
 
-def run(job: Job[T], open_executor: ExecutorFactory = in_process, *, show_progress: bool = False, **facts: object) -> T:
+def run(
+    study_run: StudyRun[T], open_executor: ExecutorFactory = in_process, *, show_progress: bool = False, **facts: object
+) -> T:
     """Run a study to its end; blocks that are in the ledger are not recomputed.
 
     Parameters
     ----------
-    job : Job
+    study_run : StudyRun
     open_executor : callable
         Opens the executor that computes blocks; it does not affect the numbers.
     show_progress : bool, default False
@@ -113,13 +115,13 @@ def run(job: Job[T], open_executor: ExecutorFactory = in_process, *, show_progre
         Any error of the workflow or of a block. `StoreError` if the ledger cannot be written or another run has locked
         it; `WorkError` if workers fail. Completed blocks are kept.
     """
-    ledger = Ledger(job.ledger)
+    ledger = Ledger(study_run.ledger)
     with ledger.locked():
         deaths, done = 0, -1
         while True:
             try:
                 with open_executor() as executor:
-                    return _run(job, executor, facts, show_progress=show_progress)
+                    return _run(study_run, executor, facts, show_progress=show_progress)
             except BrokenExecutor as error:
                 before, done = done, ledger.count()
                 deaths = 1 if done > before else deaths + 1
@@ -130,9 +132,9 @@ def run(job: Job[T], open_executor: ExecutorFactory = in_process, *, show_progre
                     ) from error
 
 
-def _run(job: Job[T], executor: Executor | None, facts: Mapping[str, object], *, show_progress: bool) -> T:
-    ledger = Ledger(job.ledger)
-    study = _StartedStudy(job, job.device if executor is None else "cpu")
+def _run(study_run: StudyRun[T], executor: Executor | None, facts: Mapping[str, object], *, show_progress: bool) -> T:
+    ledger = Ledger(study_run.ledger)
+    study = _StartedStudy(study_run, study_run.device if executor is None else "cpu")
     while not study.result:
         number, blocks = len(study.stages), study.stages[-1]
         ledger.write_manifest(study.stages, host=socket.gethostname(), **facts)
@@ -144,10 +146,12 @@ def _run(job: Job[T], executor: Executor | None, facts: Mapping[str, object], *,
             for _ in range(MOST_ATTEMPTS):
                 if executor is None:
                     for block in (blocks[index] for index in missing):
-                        columns = block.compute(batch_size=job.batch_size, device=job.device, progress=bar.update)
+                        columns = block.compute(
+                            batch_size=study_run.batch_size, device=study_run.device, progress=bar.update
+                        )
                         ledger.write(block, columns)
                 else:
-                    _distribute(job, executor, number - 1, {index: blocks[index] for index in missing}, bar)
+                    _distribute(study_run, executor, number - 1, {index: blocks[index] for index in missing}, bar)
                 missing = study.advance()
                 if not missing:
                     break
@@ -157,10 +161,12 @@ def _run(job: Job[T], executor: Executor | None, facts: Mapping[str, object], *,
     return study.result[0]
 
 
-def _distribute(job: Job[T], executor: Executor, stage: int, blocks: Mapping[int, Block], bar: "tqdm[Any]") -> None:
+def _distribute(
+    study_run: StudyRun[T], executor: Executor, stage: int, blocks: Mapping[int, Block], bar: "tqdm[Any]"
+) -> None:
     """Submit blocks of a stage, by their indices in it, and wait until their files exist."""
-    ledger = Ledger(job.ledger)
-    futures = {executor.submit(_compute, job, stage, index, block.key): block for index, block in blocks.items()}
+    ledger = Ledger(study_run.ledger)
+    futures = {executor.submit(_compute, study_run, stage, index, block.key): block for index, block in blocks.items()}
     for future in as_completed(futures):
         future.result()
         block = futures.pop(future)  # Dask reruns completed tasks of a dead worker while their futures are referenced
@@ -172,18 +178,18 @@ def _distribute(job: Job[T], executor: Executor, stage: int, blocks: Mapping[int
 _compute_lock = threading.Lock()  # models and workflows are not thread-safe
 
 
-def _compute(job: Job[T], stage: int, index: int, key: str) -> None:
+def _compute(study_run: StudyRun[T], stage: int, index: int, key: str) -> None:
     """Compute a block in a worker, which starts the study first if necessary."""
-    ledger = Ledger(job.ledger)
+    ledger = Ledger(study_run.ledger)
     worker = f"a worker on {socket.gethostname()}"
     if not ledger.folder.is_dir():
         raise WorkError(f"{worker} does not see {ledger.folder}: {SHARED}")
     with _compute_lock:
         try:
-            block = _find(job, stage, index, key)
+            block = _find(study_run, stage, index, key)
             if block is None:
                 _started_study.cache_clear()  # the study's files may have changed
-                block = _find(job, stage, index, key)
+                block = _find(study_run, stage, index, key)
         except InfodisError as error:
             raise WorkError(f"{worker} cannot start the study: {error}") from error
         if block is None:
@@ -193,12 +199,12 @@ def _compute(job: Job[T], stage: int, index: int, key: str) -> None:
                 f"blocks in {ledger.folder}"
             )
         if ledger.read(block) is None:
-            ledger.write(block, block.compute(batch_size=job.batch_size, device=job.device))
+            ledger.write(block, block.compute(batch_size=study_run.batch_size, device=study_run.device))
 
 
-def _find(job: Job[T], stage: int, index: int, key: str) -> Block | None:
+def _find(study_run: StudyRun[T], stage: int, index: int, key: str) -> Block | None:
     """Return the block of an index in a stage if it has the expected key."""
-    study = _started_study(job)
+    study = _started_study(study_run)
     while len(study.stages) <= stage and not study.result:
         if not all(study.ledger.wait_for(block) for block in study.stages[-1]) or study.advance():
             return None
@@ -207,6 +213,6 @@ def _find(job: Job[T], stage: int, index: int, key: str) -> Block | None:
 
 
 @lru_cache(maxsize=1)
-def _started_study(job: Job[T]) -> _StartedStudy[T]:
+def _started_study(study_run: StudyRun[T]) -> _StartedStudy[T]:
     """Start a study once per process, so that its blocks share the loaded models and the drawn sequences."""
-    return _StartedStudy(job, job.device)
+    return _StartedStudy(study_run, study_run.device)

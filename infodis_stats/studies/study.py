@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 
 from estimators import InputError
-from infodis_stats.execution import Job, Workflow, cluster, processes, run
+from infodis_stats.execution import StudyRun, Workflow, cluster, processes, run
 from infodis_stats.io.store import SCHEMA
 from infodis_stats.results.provenance import model_fingerprint, versions
 from infodis_stats.studies.design.scenario import make_subjects
@@ -96,9 +96,9 @@ def run_study(
     with contextlib.ExitStack() as stack:
         if ledger is None:
             ledger = stack.enter_context(tempfile.TemporaryDirectory(prefix="infodis-stats-"))
-        job = Job(study, Path(ledger).resolve(), batch_size, str(device))
+        study_run = StudyRun(study, Path(ledger).resolve(), batch_size, str(device))
         facts = {"title": spec.title, "study": str(path), "workers": workers if scheduler is None else scheduler}
-        return run(job, open_executor, show_progress=show_progress, **facts)
+        return run(study_run, open_executor, show_progress=show_progress, **facts)
 
 
 @dataclass(frozen=True)

@@ -150,8 +150,8 @@ def test_models_are_loaded_once_by_the_client_and_once_per_worker_process(monkey
 
 
 def test_a_task_contains_the_text_of_its_study_and_little_else(network_study):
-    order = run.Job(studies._Study(str(network_study), ON_A_NETWORK), network_study.parent)
-    assert len(pickle.dumps((run._compute, order, 0, 0, "0" * 64))) < len(ON_A_NETWORK) + 1000
+    study_run = run.StudyRun(studies._Study(str(network_study), ON_A_NETWORK), network_study.parent)
+    assert len(pickle.dumps((run._compute, study_run, 0, 0, "0" * 64))) < len(ON_A_NETWORK) + 1000
 
 
 def test_workers_reload_a_changed_model(here, network_study, tmp_path):
@@ -298,20 +298,20 @@ def test_version_mismatches_are_checked_by_the_blocks(monkeypatch, here):
 
 def test_an_incompatible_worker_is_reported(monkeypatch, tmp_path):
     path = written_two_stages(tmp_path)
-    order = run.Job(studies._Study(str(path), TWO_STAGES), tmp_path / "ledger")
+    study_run = run.StudyRun(studies._Study(str(path), TWO_STAGES), tmp_path / "ledger")
     with pytest.raises(
         WorkError, match=r"^a worker on \S+ does not see \S+ledger: all machines must share this folder$"
     ):
-        do(order, 0, 0, "0" * 64)
-    order.ledger.mkdir()
+        do(study_run, 0, 0, "0" * 64)
+    study_run.ledger.mkdir()
     for place in (0, 10**6):
         with pytest.raises(WorkError, match=r"^a worker on \S+ would compute different numbers: its package versions"):
-            do(order, 0, place, "0" * 64)
+            do(study_run, 0, place, "0" * 64)
     monkeypatch.setattr(ledger, "VISIBILITY_TIMEOUT", 0)
     with pytest.raises(WorkError, match=r"or it does not see the completed blocks in \S+ledger$"):
-        do(order, 1, 0, "0" * 64)
-    assert not list(order.ledger.iterdir())
-    unknown = run.Job(studies._Study(str(path), ON_A_NETWORK), order.ledger)
+        do(study_run, 1, 0, "0" * 64)
+    assert not list(study_run.ledger.iterdir())
+    unknown = run.StudyRun(studies._Study(str(path), ON_A_NETWORK), study_run.ledger)
     with pytest.raises(WorkError, match=r"^a worker on \S+ cannot start the study: .*tiny.safetensors"):
         do(unknown, 0, 0, "0" * 64)
 
@@ -319,13 +319,13 @@ def test_an_incompatible_worker_is_reported(monkeypatch, tmp_path):
 def test_a_block_whose_worker_died_after_writing_it_is_not_recomputed(monkeypatch, tmp_path):
     path = written_two_stages(tmp_path)
     ids.run_study(path, ledger=tmp_path / "ledger")
-    order = run.Job(studies._Study(str(path), TWO_STAGES), tmp_path / "ledger")
-    block = run._started_study(order).stages[0][0]
+    study_run = run.StudyRun(studies._Study(str(path), TWO_STAGES), tmp_path / "ledger")
+    block = run._started_study(study_run).stages[0][0]
     monkeypatch.setattr(type(block), "compute", lambda *_, **__: pytest.fail("computed"))
-    do(order, 0, 0, block.key)
-    order.ledger.joinpath(f"{block.key}.npy").write_bytes(b"damaged")
+    do(study_run, 0, 0, block.key)
+    study_run.ledger.joinpath(f"{block.key}.npy").write_bytes(b"damaged")
     with pytest.raises(pytest.fail.Exception, match="computed"):
-        do(order, 0, 0, block.key)
+        do(study_run, 0, 0, block.key)
 
 
 def test_storage_that_is_not_shared_is_detected(monkeypatch, here, tmp_path):
@@ -342,7 +342,7 @@ def test_files_that_appear_late_are_waited_for(monkeypatch, tmp_path):
     path = written_two_stages(tmp_path)
     ids.run_study(path, ledger=tmp_path / "ledger")
     book = ledger.Ledger(tmp_path / "ledger")
-    (block, *_), *_ = run._started_study(run.Job(studies._Study(str(path), TWO_STAGES), book.folder)).stages
+    (block, *_), *_ = run._started_study(run.StudyRun(studies._Study(str(path), TWO_STAGES), book.folder)).stages
     file, aside = book.path(block), tmp_path / "aside"
     file.rename(aside)
     waited = []
