@@ -56,7 +56,7 @@ def estimate_nll(
     most_passes : int, default 4096
         With a precision, the budget of passes per sequence.
     seed : int, default 0
-        Seed from which all random streams derive.
+        Seed from which all streams of masks derive. Bootstrap intervals resample with streams that depend on the draw.
     context : int, array of bool, sequence of arrays of bool, or None
         The first ``context`` tokens are given, or the positions marked True: never masked, never scored.
     names : sequence of str, optional

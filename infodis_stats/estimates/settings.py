@@ -34,7 +34,7 @@ class SamplingPlan:
     replicates : int
         Independent replicates; with a precision, those of the first round.
     seed : int
-        Seed from which all random streams derive.
+        Seed from which all streams of masks derive. Bootstrap intervals resample with streams that depend on the draw.
     precision : float or str, optional
         Half-width to reach, as `infodis_stats.estimates.precision.Precision.of` reads it.
     most_passes : int, default 4096

@@ -52,6 +52,16 @@ def write_scans(scans: Mapping[str, xr.Dataset], folder: Path | str) -> Path:
     ------
     StoreError
         If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import infodis_stats as ids
+    >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    >>> scan = ids.scan_substitutions(law, law.encode(["GAT"])[0], "exhaustive", passes=7)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ids.write_scans({"codon": scan}, folder).name
+    'scan.html'
     """
     folder = writable_folder(folder)
     rankings = [rank_substitutions(scan) for scan in scans.values()]

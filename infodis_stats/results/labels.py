@@ -42,7 +42,9 @@ SHARED = {
     "log_ratio": Variable("nat", "log-likelihood ratio, first over second"),
     "exact": Variable("nat", "exact value"),
     "length": Variable("1", "scored positions"),
-    "forward_passes": Variable("1", "forward passes really run, over all replicates"),
+    "forward_passes": Variable(
+        "1", "forward passes run, over all replicates, with the fully masked pass that cautions need"
+    ),
     "failed": Variable("1", "how the model failed on the item; empty where there is an estimate"),
     "estimator": Variable("1", "estimator that was used"),
     "interval": Variable("1", "kind of interval that was used"),
