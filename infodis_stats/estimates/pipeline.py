@@ -95,7 +95,7 @@ def estimate(
         rule = Precision.of(plan.precision, plan.most_passes, level_of_each, request.kind)
         check_precision(quantity.sampler)
     cells = [Cell(quantity.sampler, item, plan.passes, plan.replicates) for item in quantity.items]
-    check_interval(quantity.model, cells, request.kind, request.level)
+    check_interval(quantity.model, cells, request.kind)
 
     def draw_under_one(round_cells: Iterable[Cell]) -> Iterable[Draw]:
         return execution.draw(quantity.model, round_cells, plan.seed, keep_failed=True)

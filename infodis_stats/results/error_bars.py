@@ -281,17 +281,16 @@ def error_bars(draws: Sequence[Draw], kind: str, level: float) -> list[ErrorBar]
     return [interval_kind(kind).error_bar(draw, level) for draw in draws]
 
 
-def check_interval(model: Model, cells: Sequence[Cell], kind: str, level: float) -> None:
+def check_interval(model: Model, cells: Sequence[Cell], kind: str) -> None:
     """Refuse an interval that the cells cannot have, before a single pass is spent.
 
     Raises
     ------
     InputError
-        If there is no such kind or level, or the cells lack what it needs: more replicates, or a design with a
+        If there is no such kind, or the cells lack what it needs: more replicates, or a design with a
         within-replicate variance.
     """
     interval = interval_kind(kind)
-    analysis.check_level(level)
     for cell in {tuple(side.length for side in cell.item.sides): cell for cell in cells}.values():
         if isinstance(interval, Auto) and cell.replicates > 1:
             continue
