@@ -9,7 +9,7 @@ import xarray as xr
 from estimators import Estimator, Model, Pair, make_pairs
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
-from infodis_stats.estimates.contrasts import CONTRAST_VARIABLES, contrast_named, contrast_variables
+from infodis_stats.estimates.coupling import CONTRAST_VARIABLES, contrast_named, contrast_variables
 from infodis_stats.estimates.pipeline import Quantity, estimate
 from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
 

@@ -14,7 +14,7 @@ from estimators.masked.plan import mask_plan
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import centred, student_t, variance
 from infodis_stats.estimates.cautions import cautions_of_draws
-from infodis_stats.estimates.failed_items import outcome_of
+from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.results.error_bars import error_bars
 from infodis_stats.results.labels import CI_BOUND, Variable, describe

@@ -22,7 +22,7 @@ from estimators import (
 from estimators.evaluate import Progress
 from estimators.streams import root_seed, stream
 from estimators.target import Context, Tokens
-from infodis_stats.estimates.contrasts import CONTRAST_VARIABLES, contrast_named, contrast_variables
+from infodis_stats.estimates.coupling import CONTRAST_VARIABLES, contrast_named, contrast_variables
 from infodis_stats.estimates.pipeline import Quantity, estimate
 from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
 from infodis_stats.results.provenance import model_fingerprint

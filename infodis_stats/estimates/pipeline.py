@@ -10,7 +10,7 @@ from estimators import Cell, Contrast, Draw, Estimator, Model, Pair, Target
 from estimators.estimator import estimator_of
 from estimators.model import is_consistent
 from infodis_stats.estimates.cautions import cautions_of_draws
-from infodis_stats.estimates.failed_items import Outcome, outcome_of
+from infodis_stats.estimates.outcome import Outcome, outcome_of
 from infodis_stats.estimates.precision import PRECISION_VARIABLES, DrawCells, Precision, draw_rounds, padded
 from infodis_stats.estimates.remainder import (
     REMAINDER_VARIABLES,

@@ -15,7 +15,7 @@ from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats import analysis
 from infodis_stats.estimates.cautions import cautions_of_draws
-from infodis_stats.estimates.failed_items import outcome_of
+from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.results.error_bars import error_bars
 from infodis_stats.results.labels import CI_BOUND, Variable, describe

@@ -25,7 +25,7 @@ from infodis_stats.io.files import (
     write_with_checksum,
 )
 
-__all__ = ["Ledger", "Progress", "progress_of"]
+__all__ = ["Ledger", "StudyProgress", "progress_of"]
 
 MANIFEST = "manifest.json"
 LOCK = "lock"
@@ -148,7 +148,7 @@ class _Manifest(BaseModel):
 
 
 @dataclass(frozen=True)
-class Progress:
+class StudyProgress:
     """The progress of a study.
 
     Attributes
@@ -181,7 +181,7 @@ class Progress:
         return (passes - done) / self.passes_per_second
 
 
-def progress_of(folder: Path | str) -> Progress:
+def progress_of(folder: Path | str) -> StudyProgress:
     """Return the progress of the study whose ledger is a folder.
 
     Raises
@@ -215,7 +215,7 @@ def progress_of(folder: Path | str) -> Progress:
     seconds = time.time() - contents.since
     facts = contents.model_dump(exclude={"since", "blocks", "done"})
     rate = new_passes / seconds if running and new_passes and seconds > 0 else np.nan
-    return Progress(facts, sections, running, rate)
+    return StudyProgress(facts, sections, running, rate)
 
 
 @contextlib.contextmanager

@@ -127,7 +127,7 @@ class IntervalKind(ABC):
         return ErrorBar(bars.kind, *(float(number[0]) for number in numbers))
 
 
-class StudentT(IntervalKind):
+class StudentTInterval(IntervalKind):
     """Student's t over the replicates: valid up to skewness, whatever the dependence between passes."""
 
     name = "student-t"
@@ -139,7 +139,7 @@ class StudentT(IntervalKind):
         return _over_replicates(self.name, values, analysis.student_t(values, level))
 
 
-class Bca(IntervalKind):
+class BcaInterval(IntervalKind):
     """The bias-corrected and accelerated bootstrap over the replicates."""
 
     name = "bca"
@@ -153,7 +153,7 @@ class Bca(IntervalKind):
         )
 
 
-class Anytime(IntervalKind):
+class AnytimeInterval(IntervalKind):
     """The last interval of the confidence sequence: valid however the number of replicates was chosen."""
 
     name = "anytime"
@@ -166,7 +166,7 @@ class Anytime(IntervalKind):
         return _over_replicates(self.name, values, analysis.Interval(running.lower[..., -1], running.upper[..., -1]))
 
 
-class DesignBootstrap(IntervalKind):
+class DesignBootstrapInterval(IntervalKind):
     """The hull of Student's t and a bootstrap-t that redraws the masks."""
 
     name = "design-bootstrap"
@@ -189,7 +189,7 @@ class DesignBootstrap(IntervalKind):
         return _over_replicates(self.name, values, analysis.Interval(*ends))
 
 
-class Design(IntervalKind):
+class DesignInterval(IntervalKind):
     """Student's t with the within-replicate variance: of strata, pairs, chains or residuals, by the design."""
 
     name = "design"
@@ -209,7 +209,7 @@ class Design(IntervalKind):
         return _students_t(self.name, centre, error, degrees, level)
 
 
-class Hall(IntervalKind):
+class HallInterval(IntervalKind):
     """Hall's interval over all independent parts: passes, pairs, chains."""
 
     name = "hall"
@@ -227,7 +227,7 @@ class Hall(IntervalKind):
         return _over_replicates(self.name, parts, analysis.hall(parts, level))
 
 
-class Auto(IntervalKind):
+class AutoInterval(IntervalKind):
     """The narrowest interval that covers, according to the calibration study."""
 
     name = "auto"
@@ -242,14 +242,23 @@ class Auto(IntervalKind):
         estimator = estimator_of(sample.draw.cell.sampler)
         if estimator is not None:
             if estimator.skewed_parts and sample.parts.shape[1] >= FEWEST_PARTS:
-                return Hall()
+                return HallInterval()
             if estimator.conservative_within_variance and sample.size >= ENOUGH_REPLICATES:
-                return StudentT()
-        return StudentT() if sample.draw.within_variance is None else Design()
+                return StudentTInterval()
+        return StudentTInterval() if sample.draw.within_variance is None else DesignInterval()
 
 
 KINDS: dict[str, IntervalKind] = {
-    kind.name: kind for kind in (Auto(), StudentT(), Design(), Hall(), DesignBootstrap(), Bca(), Anytime())
+    kind.name: kind
+    for kind in (
+        AutoInterval(),
+        StudentTInterval(),
+        DesignInterval(),
+        HallInterval(),
+        DesignBootstrapInterval(),
+        BcaInterval(),
+        AnytimeInterval(),
+    )
 }
 
 
@@ -292,7 +301,7 @@ def check_interval(model: Model, cells: Sequence[Cell], kind: str) -> None:
     """
     interval = interval_kind(kind)
     for cell in {tuple(side.length for side in cell.item.sides): cell for cell in cells}.values():
-        if isinstance(interval, Auto) and cell.replicates > 1:
+        if isinstance(interval, AutoInterval) and cell.replicates > 1:
             continue
         settled = replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, model))
         jobs = settled.sampler.jobs(cell.item, cell.passes, cell.replicates, np.random.default_rng(0))

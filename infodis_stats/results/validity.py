@@ -1,6 +1,7 @@
 """Validity: cautions that hold by construction, from the estimator and the loss profile of the target.
 
-Statistics of the sample cannot show them: the bad samples are those that missed the tail.
+Statistics of the sample cannot show them: the bad samples are those that missed the tail. Those that depend on the draw
+or the model are decided in `infodis_stats.estimates.cautions`.
 """
 
 from collections.abc import Iterable, Sequence

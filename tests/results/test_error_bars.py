@@ -10,7 +10,7 @@ from estimators import Cell, draw, make_targets
 from infodis_stats import analysis
 from infodis_stats.results.error_bars import (
     ErrorBar,
-    Hall,
+    HallInterval,
     check_interval,
     error_bars,
     interval_kind,
@@ -248,4 +248,4 @@ class TestRefusals:
     def test_hall_needs_three_passes(self):
         with pytest.raises(ids.InputError, match="a skewness needs at least 3"):
             analysis.hall([1.0, 2.0])
-        assert Hall.name == "hall"
+        assert HallInterval.name == "hall"

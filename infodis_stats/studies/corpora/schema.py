@@ -8,12 +8,12 @@ from estimators import Estimator, estimator
 from infodis_stats.studies.design.models import ModelSpec
 from infodis_stats.studies.design.scenario import Scenario
 from infodis_stats.studies.design.spec import StudySpec, check_distinct
-from infodis_stats.studies.design.toml import Count, File, Name, Table, Text
+from infodis_stats.studies.design.toml import Count, File, Name, Text, TomlTable
 
 __all__ = ["CorporaSpec", "CorpusSpec"]
 
 
-class CorpusSpec(Table):
+class CorpusSpec(TomlTable):
     """A corpus: a file of records, the first ``maps`` of which are drawn character by character."""
 
     name: Name

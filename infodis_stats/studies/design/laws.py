@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from infodis_stats.io.files import read_text
 from infodis_stats.laws import HiddenMarkov, Law, MarkovChain, TableLaw
-from infodis_stats.studies.design.toml import Count, Numbers, Seed, Table, Text, validated
+from infodis_stats.studies.design.toml import Count, Numbers, Seed, Text, TomlTable, validated
 
 __all__ = ["HiddenMarkovSpec", "LawSpec", "MarkovChainSpec", "TableSpec", "read_law"]
 
 
-class TableSpec(Table):
+class TableSpec(TomlTable):
     """A `TableLaw`: drawn from a seed, or given by ``sequences`` and ``probabilities``."""
 
     kind: Literal["table"]
@@ -36,7 +36,7 @@ class TableSpec(Table):
         return TableLaw.random(count=self.count, length=self.length, alphabet=self.alphabet, seed=self.seed)
 
 
-class MarkovChainSpec(Table):
+class MarkovChainSpec(TomlTable):
     """A `MarkovChain`: drawn from a seed, or given by ``initial`` and ``transition``."""
 
     kind: Literal["markov-chain"]
@@ -62,7 +62,7 @@ class MarkovChainSpec(Table):
         )
 
 
-class HiddenMarkovSpec(Table):
+class HiddenMarkovSpec(TomlTable):
     """A `HiddenMarkov` law: drawn from a seed, or given by ``initial``, ``transition`` and ``emission``."""
 
     kind: Literal["hidden-markov"]

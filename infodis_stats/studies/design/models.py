@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from infodis_stats.studies.design.toml import Table, Text
+from infodis_stats.studies.design.toml import Text, TomlTable
 
 __all__ = ["ModelSpec"]
 
@@ -26,7 +26,7 @@ def _exists(path: Path) -> bool:
         return False
 
 
-class ModelSpec(Table):
+class ModelSpec(TomlTable):
     """A network by its name, as `load_model` takes it."""
 
     name: Annotated[Text, BeforeValidator(_beside)]

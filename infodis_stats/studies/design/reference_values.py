@@ -32,7 +32,7 @@ from infodis_stats.studies.design.scenario import Subject
 from infodis_stats.studies.design.target_sets import Group, items_of
 from infodis_stats.studies.design.variables import STUDY_VARIABLES
 
-__all__ = ["LossProfile", "item_coords", "long_run", "truth_dataset", "truth_owners", "truth_sections"]
+__all__ = ["LossProfiler", "item_coords", "long_run", "truth_dataset", "truth_owners", "truth_sections"]
 
 LONGEST_ENUMERATED = 12  # scored positions: all masks of shorter targets are run
 PILOT = LONG_RUN = estimator("uniform-count+stratified")
@@ -63,7 +63,7 @@ def truth_sections(
     items = items_of(groups)
     short = [item for item in items if _enumerated(item)]
     every = [Cell(Exhaustive(), target, 2 ** target.sides[0].length, 1) for target in short]
-    profiles = [Cell(LossProfile(), side, PILOT_PASSES, 1) for item in items for side in item.sides]
+    profiles = [Cell(LossProfiler(), side, PILOT_PASSES, 1) for item in items for side in item.sides]
     long_runs = [] if subject.exact else [long_run(item, passes) for item in items]
     # A child of the seed: independent of the estimates that are compared with it.
     run_seed = np.random.SeedSequence(seed).spawn(1)[0]
@@ -141,7 +141,7 @@ def long_run(item: Target | Pair, passes: int) -> Cell:
 
 
 @dataclass(frozen=True)
-class LossProfile(Sampler[Target]):
+class LossProfiler(Sampler[Target]):
     """The loss profile of a target: a pilot, and the fully masked pass."""
 
     name: ClassVar[str] = "loss-profile"

@@ -4,12 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from infodis_stats.studies.design.scenario import Scenario
-from infodis_stats.studies.design.toml import Name, Seed, Table
+from infodis_stats.studies.design.toml import Name, Seed, TomlTable
 
 __all__ = ["StudySpec", "check_distinct"]
 
 
-class StudySpec(Table, ABC):
+class StudySpec(TomlTable, ABC):
     """A study file: a title, the seed from which all streams derive, and what it scores."""
 
     title: Name

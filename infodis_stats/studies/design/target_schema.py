@@ -9,7 +9,7 @@ from estimators import Contrast, Coupled, Decoupled, Estimator, estimator
 from infodis_stats.studies.design.laws import LawSpec
 from infodis_stats.studies.design.models import ModelSpec
 from infodis_stats.studies.design.scenario import Scenario
-from infodis_stats.studies.design.toml import Count, File, Name, Seed, Table
+from infodis_stats.studies.design.toml import Count, File, Name, Seed, TomlTable
 
 __all__ = ["ContrastName", "PairsSpec", "Scored", "SubjectSpec", "TargetsSpec", "check_contrasts", "named_samplers"]
 
@@ -18,7 +18,7 @@ MOST_SYMBOLS = 10**8  # of a group, all of which a study keeps in memory
 ContrastName = Literal["coupled", "decoupled"]
 
 
-class TargetsSpec(Table):
+class TargetsSpec(TomlTable):
     """A group of targets: drawn from the law, or ``sequences``, or the support of a table law, or a file of records."""
 
     name: Name
@@ -47,7 +47,7 @@ class TargetsSpec(Table):
         return self
 
 
-class PairsSpec(Table):
+class PairsSpec(TomlTable):
     """A group of pairs: near copies of one another or unrelated, drawn from the law; or a file of pairs of texts."""
 
     name: Name
@@ -82,7 +82,7 @@ class PairsSpec(Table):
         return self
 
 
-class Scored(Table):
+class Scored(TomlTable):
     """What a study scores: ``[[targets]]`` or ``[[pairs]]`` under a ``[law]``, a ``[model]``, or both."""
 
     law: LawSpec | None = None

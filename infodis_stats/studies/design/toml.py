@@ -15,7 +15,7 @@ from estimators import InputError
 
 Spec = TypeVar("Spec", bound=BaseModel)
 
-__all__ = ["Count", "File", "Name", "Numbers", "Seed", "Table", "Text", "kind_of", "validated"]
+__all__ = ["Count", "File", "Name", "Numbers", "Seed", "Text", "TomlTable", "kind_of", "validated"]
 
 RULES = {
     "bool_type": "must be true or false",
@@ -58,7 +58,7 @@ File = Annotated[Path, BeforeValidator(_beside)]
 """A file, named relative to the folder of the document."""
 
 
-class Table(BaseModel):
+class TomlTable(BaseModel):
     """A table of a study file: frozen, strict about types, and without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

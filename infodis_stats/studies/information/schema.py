@@ -8,7 +8,7 @@ from infodis_stats.studies.comparison.schema import ComparedSpec
 from infodis_stats.studies.design.scenario import Scenario
 from infodis_stats.studies.design.spec import check_distinct
 from infodis_stats.studies.design.target_schema import Scored
-from infodis_stats.studies.design.toml import Count, Name, Table
+from infodis_stats.studies.design.toml import Count, Name, TomlTable
 
 __all__ = ["CurvesSpec", "InformationSpec", "SequencesSpec"]
 
@@ -29,7 +29,7 @@ class SequencesSpec(Scored):
         return self
 
 
-class CurvesSpec(Table):
+class CurvesSpec(TomlTable):
     """Curves of mutual information: under which noise, from how many sequences and passes of each."""
 
     noises: Annotated[tuple[Literal["absorbing", "uniform"], ...], Field(strict=False, min_length=1)] = (

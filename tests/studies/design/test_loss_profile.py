@@ -5,14 +5,14 @@ import torch
 
 import infodis_stats as ids
 from estimators import Cell, draw, make_targets
-from infodis_stats.studies.design.reference_values import LossProfile
+from infodis_stats.studies.design.reference_values import LossProfiler
 
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
 
 
 def test_it_has_the_pilot_estimate_and_the_fully_masked_pass():
     (target,) = make_targets(LAW.sample(1, 6, seed=0), context=2)
-    (one,) = draw(LAW, [Cell(LossProfile(), target, 64, 3)], 0)
+    (one,) = draw(LAW, [Cell(LossProfiler(), target, 64, 3)], 0)
     pilot, full = one.evaluations
     weighted = (pilot.plan.weights * pilot.losses).sum(axis=(-2, -1))
     np.testing.assert_allclose(one.estimates, weighted, rtol=1e-12)
@@ -25,5 +25,5 @@ def test_it_has_the_pilot_estimate_and_the_fully_masked_pass():
 
 def test_replicates_have_independent_masks():
     (target,) = make_targets(LAW.sample(1, 6, seed=0))
-    (one,) = draw(LAW, [Cell(LossProfile(), target, 8, 2)], 0)
+    (one,) = draw(LAW, [Cell(LossProfiler(), target, 8, 2)], 0)
     assert one.estimates[0] != one.estimates[1]
