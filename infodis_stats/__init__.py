@@ -26,7 +26,7 @@ def __getattr__(name: str) -> Any:
 
         return version("infodis-stats")
     if not name.startswith("_"):
-        import estimators  # noqa: PLC0415
+        import estimators  # noqa: PLC0415  imports torch
 
         if name in estimators.__all__:
             return getattr(estimators, name)
@@ -34,6 +34,6 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    import estimators  # noqa: PLC0415
+    import estimators  # noqa: PLC0415  imports torch
 
     return sorted({*__all__, *estimators.__all__, "__version__"})
