@@ -92,7 +92,7 @@ class Batches:
 
     def __init__(self, batch_size: int | None, device: torch.device) -> None:
         if batch_size is not None and batch_size < 1:
-            raise InputError(f"batch_size needs to be at least 1, got {batch_size}")
+            raise InputError(f"batch_size must be at least 1, got {batch_size}")
         self._device, self._memory = device, memory_of(device)
         self._measured = self._memory if batch_size is None else None
         self._rows = sys.maxsize if batch_size is None else batch_size

@@ -118,7 +118,7 @@ class Coupled(Contrast):
 
     Contract: both sides draw from generators in one state. Either side alone has the estimator's ordinary law; targets
     of equal length get equal masks; of unequal length, the positions that both have share their uniforms, and so do the
-    levels. The coupling lowers the variance where the terms of the two sides move together; nothing is promised for
+    quantiles. The coupling lowers the variance where the terms of the two sides move together; nothing is promised for
     unrelated sequences.
 
     References

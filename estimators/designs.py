@@ -1,7 +1,7 @@
 """Designs: how the points in the unit cube are drawn, whatever they are used for.
 
-A point has one coordinate for the *level* (how much is masked) and one *key* for each scored position (which ones are
-masked first). Every design keeps two rules, and the contract tests check them:
+A point has one coordinate for how much is masked, a *quantile* of its law, and one *key* for each scored position
+(which positions are masked first). Every design keeps two rules, and the contract tests check them:
 
 1. Averaged over the passes of a replicate, a point is uniform on the unit cube. Any unbiased mask map therefore stays
    unbiased under any design.
@@ -35,12 +35,12 @@ __all__ = [
 ]
 
 DIGITS = 53  # binary digits of a float64 in [0, 1)
-LEVEL = 0  # the coordinate that says how much is masked; the others are the keys
+QUANTILE = 0  # the coordinate that says how much is masked; the others are the keys
 
 
 Dependence = Literal["none", "pairs", "strata", "other"]
-"""How passes depend on one another: not at all, in consecutive pairs, by one level in each of as many equal strata as
-passes, or in any other way. It decides how the within-replicate variance is estimated."""
+"""How passes depend on one another: not at all, in consecutive pairs, by one quantile in each of as many equal strata
+as passes, or in any other way. It decides how the within-replicate variance is estimated."""
 
 
 class Design(Protocol):
@@ -69,7 +69,7 @@ class Design(Protocol):
         Parameters
         ----------
         dimension : int
-            ``1 + length``: the level and a key for each position.
+            ``1 + length``: the quantile and a key for each position.
         passes : int
             Number of points.
         rng : numpy.random.Generator
@@ -147,7 +147,7 @@ class Antithetic:
 
 @dataclass(frozen=True)
 class Stratified:
-    """One level in each of ``passes`` equal strata, uniform within it; independent keys.
+    """One quantile in each of ``passes`` equal strata, uniform within it; independent keys.
 
     References
     ----------
@@ -160,13 +160,13 @@ class Stratified:
     """
 
     name: ClassVar[str] = "stratified"
-    summary: ClassVar[str] = "one level in each of as many equal strata as passes; independent keys"
+    summary: ClassVar[str] = "one quantile in each of as many equal strata as passes; independent keys"
     dependence: ClassVar[Dependence] = "strata"
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
         points = _uniforms(dimension, passes, rng)
-        points[:, LEVEL] = (np.arange(passes) + points[:, LEVEL]) / passes
+        points[:, QUANTILE] = (np.arange(passes) + points[:, QUANTILE]) / passes
         return points
 
 
@@ -188,19 +188,19 @@ class Systematic:
     """
 
     name: ClassVar[str] = "systematic"
-    summary: ClassVar[str] = "levels on a grid with one common offset; independent keys"
+    summary: ClassVar[str] = "quantiles on a grid with one common offset; independent keys"
     dependence: ClassVar[Dependence] = "other"
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
         points = _uniforms(dimension, passes, rng)
-        points[:, LEVEL] = (np.arange(passes) + points[0, LEVEL]) / passes
+        points[:, QUANTILE] = (np.arange(passes) + points[0, QUANTILE]) / passes
         return points
 
 
 @dataclass(frozen=True)
 class LatinHypercube:
-    """Each coordinate, level and keys alike, once in each of ``passes`` equal strata, in an order of its own.
+    """Each coordinate, quantile and keys alike, once in each of ``passes`` equal strata, in an order of its own.
 
     Every position is then masked about as often as any other, and the variance that is additive in the coordinates
     vanishes.
@@ -220,7 +220,7 @@ class LatinHypercube:
     """
 
     name: ClassVar[str] = "latin-hypercube"
-    summary: ClassVar[str] = "level and every key once in each of as many equal strata as passes"
+    summary: ClassVar[str] = "quantile and every key once in each of as many equal strata as passes"
     dependence: ClassVar[Dependence] = "strata"
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -254,7 +254,7 @@ class Sobol:
 
     name: ClassVar[str] = "sobol"
     summary: ClassVar[str] = "a scrambled Sobol net; needs 2^k passes"
-    dependence: ClassVar[Dependence] = "other"  # what the net gains does not show in its levels
+    dependence: ClassVar[Dependence] = "other"  # what the net gains does not show in its quantiles
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`.

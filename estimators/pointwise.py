@@ -41,13 +41,13 @@ class Pointwise(Estimator):
         return groups
 
     def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
-        """Estimate each replicate's variance: from its parts, or from one pass in each stratum of the level."""
+        """Estimate each replicate's variance: from its parts, or from one pass in each stratum of the quantile."""
         if self.design.dependence != "strata" or plan.passes < FEWEST_STRATA:
             return super().within_variance(plan, losses)
         order = np.argsort(plan.hidden_fractions, axis=-1, kind="stable")
         terms = np.take_along_axis(pass_terms(plan, losses), order, axis=-1)
         scale = plan.weights.sum(axis=-1)
         if np.allclose(scale, scale[0, 0], rtol=1e-9, atol=0.0):
-            # Equal losses would give all passes one mean, so that means are nearly a line in the level.
+            # Equal losses would give all passes one mean, so that means are nearly a line in the hidden fraction.
             return from_residuals(terms, np.take_along_axis(plan.hidden_fractions, order, axis=-1))
         return from_second_differences(terms)

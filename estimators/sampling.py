@@ -112,9 +112,9 @@ class Cell:
 
     def __post_init__(self) -> None:
         if self.passes < 1:
-            raise InputError(f"passes needs to be at least 1, got {self.passes}")
+            raise InputError(f"passes must be at least 1, got {self.passes}")
         if self.replicates < 1:
-            raise InputError(f"replicates needs to be at least 1, got {self.replicates}")
+            raise InputError(f"replicates must be at least 1, got {self.replicates}")
         if self.first < 0:
             raise InputError(f"the first replicate needs a number of at least 0, got {self.first}")
         length = max(side.length for side in self.item.sides)

@@ -19,7 +19,7 @@ def root_seed(rng: np.random.Generator | np.random.SeedSequence | int) -> np.ran
     if isinstance(rng, np.random.Generator):
         return np.random.SeedSequence(rng.integers(0, 2**32, size=4, dtype=np.uint32).tolist())
     if rng < 0:
-        raise InputError(f"seed needs to be at least 0, got {rng}")
+        raise InputError(f"seed must be at least 0, got {rng}")
     return np.random.SeedSequence(rng)
 
 

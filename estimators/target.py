@@ -124,10 +124,10 @@ def token_arrays(tokens: Tokens) -> list[NDArray[np.int64]]:
 
 def _check_names(names: Any) -> None:
     if isinstance(names, str) or not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
-        raise InputError("names need to be a sequence of strings, one for each row")
+        raise InputError("names must be a sequence of strings, one for each row")
     for name in names:
         if any("\ud800" <= symbol <= "\udfff" for symbol in name):
-            raise InputError(f"names need to be Unicode, but {name!r} has half a surrogate pair")
+            raise InputError(f"names must be Unicode, but {name!r} has half a surrogate pair")
 
 
 def _arrays(rows: Any, what: str, right: str) -> list[NDArray[Any]]:

@@ -58,7 +58,7 @@ class MaskMap(Protocol):
         Parameters
         ----------
         points : array of float64, shape (..., 1 + length)
-            The level, then a key for each position.
+            The quantile, then a key for each position.
 
         Returns
         -------
@@ -102,7 +102,7 @@ class TimeIntegral:
 
     Examples
     --------
-    >>> masks, weights = TimeIntegral().masks(np.array([0.5, 0.2, 0.7, 0.4]))  # the level, then a key per position
+    >>> masks, weights = TimeIntegral().masks(np.array([0.5, 0.2, 0.7, 0.4]))  # the quantile, then a key per position
     >>> masks, float(weights)
     (array([ True, False,  True]), 2.0)
     """
@@ -135,8 +135,8 @@ class TimeIntegral:
 
     def masks(self, points: NDArray[np.float64]) -> WeightedMasks:
         """Turn points into masks; see `MaskMap.masks`."""
-        level, keys = _split(points)
-        rate = self.eps + (1.0 - self.eps) * level
+        quantile, keys = _split(points)
+        rate = self.eps + (1.0 - self.eps) * quantile
         masks = keys < rate[..., None]
         weights = np.zeros_like(rate)
         np.divide(1.0 - self.eps, rate, out=weights, where=masks.any(axis=-1))
@@ -187,9 +187,9 @@ class TimeFree:
 
     def masks(self, points: NDArray[np.float64]) -> WeightedMasks:
         """Turn points into masks; see `MaskMap.masks`."""
-        level, keys = _split(points)
+        quantile, keys = _split(points)
         harmonic = _harmonic(keys.shape[-1])
-        return smallest(keys, _sizes(harmonic, level)), np.full(level.shape, harmonic[-1])
+        return smallest(keys, _sizes(harmonic, quantile)), np.full(quantile.shape, harmonic[-1])
 
     def law(self, length: int) -> MaskLaw:
         """Return the law of the mask: the estimand's own weights over ``H_L``."""
@@ -223,9 +223,9 @@ class UniformCount:
 
     def masks(self, points: NDArray[np.float64]) -> WeightedMasks:
         """Turn points into masks; see `MaskMap.masks`."""
-        level, keys = _split(points)
+        quantile, keys = _split(points)
         length = keys.shape[-1]
-        sizes = np.minimum((level * length).astype(np.int64) + 1, length)
+        sizes = np.minimum((quantile * length).astype(np.int64) + 1, length)
         return smallest(keys, sizes), length / sizes
 
     def law(self, length: int) -> MaskLaw:
@@ -242,8 +242,8 @@ class RootCount:
 
     Between `TimeFree` and `UniformCount`, whose sizes have probabilities proportional to ``1/m`` and to 1. The best law
     of the size is proportional to the spread within a size (Neyman's allocation), and the mean of ``m`` unequal tokens
-    has a spread of about ``1/sqrt(m)``. The weights differ between sizes: without strata over the level that costs more
-    than it gains. The map samples nearly full masks less often, and those carry the likelihood where few revealed
+    has a spread of about ``1/sqrt(m)``. The weights differ between sizes: without strata over the quantile that costs
+    more than it gains. The map samples nearly full masks less often, and those carry the likelihood where few revealed
     tokens determine the rest.
 
     References
@@ -265,9 +265,9 @@ class RootCount:
 
     def masks(self, points: NDArray[np.float64]) -> WeightedMasks:
         """Turn points into masks; see `MaskMap.masks`."""
-        level, keys = _split(points)
+        quantile, keys = _split(points)
         cumulative = _roots(keys.shape[-1])
-        sizes = _sizes(cumulative, level)
+        sizes = _sizes(cumulative, quantile)
         return smallest(keys, sizes), cumulative[-1] / np.sqrt(sizes)
 
     def law(self, length: int) -> MaskLaw:
@@ -278,9 +278,9 @@ class RootCount:
         return MaskLaw(probability, first, first * weight)
 
 
-def _sizes(cumulative: NDArray[np.float64], level: NDArray[np.float64]) -> NDArray[np.int64]:
-    # The size whose interval of the distribution function holds the level; the closed end belongs to the last one.
-    below = np.searchsorted(cumulative / cumulative[-1], level, side="right")
+def _sizes(cumulative: NDArray[np.float64], quantile: NDArray[np.float64]) -> NDArray[np.int64]:
+    # The size whose interval of the distribution function holds the quantile; the closed end belongs to the last one.
+    below = np.searchsorted(cumulative / cumulative[-1], quantile, side="right")
     return np.minimum(below + 1, len(cumulative))
 
 

@@ -32,7 +32,7 @@ class Triangular(Estimator):
     Parameters
     ----------
     design : Design, default Stratified()
-        Of the points: a design with a level in each of as many equal strata as passes (`LatinHypercube`, `Sobol`).
+        Of the points: a design with a quantile in each of as many equal strata as passes (`LatinHypercube`, `Sobol`).
 
     References
     ----------
@@ -73,7 +73,7 @@ class Triangular(Estimator):
                 f"triangular needs at least {shares.sum()} passes for {length} scored positions, got {passes}"
             )
         points = draw_points(self.design, length, int(shares.sum()), replicates, rng)
-        # A cell of the level for each draw: the strata in order, each in equal parts.
+        # A cell of the quantile for each draw: the strata in order, each in equal parts.
         stratum = np.repeat(np.arange(len(shares)), shares)
         part = np.arange(len(stratum)) - (np.cumsum(shares) - shares)[stratum]
         step = (np.diff(edges) / shares)[stratum]

@@ -156,7 +156,7 @@ def _checked(values: ArrayLike) -> NDArray[np.float64]:
     try:
         matrix = np.asarray(values, dtype=np.float64).copy()
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"a rate matrix needs to be an array of numbers: {error}") from error
+        raise InputError(f"a rate matrix must be an array of numbers: {error}") from error
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not 2 <= len(matrix) <= MOST_STATES:
         raise InputError(f"a rate matrix needs shape (states, states), 2 to {MOST_STATES} states; got {matrix.shape}")
     if not np.isfinite(matrix).all():

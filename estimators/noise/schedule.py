@@ -1,7 +1,7 @@
 """Schedules: how much noise there is at a time between 0 and 1.
 
 The integral of the score entropy does not depend on the schedule. With times drawn uniformly, the schedule is the law
-of the noise level: it says where an estimator spends its passes.
+of the noised fraction: it says where an estimator spends its passes.
 """
 
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def _times(time: ArrayLike) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class LogLinear:
-    """The noise level ``1 - exp(-total noise)``, under masking the masking rate, is ``(1 - eps) t``.
+    """The noised fraction ``1 - exp(-total noise)``, under masking the masking rate, is ``(1 - eps) t``.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class LogLinear:
 
 @dataclass(frozen=True)
 class Polynomial:
-    """The noise level is ``t ** power``: many passes at low noise, which score entropies need.
+    """The noised fraction is ``t ** power``: many passes at low noise, which score entropies need.
 
     Parameters
     ----------
@@ -163,10 +163,10 @@ class Polynomial:
     def total_noise(self, time: ArrayLike) -> NDArray[np.float64]:
         """Return the total noise; see `Schedule.total_noise`."""
         times = _times(time)
-        level = times**self.power
+        fraction = times**self.power
         # Near the end 1 - t^p has no digits, near the start the logarithm has none.
-        start, end = -np.log1p(-np.minimum(level, 0.5)), -np.log(self._left(times))
-        return np.where(level < 0.5, start, end)
+        start, end = -np.log1p(-np.minimum(fraction, 0.5)), -np.log(self._left(times))
+        return np.where(fraction < 0.5, start, end)
 
     def rate(self, time: ArrayLike) -> NDArray[np.float64]:
         """Return the derivative of `total_noise`."""

@@ -140,8 +140,8 @@ class ScoreEntropy(Pointwise):
     def steady(self) -> bool:
         """Whether no few passes at low noise carry the error: intervals are then as good as those of masks.
 
-        Averaged over a position's own noise, terms grow with the logarithm of the noise level, which a schedule that
-        begins slowly takes away; under masking it is enough that it does. Elsewhere single jumps stand out.
+        Averaged over a position's own noise, terms grow with the logarithm of the noised fraction, which a schedule
+        that begins slowly takes away; under masking it is enough that it does. Elsewhere single jumps stand out.
         """
         return self.schedule.order > 1 and (self.marginal or self.noise == Absorbing())
 
@@ -157,8 +157,8 @@ class ScoreEntropy(Pointwise):
 
     def plan_of(self, points: NDArray[np.float64]) -> NoisePlan:
         """Turn points into a plan; see `Pointwise.plan_of`."""
-        level, keys = points[..., 0], points[..., 1:]
-        times = level if self.time_law is None else self.time_law.times(level)
+        quantile, keys = points[..., 0], points[..., 1:]
+        times = quantile if self.time_law is None else self.time_law.times(quantile)
         density = 1.0 if self.time_law is None else self.time_law.density(times)
         weights = self.schedule.rate(self.end * times) * self.end / density / points.shape[1]
         total_noise = self.schedule.total_noise(self.end * times)

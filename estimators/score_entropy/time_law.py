@@ -43,12 +43,12 @@ class TimeLaw:
             raise InputError(f"a law of the time needs positive probabilities that sum to 1, got {self.probability}")
 
     @classmethod
-    def fitted(cls, levels: NDArray[np.float64], squares: NDArray[np.float64]) -> "TimeLaw":
+    def fitted(cls, quantiles: NDArray[np.float64], squares: NDArray[np.float64]) -> "TimeLaw":
         """Return the law with the least variance by a pilot: proportional to the root mean square of a pass's term.
 
         Parameters
         ----------
-        levels : array of float64, shape (passes,)
+        quantiles : array of float64, shape (passes,)
             Times of the pilot's passes.
         squares : array of float64, shape (passes,)
             Squares of their terms, with uniform times.
@@ -58,8 +58,8 @@ class TimeLaw:
         Part of the passes stays uniform in time, so times whose spread the pilot missed are still sampled. The
         estimator is unbiased for every law of the time, as long as it does not use the pilot's own terms again.
         """
-        bins = max(1, len(levels) // PASSES_PER_BIN)
-        place = np.minimum((levels * bins).astype(np.int64), bins - 1)
+        bins = max(1, len(quantiles) // PASSES_PER_BIN)
+        place = np.minimum((quantiles * bins).astype(np.int64), bins - 1)
         count = np.bincount(place, minlength=bins)
         mean = np.bincount(place, squares, minlength=bins) / np.maximum(count, 1)
         root = np.sqrt(mean)

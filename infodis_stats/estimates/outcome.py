@@ -148,7 +148,8 @@ def _exact_values(models: Sequence[Model], draws: Sequence[Draw]) -> list[float]
     if not draws or len(laws) < len(models):
         return [None] * len(draws)
     nlls = [_law_nlls(law, [draw.cell.item.sides[side] for draw in draws]) for side, law in enumerate(laws)]
-    values: list[float] = (nlls[0] if len(nlls) == 1 else nlls[1] - nlls[0]).tolist()
+    with np.errstate(invalid="ignore"):  # two sides of probability 0 have no ratio: NaN
+        values: list[float] = (nlls[0] if len(nlls) == 1 else nlls[1] - nlls[0]).tolist()
     return values
 
 

@@ -119,6 +119,15 @@ def test_an_error_is_raised_if_all_sequences_fail(tokens):
 
 
 class TestRatios:
+    @pytest.mark.parametrize("coupled", [True, False])
+    @pytest.mark.parametrize("name", ["uniform-count", "marginal-score-entropy(uniform,polynomial)+stratified"])
+    def test_pairs_of_two_impossible_sequences_fail_without_a_warning(self, name, coupled):
+        law = ids.TableLaw(["AABB", "ABAB", "BBBB"], [0.5, 0.25, 0.25], "AB")
+        first, second = law.encode(["AAAA", "AABB"]), law.encode(["BBBA", "ABAB"])
+        result = ids.estimate_log_ratio(law, first, second, name, passes=8, coupled=coupled)
+        assert (result["failed"].values != "").tolist() == [True, False]
+        assert np.isnan(result["log_ratio"].values).tolist() == [True, False]
+
     def test_the_failed_side_is_named(self, tokens):
         result = ids.estimate_log_ratio(FailsOn(), tokens, tokens[::-1].copy(), "uniform-count")
         assert str(result["failed"][BAD].item()).startswith("first side, position")

@@ -131,13 +131,13 @@ def test_plans_that_exceed_memory_and_negative_seeds_are_refused():
     sampler = estimator("time-free")
     with pytest.raises(InputError, match="1000000000000 passes x 2 replicates over 5 positions does not fit"):
         sampler.sample(ArbitraryLosses(5), TOKENS, passes=10**12, replicates=2, rng=0)
-    with pytest.raises(InputError, match="seed needs to be at least 0, got -1"):
+    with pytest.raises(InputError, match="seed must be at least 0, got -1"):
         sampler.sample(ArbitraryLosses(5), TOKENS, passes=4, replicates=2, rng=-1)
 
 
 @pytest.mark.parametrize(("passes", "replicates", "word"), [(0, 2, "passes"), (4, 0, "replicates")])
 def test_zero_passes_or_replicates_are_refused(passes, replicates, word):
-    with pytest.raises(InputError, match=f"{word} needs to be at least 1, got 0"):
+    with pytest.raises(InputError, match=f"{word} must be at least 1, got 0"):
         estimator("time-free").sample(ArbitraryLosses(5), TOKENS, passes=passes, replicates=replicates, rng=0)
 
 

@@ -116,7 +116,7 @@ def test_invalid_contexts_are_reported(context, sentence):
 
 @pytest.mark.parametrize("names", ["a", 5, [[1]], [None]])
 def test_invalid_names_are_reported(names):
-    with pytest.raises(ids.InputError, match="names need to be a sequence of strings"):
+    with pytest.raises(ids.InputError, match="names must be a sequence of strings"):
         make_targets([[0, 1]], names=names)
 
 

@@ -116,7 +116,7 @@ HUGE = {
     "joint": (lambda: MarkovChain.random(order=1).joint(10**8), "more than the"),
     "entropy": (lambda: MarkovChain.random(order=1).entropy(10**12), "must have a length of at most"),
     "whole numbers": (lambda: MarkovChain([10**400, 1], [[0.5, 0.5]] * 2, "AC"), "must be an array of numbers"),
-    "rates": (lambda: RateMatrix([[-1, 10**400], [1, -(10**400)]]), "needs to be an array of numbers"),
+    "rates": (lambda: RateMatrix([[-1, 10**400], [1, -(10**400)]]), "must be an array of numbers"),
 }
 
 

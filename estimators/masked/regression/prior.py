@@ -9,8 +9,8 @@ The losses of a model whose conditionals agree with one law are the steps of one
 One coefficient serves all positions of its cluster: ``j`` is as informative of ``i`` as ``i`` of ``j``. A priori the
 coefficients are independent with mean 0 and a variance that is a product over the links from each position of the
 cluster to the next: `LINK`, times `DECAY` for every position skipped. The losses of a learned model need not be the
-steps of any function: each position also has coefficients of its own, `OWN` times as large in variance, and a level of
-its own, `LEVEL`. Recursions along the sequence give the exact covariances of this Gaussian process in the masks, and
+steps of any function: each position also has coefficients of its own, `OWN` times as large in variance, and an
+offset, `OFFSET`. Recursions along the sequence give the exact covariances of this Gaussian process in the masks, and
 their exact means over the masks of one size.
 
 The prior is a guess, not an assumption: a poor one makes estimates less precise, never biased. Its scale does not
@@ -26,7 +26,7 @@ __all__ = ["covariance", "expected_covariance"]
 LINK = 0.12
 DECAY = 0.3
 OWN = 0.2
-LEVEL = 1.0
+OFFSET = 1.0
 ORDERS = 24  # clusters of more than so many links have variances below rounding
 
 
@@ -51,7 +51,7 @@ def covariance(signs: NDArray[np.float64], inside: slice) -> NDArray[np.float64]
     count, passes = signs.shape
     full = np.zeros((count, passes, count, passes))
     index = np.arange(count)
-    full[index, :, index] = (1.0 + OWN) * left * right + LEVEL
+    full[index, :, index] = (1.0 + OWN) * left * right + OFFSET
     between = np.full_like(steps, LINK)
     for gap in range(1, count):
         low, high = slice(0, count - gap), slice(gap, count)
@@ -88,7 +88,7 @@ def expected_covariance(signs: NDArray[np.float64], inside: slice, shares: NDArr
     # A cluster counts once for each of its positions inside, the loss's own position among them.
     clusters = _convolve(right, (1.0 + OWN) * left + left_counted) + _convolve(left, right_counted)
     expected: NDArray[np.float64] = clusters @ (_mean_products(shares.shape[1], orders) @ shares.T)
-    expected += LEVEL * shares.sum(axis=1)
+    expected += OFFSET * shares.sum(axis=1)
     return expected
 
 

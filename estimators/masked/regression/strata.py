@@ -48,9 +48,9 @@ def size_strata(length: int, passes: int) -> NDArray[np.float64]:
 
 def sized_masks(points: NDArray[np.float64], full: int) -> NDArray[np.bool_]:
     """Turn stratified points (..., passes - full, 1 + length) into masks (..., passes, length), the full mask last."""
-    levels, keys = points[..., 0], points[..., 1:]
+    quantiles, keys = points[..., 0], points[..., 1:]
     length = keys.shape[-1]
     largest = length - full
-    sizes = np.minimum((levels * largest).astype(np.int64) + 1, largest)
+    sizes = np.minimum((quantiles * largest).astype(np.int64) + 1, largest)
     masks = smallest(keys, sizes)
     return np.concatenate([masks, np.ones((*masks.shape[:-2], full, length), dtype=bool)], axis=-2)

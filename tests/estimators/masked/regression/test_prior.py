@@ -15,7 +15,7 @@ LENGTH = 5
 
 def cluster_covariance(one, two, i, j, window):
     """Cov(c(i, S), c(j, S')) term by term; ``one`` and ``two`` are the signs of S and S'."""
-    total = prior.LEVEL * (i == j)
+    total = prior.OFFSET * (i == j)
     for size in range(1, len(window) + 1):
         for cluster in itertools.combinations(window, size):
             if i in cluster and j in cluster:
