@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from estimators.batches import Batches
 from estimators.errors import InputError, ModelError, TokenError
-from estimators.model import Model
+from estimators.model import Model, forward_passes_per_row
 from estimators.plan import Inputs, Plan, Question, pass_terms
 from estimators.target import Target
 
@@ -58,6 +58,8 @@ class Evaluation:
         Passes really run: distinct ones, the empty mask left out.
     problem : str, optional
         Where and how the model failed; the losses are then NaN. None where it did not.
+    passes_per_input : int, default 1
+        Forward passes that the model runs for an input.
 
     Examples
     --------
@@ -78,11 +80,13 @@ class Evaluation:
     losses: NDArray[np.float64]
     forward_passes: int
     problem: str | None = None
+    passes_per_input: int = 1
 
     def replicates_in(self, part: slice) -> "Evaluation":
         """Return some of the replicates, with the passes that they alone would have run."""
         plan = self.plan.part(part)
-        return Evaluation(self.target, plan, self.losses[part], len(plan.inputs(self.target)), self.problem)
+        forward_passes = len(plan.inputs(self.target)) * self.passes_per_input
+        return replace(self, plan=plan, losses=self.losses[part], forward_passes=forward_passes)
 
     @classmethod
     def concatenate(cls, evaluations: Sequence["Evaluation"]) -> "Evaluation":
@@ -93,6 +97,7 @@ class Evaluation:
             np.concatenate([part.losses for part in evaluations]),
             sum(part.forward_passes for part in evaluations),
             next((part.problem for part in evaluations if part.problem), None),
+            evaluations[0].passes_per_input,
         )
 
     @property
@@ -112,7 +117,7 @@ class Evaluation:
 class _Work:
     """A job in progress: its distinct inputs, and their losses as they arrive."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, passes_per_input: int) -> None:
         target, plan = job.target, job.plan
         if plan.length != target.length:
             raise InputError(f"{target.label} has {target.length} scored positions, its plan has {plan.length}")
@@ -123,7 +128,8 @@ class _Work:
         self.free = len(self.inputs.row_of_pass) - len(needed)
         self.losses = np.zeros((len(self.inputs), target.length))
         self.next = 0
-        self.unsettled = self.forward_passes = len(self.inputs)
+        self.unsettled = len(self.inputs)
+        self.passes_per_input = passes_per_input
         self.problem: str | None = None
 
     @property
@@ -151,7 +157,8 @@ class _Work:
         else:
             losses = self.losses[rows]
         shaped = losses.reshape(self.job.plan.weights.shape)
-        return Evaluation(self.job.target, self.job.plan, shaped, self.forward_passes, self.problem)
+        forward_passes = len(self.inputs) * self.passes_per_input
+        return Evaluation(self.job.target, self.job.plan, shaped, forward_passes, self.problem, self.passes_per_input)
 
 
 _Bucket = tuple[int, Question]
@@ -215,7 +222,7 @@ def evaluate(
     (7, array([0.6931, 0.6931, 0.6931]))
     """
     device = available_device(device)
-    batches = Batches(batch_size, device)
+    batches, passes_per_input = Batches(batch_size, device), forward_passes_per_row(model)
     queue: deque[_Work] = deque()
     buckets: dict[_Bucket, deque[_Work]] = {}
     waiting: dict[_Bucket, int] = {}
@@ -245,7 +252,7 @@ def evaluate(
             yield queue.popleft().result()
 
     for job in jobs:
-        work = _Work(job)
+        work = _Work(job, passes_per_input)
         queue.append(work)
         if progress is not None and work.free:
             progress(work.free)

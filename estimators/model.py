@@ -1,4 +1,4 @@
-"""Models as estimators see them: the two protocols, and the capabilities that a model may declare."""
+"""Models as estimators see them: the protocols, and the capabilities that a model may declare."""
 
 from typing import Protocol, TypeGuard
 
@@ -6,7 +6,18 @@ import torch
 
 from estimators.noise.process import Noise
 
-__all__ = ["ConditionalModel", "Model", "ScoreModel", "gives_ratios", "is_consistent", "noise_of", "prices_masks"]
+__all__ = [
+    "ConditionalModel",
+    "ContextualModel",
+    "Model",
+    "ScoreModel",
+    "forward_passes_per_row",
+    "gives_ratios",
+    "is_consistent",
+    "needs_context",
+    "noise_of",
+    "prices_masks",
+]
 
 
 class ConditionalModel(Protocol):
@@ -41,6 +52,30 @@ class ConditionalModel(Protocol):
         -------
         Tensor of floating point, shape (batch, length)
             ``-log p(tokens[b, i] | unmasked tokens of row b)`` in nats where ``masked[b, i]``; 0 elsewhere.
+        """
+        ...
+
+
+class ContextualModel(Protocol):
+    """A `ConditionalModel` whose prices depend on which visible tokens are context, as under guidance.
+
+    Attributes
+    ----------
+    needs_context : bool
+        True: `token_nll` is called with the context. A `ConditionalModel` need not declare it.
+    """
+
+    needs_context: bool
+
+    def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        """Price the masked tokens as `ConditionalModel.token_nll` does.
+
+        Parameters
+        ----------
+        tokens : Tensor of int64, shape (batch, length)
+        masked : Tensor of bool, shape (batch, length)
+        context : Tensor of bool, shape (batch, length)
+            The given positions: never masked, never scored.
         """
         ...
 
@@ -98,11 +133,11 @@ class ScoreModel(Protocol):
         ...
 
 
-Model = ConditionalModel | ScoreModel
+Model = ConditionalModel | ContextualModel | ScoreModel
 """Anything that an estimator can evaluate."""
 
 
-def prices_masks(model: object) -> TypeGuard[ConditionalModel]:
+def prices_masks(model: object) -> TypeGuard[ConditionalModel | ContextualModel]:
     """Return whether a model prices masked tokens: whether it is a `ConditionalModel`.
 
     Examples
@@ -124,6 +159,16 @@ def gives_ratios(model: object) -> TypeGuard[ScoreModel]:
 def is_consistent(model: object) -> bool:
     """Return whether a model declares that its conditionals come from one joint law (``consistent = True``)."""
     return bool(getattr(model, "consistent", False))
+
+
+def needs_context(model: object) -> TypeGuard[ContextualModel]:
+    """Return whether a model declares that its prices depend on which tokens are context (``needs_context = True``)."""
+    return bool(getattr(model, "needs_context", False))
+
+
+def forward_passes_per_row(model: object) -> int:
+    """Return how many forward passes a model runs for a row: its ``forward_passes_per_row``, by default 1."""
+    return int(getattr(model, "forward_passes_per_row", 1))
 
 
 def noise_of(model: object) -> Noise | None:

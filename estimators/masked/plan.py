@@ -80,8 +80,10 @@ class MaskPlan(Plan):
         begin = int(not rows[first[0]].any())  # the empty mask sorts first
         masked = np.zeros((len(first) - begin, len(target.tokens)), dtype=bool)
         masked[:, target.scored] = rows[first[begin:]]
-        tokens = np.broadcast_to(target.tokens, masked.shape)
-        return Inputs(MaskedTokens(), (tokens, masked), inverse.reshape(-1) - begin)
+        context = np.ones(len(target.tokens), dtype=bool)
+        context[target.scored] = False
+        columns = (np.broadcast_to(target.tokens, masked.shape), masked, np.broadcast_to(context, masked.shape))
+        return Inputs(MaskedTokens(), columns, inverse.reshape(-1) - begin)
 
     def part(self, replicates: slice) -> "MaskPlan":
         """Return the plan of some of the replicates."""

@@ -111,9 +111,11 @@ def evaluate_substitutions(
     original = next(evaluations)
     losses = original.losses[0]
     prices = np.zeros((max(seen.values(), default=0), *masks.shape))
+    forward_passes = original.forward_passes
     for (depth, row, _), price in zip(priced, islice(evaluations, len(priced)), strict=True):
         prices[depth, row] = price.losses[0, 0]
-    yield Evaluation(target, plan, losses[inverse], original.forward_passes + len(priced))
+        forward_passes += price.forward_passes
+    yield Evaluation(target, plan, losses[inverse], forward_passes)
     for column, layer, shown in zip(columns, layers, evaluations, strict=True):
         masked = masks[:, column]  # where the mutant's losses are the original's, but for the new token's
         mutant_losses = np.where(masked[:, None], losses, shown.losses[0])

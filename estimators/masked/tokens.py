@@ -9,14 +9,14 @@ import torch
 from numpy.typing import NDArray
 
 from estimators.errors import InputError, ModelError
-from estimators.model import Model, prices_masks
+from estimators.model import Model, needs_context, prices_masks
 
 __all__ = ["MaskedTokens"]
 
 
 @dataclass(frozen=True)
 class MaskedTokens:
-    """Asks a `ConditionalModel`. The columns are tokens and masks, both (rows, total length)."""
+    """Asks a `ConditionalModel`. The columns are tokens, masks and context, all (rows, total length)."""
 
     def losses(self, model: Model, columns: Sequence[NDArray[Any]], device: torch.device) -> NDArray[np.float64]:
         """Price the masked tokens; see `Question.losses`."""
@@ -25,9 +25,10 @@ class MaskedTokens:
                 f"{type(model).__name__} does not price masked tokens: it has no token_nll; "
                 "a model of score ratios needs an estimator such as score-entropy(uniform)"
             )
-        tokens, masked = columns
+        masked = columns[1]
+        inputs = [torch.from_numpy(column).to(device) for column in columns]
         with torch.no_grad():
-            returned = model.token_nll(torch.from_numpy(tokens).to(device), torch.from_numpy(masked).to(device))
+            returned = model.token_nll(*inputs) if needs_context(model) else model.token_nll(*inputs[:2])
         if not isinstance(returned, torch.Tensor) or returned.shape != masked.shape:
             got = f"shape {tuple(returned.shape)}" if isinstance(returned, torch.Tensor) else type(returned).__name__
             raise ModelError(f"the model's token_nll must return a tensor of shape {masked.shape}, it returned {got}")

@@ -1,115 +1,244 @@
-"""Families of masked language models: the calling conventions that affect the likelihood."""
+"""The families of masked and discrete diffusion models, and recognising the family of a checkpoint."""
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
-import torch
-from torch import Tensor
+from torch import nn
 
 from estimators import InputError
+from infodis_stats.models.huggingface.family import Family, absorbing_noise, full_attention, no_noise
 
-__all__ = ["FAMILIES", "Family", "absorbing_noise", "family_named", "find_family", "no_noise"]
+__all__ = ["FAMILIES", "REFUSED", "check_supported", "family_named", "find_family", "refused_family"]
 
-MASK_RATES = (1e-3, 1 - 1e-3)  # range of the log-linear schedule in the training of SEDD and MDLM
-
-
-def no_noise(masked: Tensor) -> Tensor:
-    """Return zeros (batch,): the time input of a network that ignores it."""
-    return torch.zeros(len(masked), device=masked.device)
-
-
-def absorbing_noise(masked: Tensor) -> Tensor:
-    """Return the total noise sigma whose expected masked fraction is that of each row, (batch,).
-
-    An absorbing process masks a token with probability ``1 - exp(-sigma)``, so ``sigma = -log(1 - m/L)`` for ``m`` of
-    ``L`` tokens masked. ``m/L`` is clipped to [0.001, 0.999], the range in training.
-
-    Examples
-    --------
-    >>> import torch
-    >>> absorbing_noise(torch.tensor([[True, False], [True, True]]))
-    tensor([0.6931, 6.9078])
-    """
-    rate = masked.double().mean(dim=1).clamp(*MASK_RATES)
-    return -torch.log1p(-rate).float()
+OWN_CLASS = (
+    "write a class with the method token_nll(tokens, masked), which returns -log p of each masked token in nats and 0 "
+    "elsewhere, (batch, length)"
+)
 
 
-@dataclass(frozen=True)
-class Family:
-    """How to call the networks of a family, and how to interpret their outputs.
-
-    Attributes
-    ----------
-    name : str
-    about : str
-        One-line description.
-    exclude_mask : bool
-        Whether the mask has probability 0, that is, its logit is excluded from the softmax. The default of
-        `load_huggingface`.
-    shifted : bool
-        Whether the logits for position ``i`` are at output ``i - 1``.
-    noise : callable, optional
-        Maps masks (batch, length) to the second argument of the network, (batch,), if it takes one.
-    specials : {"none", "bos", "tokenizer"}
-        Special tokens around every sequence: none, BOS in front, or those that the tokenizer adds.
-    mask : {"named", "last"}
-        The mask id: given by the configuration or the tokenizer, or always the last id.
-    classes : tuple of str
-        Keys of ``auto_map`` under which model code is searched, in this order.
-    """
-
-    name: str
-    about: str
-    exclude_mask: bool
-    shifted: bool = False
-    noise: Callable[[Tensor], Tensor] | None = None
-    specials: Literal["none", "bos", "tokenizer"] = "none"
-    mask: Literal["named", "last"] = "named"
-    classes: tuple[str, ...] = ("AutoModel", "AutoModelForMaskedLM", "AutoModelForCausalLM")
+def _by_name(families: Iterable[Family]) -> Mapping[str, Family]:
+    return {family.name: family for family in families}
 
 
-FAMILIES: Mapping[str, Family] = {
-    family.name: family
-    for family in (
-        Family("llada", "LLaDA: plain logits, mask included in the softmax", exclude_mask=False),
+FAMILIES = _by_name(
+    (
         Family(
-            "dream",
-            "Dream, DiffuCoder: logits shifted by one position",
-            exclude_mask=False,
+            name="llada",
+            about="LLaDA, LLaDA-1.5: plain logits, mask included in the softmax",
+            source="ML-GSAI/LLaDA, get_log_likelihood.py",
+            architectures=("LLaDAModelLM",),
+            model_types=("llada",),
+            mask_words=("<|mdm_mask|>",),
+            published_masks={"LLaDAModelLM": (126336, 126464)},
+        ),
+        Family(
+            name="llada-moe",
+            about="LLaDA-MoE: the convention of LLaDA, another mask",
+            source="inclusionAI/LLaDA-MoE-7B-A1B-Base, model card",
+            architectures=("LLaDAMoEModelLM", "LLaDAMoEModel"),
+            mask_words=("<|mask|>",),
+            published_masks={"LLaDAMoEModelLM": (156895, 157184), "LLaDAMoEModel": (156895, 157184)},
+        ),
+        Family(
+            name="dream",
+            about="Dream, Dream-Coder, DiffuCoder: logits shifted by one position, BOS in front",
+            source="DreamLM/Dream, eval/eval.py",
+            architectures=("DreamModel",),
+            model_types=("dream",),
             shifted=True,
             specials="bos",
+            mask_words=("<|mask|>",),
         ),
         Family(
-            "mdlm",
-            "MDLM: unused time input, mask excluded from the softmax (SUBS)",
+            name="coda",
+            about="CoDA: logits shifted by one position, BOS in front",
+            source="SalesforceAIResearch/CoDA, CoDALanguageModel/modeling_coda.py",
+            architectures=("CoDALanguageModel",),
+            model_types=("coda",),
+            shifted=True,
+            specials="bos",
+            mask_words=("<|mask|>",),
+        ),
+        Family(
+            name="rnd1",
+            about="RND1: logits shifted by one position",
+            source="RadicalNumerics/RND1, rnd/sampling.py",
+            shifted=True,
+            specials="bos",
+            architectures=("RND1LM", "RND1"),
+            model_types=("rnd1",),
+            mask_words=("<|mask|>",),
+        ),
+        Family(
+            name="a2d",
+            about="A2D, converted from an autoregressive model and trained without blocks: plain logits",
+            source="ZHZisZZ/dllm, dllm/core/trainers/mdlm.py",
+            mask_words=("<|mask|>",),
+        ),
+        Family(
+            name="diffullama",
+            about="DiffuLLaMA, DiffuGPT: an autoregressive architecture that sees all positions, logits shifted",
+            source="HKUNLP/DiffuLLaMA, model.py",
+            shifted=True,
+            specials="bos",
+            causal=True,
+            arguments=full_attention,
+        ),
+        Family(
+            name="mdlm",
+            about="MDLM: unused time input, mask excluded from the softmax (SUBS)",
+            source="kuleshov-group/mdlm, diffusion.py",
+            architectures=("MDLM",),
+            model_types=("mdlm",),
             exclude_mask=True,
             noise=no_noise,
-            classes=("AutoModelForMaskedLM", "AutoModel"),
         ),
-        Family("radd", "RADD: log-probabilities, no time input", exclude_mask=True, mask="last"),
-        Family("sedd", "SEDD: log-scores given the total noise", exclude_mask=True, noise=absorbing_noise, mask="last"),
         Family(
-            "bert",
-            "BERT, RoBERTa, ALBERT, ESM and other masked language models with special tokens around the sequence",
-            exclude_mask=False,
+            name="smdm",
+            about="SMDM: plain logits without an output for the mask",
+            source="ML-GSAI/SMDM, evaluate_diff.py",
+            exclude_mask=True,
+        ),
+        Family(
+            name="radd",
+            about="RADD: log-probabilities, no time input",
+            source="ML-GSAI/RADD, losses.py",
+            exclude_mask=True,
+            mask="last",
+        ),
+        Family(
+            name="sedd",
+            about="SEDD with absorbing noise: log-scores given the total noise",
+            source="louaaron/Score-Entropy-Discrete-Diffusion, losses.py",
+            exclude_mask=True,
+            noise=absorbing_noise,
+            mask="last",
+        ),
+        Family(
+            name="dplm",
+            about="DPLM: a protein model with the special tokens of ESM",
+            source="bytedance/dplm, src/byprot/models/dplm/dplm.py",
+            architectures=("EsmForDPLM",),
             specials="tokenizer",
-            classes=("AutoModelForMaskedLM",),
+        ),
+        Family(
+            name="bert",
+            about="BERT, RoBERTa, ALBERT, ESM, ESM-C and other masked language models of transformers",
+            source="huggingface/transformers, BertForMaskedLM",
+            specials="tokenizer",
         ),
     )
-}
-"""The families by name."""
+)
+"""The supported families by name."""
+
+BLOCKS = (
+    "it is trained by block diffusion: each block sees the clean tokens before it and its own noised ones, and a plain "
+    "call shows it later blocks too, which gives numbers that are not likelihoods; block diffusion is not supported yet"
+)
+UNIFORM = (
+    "it is trained with uniform noise, which replaces tokens instead of masking them, so it has no mask whose "
+    f"prediction is a conditional probability; {OWN_CLASS}, or use a checkpoint with absorbing noise"
+)
+
+REFUSED = _by_name(
+    (
+        Family(name="bd3lm", about="BD3-LM", architectures=("BD3LM",), model_types=("bd3lm",), refused=BLOCKS),
+        Family(
+            name="sdar",
+            about="SDAR, SDAR-MoE",
+            architectures=("SDARForCausalLM", "SDARModel", "SDARMoeForCausalLM", "SDARMoeModel"),
+            model_types=("sdar", "sdar_moe"),
+            refused=BLOCKS,
+        ),
+        Family(
+            name="llada2",
+            about="LLaDA2.0, LLaDA2.1",
+            architectures=("LLaDA2MoeModelLM", "LLaDA2MoeModel"),
+            model_types=("llada2_moe", "llada2"),
+            refused=BLOCKS,
+        ),
+        Family(
+            name="fast-dllm-v2",
+            about="Fast-dLLM v2",
+            architectures=("Fast_dLLM_QwenForCausalLM", "Fast_dLLM_QwenModel"),
+            model_types=("fast_dllm_qwen",),
+            refused=BLOCKS,
+        ),
+        Family(name="e2d2", about="E2D2", architectures=("E2D2",), model_types=("e2d2",), refused=BLOCKS),
+        Family(
+            name="diffusion-gemma",
+            about="DiffusionGemma",
+            architectures=("DiffusionGemmaForBlockDiffusion", "DiffusionGemmaModel"),
+            model_types=("diffusion_gemma",),
+            refused=(
+                "it is trained by block diffusion with uniform noise, so a plain call of it is not a conditional "
+                "probability; it is not supported yet"
+            ),
+        ),
+        Family(name="udlm", about="UDLM", architectures=("UDLM",), model_types=("udlm",), refused=UNIFORM),
+        Family(name="duo", about="Duo", architectures=("DUO",), model_types=("duo",), refused=UNIFORM),
+        Family(
+            name="gidd",
+            about="GIDD",
+            architectures=("DIT", "GiddForDiffusionLM"),
+            model_types=("dit", "gidd"),
+            refused=(
+                "it is trained with a mixture of masking and uniform noise, so its predictions at masks are not the "
+                "conditional probabilities of masking; it is not supported yet"
+            ),
+        ),
+        Family(name="sedd-uniform", about="SEDD with uniform noise", refused=UNIFORM),
+    )
+)
+"""The families that are recognised and refused, by name."""
+
+ARCHITECTURES = {name: family for family in (*FAMILIES.values(), *REFUSED.values()) for name in family.architectures}
+MODEL_TYPES = {kind: family for family in (*FAMILIES.values(), *REFUSED.values()) for kind in family.model_types}
 
 
 def family_named(name: str) -> Family:
-    """Return the family with a name; `InputError` if there is none."""
+    """Return the family with a name; `InputError` if there is none or it is not supported."""
+    if name in REFUSED:
+        raise InputError(f"family {name!r} is not supported: {REFUSED[name].refused}")
     if name not in FAMILIES:
         raise InputError(f"family must be one of {', '.join(FAMILIES)}, got {name!r}")
     return FAMILIES[name]
 
 
-def find_family(config: Mapping[str, Any], native: Collection[str] = ()) -> Family:
-    """Infer the family from the ``config.json`` of a model.
+def refused_family(config: Mapping[str, Any]) -> Family | None:
+    """Return the family of a configuration if it is one of those that are refused, else None.
+
+    Examples
+    --------
+    >>> refused_family({"model_type": "sdar", "architectures": ["SDARForCausalLM"]}).name
+    'sdar'
+    """
+    family = _recognised(config)
+    return family if family is not None and family.refused else None
+
+
+def check_supported(network: nn.Module, config: Mapping[str, Any]) -> None:
+    """Refuse a network whose plain call gives no likelihood, recognised by its classes or configuration.
+
+    Raises
+    ------
+    InputError
+        If it belongs to one of the `REFUSED` families.
+    """
+    own: Any = getattr(network, "config", None)
+    if hasattr(own, "to_dict"):
+        own = own.to_dict()
+    classes = [kind.__name__ for kind in type(network).__mro__]
+    for named in (config, own, {"architectures": classes}):
+        family = refused_family(named) if isinstance(named, Mapping) else None
+        if family is not None:
+            raise InputError(f"{family.about} cannot be used as a masked model: {family.refused}")
+
+
+def find_family(config: Mapping[str, Any], native: Collection[str] = (), folder: str = "") -> Family:
+    """Recognise the family of a checkpoint by its ``config.json``.
+
+    The architecture decides; the model type does so only if no architecture of another family is named.
 
     Parameters
     ----------
@@ -117,39 +246,68 @@ def find_family(config: Mapping[str, Any], native: Collection[str] = ()) -> Fami
         The content of ``config.json``.
     native : collection of str
         Model types that transformers implements as masked language models.
+    folder : str, optional
+        Name of the checkpoint, which alone tells the two kinds of A2D apart.
 
     Raises
     ------
     InputError
-        If no family matches; the message says what to implement.
+        If no family matches or the family is not supported; the message says what to do.
 
     Examples
     --------
-    >>> find_family({"model_type": "Dream"}).name, find_family({"architectures": ["AlbertForMaskedLM"]}).name
-    ('dream', 'bert')
+    >>> find_family({"model_type": "Dream"}).name
+    'dream'
+    >>> find_family({"model_type": "albert", "architectures": ["AlbertForMaskedLM"]}, native={"albert"}).name
+    'bert'
     """
     kind = str(config.get("model_type", "")).lower()
-    architectures = config.get("architectures") or []
-    if kind in FAMILIES and kind != "bert":
-        return FAMILIES[kind]
-    if "tokens" in config and isinstance(config.get("model"), Mapping):
-        return _score_network(config)
-    named = [*architectures, *config.get("auto_map", {})]
-    masked = kind in native or any(name.endswith("ForMaskedLM") for name in named)
-    if masked and not config.get("is_encoder_decoder"):
+    architectures = [str(name) for name in config.get("architectures") or []]
+    described = f"model type {kind!r} (architectures: {', '.join(architectures) or 'none'})"
+    family = _recognised(config)
+    if family is not None and family.refused:
+        raise InputError(f"{family.about}, {described}, cannot be used as a masked model: {family.refused}")
+    if family is not None:
+        return family
+    if _is_a2d(config):
+        return _a2d(folder, described)
+    if kind in native and not config.get("is_encoder_decoder"):
         return FAMILIES["bert"]
     raise InputError(
-        f"model type {kind!r} (architectures: {', '.join(architectures) or 'none'}) belongs to no known family: "
-        f"specify one with family= ({', '.join(FAMILIES)}), or write a class with the method "
-        "token_nll(tokens, masked), which returns -log p of each masked token in nats and 0 elsewhere, (batch, length)"
+        f"{described} belongs to no known family: specify one with family= ({', '.join(FAMILIES)}), or {OWN_CLASS}"
     )
+
+
+def _recognised(config: Mapping[str, Any]) -> Family | None:
+    for name in config.get("architectures") or []:
+        if name in ARCHITECTURES:
+            return ARCHITECTURES[name]
+    kind = str(config.get("model_type", "")).lower()
+    if kind in MODEL_TYPES:
+        return MODEL_TYPES[kind]
+    if "tokens" in config and isinstance(config.get("model"), Mapping):
+        return _score_network(config)
+    return None
 
 
 def _score_network(config: Mapping[str, Any]) -> Family:
     # RADD and SEDD are saved with the settings of their training scripts, not with a transformers configuration.
     if config["model"].get("type") == "ddit_wot":
         return FAMILIES["radd"]
-    graph = config.get("graph", {}).get("type")
-    if graph != "absorb":
-        raise InputError(f"a score network with {graph!r} noise has no masks; only absorbing noise is supported")
-    return FAMILIES["sedd"]
+    return FAMILIES["sedd"] if config.get("graph", {}).get("type") == "absorb" else REFUSED["sedd-uniform"]
+
+
+def _is_a2d(config: Mapping[str, Any]) -> bool:
+    kind = str(config.get("model_type", "")).lower()
+    return kind.startswith("a2d-") or any(str(name).startswith("A2D") for name in config.get("architectures") or [])
+
+
+def _a2d(folder: str, described: str) -> Family:
+    if "bd3lm" in folder.lower():
+        raise InputError(f"A2D, {described}, in {folder} cannot be used as a masked model: {BLOCKS}")
+    if "mdlm" in folder.lower():
+        return FAMILIES["a2d"]
+    raise InputError(
+        f"A2D, {described}: checkpoints trained with blocks (bd3lm) and without (mdlm) have the same config.json, and "
+        "those with blocks would give wrong numbers; if this one was trained without blocks, pass family='a2d'"
+    )

@@ -24,12 +24,16 @@ class ScoredTokens:
         The tokens.
     excluded : int, optional
         A token with probability 0: its logit is replaced by minus infinity.
+    guidance : float, default 0
+        Scale ``w`` of guidance. If not 0, the output has the unconditional rows after the others, and the logits are
+        ``u + (w + 1) (l - u)``.
     """
 
     rows: Tensor
     positions: Tensor
     targets: Tensor
     excluded: int | None
+    guidance: float = 0.0
 
 
 class _AtHead(BaseException):
@@ -53,26 +57,36 @@ def logits_of(output: object) -> Tensor:
 def full_losses(forward: Callable[[], object], scored: ScoredTokens) -> Tensor:
     """Return losses from the full logits of the network, float32 of shape (count,)."""
     logits = logits_of(forward())
-
-    def logits_at(part: slice) -> Tensor:
-        return logits[scored.rows[part], scored.positions[part]]
-
-    return token_losses(logits_at, scored.targets, logits.shape[-1], scored.excluded)
+    at = _guided(lambda rows, positions: logits[rows, positions], len(logits), scored)
+    return token_losses(at, scored.targets, logits.shape[-1], scored.excluded)
 
 
 def lean_losses(forward: Callable[[], object], head: nn.Linear, scored: ScoredTokens) -> Tensor:
     """Return losses with the head applied at the scored positions only, in chunks, float32 of shape (count,)."""
 
     def losses_at_head(hidden: Tensor) -> Tensor:
-        def logits_at(part: slice) -> Tensor:
-            return head.forward(hidden[scored.rows[part], scored.positions[part]])
-
-        return token_losses(logits_at, scored.targets, head.out_features, scored.excluded)
+        at = _guided(lambda rows, positions: head.forward(hidden[rows, positions]), len(hidden), scored)
+        return token_losses(at, scored.targets, head.out_features, scored.excluded)
 
     losses = _at_head(forward, head, losses_at_head)
     if losses is None:
         raise ModelError("the network returned without calling the output head that it used when it was loaded")
     return losses
+
+
+def _guided(
+    logits_at: Callable[[Tensor, Tensor], Tensor], rows: int, scored: ScoredTokens
+) -> Callable[[slice], Tensor]:
+    """Return a function that computes the logits of a slice of the scored tokens, under guidance if there is any."""
+
+    def at(part: slice) -> Tensor:
+        logits = logits_at(scored.rows[part], scored.positions[part])
+        if not scored.guidance:
+            return logits
+        unconditional = logits_at(scored.rows[part] + rows // 2, scored.positions[part]).float()
+        return unconditional + (scored.guidance + 1) * (logits.float() - unconditional)
+
+    return at
 
 
 def find_head(

@@ -2,23 +2,32 @@
 
 import contextlib
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from estimators import InputError
-from infodis_stats.models.huggingface.checkpoint import model_folder, read_config, read_network
-from infodis_stats.models.huggingface.families import Family, family_named, find_family
+from estimators import InputError, ModelError
+from infodis_stats.models.huggingface.families import family_named, find_family, refused_family
+from infodis_stats.models.huggingface.family import Family
+from infodis_stats.models.huggingface.folder import model_folder, read_config
 from infodis_stats.models.huggingface.masked_model import MaskedLanguageModel
+from infodis_stats.models.huggingface.network import implemented, network_class, read_network
 from infodis_stats.models.huggingface.tokenizer import read_tokenizer, tokens_around
+from infodis_stats.models.probes import attention_pattern
 
-__all__ = ["load_huggingface"]
+__all__ = ["LoadingOptions", "load_huggingface", "open_checkpoint"]
 
-LENGTHS = ("max_position_embeddings", "max_sequence_length", "model_length", "n_positions")
-LLADA_MASK = 126336
+LENGTHS = (
+    "max_position_embeddings",
+    "max_sequence_length",
+    "model_length",
+    "max_seq_len",
+    "n_positions",
+)
 UNLIMITED = 10**6  # tokenizers without a maximum length report 1e30
 
 
@@ -27,11 +36,16 @@ def load_huggingface(
     *,
     family: str | None = None,
     tokenizer: Any = None,
+    mask_id: int | None = None,
+    before: Sequence[int] | None = None,
+    after: Sequence[int] | None = None,
+    shifted: bool | None = None,
     exclude_mask: bool | None = None,
-    specials: bool = True,
+    guidance: float = 0.0,
     trust_remote_code: bool = False,
     device: torch.device | str = "cpu",
-    dtype: torch.dtype | None = None,
+    device_map: str | Mapping[str, Any] | None = None,
+    dtype: torch.dtype | str | None = None,
     revision: str | None = None,
 ) -> MaskedLanguageModel:
     """Load a masked language model in Hugging Face layout.
@@ -39,27 +53,35 @@ def load_huggingface(
     Parameters
     ----------
     source : str or Path
-        A folder, or the id of a model on the hub (``"GSAI-ML/LLaDA-8B-Base"``), which is downloaded unless it is in
-        the local cache.
+        A folder, or the id of a model on the hub (``"GSAI-ML/LLaDA-8B-Base"``). A hub model in the local cache is used
+        without asking the hub; otherwise it is downloaded, unless ``HF_HUB_OFFLINE`` is set.
     family : str, optional
-        Calling convention: ``llada``, ``dream``, ``mdlm``, ``radd``, ``sedd`` or ``bert``. Default: found from the
-        configuration.
+        Calling convention, the name of one of the `FAMILIES`. Default: recognised by the configuration.
     tokenizer : str, Path or transformers tokenizer, optional
         Folder or hub id of the tokenizer if it is not stored with the weights (``"gpt2"`` for MDLM), or the tokenizer.
+    mask_id : int, optional
+        Token id of the mask. Default: that of the configuration, the tokenizer or the published architecture; it is
+        never guessed.
+    before, after : sequence of int, optional
+        Special tokens that are put around every sequence; they are never masked or scored, and sequences are passed
+        without them. Default: those of the family, as the tokenizer has them: BOS in front for ``dream``, which
+        outputs the logits for the first token there, and CLS and SEP for ``bert``. ``()``: none.
+    shifted : bool, optional
+        Whether the logits for position ``i`` are at output ``i - 1``. Default: that of the family.
     exclude_mask : bool, optional
-        Whether the mask is excluded from the softmax, that is, has probability 0. Default: True for ``mdlm``, ``radd``
-        and ``sedd``, False for ``llada``, ``dream`` and ``bert``, as in their training.
-    specials : bool, default True
-        Whether to put the special tokens of the family around every sequence: BOS in front for ``dream``, which outputs
-        the logits for the first token there, and those of the tokenizer (CLS and SEP) for ``bert``. They are never
-        masked or scored, and sequences are passed without them. If False, the first token of a sequence under ``dream``
-        must be context.
+        Whether the mask is excluded from the softmax, that is, has probability 0. Default: that of the family, as in
+        its training.
+    guidance : float, default 0
+        Scale of classifier-free guidance, as in `MaskedLanguageModel`.
     trust_remote_code : bool, default False
-        Whether to run Python code stored with the weights. LLaDA, Dream and MDLM require it.
+        Whether to run Python code stored with the weights. LLaDA, Dream, MDLM and others require it.
     device : torch.device or str, default "cpu"
         Device of the weights.
-    dtype : torch.dtype, optional
-        Dtype of the weights; default: the stored one.
+    device_map : str or mapping, optional
+        Distribution of the layers over devices as in transformers, for example ``"auto"``; needs the package
+        accelerate, and replaces ``device``.
+    dtype : torch.dtype or str, optional
+        Dtype of the weights, such as ``"bfloat16"``; default, and ``"auto"``: the stored one.
     revision : str, optional
         Commit, tag or branch of a hub model; a commit pins weights and code.
 
@@ -70,12 +92,14 @@ def load_huggingface(
     Raises
     ------
     InputError
-        If transformers is not installed, the family is unknown, the model has no mask token, loading requires
-        ``trust_remote_code``, or the tokenizer does not match the network.
+        If transformers is not installed; the family is unknown or not supported; the mask is unknown; the weights are
+        quantised; loading requires ``trust_remote_code``; or the tokenizer does not match the network.
     StoreError
-        If there is no such model, or its files are damaged, incomplete, or pickle objects other than tensors.
+        If there is no such model, or its files are damaged, incomplete, pickle objects other than tensors, or contain
+        weights that the network does not have.
     ModelError
-        If the network cannot be called in the way of its family.
+        If the network cannot be called in the way of its family, does not see tokens on both sides of a mask, or two
+        identical calls differ.
 
     Examples
     --------
@@ -83,31 +107,89 @@ def load_huggingface(
     >>> model.encode("MKTAYIAK").shape, model.longest  # doctest: +SKIP
     ((8,), 1022)
     """
+    options = LoadingOptions(
+        family=family,
+        tokenizer=tokenizer,
+        mask_id=mask_id,
+        before=before,
+        after=after,
+        shifted=shifted,
+        exclude_mask=exclude_mask,
+        guidance=guidance,
+        trust_remote_code=trust_remote_code,
+        device=device,
+        device_map=device_map,
+        dtype=dtype,
+        revision=revision,
+    )
+    model = open_checkpoint(source, options)
+    refuse_one_sided(model)
+    return model
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LoadingOptions:
+    """The keywords of `load_huggingface`."""
+
+    family: str | None = None
+    tokenizer: Any = None
+    mask_id: int | None = None
+    before: Sequence[int] | None = None
+    after: Sequence[int] | None = None
+    shifted: bool | None = None
+    exclude_mask: bool | None = None
+    guidance: float = 0.0
+    trust_remote_code: bool = False
+    device: torch.device | str = "cpu"
+    device_map: str | Mapping[str, Any] | None = None
+    dtype: torch.dtype | str | None = None
+    revision: str | None = None
+
+
+def open_checkpoint(
+    source: str | Path, options: LoadingOptions, kind: type[MaskedLanguageModel] = MaskedLanguageModel
+) -> MaskedLanguageModel:
+    """Load a model; a ``kind`` that refuses nothing also gets the families that are not supported."""
     transformers = _transformers()
-    folder = model_folder(source, revision)
+    folder = model_folder(source, options.revision)
     config = read_config(folder)
     native = transformers.models.auto.modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    kind = find_family(config, native) if family is None else family_named(family)
-    code = _code(folder, kind, config, config.get("model_type") in native, trust_remote_code)
+    family = _family(config, options.family, native, str(source), accepts_all=kind is not MaskedLanguageModel)
+    code = _code(folder, family, config, options.trust_remote_code)
     with _quiet(transformers):
+        tokenizer = options.tokenizer
         if tokenizer is None or isinstance(tokenizer, str | Path):
             place = folder if tokenizer is None else model_folder(tokenizer)
-            tokenizer = read_tokenizer(transformers, place, trust_remote_code)
-        mask_id = _mask_id(kind, config, tokenizer)
-        before, after = _specials(kind, config, tokenizer) if specials else ((), ())
-        network = read_network(transformers, folder, code, dtype)
-    return MaskedLanguageModel(
-        network.to(device),
-        kind,
+            tokenizer = read_tokenizer(transformers, place, options.trust_remote_code)
+        mask_id = _mask_id(family, config, tokenizer) if options.mask_id is None else options.mask_id
+        before, after = _specials(family, tokenizer, options)
+        network = read_network(transformers, folder, config, code, _dtype(options.dtype), causal=family.causal)
+    return kind(
+        _placed(network, options),
+        family,
         mask_id=mask_id,
         length=_length(config, network, tokenizer),
         tokenizer=tokenizer,
         before=before,
         after=after,
-        exclude_mask=exclude_mask,
+        shifted=options.shifted,
+        exclude_mask=options.exclude_mask,
+        guidance=options.guidance,
         config=config,
         name=Path(source).name,
+        revision=_commit(folder),
     )
+
+
+def refuse_one_sided(model: MaskedLanguageModel) -> None:
+    """Refuse a network whose predictions at masks do not depend on the tokens on both sides. Raises `ModelError`."""
+    attention = attention_pattern(model, cheap=True)
+    if attention.pattern in {"causal", "block-causal"}:
+        raise ModelError(
+            f"the network of {model.name} is {attention}: a mask does not see the tokens after "
+            f"{'it' if attention.pattern == 'causal' else 'its block'}, so the network is not a masked model of whole "
+            "sequences; its family or its code is another one than it was trained with"
+        )
 
 
 def _transformers() -> Any:
@@ -134,15 +216,25 @@ def _quiet(transformers: Any) -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _code(folder: Path, family: Family, config: Mapping[str, Any], native: bool, trusted: bool) -> str | None:
+def _family(
+    config: Mapping[str, Any], named: str | None, native: Collection[str], source: str, *, accepts_all: bool
+) -> Family:
+    refused = refused_family(config)
+    if refused is not None and accepts_all:
+        return refused
+    if refused is not None or named is None:  # a name does not make a refused network another one
+        return find_family(config, native, source)
+    return family_named(named)
+
+
+def _code(folder: Path, family: Family, config: Mapping[str, Any], trusted: bool) -> str | None:
     """Return the class in the folder that builds the network; None if transformers implements it."""
     if family.name == "mdlm" and config.get("time_conditioning"):
         raise InputError(
             f"the MDLM in {folder} depends on time (time_conditioning in config.json), but masks have no time"
         )
-    classes = config.get("auto_map", {})
-    code = next((str(classes[name]) for name in family.classes if name in classes), None)
-    if native and (code is None or not trusted):
+    code = network_class(config)
+    if implemented(config) and (code is None or not trusted):
         return None
     if code is None:
         raise InputError(
@@ -166,28 +258,91 @@ def _mask_id(family: Family, config: Mapping[str, Any], tokenizer: Any) -> int:
         named = [last]
     elif not named and family.name == "mdlm":
         named = [last]  # appended to the tokens of a tokenizer without a mask
-    elif not named and family.name == "llada" and last >= LLADA_MASK:
-        named = [LLADA_MASK]
+    elif not named:
+        named = _mask_by_word(family, tokenizer) or _published_mask(family, config)
     if len(named) > 1:
-        raise InputError(f"config.json and the tokenizer specify different mask ids, {named[0]} and {named[1]}")
+        raise InputError(
+            f"config.json and the tokenizer specify different mask ids, {named[0]} and {named[1]}: pass the right one "
+            "as mask_id="
+        )
     if not named or named[0] < 0:
         raise InputError(
-            "the model has no mask token: neither config.json (mask_token_id) nor a tokenizer specifies it"
+            "the model has no mask token: neither config.json (mask_token_id) nor a tokenizer specifies it, and it is "
+            "not guessed; pass it as mask_id="
         )
     return named[0]
 
 
-def _specials(family: Family, config: Mapping[str, Any], tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    if family.specials == "bos":
-        # The tokenizer takes precedence: the configuration of Dream has the BOS of the model it was initialised from.
-        bos = getattr(tokenizer, "bos_token_id", None)
-        bos = config.get("bos_token_id") if bos is None else bos
-        return (() if bos is None else (int(bos),)), ()
+def _mask_by_word(family: Family, tokenizer: Any) -> list[int]:
+    if tokenizer is None:
+        return []
+    known = tokenizer.get_vocab()
+    return [known[word] for word in family.mask_words if word in known][:1]
+
+
+def _published_mask(family: Family, config: Mapping[str, Any]) -> list[int]:
+    for architecture in config.get("architectures") or []:
+        mask, vocabulary = family.published_masks.get(architecture, (-1, -1))
+        if mask >= 0 and config.get("vocab_size") == vocabulary:
+            return [mask]
+    return []
+
+
+def _specials(family: Family, tokenizer: Any, options: LoadingOptions) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the special tokens before and after every sequence."""
+    before, after = options.before, options.after
+    if before is None or after is None:
+        usual = _usual_specials(family, tokenizer)
+        before, after = usual[0] if before is None else before, usual[1] if after is None else after
+    return tuple(map(int, before)), tuple(map(int, after))
+
+
+def _usual_specials(family: Family, tokenizer: Any) -> tuple[Sequence[int], Sequence[int]]:
     if family.specials == "none":
         return (), ()
+    if family.specials == "bos":
+        # The configuration of Dream has the BOS of the model it was initialised from: only the tokenizer's is right.
+        bos = getattr(tokenizer, "bos_token_id", None)
+        return (() if bos is None else (bos,)), ()
     if tokenizer is None or tokenizer.mask_token is None:
-        raise InputError(f"family {family.name!r} needs a tokenizer with a mask token: specify one with tokenizer=")
+        raise InputError(
+            f"family {family.name!r} needs a tokenizer with a mask token: specify one with tokenizer=, or the special "
+            "tokens around a sequence with before= and after="
+        )
     return tokens_around(tokenizer)
+
+
+def _dtype(named: torch.dtype | str | None) -> torch.dtype | None:
+    if named is None or named == "auto":
+        return None
+    dtype = getattr(torch, named.removeprefix("torch."), None) if isinstance(named, str) else named
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise InputError(f"dtype must be a floating-point dtype of torch such as 'bfloat16', got {named!r}")
+    return dtype
+
+
+def _placed(network: nn.Module, options: LoadingOptions) -> nn.Module:
+    """Move a network to its device, or distribute its layers over several."""
+    if options.device_map is None:
+        return network.to(options.device)
+    try:
+        accelerate = importlib.import_module("accelerate")
+    except ImportError as error:
+        raise InputError("device_map needs the package accelerate: pip install accelerate") from error
+    layout = options.device_map
+    if isinstance(layout, str) and layout in {"auto", "balanced", "balanced_low_0", "sequential"}:
+        unsplit = getattr(network, "_no_split_modules", None)
+        memory = accelerate.utils.get_balanced_memory(network, no_split_module_classes=unsplit)
+        layout = accelerate.infer_auto_device_map(network, max_memory=memory, no_split_module_classes=unsplit)
+    elif isinstance(layout, str):
+        return network.to(layout)
+    placed: nn.Module = accelerate.dispatch_model(network, dict(layout))
+    return placed
+
+
+def _commit(folder: Path) -> str:
+    """Return the commit of a snapshot in the cache of the hub; empty for any other folder."""
+    return folder.name if folder.parent.name == "snapshots" else ""
 
 
 def _length(config: Mapping[str, Any], network: nn.Module, tokenizer: Any) -> int:

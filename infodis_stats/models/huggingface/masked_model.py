@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,13 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from estimators import InfodisError, InputError, ModelError, TokenError
-from infodis_stats.models.huggingface.families import Family, family_named
+from infodis_stats.models.huggingface.families import check_supported, family_named
+from infodis_stats.models.huggingface.family import Family
+from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.models.huggingface.head import ScoredTokens, find_head, full_losses, lean_losses, logits_of
-from infodis_stats.models.losses import check_overflow
+from infodis_stats.models.losses import check_overflow, kind_of
 
 __all__ = ["MaskedLanguageModel"]
 
 FULL_LOGITS = 2**27  # logits per call if the head cannot be separated: 512 MB in float32
+PROBE_LENGTH = 16
+ROUNDINGS = 16  # roundings of the dtype by which two identical calls may differ
 
 
 class MaskedLanguageModel:
@@ -29,6 +34,10 @@ class MaskedLanguageModel:
     Sequences are passed without special tokens. Those in ``before`` and ``after`` are put around each sequence for the
     network; they are never masked or scored. All rows of a call have equal length, so there is no padding.
 
+    The network is run twice on the same input when the model is made: one that adds noise of its own is refused. So are
+    networks of block diffusion and of uniform noise, recognised by their class or configuration: a plain call of them
+    gives numbers that look like likelihoods but are not. `check_model` examines a model in detail.
+
     If the last layer of the network computes the logits (``lean``), only masked positions pass through it, in chunks.
     Logits have the dtype of the network, and log-sum-exps are computed in float32. The losses of a row agree across
     batches, within 1e-5 nats for a float32 network.
@@ -38,7 +47,7 @@ class MaskedLanguageModel:
     network : Module
         Called by the convention of the family. It is set to evaluation mode and stays on its device.
     family : str or Family
-        Calling convention: ``llada``, ``dream``, ``mdlm``, ``radd``, ``sedd``, ``bert``, or a custom `Family`.
+        Calling convention: the name of one of the `FAMILIES`, or a custom `Family`.
     mask_id : int
         Token id of the mask.
     length : int
@@ -47,14 +56,20 @@ class MaskedLanguageModel:
         Required by `encode` and `decode`.
     before, after : sequence of int, default none
         Special tokens around every sequence.
+    shifted : bool, optional
+        Whether the logits for position ``i`` are at output ``i - 1``. Default: that of the family.
     exclude_mask : bool, optional
         Whether the mask is excluded from the softmax, that is, has probability 0. This affects the likelihood. Default:
-        True for ``mdlm``, ``radd`` and ``sedd``; False for ``llada``, ``dream`` and ``bert``, which are trained with
-        the mask in the softmax. Other special tokens and unused outputs are always included.
+        that of the family, as in its training. Other special tokens and unused outputs are always included.
+    guidance : float, default 0
+        Scale ``w`` of classifier-free guidance as LLaDA defines it: the logits are ``u + (w + 1) (l - u)`` where ``u``
+        are the logits if the context is masked too. It needs the context and runs two forward passes per row.
     config : mapping, optional
         Description of the network, as part of the fingerprint.
     name : str, optional
         Name in tables; not part of the fingerprint.
+    revision : str, optional
+        Commit of a model from the hub, for the attributes of results; not part of the fingerprint.
 
     Attributes
     ----------
@@ -71,10 +86,10 @@ class MaskedLanguageModel:
     ------
     InputError
         If the mask is not a token of the network, the vocabularies of tokenizer and network do not match, the length
-        leaves no room for a sequence, or ``exclude_mask`` is False for ``radd`` or ``sedd``, whose last output is not a
-        probability.
+        leaves no room for a sequence, ``exclude_mask`` is False for ``radd`` or ``sedd``, whose last output is not a
+        probability, or the network is one of block diffusion or uniform noise.
     ModelError
-        If the network cannot be called by the convention of the family.
+        If the network cannot be called by the convention of the family, or two identical calls differ.
 
     Notes
     -----
@@ -100,7 +115,7 @@ class MaskedLanguageModel:
     ...         super().__init__()
     ...         self.embedding, self.head = torch.nn.Embedding(5, 8), torch.nn.Linear(8, 5)
     ...     def forward(self, tokens):
-    ...         return self.head(self.embedding(tokens).cumsum(dim=1))
+    ...         return self.head(self.embedding(tokens) + self.embedding(tokens).mean(dim=1, keepdim=True))
     >>> model = MaskedLanguageModel(Letters(), "llada", mask_id=4, length=16)
     >>> model.token_nll(torch.tensor([[0, 3, 1]]), torch.tensor([[True, False, True]])).shape, model.lean
     (torch.Size([1, 3]), True)
@@ -116,13 +131,17 @@ class MaskedLanguageModel:
         tokenizer: Any = None,
         before: Sequence[int] = (),
         after: Sequence[int] = (),
+        shifted: bool | None = None,
         exclude_mask: bool | None = None,
+        guidance: float = 0.0,
         config: Mapping[str, Any] | None = None,
         name: str = "",
+        revision: str = "",
     ) -> None:
         self.network = network.eval()
         self.family = family_named(family) if isinstance(family, str) else family
         self.mask_id = mask_id
+        self.shifted = self.family.shifted if shifted is None else shifted
         self.exclude_mask = self.family.exclude_mask if exclude_mask is None else exclude_mask
         if self.family.mask == "last" and not self.exclude_mask:
             raise InputError(
@@ -130,8 +149,12 @@ class MaskedLanguageModel:
             )
         self.tokenizer = tokenizer
         self.before, self.after = tuple(before), tuple(after)
+        if not math.isfinite(guidance) or guidance < 0:
+            raise InputError(f"guidance must be a finite number of at least 0, got {guidance}")
+        self.guidance = float(guidance)
         self.config = dict(config or {})
         self.name = name
+        self.revision = revision
         self._length = length
         if self.longest < 1:
             raise InputError(
@@ -142,6 +165,7 @@ class MaskedLanguageModel:
         self._hashed: tuple[list[tuple[int, int]], str] | None = None
         self.vocabulary, self.head = self._probe()
         self._check_vocabulary()
+        self._refuse_unusable()
 
     @property
     def lean(self) -> bool:
@@ -153,7 +177,30 @@ class MaskedLanguageModel:
         """Longest sequence in tokens, context included and special tokens excluded."""
         return self._length - len(self.before) - len(self.after)
 
-    def token_nll(self, tokens: Tensor, masked: Tensor) -> Tensor:
+    @property
+    def needs_context(self) -> bool:
+        """Whether `token_nll` needs the context: under guidance."""
+        return self.guidance != 0
+
+    @property
+    def forward_passes_per_row(self) -> int:
+        """Rows of the network per row of tokens: 2 under guidance, otherwise 1."""
+        return 2 if self.needs_context else 1
+
+    def conventions(self) -> dict[str, Any]:
+        """Return the choices beside the weights that affect the likelihood, as results record them."""
+        return {
+            "family": self.family.name,
+            "mask_id": self.mask_id,
+            "before": list(self.before),
+            "after": list(self.after),
+            "shifted": self.shifted,
+            "exclude_mask": self.exclude_mask,
+            "guidance": self.guidance,
+            "dtype": kind_of(self._dtype),
+        }
+
+    def token_nll(self, tokens: Tensor, masked: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the negative log-likelihood of each masked token given the unmasked tokens of its row.
 
         Parameters
@@ -161,6 +208,8 @@ class MaskedLanguageModel:
         tokens : Tensor of int64, shape (batch, length)
             Complete sequences without special tokens, on any device.
         masked : Tensor of bool, shape (batch, length)
+        context : Tensor of bool, shape (batch, length), optional
+            The given positions; required under guidance, otherwise ignored.
 
         Returns
         -------
@@ -173,19 +222,42 @@ class MaskedLanguageModel:
             If a token is outside the vocabulary or is the mask, a sequence includes special tokens that are added here,
             or the first position is masked in a model with shifted logits and no BOS.
         InputError
-            If the sequences are longer than `longest`.
+            If the sequences are longer than `longest`, or there is guidance but no context.
         ModelError
             If the network overflows in half precision.
         """
         self._check(tokens, masked)
         device = tokens.device
         tokens, masked = tokens.to(self._device), masked.to(self._device)
+        if not self.needs_context:
+            context = None
+        elif context is None:
+            raise InputError("guidance masks the context: pass it to token_nll(tokens, masked, context)")
+        else:
+            context = context.to(self._device)
         result = torch.zeros(tokens.shape, device=self._device)
         for start in range(0, len(tokens), self._rows_per_call(tokens)):
             rows = slice(start, start + self._rows_per_call(tokens))
-            result[rows][masked[rows]] = self._losses(tokens[rows], masked[rows])
+            given = None if context is None else context[rows]
+            result[rows][masked[rows]] = self._losses(tokens[rows], masked[rows], given)
         check_overflow(result, self._dtype, "dtype=torch.float32")
         return result.to(device)
+
+    def outputs(self, tokens: Tensor, masked: Tensor) -> Tensor:
+        """Return the raw outputs of the network, special tokens included and without guidance.
+
+        Parameters
+        ----------
+        tokens : Tensor of int64, shape (batch, length)
+        masked : Tensor of bool, shape (batch, length)
+
+        Returns
+        -------
+        Tensor of float32, shape (batch, length with special tokens, vocabulary)
+        """
+        tokens, masked = tokens.to(self._device), masked.to(self._device)
+        with torch.no_grad():
+            return logits_of(self._forward(self._inputs(tokens, masked), masked)).float()
 
     def encode(self, text: str) -> NDArray[np.int64]:
         """Convert text to tokens, int64 of shape (length,), without special tokens.
@@ -222,8 +294,8 @@ class MaskedLanguageModel:
         return self._hashed[1]
 
     def _hash(self, weights: Mapping[str, Any]) -> str:
-        conventions = [self.family.name, self.mask_id, self.exclude_mask, self.before, self.after, self.config]
-        digest = hashlib.sha256(json.dumps(conventions, sort_keys=True, default=str).encode())
+        made_of = [self.conventions(), self.config]
+        digest = hashlib.sha256(json.dumps(made_of, sort_keys=True, default=str).encode())
         for name, tensor in sorted(weights.items()):
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
@@ -234,10 +306,15 @@ class MaskedLanguageModel:
             raise InputError("this model has no tokenizer: specify one with tokenizer= when loading it")
         return self.tokenizer
 
-    def _forward(self, inputs: Tensor, hidden_tokens: Tensor) -> object:
+    def _inputs(self, tokens: Tensor, masked: Tensor) -> Tensor:
+        hidden = torch.where(masked, self.mask_id, tokens)
+        return torch.cat([_columns(self.before, hidden), hidden, _columns(self.after, hidden)], dim=1)
+
+    def _forward(self, inputs: Tensor, masked: Tensor) -> object:
+        arguments = {} if self.family.arguments is None else self.family.arguments(inputs, self._dtype)
         if self.family.noise is None:
-            return self.network(inputs)
-        return self.network(inputs, self.family.noise(hidden_tokens))
+            return self.network(inputs, **arguments)
+        return self.network(inputs, self.family.noise(masked), **arguments)
 
     def _probe(self) -> tuple[int, nn.Linear | None]:
         visible = int(self.mask_id == 0)
@@ -271,6 +348,20 @@ class MaskedLanguageModel:
                 "match"
             )
 
+    def _refuse_unusable(self) -> None:
+        """Refuse a network whose plain calls give no likelihood: by its name, or since it adds noise of its own."""
+        check_supported(self.network, self.config)
+        tokens = torch.arange(min(PROBE_LENGTH, self.longest), device=self._device)[None] % self.vocabulary
+        masked = tokens % 2 == 1
+        first, second = self.outputs(tokens, masked), self.outputs(tokens, masked)
+        allowed = ROUNDINGS * torch.finfo(self._dtype).eps * max(1.0, first.abs().max().item())
+        difference = (first - second).abs().max().item()
+        if difference > allowed:
+            raise ModelError(
+                f"two identical calls of the network differ by {difference:.2g} in their logits: it adds noise of its "
+                "own, or its dropout is active in evaluation mode, so it has no likelihood"
+            )
+
     def _check(self, tokens: Tensor, masked: Tensor) -> None:
         if tokens.shape[1] > self.longest:
             raise InputError(f"a sequence of {tokens.shape[1]} tokens exceeds the model's maximum of {self.longest}")
@@ -283,10 +374,9 @@ class MaskedLanguageModel:
         first[:, 0], last[:, -1] = True, True
         if self.before:
             problems.append((first & (tokens == self.before[0]), added))
-        elif self.family.shifted:
-            problems.append(
-                (first & masked, "is at the first position and cannot be scored without a BOS token before it")
-            )
+        elif self.shifted:
+            problem = "is at the first position and cannot be scored without a BOS token before it (before=)"
+            problems.append((first & masked, problem))
         if self.after:
             problems.append((last & (tokens == self.after[-1]), added))
         for wrong, problem in problems:
@@ -295,28 +385,29 @@ class MaskedLanguageModel:
                 raise TokenError(row, position, f"token {tokens[row, position]} {problem}")
 
     def _rows_per_call(self, tokens: Tensor) -> int:
-        return max(1, len(tokens) if self.lean else FULL_LOGITS // (tokens.shape[1] * self.vocabulary))
+        if self.lean:
+            return max(1, len(tokens))
+        return max(1, FULL_LOGITS // (tokens.shape[1] * self.vocabulary * self.forward_passes_per_row))
 
-    def _losses(self, tokens: Tensor, masked: Tensor) -> Tensor:
+    def _losses(self, tokens: Tensor, masked: Tensor, context: Tensor | None) -> Tensor:
         """Return the losses of the masked tokens in row order, (number of masked,)."""
-        inputs = torch.where(masked, self.mask_id, tokens)
-        inputs = torch.cat([_columns(self.before, inputs), inputs, _columns(self.after, inputs)], dim=1)
         rows, positions = masked.nonzero(as_tuple=True)
-        positions = positions + len(self.before) - int(self.family.shifted)
-        scored = ScoredTokens(rows, positions, tokens[masked], self.mask_id if self.exclude_mask else None)
+        positions = positions + len(self.before) - int(self.shifted)
+        scored = ScoredTokens(
+            rows, positions, tokens[masked], self.mask_id if self.exclude_mask else None, self.guidance
+        )
+        hidden = masked
+        if context is not None:  # the unconditional rows follow the others
+            tokens, hidden = torch.cat([tokens, tokens]), torch.cat([masked, masked | context])
+        inputs = self._inputs(tokens, hidden)
 
         def forward() -> object:
-            return self._forward(inputs, masked)
+            return self._forward(inputs, hidden)
 
         with torch.no_grad():
             if self.head is None:
                 return full_losses(forward, scored)
             return lean_losses(forward, self.head, scored)
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error message, or the type of an error without a message."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _columns(special: tuple[int, ...], like: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 
 from estimators import InputError
 from infodis_stats.io.files import StoreError
-from infodis_stats.models.huggingface.masked_model import first_line
+from infodis_stats.models.huggingface.folder import first_line
 
 __all__ = ["read_tokenizer", "tokens_around"]
 
@@ -57,7 +57,8 @@ def tokens_around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
         if outer[start:stop] == inner:
             return tuple(outer[:start]), tuple(outer[stop:])
     raise InputError(
-        "the tokenizer does more than add special tokens before and after a text: load the model with specials=False"
+        "the tokenizer does more than add special tokens before and after a text: specify those around a sequence with "
+        "before= and after="
     )
 
 

@@ -85,12 +85,13 @@ CLASSES = {
     "sedd": {"AutoModel": "tiny_networks.SEDD"},
 }
 SETTINGS = {
-    "llada": {"mask_token_id": MASK, "max_sequence_length": 16},
-    "dream": {"mask_token_id": MASK, "bos_token_id": BOS, "max_position_embeddings": 17},
-    "mdlm": {"model_length": 16},
-    "radd": {"model": {"length": 16}},
-    "sedd": {"model": {"length": 16}},
+    "llada": {"architectures": ["LLaDAModelLM"], "mask_token_id": MASK, "max_sequence_length": 16},
+    "dream": {"architectures": ["DreamModel"], "mask_token_id": MASK, "max_position_embeddings": 17},
+    "mdlm": {"architectures": ["MDLM"], "model_length": 16},
+    "radd": {"tokens": MASK, "model": {"type": "ddit_wot", "length": 16}},
+    "sedd": {"tokens": MASK, "graph": {"type": "absorb"}, "model": {"type": "ddit", "length": 16}},
 }
+SPECIALS = {"dream": (BOS,)}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -123,7 +124,9 @@ def save_with_code(folder: Path, family: str, **settings: Any) -> nn.Module:
     net = network(family)
     shutil.copy(tiny_networks.__file__, folder / "tiny_networks.py")
     (folder / "modeling_tiny.py").write_text(MODEL_CODE)
-    config = {"model_type": "Dream" if family == "dream" else family, "vocab_size": 11, **SETTINGS[family]}
+    config = {"vocab_size": 11, **SETTINGS[family]}
+    if family not in {"radd", "sedd"}:
+        config["model_type"] = "Dream" if family == "dream" else family
     config["auto_map"] = {"AutoConfig": "modeling_tiny.TinyConfig", **CLASSES[family]}
     (folder / "config.json").write_text(json.dumps(config | settings))
     save_file(weights_of(family, net), folder / "model.safetensors")
@@ -135,7 +138,7 @@ def test_a_folder_with_code_gives_the_same_losses_as_a_direct_computation(
     family: str, tmp_path: Path, tokens: Tensor, masked: Tensor
 ) -> None:
     net = save_with_code(tmp_path, family)
-    model = load_huggingface(tmp_path, trust_remote_code=True)
+    model = load_huggingface(tmp_path, before=SPECIALS.get(family), trust_remote_code=True)
     assert (model.family.name, model.mask_id, model.longest, model.lean) == (family, MASK, 16, True)
     expected = slow_nll(DIRECT[family], net, tokens, masked)
     torch.testing.assert_close(model.token_nll(tokens, masked), expected, atol=2e-6, rtol=2e-6)
@@ -162,7 +165,7 @@ def test_failing_code_suggests_another_version_of_transformers(tmp_path: Path) -
 
 def test_dream_without_special_tokens_scores_no_first_token(tmp_path: Path, tokens: Tensor, masked: Tensor) -> None:
     save_with_code(tmp_path, "dream")
-    model = load_huggingface(tmp_path, trust_remote_code=True, specials=False)
+    model = load_huggingface(tmp_path, trust_remote_code=True)
     assert model.longest == 17
     masked[0, 0] = True
     with pytest.raises(TokenError, match="is at the first position and cannot be scored"):
@@ -219,6 +222,7 @@ def test_a_tied_weight_is_saved_once(tmp_path: Path, tokens: Tensor, masked: Ten
     net = save_with_code(
         tmp_path, "llada", auto_map={"AutoConfig": "modeling_tiny.TinyConfig", "AutoModel": "modeling_tiny.TiedModel"}
     )
+    rewrite(tmp_path, architectures=["TiedModel"], model_type="llada")
     weights = weights_of("llada", net)
     del weights["model.ff_out.weight"]
     save_file(weights, tmp_path / "model.safetensors")
@@ -311,7 +315,7 @@ def test_bert_adds_its_special_tokens_at_both_ends(bert_folder: Path, masked: Te
         losses, slow_bert_nll(bert_folder, tokens, masked, special=(2, 4, 3)), atol=1e-5, rtol=1e-5
     )
     # Control: without them the losses differ.
-    bare = load_huggingface(bert_folder, specials=False)
+    bare = load_huggingface(bert_folder, before=(), after=())
     assert bare.longest == 10
     assert (bare.token_nll(tokens, masked) - losses).abs().max() > 0.01
     for position, special in ((0, 2), (6, 3)):
@@ -397,6 +401,9 @@ def test_the_mask_of_llada_is_known_by_default(tmp_path: Path) -> None:
     save_file(weights_of("llada", net), tmp_path / "model.safetensors")
     model = load_huggingface(tmp_path, trust_remote_code=True)
     assert (model.mask_id, model.vocabulary) == (126336, 126464)
+    rewrite(tmp_path, architectures=["LLaDAMoEModelLM"])
+    with pytest.raises(InputError, match=r"has no mask token: .* it is not guessed; pass it as mask_id="):
+        load_huggingface(tmp_path, trust_remote_code=True)
 
 
 def test_tokenizers_that_do_not_match_are_refused(llada_folder: Path, bert_folder: Path) -> None:
@@ -418,7 +425,7 @@ def test_a_bert_without_its_tokenizer(bert_folder: Path, tmp_path: Path) -> None
     ):
         load_huggingface(tmp_path)
     assert load_huggingface(tmp_path, tokenizer=bert_folder).before == (2,)
-    assert load_huggingface(tmp_path, specials=False).mask_id == 4
+    assert load_huggingface(tmp_path, before=(), after=()).mask_id == 4
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
     with pytest.raises(StoreError, match=r"the tokenizer in .* cannot be read: "):
         load_huggingface(tmp_path)

@@ -60,7 +60,7 @@ def test_excluding_the_mask_from_the_softmax_is_optional(tokens: Tensor, masked:
     without, plain = model("llada", exclude_mask=True), model("llada")
     expected = slow_nll(lambda net, row: net(row).logits[:, :, :-1].log_softmax(-1), plain.network, tokens, masked)
     torch.testing.assert_close(without.token_nll(tokens, masked), expected, atol=2e-6, rtol=2e-6)
-    assert {name for name, family in FAMILIES.items() if family.exclude_mask} == {"mdlm", "radd", "sedd"}
+    assert {name for name, family in FAMILIES.items() if family.exclude_mask} == {"mdlm", "smdm", "radd", "sedd"}
     for family in ("radd", "sedd"):
         with pytest.raises(
             InputError, match=f"exclude_mask must be True for family '{family}': its last output is not a probability"
@@ -177,7 +177,7 @@ def test_networks_of_another_family_are_refused() -> None:
         MaskedLanguageModel(nn.Flatten(), "llada", mask_id=10, length=8)
     with pytest.raises(InputError, match="mask_id must be one of the network's 11 tokens, got 11"):
         MaskedLanguageModel(Larger(), "llada", mask_id=11, length=8)
-    with pytest.raises(InputError, match=r"family must be one of llada, dream, .*, got 'gpt'"):
+    with pytest.raises(InputError, match=r"family must be one of llada, llada-moe, dream, .*, got 'gpt'"):
         MaskedLanguageModel(network("llada"), "gpt", mask_id=MASK, length=8)
 
 
@@ -202,7 +202,10 @@ class Larger(nn.Module):
         ({"tokens": 50257, "graph": {"type": "absorb"}, "model": {"type": "ddit", "scale_by_sigma": True}}, "sedd"),
         ({"model_type": "albert", "architectures": ["AlbertForMaskedLM"]}, "bert"),
         ({"model_type": "bert", "architectures": ["AntiBERTy"]}, "bert"),
-        ({"model_type": "own", "auto_map": {"AutoModelForMaskedLM": "code.Own"}}, "bert"),
+        ({"model_type": "llada", "architectures": ["LLaDAMoEModelLM"]}, "llada-moe"),
+        ({"model_type": "CoDA", "architectures": ["CoDALanguageModel"]}, "coda"),
+        ({"model_type": "rnd1", "architectures": ["RND1"]}, "rnd1"),
+        ({"model_type": "esm", "architectures": ["EsmForDPLM"]}, "dplm"),
     ],
 )
 def test_the_family_is_inferred_from_the_configuration(config: dict[str, object], family: str) -> None:
@@ -214,7 +217,7 @@ def test_the_family_is_inferred_from_the_configuration(config: dict[str, object]
     [
         {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]},
         {"model_type": "bart", "architectures": ["BartForConditionalGeneration"], "is_encoder_decoder": True},
-        {"model_type": "llada2_moe", "architectures": ["LLaDA2MoeModelLM"]},  # predicts in blocks
+        {"model_type": "own", "auto_map": {"AutoModelForMaskedLM": "code.Own"}},
         {},
     ],
 )
@@ -226,5 +229,7 @@ def test_the_error_for_other_architectures_states_what_to_implement(config: dict
 
 
 def test_score_networks_with_uniform_noise_are_refused() -> None:
-    with pytest.raises(InputError, match="a score network with 'uniform' noise has no masks; only absorbing"):
+    with pytest.raises(
+        InputError, match=r"SEDD with uniform noise, .*, cannot be used as a masked model: it is trained with"
+    ):
         find_family({"tokens": 9, "graph": {"type": "uniform"}, "model": {"type": "ddit"}})

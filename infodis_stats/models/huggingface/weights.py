@@ -1,0 +1,130 @@
+"""Weights of a checkpoint: finding the files, reading them, and checking that network and files agree."""
+
+import importlib
+import json
+import pickle
+import re
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from infodis_stats.io.files import StoreError
+from infodis_stats.models.huggingface.folder import first_line
+
+__all__ = ["check_keys", "check_unquantised", "load_weights", "weight_files"]
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # or the index of their shards, in this order
+NARROWEST = 2  # bytes of a floating-point weight; narrower ones need scales
+# Tensors without effect on the logits: constants that are computed, and heads of other training objectives.
+WITHOUT_EFFECT = re.compile(
+    r"(^|\.)(inv_freq|position_ids|token_type_ids|masked_bias|attn\.bias|num_batches_tracked)$"
+    r"|(^|\.)(pooler|seq_relationship|sop_classifier|contact_head)\."
+)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files with the weights; `StoreError` if there are none."""
+    for name in WEIGHTS:
+        index = folder / f"{name}.index.json"
+        if index.is_file():
+            try:
+                parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise StoreError(f"{index} is damaged: it does not map weights to files") from error
+            return [folder / part for part in sorted(set(parts))]
+        if (folder / name).is_file():
+            return [folder / name]
+    raise StoreError(f"{folder} has no weights ({' or '.join(WEIGHTS)})")
+
+
+def check_unquantised(folder: Path, files: Iterable[Path]) -> None:
+    """Check that all weights are floating-point numbers of at least 16 bits, from the headers of the files alone.
+
+    Raises
+    ------
+    StoreError
+        For the first weight that is not: its numbers mean nothing without scales that the network does not apply.
+    """
+    for path in files:
+        if path.suffix == ".safetensors":
+            with importlib.import_module("safetensors").safe_open(path, framework="pt") as opened:
+                kinds = {name: opened.get_slice(name).get_dtype() for name in opened.keys()}  # noqa: SIM118
+            narrow = {name: kind for name, kind in kinds.items() if kind not in {"F64", "F32", "F16", "BF16"}}
+        else:
+            weights = _read(path)
+            narrow = {name: str(tensor.dtype) for name, tensor in weights.items() if not _is_wide(tensor)}
+        for name, kind in narrow.items():
+            if not WITHOUT_EFFECT.search(name):
+                raise StoreError(
+                    f"{path}: weight {name} has type {kind}: the checkpoint is quantised, and its weights mean nothing "
+                    "without their scales; use the checkpoint in bfloat16 or float32"
+                )
+
+
+def load_weights(network: nn.Module, files: Iterable[Path], folder: Path) -> None:
+    """Load the weights of a network, one file at a time.
+
+    Raises
+    ------
+    StoreError
+        If a file is damaged or pickles objects other than tensors, or files and network do not agree.
+    """
+    loaded: set[str] = set()
+    known = network.state_dict().keys()
+    for path in files:
+        weights = _read(path)
+        try:
+            network.load_state_dict(weights, strict=False)
+        except RuntimeError as error:  # shapes
+            raise StoreError(f"{path} does not fit the network: {' '.join(str(error).split())}") from error
+        loaded |= weights.keys()
+    # A tied parameter has several names and is saved under one of them.
+    named = dict(network.named_parameters(remove_duplicate=False))
+    filled = {id(weight) for name, weight in named.items() if name in loaded}
+    missing = [name for name, weight in named.items() if id(weight) not in filled]
+    buffers = [name for name, _ in network.named_buffers() if name in known and name not in loaded]
+    check_keys(folder, missing + buffers, loaded - known)
+
+
+def check_keys(folder: Path, missing: Collection[str], unexpected: Collection[str]) -> None:
+    """Check that no weight of the network is missing, and that none is left over.
+
+    Left over may be constants that are computed, and heads of other training objectives.
+
+    Raises
+    ------
+    StoreError
+        For weights that are missing, or of which the network knows nothing.
+    """
+    missing = sorted(name for name in missing if not WITHOUT_EFFECT.search(name))
+    if missing:
+        raise StoreError(f"{folder} lacks weights of a masked language model: {', '.join(missing[:3])}")
+    left = sorted(name for name in unexpected if not WITHOUT_EFFECT.search(name))
+    if left:
+        raise StoreError(
+            f"{folder} has {len(left)} weights that its network does not use, such as {', '.join(left[:3])}: the "
+            "network of config.json is not the one that was trained"
+        )
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    if path.suffix == ".safetensors":
+        loaded: dict[str, Tensor] = importlib.import_module("safetensors.torch").load_file(path)
+        return loaded
+    try:
+        weights: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise StoreError(
+            f"{path} is damaged, or it pickles objects other than tensors, which could execute code and is not "
+            f"allowed: convert it to safetensors ({first_line(error)})"
+        ) from error
+    if not isinstance(weights, Mapping) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
+        raise StoreError(f"{path} is damaged: it does not map names to tensors")
+    return weights
+
+
+def _is_wide(tensor: Tensor) -> bool:
+    return tensor.dtype.is_floating_point and tensor.dtype.itemsize >= NARROWEST
