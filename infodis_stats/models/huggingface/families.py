@@ -51,20 +51,18 @@ FAMILIES = _by_name(
         ),
         Family(
             name="coda",
-            about="CoDA: logits shifted by one position, BOS in front",
+            about="CoDA: logits shifted by one position, nothing in front",
             source="SalesforceAIResearch/CoDA, CoDALanguageModel/modeling_coda.py",
             architectures=("CoDALanguageModel",),
             model_types=("coda",),
             shifted=True,
-            specials="bos",
             mask_words=("<|mask|>",),
         ),
         Family(
             name="rnd1",
-            about="RND1: logits shifted by one position",
+            about="RND1: logits shifted by one position, nothing in front",
             source="RadicalNumerics/RND1, rnd/sampling.py",
             shifted=True,
-            specials="bos",
             architectures=("RND1LM", "RND1"),
             model_types=("rnd1",),
             mask_words=("<|mask|>",),
@@ -166,6 +164,12 @@ REFUSED = _by_name(
         ),
         Family(name="e2d2", about="E2D2", architectures=("E2D2",), model_types=("e2d2",), refused=BLOCKS),
         Family(
+            name="dream-reasoner",
+            about="Dream Reasoner",
+            architectures=("DreamForCausalLM",),
+            refused=BLOCKS,
+        ),
+        Family(
             name="diffusion-gemma",
             about="DiffusionGemma",
             architectures=("DiffusionGemmaForBlockDiffusion", "DiffusionGemmaModel"),
@@ -191,6 +195,9 @@ REFUSED = _by_name(
     )
 )
 """The families that are recognised and refused, by name."""
+
+BLOCK_KEYS = ("block_size", "bd_size", "block_length")
+OTHER_BLOCKS = Family(name="blocks", about="A network that predicts in blocks", refused=BLOCKS)
 
 ARCHITECTURES = {name: family for family in (*FAMILIES.values(), *REFUSED.values()) for name in family.architectures}
 MODEL_TYPES = {kind: family for family in (*FAMILIES.values(), *REFUSED.values()) for kind in family.model_types}
@@ -279,9 +286,11 @@ def find_family(config: Mapping[str, Any], native: Collection[str] = (), folder:
 
 
 def _recognised(config: Mapping[str, Any]) -> Family | None:
-    for name in config.get("architectures") or []:
-        if name in ARCHITECTURES:
-            return ARCHITECTURES[name]
+    known = next((ARCHITECTURES[name] for name in config.get("architectures") or [] if name in ARCHITECTURES), None)
+    if (known is None or not known.refused) and "auto_map" in config and any(config.get(key) for key in BLOCK_KEYS):
+        return OTHER_BLOCKS
+    if known is not None:
+        return known
     kind = str(config.get("model_type", "")).lower()
     if kind in MODEL_TYPES:
         return MODEL_TYPES[kind]

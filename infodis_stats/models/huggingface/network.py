@@ -14,11 +14,18 @@ from infodis_stats.io.files import StoreError
 from infodis_stats.models.huggingface.compatibility import compatible, repaired_config, repaired_network
 from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.models.huggingface.remote_code import import_class
-from infodis_stats.models.huggingface.weights import check_keys, check_unquantised, load_weights, weight_files
+from infodis_stats.models.huggingface.weights import (
+    check_keys,
+    check_unquantised,
+    load_weights,
+    stored_dtype,
+    weight_files,
+)
 
 __all__ = ["implemented", "network_class", "read_network"]
 
 WITHOUT_HEAD = "AutoModel"  # in some checkpoints a model without its output head
+DIFFUGPT = {"denoise_model.": "transformer.", "embed_tokens.": "transformer.wte."}
 HEADS = ("AutoModelForMaskedLM", "AutoModelForCausalLM", WITHOUT_HEAD)
 
 
@@ -93,9 +100,10 @@ def read_network(
     try:
         check_unquantised(folder, files)
         if code is None:
-            factory = transformers.AutoModelForCausalLM if causal else transformers.AutoModelForMaskedLM
-            return _native_network(factory, folder, dtype)
-        network = _network_with_code(transformers, folder, config, code, dtype)
+            if causal:
+                return _causal_network(transformers, folder, files, dtype)
+            return _native_network(transformers, folder, dtype)
+        network = _network_with_code(transformers, folder, config, code, files, dtype)
         load_weights(network, files, folder)
         return network
     except InfodisError:
@@ -104,9 +112,9 @@ def read_network(
         raise StoreError(f"the model in {folder} cannot be loaded: {first_line(error)}") from error
 
 
-def _native_network(factory: Any, folder: Path, dtype: torch.dtype | None) -> nn.Module:
+def _native_network(transformers: Any, folder: Path, dtype: torch.dtype | None) -> nn.Module:
     network: nn.Module
-    network, loading = factory.from_pretrained(
+    network, loading = transformers.AutoModelForMaskedLM.from_pretrained(
         folder,
         dtype=dtype or "auto",
         local_files_only=True,
@@ -118,8 +126,24 @@ def _native_network(factory: Any, folder: Path, dtype: torch.dtype | None) -> nn
     return network
 
 
-def _network_with_code(
-    transformers: Any, folder: Path, config: Mapping[str, Any], code: str, dtype: torch.dtype | None
+def _causal_network(transformers: Any, folder: Path, files: list[Path], dtype: torch.dtype | None) -> nn.Module:
+    """Build a causal language model of transformers; its weights may have the names that DiffuGPT gives them."""
+    settings = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+    # The plain attention of GPT-2 ignores the attention mask in some versions.
+    settings._attn_implementation = "sdpa"
+    with _default_dtype(dtype or _dtype_of(settings, files)):
+        network: nn.Module = transformers.AutoModelForCausalLM.from_config(settings)
+    load_weights(network, files, folder, renamed=DIFFUGPT)
+    return network
+
+
+def _network_with_code(  # noqa: PLR0917
+    transformers: Any,
+    folder: Path,
+    config: Mapping[str, Any],
+    code: str,
+    files: list[Path],
+    dtype: torch.dtype | None,
 ) -> nn.Module:
     # Newer versions of transformers can run model code written for older ones but not load its weights.
     try:
@@ -130,7 +154,7 @@ def _network_with_code(
             if config_class is None:
                 raise StoreError(f"config.json in {folder} names no configuration class (AutoConfig in auto_map)")
             settings = repaired_config(config_class.from_pretrained(folder, local_files_only=True), config)
-            with _default_dtype(dtype or _dtype_of(settings)):
+            with _default_dtype(dtype or _dtype_of(settings, files)):
                 network = repaired_network(_built(kind, settings))
     except InfodisError:
         raise
@@ -158,8 +182,9 @@ def _built(kind: type, settings: Any) -> nn.Module:
     return network
 
 
-def _dtype_of(settings: Any) -> torch.dtype:
-    named = getattr(settings, "dtype", None) or getattr(settings, "torch_dtype", None) or torch.float32
+def _dtype_of(settings: Any, files: list[Path]) -> torch.dtype:
+    """Return the dtype of the weights, which configurations such as that of LLaDA do not name."""
+    named = getattr(settings, "dtype", None) or getattr(settings, "torch_dtype", None) or stored_dtype(files)
     dtype = getattr(torch, named.removeprefix("torch."), None) if isinstance(named, str) else named
     if not isinstance(dtype, torch.dtype):
         raise InputError(f"config.json names {named!r} as the dtype of the weights, which torch does not have")

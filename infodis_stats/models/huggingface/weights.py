@@ -4,6 +4,7 @@ import importlib
 import json
 import pickle
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from torch import Tensor, nn
 from infodis_stats.io.files import StoreError
 from infodis_stats.models.huggingface.folder import first_line
 
-__all__ = ["check_keys", "check_unquantised", "load_weights", "weight_files"]
+__all__ = ["check_keys", "check_unquantised", "load_weights", "stored_dtype", "weight_files"]
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # or the index of their shards, in this order
-NARROWEST = 2  # bytes of a floating-point weight; narrower ones need scales
+# Narrower numbers need scales.
+WIDE = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 # Tensors without effect on the logits: constants that are computed, and heads of other training objectives.
 WITHOUT_EFFECT = re.compile(
     r"(^|\.)(inv_freq|position_ids|token_type_ids|masked_bias|attn\.bias|num_batches_tracked)$"
@@ -49,23 +51,33 @@ def check_unquantised(folder: Path, files: Iterable[Path]) -> None:
         For the first weight that is not: its numbers mean nothing without scales that the network does not apply.
     """
     for path in files:
-        if path.suffix == ".safetensors":
-            with importlib.import_module("safetensors").safe_open(path, framework="pt") as opened:
-                kinds = {name: opened.get_slice(name).get_dtype() for name in opened.keys()}  # noqa: SIM118
-            narrow = {name: kind for name, kind in kinds.items() if kind not in {"F64", "F32", "F16", "BF16"}}
-        else:
-            weights = _read(path)
-            narrow = {name: str(tensor.dtype) for name, tensor in weights.items() if not _is_wide(tensor)}
-        for name, kind in narrow.items():
-            if not WITHOUT_EFFECT.search(name):
+        for name, kind in _dtypes(path).items():
+            if kind not in WIDE and not WITHOUT_EFFECT.search(name):
                 raise StoreError(
                     f"{path}: weight {name} has type {kind}: the checkpoint is quantised, and its weights mean nothing "
                     "without their scales; use the checkpoint in bfloat16 or float32"
                 )
 
 
-def load_weights(network: nn.Module, files: Iterable[Path], folder: Path) -> None:
+def stored_dtype(files: Iterable[Path]) -> torch.dtype:
+    """Return the dtype of most of the weights."""
+    kinds = Counter(WIDE[kind] for path in files for kind in _dtypes(path).values() if kind in WIDE)
+    return kinds.most_common(1)[0][0] if kinds else torch.float32
+
+
+def load_weights(
+    network: nn.Module, files: Iterable[Path], folder: Path, renamed: Mapping[str, str] | None = None
+) -> None:
     """Load the weights of a network, one file at a time.
+
+    Parameters
+    ----------
+    network : Module
+    files : iterable of Path
+    folder : Path
+        For error messages.
+    renamed : mapping of str to str, optional
+        Beginnings of names in the files, and what they are in the network.
 
     Raises
     ------
@@ -75,7 +87,7 @@ def load_weights(network: nn.Module, files: Iterable[Path], folder: Path) -> Non
     loaded: set[str] = set()
     known = network.state_dict().keys()
     for path in files:
-        weights = _read(path)
+        weights = {_name(name, renamed or {}): tensor for name, tensor in _read(path).items()}
         try:
             network.load_state_dict(weights, strict=False)
         except RuntimeError as error:  # shapes
@@ -126,5 +138,17 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     return weights
 
 
-def _is_wide(tensor: Tensor) -> bool:
-    return tensor.dtype.is_floating_point and tensor.dtype.itemsize >= NARROWEST
+def _name(stored: str, renamed: Mapping[str, str]) -> str:
+    for beginning, name in renamed.items():
+        if stored.startswith(beginning):
+            return name + stored.removeprefix(beginning)
+    return stored
+
+
+def _dtypes(path: Path) -> dict[str, str]:
+    """Return the dtype of each weight as safetensors names it, from the header of the file where it has one."""
+    if path.suffix == ".safetensors":
+        with importlib.import_module("safetensors").safe_open(path, framework="pt") as opened:
+            return {name: opened.get_slice(name).get_dtype() for name in opened.keys()}  # noqa: SIM118
+    names = {dtype: name for name, dtype in WIDE.items()}
+    return {name: names.get(tensor.dtype, str(tensor.dtype)) for name, tensor in _read(path).items()}
