@@ -1,6 +1,10 @@
 # The public names: what type checkers see, and what __init__.py imports on first use.
 from .diagnostics import Diagnosis as Diagnosis
 from .diagnostics import Verdict as Verdict
+from .diagnostics.models import ModelCheck as ModelCheck
+from .diagnostics.models import Validation as Validation
+from .diagnostics.models import check_model as check_model
+from .diagnostics.models import validate_model as validate_model
 from .estimates import estimate_log_ratio as estimate_log_ratio
 from .estimates import estimate_model_log_ratio as estimate_model_log_ratio
 from .estimates import estimate_nll as estimate_nll

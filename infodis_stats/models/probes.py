@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from estimators import InputError
 
-__all__ = ["Attention", "attention_pattern", "dependence", "pattern_of"]
+__all__ = ["Attention", "allowed_tokens", "attention_pattern", "dependence", "pattern_of"]
 
 CHEAP_LENGTH, LENGTH = 32, 64
 SYMBOLS = 4  # distinct tokens in a probe, at least 2
@@ -140,11 +140,24 @@ def _losses(model: Any, tokens: NDArray[np.int64], masked: NDArray[np.bool_]) ->
     return losses
 
 
-def _symbols(model: Any) -> NDArray[np.int64]:
-    """Return distinct tokens that can be part of a sequence."""
-    vocabulary = int(getattr(model, "vocabulary", SYMBOLS))
+def allowed_tokens(model: Any, most: int = 4096) -> list[int]:
+    """Return tokens that can be part of a sequence: not the mask, nor a special token that the model adds.
+
+    Parameters
+    ----------
+    model : ConditionalModel
+        Its ``vocabulary`` or ``vocabulary_size`` is the number of tokens; without them, 2 are assumed.
+    most : int, default 4096
+        The first so many are enough.
+    """
+    vocabulary = int(getattr(model, "vocabulary", getattr(model, "vocabulary_size", 2)))
     refused = {getattr(model, "mask_id", None), *getattr(model, "before", ()), *getattr(model, "after", ())}
-    allowed = [token for token in range(min(vocabulary, SYMBOLS + len(refused))) if token not in refused][:SYMBOLS]
+    return [token for token in range(min(vocabulary, most)) if token not in refused]
+
+
+def _symbols(model: Any) -> NDArray[np.int64]:
+    """Return distinct tokens for a probe."""
+    allowed = allowed_tokens(model)[:SYMBOLS]
     if len(allowed) < 2:
         raise InputError("a probe needs at least 2 tokens beside the special ones")
     return np.resize(np.array(allowed, dtype=np.int64), SYMBOLS)

@@ -152,7 +152,7 @@ REFUSED = _by_name(
             name="llada2",
             about="LLaDA2.0, LLaDA2.1",
             architectures=("LLaDA2MoeModelLM", "LLaDA2MoeModel"),
-            model_types=("llada2_moe", "llada2"),
+            model_types=("llada2_moe", "llada2_moe_veomni", "llada21_moe"),
             refused=BLOCKS,
         ),
         Family(
@@ -164,10 +164,41 @@ REFUSED = _by_name(
         ),
         Family(name="e2d2", about="E2D2", architectures=("E2D2",), model_types=("e2d2",), refused=BLOCKS),
         Family(
+            name="nemotron-labs-diffusion",
+            about="Nemotron Labs Diffusion",
+            model_types=("nemotron_labs_diffusion",),
+            refused=BLOCKS,
+        ),
+        Family(
+            name="wedlm",
+            about="WeDLM",
+            architectures=("WeDLMForCausalLM",),
+            model_types=("wedlm",),
+            refused=(
+                "it is a causal network that decodes masks in a window, so a mask does not see the tokens after it; "
+                f"{OWN_CLASS}"
+            ),
+        ),
+        Family(
+            name="editflow",
+            about="EditFlow",
+            model_types=tuple(f"editflow-{kind}" for kind in ("qwen2", "qwen3", "llada", "dream", "modernbert")),
+            refused="it inserts, deletes and substitutes tokens instead of filling masks",
+        ),
+        Family(
             name="dream-reasoner",
             about="Dream Reasoner",
             architectures=("DreamForCausalLM",),
             refused=BLOCKS,
+        ),
+        Family(
+            name="dplm2",
+            about="DPLM-2",
+            architectures=("EsmForDPLM2", "EsmForDPLM2Bit"),
+            refused=(
+                "its sequences hold a structure and a protein side by side, with positions that a plain call numbers "
+                f"wrongly; {OWN_CLASS}"
+            ),
         ),
         Family(
             name="diffusion-gemma",
@@ -286,16 +317,26 @@ def find_family(config: Mapping[str, Any], native: Collection[str] = (), folder:
 
 
 def _recognised(config: Mapping[str, Any]) -> Family | None:
-    known = next((ARCHITECTURES[name] for name in config.get("architectures") or [] if name in ARCHITECTURES), None)
-    if (known is None or not known.refused) and "auto_map" in config and any(config.get(key) for key in BLOCK_KEYS):
-        return OTHER_BLOCKS
+    names = [str(name) for name in config.get("architectures") or []]
+    known = next((ARCHITECTURES[name] for name in names if name in ARCHITECTURES), None)
+    known = _by_keys(config, known) or known
     if known is not None:
         return known
     kind = str(config.get("model_type", "")).lower()
-    if kind in MODEL_TYPES:
-        return MODEL_TYPES[kind]
-    if "tokens" in config and isinstance(config.get("model"), Mapping):
+    if kind not in MODEL_TYPES and "tokens" in config and isinstance(config.get("model"), Mapping):
         return _score_network(config)
+    return MODEL_TYPES.get(kind)
+
+
+def _by_keys(config: Mapping[str, Any], named: Family | None) -> Family | None:
+    """Return the family that keys of a configuration show, whatever its architectures are called."""
+    if "auto_map" in config and "backbone_config" in config:  # the trainer of E2D2, under the names of other families
+        return REFUSED["e2d2"]
+    if str(config.get("dplm_type", "")).startswith("dplm2"):
+        return REFUSED["dplm2"]
+    refused = named is not None and named.refused
+    if "auto_map" in config and not refused and any(config.get(key) for key in BLOCK_KEYS):
+        return OTHER_BLOCKS
     return None
 
 
