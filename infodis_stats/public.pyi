@@ -45,6 +45,7 @@ from .models import load_model as load_model
 from .report import Summary as Summary
 from .report import summary as summary
 from .report import write_diagnosis as write_diagnosis
+from .report import write_model_check as write_model_check
 from .report import write_scans as write_scans
 from .studies import diagnose as diagnose
 from .studies import run_study as run_study

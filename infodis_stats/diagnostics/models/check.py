@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from estimators import InfodisError, InputError
 from estimators.model import prices_masks
@@ -16,15 +18,15 @@ from infodis_stats.diagnostics.models.texts import text_findings
 from infodis_stats.diagnostics.models.trial import Finding, Trial, make_trial
 from infodis_stats.diagnostics.verdict import Diagnosis, Verdict, Word
 from infodis_stats.models import MaskedLanguageModel
-from infodis_stats.models.huggingface.families import refused_family
 from infodis_stats.models.huggingface.folder import model_folder, read_config
 from infodis_stats.models.huggingface.loading import LoadingOptions, open_checkpoint
 from infodis_stats.models.huggingface.masked_model import UncheckedModel
+from infodis_stats.models.huggingface.recognition import refused_family
 
 __all__ = ["ModelCheck", "check_checkpoint", "check_model"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelCheck:
     """What a model does, and whether its losses are likelihoods.
 
@@ -39,6 +41,9 @@ class ModelCheck:
         measured), ``mask_cost`` and more.
     options : mapping of str to object
         The conventions that the model was loaded with, as `load_huggingface` takes them; empty for other models.
+    dependence : array of int8, shape (length, length), optional
+        Which loss depends on which token: 1 in row ``j``, column ``i`` if the loss at ``i`` changes with the token at
+        ``j``, 0 if not, -1 if that was not measured.
 
     Examples
     --------
@@ -52,6 +57,7 @@ class ModelCheck:
     diagnosis: Diagnosis
     measured: Mapping[str, Any]
     options: Mapping[str, Any]
+    dependence: NDArray[np.int8] | None = None
 
     @property
     def verdict(self) -> Word:
@@ -141,7 +147,8 @@ def check_model(
     measured = {name: value for finding in findings for name, value in finding.values.items()}
     described = model.describe() if hasattr(model, "describe") else type(model).__qualname__
     options = model.conventions() if isinstance(model, MaskedLanguageModel) else {}
-    return ModelCheck(described, Diagnosis([finding.verdict for finding in findings]), measured, options)
+    matrix = measured.pop("dependence", None)
+    return ModelCheck(described, Diagnosis([finding.verdict for finding in findings]), measured, options, matrix)
 
 
 def check_checkpoint(

@@ -11,8 +11,8 @@ from torch import Tensor
 from infodis_stats.diagnostics.models.trial import Finding, Trial, half_masks
 from infodis_stats.diagnostics.verdict import Verdict
 from infodis_stats.models.huggingface import Family
-from infodis_stats.models.huggingface.families import refused_family
-from infodis_stats.models.probes import attention_pattern
+from infodis_stats.models.huggingface.recognition import refused_network
+from infodis_stats.models.probes import dependence, pattern_of
 
 __all__ = ["call_findings", "clear", "family_finding", "network_findings"]
 
@@ -36,7 +36,7 @@ def call_findings(trial: Trial) -> Iterator[Finding]:
 def network_findings(trial: Trial) -> Iterator[Finding]:
     """Yield the findings that need the outputs of a `MaskedLanguageModel`."""
     model = trial.model
-    family = model.family if model.family.refused else refused_family(model.config)
+    family = model.family if model.family.refused else refused_network(model.network, model.config)
     if family is not None:
         yield family_finding(family)
     yield _shift(trial)
@@ -120,8 +120,9 @@ def _finite(trial: Trial) -> Finding:
 
 
 def _attention(trial: Trial) -> Finding:
-    attention = attention_pattern(trial.model, seed=trial.seed)
-    values = {"attention": attention.pattern, "block_size": attention.block_size}
+    matrix = dependence(trial.model, seed=trial.seed)
+    attention = pattern_of(matrix)
+    values = {"attention": attention.pattern, "block_size": attention.block_size, "dependence": matrix}
     found = f"attention is {attention}"
     if attention.pattern == "bidirectional":
         return Finding(Verdict("attention", "fine", f"{found}: a mask sees the tokens on both sides"), values)

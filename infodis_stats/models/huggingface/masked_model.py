@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from estimators import InfodisError, InputError, ModelError, TokenError
-from infodis_stats.models.huggingface.families import check_supported, family_named
+from infodis_stats.models.huggingface.families import family_named
 from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.models.huggingface.head import ScoredTokens, find_head, full_losses, lean_losses, logits_of
+from infodis_stats.models.huggingface.recognition import check_supported
 from infodis_stats.models.losses import check_overflow, kind_of
 
 __all__ = ["MaskedLanguageModel", "UncheckedModel"]
