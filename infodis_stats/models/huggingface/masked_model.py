@@ -242,7 +242,7 @@ class MaskedLanguageModel:
         for start in range(0, len(tokens), self._rows_per_call(tokens)):
             rows = slice(start, start + self._rows_per_call(tokens))
             given = None if context is None else context[rows]
-            result[rows][masked[rows]] = self._losses(tokens[rows], masked[rows], given)
+            result[rows][masked[rows]] = self._losses(tokens[rows], masked[rows], given).to(self._device)
         check_overflow(result, self._dtype, "dtype=torch.float32")
         return result.to(device)
 
