@@ -10,17 +10,18 @@ from typing import Any
 
 from infodis_stats.io.files import StoreError
 
-__all__ = ["code_folder", "first_line", "model_folder", "read_config"]
+__all__ = ["TOKENIZERS", "code_folder", "first_line", "model_folder", "read_config"]
 
 HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 # Subfolders often contain the same weights in other formats, but they may also contain code.
 DOWNLOADED = ["*.json", "*.txt", "*.model", "*.jinja", "*.py", "*.safetensors", "*.bin"]
 LEFT_OUT = [f"*/{pattern}" for pattern in DOWNLOADED if pattern != "*.py"]
+TOKENIZERS = ("tokenizer*", "vocab*", "*.model")
 INCIDENTAL = ("_name_or_path", "transformers_version")  # depend on who saved the model, not on the model
 
 
-def model_folder(source: str | Path, revision: str | None = None) -> Path:
+def model_folder(source: str | Path, revision: str | None = None, *, tokenizer_only: bool = False) -> Path:
     """Return the folder of a model: the source itself, or the snapshot of a hub model.
 
     A hub model in the local cache is used without asking the hub; one that is not there is downloaded, unless
@@ -32,6 +33,8 @@ def model_folder(source: str | Path, revision: str | None = None) -> Path:
         A folder, or the id of a hub model.
     revision : str, optional
         Commit, tag or branch of the hub model; default: its main branch.
+    tokenizer_only : bool, default False
+        Whether a snapshot without weights is enough.
 
     Raises
     ------
@@ -43,7 +46,7 @@ def model_folder(source: str | Path, revision: str | None = None) -> Path:
     if isinstance(source, Path) or not HUB_ID.fullmatch(source):
         raise StoreError(f"there is no model folder at {source}")
     hub = importlib.import_module("huggingface_hub")
-    cached = _cached(hub, source, revision)
+    cached = _cached(hub, source, revision, tokenizer_only=tokenizer_only)
     if cached is not None:
         return cached
     try:
@@ -110,13 +113,16 @@ def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _cached(hub: Any, source: str, revision: str | None) -> Path | None:
-    """Return the snapshot in the local cache if it has the configuration and every file of weights."""
+def _cached(hub: Any, source: str, revision: str | None, *, tokenizer_only: bool) -> Path | None:
+    """Return the snapshot in the local cache if it has what is needed: a tokenizer, or a network with all weights."""
     try:
         folder = Path(hub.snapshot_download(source, revision=revision, local_files_only=True))
     except Exception:  # not in the cache; errors of several libraries
         return None
-    complete = (folder / "config.json").exists() and _has_weights(folder)
+    if tokenizer_only:
+        complete = any(path for pattern in TOKENIZERS for path in folder.glob(pattern))
+    else:
+        complete = (folder / "config.json").exists() and _has_weights(folder)
     return folder if complete or os.environ.get("HF_HUB_OFFLINE") else None
 
 
