@@ -340,10 +340,10 @@ class MaskedLanguageModel:
 
     def _probe(self) -> tuple[int, nn.Linear | None]:
         visible = int(self.mask_id == 0)
-        inputs = torch.tensor([[visible, self.mask_id]], device=self._device)
-        masked = inputs == self.mask_id
-        noise = self._noise(masked)
         try:
+            inputs = torch.tensor([[visible, self.mask_id]], device=self._device)
+            masked = inputs == self.mask_id
+            noise = self._noise(masked)
             with torch.no_grad():
                 vocabulary = logits_of(self._forward(inputs, noise)).shape[-1]
                 # A mask after the last output has no probability.
@@ -362,6 +362,12 @@ class MaskedLanguageModel:
         return vocabulary, head
 
     def _check_vocabulary(self) -> None:
+        for name, special in (("before", self.before), ("after", self.after)):
+            for token in special:
+                if not 0 <= token < self.vocabulary:
+                    raise InputError(
+                        f"{name} must be tokens of the network, 0 to {self.vocabulary - 1}, but it contains {token}"
+                    )
         if self.tokenizer is None:
             return
         unused = self.vocabulary - len(self.tokenizer)
