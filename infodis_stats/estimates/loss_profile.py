@@ -75,7 +75,9 @@ def _side_profiles(model: Model, sides: Sequence[Evaluation], execution: Executi
         positions = float(effective_positions(side.position_losses))
         if seen is None:
             run = next(runs)
-            profiles.append(LossProfile(positions, _ratio(float(run.losses.sum()), side), 1, run.problem))
+            profiles.append(
+                LossProfile(positions, _ratio(float(run.losses.sum()), side), run.forward_passes, run.problem)
+            )
         else:
             profiles.append(LossProfile(positions, _ratio(seen, side), 0))
     return profiles
