@@ -1,16 +1,29 @@
-"""Loading of networks by name: the bundled model, a trained denoiser, or a Hugging Face model."""
+"""Loading of networks by name: the bundled model, a trained denoiser, a Hugging Face model, or a user's own."""
 
+import importlib
+import operator
+import re
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any, cast
 
 import torch
+from torch import nn
 
-from estimators import InputError
+from estimators import InfodisError, InputError
 from estimators.evaluate import available_device
+from estimators.model import gives_ratios, prices_masks
 from infodis_stats.models.denoiser import Denoiser
-from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface
+from infodis_stats.models.huggingface import load_huggingface
+from infodis_stats.models.huggingface.folder import first_line
+from infodis_stats.models.text_model import TextModel
 
-__all__ = ["load_model"]
+__all__ = ["is_own", "load_model"]
+
+HUGGING_FACE = "hf:"
+IDENTIFIERS = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+OWN = re.compile(rf"(?P<module>{IDENTIFIERS}):(?P<object>{IDENTIFIERS})")
 
 
 def load_model(
@@ -18,35 +31,47 @@ def load_model(
     *,
     device: torch.device | str = "cpu",
     family: str | None = None,
-    tokenizer: str | Path | None = None,
+    tokenizer: Any = None,
+    mask_id: int | None = None,
+    before: Sequence[int] | None = None,
+    after: Sequence[int] | None = None,
+    shifted: bool | None = None,
+    exclude_mask: bool | None = None,
+    guidance: float | None = None,
+    dtype: torch.dtype | str | None = None,
+    device_map: str | Mapping[str, Any] | None = None,
+    revision: str | None = None,
     trust_remote_code: bool = False,
-) -> Denoiser | MaskedLanguageModel:
-    """Load a network that scores text.
+    allow_import: bool = False,
+) -> TextModel:
+    """Load a model that scores text.
 
     Parameters
     ----------
     name : str or Path
         ``"austen"``, the bundled character model of English prose; the path of a ``.safetensors`` file written by
-        ``infodis-stats train``; or ``"hf:"`` followed by a local folder or hub id in Hugging Face layout.
+        ``infodis-stats train``; ``"hf:"`` followed by a local folder or hub id in Hugging Face layout; or
+        ``"package.module:object"``, a model of your own: the object has the method ``token_nll(tokens, masked)``, or is
+        a function or class that returns such a model when it is called without arguments.
     device : torch.device or str, default "cpu"
-        Device of the weights; pass the same device to the estimation functions.
-    family : str, optional
-        Family of a Hugging Face model: ``llada``, ``dream``, ``mdlm``, ``radd``, ``sedd`` or ``bert``. Default: found
-        from its configuration.
-    tokenizer : str or Path, optional
-        Folder or hub id of the tokenizer of a Hugging Face model, if it is not stored with the weights.
+        Device of the weights; pass the same device to the estimation functions. A model of your own chooses its device.
+    family, tokenizer, mask_id, before, after, shifted, exclude_mask, guidance, dtype, device_map, revision
+        As in `load_huggingface`; only Hugging Face models have these options.
     trust_remote_code : bool, default False
         Whether to run Python code stored with a Hugging Face model.
+    allow_import : bool, default False
+        Whether to import, and so to run, the module of a model of your own.
 
     Returns
     -------
-    Denoiser or MaskedLanguageModel
-        A `TextModel`. `load_huggingface` has further options for Hugging Face models.
+    TextModel
+        `Denoiser`, `MaskedLanguageModel`, or a model of your own, which may lack the methods for text.
 
     Raises
     ------
     InputError
-        If the name is none of these, or as in `load_huggingface`.
+        If the name is none of these; an option does not apply to the model; a module of your own may not be imported,
+        is missing, fails or contains no such model; or as in `load_huggingface`.
     StoreError
         If the file is missing, damaged or of another format.
     ModelError
@@ -58,16 +83,95 @@ def load_model(
     >>> model.decode(model.encode("It is a truth"))
     'It is a truth'
     """
-    device = available_device(device)
+    device, name = available_device(device), str(name)
+    options = {
+        "family": family,
+        "tokenizer": tokenizer,
+        "mask_id": mask_id,
+        "before": before,
+        "after": after,
+        "shifted": shifted,
+        "exclude_mask": exclude_mask,
+        "guidance": guidance,
+        "dtype": dtype,
+        "device_map": device_map,
+        "revision": revision,
+    }
+    given = {option: value for option, value in options.items() if value is not None}
+    if name.startswith(HUGGING_FACE):
+        source = name.removeprefix(HUGGING_FACE)
+        return load_huggingface(source, trust_remote_code=trust_remote_code, device=device, **given)
+    for option in given:
+        raise InputError(f"{option}= is an option of Hugging Face models (hf:FOLDER_OR_ID), but the model is {name!r}")
     if name == "austen":
         with resources.as_file(resources.files("infodis_stats.models") / "austen" / "austen.safetensors") as path:
             return Denoiser.load(path).to(device)
-    if str(name).startswith("hf:"):
-        source = str(name).removeprefix("hf:")
-        return load_huggingface(
-            source, family=family, tokenizer=tokenizer, trust_remote_code=trust_remote_code, device=device
+    if Path(name).suffix == ".safetensors":
+        return Denoiser.load(name).to(device)
+    if not is_own(name):
+        raise InputError(
+            f"there is no model {name!r}; use 'austen', a .safetensors file, hf:FOLDER_OR_ID, or package.module:object "
+            "for a model of your own"
         )
-    path = Path(name)
-    if path.suffix == ".safetensors":
-        return Denoiser.load(path).to(device)
-    raise InputError(f"there is no model {str(name)!r}; use 'austen', a .safetensors file, or hf:FOLDER_OR_ID")
+    if not allow_import:
+        raise InputError(f"{name!r} is a module of your own, which is imported only with allow_import=True")
+    return cast("TextModel", _own_model(name))
+
+
+def is_own(name: str) -> bool:
+    """Return whether a name is that of a model of the user's own, ``package.module:object``.
+
+    Examples
+    --------
+    >>> is_own("my_models.large:model"), is_own("hf:org/large"), is_own("large.safetensors")
+    (True, False, False)
+    """
+    return not name.startswith(HUGGING_FACE) and OWN.fullmatch(name) is not None
+
+
+def _own_model(name: str) -> object:
+    """Import a model; this executes its module."""
+    module_name, _, path = name.partition(":")
+    module = _imported(name, module_name)
+    try:
+        found: Any = operator.attrgetter(path)(module)
+    except AttributeError as error:
+        raise InputError(f"{name!r}: the module {module_name} has no object {path}") from error
+    called = isinstance(found, type) or (callable(found) and not _is_model(found) and not isinstance(found, nn.Module))
+    if called:
+        try:
+            found = found()
+        except InfodisError:
+            raise
+        except Exception as error:  # the user's code may raise anything
+            raise InputError(
+                f"{name!r} failed when it was called without arguments ({type(error).__name__}: {first_line(error)})"
+            ) from error
+    if not _is_model(found):
+        raise InputError(
+            f"{name!r} {'returns' if called else 'is'} an object of type {type(found).__name__}, which is no model: it "
+            "needs the method token_nll(tokens, masked), -log p of each masked token in nats and 0 elsewhere"
+        )
+    return found
+
+
+def _is_model(found: object) -> bool:
+    return prices_masks(found) or gives_ratios(found)
+
+
+def _imported(name: str, module: str) -> object:
+    try:
+        return importlib.import_module(module)
+    except InfodisError:
+        raise
+    except ModuleNotFoundError as error:
+        missing = error.name or module
+        if f"{module}.".startswith(f"{missing}."):
+            raise InputError(
+                f"{name!r}: there is no module {missing}: install it, or run in the folder that contains it"
+            ) from error
+        raise InputError(f"{name!r}: the module {module} needs the package {missing}: pip install {missing}") from error
+    except Exception as error:  # the user's code may raise anything
+        raise InputError(
+            f"{name!r}: the module {module} failed while it was imported ({type(error).__name__}: {first_line(error)})"
+        ) from error

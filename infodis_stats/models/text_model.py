@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from estimators import ConditionalModel, InputError
 
-__all__ = ["TextModel", "conditioned"]
+__all__ = ["TextModel", "check_text_model", "conditioned"]
+
+METHODS = ("token_nll", "longest", "encode", "decode", "describe", "fingerprint")
 
 
 @runtime_checkable
@@ -47,6 +49,24 @@ class TextModel(ConditionalModel, Protocol):
     def fingerprint(self) -> str:
         """Return the SHA-256 of the weights and configuration, in hexadecimal."""
         ...
+
+
+def check_text_model(model: object, name: str) -> TextModel:
+    """Return a model that scores text; raise `InputError` if it lacks a method for that.
+
+    Examples
+    --------
+    >>> from infodis_stats import load_model
+    >>> check_text_model(load_model("austen"), "austen").longest
+    128
+    """
+    if isinstance(model, TextModel):
+        return model
+    missing = [method for method in METHODS if not hasattr(model, method)]
+    raise InputError(
+        f"{name!r} has no {', '.join(missing)}: a model that scores text needs {', '.join(METHODS[:-1])} and "
+        f"{METHODS[-1]}, as in TextModel"
+    )
 
 
 def conditioned(model: TextModel, name: str, prompt: str, text: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
