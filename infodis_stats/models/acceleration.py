@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,10 +18,24 @@ from infodis_stats.models.text_model import TextModel
 __all__ = ["accelerated"]
 
 COMPILER = "inductor"
+UNCHANGED = {
+    "after",
+    "before",
+    "exclude_mask",
+    "forward_passes_per_row",
+    "guidance",
+    "mask_id",
+    "needs_context",
+    "revision",
+    "shifted",
+    "tokenizer",
+    "vocabulary",
+}
+"""What a model may declare beside its methods, and arithmetic does not change."""
 
 
 def accelerated(
-    model: Denoiser | MaskedLanguageModel,
+    model: TextModel,
     *,
     autocast: torch.dtype | None = None,
     compile: bool = False,  # noqa: A002 (the name in torch)
@@ -42,12 +57,13 @@ def accelerated(
     Returns
     -------
     TextModel
-        A wrapper of the same model. In half precision its fingerprint differs.
+        A wrapper of the same model, with the conventions that it declares. In half precision its fingerprint differs.
 
     Raises
     ------
     InputError
-        If ``autocast`` is not a half-precision dtype, or ``compile`` is set and the network has no blocks.
+        If the model is another one, ``autocast`` is not a half-precision dtype, or ``compile`` is set and the network
+        has no blocks.
 
     Examples
     --------
@@ -58,6 +74,11 @@ def accelerated(
     >>> fast.describe()
     'denoiser austen 816,353 parameters in bfloat16'
     """
+    if not isinstance(model, Denoiser | MaskedLanguageModel):
+        raise InputError(
+            "autocast and compile are for a Denoiser or a MaskedLanguageModel, whose network is known; in a "
+            f"{type(model).__name__} use torch.autocast and torch.compile themselves"
+        )
     network = model.network if isinstance(model, MaskedLanguageModel) else model
     if autocast is not None and autocast not in HALF:
         raise InputError(f"autocast must be torch.bfloat16 or torch.float16, got {autocast}")
@@ -72,19 +93,35 @@ def accelerated(
 
 @dataclass(frozen=True)
 class _Accelerated:
-    model: TextModel
+    model: Denoiser | MaskedLanguageModel
     autocast: torch.dtype | None
     compiled: bool
     device_type: str
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in UNCHANGED:
+            raise AttributeError(name)
+        return getattr(self.model, name)
 
     @property
     def longest(self) -> int:
         return self.model.longest
 
-    def token_nll(self, tokens: Tensor, masked: Tensor) -> Tensor:
+    def conventions(self) -> dict[str, Any]:
+        if isinstance(self.model, MaskedLanguageModel):
+            own = self.model.conventions()
+        else:
+            own = {"dtype": kind_of(next(self.model.parameters()).dtype)}
+        precision = {"autocast": kind_of(self.autocast)} if self.autocast else {}
+        return own | precision | ({"compile": True} if self.compiled else {})
+
+    def token_nll(self, tokens: Tensor, masked: Tensor, context: Tensor | None = None) -> Tensor:
         try:
             with torch.autocast(self.device_type, self.autocast, enabled=self.autocast is not None):
-                losses = self.model.token_nll(tokens, masked)
+                if isinstance(self.model, MaskedLanguageModel):
+                    losses = self.model.token_nll(tokens, masked, context)
+                else:
+                    losses = self.model.token_nll(tokens, masked)
         except (InfodisError, torch.OutOfMemoryError):
             raise
         except RuntimeError as error:

@@ -1,5 +1,6 @@
 """Accelerated networks: how much their losses differ from the plain ones, and what does not change."""
 
+import copy
 import os
 import shutil
 from types import SimpleNamespace
@@ -174,6 +175,59 @@ def test_a_compiler_failure_is_reported_in_one_sentence(monkeypatch):
         pytest.raises(ids.ModelError, match=r"the compiled network failed \(try compile=False\): .*no C.. compiler"),
     ):
         fast.token_nll(*batch())
+
+
+def guided(scale=1.5):
+    network = tiny_networks.LLaDA(SimpleNamespace(vocab_size=11))
+    for weights in network.parameters():
+        nn.init.normal_(weights, std=0.5, generator=torch.Generator().manual_seed(3))
+    return MaskedLanguageModel(network, "llada", mask_id=10, length=16, guidance=scale, before=(9,), revision="abc")
+
+
+def test_guidance_is_that_of_the_plain_model():
+    """Both rows of a pass are computed in half precision, and count."""
+    model = guided()
+    fast = ids.accelerated(model, autocast=torch.bfloat16)
+    tokens, masked = batch(8, 6, tokens=9)
+    masked[:, :2], context = False, torch.arange(6).expand(8, 6) < 2
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        expected = model.token_nll(tokens, masked, context)
+    torch.testing.assert_close(fast.token_nll(tokens, masked, context), expected, atol=0, rtol=0)
+    plain = ids.accelerated(guided(0.0), autocast=torch.bfloat16).token_nll(tokens, masked)
+    assert (plain - expected).abs().max() > 0.1  # control
+    with pytest.raises(ids.InputError, match="guidance masks the context"):
+        fast.token_nll(tokens, masked)
+    results = [ids.estimate_nll(one, tokens[:2], context=2, passes=4, replicates=2) for one in (model, fast)]
+    assert results[0].attrs["forward_passes"] == results[1].attrs["forward_passes"]
+
+
+def test_what_arithmetic_does_not_change_is_declared():
+    model = guided()
+    fast = ids.accelerated(model, autocast=torch.bfloat16)
+    for name in acceleration.UNCHANGED:
+        assert getattr(fast, name) == getattr(model, name)
+    assert fast.conventions() == model.conventions() | {"autocast": "bfloat16"}
+    assert copy.copy(fast) == fast
+    for name in ("outputs", "network", "to", "consistent", "__len__"):
+        assert not hasattr(fast, name)
+    other = ids.accelerated(denoiser(), autocast=torch.float16)
+    assert (other.vocabulary, other.conventions()) == (4, {"dtype": "float32", "autocast": "float16"})
+    assert not hasattr(other, "mask_id")
+    assert not hasattr(other, "needs_context")
+
+
+def test_compiled_blocks_are_a_convention(monkeypatch):
+    monkeypatch.setattr(acceleration, "COMPILER", "eager")
+    fast = ids.accelerated(wrapped(Blocks()), compile=True)
+    assert fast.conventions()["compile"] is True
+    assert "compile" not in ids.accelerated(wrapped(Blocks())).conventions()
+
+
+def test_other_models_are_refused():
+    law = ids.MarkovChain.random(order=1, alphabet="AB", seed=0)
+    for other in (law, ids.accelerated(denoiser())):
+        with pytest.raises(ids.InputError, match="autocast and compile are for a Denoiser or a MaskedLanguageModel"):
+            ids.accelerated(other, autocast=torch.bfloat16)
 
 
 def test_text_methods_pass_through_and_errors_are_one_sentence():
