@@ -25,7 +25,7 @@ from estimators.target import Context, Tokens
 from infodis_stats.estimates.coupling import CONTRAST_VARIABLES, contrast_named, contrast_variables
 from infodis_stats.estimates.pipeline import Quantity, estimate
 from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
-from infodis_stats.results.provenance import model_fingerprint
+from infodis_stats.results.provenance import model_conventions, model_fingerprint
 
 __all__ = ["estimate_model_log_ratio"]
 
@@ -117,8 +117,9 @@ def estimate_model_log_ratio(
 
     plan, request = SamplingPlan(passes, replicates, seed), IntervalRequest(interval, level, simultaneous)
     result = estimate(quantity, plan, request, execution, draw_under_both)
-    fingerprints = {"model": model_fingerprint(first_model), "second_model": model_fingerprint(second_model)}
-    return result.assign_attrs(fingerprints)
+    for name, model in (("model", first_model), ("second_model", second_model)):
+        result.attrs |= {name: model_fingerprint(model), f"{name}_conventions": model_conventions(model)}
+    return result
 
 
 def _under_both(target: Target) -> Pair:

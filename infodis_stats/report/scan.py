@@ -10,6 +10,7 @@ import xarray as xr
 from infodis_stats.estimates.substitutions import rank_substitutions
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.store import write_store
+from infodis_stats.report.conventions import model_points
 from infodis_stats.report.document import (
     Answer,
     Code,
@@ -174,7 +175,7 @@ def _provenance(scans: Mapping[str, xr.Dataset]) -> Iterator[Section]:
     yield Heading("Provenance")
     yield Points(
         [
-            ("", f"Model: {attributes['model']}"),
+            *model_points(attributes),
             *(("", _symbols(scan, name if len(scans) > 1 else "")) for name, scan in scans.items()),
             ("", f"{sampled}, seed {attributes['seed']}; {passes:,} forward passes run"),
             ("", ", ".join(f"{package} {number}" for package, number in versions.items())),

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata, resources
 from importlib.abc import Traversable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,7 +16,14 @@ from estimators import Cell, Model
 from estimators.estimator import estimator_of
 from infodis_stats.io.store import SCHEMA
 
-__all__ = ["arithmetic_digest", "code_digest", "model_fingerprint", "provenance_attributes", "versions"]
+__all__ = [
+    "arithmetic_digest",
+    "code_digest",
+    "model_conventions",
+    "model_fingerprint",
+    "provenance_attributes",
+    "versions",
+]
 
 _PACKAGES = ("infodis-stats", "numpy", "scipy", "torch", "xarray", "statsmodels", "arviz-stats")
 
@@ -71,12 +78,27 @@ class _Described(Protocol):
     def describe(self) -> str: ...
 
 
+@runtime_checkable
+class _Conventional(Protocol):
+    def conventions(self) -> Mapping[str, Any]: ...
+
+
 def model_fingerprint(model: object) -> str:
     """Return a model's description and digest, or its type if it has no fingerprint."""
     kind = type(model).__qualname__
     if not isinstance(model, _Fingerprinted):
         return kind
     return f"{model.describe() if isinstance(model, _Described) else kind} {model.fingerprint()}"
+
+
+def model_conventions(model: object) -> str:
+    """Return the conventions that a model states beside its weights, as a JSON object; empty if it states none.
+
+    They are what its method ``conventions`` returns, and the ``revision`` (the commit) of a model from the hub.
+    """
+    stated = dict(model.conventions()) if isinstance(model, _Conventional) else {}
+    revision = getattr(model, "revision", "")
+    return json.dumps(stated | ({"revision": revision} if revision else {}), default=str)
 
 
 def provenance_attributes(
@@ -111,6 +133,7 @@ def provenance_attributes(
         "ci_simultaneous": int(simultaneous),
         "forward_passes": forward_passes,
         "model": model_fingerprint(model),
+        "model_conventions": model_conventions(model),
         "versions": json.dumps(versions()),
         "schema": SCHEMA,
     }

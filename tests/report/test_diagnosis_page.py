@@ -1,14 +1,18 @@
 """The diagnosis page is complete, self-contained and safe, and its figures agree with the numbers."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 import infodis_stats as ids
 from infodis_stats.diagnostics import Diagnosis, Verdict
+from infodis_stats.models import MaskedLanguageModel
 from infodis_stats.report.diagnosis.document import worst_first
 from infodis_stats.report.diagnosis.figures import covered, intervals_figure, ranks_figure, running_figure
+from tests.support import tiny_networks
 from tests.support.outline import Outline
 
 LAW = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=0)
@@ -135,3 +139,26 @@ def test_input_that_cannot_be_plotted_is_rejected(result, sizes, study, tmp_path
         with pytest.raises(ids.InputError, match=message):
             ids.write_diagnosis(bad, tmp_path / "none", parts)
     assert not (tmp_path / "none").exists()
+
+
+def test_the_conventions_of_the_models_are_shown(tmp_path):
+    torch.manual_seed(0)
+    network = tiny_networks.LLaDA(SimpleNamespace(vocab_size=11))
+    models = [
+        MaskedLanguageModel(network, "llada", mask_id=10, length=16, before=before, revision="0a1b")
+        for before in ((9,), ())
+    ]
+    result = ids.estimate_model_log_ratio(*models, TOKENS, passes=4, replicates=4)
+    ids.write_diagnosis(result, tmp_path)
+    text = (tmp_path / "diagnosis.md").read_text().replace("\\", "")
+    shared = "after none, shifted no, exclude_mask no, guidance 0, dtype float32, revision 0a1b"
+    for before in ("9", "none"):
+        assert f"Its conventions: family llada, mask_id 10, before {before}, {shared}" in text
+    assert (
+        text.index("Model: llada")
+        < text.index("before 9")
+        < text.index("Second model: llada")
+        < text.index("before none")
+    )
+    ids.write_diagnosis(ids.estimate_nll(LAW, TOKENS, passes=4, replicates=4), tmp_path)
+    assert "conventions" not in (tmp_path / "diagnosis.md").read_text()  # a law has none

@@ -1,5 +1,6 @@
 """Provenance: what a result records about its model, its code and its processor."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import torch
 import infodis_stats as ids
 from infodis_stats.models import Denoiser, DenoiserConfig, MaskedLanguageModel
 from infodis_stats.results import provenance
-from infodis_stats.results.provenance import arithmetic_digest, code_digest, model_fingerprint
+from infodis_stats.results.provenance import arithmetic_digest, code_digest, model_conventions, model_fingerprint
 from tests.support import tiny_networks
 
 
@@ -51,6 +52,66 @@ def test_other_models_are_identified_by_their_type():
 def test_results_record_the_model(model):
     result = ids.estimate_nll(model, [[0, 1, 0]], passes=2, replicates=2)
     assert result.attrs["model"] == model_fingerprint(model)
+
+
+def wrapped(**options):
+    torch.manual_seed(0)
+    network = tiny_networks.LLaDA(SimpleNamespace(vocab_size=11))
+    return MaskedLanguageModel(network, "llada", mask_id=10, length=8, **options)
+
+
+def test_results_record_the_conventions_of_the_model():
+    stated = {
+        "family": "llada",
+        "mask_id": 10,
+        "before": [9],
+        "after": [],
+        "shifted": False,
+        "exclude_mask": True,
+        "guidance": 0.0,
+        "dtype": "float32",
+    }
+    model = wrapped(before=(9,), exclude_mask=True, revision="0123abcd")
+    result = ids.estimate_nll(model, [[0, 1, 0]], passes=2, replicates=2)
+    assert json.loads(result.attrs["model_conventions"]) == stated | {"revision": "0123abcd"}
+    fast = ids.accelerated(model, autocast=torch.bfloat16)
+    assert json.loads(model_conventions(fast)) == stated | {"autocast": "bfloat16", "revision": "0123abcd"}
+    assert json.loads(model_conventions(wrapped())) == stated | {"before": [], "exclude_mask": False}
+
+
+@pytest.mark.parametrize("model", [Plain(), ids.MarkovChain.random(order=1, alphabet="AB", seed=0)])
+def test_models_without_conventions_record_none(model):
+    assert ids.estimate_nll(model, [[0, 1, 0]], passes=2, replicates=2).attrs["model_conventions"] == "{}"
+
+
+def test_conventions_of_other_models_are_recorded_too():
+    class Own(Plain):
+        def conventions(self):
+            return {"temperature": np.float64(0.5), "device": torch.device("cpu")}
+
+    result = ids.estimate_nll(Own(), [[0, 1, 0]], passes=2, replicates=2)
+    assert json.loads(result.attrs["model_conventions"]) == {"temperature": 0.5, "device": "cpu"}
+
+
+def test_both_models_of_a_ratio_are_recorded():
+    first, second = wrapped(before=(9,)), wrapped()
+    result = ids.estimate_model_log_ratio(first, second, [[0, 1, 0]], passes=2, replicates=2)
+    for name, model in (("model", first), ("second_model", second)):
+        assert result.attrs[name] == model_fingerprint(model)
+        assert result.attrs[f"{name}_conventions"] == model_conventions(model)
+
+
+def test_all_estimates_record_conventions():
+    model = wrapped()
+    rows, (first, second) = [[0, 1, 0], [1, 1, 2]], ([[0, 1, 0]], [[1, 1, 0]])
+    results = [
+        ids.estimate_log_ratio(model, first, second, passes=4, replicates=2),
+        ids.estimate_sizes(model, rows, passes=4, replicates=2),
+        ids.order_gap(model, rows, orders=3),
+        ids.order_swaps(model, rows, swaps=3),
+        ids.rank_candidates(model, rows, passes=4),
+    ]
+    assert all(result.attrs["model_conventions"] == model_conventions(model) for result in results)
 
 
 arithmetic = arithmetic_digest.__wrapped__  # without the cache

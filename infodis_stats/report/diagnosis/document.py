@@ -9,6 +9,7 @@ import xarray as xr
 from estimators import InputError
 from infodis_stats.diagnostics import Diagnosis, diagnose_result
 from infodis_stats.io.files import writable_folder
+from infodis_stats.report.conventions import model_points
 from infodis_stats.report.diagnosis.figures import (
     SHOWN,
     covered,
@@ -88,7 +89,7 @@ def diagnosis_document(result: xr.Dataset, sizes: xr.Dataset | None = None) -> D
             Heading("Provenance"),
             Points(
                 [
-                    ("", f"Model: {result.attrs['model']}"),
+                    *model_points(result.attrs),
                     *(("", note) for note in notes),
                     ("", f"{result.attrs['forward_passes']:,} forward passes run"),
                     (
