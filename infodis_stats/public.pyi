@@ -42,6 +42,7 @@ from .models import TextModel as TextModel
 from .models import accelerated as accelerated
 from .models import load_huggingface as load_huggingface
 from .models import load_model as load_model
+from .models.huggingface.chat import with_chat_template as with_chat_template
 from .report import Summary as Summary
 from .report import summary as summary
 from .report import write_diagnosis as write_diagnosis

@@ -1,5 +1,7 @@
 """Models for tests: small, slow and obvious."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
@@ -33,6 +35,15 @@ def slow_nll(model: ArbitraryLosses, target: Target) -> float:
         masked[0, target.scored] = torch.tensor([bool(code >> i & 1) for i in range(length)])
         losses = model.token_nll(torch.from_numpy(target.tokens)[None], masked)[0]
         by_size.setdefault(int(masked.sum()), []).append(float(losses.sum() / masked.sum()))
+    return sum(float(np.mean(values)) for values in by_size.values())
+
+
+def mean_over_masks(totals: Mapping[tuple[int, ...], float]) -> float:
+    """Return the estimand from the total loss of each mask: the mean per masked token of each size, summed."""
+    by_size: dict[int, list[float]] = {}
+    for mask, total in totals.items():
+        if any(mask):
+            by_size.setdefault(sum(mask), []).append(total / sum(mask))
     return sum(float(np.mean(values)) for values in by_size.values())
 
 

@@ -1,0 +1,137 @@
+"""Chat templates: prompts as the tokenizer renders them, with the response scored after the assistant's header."""
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import infodis_stats as ids
+from estimators import InputError
+from infodis_stats.io.records import Question
+from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface
+from tests.support.chat_checkpoints import BOS, MASK, TEMPLATES, write_chat_checkpoint
+from tests.support.toys import mean_over_masks
+
+RECORDS = [ids.Record("first", " A B", "C D E"), ids.Record("second", "one two", "F")]
+FIRST = {
+    ("llada", None): "<|bos|><|header|>user<|/header|>\n\nA B<|eot|><|header|>assistant<|/header|>\n\n",
+    ("llada", "be kind"): (
+        "<|bos|><|header|>system<|/header|>\n\nbe kind<|eot|><|header|>user<|/header|>\n\nA B<|eot|>"
+        "<|header|>assistant<|/header|>\n\n"
+    ),
+    ("dream", None): (
+        "<|im_start|>system\nbe kind<|im_end|>\n<|im_start|>user\n A B<|im_end|>\n<|im_start|>assistant\n"
+    ),
+    ("dream", "be one"): (
+        "<|im_start|>system\nbe one<|im_end|>\n<|im_start|>user\n A B<|im_end|>\n<|im_start|>assistant\n"
+    ),
+}
+
+
+def model(folder: Path, family: str = "llada", template: str | None = None, **options: object) -> MaskedLanguageModel:
+    write_chat_checkpoint(folder, family, TEMPLATES[template or family])
+    return load_huggingface(folder, trust_remote_code=True, **options)
+
+
+@pytest.mark.parametrize(("family", "system"), FIRST)
+def test_prompts_are_rendered_by_the_template_of_the_tokenizer(family, system, tmp_path):
+    made = model(tmp_path, family)
+    rendered = ids.with_chat_template(RECORDS, made, system_prompt=system)
+    assert rendered[0] == ids.Record("first", FIRST[family, system], "C D E")
+    assert [record.name for record in rendered] == ["first", "second"]
+    # The tokens of the prompt are those that the tokenizer itself makes of the conversation.
+    messages = [{"role": "system", "content": system}] if system else []
+    messages.append({"role": "user", "content": " A B"})
+    expected = made.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    assert made.encode(rendered[0].prompt).tolist() == expected
+    assert RECORDS[0].prompt == " A B"  # the records themselves do not change
+
+
+def test_pairs_and_questions_keep_their_texts(tmp_path):
+    made = model(tmp_path)
+    prompt = FIRST["llada", None]
+    pair, question = ids.TextPair("p", " A B", "C", "D"), Question("q", "A B ", ("C", "D"), 1)
+    assert ids.with_chat_template([pair], made) == [ids.TextPair("p", prompt, "C", "D")]
+    assert ids.with_chat_template([question], made) == [Question("q", prompt, ("C", "D"), 1)]
+    assert ids.with_chat_template([], made) == []
+
+
+def test_a_bos_that_the_model_adds_is_removed_once(tmp_path):
+    prompt = FIRST["llada", None].removeprefix("<|bos|>")
+    made = model(tmp_path, before=(BOS,))
+    (rendered, _) = ids.with_chat_template(RECORDS, made)
+    assert rendered.prompt == prompt
+    assert not made.encode(rendered.prompt).tolist().count(BOS)
+    made.tokenizer.chat_template = "{{ bos_token }}" + TEMPLATES["llada"]  # as tokenizers with two BOS have it
+    assert ids.with_chat_template(RECORDS, made)[0].prompt == "<|bos|>" + prompt
+    # Control: a special token that the template does not begin with removes nothing.
+    other = load_huggingface(tmp_path, before=(1,), trust_remote_code=True)
+    assert ids.with_chat_template(RECORDS, other)[0].prompt == FIRST["llada", None]
+
+
+def test_dream_has_a_bos_in_front_of_its_template_unless_it_is_loaded_without(tmp_path):
+    made = model(tmp_path, "dream")
+    assert made.before == (BOS,)
+    assert ids.with_chat_template(RECORDS, made)[0].prompt == FIRST["dream", None]
+    bare = load_huggingface(tmp_path, before=(), trust_remote_code=True)
+    records = ids.with_chat_template(RECORDS, bare)
+    results = [ids.estimate_texts(one, records, "exhaustive", passes=7, replicates=2)["nll"] for one in (made, bare)]
+    assert (np.abs(results[0] - results[1]) > 1e-3).all()  # it matters which of the two
+
+
+def test_accelerated_models_have_the_template_of_their_tokenizer(tmp_path):
+    made = model(tmp_path, before=(BOS,))
+    fast = ids.accelerated(made, autocast=torch.bfloat16)
+    assert ids.with_chat_template(RECORDS, fast) == ids.with_chat_template(RECORDS, made)
+
+
+def test_the_response_is_scored_after_the_header_of_the_assistant(tmp_path):
+    made = model(tmp_path)
+    (record, _) = ids.with_chat_template(RECORDS, made)
+    found = ids.estimate_texts(made, [record], "exhaustive", passes=7, replicates=2)["nll"].item()
+    plain = ids.estimate_texts(made, RECORDS[:1], "exhaustive", passes=7, replicates=2)["nll"].item()
+    header = made.tokenizer.apply_chat_template([{"role": "user", "content": "A B"}], tokenize=True, return_dict=False)
+    response = made.tokenizer.convert_tokens_to_ids(["C", "D", "E"])
+
+    def total(masked):
+        row = torch.tensor(
+            [[*header, *(MASK if hide else token for hide, token in zip(masked, response, strict=True))]]
+        )
+        with torch.no_grad():
+            logs = made.network(row).logits[0, len(header) :].log_softmax(-1)
+        return -sum(float(logs[place, response[place]]) for place in range(3) if masked[place])
+
+    assert found == pytest.approx(mean_over_masks({mask: total(mask) for mask in product((0, 1), repeat=3)}), abs=1e-4)
+    assert abs(found - plain) > 0.1  # control: without the template the number is another one
+
+
+def test_models_without_tokenizer_or_template_are_refused(tmp_path):
+    for bare in (ids.load_model("austen"), ids.MarkovChain.random(order=1, alphabet="AB", seed=0)):
+        with pytest.raises(InputError, match="needs a model with a tokenizer of transformers, and this one has none"):
+            ids.with_chat_template(RECORDS, bare)
+    write_chat_checkpoint(tmp_path)
+    plain = load_huggingface(tmp_path, trust_remote_code=True)
+    with pytest.raises(InputError, match="the tokenizer of the model has no chat template"):
+        ids.with_chat_template(RECORDS, plain)
+
+
+@pytest.mark.parametrize(
+    ("template", "sentence"),
+    [
+        (
+            "refuses a system prompt",
+            r"refuses a system prompt \(System role not supported\): leave out system_prompt=, or put it into the",
+        ),
+        ("ignores a system prompt", "ignores the system prompt: leave out system_prompt=, or put it into the prompts$"),
+        ("refuses everything", "^'first': the chat template .* cannot render the prompt: Conversation roles must"),
+    ],
+)
+def test_templates_that_do_not_take_a_system_prompt_are_refused(template, sentence, tmp_path):
+    made = model(tmp_path, template=template)
+    with pytest.raises(InputError, match=sentence) as caught:
+        ids.with_chat_template(RECORDS, made, system_prompt="be kind")
+    assert "\n" not in str(caught.value)
+    if template != "refuses everything":  # control: without a system prompt it renders
+        assert ids.with_chat_template(RECORDS, made)[0].prompt == " A B<|eot|>"
