@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from estimators import Estimator, InputError, make_pairs, make_targets
 from estimators.evaluate import Progress
+from estimators.model import needs_context
 from infodis_stats.estimates.log_ratio import log_ratio_of
 from infodis_stats.estimates.nll import nll_of
 from infodis_stats.estimates.pipeline import estimate
@@ -117,7 +118,8 @@ def estimate_texts(
     records : sequence of Record
         As returned by `read_records`.
     overlap : int, optional
-        Records longer than the model's limit are scored in windows, each given this many tokens before it.
+        Records longer than the model's limit are scored in windows, each given this many tokens before it; not under
+        guidance.
     estimator, passes, replicates, precision, most_passes, seed, level, interval, simultaneous
         As in `estimate_nll`; ``passes`` is for each window. A precision needs records of one window.
     batch_size, device, progress
@@ -153,6 +155,11 @@ def estimate_texts(
             parts = windows(model.encode(record.prompt), model.encode(record.response), model.longest, overlap)
         except InputError as error:
             raise InputError(f"{record.name!r}: {error}") from error
+        if needs_context(model) and len(parts) > 1:
+            raise InputError(
+                f"{record.name!r}: guidance masks the prompt, which only the first of the {len(parts)} windows of this "
+                "record has; shorten the record, or load the model without guidance"
+            )
         if precision is not None and len(parts) > 1:
             raise InputError(f"{record.name!r}: a precision needs records of one window, this one has {len(parts)}")
         pieces += parts
