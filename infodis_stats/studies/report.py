@@ -10,6 +10,7 @@ import xarray as xr
 from estimators import InputError
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.store import copy_store, read_store, write_store
+from infodis_stats.report.conventions import conventions_in_words
 from infodis_stats.report.document import Code, Document, Heading, Points, Section, Verdicts
 from infodis_stats.report.page import files_of, write_texts
 from infodis_stats.studies.diagnosis import diagnose, estimator_verdicts
@@ -123,10 +124,12 @@ def rewrite_report(study: Path | str, folder: Path | str) -> Path:
 def _provenance(study: Study) -> Iterator[Section]:
     facts = study.provenance
     failed, not_run, versions = (json.loads(facts[name]) for name in ("failed", "not_run", "versions"))
+    conventions = json.loads(facts.get("model_conventions", "{}"))
     yield Heading("Provenance")
     yield Points(
         [
             ("", f"Model: {facts['model']}"),
+            *(("", f"Conventions of {model}: {conventions_in_words(own)}") for model, own in conventions.items()),
             ("", f"Seed {facts['seed']}; {int(facts['forward_passes']):,} forward passes run"),
             ("", ", ".join(f"{package} {number}" for package, number in versions.items())),
             *(("", f"Failed and left out: {item}, {problem}") for item, problem in failed.items()),

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import xarray as xr
 from estimators import InputError
 from infodis_stats.execution import StudyRun, Workflow, cluster, processes, run
 from infodis_stats.io.store import SCHEMA
-from infodis_stats.results.provenance import model_fingerprint, versions
-from infodis_stats.studies.design.scenario import make_subjects
+from infodis_stats.results.provenance import model_conventions, model_fingerprint, versions
+from infodis_stats.studies.design.scenario import Subject, make_subjects
 from infodis_stats.studies.study_file import parse_study, read_study
 
 __all__ = ["run_study"]
@@ -27,6 +28,8 @@ def run_study(
     scheduler: str | None = None,
     batch_size: int | None = None,
     device: torch.device | str = "cpu",
+    trust_remote_code: bool = False,
+    allow_import: bool = False,
     show_progress: bool = False,
 ) -> xr.DataTree:
     """Run a study file.
@@ -49,6 +52,11 @@ def run_study(
         Rows per call of the model. None: 1,024 for an exact law; chosen by free memory for a network.
     device : torch.device or str, default "cpu"
         Device on which the workers run networks.
+    trust_remote_code : bool, default False
+        Whether to run Python code stored with the weights of the study's networks.
+    allow_import : bool, default False
+        Whether to import modules of your own that the study names as networks, ``"package.module:object"``. Workers on
+        other machines must be able to import them too.
     show_progress : bool, default False
         Show a progress bar if the standard error stream is a terminal.
 
@@ -62,7 +70,7 @@ def run_study(
     Raises
     ------
     InputError
-        If the file cannot be read or is invalid; the message names the line.
+        If the file cannot be read or is invalid; the message names the line. If it needs code that is not permitted.
     ModelError
         If the model violates its contract on a sequence.
     StoreError
@@ -92,7 +100,7 @@ def run_study(
     if scheduler is not None and workers != 1:
         raise InputError("give either workers or a scheduler: the workers of a cluster are started separately")
     open_executor = processes(workers) if scheduler is None else cluster(scheduler)
-    study = _Study(str(Path(path).resolve()), text)
+    study = _Study(str(Path(path).resolve()), text, trust_remote_code, allow_import)
     with contextlib.ExitStack() as stack:
         if ledger is None:
             ledger = stack.enter_context(tempfile.TemporaryDirectory(prefix="infodis-stats-"))
@@ -103,20 +111,25 @@ def run_study(
 
 @dataclass(frozen=True)
 class _Study:
-    """A study file as it was read; every worker starts from it."""
+    """A study file as it was read, and what code it may run; every worker starts from it."""
 
     path: str
     text: str
+    trust_remote_code: bool = False
+    allow_import: bool = False
 
     def __call__(self, device: str) -> Workflow[xr.DataTree]:
         """Run the study."""
         kind, spec = parse_study(self.text, self.path)
-        subjects = make_subjects(spec.scenarios(), device)
+        subjects = make_subjects(
+            spec.scenarios(), device, trust_remote_code=self.trust_remote_code, allow_import=self.allow_import
+        )
         result = yield from kind.run(subjects, spec)
         provenance = {
             "spec": self.text,
             "seed": spec.seed,
             "model": "; ".join(dict.fromkeys(model_fingerprint(subject.model) for subject in subjects)),
+            "model_conventions": _conventions(subjects),
             "versions": json.dumps(versions()),
             "forward_passes": result.forward_passes,
             "failed": json.dumps(dict(result.failed)),
@@ -125,3 +138,9 @@ class _Study:
         tree = xr.DataTree.from_dict({**result.datasets, "provenance": xr.Dataset(attrs=provenance)})
         tree.attrs = {"title": spec.title, "kind": kind.name, "schema": SCHEMA, **result.attributes}
         return tree
+
+
+def _conventions(subjects: Sequence[Subject]) -> str:
+    """Return the conventions that the networks state as a JSON object, by the fingerprint of each."""
+    stated = {model_fingerprint(subject.model): json.loads(model_conventions(subject.model)) for subject in subjects}
+    return json.dumps({model: conventions for model, conventions in stated.items() if conventions})

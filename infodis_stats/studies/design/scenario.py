@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from estimators import InputError, Model
 from infodis_stats.laws import Law
-from infodis_stats.models import TextModel, load_model
+from infodis_stats.models import TextModel, check_text_model, load_model
 from infodis_stats.studies.design.laws import LawSpec
 from infodis_stats.studies.design.models import ModelSpec
 
@@ -66,21 +66,48 @@ class Subject:
         return np.stack(tokens)
 
 
-def load_network(spec: ModelSpec, device: torch.device | str) -> TextModel:
-    """Load the network of a study file."""
-    return load_model(
-        spec.name,
-        device=device,
-        family=spec.family,
-        tokenizer=spec.tokenizer,
-        trust_remote_code=spec.trust_remote_code,
+def load_network(
+    spec: ModelSpec, device: torch.device | str, *, trust_remote_code: bool = False, allow_import: bool = False
+) -> TextModel:
+    """Load the network of a study file.
+
+    Raises
+    ------
+    InputError
+        As in `load_model`, or if it is a model of the user's own that lacks a method of a `TextModel`.
+    """
+    options = spec.model_dump(exclude={"name", "trust_remote_code"}, exclude_none=True)
+    model = load_model(
+        spec.name, device=device, trust_remote_code=trust_remote_code, allow_import=allow_import, **options
     )
+    return check_text_model(model, spec.name)
 
 
-def make_subjects(scenarios: Sequence[Scenario], device: torch.device | str) -> list[Subject]:
-    """Make the subjects of a study; a network that several of them name is loaded once."""
+def make_subjects(
+    scenarios: Sequence[Scenario],
+    device: torch.device | str,
+    *,
+    trust_remote_code: bool = False,
+    allow_import: bool = False,
+) -> list[Subject]:
+    """Make the subjects of a study; a network that several of them name is loaded once.
+
+    Raises
+    ------
+    InputError
+        If the study asks to run code that is not permitted, before anything is loaded; or as in `load_network`.
+    """
     names = {scenario.model for scenario in scenarios if scenario.model is not None}
-    networks = {name: load_network(name, device) for name in names}
+    for name in names:
+        if name.trust_remote_code and not trust_remote_code:
+            raise InputError(
+                f"the study asks to run Python code stored with the weights of {name.name}, which a file cannot permit "
+                "by itself: if you trust that code, run the study with trust_remote_code=True"
+            )
+    networks = {
+        name: load_network(name, device, trust_remote_code=trust_remote_code, allow_import=allow_import)
+        for name in names
+    }
     return [
         Subject(None if law is None else law.build(), None if model is None else networks[model])
         for law, model in scenarios
