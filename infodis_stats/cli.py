@@ -1,24 +1,30 @@
 """The command line: parses arguments and returns an exit status. Errors are one sentence, with status 2."""
 
 import argparse
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 __all__ = ["main"]
 
 MODEL = (
-    "'austen', a .safetensors file from 'train', hf:FOLDER_OR_ID, or a TOML file (such as a study) with a [law] table"
+    "'austen', a .safetensors file from 'train', hf:FOLDER_OR_ID, a TOML file (such as a study) with a [law] table, or "
+    "package.module:object, a model of your own (with --allow-import)"
 )
 SEQUENCES = "text with one sequence per line, .jsonl with prompts and responses, .fasta, or - for standard input"
-ARGUMENTS = {  # Python arguments that errors ask for, and their options
-    "trust_remote_code=True": "--trust-remote-code",
-    "with tokenizer= when loading it": "with --tokenizer",
-    "with tokenizer=": "with --tokenizer",
-    "with family=": "with --family",
+PHRASES = {  # errors about Python arguments whose options are not of the same form
     "autocast=torch.bfloat16, or no autocast": "--autocast bfloat16, or no --autocast",
     "try compile=False": "try without --compile",
+    "tokenizer= when loading it": "tokenizer=",
+    "exclude_mask must be True": "--no-exclude-mask is impossible",
 }
+CALL = re.compile(r"(\w+\([^()]*\))")  # advice to write Python, which stays as it is
+ARGUMENT = re.compile(
+    r"(?<![\w./-])(?P<name>[a-z]\w*)=(?:(?P<switch>True|False)|'(?P<text>[^']*)'|torch\.(?P<dtype>\w+))?"
+    r"|(?<![\w./-])(?P<bare>[a-z]+_\w+)(?![\w(.])"  # only a name of Python has an underscore
+    r"|(?:^|(?<=: ))(?P<first>[a-z]+)(?= must )"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,12 +45,33 @@ def _run(options: argparse.Namespace) -> int:
     try:
         getattr(commands, options.command)(options)
     except InfodisError as error:
-        message = str(error)
-        for argument, option in ARGUMENTS.items():
-            message = message.replace(argument, option)
-        print(f"infodis-stats: {message}", file=sys.stderr)
+        print(f"infodis-stats: {_with_options(str(error), vars(options))}", file=sys.stderr)
         return 2
     return 0
+
+
+def _with_options(message: str, arguments: Container[str]) -> str:
+    """Replace the Python arguments that an error names by the options of the command that have the same names.
+
+    Examples
+    --------
+    >>> _with_options("pass it as mask_id=, or use f(x, mask_id=3); try shifted=False", {"mask_id", "shifted"})
+    'pass it as --mask-id, or use f(x, mask_id=3); try --no-shifted'
+    """
+
+    def option(match: re.Match[str]) -> str:
+        name = match["name"] or match["bare"] or match["first"]
+        if name not in arguments:
+            return match[0]
+        value = match["text"] or match["dtype"] or ""
+        negated = "no-" if match["switch"] == "False" else ""
+        return f"--{negated}{name.replace('_', '-')} {value}".rstrip()
+
+    for phrase, words in PHRASES.items():
+        message = message.replace(phrase, words)
+    parts = CALL.split(message)
+    parts[::2] = [ARGUMENT.sub(option, part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         "--batch-size", type=int, help="rows per call of the model (default: 1024 for a law, else chosen from memory)"
     )
     study.add_argument("--device", default="cpu", help="torch device (default cpu)")
+    _add_code(study)
 
     status = add("status", "show the progress of a study")
     status.add_argument("folder", type=Path, help="the --out folder of the study")
@@ -129,7 +157,10 @@ def _parser() -> argparse.ArgumentParser:
         _add_sampling(command)
         _add_model(command)
 
-    _add_orders(add("consistency", "test whether the conditionals of a model come from one joint distribution"))
+    consistency = add("consistency", "test whether the conditionals of a model come from one joint distribution")
+    _add_orders(consistency)
+    for command in (nll, ratio, rank, consistency):
+        _add_chat(command)
 
     train = add("train", "train a small masked denoiser on text or on an exact law")
     _add_training(train)
@@ -215,8 +246,55 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--batch-size", type=int, help="rows per call of the model (default: chosen from memory)")
     group.add_argument("--autocast", choices=["bfloat16", "float16"], help="compute matrix products in half precision")
     group.add_argument("--compile", action="store_true", help="compile the network's blocks")
-    group.add_argument("--family", help="family of a Hugging Face model (default: found from its configuration)")
+    _add_code(group)
+    group = parser.add_argument_group("Hugging Face models", "By default, the conventions of the model's family hold.")
+    group.add_argument("--family", help="family (default: found from the configuration)")
+    group.add_argument("--tokenizer", help="tokenizer, if it is not stored with the weights: folder or hub id")
+    group.add_argument("--mask-id", type=int, metavar="ID", help="token id of the mask")
     group.add_argument(
-        "--tokenizer", help="Hugging Face tokenizer, if it is not stored with the weights: folder or hub id"
+        "--before",
+        type=_token_ids,
+        metavar="IDS",
+        help="special tokens before every sequence, such as 1,2; '' for none",
     )
-    group.add_argument("--trust-remote-code", action="store_true", help="run Python code stored with the weights")
+    group.add_argument("--after", type=_token_ids, metavar="IDS", help="special tokens after every sequence")
+    group.add_argument(
+        "--shifted",
+        action=argparse.BooleanOptionalAction,
+        help="whether the logits for a position are at the output before it",
+    )
+    group.add_argument(
+        "--exclude-mask",
+        action=argparse.BooleanOptionalAction,
+        help="whether the mask is excluded from the softmax",
+    )
+    group.add_argument(
+        "--guidance",
+        type=float,
+        metavar="SCALE",
+        help="scale of classifier-free guidance, at two forward passes per row",
+    )
+    group.add_argument("--dtype", help="dtype of the weights, such as bfloat16 (default: the stored one)")
+    group.add_argument("--device-map", metavar="MAP", help="distribution of the layers over devices, such as auto")
+    group.add_argument("--revision", help="commit, tag or branch of a hub model")
+
+
+def _add_code(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--trust-remote-code", action="store_true", help="run Python code stored with the weights")
+    parser.add_argument(
+        "--allow-import", action="store_true", help="import modules that are named as models, also from this folder"
+    )
+
+
+def _add_chat(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("chat")
+    group.add_argument(
+        "--chat-template", action="store_true", help="put the prompts into the chat template of the tokenizer"
+    )
+    group.add_argument("--system-prompt", metavar="TEXT", help="system message before each prompt")
+
+
+def _token_ids(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"\s*|\s*\d+\s*(?:,\s*\d+\s*)*", text):
+        raise argparse.ArgumentTypeError(f"must be token ids separated by commas, such as 1,2, got {text!r}")
+    return tuple(int(token) for token in text.split(",") if token.strip())

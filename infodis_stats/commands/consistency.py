@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from estimators import InputError
 from infodis_stats.commands.likelihoods import attributes_of, sequences
-from infodis_stats.commands.models import read_model
+from infodis_stats.commands.models import as_prompted, chat_attributes, read_model
 from infodis_stats.estimates.order_gap import order_gap
 from infodis_stats.estimates.order_swaps import order_swaps
 from infodis_stats.io.records import read_records
@@ -34,7 +34,7 @@ COLUMNS = {
 
 def consistency(options: argparse.Namespace) -> None:
     """Compare whole orders in which sequences can be revealed, or swaps of two neighbours in an order."""
-    model = read_model(options)
+    model = read_model(options.model, options)
     names, tokens, given = _sequences(model, options)
     arguments = {name: getattr(options, name) for name in ("seed", "level", "batch_size", "device")}
     with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
@@ -48,7 +48,7 @@ def consistency(options: argparse.Namespace) -> None:
     frame = _frame(result)
     if options.json:
         rows = json.loads(frame.to_json(orient="records"))
-        attributes = attributes_of(result)
+        attributes = attributes_of(result) | chat_attributes(options)
         if "mean_order_gap_ci" in attributes:  # JSON has no infinity
             attributes["mean_order_gap_ci"] = [end if np.isfinite(end) else None for end in result.mean_order_gap_ci]
         print(json.dumps({"attributes": attributes, "sequences": rows}, indent=1))
@@ -66,7 +66,7 @@ def _sequences(
         return None, sequences(options.file, model), options.context
     if options.context:
         raise InputError("--context is for laws; for a network, put the prompts into the records of a .jsonl file")
-    records = read_records(options.file)
+    records = as_prompted(read_records(options.file), model, options)
     pairs = [conditioned(model, record.name, record.prompt, record.response) for record in records]
     return [record.name for record in records], [tokens for tokens, _ in pairs], [given for _, given in pairs]
 

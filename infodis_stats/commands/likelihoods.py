@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from estimators import InputError
-from infodis_stats.commands.models import read_model
+from infodis_stats.commands.models import as_prompted, chat_attributes, read_model
 from infodis_stats.estimates import estimate_log_ratio, estimate_nll
 from infodis_stats.estimates.texts import estimate_text_ratios, estimate_texts
 from infodis_stats.inference.averages import average
@@ -31,14 +31,14 @@ __all__ = ["attributes_of", "nll", "ratio", "sequences"]
 def nll(options: argparse.Namespace) -> None:
     """Estimate the negative log-likelihoods of the sequences or records in a file, under a law or a network."""
     _check_out(options)
-    model = read_model(options)
+    model = read_model(options.model, options)
     if isinstance(model, Law):
         tokens = sequences(options.file, model)
         result = estimate_nll(model, tokens, options.estimator, context=options.context, **_sampling(options))
         _show(result, options)
         return
     _check_context(options)
-    records = read_records(options.file)
+    records = as_prompted(read_records(options.file), model, options)
     with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
         result = estimate_texts(
             model,
@@ -48,14 +48,14 @@ def nll(options: argparse.Namespace) -> None:
             progress=bar.update,
             **_sampling(options),
         )
-    _show(result, options)
+    _show(result.assign_attrs(chat_attributes(options)), options)
 
 
 def ratio(options: argparse.Namespace) -> None:
     """Estimate log-likelihood ratios of sequences in two files under a law, or of pairs of texts under a network."""
     _check_out(options)
     coupled = not options.decoupled
-    model = read_model(options)
+    model = read_model(options.model, options)
     if isinstance(model, Law):
         if options.second is None:
             raise InputError("a law needs two files of sequences, FIRST and SECOND")
@@ -66,7 +66,7 @@ def ratio(options: argparse.Namespace) -> None:
         _show(result, options)
         return
     _check_context(options)
-    pairs = _pairs(options)
+    pairs = as_prompted(_pairs(options), model, options)
     with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
         result = estimate_text_ratios(
             model,
@@ -76,7 +76,7 @@ def ratio(options: argparse.Namespace) -> None:
             progress=bar.update,
             **_sampling(options),
         )
-    _show(result, options)
+    _show(result.assign_attrs(chat_attributes(options)), options)
 
 
 def _sampling(options: argparse.Namespace) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def _bands(averaged: xr.Dataset) -> str:
 
 def attributes_of(result: xr.Dataset) -> dict[str, object]:
     """Return the attributes of a result as JSON values."""
-    read = {name: json.loads(result.attrs[name]) for name in ("choices", "versions")}
+    read = {name: json.loads(result.attrs[name]) for name in ("choices", "model_conventions", "versions")}
     return result.attrs | read | {"cautions": caution_sentences(result)}
 
 

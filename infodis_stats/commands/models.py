@@ -1,29 +1,83 @@
-"""Loading of the model that a command line specifies."""
+"""Loading of the model that a command line names: the only place that decides which code of others is run."""
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
+from estimators import InputError
+from infodis_stats.io.records import Question, Record, TextPair
 from infodis_stats.laws import Law
-from infodis_stats.models import TextModel, accelerated, load_model
+from infodis_stats.models import TextModel, accelerated, check_text_model, load_model
+from infodis_stats.models.huggingface.chat import with_chat_template
 from infodis_stats.studies.design.laws import read_law
 
-__all__ = ["read_model"]
+__all__ = ["as_prompted", "chat_attributes", "read_model", "search_current_folder"]
+
+Prompted = TypeVar("Prompted", Record, TextPair, Question)
+
+LOADING = (
+    "family",
+    "tokenizer",
+    "mask_id",
+    "before",
+    "after",
+    "shifted",
+    "exclude_mask",
+    "guidance",
+    "dtype",
+    "device_map",
+    "revision",
+)
+"""Options of `load_model`, by their names in Python."""
+OTHERS = ("autocast", "compile", "chat_template", "system_prompt")
+"""Further options that only networks have."""
 
 
-def read_model(options: argparse.Namespace) -> Law | TextModel:
-    """Read an exact law from a TOML file, or load a network."""
-    if Path(options.model).suffix == ".toml":
-        return read_law(options.model)
-    model = load_model(
-        options.model,
+def read_model(name: str, options: argparse.Namespace) -> Law | TextModel:
+    """Read an exact law from a TOML file, or load a network with the options of the group "networks"."""
+    loading = {option: value for option in LOADING if (value := getattr(options, option)) is not None}
+    if Path(name).suffix == ".toml":
+        for option in (*loading, *(option for option in OTHERS if getattr(options, option, None))):
+            raise InputError(f"{option}= is an option of networks, but {name} is an exact law")
+        return read_law(name)
+    search_current_folder(options)
+    loaded = load_model(
+        name,
         device=options.device,
-        family=options.family,
-        tokenizer=options.tokenizer,
         trust_remote_code=options.trust_remote_code,
+        allow_import=options.allow_import,
+        **loading,
     )
+    model = check_text_model(loaded, name)
     if options.autocast is None and not options.compile:
         return model
     precision = None if options.autocast is None else getattr(torch, options.autocast)
     return accelerated(model, autocast=precision, compile=options.compile)
+
+
+def search_current_folder(options: argparse.Namespace) -> None:
+    """Let modules of the current folder be imported, as ``python -m`` does, if the user allows imports."""
+    here = str(Path.cwd())
+    if options.allow_import and not sys.flags.safe_path and here not in sys.path:
+        sys.path.insert(0, here)
+
+
+def as_prompted(records: Sequence[Prompted], model: Law | TextModel, options: argparse.Namespace) -> Sequence[Prompted]:
+    """Put the prompts of records into the chat template of the model if ``--chat-template`` asks for it."""
+    if options.chat_template:
+        return with_chat_template(records, model, system_prompt=options.system_prompt)
+    if options.system_prompt is not None:
+        raise InputError("system_prompt= is part of a chat template: it needs --chat-template")
+    return records
+
+
+def chat_attributes(options: argparse.Namespace) -> dict[str, str]:
+    """Return the attributes of a result that say how its prompts were rendered; none if they were taken as they are."""
+    if not options.chat_template:
+        return {}
+    system = {} if options.system_prompt is None else {"system_prompt": options.system_prompt}
+    return {"chat_template": "that of the tokenizer"} | system

@@ -8,11 +8,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from estimators import InputError
-from infodis_stats.commands.models import read_model
+from infodis_stats.commands.models import as_prompted, chat_attributes, read_model
 from infodis_stats.estimates.texts import rank_texts
 from infodis_stats.io.records import Question, read_questions
 from infodis_stats.laws import Law
 from infodis_stats.models import TextModel
+from infodis_stats.results.provenance import model_conventions, model_fingerprint
 
 __all__ = ["rank"]
 
@@ -20,14 +21,19 @@ __all__ = ["rank"]
 def rank(options: argparse.Namespace) -> None:
     """Rank the answers to the questions in a file, and print the most likely ones."""
     questions = read_questions(options.file)
-    model = read_model(options)
+    model = read_model(options.model, options)
     if isinstance(model, Law):
         raise InputError("rank needs a network, because its questions are text; a law scores sequences of symbols only")
-    with tqdm(questions, unit="question", disable=None) as bar:
+    with tqdm(as_prompted(questions, model, options), unit="question", disable=None) as bar:
         rows = [_row(model, question, options) for question in bar]
     totals = _totals(rows)
     if options.json:
-        print(json.dumps(totals | {"error": options.error, "rows": rows}, indent=1))
+        made_with = {
+            "model": model_fingerprint(model),
+            "model_conventions": json.loads(model_conventions(model)),
+            **chat_attributes(options),
+        }
+        print(json.dumps(totals | {"error": options.error, "attributes": made_with, "rows": rows}, indent=1))
         return
     print(pd.DataFrame(rows).to_markdown(index=False, tablefmt="simple", floatfmt=".2g"))
     print(

@@ -30,7 +30,7 @@ PRINTED = 8  # substitutions from each end of the ranking
 def scan(options: argparse.Namespace) -> None:
     """Score every single substitution of the sequences in a file, and write and print the ranking."""
     writable_folder(options.out)
-    model = read_model(options)
+    model = read_model(options.model, options)
     scans = {}
     for record in read_records(options.file):
         try:

@@ -5,6 +5,7 @@ import math
 
 import pandas as pd
 
+from infodis_stats.commands.models import search_current_folder
 from infodis_stats.execution import Ledger, progress_of
 from infodis_stats.io.files import writable_folder
 from infodis_stats.studies import document_of, rewrite_report, run_study, write_document
@@ -19,6 +20,7 @@ def study(options: argparse.Namespace) -> None:
     writable_folder(options.out)  # fail before hours of work, not after
     if options.scheduler is not None:
         _quieten_dask()
+    search_current_folder(options)
     tree = run_study(
         options.file,
         ledger=options.out / LEDGER,
@@ -26,6 +28,8 @@ def study(options: argparse.Namespace) -> None:
         scheduler=options.scheduler,
         batch_size=options.batch_size,
         device=options.device,
+        trust_remote_code=options.trust_remote_code,
+        allow_import=options.allow_import,
         show_progress=True,
     )
     document = document_of(tree)

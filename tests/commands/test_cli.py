@@ -1,18 +1,15 @@
 """The command line from a new user's point of view."""
 
 import json
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import xarray as xr
 
 import infodis_stats as ids
-from infodis_stats import commands, models
-from infodis_stats.cli import ARGUMENTS
+from infodis_stats import commands
 from tests.support.command_line import TINY, run
 
 
@@ -242,16 +239,3 @@ def test_an_interrupt_during_imports_is_reported(capsys, monkeypatch):
     monkeypatch.delitem(sys.modules, commands.__name__)
     monkeypatch.setattr(sys, "meta_path", [Interrupted, *sys.meta_path])
     assert run(capsys, "doctor") == (130, "", "infodis-stats: interrupted\n")
-
-
-@pytest.mark.parametrize("argument", ARGUMENTS)
-def test_errors_name_options_instead_of_python_arguments(capsys, monkeypatch, argument):
-    sources = " ".join(path.read_text() for path in Path(models.__file__).parent.rglob("*.py"))
-    assert argument.removeprefix("with ") in re.sub(r'"\s*f?"', "", sources)
-
-    def refuse(options):
-        raise ids.InputError(f"this is possible only {argument}")
-
-    monkeypatch.setattr(commands, "doctor", refuse)
-    status, _, err = run(capsys, "doctor")
-    assert (status, err) == (2, f"infodis-stats: this is possible only {ARGUMENTS[argument]}\n")
