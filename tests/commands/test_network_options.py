@@ -166,7 +166,7 @@ ERRORS = [  # changes of the checkpoint, options, and a part of the sentence
     ({}, "--before 99", "--before must be tokens of the network, 0 to 23, but it contains 99"),
     ({}, "--guidance=-1", "--guidance must be a finite number of at least 0"),
     ({}, "--dtype int8", "--dtype must be a floating-point dtype of torch such as 'bfloat16', got 'int8'"),
-    ({}, "--device-map auto", "--device-map needs the package accelerate"),
+    ({}, "--device-map auto", "--device-map auto needs the package accelerate"),
     ({"file": "sequences.txt"}, "--shifted", "without a BOS token before it (--before)"),
     ({}, "--batch-size 0", "--batch-size must be a positive integer, got 0"),
     ({}, "--passes 0", "--passes must be a positive integer, got 0"),

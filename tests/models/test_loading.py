@@ -193,8 +193,10 @@ def test_hugging_face_models_have_all_options(tmp_path):
     assert usual.tokenizer.chat_template is None
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "accelerate", None)  # whether it is installed or not
-        with pytest.raises(InputError, match="device_map needs the package accelerate"):
+        with pytest.raises(InputError, match="device_map='auto' needs the package accelerate"):
             ids.load_model(source, trust_remote_code=True, device_map="auto")
+        placed = ids.load_model(source, trust_remote_code=True, device_map="cpu", revision="main")
+    assert placed.fingerprint() == usual.fingerprint()
     with pytest.raises(InputError, match="trust_remote_code=True"):
         ids.load_model(source)
 
@@ -207,6 +209,7 @@ def test_hugging_face_models_have_all_options(tmp_path):
         ({"mask_id": 10**25}, f"cannot be called by the convention of family 'llada' with mask {10**25}: "),
         ({"mask_id": 99}, "cannot be called by the convention of family 'llada' with mask 99: "),
         ({"guidance": -1.0}, "guidance must be a finite number of at least 0"),
+        ({"device_map": "gpu"}, "the device 'gpu' is not available here"),
         ({"dtype": "int8"}, "dtype must be a floating-point dtype of torch such as 'bfloat16', got 'int8'"),
     ],
 )

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from estimators import InputError, ModelError
+from estimators.evaluate import available_device
 from infodis_stats.models.huggingface.families import family_named
 from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.folder import model_folder, read_config
@@ -326,12 +327,12 @@ def _dtype(named: torch.dtype | str | None) -> torch.dtype | None:
 def _placed(network: nn.Module, options: LoadingOptions) -> nn.Module:
     """Move a network to its device, or distribute its layers over several."""
     if options.device_map is None:
-        return network.to(options.device)
+        return network.to(available_device(options.device))
     layout = options.device_map
     if isinstance(layout, Mapping) and list(layout) == [""]:
-        return network.to(layout[""])
+        return network.to(available_device(layout[""]))
     if isinstance(layout, str) and layout not in STRATEGIES:
-        return network.to(layout)
+        return network.to(available_device(layout))
     try:
         accelerate = importlib.import_module("accelerate")
     except ImportError as error:
