@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -15,7 +15,14 @@ from infodis_stats.models import TextModel, accelerated, check_text_model, load_
 from infodis_stats.models.huggingface.chat import with_chat_template
 from infodis_stats.studies.design.laws import read_law
 
-__all__ = ["as_prompted", "chat_attributes", "read_model", "search_current_folder"]
+__all__ = [
+    "as_prompted",
+    "chat_attributes",
+    "load_network",
+    "loading_options",
+    "read_model",
+    "search_current_folder",
+]
 
 Prompted = TypeVar("Prompted", Record, TextPair, Question)
 
@@ -38,25 +45,33 @@ OTHERS = ("autocast", "compile", "chat_template", "system_prompt")
 
 
 def read_model(name: str, options: argparse.Namespace) -> Law | TextModel:
-    """Read an exact law from a TOML file, or load a network with the options of the group "networks"."""
-    loading = {option: value for option in LOADING if (value := getattr(options, option)) is not None}
+    """Read an exact law from a TOML file, or load a network that scores text."""
     if Path(name).suffix == ".toml":
-        for option in (*loading, *(option for option in OTHERS if getattr(options, option, None))):
+        for option in (*loading_options(options), *(option for option in OTHERS if getattr(options, option, None))):
             raise InputError(f"{option}= is an option of networks, but {name} is an exact law")
         return read_law(name)
-    search_current_folder(options)
-    loaded = load_model(
-        name,
-        device=options.device,
-        trust_remote_code=options.trust_remote_code,
-        allow_import=options.allow_import,
-        **loading,
-    )
-    model = check_text_model(loaded, name)
+    model = check_text_model(load_network(name, options), name)
     if options.autocast is None and not options.compile:
         return model
     precision = None if options.autocast is None else getattr(torch, options.autocast)
     return accelerated(model, autocast=precision, compile=options.compile)
+
+
+def load_network(name: str, options: argparse.Namespace) -> TextModel:
+    """Load a network, which may lack methods for text; code of others runs only as the options permit."""
+    search_current_folder(options)
+    return load_model(
+        name,
+        device=options.device,
+        trust_remote_code=options.trust_remote_code,
+        allow_import=options.allow_import,
+        **loading_options(options),
+    )
+
+
+def loading_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of Hugging Face models that the command line gives, as `load_model` takes them."""
+    return {option: value for option in LOADING if (value := getattr(options, option)) is not None}
 
 
 def search_current_folder(options: argparse.Namespace) -> None:
