@@ -26,7 +26,7 @@ def read_tokenizer(transformers: Any, folder: Path, trust_remote_code: bool) -> 
         return None
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
-            folder, trust_remote_code=trust_remote_code, local_files_only=True
+            folder, config=_network(transformers, folder), trust_remote_code=trust_remote_code, local_files_only=True
         )
         # If the vocabulary file of the guessed class is missing, transformers may return an empty tokenizer.
         files = list(tokenizer.vocab_files_names.values())
@@ -60,6 +60,18 @@ def tokens_around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
         "the tokenizer does more than add special tokens before and after a text: specify those around a sequence with "
         "before= and after="
     )
+
+
+def _network(transformers: Any, folder: Path) -> Any:
+    """Return the settings of a network with code of its own; None lets transformers read those of its own networks.
+
+    Version 5 would run the code of the network to read a tokenizer, which depends on the network's type only.
+    """
+    try:
+        own = "auto_map" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return transformers.PretrainedConfig.from_pretrained(folder, local_files_only=True) if own else None
 
 
 def _described(folder: Path) -> bool:
