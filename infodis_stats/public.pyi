@@ -1,6 +1,10 @@
 # The public names: what type checkers see, and what __init__.py imports on first use.
 from .diagnostics import Diagnosis as Diagnosis
 from .diagnostics import Verdict as Verdict
+from .diagnostics.models import ModelCheck as ModelCheck
+from .diagnostics.models import Validation as Validation
+from .diagnostics.models import check_model as check_model
+from .diagnostics.models import validate_model as validate_model
 from .estimates import estimate_log_ratio as estimate_log_ratio
 from .estimates import estimate_model_log_ratio as estimate_model_log_ratio
 from .estimates import estimate_nll as estimate_nll
@@ -41,6 +45,7 @@ from .models import load_model as load_model
 from .report import Summary as Summary
 from .report import summary as summary
 from .report import write_diagnosis as write_diagnosis
+from .report import write_model_check as write_model_check
 from .report import write_scans as write_scans
 from .studies import diagnose as diagnose
 from .studies import run_study as run_study

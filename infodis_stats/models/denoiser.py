@@ -139,6 +139,11 @@ class Denoiser(nn.Module):
         self.apply(_initialise)
 
     @property
+    def vocabulary(self) -> int:
+        """Number of symbols."""
+        return len(self.config.alphabet)
+
+    @property
     def longest(self) -> int:
         """Longest sequence in characters, context included."""
         return self.config.length

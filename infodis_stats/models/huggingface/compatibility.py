@@ -18,6 +18,15 @@ __all__ = ["compatible", "repaired_config", "repaired_network"]
 
 Settings = TypeVar("Settings")
 
+UNSET = {
+    "output_attentions": False,
+    "output_hidden_states": False,
+    "return_dict": True,
+    "pad_token_id": None,
+    "bos_token_id": None,
+    "eos_token_id": None,
+}
+
 
 @contextlib.contextmanager
 def compatible(transformers: Any) -> Iterator[None]:
@@ -76,9 +85,9 @@ def repaired_config(settings: Settings, stored: Mapping[str, Any]) -> Settings:
     if stored.get("rope_scaling") is None and getattr(settings, "rope_scaling", None):
         # Version 5 makes it an alias of rope_parameters, which is never empty; older code takes that for a scaling.
         settings.__class__ = type(type(settings).__name__, (type(settings),), {"rope_scaling": None})
-    for name in ("output_attentions", "output_hidden_states", "return_dict"):
+    for name, value in UNSET.items():
         if not hasattr(settings, name):
-            setattr(settings, name, name == "return_dict")
+            setattr(settings, name, value)
     return settings
 
 

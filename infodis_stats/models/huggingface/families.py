@@ -1,14 +1,11 @@
-"""The families of masked and discrete diffusion models, and recognising the family of a checkpoint."""
+"""The families of masked and discrete diffusion models, one value each: supported ones, and refused ones by name."""
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
-
-from torch import nn
+from collections.abc import Iterable, Mapping
 
 from estimators import InputError
 from infodis_stats.models.huggingface.family import Family, absorbing_noise, full_attention, no_noise
 
-__all__ = ["FAMILIES", "REFUSED", "check_supported", "family_named", "find_family", "refused_family"]
+__all__ = ["BLOCKS", "FAMILIES", "OWN_CLASS", "REFUSED", "family_named"]
 
 OWN_CLASS = (
     "write a class with the method token_nll(tokens, masked), which returns -log p of each masked token in nats and 0 "
@@ -152,7 +149,7 @@ REFUSED = _by_name(
             name="llada2",
             about="LLaDA2.0, LLaDA2.1",
             architectures=("LLaDA2MoeModelLM", "LLaDA2MoeModel"),
-            model_types=("llada2_moe", "llada2"),
+            model_types=("llada2_moe", "llada2_moe_veomni", "llada21_moe"),
             refused=BLOCKS,
         ),
         Family(
@@ -164,10 +161,41 @@ REFUSED = _by_name(
         ),
         Family(name="e2d2", about="E2D2", architectures=("E2D2",), model_types=("e2d2",), refused=BLOCKS),
         Family(
+            name="nemotron-labs-diffusion",
+            about="Nemotron Labs Diffusion",
+            model_types=("nemotron_labs_diffusion",),
+            refused=BLOCKS,
+        ),
+        Family(
+            name="wedlm",
+            about="WeDLM",
+            architectures=("WeDLMForCausalLM",),
+            model_types=("wedlm",),
+            refused=(
+                "it is a causal network that decodes masks in a window, so a mask does not see the tokens after it; "
+                f"{OWN_CLASS}"
+            ),
+        ),
+        Family(
+            name="editflow",
+            about="EditFlow",
+            model_types=tuple(f"editflow-{kind}" for kind in ("qwen2", "qwen3", "llada", "dream", "modernbert")),
+            refused="it inserts, deletes and substitutes tokens instead of filling masks",
+        ),
+        Family(
             name="dream-reasoner",
             about="Dream Reasoner",
             architectures=("DreamForCausalLM",),
             refused=BLOCKS,
+        ),
+        Family(
+            name="dplm2",
+            about="DPLM-2",
+            architectures=("EsmForDPLM2", "EsmForDPLM2Bit"),
+            refused=(
+                "its sequences hold a structure and a protein side by side, with positions that a plain call numbers "
+                f"wrongly; {OWN_CLASS}"
+            ),
         ),
         Family(
             name="diffusion-gemma",
@@ -196,12 +224,6 @@ REFUSED = _by_name(
 )
 """The families that are recognised and refused, by name."""
 
-BLOCK_KEYS = ("block_size", "bd_size", "block_length")
-OTHER_BLOCKS = Family(name="blocks", about="A network that predicts in blocks", refused=BLOCKS)
-
-ARCHITECTURES = {name: family for family in (*FAMILIES.values(), *REFUSED.values()) for name in family.architectures}
-MODEL_TYPES = {kind: family for family in (*FAMILIES.values(), *REFUSED.values()) for kind in family.model_types}
-
 
 def family_named(name: str) -> Family:
     """Return the family with a name; `InputError` if there is none or it is not supported."""
@@ -210,113 +232,3 @@ def family_named(name: str) -> Family:
     if name not in FAMILIES:
         raise InputError(f"family must be one of {', '.join(FAMILIES)}, got {name!r}")
     return FAMILIES[name]
-
-
-def refused_family(config: Mapping[str, Any]) -> Family | None:
-    """Return the family of a configuration if it is one of those that are refused, else None.
-
-    Examples
-    --------
-    >>> refused_family({"model_type": "sdar", "architectures": ["SDARForCausalLM"]}).name
-    'sdar'
-    """
-    family = _recognised(config)
-    return family if family is not None and family.refused else None
-
-
-def check_supported(network: nn.Module, config: Mapping[str, Any]) -> None:
-    """Refuse a network whose plain call gives no likelihood, recognised by its classes or configuration.
-
-    Raises
-    ------
-    InputError
-        If it belongs to one of the `REFUSED` families.
-    """
-    own: Any = getattr(network, "config", None)
-    if hasattr(own, "to_dict"):
-        own = own.to_dict()
-    classes = [kind.__name__ for kind in type(network).__mro__]
-    for named in (config, own, {"architectures": classes}):
-        family = refused_family(named) if isinstance(named, Mapping) else None
-        if family is not None:
-            raise InputError(f"{family.about} cannot be used as a masked model: {family.refused}")
-
-
-def find_family(config: Mapping[str, Any], native: Collection[str] = (), folder: str = "") -> Family:
-    """Recognise the family of a checkpoint by its ``config.json``.
-
-    The architecture decides; the model type does so only if no architecture of another family is named.
-
-    Parameters
-    ----------
-    config : mapping
-        The content of ``config.json``.
-    native : collection of str
-        Model types that transformers implements as masked language models.
-    folder : str, optional
-        Name of the checkpoint, which alone tells the two kinds of A2D apart.
-
-    Raises
-    ------
-    InputError
-        If no family matches or the family is not supported; the message says what to do.
-
-    Examples
-    --------
-    >>> find_family({"model_type": "Dream"}).name
-    'dream'
-    >>> find_family({"model_type": "albert", "architectures": ["AlbertForMaskedLM"]}, native={"albert"}).name
-    'bert'
-    """
-    kind = str(config.get("model_type", "")).lower()
-    architectures = [str(name) for name in config.get("architectures") or []]
-    described = f"model type {kind!r} (architectures: {', '.join(architectures) or 'none'})"
-    family = _recognised(config)
-    if family is not None and family.refused:
-        raise InputError(f"{family.about}, {described}, cannot be used as a masked model: {family.refused}")
-    if family is not None:
-        return family
-    if _is_a2d(config):
-        return _a2d(folder, described)
-    if kind in native and not config.get("is_encoder_decoder"):
-        return FAMILIES["bert"]
-    raise InputError(
-        f"{described} belongs to no known family: specify one with family= ({', '.join(FAMILIES)}), or {OWN_CLASS}"
-    )
-
-
-def _recognised(config: Mapping[str, Any]) -> Family | None:
-    known = next((ARCHITECTURES[name] for name in config.get("architectures") or [] if name in ARCHITECTURES), None)
-    if (known is None or not known.refused) and "auto_map" in config and any(config.get(key) for key in BLOCK_KEYS):
-        return OTHER_BLOCKS
-    if known is not None:
-        return known
-    kind = str(config.get("model_type", "")).lower()
-    if kind in MODEL_TYPES:
-        return MODEL_TYPES[kind]
-    if "tokens" in config and isinstance(config.get("model"), Mapping):
-        return _score_network(config)
-    return None
-
-
-def _score_network(config: Mapping[str, Any]) -> Family:
-    # RADD and SEDD are saved with the settings of their training scripts, not with a transformers configuration.
-    if config["model"].get("type") == "ddit_wot":
-        return FAMILIES["radd"]
-    return FAMILIES["sedd"] if config.get("graph", {}).get("type") == "absorb" else REFUSED["sedd-uniform"]
-
-
-def _is_a2d(config: Mapping[str, Any]) -> bool:
-    kind = str(config.get("model_type", "")).lower()
-    return kind.startswith("a2d-") or any(str(name).startswith("A2D") for name in config.get("architectures") or [])
-
-
-def _a2d(folder: str, described: str) -> Family:
-    if "bd3lm" in folder.lower():
-        raise InputError(f"A2D, {described}, in {folder} cannot be used as a masked model: {BLOCKS}")
-    if "mdlm" in folder.lower():
-        return FAMILIES["a2d"]
-    raise InputError(
-        f"A2D, {described}: checkpoints trained with blocks (bd3lm) and without (mdlm) have the same config.json, and "
-        "those with blocks would give wrong numbers; if this one was trained without blocks, pass family='a2d'"
-    )

@@ -11,11 +11,12 @@ import torch
 from torch import nn
 
 from estimators import InputError, ModelError
-from infodis_stats.models.huggingface.families import family_named, find_family, refused_family
+from infodis_stats.models.huggingface.families import family_named
 from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.folder import model_folder, read_config
 from infodis_stats.models.huggingface.masked_model import MaskedLanguageModel
 from infodis_stats.models.huggingface.network import implemented, network_class, read_network
+from infodis_stats.models.huggingface.recognition import find_family, refused_family
 from infodis_stats.models.huggingface.tokenizer import read_tokenizer, tokens_around
 from infodis_stats.models.probes import attention_pattern
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from estimators import InfodisError, InputError, ModelError, TokenError
-from infodis_stats.models.huggingface.families import check_supported, family_named
+from infodis_stats.models.huggingface.families import family_named
 from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.models.huggingface.head import ScoredTokens, find_head, full_losses, lean_losses, logits_of
+from infodis_stats.models.huggingface.recognition import check_supported
 from infodis_stats.models.losses import check_overflow, kind_of
 
-__all__ = ["MaskedLanguageModel"]
+__all__ = ["MaskedLanguageModel", "UncheckedModel"]
 
 FULL_LOGITS = 2**27  # logits per call if the head cannot be separated: 512 MB in float32
 PROBE_LENGTH = 16
@@ -243,8 +244,14 @@ class MaskedLanguageModel:
         check_overflow(result, self._dtype, "dtype=torch.float32")
         return result.to(device)
 
+    def inputs(self, tokens: Tensor, masked: Tensor) -> Tensor:
+        """Return the inputs of the network (batch, length with special tokens): tokens, masks and special tokens."""
+        tokens, masked = tokens.to(self._device), masked.to(self._device)
+        hidden = torch.where(masked, self.mask_id, tokens)
+        return torch.cat([_columns(self.before, hidden), hidden, _columns(self.after, hidden)], dim=1)
+
     def outputs(self, tokens: Tensor, masked: Tensor) -> Tensor:
-        """Return the raw outputs of the network, special tokens included and without guidance.
+        """Return the raw outputs of the network, without shift, exclusion of the mask or guidance.
 
         Parameters
         ----------
@@ -255,9 +262,24 @@ class MaskedLanguageModel:
         -------
         Tensor of float32, shape (batch, length with special tokens, vocabulary)
         """
-        tokens, masked = tokens.to(self._device), masked.to(self._device)
+        return self.call(self.inputs(tokens, masked), self._noise(masked.to(self._device)))
+
+    def call(self, inputs: Tensor, noise: Tensor | None = None, **arguments: Any) -> Tensor:
+        """Call the network by the convention of its family, with further arguments by name.
+
+        Parameters
+        ----------
+        inputs : Tensor of int64, shape (batch, length)
+            As `inputs` returns them.
+        noise : Tensor, shape (batch,), optional
+            The second argument, if the family has one.
+
+        Returns
+        -------
+        Tensor of float32, shape (batch, length, vocabulary)
+        """
         with torch.no_grad():
-            return logits_of(self._forward(self._inputs(tokens, masked), masked)).float()
+            return logits_of(self._forward(inputs, noise, **arguments)).float()
 
     def encode(self, text: str) -> NDArray[np.int64]:
         """Convert text to tokens, int64 of shape (length,), without special tokens.
@@ -306,27 +328,27 @@ class MaskedLanguageModel:
             raise InputError("this model has no tokenizer: specify one with tokenizer= when loading it")
         return self.tokenizer
 
-    def _inputs(self, tokens: Tensor, masked: Tensor) -> Tensor:
-        hidden = torch.where(masked, self.mask_id, tokens)
-        return torch.cat([_columns(self.before, hidden), hidden, _columns(self.after, hidden)], dim=1)
+    def _forward(self, inputs: Tensor, noise: Tensor | None, **arguments: Any) -> object:
+        if self.family.arguments is not None:
+            arguments = {**self.family.arguments(inputs, self._dtype), **arguments}
+        return self.network(inputs, *(() if noise is None else (noise,)), **arguments)
 
-    def _forward(self, inputs: Tensor, masked: Tensor) -> object:
-        arguments = {} if self.family.arguments is None else self.family.arguments(inputs, self._dtype)
-        if self.family.noise is None:
-            return self.network(inputs, **arguments)
-        return self.network(inputs, self.family.noise(masked), **arguments)
+    def _noise(self, masked: Tensor) -> Tensor | None:
+        return None if self.family.noise is None else self.family.noise(masked)
 
     def _probe(self) -> tuple[int, nn.Linear | None]:
         visible = int(self.mask_id == 0)
         inputs = torch.tensor([[visible, self.mask_id]], device=self._device)
         masked = inputs == self.mask_id
-        excluded = self.mask_id if self.exclude_mask else None
+        noise = self._noise(masked)
         try:
             with torch.no_grad():
-                vocabulary = logits_of(self._forward(inputs, masked)).shape[-1]
-                if not 0 <= self.mask_id < vocabulary:
+                vocabulary = logits_of(self._forward(inputs, noise)).shape[-1]
+                # A mask after the last output has no probability.
+                if not 0 <= self.mask_id < vocabulary + int(self.exclude_mask):
                     raise InputError(f"mask_id must be one of the network's {vocabulary} tokens, got {self.mask_id}")
-                head = find_head(lambda: self._forward(inputs, masked), self.network, masked, excluded)
+                excluded = self.mask_id if self.exclude_mask and self.mask_id < vocabulary else None
+                head = find_head(lambda: self._forward(inputs, noise), self.network, masked, excluded)
         except InfodisError:
             raise
         except Exception as error:  # third-party code may raise anything
@@ -393,21 +415,27 @@ class MaskedLanguageModel:
         """Return the losses of the masked tokens in row order, (number of masked,)."""
         rows, positions = masked.nonzero(as_tuple=True)
         positions = positions + len(self.before) - int(self.shifted)
-        scored = ScoredTokens(
-            rows, positions, tokens[masked], self.mask_id if self.exclude_mask else None, self.guidance
-        )
+        excluded = self.mask_id if self.exclude_mask and self.mask_id < self.vocabulary else None
+        scored = ScoredTokens(rows, positions, tokens[masked], excluded, self.guidance)
         hidden = masked
         if context is not None:  # the unconditional rows follow the others
             tokens, hidden = torch.cat([tokens, tokens]), torch.cat([masked, masked | context])
-        inputs = self._inputs(tokens, hidden)
+        inputs, noise = self.inputs(tokens, hidden), self._noise(hidden)
 
         def forward() -> object:
-            return self._forward(inputs, hidden)
+            return self._forward(inputs, noise)
 
         with torch.no_grad():
             if self.head is None:
                 return full_losses(forward, scored)
             return lean_losses(forward, self.head, scored)
+
+
+class UncheckedModel(MaskedLanguageModel):
+    """A masked language model of which nothing is refused, so that `check_model` can examine it."""
+
+    def _refuse_unusable(self) -> None:
+        pass
 
 
 def _columns(special: tuple[int, ...], like: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 import infodis_stats as ids
 from estimators import InputError, ModelError, TokenError
 from infodis_stats.models.huggingface import FAMILIES, MaskedLanguageModel
-from infodis_stats.models.huggingface.families import absorbing_noise, find_family
+from infodis_stats.models.huggingface.family import absorbing_noise
+from infodis_stats.models.huggingface.recognition import find_family
 from tests.support.direct import BOS, DIRECT, MASK, NETWORKS, llada, network, slow_nll
 
 

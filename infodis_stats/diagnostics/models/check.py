@@ -1,0 +1,198 @@
+"""The check of a model: all findings, an overall verdict, and the options to load the model with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from estimators import InfodisError, InputError
+from estimators.model import prices_masks
+from infodis_stats.diagnostics.models.network import call_findings, family_finding, network_findings
+from infodis_stats.diagnostics.models.texts import text_findings
+from infodis_stats.diagnostics.models.trial import Finding, Trial, make_trial
+from infodis_stats.diagnostics.verdict import Diagnosis, Verdict, Word
+from infodis_stats.models import MaskedLanguageModel
+from infodis_stats.models.huggingface.folder import model_folder, read_config
+from infodis_stats.models.huggingface.loading import LoadingOptions, open_checkpoint
+from infodis_stats.models.huggingface.masked_model import UncheckedModel
+from infodis_stats.models.huggingface.recognition import refused_family
+
+__all__ = ["ModelCheck", "check_checkpoint", "check_model"]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelCheck:
+    """What a model does, and whether its losses are likelihoods.
+
+    Attributes
+    ----------
+    model : str
+        Description of the model.
+    diagnosis : Diagnosis
+        One verdict per check, worst first.
+    measured : mapping of str to object
+        What was found: ``attention``, ``block_size``, ``deterministic``, ``shifted`` (None if it could not be
+        measured), ``mask_cost`` and more.
+    options : mapping of str to object
+        The conventions that the model was loaded with, as `load_huggingface` takes them; empty for other models.
+    dependence : array of int8, shape (length, length), optional
+        Which loss depends on which token: 1 in row ``j``, column ``i`` if the loss at ``i`` changes with the token at
+        ``j``, 0 if not, -1 if that was not measured.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> check = ids.check_model(ids.load_model("austen"))
+    >>> check.verdict, check.measured["attention"]
+    ('fine', 'bidirectional')
+    """
+
+    model: str
+    diagnosis: Diagnosis
+    measured: Mapping[str, Any]
+    options: Mapping[str, Any]
+    dependence: NDArray[np.int8] | None = None
+
+    @property
+    def verdict(self) -> Word:
+        """The worst verdict."""
+        return self.diagnosis.verdict
+
+    @property
+    def overall(self) -> str:
+        """The overall verdict in a sentence, with its reasons."""
+        return self.diagnosis.overall
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return one row per check, worst first."""
+        return self.diagnosis.to_dataframe()
+
+    def __str__(self) -> str:
+        """Return the description, the verdicts and the options."""
+        options = f"\n\n{self.loading}" if self.options else ""
+        return f"{self.model}\n\n{self.diagnosis}{options}"
+
+    @property
+    def loading(self) -> str:
+        """The options to load the model with, as keywords."""
+        return "options: " + ", ".join(f"{name}={value!r}" for name, value in self.options.items())
+
+
+def check_model(
+    model: Any,
+    texts: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> ModelCheck:
+    """Examine what a model does by calling it a few dozen times, and say whether its losses are likelihoods.
+
+    On random tokens and on texts it finds: whether identical calls agree; whether losses depend on tokens that are
+    masked, or on the other rows of a batch; overflow; the attention pattern, by changing one token at a time; whether
+    probabilities are normalised. For a `MaskedLanguageModel` also whether its logits are shifted; how much probability
+    the mask takes; whether time matters; padding; half precision beside float32. For a model with a tokenizer: whether
+    texts survive encoding and decoding, and whether prompt and response have the same tokens apart as together. Finally
+    how far orders disagree, and whether the fingerprint is stable.
+
+    Parameters
+    ----------
+    model : ConditionalModel
+        Anything that can be scored.
+    texts : sequence of str, optional
+        Texts that the model should know; the shift can only be measured on such texts. Default: a dozen English
+        sentences, or proteins for a model of proteins.
+    seed : int, default 0
+        Seed of the random tokens.
+    progress : callable, optional
+        Called with 1 after every check.
+
+    Returns
+    -------
+    ModelCheck
+
+    Raises
+    ------
+    InputError
+        If the model cannot be scored at all, or cannot encode the given texts.
+
+    See Also
+    --------
+    diagnose : the same for results.
+
+    Notes
+    -----
+    A network of block diffusion that is called without its block-causal mask is bidirectional, and no call shows that
+    it was trained otherwise: such networks are recognised by name and configuration.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> print(ids.check_model(ids.load_model("austen")).overall)  # doctest: +ELLIPSIS
+    fine: no problems found in ... checks.
+    """
+    if not prices_masks(model):
+        raise InputError(f"{type(model).__name__} cannot be checked: it has no token_nll(tokens, masked)")
+    trial = make_trial(model, texts, seed)
+    findings = []
+    for finding in _findings(trial):
+        findings.append(finding)
+        if progress is not None:
+            progress(1)
+    measured = {name: value for finding in findings for name, value in finding.values.items()}
+    described = model.describe() if hasattr(model, "describe") else type(model).__qualname__
+    options = model.conventions() if isinstance(model, MaskedLanguageModel) else {}
+    matrix = measured.pop("dependence", None)
+    return ModelCheck(described, Diagnosis([finding.verdict for finding in findings]), measured, options, matrix)
+
+
+def check_checkpoint(
+    source: str | Path,
+    options: LoadingOptions,
+    texts: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> ModelCheck:
+    """Examine a checkpoint, also one that `load_huggingface` refuses.
+
+    Parameters
+    ----------
+    source : str or Path
+        As in `load_huggingface`.
+    options : LoadingOptions
+    texts, seed, progress
+        As in `check_model`.
+
+    Raises
+    ------
+    InputError, StoreError, ModelError
+        If it cannot be loaded for another reason than its family.
+    """
+    try:
+        model = open_checkpoint(source, options, UncheckedModel)
+    except InfodisError as error:
+        family = refused_family(read_config(model_folder(source, options.revision)))
+        if family is None:
+            raise
+        failed = Verdict("call", "do not use", f"a plain call fails: {error}")
+        finding = family_finding(family)
+        described = f"{family.name} {Path(source).name}"
+        return ModelCheck(described, Diagnosis([finding.verdict, failed]), finding.values, {})
+    return check_model(model, texts, seed=seed, progress=progress)
+
+
+def _findings(trial: Trial) -> Iterator[Finding]:
+    groups = [call_findings, network_findings, text_findings]
+    if not isinstance(trial.model, MaskedLanguageModel):
+        groups.remove(network_findings)
+    for group in groups:
+        try:
+            yield from group(trial)
+        except InfodisError as error:
+            yield Finding(Verdict(group.__name__.removesuffix("_findings"), "do not use", f"a call fails: {error}"))

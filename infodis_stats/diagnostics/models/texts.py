@@ -1,0 +1,190 @@
+"""Checks on texts: the tokenizer, the order gap, and half precision beside the width of an interval."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from estimators import InfodisError
+from infodis_stats.diagnostics.models.network import clear
+from infodis_stats.diagnostics.models.trial import Finding, Trial
+from infodis_stats.diagnostics.verdict import Verdict, concise
+from infodis_stats.estimates import estimate_nll
+from infodis_stats.estimates.order_gap import order_gap
+from infodis_stats.models import MaskedLanguageModel
+
+__all__ = ["text_findings"]
+
+ORDERS, GAP_LENGTH, GAP_TEXTS = 8, 12, 3
+PASSES, REPLICATES, PRECISION_TEXTS = 16, 4, 4
+LARGEST_COPY = 2 * 10**9  # parameters of a network that is copied to another precision
+NOTICEABLE = 0.5  # of the half-width of an interval
+
+
+def text_findings(trial: Trial) -> Iterator[Finding]:
+    """Yield the findings that need texts or, for some, random tokens instead."""
+    if trial.texts:
+        yield _round_trip(trial)
+        yield _boundary(trial)
+    else:
+        reason = "no texts: the tokenizer was not examined"
+        yield Finding(Verdict("tokenizer", "fine", reason, "pass texts that the model knows"))
+    yield from _orders(trial)
+    yield from _precision(trial)
+    yield from _fingerprint(trial)
+
+
+def _round_trip(trial: Trial) -> Finding:
+    # Tokenizers of proteins separate residues by spaces when they decode.
+    changed = [
+        text
+        for text in trial.texts
+        if trial.model.decode(trial.model.encode(text)).replace(" ", "") != text.replace(" ", "")
+    ]
+    values = {"round_trips": not changed}
+    if changed:
+        text = changed[0]
+        reason = f"{len(changed)} of {len(trial.texts)} texts change when they are encoded and decoded"
+        measured = f"{text!r} becomes {trial.model.decode(trial.model.encode(text))!r}"
+        advice = "what is scored is the text after decoding"
+        return Finding(Verdict("tokenizer", "caution", reason, advice, measured), values)
+    reason = f"all {len(trial.texts)} texts are the same after encoding and decoding"
+    return Finding(Verdict("tokenizer", "fine", reason), values)
+
+
+def _boundary(trial: Trial) -> Finding:
+    """Check whether a prompt and its response have the same tokens apart as together."""
+    cases = []
+    for text in trial.texts:
+        middle = text.find(" ", len(text) // 2)
+        if middle > 0:
+            cases += [(text[:middle], text[middle:]), (text[: middle + 1], text[middle + 1 :])]
+    split = []
+    for prompt, response in cases:
+        apart = np.concatenate([trial.model.encode(prompt), trial.model.encode(response)])
+        if not np.array_equal(apart, trial.model.encode(prompt + response)):
+            split.append((prompt, response))
+    values = {"boundary_changes": len(split), "boundaries": len(cases)}
+    if split:
+        reason = f"{len(split)} of {len(cases)} texts have other tokens if prompt and response are encoded apart"
+        measured = f"{concise([f'{prompt!r} + {response!r}' for prompt, response in split], most=1)}"
+        advice = "let the response begin where a token begins: with the space"
+        return Finding(Verdict("boundary", "caution", reason, advice, measured), values)
+    return Finding(Verdict("boundary", "fine", "prompt and response have the same tokens apart as together"), values)
+
+
+def _rows(trial: Trial, count: int, length: int) -> list[NDArray[np.int64]]:
+    rows = [row for row in trial.encoded if len(row) > 1] or list(trial.random.numpy())
+    return [row[:length] for row in rows[:count]]
+
+
+def _context(trial: Trial, rows: list[NDArray[np.int64]]) -> list[NDArray[np.bool_]]:
+    return [np.arange(len(row)) < trial.first_scored for row in rows]
+
+
+def _orders(trial: Trial) -> Iterator[Finding]:
+    rows = _rows(trial, GAP_TEXTS, GAP_LENGTH)
+    try:
+        result = order_gap(
+            trial.model,
+            rows,
+            orders=ORDERS,
+            context=_context(trial, rows),
+            seed=trial.seed,
+            tolerance=clear(trial),
+            device=_device(trial.model),
+        )
+    except InfodisError as error:
+        yield Finding(Verdict("order gap", "caution", f"the chain rule fails: {error}"))
+        return
+    spread, gap = float(result["order_sd"].mean()), float(result.attrs["mean_order_gap"])
+    values = {"order_sd": spread, "order_gap": gap}
+    measured = f"standard deviation over orders {spread:.2g} nats, gap {gap:.2g} nats"
+    if bool(result["one_law"].all()):
+        reason = "the chain rule gives the same likelihood in every order, within rounding"
+        yield Finding(Verdict("order gap", "fine", reason, "", measured), values)
+        return
+    reason = "orders disagree, as is usual for a trained network: the NLL is the mean over orders, an upper bound"
+    yield Finding(Verdict("order gap", "fine", reason, "", measured), values)
+
+
+def _precision(trial: Trial) -> Iterator[Finding]:
+    """Compare half precision with float32 on the same masks, beside the width of an interval."""
+    model = trial.model
+    if not isinstance(model, MaskedLanguageModel):
+        return
+    size = sum(weights.numel() for weights in model.network.parameters())
+    if size > LARGEST_COPY:
+        reason = f"{size:,} parameters are too many to copy: half precision was not compared with float32"
+        yield Finding(Verdict("precision", "fine", reason))
+        return
+    own = next(iter(model.network.parameters()), torch.zeros(())).dtype
+    other = torch.bfloat16 if own not in {torch.bfloat16, torch.float16} else torch.float32
+    rows = _rows(trial, PRECISION_TEXTS, max(len(row) for row in trial.encoded or trial.random))
+    arguments: dict[str, Any] = {
+        "passes": PASSES,
+        "replicates": REPLICATES,
+        "context": _context(trial, rows),
+        "seed": trial.seed,
+        "device": _device(model),
+    }
+    here = estimate_nll(model, rows, "uniform-count+stratified", **arguments)
+    try:
+        there = estimate_nll(_in(model, other), rows, "uniform-count+stratified", **arguments)
+    except InfodisError as error:
+        reason = f"the network does not run with weights in {_name(other)}"
+        yield Finding(Verdict("precision", "fine", reason, f"keep them in {_name(own)}", str(error)))
+        return
+    error_size = float(np.abs(there["nll"] - here["nll"]).max())
+    half_width = float((here["nll_ci"].sel(ci_bound="upper") - here["nll_ci"].sel(ci_bound="lower")).mean()) / 2
+    values = {"half_precision_error": error_size, "interval_half_width": half_width}
+    measured = f"{error_size:.2g} nats at most; an interval from {PASSES} x {REPLICATES} passes has +- {half_width:.2g}"
+    reason = f"{_name(own)} and {_name(other)} were compared on the same masks"
+    if own in {torch.bfloat16, torch.float16} and error_size > NOTICEABLE * half_width:
+        reason = f"the error of {_name(own)} is not small beside the interval"
+        yield Finding(Verdict("precision", "caution", reason, "load it with dtype=torch.float32", measured), values)
+        return
+    yield Finding(Verdict("precision", "fine", reason, "", measured), values)
+
+
+def _in(model: MaskedLanguageModel, dtype: torch.dtype) -> MaskedLanguageModel:
+    return MaskedLanguageModel(
+        copy.deepcopy(model.network).to(dtype),
+        model.family,
+        mask_id=model.mask_id,
+        length=model.longest + len(model.before) + len(model.after),
+        before=model.before,
+        after=model.after,
+        shifted=model.shifted,
+        exclude_mask=model.exclude_mask,
+        guidance=model.guidance,
+    )
+
+
+def _fingerprint(trial: Trial) -> Iterator[Finding]:
+    """Check that calls do not change the weights, and that the fingerprint is stable."""
+    fingerprint = getattr(trial.model, "fingerprint", None)
+    if fingerprint is None:
+        return
+    first = fingerprint()
+    trial.losses(trial.random, trial.random % 2 == 0)
+    second = copy.copy(trial.model).fingerprint()
+    values = {"fingerprint": first, "fingerprint_stable": first == second}
+    if first != second:
+        reason = "the fingerprint changes although nothing was trained: calls change the weights or buffers"
+        yield Finding(Verdict("fingerprint", "do not use", reason, "freeze the network"), values)
+        return
+    yield Finding(Verdict("fingerprint", "fine", "the fingerprint does not change with calls"), values)
+
+
+def _device(model: Any) -> torch.device:
+    network = getattr(model, "network", model)
+    parameters = network.parameters() if isinstance(network, torch.nn.Module) else iter(())
+    return next(parameters, torch.zeros(())).device
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -1,0 +1,140 @@
+"""The page of a model check: verdicts, what was measured, the attention pattern, and how to load the model."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure as Drawing
+from numpy.typing import NDArray
+
+from infodis_stats.diagnostics.models import ModelCheck, Validation
+from infodis_stats.io.files import writable_folder
+from infodis_stats.report.document import Answer, Code, Document, Figure, Heading, Note, Points, Table, Verdicts
+from infodis_stats.report.numbers import significant
+from infodis_stats.report.page import files_of, write_texts
+from infodis_stats.report.svg import STYLE, to_svg
+from infodis_stats.results.provenance import versions
+
+__all__ = ["validation_table", "write_model_check"]
+
+WORDS = {
+    "attention": "attention pattern",
+    "block_size": "block size",
+    "deterministic": "identical calls agree",
+    "repeat_difference": "difference of identical calls (nats)",
+    "sees_masked": "sees masked tokens",
+    "batch_difference": "difference between batches (nats)",
+    "finite": "losses are finite",
+    "total_probability": "sum of the probabilities of all tokens",
+    "shifted": "logits shifted by one position",
+    "mask_id": "mask id",
+    "mask_excluded": "mask excluded from the softmax",
+    "mask_cost": "probability of the mask (nats per token)",
+    "time_matters": "time or noise level matters",
+    "padding_difference": "effect of padding (nats)",
+    "round_trips": "texts survive encoding",
+    "boundary_changes": "boundaries with other tokens",
+    "boundaries": "boundaries examined",
+    "order_sd": "standard deviation over orders (nats)",
+    "order_gap": "order gap (nats)",
+    "half_precision_error": "error of half precision (nats)",
+    "interval_half_width": "half-width of an interval (nats)",
+    "fingerprint": "fingerprint",
+    "fingerprint_stable": "fingerprint does not change",
+    "refused_family": "family",
+}
+
+
+def write_model_check(check: ModelCheck, folder: Path | str, validation: Validation | None = None) -> Path:
+    """Write the check of a model into a folder.
+
+    Parameters
+    ----------
+    check : ModelCheck
+    folder : Path or str
+        Created if missing. Gets ``check.html`` (self-contained), and ``check.md`` with ``figures/*.svg``; each file is
+        replaced whole.
+    validation : Validation, optional
+        Shown as a table.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    StoreError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import infodis_stats as ids
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ids.write_model_check(ids.check_model(ids.load_model("austen")), folder).name
+    'check.html'
+    """
+    folder = writable_folder(folder)
+    write_texts(files_of(_document(check, validation), "check"), folder)
+    return folder / "check.html"
+
+
+def validation_table(validation: Validation) -> pd.DataFrame:
+    """Return the table of a validation with numbers as text, as it is printed."""
+    table = validation.table.copy()
+    for name in ("NLL", "published convention"):
+        table[name] = table[name].map("{:.6f}".format)
+    table["largest difference"] = table["largest difference"].map("{:.1e}".format)
+    return table
+
+
+def _document(check: ModelCheck, validation: Validation | None) -> Document:
+    sections: list[Any] = [Verdicts(check.diagnosis)]
+    if validation is not None:
+        sections += [Heading("Validation"), Answer((validation.answer,)), Table(validation_table(validation))]
+    if check.dependence is not None:
+        caption = (
+            "Each row changes one token; dark cells are the masked positions whose losses change. White cells do not "
+            "change, and grey ones were not measured because the position was visible. A bidirectional network fills "
+            "the square, a causal one the upper triangle, and blocks make steps."
+        )
+        title = f"Attention: {check.measured['attention']}"
+        sections += [Heading(title), Figure("attention", title, _picture(check.dependence), caption)]
+    sections += [Heading("Measurements"), Table(_measurements(check.measured))]
+    if check.options:
+        sections += [
+            Heading("Options"),
+            Note("The model was loaded with these options; pass those that differ from the defaults of its family."),
+            Code(json.dumps(dict(check.options), indent=1), "json"),
+        ]
+    sections += [Heading("Provenance"), Points([("", f"{package} {number}") for package, number in versions().items()])]
+    return Document("Model check", check.model, sections)
+
+
+def _measurements(measured: Mapping[str, Any]) -> pd.DataFrame:
+    rows = [(WORDS.get(name, name), _shown(value)) for name, value in measured.items()]
+    return pd.DataFrame(rows, columns=["quantity", "value"])
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "not measured"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return significant(value) if isinstance(value, float) else str(value)
+
+
+def _picture(dependence: NDArray[np.int8]) -> str:
+    with mpl.rc_context(STYLE):
+        drawing = Drawing(figsize=(4.6, 4.4), layout="constrained")
+        axes = drawing.subplots()
+        axes.imshow(dependence, cmap=ListedColormap(["#dddddd", "#ffffff", "#2b6cb0"]), vmin=-1, vmax=1)
+        axes.set(xlabel="position of the loss", ylabel="position of the changed token")
+        axes.grid(visible=False)
+        return to_svg(drawing, "attention")
