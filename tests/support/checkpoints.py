@@ -253,7 +253,7 @@ DREAM = {
     "vocab_size": VOCABULARY,
 }
 
-CHECKPOINTS: Mapping[str, Checkpoint] = {
+CHECKPOINTS: dict[str, Checkpoint] = {
     "llada": Checkpoint(
         config={
             "architectures": ["LLaDAModelLM"],

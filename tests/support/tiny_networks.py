@@ -19,6 +19,8 @@ class Body(nn.Module):
     Positions are embedded, and turned by ``frequencies`` if there are any: a buffer that is not saved.
     """
 
+    frequencies: Tensor | None
+
     def __init__(self, vocabulary: int, frequencies: Tensor | None = None) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, WIDTH)
