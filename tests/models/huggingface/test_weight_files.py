@@ -387,7 +387,10 @@ def _prediction(direct: Callable[[nn.Module, Tensor], Tensor]) -> Callable[[nn.M
 
 
 def test_old_names_and_constants_of_bert_load(bert_folder: Path) -> None:
-    """Early checkpoints have the decoder under its own name, with a bias, and the numbers of positions."""
+    """Early checkpoints have the decoder under its own name, with a bias, and the numbers of positions.
+
+    AntiBERTy has heads for the chain and the species of an antibody.
+    """
     expected = load(bert_folder).fingerprint()
 
     def old(weights: Weights) -> Weights:
@@ -398,6 +401,8 @@ def test_old_names_and_constants_of_bert_load(bert_folder: Path) -> None:
             "bert.pooler.dense.bias": torch.zeros(8),
             "cls.seq_relationship.weight": torch.zeros(2, 8),
             "cls.seq_relationship.bias": torch.zeros(2),
+            "cls.chain.weight": torch.zeros(2, 8),
+            "cls.species.bias": torch.zeros(6),
             "cls.predictions.decoder.weight": table.clone(),
             "cls.predictions.decoder.bias": weights["cls.predictions.bias"].clone(),
         }
