@@ -46,10 +46,9 @@ def network_class(config: Mapping[str, Any]) -> str | None:
     for reference in classes.values():
         if reference.rpartition(".")[2] in named:
             return reference
-    heads = [classes[name] for name in HEADS if name in classes]
-    if heads and heads[0] == classes.get(WITHOUT_HEAD) and named:
-        return f"{heads[0].rpartition('.')[0]}.{named[0]}"
-    return next(iter(heads), None)
+    if set(classes) == {WITHOUT_HEAD} and named:
+        return f"{classes[WITHOUT_HEAD].rpartition('.')[0]}.{named[0]}"
+    return next((classes[name] for name in HEADS if name in classes), None)
 
 
 def implemented(config: Mapping[str, Any]) -> bool:
