@@ -157,16 +157,22 @@ def _network_with_code(  # noqa: PLR0917
                 network = repaired_network(_built(kind, settings))
     except InfodisError:
         raise
-    except ModuleNotFoundError as error:
-        raise StoreError(
-            f"the code of the model in {folder} needs the package {error.name}: pip install {error.name}"
-        ) from error
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in {"", "transformers", "torch"}:
+            raise _failed(transformers, folder, error) from error
+        # Of flash_attn only what the families call has a stand-in.
+        raise StoreError(f"the code of the model in {folder} needs the package {package}: pip install {package}") from error
     except Exception as error:  # third-party code may raise anything
-        raise StoreError(
-            f"the code of the model in {folder} failed ({type(error).__name__}: {first_line(error)}); "
-            f"it may need another version of transformers than {transformers.__version__}"
-        ) from error
+        raise _failed(transformers, folder, error) from error
     return network
+
+
+def _failed(transformers: Any, folder: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"the code of the model in {folder} failed ({type(error).__name__}: {first_line(error)}); "
+        f"it may need another version of transformers than {transformers.__version__}"
+    )
 
 
 def _built(kind: type, settings: Any) -> nn.Module:
