@@ -121,14 +121,22 @@ def rewrite(folder: Path, **settings: Any) -> None:
     path.write_text(json.dumps({name: value for name, value in config.items() if value is not None}))
 
 
-def word_tokenizer(folder: Path, *, bos: str | None, eos: str | None, mask: str | None, hidden_mask: str = "") -> None:
-    """Write a tokenizer of 13 words: ``bos``, padding, ``eos``, unknown, eight letters and the mask.
+def word_tokenizer(
+    folder: Path,
+    *,
+    bos: str | None,
+    eos: str | None,
+    mask: str | None,
+    hidden_mask: str = "",
+    letters: str = "ACDEFGHI",
+) -> None:
+    """Write a tokenizer of words: ``bos``, padding, ``eos``, unknown, the letters and the mask.
 
     ``hidden_mask`` is a mask among the words that the tokenizer does not declare; BOS and EOS are put around a text.
     """
     tokenizers: Any = pytest.importorskip("tokenizers")
     last = mask or hidden_mask or "Z"
-    words = [bos or "<a>", "<pad>", eos or "<b>", "<unk>", *"ACDEFGHI", last]
+    words = [bos or "<a>", "<pad>", eos or "<b>", "<unk>", *letters, last]
     made = tokenizers.Tokenizer(
         tokenizers.models.WordLevel({word: token for token, word in enumerate(words)}, unk_token="<unk>")
     )
