@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,17 +9,19 @@ from typing import Any
 
 from infodis_stats.io.files import StoreError
 
-__all__ = ["code_folder", "first_line", "model_folder", "read_config"]
+__all__ = ["TOKENIZERS", "code_folder", "first_line", "model_folder", "read_config"]
 
 HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 # Subfolders often contain the same weights in other formats, but they may also contain code.
-DOWNLOADED = ["*.json", "*.txt", "*.model", "*.jinja", "*.py", "*.safetensors", "*.bin"]
+WEIGHTS = ("*.safetensors", "*.bin")
+TOKENIZERS = ("tokenizer*", "vocab*", "*.model")
+DOWNLOADED = ["*.json", "*.txt", "*.model", "*.jinja", "*.py", *WEIGHTS]
 LEFT_OUT = [f"*/{pattern}" for pattern in DOWNLOADED if pattern != "*.py"]
 INCIDENTAL = ("_name_or_path", "transformers_version")  # depend on who saved the model, not on the model
 
 
-def model_folder(source: str | Path, revision: str | None = None) -> Path:
+def model_folder(source: str | Path, revision: str | None = None, *, weights: bool = True) -> Path:
     """Return the folder of a model: the source itself, or the snapshot of a hub model.
 
     A hub model in the local cache is used without asking the hub; one that is not there is downloaded, unless
@@ -32,6 +33,8 @@ def model_folder(source: str | Path, revision: str | None = None) -> Path:
         A folder, or the id of a hub model.
     revision : str, optional
         Commit, tag or branch of the hub model; default: its main branch.
+    weights : bool, default True
+        Whether the weights are needed, or the tokenizer alone.
 
     Raises
     ------
@@ -44,21 +47,13 @@ def model_folder(source: str | Path, revision: str | None = None) -> Path:
         raise StoreError(f"there is no model folder at {source}")
     hub = importlib.import_module("huggingface_hub")
     cached = _cached(hub, source, revision)
-    if cached is not None:
+    if cached is not None and not _lacking(cached, weights):
         return cached
+    wanted = [pattern for pattern in DOWNLOADED if weights or pattern not in WEIGHTS]
     try:
-        files = hub.snapshot_download(source, revision=revision, allow_patterns=DOWNLOADED, ignore_patterns=LEFT_OUT)
+        files = hub.snapshot_download(source, revision=revision, allow_patterns=wanted, ignore_patterns=LEFT_OUT)
     except Exception as error:  # network, permission, cache and name errors of several libraries
-        others = _cached_commits(hub, source)
-        if others:
-            wanted = f"revision {revision!r}" if revision else "its main branch"
-            raise StoreError(
-                f"{source}: {wanted} is neither in the local cache nor available on the hub; the cache has "
-                f"{', '.join(others)}: pass one of them with revision="
-            ) from error
-        raise StoreError(
-            f"{source} is neither a folder nor an available model on the Hugging Face hub: {first_line(error)}"
-        ) from error
+        raise StoreError(_unavailable(hub, source, revision, cached, weights, error)) from error
     return Path(files)
 
 
@@ -111,26 +106,44 @@ def first_line(error: Exception) -> str:
 
 
 def _cached(hub: Any, source: str, revision: str | None) -> Path | None:
-    """Return the snapshot in the local cache if it has the configuration and every file of weights."""
+    """Return the snapshot in the local cache, which may be incomplete."""
     try:
-        folder = Path(hub.snapshot_download(source, revision=revision, local_files_only=True))
+        return Path(hub.snapshot_download(source, revision=revision, local_files_only=True))
     except Exception:  # not in the cache; errors of several libraries
         return None
-    complete = (folder / "config.json").exists() and _has_weights(folder)
-    return folder if complete or os.environ.get("HF_HUB_OFFLINE") else None
 
 
-def _has_weights(folder: Path) -> bool:
+def _lacking(folder: Path, weights: bool) -> str:
+    """Return what a snapshot lacks of a model, or of a tokenizer; empty if nothing."""
+    if not weights:
+        return "" if any(path for pattern in TOKENIZERS for path in folder.glob(pattern)) else "a tokenizer"
+    if not (folder / "config.json").exists():
+        return "config.json"
     for index in folder.glob("*.index.json"):
         try:
-            weight_map: Mapping[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        except (ValueError, KeyError, TypeError):
-            return True  # reading the weights reports it
-        return all((folder / part).exists() for part in weight_map.values())
-    return any(folder.glob("*.safetensors")) or any(folder.glob("*.bin"))
+            parts: Mapping[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+            return next((part for part in sorted(set(parts.values())) if not (folder / part).exists()), "")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return ""  # reading the weights reports it
+    return "" if any(path for pattern in WEIGHTS for path in folder.glob(pattern)) else "the weights"
 
 
-def _cached_commits(hub: Any, source: str) -> list[str]:
-    """Return the commits of a hub model that are in the local cache."""
+def _unavailable(  # noqa: PLR0917
+    hub: Any, source: str, revision: str | None, cached: Path | None, weights: bool, error: Exception
+) -> str:
+    """Return why a model is not available."""
+    if cached is not None:
+        return (
+            f"{source}: its snapshot {cached.name} in the local cache lacks {_lacking(cached, weights)}, and the hub "
+            f"does not send it: {first_line(error)}"
+        )
     snapshots = Path(hub.constants.HF_HUB_CACHE) / f"models--{source.replace('/', '--')}" / "snapshots"
-    return sorted(path.name for path in snapshots.glob("*") if COMMIT.fullmatch(path.name))
+    commits = sorted(path.name for path in snapshots.glob("*") if COMMIT.fullmatch(path.name))
+    if commits:
+        wanted = f"revision {revision!r}" if revision else "its main branch"
+        one = "it" if len(commits) == 1 else "one of them"
+        return (
+            f"{source}: {wanted} is neither in the local cache nor available on the hub; the cache has "
+            f"{', '.join(commits)}: pass {one} with revision="
+        )
+    return f"{source} is neither a folder nor an available model on the Hugging Face hub: {first_line(error)}"

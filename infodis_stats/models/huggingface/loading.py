@@ -160,7 +160,7 @@ def open_checkpoint(
     with _quiet(transformers):
         tokenizer = options.tokenizer
         if tokenizer is None or isinstance(tokenizer, str | Path):
-            place = folder if tokenizer is None else model_folder(tokenizer)
+            place = folder if tokenizer is None else model_folder(tokenizer, weights=False)
             tokenizer = read_tokenizer(transformers, place, options.trust_remote_code)
         mask_id = _mask_id(family, config, tokenizer) if options.mask_id is None else options.mask_id
         before, after = _specials(family, tokenizer, options)

@@ -6,7 +6,7 @@ from typing import Any
 
 from estimators import InputError
 from infodis_stats.io.files import StoreError
-from infodis_stats.models.huggingface.folder import first_line
+from infodis_stats.models.huggingface.folder import TOKENIZERS, first_line
 
 __all__ = ["read_tokenizer", "tokens_around"]
 
@@ -22,7 +22,7 @@ def read_tokenizer(transformers: Any, folder: Path, trust_remote_code: bool) -> 
     StoreError
         If the tokenizer is damaged or incomplete.
     """
-    if not any(path for pattern in ("tokenizer*", "vocab*", "*.model") for path in folder.glob(pattern)):
+    if not any(path for pattern in TOKENIZERS for path in folder.glob(pattern)):
         return None
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
