@@ -1,7 +1,8 @@
 """Model code as it stands beside published weights: the calling conventions and the quirks of each family.
 
-Every text is written anew around `tiny_networks`, which is copied beside it. It imports, reads and names what the published code of
-the family does, so that it fails where that code fails: on a version of transformers, or without a package.
+Every text is written anew around `tiny_networks`, which is copied beside it. It imports, reads and names what the
+published code of the family does, so that it fails where that code fails: on a version of transformers, or without a
+package.
 """
 
 from collections.abc import Mapping
@@ -9,8 +10,9 @@ from types import MappingProxyType
 
 __all__ = ["CODE"]
 
-# Never calls post_init; ties weights in a way of its own; reads a setting that transformers 5 does not set; registers itself; its
-# configuration has a property without a setter, so that it cannot stand for the one of LLaDA-MoE, which has the same model type.
+# Never calls post_init; ties weights in a way of its own; reads a setting that transformers 5 does not set; registers
+# itself; its configuration has a property without a setter, so that it cannot stand for that of LLaDA-MoE, of the
+# same model type.
 LLADA = {
     "configuration_llada.py": """
 from transformers import AutoConfig, PretrainedConfig
@@ -191,8 +193,8 @@ class DreamModel(DreamGenerationMixin, PreTrainedModel):
 """,
 }
 
-# Returns a tuple; masks at random in training mode; an inner network of it does not declare the attention that is the default;
-# takes any rope_scaling, which transformers 5 always sets, for one that it does not know.
+# Returns a tuple; masks at random in training mode; an inner network of it does not declare the attention that is the
+# default; takes any rope_scaling, which transformers 5 always sets, for one that it does not know.
 CODA = {
     "__init__.py": "",
     "model_config.py": """
@@ -406,7 +408,8 @@ class DITBackbone(tiny_networks.MDLM):
         packed = flash_attn.layers.rotary.apply_rotary_emb_qkv_(packed, cosines, sines)
         packed = rearrange(packed, "b s ... -> (b s) ...")
         ends = torch.arange(0, (batch + 1) * length, step=length, dtype=torch.int32)
-        mixed = flash_attn.flash_attn_interface.flash_attn_varlen_qkvpacked_func(packed, ends, length, 0.0, causal=False)
+        attention = flash_attn.flash_attn_interface.flash_attn_varlen_qkvpacked_func
+        mixed = attention(packed, ends, length, 0.0, causal=False)
         return rearrange(mixed, "(b s) ... -> b s ...", b=batch)
 
 class MDLM(transformers.PreTrainedModel):

@@ -162,7 +162,9 @@ def _network_with_code(  # noqa: PLR0917
         if package in {"", "transformers", "torch"}:
             raise _failed(transformers, folder, error) from error
         # Of flash_attn only what the families call has a stand-in.
-        raise StoreError(f"the code of the model in {folder} needs the package {package}: pip install {package}") from error
+        raise StoreError(
+            f"the code of the model in {folder} needs the package {package}: pip install {package}"
+        ) from error
     except Exception as error:  # third-party code may raise anything
         raise _failed(transformers, folder, error) from error
     return network

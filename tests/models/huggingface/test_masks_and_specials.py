@@ -15,7 +15,9 @@ from tests.support import tiny_networks
 from tests.support.checkpoints import rewrite, stored, word_tokenizer, write_checkpoint
 from tests.support.direct import BOS, MASK, randomised
 
-UNKNOWN = r"has no mask token: neither config.json \(mask_token_id\) nor a tokenizer specifies it, and it is not guessed"
+UNKNOWN = (
+    r"has no mask token: neither config.json \(mask_token_id\) nor a tokenizer specifies it, and it is not guessed"
+)
 EVERYTHING = r"; pass it as mask_id="
 
 
@@ -81,7 +83,7 @@ def test_configuration_and_tokenizer_must_agree(tmp_path: Path) -> None:
     word_tokenizer(tmp_path, bos=None, eos=None, mask="<|mdm_mask|>")
     with pytest.raises(
         InputError,
-        match="config.json and the tokenizer specify different mask ids, 5 and 12: pass the right one as mask_id=",
+        match=r"config.json and the tokenizer specify different mask ids, 5 and 12: pass the right one as mask_id=",
     ):
         load(tmp_path)
     assert load(tmp_path, mask_id=12).mask_id == 12

@@ -73,7 +73,9 @@ Written = Callable[..., Path]
 def written(tmp_path: Path) -> Written:
     """Write a LLaDA with code of its own and the given parts."""
 
-    def write(imports: str = "", attributes: str = "", built: str = "pass", called: str = "pass", **settings: Any) -> Path:
+    def write(
+        imports: str = "", attributes: str = "", built: str = "pass", called: str = "pass", **settings: Any
+    ) -> Path:
         write_checkpoint(tmp_path, "llada", **settings)
         code = CODE.format(imports=imports, attributes=attributes, built=built, called=called)
         (tmp_path / "modeling_own.py").write_text(code)
@@ -124,9 +126,11 @@ def test_failing_code_suggests_another_version_of_transformers(written: Written)
         match=rf"failed \(KeyError: 'absent'\); it may need another version of transformers than {version}",
     ):
         load(written(imports="{}['absent']"))
-    with pytest.raises(StoreError, match=rf"cannot import name 'absent' .* another version of transformers than {version}"):
+    with pytest.raises(
+        StoreError, match=rf"cannot import name 'absent' .* another version of transformers than {version}"
+    ):
         load(written(imports="from transformers.utils import absent"))
-    with pytest.raises(StoreError, match="No module named 'transformers.absent'.* another version of transformers"):
+    with pytest.raises(StoreError, match=r"No module named 'transformers.absent'.* another version of transformers"):
         load(written(imports="import transformers.absent"))
 
 
@@ -219,9 +223,13 @@ def test_the_frequencies_are_those_of_transformers(partial: float) -> None:
 @pytest.mark.filterwarnings("ignore:The attention mask API under .* is deprecated:FutureWarning")
 def test_layers_have_the_attention_type_of_the_configuration(tmp_path: Path) -> None:
     kinds = ["full_attention", "sliding_attention"]
-    code = CHECKPOINTS["a2d"].code["modeling_qwen3.py"].replace(
-        'masks = {"full_attention": attention_mask}',
-        'masks = {"full_attention": attention_mask, "sliding_attention": attention_mask}',
+    code = (
+        CHECKPOINTS["a2d"]
+        .code["modeling_qwen3.py"]
+        .replace(
+            'masks = {"full_attention": attention_mask}',
+            'masks = {"full_attention": attention_mask, "sliding_attention": attention_mask}',
+        )
     )
     write_checkpoint(tmp_path, "a2d", use_sliding_window=True, sliding_window=4, max_window_layers=1, layer_types=kinds)
     (tmp_path / "modeling_qwen3.py").write_text(code)
@@ -246,7 +254,8 @@ def test_checkpoints_of_one_model_type_do_not_share_their_code(
 def test_a_tokenizer_with_code_is_read(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, "diffucoder")
     (tmp_path / "tokenization_own.py").write_text(
-        "from transformers import PreTrainedTokenizerFast\n\nclass OwnTokenizer(PreTrainedTokenizerFast):\n    own = 1\n"
+        "from transformers import PreTrainedTokenizerFast\n\n"
+        "class OwnTokenizer(PreTrainedTokenizerFast):\n    own = 1\n"
     )
     path = tmp_path / "tokenizer_config.json"
     settings = json.loads(path.read_text()) | {
@@ -266,10 +275,13 @@ def test_a_dtype_may_be_a_string(name: str, value: str, written: Written) -> Non
     code = f"config.{name} = {value!r}"
     folder = written(built=code)
     own = (folder / "modeling_own.py").read_text()
-    moved = own.replace('model_type = "llada"', f"""model_type = "llada"
+    moved = own.replace(
+        'model_type = "llada"',
+        f"""model_type = "llada"
     def __init__(self, **settings):
         super().__init__(**settings)
-        self.{name} = {value!r}""")
+        self.{name} = {value!r}""",
+    )
     (folder / "modeling_own.py").write_text(moved)
     assert next(load(folder).network.parameters()).dtype == torch.bfloat16
     (folder / "modeling_own.py").write_text(moved.replace(f"{value!r}", "'bfloat17'"))
@@ -281,11 +293,15 @@ def test_relative_imports_work_at_any_depth(written: Written, tokens: Tensor, ma
     folder = written(imports="from .parts.inner.deep import deep")
     (folder / "parts" / "inner").mkdir(parents=True)
     (folder / "parts" / "shared.py").write_text("shared = 1\n")
-    (folder / "parts" / "inner" / "deep.py").write_text("from ..shared import shared as deep\nfrom ... import tiny_networks\n")
+    (folder / "parts" / "inner" / "deep.py").write_text(
+        "from ..shared import shared as deep\nfrom ... import tiny_networks\n"
+    )
     check_losses(load(folder), tokens, masked)
 
 
-def test_a_module_of_another_checkpoint_is_not_taken(written: Written, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_module_of_another_checkpoint_is_not_taken(
+    written: Written, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Many checkpoints have modules of the same names."""
     other = tmp_path_factory.mktemp("other")
     write_checkpoint(other, "llada")
@@ -366,9 +382,7 @@ def test_a_folder_without_a_configuration_class(written: Written, tokens: Tensor
 
 @pytest.mark.parametrize("package", ["einops", "triton_absent", "flash_attn.ops.triton.layer_norm"])
 @pytest.mark.parametrize("how", ["import {}", "from {} import something"])
-def test_a_missing_package_is_named(
-    package: str, how: str, written: Written, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_package_is_named(package: str, how: str, written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "einops", None)
     name = package.partition(".")[0]
     with pytest.raises(StoreError, match=f"needs the package {name}: pip install {name}$"):
@@ -376,7 +390,7 @@ def test_a_missing_package_is_named(
 
 
 def test_what_the_stand_in_of_flash_attn_lacks_is_named_too(written: Written) -> None:
-    with pytest.raises(StoreError, match="needs the package flash_attn: pip install flash_attn$"):
+    with pytest.raises(StoreError, match=r"needs the package flash_attn: pip install flash_attn$"):
         load(written(imports="from flash_attn import flash_attn_with_kvcache"))
 
 
@@ -409,7 +423,7 @@ def test_code_that_asks_for_another_attention_gets_the_plain_one(
 
 def test_an_attention_of_its_own_is_not_replaced(written: Written) -> None:
     """Another error of the code is passed on, though it happens to be a ValueError."""
-    with pytest.raises(StoreError, match="failed .*a layer is missing"):
+    with pytest.raises(StoreError, match=r"failed .*a layer is missing"):
         load(written(built="raise ValueError('a layer is missing')"))
 
 

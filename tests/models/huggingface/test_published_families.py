@@ -33,7 +33,11 @@ def test_a_published_folder_gives_the_losses_of_a_direct_computation(name: str, 
     masked[0] = True
     model = load(tmp_path, name)
     family = checkpoint.options.get("family", checkpoint.family or name)
-    assert (model.family.name, model.mask_id, model.longest) == (family, checkpoint.mask, 16 - len(model.before + model.after))
+    assert (model.family.name, model.mask_id, model.longest) == (
+        family,
+        checkpoint.mask,
+        16 - len(model.before + model.after),
+    )
     losses = model.token_nll(tokens, masked)
     expected = slow_nll(checkpoint.direct, net, tokens, masked, checkpoint.mask)
     torch.testing.assert_close(losses, expected, atol=1e-5, rtol=0)

@@ -74,7 +74,9 @@ def test_weights_keep_their_stored_dtype(llada_folder: Path) -> None:
     rewrite(llada_folder, torch_dtype="float16")
     assert dtype() == torch.float16
     assert torch.get_default_dtype() == torch.float32
-    with pytest.raises(InputError, match="dtype must be a floating-point dtype of torch such as 'bfloat16', got 'int8'"):
+    with pytest.raises(
+        InputError, match="dtype must be a floating-point dtype of torch such as 'bfloat16', got 'int8'"
+    ):
         load(llada_folder, dtype="int8")
 
 
