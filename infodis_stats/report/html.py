@@ -42,7 +42,7 @@ PAGE = Markup("""\
 </body>
 </html>
 """)
-TEXT_COLUMNS = ("caution",)  # left-aligned
+TEXT_COLUMNS = ("caution", "text", "quantity", "value")  # left-aligned
 COLOURED = ("better", "worse")
 
 

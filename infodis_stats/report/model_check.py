@@ -91,7 +91,7 @@ def validation_table(validation: Validation) -> pd.DataFrame:
     for name in ("NLL", "published convention"):
         table[name] = table[name].map("{:.6f}".format)
     table["largest difference"] = table["largest difference"].map("{:.1e}".format)
-    return table
+    return table.astype(str)
 
 
 def _document(check: ModelCheck, validation: Validation | None) -> Document:
@@ -118,7 +118,8 @@ def _document(check: ModelCheck, validation: Validation | None) -> Document:
 
 
 def _measurements(measured: Mapping[str, Any]) -> pd.DataFrame:
-    rows = [(WORDS.get(name, name), _shown(value)) for name, value in measured.items()]
+    known = {name: value for name, value in measured.items() if name != "block_size" or value is not None}
+    rows = [(WORDS.get(name, name), _shown(value)) for name, value in known.items()]
     return pd.DataFrame(rows, columns=["quantity", "value"])
 
 

@@ -59,9 +59,8 @@ def _boundary(trial: Trial) -> Finding:
     """Check whether a prompt and its response have the same tokens apart as together."""
     cases = []
     for text in trial.texts:
-        middle = text.find(" ", len(text) // 2)
-        if middle > 0:
-            cases += [(text[:middle], text[middle:]), (text[: middle + 1], text[middle + 1 :])]
+        middle = max(text.find(" ", len(text) // 2), 0) or len(text) // 2
+        cases += [(text[:stop], text[stop:]) for stop in (middle, middle + 1) if 0 < stop < len(text)]
     split = []
     for prompt, response in cases:
         apart = np.concatenate([trial.model.encode(prompt), trial.model.encode(response)])

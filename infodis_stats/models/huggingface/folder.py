@@ -21,7 +21,7 @@ LEFT_OUT = [f"*/{pattern}" for pattern in DOWNLOADED if pattern != "*.py"]
 INCIDENTAL = ("_name_or_path", "transformers_version")  # depend on who saved the model, not on the model
 
 
-def model_folder(source: str | Path, revision: str | None = None, *, weights: bool = True) -> Path:
+def model_folder(source: str | Path, revision: str | None = None, *, tokenizer_only: bool = False) -> Path:
     """Return the folder of a model: the source itself, or the snapshot of a hub model.
 
     A hub model in the local cache is used without asking the hub; one that is not there is downloaded, unless
@@ -33,8 +33,8 @@ def model_folder(source: str | Path, revision: str | None = None, *, weights: bo
         A folder, or the id of a hub model.
     revision : str, optional
         Commit, tag or branch of the hub model; default: its main branch.
-    weights : bool, default True
-        Whether the weights are needed, or the tokenizer alone.
+    tokenizer_only : bool, default False
+        Whether a snapshot without weights is enough.
 
     Raises
     ------
@@ -47,13 +47,13 @@ def model_folder(source: str | Path, revision: str | None = None, *, weights: bo
         raise StoreError(f"there is no model folder at {source}")
     hub = importlib.import_module("huggingface_hub")
     cached = _cached(hub, source, revision)
-    if cached is not None and not _lacking(cached, weights):
+    if cached is not None and not _lacking(cached, tokenizer_only):
         return cached
-    wanted = [pattern for pattern in DOWNLOADED if weights or pattern not in WEIGHTS]
+    wanted = [pattern for pattern in DOWNLOADED if not tokenizer_only or pattern not in WEIGHTS]
     try:
         files = hub.snapshot_download(source, revision=revision, allow_patterns=wanted, ignore_patterns=LEFT_OUT)
     except Exception as error:  # network, permission, cache and name errors of several libraries
-        raise StoreError(_unavailable(hub, source, revision, cached, weights, error)) from error
+        raise StoreError(_unavailable(hub, source, revision, cached, tokenizer_only, error)) from error
     return Path(files)
 
 
@@ -113,9 +113,9 @@ def _cached(hub: Any, source: str, revision: str | None) -> Path | None:
         return None
 
 
-def _lacking(folder: Path, weights: bool) -> str:
+def _lacking(folder: Path, tokenizer_only: bool) -> str:
     """Return what a snapshot lacks of a model, or of a tokenizer; empty if nothing."""
-    if not weights:
+    if tokenizer_only:
         return "" if any(path for pattern in TOKENIZERS for path in folder.glob(pattern)) else "a tokenizer"
     if not (folder / "config.json").exists():
         return "config.json"
@@ -129,13 +129,14 @@ def _lacking(folder: Path, weights: bool) -> str:
 
 
 def _unavailable(  # noqa: PLR0917
-    hub: Any, source: str, revision: str | None, cached: Path | None, weights: bool, error: Exception
+    hub: Any, source: str, revision: str | None, cached: Path | None, tokenizer_only: bool, error: Exception
 ) -> str:
     """Return why a model is not available."""
     if cached is not None:
+        lacking = _lacking(cached, tokenizer_only)
         return (
-            f"{source}: its snapshot {cached.name} in the local cache lacks {_lacking(cached, weights)}, and the hub "
-            f"does not send it: {first_line(error)}"
+            f"{source}: its snapshot {cached.name} in the local cache lacks {lacking}, and the hub does not send it: "
+            f"{first_line(error)}"
         )
     snapshots = Path(hub.constants.HF_HUB_CACHE) / f"models--{source.replace('/', '--')}" / "snapshots"
     commits = sorted(path.name for path in snapshots.glob("*") if COMMIT.fullmatch(path.name))

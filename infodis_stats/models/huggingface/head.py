@@ -1,7 +1,7 @@
 """The output head at selected positions only: losses without logits of size batch x length x vocabulary."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,11 @@ class ScoredTokens:
     excluded: int | None
     guidance: float = 0.0
 
+    def to(self, device: torch.device) -> "ScoredTokens":
+        """Return the same on a device: the layers of a network may be on several."""
+        rows, positions, targets = (part.to(device) for part in (self.rows, self.positions, self.targets))
+        return replace(self, rows=rows, positions=positions, targets=targets)
+
 
 class _AtHead(BaseException):
     """Ends a forward pass at the output head; a BaseException, so that no ``except Exception`` catches it."""
@@ -57,6 +62,7 @@ def logits_of(output: object) -> Tensor:
 def full_losses(forward: Callable[[], object], scored: ScoredTokens) -> Tensor:
     """Return losses from the full logits of the network, float32 of shape (count,)."""
     logits = logits_of(forward())
+    scored = scored.to(logits.device)
     at = _guided(lambda rows, positions: logits[rows, positions], len(logits), scored)
     return token_losses(at, scored.targets, logits.shape[-1], scored.excluded)
 
@@ -65,8 +71,9 @@ def lean_losses(forward: Callable[[], object], head: nn.Linear, scored: ScoredTo
     """Return losses with the head applied at the scored positions only, in chunks, float32 of shape (count,)."""
 
     def losses_at_head(hidden: Tensor) -> Tensor:
-        at = _guided(lambda rows, positions: head.forward(hidden[rows, positions]), len(hidden), scored)
-        return token_losses(at, scored.targets, head.out_features, scored.excluded)
+        here = scored.to(hidden.device)
+        at = _guided(lambda rows, positions: head.forward(hidden[rows, positions]), len(hidden), here)
+        return token_losses(at, here.targets, head.out_features, here.excluded)
 
     losses = _at_head(forward, head, losses_at_head)
     if losses is None:

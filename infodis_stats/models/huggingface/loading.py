@@ -29,6 +29,7 @@ LENGTHS = (
     "max_seq_len",
     "n_positions",
 )
+STRATEGIES = ("auto", "balanced", "balanced_low_0", "sequential")  # of accelerate
 UNLIMITED = 10**6  # tokenizers without a maximum length report 1e30
 
 
@@ -160,7 +161,7 @@ def open_checkpoint(
     with _quiet(transformers):
         tokenizer = options.tokenizer
         if tokenizer is None or isinstance(tokenizer, str | Path):
-            place = folder if tokenizer is None else model_folder(tokenizer, weights=False)
+            place = folder if tokenizer is None else model_folder(tokenizer, tokenizer_only=True)
             tokenizer = read_tokenizer(transformers, place, options.trust_remote_code)
         mask_id = _mask_id(family, config, tokenizer) if options.mask_id is None else options.mask_id
         before, after = _specials(family, tokenizer, options)
@@ -326,17 +327,21 @@ def _placed(network: nn.Module, options: LoadingOptions) -> nn.Module:
     """Move a network to its device, or distribute its layers over several."""
     if options.device_map is None:
         return network.to(options.device)
+    layout = options.device_map
+    if isinstance(layout, Mapping) and list(layout) == [""]:
+        return network.to(layout[""])
+    if isinstance(layout, str) and layout not in STRATEGIES:
+        return network.to(layout)
     try:
         accelerate = importlib.import_module("accelerate")
     except ImportError as error:
-        raise InputError("device_map needs the package accelerate: pip install accelerate") from error
-    layout = options.device_map
-    if isinstance(layout, str) and layout in {"auto", "balanced", "balanced_low_0", "sequential"}:
+        raise InputError(
+            f"device_map={layout!r} needs the package accelerate: pip install accelerate; or name one device"
+        ) from error
+    if isinstance(layout, str):
         unsplit = getattr(network, "_no_split_modules", None)
         memory = accelerate.utils.get_balanced_memory(network, no_split_module_classes=unsplit)
         layout = accelerate.infer_auto_device_map(network, max_memory=memory, no_split_module_classes=unsplit)
-    elif isinstance(layout, str):
-        return network.to(layout)
     placed: nn.Module = accelerate.dispatch_model(network, dict(layout))
     return placed
 

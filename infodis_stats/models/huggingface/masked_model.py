@@ -190,6 +190,7 @@ class MaskedLanguageModel:
 
     def conventions(self) -> dict[str, Any]:
         """Return the choices beside the weights that affect the likelihood, as results record them."""
+        quantised = self.config.get("quantization_config")
         return {
             "family": self.family.name,
             "mask_id": self.mask_id,
@@ -199,6 +200,7 @@ class MaskedLanguageModel:
             "exclude_mask": self.exclude_mask,
             "guidance": self.guidance,
             "dtype": kind_of(self._dtype),
+            **({"quantised": str(dict(quantised).get("quant_method"))} if quantised else {}),
         }
 
     def token_nll(self, tokens: Tensor, masked: Tensor, context: Tensor | None = None) -> Tensor:
@@ -240,7 +242,7 @@ class MaskedLanguageModel:
         for start in range(0, len(tokens), self._rows_per_call(tokens)):
             rows = slice(start, start + self._rows_per_call(tokens))
             given = None if context is None else context[rows]
-            result[rows][masked[rows]] = self._losses(tokens[rows], masked[rows], given)
+            result[rows][masked[rows]] = self._losses(tokens[rows], masked[rows], given).to(self._device)
         check_overflow(result, self._dtype, "dtype=torch.float32")
         return result.to(device)
 

@@ -89,12 +89,7 @@ def read_network(
         If the weights are quantised.
     """
     if "quantization_config" in config:
-        method = config["quantization_config"].get("quant_method", "an unnamed method")
-        raise InputError(
-            f"the weights in {folder} are quantised ({method}): read without their scales they would give wrong "
-            "numbers; load the network with transformers and the library of that method, wrap it in "
-            "MaskedLanguageModel(network, family, mask_id=..., length=...), or use the checkpoint in bfloat16"
-        )
+        return _quantised_network(transformers, folder, config, code)
     files = weight_files(folder)
     try:
         check_unquantised(folder, files)
@@ -109,6 +104,25 @@ def read_network(
         raise
     except Exception as error:  # third-party files and code may raise anything
         raise StoreError(f"the model in {folder} cannot be loaded: {first_line(error)}") from error
+
+
+def _quantised_network(transformers: Any, folder: Path, config: Mapping[str, Any], code: str | None) -> nn.Module:
+    """Load a quantised network through the library of its method, if transformers implements the network."""
+    method = dict(config["quantization_config"]).get("quant_method", "a method without a name")
+    quantised = f"the weights in {folder} are quantised ({method})"
+    if code is not None:
+        raise InputError(
+            f"{quantised}, and read by the network's own code they would lose their scales: use the checkpoint in "
+            "bfloat16, or load the network with its authors' package and wrap it in MaskedLanguageModel"
+        )
+    try:
+        return _native_network(transformers, folder, None)
+    except InfodisError:
+        raise
+    except Exception as error:  # third-party libraries may raise anything
+        raise InputError(
+            f"{quantised}, and the library of this method cannot load them here: {first_line(error)}"
+        ) from error
 
 
 def _native_network(transformers: Any, folder: Path, dtype: torch.dtype | None) -> nn.Module:

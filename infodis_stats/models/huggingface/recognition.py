@@ -11,6 +11,8 @@ from infodis_stats.models.huggingface.family import Family
 
 __all__ = ["check_supported", "find_family", "refused_family", "refused_network"]
 
+# Masked language models that transformers has had since version 5.
+SINCE_5 = ("esmc", "eurobert", "gte", "jina_embeddings_v3", "nomic_bert", "ultrabert")
 BLOCK_KEYS = ("block_size", "bd_size", "block_length")
 OTHER_BLOCKS = Family(name="blocks", about="A network that predicts in blocks", refused=BLOCKS)
 
@@ -94,6 +96,8 @@ def find_family(config: Mapping[str, Any], native: Collection[str] = (), folder:
         return _a2d(folder, described)
     if kind in native and not config.get("is_encoder_decoder"):
         return FAMILIES["bert"]
+    if kind in SINCE_5:
+        raise InputError(f"{described} needs transformers 5 or newer: pip install --upgrade transformers")
     raise InputError(
         f"{described} belongs to no known family: specify one with family= ({', '.join(FAMILIES)}), or {OWN_CLASS}"
     )
