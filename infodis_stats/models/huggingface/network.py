@@ -88,7 +88,7 @@ def read_network(
     InputError
         If the weights are quantised.
     """
-    if "quantization_config" in config:
+    if config.get("quantization_config"):
         return _quantised_network(transformers, folder, config, code)
     files = weight_files(folder)
     try:
@@ -116,7 +116,11 @@ def _quantised_network(transformers: Any, folder: Path, config: Mapping[str, Any
             "bfloat16, or load the network with its authors' package and wrap it in MaskedLanguageModel"
         )
     try:
-        return _native_network(transformers, folder, None)
+        network = _native_network(transformers, folder, None)
+        if getattr(network, "hf_quantizer", None) is None:
+            # It reads weights by a method that it does not know as if they were not quantised.
+            raise InputError(f"{quantised}, a method that transformers {transformers.__version__} does not know")
+        return network
     except InfodisError:
         raise
     except Exception as error:  # third-party libraries may raise anything
