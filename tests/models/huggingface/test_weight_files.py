@@ -180,10 +180,25 @@ def test_weights_of_another_size_are_refused(name: str, weight: str, tmp_path: P
         load(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["llada", "bert"])
-def test_quantised_checkpoints_are_refused_by_their_configuration(name: str, tmp_path: Path) -> None:
-    write_checkpoint(tmp_path, name, quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True})
-    with pytest.raises(InputError, match=r"are quantised \(bitsandbytes\): read without their scales they would give"):
+@pytest.mark.parametrize(
+    ("name", "method", "problem"),
+    [
+        (
+            "llada",
+            "bitsandbytes",
+            r"read by the network's own code they would lose their scales: use the checkpoint in",
+        ),
+        ("llada", "gptq", r"read by the network's own code they would lose their scales"),
+        ("bert", "bitsandbytes", r"the library of this method cannot load them here: .*accelerate"),
+        ("bert", "own", rf"a method that transformers {transformers.__version__} does not know"),
+    ],
+)
+def test_quantised_checkpoints_load_through_their_library_or_not_at_all(
+    name: str, method: str, problem: str, tmp_path: Path
+) -> None:
+    settings = {"load_in_8bit": True} if method == "bitsandbytes" else {}
+    write_checkpoint(tmp_path, name, quantization_config={"quant_method": method, **settings})
+    with pytest.raises(InputError, match=rf"(?i)are quantised \({method}\).*{problem}"):
         load(tmp_path)
 
 
