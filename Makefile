@@ -1,15 +1,16 @@
 # Everything runs in .venv, which is made on first use: by uv where it is installed, else by pip.
 PYTHON ?= python3
 BIN := .venv/bin
+OLD := .venv-transformers4
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: report test test-slow lint format bench reports robustness clean
+.PHONY: report test test-slow test-transformers4 lint format bench reports robustness clean
 
 report: .venv/ready  ## compare the estimators on the paper's DNA problem and write a report
 	$(BIN)/infodis-stats study reports/dna_markov.toml --out out/dna_markov
 
 # A process a core, each with one thread of its own.
-test test-slow robustness: export OMP_NUM_THREADS = 1
+test test-slow test-transformers4 robustness: export OMP_NUM_THREADS = 1
 
 # Many tests start processes, which import everything: without compiled modules that takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -19,6 +20,12 @@ test: .venv/ready  ## run the tests but the slow calibration studies
 
 test-slow: .venv/ready  ## run the slow calibration studies
 	$(BIN)/python -m pytest -m slow --numprocesses auto
+
+# What loads models of Hugging Face; everything else does not depend on transformers.
+LOADER := tests/models/huggingface tests/models/test_scan_pretrained.py infodis_stats/models/huggingface
+
+test-transformers4: $(OLD)/ready  ## test the loading of models on transformers 4.57
+	$(OLD)/bin/python -m pytest -m "not slow" --numprocesses auto --dist loadfile $(LOADER)
 
 lint: .venv/ready  ## ruff, strict mypy, the import contract
 	$(BIN)/ruff check
@@ -45,19 +52,32 @@ reports: .venv/ready  ## make the committed reports anew (hours, most of them fo
 	$(BIN)/infodis-stats scan reports/dna_markov.toml reports/scan_dna.fasta --out reports/scan_dna \
 		--estimator uniform-count+stratified --passes 32 --replicates 16
 
+# $(call install,FOLDER,OPTIONS): install packages into the environment in FOLDER, which is made if it is not there.
+# rxnmapper has a real pretrained network for the tests, 3 MB; its own requirements are not needed, and pin old packages.
+define install
+@echo "setting up $(1) (one to three minutes)"
+@if command -v uv >/dev/null; then \
+	uv venv --quiet --allow-existing --python $(PYTHON) $(1) && \
+	uv pip install --quiet --python $(1)/bin/python $(2) && \
+	uv pip install --quiet --python $(1)/bin/python --no-deps rxnmapper==0.4.3; \
+else \
+	$(PYTHON) -m venv $(1) && \
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2) && \
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps rxnmapper==0.4.3; \
+fi
+@touch $(1)/ready
+endef
+
 .venv/ready: pyproject.toml constraints.txt
-	@echo "setting up .venv (one to three minutes)"
-	@if command -v uv >/dev/null; then \
-		uv venv --quiet --allow-existing --python $(PYTHON) .venv && \
-		uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable ".[test,lint]"; \
-	else \
-		$(PYTHON) -m venv .venv && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test,lint]"; \
-	fi
-	@# A real pretrained network for the tests: 3 MB; its own requirements are not needed, and pin old packages.
-	@if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python --no-deps rxnmapper==0.4.3; \
-	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps rxnmapper==0.4.3; fi
-	@touch $@
+	$(call install,.venv,--constraint constraints.txt --editable ".[test,lint]")
+
+$(OLD)/ready: pyproject.toml $(OLD).txt
+	$(call install,$(OLD),--constraint $(OLD).txt --editable ".[test]")
+
+# constraints.txt but for the packages that constraints-transformers4.txt pins to other versions.
+$(OLD).txt: constraints.txt constraints-transformers4.txt
+	@sed -n 's/==.*/==/; s/^[a-z]/^&/p' constraints-transformers4.txt | grep -vf - constraints.txt > $@
+	@cat constraints-transformers4.txt >> $@
 
 clean:
-	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf .venv $(OLD) $(OLD).txt out .pytest_cache .mypy_cache .ruff_cache .benchmarks

@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, TypeVar
@@ -93,10 +93,13 @@ def repaired_config(settings: Settings, stored: Mapping[str, Any]) -> Settings:
 
 def repaired_network(network: nn.Module) -> nn.Module:
     """Set what model code reads from the layers of transformers that it uses, and version 5 no longer sets."""
+    kinds: Sequence[str] = getattr(getattr(network, "config", None), "layer_types", None) or ()
     for module in network.modules():
-        # The code chooses the attention mask of a layer by it; layers with windows set it themselves.
+        # The code chooses the attention mask of a layer by it.
         if type(module).__name__.endswith("DecoderLayer") and not hasattr(module, "attention_type"):
-            setattr(module, "attention_type", "full_attention")  # noqa: B010 (a plain attribute of a module)
+            index: Any = getattr(getattr(module, "self_attn", None), "layer_idx", None)
+            kind = kinds[index] if index in range(len(kinds)) else "full_attention"
+            setattr(module, "attention_type", kind)  # noqa: B010 (a plain attribute of a module)
     return network
 
 

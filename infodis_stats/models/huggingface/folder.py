@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +14,10 @@ __all__ = ["TOKENIZERS", "code_folder", "first_line", "model_folder", "read_conf
 HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 # Subfolders often contain the same weights in other formats, but they may also contain code.
-DOWNLOADED = ["*.json", "*.txt", "*.model", "*.jinja", "*.py", "*.safetensors", "*.bin"]
-LEFT_OUT = [f"*/{pattern}" for pattern in DOWNLOADED if pattern != "*.py"]
+WEIGHTS = ("*.safetensors", "*.bin")
 TOKENIZERS = ("tokenizer*", "vocab*", "*.model")
+DOWNLOADED = ["*.json", "*.txt", "*.model", "*.jinja", "*.py", *WEIGHTS]
+LEFT_OUT = [f"*/{pattern}" for pattern in DOWNLOADED if pattern != "*.py"]
 INCIDENTAL = ("_name_or_path", "transformers_version")  # depend on who saved the model, not on the model
 
 
@@ -46,22 +46,14 @@ def model_folder(source: str | Path, revision: str | None = None, *, tokenizer_o
     if isinstance(source, Path) or not HUB_ID.fullmatch(source):
         raise StoreError(f"there is no model folder at {source}")
     hub = importlib.import_module("huggingface_hub")
-    cached = _cached(hub, source, revision, tokenizer_only=tokenizer_only)
-    if cached is not None:
+    cached = _cached(hub, source, revision)
+    if cached is not None and not _lacking(cached, tokenizer_only):
         return cached
+    wanted = [pattern for pattern in DOWNLOADED if not tokenizer_only or pattern not in WEIGHTS]
     try:
-        files = hub.snapshot_download(source, revision=revision, allow_patterns=DOWNLOADED, ignore_patterns=LEFT_OUT)
+        files = hub.snapshot_download(source, revision=revision, allow_patterns=wanted, ignore_patterns=LEFT_OUT)
     except Exception as error:  # network, permission, cache and name errors of several libraries
-        others = _cached_commits(hub, source)
-        if others:
-            wanted = f"revision {revision!r}" if revision else "its main branch"
-            raise StoreError(
-                f"{source}: {wanted} is neither in the local cache nor available on the hub; the cache has "
-                f"{', '.join(others)}: pass one of them with revision="
-            ) from error
-        raise StoreError(
-            f"{source} is neither a folder nor an available model on the Hugging Face hub: {first_line(error)}"
-        ) from error
+        raise StoreError(_unavailable(hub, source, revision, cached, tokenizer_only, error)) from error
     return Path(files)
 
 
@@ -113,30 +105,46 @@ def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _cached(hub: Any, source: str, revision: str | None, *, tokenizer_only: bool) -> Path | None:
-    """Return the snapshot in the local cache if it has what is needed: a tokenizer, or a network with all weights."""
+def _cached(hub: Any, source: str, revision: str | None) -> Path | None:
+    """Return the snapshot in the local cache, which may be incomplete."""
     try:
-        folder = Path(hub.snapshot_download(source, revision=revision, local_files_only=True))
+        return Path(hub.snapshot_download(source, revision=revision, local_files_only=True))
     except Exception:  # not in the cache; errors of several libraries
         return None
+
+
+def _lacking(folder: Path, tokenizer_only: bool) -> str:
+    """Return what a snapshot lacks of a model, or of a tokenizer; empty if nothing."""
     if tokenizer_only:
-        complete = any(path for pattern in TOKENIZERS for path in folder.glob(pattern))
-    else:
-        complete = (folder / "config.json").exists() and _has_weights(folder)
-    return folder if complete or os.environ.get("HF_HUB_OFFLINE") else None
-
-
-def _has_weights(folder: Path) -> bool:
+        return "" if any(path for pattern in TOKENIZERS for path in folder.glob(pattern)) else "a tokenizer"
+    if not (folder / "config.json").exists():
+        return "config.json"
     for index in folder.glob("*.index.json"):
         try:
-            weight_map: Mapping[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        except (ValueError, KeyError, TypeError):
-            return True  # reading the weights reports it
-        return all((folder / part).exists() for part in weight_map.values())
-    return any(folder.glob("*.safetensors")) or any(folder.glob("*.bin"))
+            parts: Mapping[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+            return next((part for part in sorted(set(parts.values())) if not (folder / part).exists()), "")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return ""  # reading the weights reports it
+    return "" if any(path for pattern in WEIGHTS for path in folder.glob(pattern)) else "the weights"
 
 
-def _cached_commits(hub: Any, source: str) -> list[str]:
-    """Return the commits of a hub model that are in the local cache."""
+def _unavailable(  # noqa: PLR0917
+    hub: Any, source: str, revision: str | None, cached: Path | None, tokenizer_only: bool, error: Exception
+) -> str:
+    """Return why a model is not available."""
+    if cached is not None:
+        lacking = _lacking(cached, tokenizer_only)
+        return (
+            f"{source}: its snapshot {cached.name} in the local cache lacks {lacking}, and the hub does not send it: "
+            f"{first_line(error)}"
+        )
     snapshots = Path(hub.constants.HF_HUB_CACHE) / f"models--{source.replace('/', '--')}" / "snapshots"
-    return sorted(path.name for path in snapshots.glob("*") if COMMIT.fullmatch(path.name))
+    commits = sorted(path.name for path in snapshots.glob("*") if COMMIT.fullmatch(path.name))
+    if commits:
+        wanted = f"revision {revision!r}" if revision else "its main branch"
+        one = "it" if len(commits) == 1 else "one of them"
+        return (
+            f"{source}: {wanted} is neither in the local cache nor available on the hub; the cache has "
+            f"{', '.join(commits)}: pass {one} with revision="
+        )
+    return f"{source} is neither a folder nor an available model on the Hugging Face hub: {first_line(error)}"

@@ -46,10 +46,9 @@ def network_class(config: Mapping[str, Any]) -> str | None:
     for reference in classes.values():
         if reference.rpartition(".")[2] in named:
             return reference
-    heads = [classes[name] for name in HEADS if name in classes]
-    if heads and heads[0] == classes.get(WITHOUT_HEAD) and named:
-        return f"{heads[0].rpartition('.')[0]}.{named[0]}"
-    return next(iter(heads), None)
+    if set(classes) == {WITHOUT_HEAD} and named:
+        return f"{classes[WITHOUT_HEAD].rpartition('.')[0]}.{named[0]}"
+    return next((classes[name] for name in HEADS if name in classes), None)
 
 
 def implemented(config: Mapping[str, Any]) -> bool:
@@ -89,7 +88,7 @@ def read_network(
     InputError
         If the weights are quantised.
     """
-    if "quantization_config" in config:
+    if config.get("quantization_config"):
         return _quantised_network(transformers, folder, config, code)
     files = weight_files(folder)
     try:
@@ -117,7 +116,11 @@ def _quantised_network(transformers: Any, folder: Path, config: Mapping[str, Any
             "bfloat16, or load the network with its authors' package and wrap it in MaskedLanguageModel"
         )
     try:
-        return _native_network(transformers, folder, None)
+        network = _native_network(transformers, folder, None)
+        if getattr(network, "hf_quantizer", None) is None:
+            # It reads weights by a method that it does not know as if they were not quantised.
+            raise InputError(f"{quantised}, a method that transformers {transformers.__version__} does not know")
+        return network
     except InfodisError:
         raise
     except Exception as error:  # third-party libraries may raise anything
@@ -172,16 +175,24 @@ def _network_with_code(  # noqa: PLR0917
                 network = repaired_network(_built(kind, settings))
     except InfodisError:
         raise
-    except ModuleNotFoundError as error:
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in {"", "transformers", "torch"}:
+            raise _failed(transformers, folder, error) from error
+        # Of flash_attn only what the families call has a stand-in.
         raise StoreError(
-            f"the code of the model in {folder} needs the package {error.name}: pip install {error.name}"
+            f"the code of the model in {folder} needs the package {package}: pip install {package}"
         ) from error
     except Exception as error:  # third-party code may raise anything
-        raise StoreError(
-            f"the code of the model in {folder} failed ({type(error).__name__}: {first_line(error)}); "
-            f"it may need another version of transformers than {transformers.__version__}"
-        ) from error
+        raise _failed(transformers, folder, error) from error
     return network
+
+
+def _failed(transformers: Any, folder: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"the code of the model in {folder} failed ({type(error).__name__}: {first_line(error)}); "
+        f"it may need another version of transformers than {transformers.__version__}"
+    )
 
 
 def _built(kind: type, settings: Any) -> nn.Module:

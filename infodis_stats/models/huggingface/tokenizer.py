@@ -6,7 +6,7 @@ from typing import Any
 
 from estimators import InputError
 from infodis_stats.io.files import StoreError
-from infodis_stats.models.huggingface.folder import first_line
+from infodis_stats.models.huggingface.folder import TOKENIZERS, first_line
 
 __all__ = ["read_tokenizer", "tokens_around"]
 
@@ -22,11 +22,11 @@ def read_tokenizer(transformers: Any, folder: Path, trust_remote_code: bool) -> 
     StoreError
         If the tokenizer is damaged or incomplete.
     """
-    if not any(path for pattern in ("tokenizer*", "vocab*", "*.model") for path in folder.glob(pattern)):
+    if not any(path for pattern in TOKENIZERS for path in folder.glob(pattern)):
         return None
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
-            folder, trust_remote_code=trust_remote_code, local_files_only=True
+            folder, config=_network(transformers, folder), trust_remote_code=trust_remote_code, local_files_only=True
         )
         # If the vocabulary file of the guessed class is missing, transformers may return an empty tokenizer.
         files = list(tokenizer.vocab_files_names.values())
@@ -60,6 +60,18 @@ def tokens_around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
         "the tokenizer does more than add special tokens before and after a text: specify those around a sequence with "
         "before= and after="
     )
+
+
+def _network(transformers: Any, folder: Path) -> Any:
+    """Return the settings of a network with code of its own; None lets transformers read those of its own networks.
+
+    Version 5 would run the code of the network to read a tokenizer, which depends on the network's type only.
+    """
+    try:
+        own = "auto_map" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return transformers.PretrainedConfig.from_pretrained(folder, local_files_only=True) if own else None
 
 
 def _described(folder: Path) -> bool:

@@ -23,7 +23,7 @@ WIDE = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16"
 # Tensors without effect on the logits: constants that are computed, and heads of other training objectives.
 WITHOUT_EFFECT = re.compile(
     r"(^|\.)(inv_freq|position_ids|token_type_ids|masked_bias|attn\.bias|num_batches_tracked)$"
-    r"|(^|\.)(pooler|seq_relationship|sop_classifier|contact_head)\."
+    r"|(^|\.)(pooler|seq_relationship|sop_classifier|contact_head)\.|^cls\.(?!predictions\.)"
 )
 
 
@@ -86,13 +86,16 @@ def load_weights(
     """
     loaded: set[str] = set()
     known = network.state_dict().keys()
+    named = dict(network.named_parameters(remove_duplicate=False))
     for path in files:
         weights = {_name(name, renamed or {}): tensor for name, tensor in _read(path).items()}
+        _check_tied(path, weights, named, loaded)
         try:
             network.load_state_dict(weights, strict=False)
         except RuntimeError as error:  # shapes
             raise StoreError(f"{path} does not fit the network: {' '.join(str(error).split())}") from error
         loaded |= weights.keys()
+    _tie_head(network, loaded)
     # A tied parameter has several names and is saved under one of them.
     named = dict(network.named_parameters(remove_duplicate=False))
     filled = {id(weight) for name, weight in named.items() if name in loaded}
@@ -120,6 +123,39 @@ def check_keys(folder: Path, missing: Collection[str], unexpected: Collection[st
             f"{folder} has {len(left)} weights that its network does not use, such as {', '.join(left[:3])}: the "
             "network of config.json is not the one that was trained"
         )
+
+
+def _check_tied(
+    path: Path, weights: Mapping[str, Tensor], named: Mapping[str, nn.Parameter], loaded: Collection[str]
+) -> None:
+    """Check that weights which the network ties are equal in the files: it would use the last one for all."""
+    values = {id(named[name]): named[name].detach() for name in loaded if name in named}
+    for name, tensor in weights.items():
+        if name not in named:
+            continue
+        value = values.setdefault(id(named[name]), tensor)
+        if value.shape == tensor.shape and not torch.equal(value, tensor.to(value)):
+            raise StoreError(
+                f"{path}: weight {name} differs from that to which the network ties it: tie_word_embeddings should be "
+                "false in config.json"
+            )
+
+
+def _tie_head(network: nn.Module, loaded: Collection[str]) -> None:
+    """Tie the output head to the embedding where the files have the embedding alone and the configuration says so.
+
+    Some code leaves that to the loading function of transformers.
+    """
+    if not getattr(getattr(network, "config", None), "tie_word_embeddings", False):
+        return
+    owner: Any = network
+    try:
+        table, head = owner.get_input_embeddings(), owner.get_output_embeddings()
+    except (AttributeError, NotImplementedError):
+        return
+    names = {id(weight): name for name, weight in network.named_parameters()}
+    if isinstance(table, nn.Embedding) and isinstance(head, nn.Linear) and names.get(id(head.weight)) not in loaded:
+        head.weight = table.weight
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:
