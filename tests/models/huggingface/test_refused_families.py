@@ -138,9 +138,7 @@ def test_an_a2d_with_blocks_is_recognised_by_its_name_alone(tmp_path: Path) -> N
     """Their configurations are equal."""
     for name in ("Qwen3-0.6B-diffusion-bd3lm-v0.1", "own"):
         write_checkpoint(tmp_path / name, "a2d")
-    with pytest.raises(
-        InputError, match=r"bd3lm-v0.1 cannot be used as a masked model: it is trained by block"
-    ):
+    with pytest.raises(InputError, match=r"bd3lm-v0.1 cannot be used as a masked model: it is trained by block"):
         load_huggingface(tmp_path / "Qwen3-0.6B-diffusion-bd3lm-v0.1", mask_id=10, trust_remote_code=True)
     with pytest.raises(InputError, match=r"have the same config.json, and those with blocks would give wrong .*'a2d'"):
         load_huggingface(tmp_path / "own", mask_id=10, trust_remote_code=True)
