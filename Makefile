@@ -52,27 +52,29 @@ reports: .venv/ready  ## make the committed reports anew (hours, most of them fo
 	$(BIN)/infodis-stats scan reports/dna_markov.toml reports/scan_dna.fasta --out reports/scan_dna \
 		--estimator uniform-count+stratified --passes 32 --replicates 16
 
-# $(call install,FOLDER,OPTIONS): install packages into the environment in FOLDER, which is made if it is not there.
+# $(call install,FOLDER,CONSTRAINTS,EXTRAS): install this project into the environment in FOLDER, which is made first.
 # rxnmapper has a real pretrained network for the tests, 3 MB; its own requirements are not needed, and pin old packages.
 define install
 @echo "setting up $(1) (one to three minutes)"
 @if command -v uv >/dev/null; then \
 	uv venv --quiet --allow-existing --python $(PYTHON) $(1) && \
-	uv pip install --quiet --python $(1)/bin/python $(2) && \
+	uv pip install --quiet --python $(1)/bin/python --constraint $(2) --editable ".[$(3)]" && \
 	uv pip install --quiet --python $(1)/bin/python --no-deps rxnmapper==0.4.3; \
 else \
 	$(PYTHON) -m venv $(1) && \
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2) && \
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(2) --editable ".[$(3)]" && \
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps rxnmapper==0.4.3; \
 fi
 @touch $(1)/ready
 endef
 
+EXTRAS := test,lint
+
 .venv/ready: pyproject.toml constraints.txt
-	$(call install,.venv,--constraint constraints.txt --editable ".[test,lint]")
+	$(call install,.venv,constraints.txt,$(EXTRAS))
 
 $(OLD)/ready: pyproject.toml $(OLD).txt
-	$(call install,$(OLD),--constraint $(OLD).txt --editable ".[test]")
+	$(call install,$(OLD),$(OLD).txt,test)
 
 # constraints.txt but for the packages that constraints-transformers4.txt pins to other versions.
 $(OLD).txt: constraints.txt constraints-transformers4.txt

@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = ["main"]
@@ -13,18 +13,6 @@ MODEL = (
     "package.module:object, a model of your own (with --allow-import)"
 )
 SEQUENCES = "text with one sequence per line, .jsonl with prompts and responses, .fasta, or - for standard input"
-PHRASES = {  # errors about Python arguments whose options are not of the same form
-    "autocast=torch.bfloat16, or no autocast": "--autocast bfloat16, or no --autocast",
-    "try compile=False": "try without --compile",
-    "tokenizer= when loading it": "tokenizer=",
-    "exclude_mask must be True": "--no-exclude-mask is impossible",
-}
-CALL = re.compile(r"(\w+\([^()]*\))")  # advice to write Python, which stays as it is
-ARGUMENT = re.compile(
-    r"(?<![\w./-])(?P<name>[a-z]\w*)=(?:(?P<switch>True|False)|'(?P<text>[^']*)'|torch\.(?P<dtype>\w+))?"
-    r"|(?<![\w./-])(?P<bare>[a-z]+_\w+)(?![\w(.])"  # only a name of Python has an underscore
-    r"|(?:^|(?<=: ))(?P<first>[a-z]+)(?= must )"
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,33 +33,9 @@ def _run(options: argparse.Namespace) -> int:
     try:
         getattr(commands, options.command)(options)
     except InfodisError as error:
-        print(f"infodis-stats: {_with_options(str(error), vars(options))}", file=sys.stderr)
+        print(f"infodis-stats: {commands.with_options(str(error), vars(options))}", file=sys.stderr)
         return 2
     return 0
-
-
-def _with_options(message: str, arguments: Container[str]) -> str:
-    """Replace the Python arguments that an error names by the options of the command that have the same names.
-
-    Examples
-    --------
-    >>> _with_options("pass it as mask_id=, or use f(x, mask_id=3); try shifted=False", {"mask_id", "shifted"})
-    'pass it as --mask-id, or use f(x, mask_id=3); try --no-shifted'
-    """
-
-    def option(match: re.Match[str]) -> str:
-        name = match["name"] or match["bare"] or match["first"]
-        if name not in arguments:
-            return match[0]
-        value = match["text"] or match["dtype"] or ""
-        negated = "no-" if match["switch"] == "False" else ""
-        return f"--{negated}{name.replace('_', '-')} {value}".rstrip()
-
-    for phrase, words in PHRASES.items():
-        message = message.replace(phrase, words)
-    parts = CALL.split(message)
-    parts[::2] = [ARGUMENT.sub(option, part) for part in parts[::2]]
-    return "".join(parts)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,19 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     study = add("study", "run a study file, or continue an interrupted run, and write its report")
-    study.add_argument("file", type=Path, help="study file (TOML)")
-    study.add_argument("--out", type=Path, required=True, help="folder for study.nc, report.html, report.md, tables/")
-    study.add_argument("--workers", type=int, default=1, help="number of worker processes (default 1)")
-    study.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="address of a running Dask scheduler, such as tcp://node1:8786, or its scheduler file (.json)",
-    )
-    study.add_argument(
-        "--batch-size", type=int, help="rows per call of the model (default: 1024 for a law, else chosen from memory)"
-    )
-    study.add_argument("--device", default="cpu", help="torch device (default cpu)")
-    _add_code(study)
+    _add_study(study)
 
     status = add("status", "show the progress of a study")
     status.add_argument("folder", type=Path, help="the --out folder of the study")
@@ -162,6 +114,11 @@ def _parser() -> argparse.ArgumentParser:
     for command in (nll, ratio, rank, consistency):
         _add_chat(command)
 
+    check = add("check", "examine what a model really does, and whether its losses are likelihoods")
+    validate = add("validate", "check a Hugging Face model and compare it with its published convention")
+    for command in (check, validate):
+        _add_check(command)
+
     train = add("train", "train a small masked denoiser on text or on an exact law")
     _add_training(train)
 
@@ -195,6 +152,31 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate (default 0.002)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
     parser.add_argument("--device", default="cpu", help="torch device (default cpu)")
+
+
+def _add_study(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="study file (TOML)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for study.nc, report.html, report.md, tables/")
+    parser.add_argument("--workers", type=int, default=1, help="number of worker processes (default 1)")
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="address of a running Dask scheduler, such as tcp://node1:8786, or its scheduler file (.json)",
+    )
+    parser.add_argument(
+        "--batch-size", type=int, help="rows per call of the model (default: 1024 for a law, else chosen from memory)"
+    )
+    parser.add_argument("--device", default="cpu", help="torch device (default cpu)")
+    _add_code(parser)
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help=MODEL)
+    parser.add_argument("--texts", metavar="FILE", help=f"texts that the model knows: {SEQUENCES}")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder for a page with the findings")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_model(parser)
 
 
 def _add_question(parser: argparse.ArgumentParser) -> None:

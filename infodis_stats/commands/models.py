@@ -16,6 +16,7 @@ from infodis_stats.models.huggingface.chat import with_chat_template
 from infodis_stats.studies.design.laws import read_law
 
 __all__ = [
+    "LOADING",
     "as_prompted",
     "chat_attributes",
     "load_network",

@@ -10,7 +10,7 @@ import pytest
 
 import infodis_stats as ids
 from infodis_stats import commands, models
-from infodis_stats.cli import CALL, PHRASES
+from infodis_stats.commands.option_names import CALL, PHRASES
 from infodis_stats.models.huggingface import load_huggingface
 from tests.support.chat_checkpoints import BOS, MASK, TEMPLATES, write_chat_checkpoint
 from tests.support.command_line import run

@@ -180,7 +180,7 @@ def check_checkpoint(
         family = refused_family(read_config(model_folder(source, options.revision)))
         if family is None:
             raise
-        failed = Verdict("call", "do not use", f"a plain call fails: {error}")
+        failed = Verdict("call", "do not use", f"it could not be called: {error}")
         finding = family_finding(family)
         described = f"{family.name} {Path(source).name}"
         return ModelCheck(described, Diagnosis([finding.verdict, failed]), finding.values, {})

@@ -167,21 +167,22 @@ def open_checkpoint(
         mask_id = _mask_id(family, config, tokenizer) if options.mask_id is None else options.mask_id
         before, after = _specials(family, tokenizer, options)
         network = read_network(transformers, folder, config, code, _dtype(options.dtype), causal=family.causal)
-    return kind(
-        _placed(network, options),
-        family,
-        mask_id=mask_id,
-        length=_length(config, network, tokenizer),
-        tokenizer=tokenizer,
-        before=before,
-        after=after,
-        shifted=options.shifted,
-        exclude_mask=options.exclude_mask,
-        guidance=options.guidance,
-        config=config,
-        name=Path(source).name,
-        revision=_commit(folder),
-    )
+        # Code of others warns at its first calls, which are made here.
+        return kind(
+            _placed(network, options),
+            family,
+            mask_id=mask_id,
+            length=_length(config, network, tokenizer),
+            tokenizer=tokenizer,
+            before=before,
+            after=after,
+            shifted=options.shifted,
+            exclude_mask=options.exclude_mask,
+            guidance=options.guidance,
+            config=config,
+            name=Path(source).name,
+            revision=_commit(folder),
+        )
 
 
 def refuse_one_sided(model: MaskedLanguageModel) -> None:

@@ -1,0 +1,119 @@
+"""The commands that examine a model, and compare it with its published convention."""
+
+import argparse
+import json
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from estimators import InputError
+from infodis_stats.commands.models import LOADING, load_network, loading_options, read_model
+from infodis_stats.commands.option_names import with_options
+from infodis_stats.diagnostics.models import ModelCheck, Validation, check_checkpoint, check_model, validate_model
+from infodis_stats.io.records import read_records
+from infodis_stats.models import MaskedLanguageModel
+from infodis_stats.models.huggingface.loading import LoadingOptions
+from infodis_stats.report import write_model_check
+from infodis_stats.report.model_check import validation_table
+from infodis_stats.results.provenance import versions
+
+__all__ = ["check", "validate"]
+
+HUGGINGFACE = "hf:"
+
+
+def check(options: argparse.Namespace) -> None:
+    """Examine a model, also one that cannot be loaded for use, and print verdicts and options."""
+    found = _check(options)
+    if options.out is not None:
+        page = write_model_check(found, options.out)
+    if options.json:
+        print(json.dumps(_entry(found), indent=1))
+        return
+    print(_text(found, options))
+    if options.out is not None:
+        print(f"\nThe page is {page}")
+
+
+def validate(options: argparse.Namespace) -> None:
+    """Check a model and compare its losses with its published convention, as a table for a bug report."""
+    model = load_network(options.model, options)
+    if not isinstance(model, MaskedLanguageModel):
+        raise InputError("validate compares a Hugging Face model with its published convention; use check for others")
+    with tqdm(unit="check", disable=None) as bar:
+        validation = validate_model(model, _texts(options), seed=options.seed, progress=bar.update)
+    if options.out is not None:
+        write_model_check(validation.check, options.out, validation)
+    if options.json:
+        rows = json.loads(validation.table.to_json(orient="records"))
+        print(json.dumps(_entry(validation.check) | {"validation": rows, "agrees": validation.agrees}, indent=1))
+        return
+    print(_report(validation))
+
+
+def _check(options: argparse.Namespace) -> ModelCheck:
+    settings: dict[str, Any] = {"texts": _texts(options), "seed": options.seed}
+    with tqdm(unit="check", disable=None) as bar:
+        settings["progress"] = bar.update
+        if options.model.startswith(HUGGINGFACE):
+            loading = LoadingOptions(
+                device=options.device, trust_remote_code=options.trust_remote_code, **loading_options(options)
+            )
+            return check_checkpoint(options.model.removeprefix(HUGGINGFACE), loading, **settings)
+        load = read_model if Path(options.model).suffix == ".toml" else load_network  # a check needs no text
+        return check_model(load(options.model, options), **settings)
+
+
+def _text(found: ModelCheck, options: argparse.Namespace) -> str:
+    loading = f"\n\nload it with: {_options(found)}" if found.options else ""
+    return with_options(f"{found.model}\n\n{found.diagnosis}", vars(options)) + loading
+
+
+def _options(found: ModelCheck) -> str:
+    """Return the options of the command line for the conventions of a model."""
+    written = []
+    for name, value in found.options.items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            written.append(f"--{option}" if value else f"--no-{option}")
+        elif isinstance(value, list):
+            written += [f"--{option} {','.join(map(str, value))}"] if value else []
+        elif name in LOADING and value:
+            written.append(f"--{option} {value}")
+    return " ".join(written)
+
+
+def _texts(options: argparse.Namespace) -> list[str] | None:
+    return None if options.texts is None else [record.response for record in read_records(options.texts)]
+
+
+def _entry(found: ModelCheck) -> dict[str, object]:
+    verdicts = json.loads(found.to_dataframe().to_json(orient="records"))
+    return {
+        "model": found.model,
+        "verdict": found.verdict,
+        "overall": found.overall,
+        "verdicts": verdicts,
+        "measured": dict(found.measured),
+        "options": dict(found.options),
+    }
+
+
+def _report(validation: Validation) -> str:
+    """Return one text in Markdown that can be pasted into a bug report."""
+    found = validation.check
+    settings = pd.DataFrame(
+        [
+            ("model", found.model),
+            *found.options.items(),
+            *versions().items(),
+            ("transformers", metadata.version("transformers")),
+        ],
+        columns=["setting", "value"],
+    )
+    tables = (validation_table(validation), found.to_dataframe(), settings)
+    shown = (table.to_markdown(index=False, disable_numparse=True) for table in tables)
+    return "\n\n".join([f"{found.overall}\n\n{validation.answer}", *shown])
