@@ -220,6 +220,48 @@ REFUSED = _by_name(
             ),
         ),
         Family(name="sedd-uniform", about="SEDD with uniform noise", refused=UNIFORM),
+        # Networks that transformers lists among the masked language models.
+        Family(
+            name="bart",
+            about="BART, mBART, MVP",
+            model_types=("bart", "mbart", "mvp"),
+            refused=f"it is an encoder and a decoder, to which a plain call gives its input shifted; {OWN_CLASS}",
+        ),
+        Family(
+            name="perceiver",
+            about="Perceiver",
+            model_types=("perceiver",),
+            refused=f"it gives the logits of its longest sequence, however long its input is; {OWN_CLASS}",
+        ),
+        Family(
+            name="reformer",
+            about="Reformer",
+            model_types=("reformer",),
+            refused="its attention is drawn at random, so that two identical calls differ, and it has no likelihood",
+        ),
+        Family(
+            name="mra",
+            about="MRA",
+            model_types=("mra",),
+            refused="its attention is computed by a CUDA kernel of its own, and is 0 without it",
+        ),
+        Family(
+            name="roc-bert",
+            about="RoCBert",
+            model_types=("roc_bert",),
+            refused=f"it needs the shape and the pronunciation of each character beside its token; {OWN_CLASS}",
+        ),
+        Family(
+            name="xlm-languages",
+            about="XLM with several languages",
+            refused=f"it needs the language of each token, and a plain call gives it none; {OWN_CLASS}",
+        ),
+        Family(
+            name="wav2vec2",
+            about="Wav2Vec2",
+            model_types=("wav2vec2",),
+            refused="it reads sound and not tokens",
+        ),
     )
 )
 """The families that are recognised and refused, by name."""

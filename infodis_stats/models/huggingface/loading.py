@@ -363,6 +363,9 @@ def _length(config: Mapping[str, Any], network: nn.Module, tokenizer: Any) -> in
         if name.endswith("position_embeddings") and isinstance(table, nn.Embedding):
             # RoBERTa numbers positions from its padding id + 1.
             lengths.append(table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1))
+    if config.get("model_type") == "big_bird" and config.get("attention_type", "block_sparse") == "block_sparse":
+        # A sequence of at most this length, as every probe has it, switches the network to full attention for good.
+        lengths.append((5 + 2 * config.get("num_random_blocks", 3)) * config.get("block_size", 64))
     known = [int(length) for length in lengths if length]
     if not known:
         raise InputError(f"config.json does not specify a maximum length ({', '.join(LENGTHS)})")

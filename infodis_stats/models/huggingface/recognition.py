@@ -121,6 +121,9 @@ def _by_keys(config: Mapping[str, Any], named: Family | None) -> Family | None:
         return REFUSED["e2d2"]
     if str(config.get("dplm_type", "")).startswith("dplm2"):
         return REFUSED["dplm2"]
+    languages = config.get("n_langs", 1) > 1 and config.get("use_lang_emb", True)
+    if languages and config.get("model_type") in {"xlm", "flaubert"}:
+        return REFUSED["xlm-languages"]
     refused = named is not None and named.refused
     if "auto_map" in config and not refused and any(config.get(key) for key in BLOCK_KEYS):
         return OTHER_BLOCKS
