@@ -49,6 +49,7 @@ def test_token_nll_equals_a_direct_computation(family: str, tokens: Tensor, mask
         ("radd", lambda net, row: net(row).log_softmax(-1)),  # the mask in the softmax
         ("sedd", lambda net, row: net(row, torch.ones(1))[:, :, :-1].log_softmax(-1)),  # another noise level
         ("sedd", lambda net, row: net(row, absorbing_noise(row == MASK)).log_softmax(-1)),  # the mask in the softmax
+        ("smdm", lambda net, row: net(row).roll(1, dims=1).log_softmax(-1)),  # shift
     ],
 )
 def test_control_other_conventions_give_different_numbers(family: str, wrong, tokens: Tensor, masked: Tensor) -> None:
@@ -162,6 +163,26 @@ def test_estimates_do_not_depend_on_the_batch_size(family: str, tokens: Tensor) 
         np.testing.assert_allclose(again, whole, rtol=0, atol=1e-5 * length)
 
 
+def test_a_mask_without_an_output_is_the_first_token_after_them() -> None:
+    """The head of SMDM ends before the mask, which only the embedding knows."""
+    made = model("smdm")
+    assert (made.vocabulary, made.mask_id) == (10, 10)
+    for family, mask in (("smdm", 11), ("llada", 10)):
+        with pytest.raises((InputError, ModelError), match=f"mask_id must be one of|with mask {mask}: "):
+            MaskedLanguageModel(Plain(), family, mask_id=mask, length=8)
+
+
+class Plain(nn.Module):
+    """SMDM with the output of LLaDA."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = network("smdm")
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        return self.net(input_ids)
+
+
 def test_special_tokens_count_towards_the_length(tokens: Tensor, masked: Tensor) -> None:
     assert model("dream", length=8).longest == 7
     model("dream", length=8).token_nll(tokens, masked)
@@ -217,7 +238,7 @@ def test_the_family_is_inferred_from_the_configuration(config: dict[str, object]
     "config",
     [
         {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]},
-        {"model_type": "bart", "architectures": ["BartForConditionalGeneration"], "is_encoder_decoder": True},
+        {"model_type": "t5", "architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True},
         {"model_type": "own", "auto_map": {"AutoModelForMaskedLM": "code.Own"}},
         {},
     ],
@@ -226,7 +247,7 @@ def test_the_error_for_other_architectures_states_what_to_implement(config: dict
     with pytest.raises(
         InputError, match=r"belongs to no known family: .* a class with the method token_nll\(tokens, masked\)"
     ):
-        find_family(config, native={"bert", "bart"})
+        find_family(config, native={"bert", "t5"})
 
 
 def test_score_networks_with_uniform_noise_are_refused() -> None:
