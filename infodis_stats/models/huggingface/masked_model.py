@@ -165,9 +165,10 @@ class MaskedLanguageModel:
         parameter = next(network.parameters(), torch.zeros(()))
         self._device, self._dtype = parameter.device, parameter.dtype
         self._hashed: tuple[list[tuple[int, int]], str] | None = None
+        self._refuse_family()
         self.vocabulary, self.head = self._probe()
         self._check_vocabulary()
-        self._refuse_unusable()
+        self._refuse_noise()
 
     @property
     def lean(self) -> bool:
@@ -382,9 +383,12 @@ class MaskedLanguageModel:
                 "match"
             )
 
-    def _refuse_unusable(self) -> None:
-        """Refuse a network whose plain calls give no likelihood: by its name, or since it adds noise of its own."""
+    def _refuse_family(self) -> None:
+        """Refuse a network whose plain calls give no likelihood, by its name: before it is called."""
         check_supported(self.network, self.config)
+
+    def _refuse_noise(self) -> None:
+        """Refuse a network that adds noise of its own."""
         tokens = torch.arange(min(PROBE_LENGTH, self.longest), device=self._device)[None] % self.vocabulary
         masked = tokens % 2 == 1
         first, second = self.outputs(tokens, masked), self.outputs(tokens, masked)
@@ -446,7 +450,10 @@ class MaskedLanguageModel:
 class UncheckedModel(MaskedLanguageModel):
     """A masked language model of which nothing is refused, so that `check_model` can examine it."""
 
-    def _refuse_unusable(self) -> None:
+    def _refuse_family(self) -> None:
+        pass
+
+    def _refuse_noise(self) -> None:
         pass
 
 
