@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -334,7 +335,10 @@ class MaskedLanguageModel:
     def _forward(self, inputs: Tensor, noise: Tensor | None, **arguments: Any) -> object:
         if self.family.arguments is not None:
             arguments = {**self.family.arguments(inputs, self._dtype), **arguments}
-        return self.network(inputs, *(() if noise is None else (noise,)), **arguments)
+        with warnings.catch_warnings():
+            if "auto_map" in self.config:  # deprecations concern the authors of the code
+                warnings.simplefilter("ignore")
+            return self.network(inputs, *(() if noise is None else (noise,)), **arguments)
 
     def _noise(self, masked: Tensor) -> Tensor | None:
         return None if self.family.noise is None else self.family.noise(masked)
