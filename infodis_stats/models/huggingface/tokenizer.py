@@ -10,6 +10,8 @@ from infodis_stats.models.huggingface.folder import TOKENIZERS, first_line
 
 __all__ = ["read_tokenizer", "tokens_around"]
 
+CHOOSING = ("auto_map", "model_type", "tokenizer_class")  # in config.json, of the tokenizer's class
+
 
 def read_tokenizer(transformers: Any, folder: Path, trust_remote_code: bool) -> Any:
     """Read the tokenizer in a folder; return None if there is none.
@@ -68,10 +70,12 @@ def _network(transformers: Any, folder: Path) -> Any:
     Version 5 would run the code of the network to read a tokenizer, which depends on the network's type only.
     """
     try:
-        own = "auto_map" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return transformers.PretrainedConfig.from_pretrained(folder, local_files_only=True) if own else None
+    if "auto_map" not in config:
+        return None
+    return transformers.PretrainedConfig.from_dict({name: config[name] for name in CHOOSING if name in config})
 
 
 def _described(folder: Path) -> bool:
