@@ -118,7 +118,8 @@ def rewrite(folder: Path, **settings: Any) -> None:
     """Change ``config.json``; None removes an entry."""
     path = folder / "config.json"
     config = json.loads(path.read_text()) | settings
-    path.write_text(json.dumps({name: value for name, value in config.items() if value is not None}))
+    removed = {name for name, value in settings.items() if value is None}
+    path.write_text(json.dumps({name: value for name, value in config.items() if name not in removed}))
 
 
 def word_tokenizer(
