@@ -22,7 +22,8 @@ test-slow: .venv/ready  ## run the slow calibration studies
 	$(BIN)/python -m pytest -m slow --numprocesses auto
 
 # What loads models of Hugging Face; everything else does not depend on transformers.
-LOADER := tests/models/huggingface tests/models/test_scan_pretrained.py infodis_stats/models/huggingface
+LOADER := infodis_stats/models/huggingface tests/models/huggingface tests/models/test_scan_pretrained.py \
+	tests/diagnostics/test_check_model.py tests/commands/test_check_command.py tests/commands/test_network_options.py
 
 test-transformers4: $(OLD)/ready  ## test the loading of models on transformers 4.57
 	$(OLD)/bin/python -m pytest -m "not slow" --numprocesses auto --dist loadfile $(LOADER)

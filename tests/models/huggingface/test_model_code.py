@@ -220,7 +220,6 @@ def test_the_frequencies_are_those_of_transformers(partial: float) -> None:
         torch.testing.assert_close(found, rotary(config).inv_freq)
 
 
-@pytest.mark.filterwarnings("ignore:The attention mask API under .* is deprecated:FutureWarning")
 def test_layers_have_the_attention_type_of_the_configuration(tmp_path: Path) -> None:
     kinds = ["full_attention", "sliding_attention"]
     code = (
@@ -237,7 +236,6 @@ def test_layers_have_the_attention_type_of_the_configuration(tmp_path: Path) -> 
     assert [layer.attention_type for layer in model.network.model.layers] == kinds
 
 
-@pytest.mark.filterwarnings("ignore:The attention mask API under .* is deprecated:FutureWarning")
 @pytest.mark.parametrize("order", list(itertools.permutations(["llada", "llada-moe", "a2d"], 2)))
 def test_checkpoints_of_one_model_type_do_not_share_their_code(
     order: tuple[str, str], tmp_path: Path, tokens: Tensor, masked: Tensor

@@ -10,12 +10,6 @@ from tests.support.checkpoints import CHECKPOINTS, write_checkpoint
 from tests.support.direct import slow_nll
 
 LENGTH = 7
-# The published code of MDLM and A2D calls functions that torch and transformers have replaced.
-pytestmark = [
-    pytest.mark.filterwarnings(r"ignore:.*torch.cuda.amp.autocast\(args...\).* is deprecated:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:CUDA is not available or torch_xla is imported:UserWarning"),
-    pytest.mark.filterwarnings(r"ignore:The attention mask API under .* is deprecated:FutureWarning"),
-]
 WITHOUT_FOLDER = {"smdm"}  # published as single files of weights; see test_huggingface_families.py
 
 

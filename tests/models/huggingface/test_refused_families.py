@@ -144,7 +144,6 @@ def test_an_a2d_with_blocks_is_recognised_by_its_name_alone(tmp_path: Path) -> N
         load_huggingface(tmp_path / "own", mask_id=10, trust_remote_code=True)
 
 
-@pytest.mark.filterwarnings("ignore:The attention mask API under .* is deprecated:FutureWarning")
 def test_an_a2d_without_blocks_is_recognised_by_its_name(tmp_path: Path) -> None:
     folder = tmp_path / "Qwen3-0.6B-diffusion-mdlm-v0.1"
     write_checkpoint(folder, "a2d")
