@@ -139,7 +139,7 @@ def _native_network(transformers: Any, folder: Path, dtype: torch.dtype | None) 
         trust_remote_code=False,
         output_loading_info=True,
     )
-    check_keys(folder, loading["missing_keys"], loading["unexpected_keys"])
+    check_keys(network, folder, loading["missing_keys"], loading["unexpected_keys"])
     return network
 
 

@@ -101,28 +101,32 @@ def load_weights(
     filled = {id(weight) for name, weight in named.items() if name in loaded}
     missing = [name for name, weight in named.items() if id(weight) not in filled]
     buffers = [name for name, _ in network.named_buffers() if name in known and name not in loaded]
-    check_keys(folder, missing + buffers, loaded - known)
+    check_keys(network, folder, missing + buffers, loaded - known)
 
 
-def check_keys(folder: Path, missing: Collection[str], unexpected: Collection[str]) -> None:
+def check_keys(network: nn.Module, folder: Path, missing: Collection[str], unexpected: Collection[str]) -> None:
     """Check that no weight of the network is missing, and that none is left over.
 
-    Left over may be constants that are computed, and heads of other training objectives.
+    Constants that are computed and heads of other training objectives may be missing or left over. Those that are
+    missing are set to 0, since the fingerprint should not depend on random initial values.
 
     Raises
     ------
     StoreError
         For weights that are missing, or of which the network knows nothing.
     """
-    missing = sorted(name for name in missing if not WITHOUT_EFFECT.search(name))
-    if missing:
-        raise StoreError(f"{folder} lacks weights of a masked language model: {', '.join(missing[:3])}")
+    needed = sorted(name for name in missing if not WITHOUT_EFFECT.search(name))
+    if needed:
+        raise StoreError(f"{folder} lacks weights of a masked language model: {', '.join(needed[:3])}")
     left = sorted(name for name in unexpected if not WITHOUT_EFFECT.search(name))
     if left:
         raise StoreError(
             f"{folder} has {len(left)} weights that its network does not use, such as {', '.join(left[:3])}: the "
             "network of config.json is not the one that was trained"
         )
+    for name, weight in network.named_parameters():
+        if name in missing:
+            nn.init.zeros_(weight)
 
 
 def _check_tied(
