@@ -428,6 +428,46 @@ def test_old_names_and_constants_of_bert_load(bert_folder: Path) -> None:
     assert load(bert_folder).fingerprint() == expected
 
 
+@pytest.mark.parametrize("kind", ["Roberta", "Esm"])
+def test_a_decoder_that_is_stored_beside_the_embedding_loads(kind: str, tmp_path: Path) -> None:
+    """As in early checkpoints, which also have a pooler and the numbers of positions."""
+    settings = {"mask_token_id": 12, "position_embedding_type": "rotary"} if kind == "Esm" else {}
+    net = bert_like(kind, vocab_size=13, max_position_embeddings=16, pad_token_id=1, **settings)
+    net.save_pretrained(tmp_path)
+    word_tokenizer(tmp_path, bos="<s>", eos="</s>", mask="<mask>")
+    expected = load(tmp_path).fingerprint()
+    body = kind.lower()
+
+    def old(weights: Weights) -> Weights:
+        return weights | {
+            "lm_head.decoder.weight": weights[f"{body}.embeddings.word_embeddings.weight"].clone(),
+            # The decoder of ESM has no bias: its head adds one.
+            **({"lm_head.decoder.bias": weights["lm_head.bias"].clone()} if kind == "Roberta" else {}),
+            f"{body}.embeddings.position_ids": torch.arange(16)[None],
+            f"{body}.embeddings.token_type_ids": torch.zeros(1, 16, dtype=torch.int64),
+            f"{body}.pooler.dense.weight": torch.zeros(8, 8),
+            f"{body}.pooler.dense.bias": torch.zeros(8),
+        }
+
+    save_file(old(load_file(tmp_path / FILE)), tmp_path / FILE, metadata={"format": "pt"})
+    assert load(tmp_path).fingerprint() == expected
+
+
+def test_a_head_without_effect_may_be_missing(tmp_path: Path) -> None:
+    """Its random initial values are no part of the fingerprint."""
+    write_checkpoint(tmp_path, "esm")
+    head = "esm.contact_head.regression.weight"
+    full = load(tmp_path)
+    weights = load_file(tmp_path / FILE)
+    assert head in weights
+    del weights[head]
+    save_file(weights, tmp_path / FILE, metadata={"format": "pt"})
+    found = [load(tmp_path) for _ in range(2)]
+    assert found[0].fingerprint() == found[1].fingerprint() != full.fingerprint()
+    tokens, masked = torch.full((1, 5), 6), torch.ones(1, 5, dtype=torch.bool)
+    torch.testing.assert_close(found[0].token_nll(tokens, masked), full.token_nll(tokens, masked), atol=0, rtol=0)
+
+
 @pytest.mark.parametrize("kind", ["BertModel", "ElectraForPreTraining", "EsmForSequenceClassification"])
 def test_an_encoder_without_its_head_is_refused(kind: str, tmp_path: Path) -> None:
     settings = {"vocab_size": 13, "max_position_embeddings": 16, **SMALL}
