@@ -144,7 +144,9 @@ def test_a_cluster_gives_the_same_bytes_and_returns_no_results(tmp_path, here, t
 
 def test_models_are_loaded_once_by_the_client_and_once_per_worker_process(monkeypatch, here, network_study):
     loads = []
-    monkeypatch.setattr(scenario, "load_network", lambda *which: loads.append(which) or load_network(*which))
+    monkeypatch.setattr(
+        scenario, "load_network", lambda *which, **how: loads.append(which) or load_network(*which, **how)
+    )
     ids.run_study(network_study, scheduler=here.scheduler_address)
     assert len(loads) == 2
 
