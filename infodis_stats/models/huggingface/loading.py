@@ -12,26 +12,19 @@ from torch import nn
 
 from estimators import InputError, ModelError
 from estimators.evaluate import available_device
+from infodis_stats.models.huggingface.conventions import find_mask, longest_input, special_tokens
 from infodis_stats.models.huggingface.families import family_named
 from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.folder import model_folder, read_config
 from infodis_stats.models.huggingface.masked_model import MaskedLanguageModel
 from infodis_stats.models.huggingface.network import implemented, network_class, read_network
 from infodis_stats.models.huggingface.recognition import find_family, refused_family
-from infodis_stats.models.huggingface.tokenizer import read_tokenizer, tokens_around
+from infodis_stats.models.huggingface.tokenizer import read_tokenizer
 from infodis_stats.models.probes import attention_pattern
 
 __all__ = ["LoadingOptions", "load_huggingface", "open_checkpoint"]
 
-LENGTHS = (
-    "max_position_embeddings",
-    "max_sequence_length",
-    "model_length",
-    "max_seq_len",
-    "n_positions",
-)
 STRATEGIES = ("auto", "balanced", "balanced_low_0", "sequential")  # of accelerate
-UNLIMITED = 10**6  # tokenizers without a maximum length report 1e30
 
 
 def load_huggingface(
@@ -164,15 +157,15 @@ def open_checkpoint(
         if tokenizer is None or isinstance(tokenizer, str | Path):
             place = folder if tokenizer is None else model_folder(tokenizer, tokenizer_only=True)
             tokenizer = read_tokenizer(transformers, place, options.trust_remote_code)
-        mask_id = _mask_id(family, config, tokenizer) if options.mask_id is None else options.mask_id
-        before, after = _specials(family, tokenizer, options)
+        mask_id = find_mask(family, config, tokenizer) if options.mask_id is None else options.mask_id
+        before, after = special_tokens(family, tokenizer, options.before, options.after)
         network = read_network(transformers, folder, config, code, _dtype(options.dtype), causal=family.causal)
         # Code of others warns at its first calls, which are made here.
         return kind(
             _placed(network, options),
             family,
             mask_id=mask_id,
-            length=_length(config, network, tokenizer),
+            length=longest_input(config, network, tokenizer),
             tokenizer=tokenizer,
             before=before,
             after=after,
@@ -254,68 +247,6 @@ def _code(folder: Path, family: Family, config: Mapping[str, Any], trusted: bool
     return code
 
 
-def _mask_id(family: Family, config: Mapping[str, Any], tokenizer: Any) -> int:
-    last = int(config.get("vocab_size", config.get("tokens", -1) + 1)) - 1
-    ids = [config.get("mask_token_id"), getattr(tokenizer, "mask_token_id", None)]
-    named = sorted({int(token) for token in ids if token is not None})
-    if family.mask == "last":
-        named = [last]
-    elif not named and family.name == "mdlm":
-        named = [last]  # appended to the tokens of a tokenizer without a mask
-    elif not named:
-        named = _mask_by_word(family, tokenizer) or _published_mask(family, config)
-    if len(named) > 1:
-        raise InputError(
-            f"config.json and the tokenizer specify different mask ids, {named[0]} and {named[1]}: pass the right one "
-            "as mask_id="
-        )
-    if not named or named[0] < 0:
-        raise InputError(
-            "the model has no mask token: neither config.json (mask_token_id) nor a tokenizer specifies it, and it is "
-            "not guessed; pass it as mask_id="
-        )
-    return named[0]
-
-
-def _mask_by_word(family: Family, tokenizer: Any) -> list[int]:
-    if tokenizer is None:
-        return []
-    known = tokenizer.get_vocab()
-    return [known[word] for word in family.mask_words if word in known][:1]
-
-
-def _published_mask(family: Family, config: Mapping[str, Any]) -> list[int]:
-    for architecture in config.get("architectures") or []:
-        mask, vocabulary = family.published_masks.get(architecture, (-1, -1))
-        if mask >= 0 and config.get("vocab_size") == vocabulary:
-            return [mask]
-    return []
-
-
-def _specials(family: Family, tokenizer: Any, options: LoadingOptions) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the special tokens before and after every sequence."""
-    before, after = options.before, options.after
-    if before is None or after is None:
-        usual = _usual_specials(family, tokenizer)
-        before, after = usual[0] if before is None else before, usual[1] if after is None else after
-    return tuple(map(int, before)), tuple(map(int, after))
-
-
-def _usual_specials(family: Family, tokenizer: Any) -> tuple[Sequence[int], Sequence[int]]:
-    if family.specials == "none":
-        return (), ()
-    if family.specials == "bos":
-        # The configuration of Dream has the BOS of the model it was initialised from: only the tokenizer's is right.
-        bos = getattr(tokenizer, "bos_token_id", None)
-        return (() if bos is None else (bos,)), ()
-    if tokenizer is None or tokenizer.mask_token is None:
-        raise InputError(
-            f"family {family.name!r} needs a tokenizer with a mask token: specify one with tokenizer=, or the special "
-            "tokens around a sequence with before= and after="
-        )
-    return tokens_around(tokenizer)
-
-
 def _dtype(named: torch.dtype | str | None) -> torch.dtype | None:
     if named is None or named == "auto":
         return None
@@ -351,22 +282,3 @@ def _placed(network: nn.Module, options: LoadingOptions) -> nn.Module:
 def _commit(folder: Path) -> str:
     """Return the commit of a snapshot in the cache of the hub; empty for any other folder."""
     return folder.name if folder.parent.name == "snapshots" else ""
-
-
-def _length(config: Mapping[str, Any], network: nn.Module, tokenizer: Any) -> int:
-    lengths = [config.get(name) for name in LENGTHS]
-    if isinstance(config.get("model"), Mapping):
-        lengths.append(config["model"].get("length"))
-    if getattr(tokenizer, "model_max_length", UNLIMITED) < UNLIMITED:
-        lengths.append(tokenizer.model_max_length)
-    for name, table in network.named_modules():
-        if name.endswith("position_embeddings") and isinstance(table, nn.Embedding):
-            # RoBERTa numbers positions from its padding id + 1.
-            lengths.append(table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1))
-    if config.get("model_type") == "big_bird" and config.get("attention_type", "block_sparse") == "block_sparse":
-        # A sequence of at most this length, as every probe has it, switches the network to full attention for good.
-        lengths.append((5 + 2 * config.get("num_random_blocks", 3)) * config.get("block_size", 64))
-    known = [int(length) for length in lengths if length]
-    if not known:
-        raise InputError(f"config.json does not specify a maximum length ({', '.join(LENGTHS)})")
-    return min(known)

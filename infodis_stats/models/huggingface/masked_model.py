@@ -346,7 +346,7 @@ class MaskedLanguageModel:
     def _probe(self) -> tuple[int, nn.Linear | None]:
         visible = int(self.mask_id == 0)
         try:
-            inputs = torch.tensor([[visible, self.mask_id]], device=self._device)
+            inputs = torch.tensor([[visible, self.mask_id] * 2], device=self._device)[:, : max(1, self._length)]
             masked = inputs == self.mask_id
             noise = self._noise(masked)
             with torch.no_grad():

@@ -1,0 +1,137 @@
+"""What a checkpoint says of its conventions: the mask, the special tokens around a sequence, the longest input."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from estimators import InputError
+from infodis_stats.models.huggingface.family import Family
+from infodis_stats.models.huggingface.tokenizer import tokens_around
+
+__all__ = ["find_mask", "longest_input", "special_tokens"]
+
+LENGTHS = (
+    "max_position_embeddings",
+    "max_sequence_length",
+    "model_length",
+    "max_seq_len",
+    "n_positions",
+    "length",
+)
+NESTED = ("model", "text_config")  # of RADD and SEDD, and of networks that also see images
+UNLIMITED = 10**6  # tokenizers without a maximum length report 1e30
+
+
+def find_mask(family: Family, config: Mapping[str, Any], tokenizer: Any) -> int:
+    """Return the mask id that the configuration, the tokenizer or the published architecture names.
+
+    Raises
+    ------
+    InputError
+        If none of them does, or two disagree; it is never guessed.
+    """
+    last = _last_token(config)
+    ids = [_integer(config, "mask_token_id"), getattr(tokenizer, "mask_token_id", None)]
+    named = sorted({token for token in ids if token is not None})
+    if family.mask == "last":
+        named = [last]
+    elif not named and family.name == "mdlm":
+        named = [last]  # appended to the tokens of a tokenizer without a mask
+    elif not named:
+        named = _mask_by_word(family, tokenizer) or _published_mask(family, config)
+    if len(named) > 1:
+        raise InputError(
+            f"config.json and the tokenizer specify different mask ids, {named[0]} and {named[1]}: pass the right one "
+            "as mask_id="
+        )
+    if not named or named[0] < 0:
+        raise InputError(
+            "the model has no mask token: neither config.json (mask_token_id) nor a tokenizer specifies it, and it is "
+            "not guessed; pass it as mask_id="
+        )
+    return named[0]
+
+
+def _mask_by_word(family: Family, tokenizer: Any) -> list[int]:
+    if tokenizer is None:
+        return []
+    known = tokenizer.get_vocab()
+    return [known[word] for word in family.mask_words if word in known][:1]
+
+
+def _published_mask(family: Family, config: Mapping[str, Any]) -> list[int]:
+    for architecture in config.get("architectures") or []:
+        mask, vocabulary = family.published_masks.get(architecture, (-1, -1))
+        if mask >= 0 and config.get("vocab_size") == vocabulary:
+            return [mask]
+    return []
+
+
+def special_tokens(
+    family: Family, tokenizer: Any, before: Sequence[int] | None, after: Sequence[int] | None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the special tokens before and after every sequence: those given, otherwise those of the family.
+
+    Raises
+    ------
+    InputError
+        If the family takes them from a tokenizer with a mask, and there is none.
+    """
+    if before is None or after is None:
+        usual = _usual_specials(family, tokenizer)
+        before, after = usual[0] if before is None else before, usual[1] if after is None else after
+    return tuple(map(int, before)), tuple(map(int, after))
+
+
+def _usual_specials(family: Family, tokenizer: Any) -> tuple[Sequence[int], Sequence[int]]:
+    if family.specials == "none":
+        return (), ()
+    if family.specials == "bos":
+        # The configuration of Dream has the BOS of the model it was initialised from: only the tokenizer's is right.
+        bos = getattr(tokenizer, "bos_token_id", None)
+        return (() if bos is None else (bos,)), ()
+    if tokenizer is None or tokenizer.mask_token is None:
+        raise InputError(
+            f"family {family.name!r} needs a tokenizer with a mask token: specify one with tokenizer=, or the special "
+            "tokens around a sequence with before= and after="
+        )
+    return tokens_around(tokenizer)
+
+
+def longest_input(config: Mapping[str, Any], network: nn.Module, tokenizer: Any) -> int:
+    """Return the longest input that the configuration, the tokenizer and the tables of the network allow.
+
+    Raises
+    ------
+    InputError
+        If nothing limits it.
+    """
+    parts = [config, *(config[name] for name in NESTED if isinstance(config.get(name), Mapping))]
+    lengths = [_integer(part, name) for part in parts for name in LENGTHS]
+    if getattr(tokenizer, "model_max_length", UNLIMITED) < UNLIMITED:
+        lengths.append(tokenizer.model_max_length)
+    for name, table in network.named_modules():
+        if name.endswith("position_embeddings") and isinstance(table, nn.Embedding):
+            # RoBERTa numbers positions from its padding id + 1.
+            lengths.append(table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1))
+    if config.get("model_type") == "big_bird" and config.get("attention_type", "block_sparse") == "block_sparse":
+        # A sequence of at most this length, as every probe has it, switches the network to full attention for good.
+        lengths.append((5 + 2 * config.get("num_random_blocks", 3)) * config.get("block_size", 64))
+    known = [length for length in lengths if length]
+    if not known:
+        raise InputError(f"config.json does not specify a maximum length ({', '.join(LENGTHS)})")
+    return min(known)
+
+
+def _last_token(config: Mapping[str, Any]) -> int:
+    size = _integer(config, "vocab_size")
+    return (_integer(config, "tokens") or -1) if size is None else size - 1
+
+
+def _integer(config: Mapping[str, Any], name: str) -> int | None:
+    """Return an entry of a configuration that is an integer or null."""
+    value = config.get(name)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise InputError(f"{name} in config.json must be an integer, got {value!r}")
+    return value
