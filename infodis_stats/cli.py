@@ -114,8 +114,13 @@ def _parser() -> argparse.ArgumentParser:
     for command in (nll, ratio, rank, consistency):
         _add_chat(command)
 
-    check = add("check", "examine what a model really does, and whether its losses are likelihoods")
-    validate = add("validate", "check a Hugging Face model and compare it with its published convention")
+    check = add("check", "examine what a model does, and whether its losses are likelihoods")
+    check.add_argument("model", help=MODEL)
+    validate = add("validate", "check a Hugging Face model and compare its losses with its published convention")
+    validate.add_argument(
+        "model",
+        help="hf:FOLDER_OR_ID, or package.module:object, a MaskedLanguageModel of your own (with --allow-import)",
+    )
     for command in (check, validate):
         _add_check(command)
 
@@ -171,8 +176,11 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help=MODEL)
-    parser.add_argument("--texts", metavar="FILE", help=f"texts that the model knows: {SEQUENCES}")
+    parser.add_argument(
+        "--texts",
+        metavar="FILE",
+        help=f"texts that the model knows: {SEQUENCES} (default: a dozen English sentences, or proteins)",
+    )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder for a page with the findings")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -229,17 +237,17 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--autocast", choices=["bfloat16", "float16"], help="compute matrix products in half precision")
     group.add_argument("--compile", action="store_true", help="compile the network's blocks")
     _add_code(group)
-    group = parser.add_argument_group("Hugging Face models", "By default, the conventions of the model's family hold.")
-    group.add_argument("--family", help="family (default: found from the configuration)")
+    group = parser.add_argument_group("Hugging Face models", "The defaults are the conventions of the model's family.")
+    group.add_argument("--family", help="calling convention, such as llada (default: recognised by the configuration)")
     group.add_argument("--tokenizer", help="tokenizer, if it is not stored with the weights: folder or hub id")
     group.add_argument("--mask-id", type=int, metavar="ID", help="token id of the mask")
     group.add_argument(
         "--before",
         type=_token_ids,
         metavar="IDS",
-        help="special tokens before every sequence, such as 1,2; '' for none",
+        help="ids of special tokens before every sequence, such as 1,2; '' for none",
     )
-    group.add_argument("--after", type=_token_ids, metavar="IDS", help="special tokens after every sequence")
+    group.add_argument("--after", type=_token_ids, metavar="IDS", help="ids of special tokens after every sequence")
     group.add_argument(
         "--shifted",
         action=argparse.BooleanOptionalAction,
@@ -254,7 +262,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--guidance",
         type=float,
         metavar="SCALE",
-        help="scale of classifier-free guidance, at two forward passes per row",
+        help="scale of classifier-free guidance, which takes two forward passes per pass (default 0)",
     )
     group.add_argument("--dtype", help="dtype of the weights, such as bfloat16 (default: the stored one)")
     group.add_argument("--device-map", metavar="MAP", help="distribution of the layers over devices, such as auto")
@@ -264,7 +272,9 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 def _add_code(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--trust-remote-code", action="store_true", help="run Python code stored with the weights")
     parser.add_argument(
-        "--allow-import", action="store_true", help="import modules that are named as models, also from this folder"
+        "--allow-import",
+        action="store_true",
+        help="import modules named as models, the current folder included",
     )
 
 

@@ -1,7 +1,8 @@
-"""The commands that examine a model, and compare it with its published convention."""
+"""The commands that examine a model and compare it with its published convention."""
 
 import argparse
 import json
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from estimators import InputError
 from infodis_stats.commands.models import LOADING, load_network, loading_options, read_model
 from infodis_stats.commands.option_names import with_options
 from infodis_stats.diagnostics.models import ModelCheck, Validation, check_checkpoint, check_model, validate_model
+from infodis_stats.diagnostics.verdict import Diagnosis, Verdict
 from infodis_stats.io.records import read_records
 from infodis_stats.models import MaskedLanguageModel
 from infodis_stats.models.huggingface.loading import LoadingOptions
@@ -26,32 +28,35 @@ HUGGINGFACE = "hf:"
 
 
 def check(options: argparse.Namespace) -> None:
-    """Examine a model, also one that cannot be loaded for use, and print verdicts and options."""
-    found = _check(options)
+    """Examine a model, even one that is refused for use, and print verdicts and options."""
+    found = _with_options(_check(options), options)
     if options.out is not None:
         page = write_model_check(found, options.out)
     if options.json:
         print(json.dumps(_entry(found), indent=1))
         return
-    print(_text(found, options))
+    print(_text(found))
     if options.out is not None:
         print(f"\nThe page is {page}")
 
 
 def validate(options: argparse.Namespace) -> None:
-    """Check a model and compare its losses with its published convention, as a table for a bug report."""
+    """Check a model, compare its losses with its published convention, and print Markdown for a bug report."""
     model = load_network(options.model, options)
     if not isinstance(model, MaskedLanguageModel):
         raise InputError("validate compares a Hugging Face model with its published convention; use check for others")
     with tqdm(unit="check", disable=None) as bar:
         validation = validate_model(model, _texts(options), seed=options.seed, progress=bar.update)
+    validation = replace(validation, check=_with_options(validation.check, options))
     if options.out is not None:
-        write_model_check(validation.check, options.out, validation)
+        page = write_model_check(validation.check, options.out, validation)
     if options.json:
         rows = json.loads(validation.table.to_json(orient="records"))
         print(json.dumps(_entry(validation.check) | {"validation": rows, "agrees": validation.agrees}, indent=1))
         return
     print(_report(validation))
+    if options.out is not None:
+        print(f"\nThe page is {page}")
 
 
 def _check(options: argparse.Namespace) -> ModelCheck:
@@ -67,9 +72,22 @@ def _check(options: argparse.Namespace) -> ModelCheck:
         return check_model(load(options.model, options), **settings)
 
 
-def _text(found: ModelCheck, options: argparse.Namespace) -> str:
-    loading = f"\n\nload it with: {_options(found)}" if found.options else ""
-    return with_options(f"{found.model}\n\n{found.diagnosis}", vars(options)) + loading
+def _with_options(found: ModelCheck, options: argparse.Namespace) -> ModelCheck:
+    """Return a check whose reasons and advice name options of the command line."""
+    verdicts = [
+        replace(
+            verdict,
+            reason=with_options(verdict.reason, vars(options)),
+            advice=with_options(verdict.advice, vars(options)),
+        )
+        for verdict in found.diagnosis.verdicts
+    ]
+    return replace(found, diagnosis=Diagnosis(verdicts))
+
+
+def _text(found: ModelCheck) -> str:
+    loading = f"\n\nLoad it with: {_options(found)}" if found.options else ""
+    return f"{found.model}\n\n{found.diagnosis}{loading}"
 
 
 def _options(found: ModelCheck) -> str:
@@ -103,8 +121,11 @@ def _entry(found: ModelCheck) -> dict[str, object]:
 
 
 def _report(validation: Validation) -> str:
-    """Return one text in Markdown that can be pasted into a bug report."""
+    """Return Markdown that can be pasted into a bug report."""
     found = validation.check
+    losses = validation_table(validation)
+    losses["text"] = losses["text"].str.replace("|", r"\|", regex=False).str.replace("\n", " ", regex=False)
+    numbers = ["right"] * (losses.shape[1] - 1)
     settings = pd.DataFrame(
         [
             ("model", found.model),
@@ -114,6 +135,18 @@ def _report(validation: Validation) -> str:
         ],
         columns=["setting", "value"],
     )
-    tables = (validation_table(validation), found.to_dataframe(), settings)
-    shown = (table.to_markdown(index=False, disable_numparse=True) for table in tables)
-    return "\n\n".join([f"{found.overall}\n\n{validation.answer}", *shown])
+    return "\n\n".join(
+        [
+            found.overall,
+            validation.answer,
+            losses.to_markdown(index=False, disable_numparse=True, colalign=["left", *numbers]),
+            "\n".join(f"- {_line(verdict)}" for verdict in found.diagnosis.verdicts),
+            settings.to_markdown(index=False, disable_numparse=True),
+        ]
+    )
+
+
+def _line(verdict: Verdict) -> str:
+    """Return a verdict in a line: a table of them is too wide for a terminal."""
+    parts = (f"{verdict.check}, {verdict.verdict}: {verdict.reason}", verdict.measured, verdict.advice)
+    return "; ".join(part for part in parts if part)

@@ -1,11 +1,11 @@
-"""Names of options in messages: errors and advice name Python arguments, which the command line has as options."""
+"""Names of options in messages: errors and advice name Python arguments, which are options on the command line."""
 
 import re
 from collections.abc import Container
 
 __all__ = ["with_options"]
 
-PHRASES = {  # errors about Python arguments whose options are not of the same form
+PHRASES = {  # where the option is not of the form of the argument
     "autocast=torch.bfloat16, or no autocast": "--autocast bfloat16, or no --autocast",
     "try compile=False": "try without --compile",
     "tokenizer= when loading it": "tokenizer=",
@@ -20,7 +20,7 @@ ARGUMENT = re.compile(
 
 
 def with_options(message: str, arguments: Container[str]) -> str:
-    """Replace the Python arguments that an error names by the options of the command that have the same names.
+    """Replace the Python arguments that a message names by the options of the command that have the same names.
 
     Examples
     --------

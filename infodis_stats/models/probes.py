@@ -1,4 +1,4 @@
-"""Cheap probes of a model: which tokens its predictions depend on, found by changing one token at a time."""
+"""Probes of a model: on which tokens its predictions depend, found by changing one token at a time."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,7 +19,7 @@ Pattern = Literal["bidirectional", "causal", "block-causal", "none", "irregular"
 
 @dataclass(frozen=True)
 class Attention:
-    """On which tokens the predictions of a model depend.
+    """The tokens on which the predictions of a model depend.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ def attention_pattern(model: Any, *, cheap: bool = False, seed: int = 0) -> Atte
     Parameters
     ----------
     model : ConditionalModel
-        With ``longest`` and ``vocabulary`` if it has them.
+        Its ``longest`` and ``vocabulary`` are used if it has them.
     cheap : bool, default False
         Whether to use a sequence of 16 tokens instead of 64, which finds blocks of up to 8 instead of 32.
     seed : int, default 0
@@ -60,7 +60,7 @@ def attention_pattern(model: Any, *, cheap: bool = False, seed: int = 0) -> Atte
 
 
 def dependence(model: Any, *, cheap: bool = False, seed: int = 0) -> NDArray[np.int8]:
-    """Find which losses change if one visible token does.
+    """Find which losses change if one visible token changes.
 
     Every other position is masked, first the even and then the odd ones, and one visible token is changed per row.
 
@@ -130,14 +130,14 @@ def _losses(model: Any, tokens: NDArray[np.int64], masked: NDArray[np.bool_]) ->
 
 
 def allowed_tokens(model: Any, most: int = 4096) -> list[int]:
-    """Return tokens that can be part of a sequence: not the mask, nor a special token that the model adds.
+    """Return tokens that can be part of a sequence: neither the mask nor a special token that the model adds.
 
     Parameters
     ----------
     model : ConditionalModel
         Its ``vocabulary`` or ``vocabulary_size`` is the number of tokens; without them, 2 are assumed.
     most : int, default 4096
-        The first so many are enough.
+        How many are returned at most.
     """
     vocabulary = int(getattr(model, "vocabulary", getattr(model, "vocabulary_size", 2)))
     refused = {getattr(model, "mask_id", None), *getattr(model, "before", ()), *getattr(model, "after", ())}
@@ -148,7 +148,7 @@ def _symbols(model: Any) -> NDArray[np.int64]:
     """Return distinct tokens for a probe."""
     allowed = allowed_tokens(model)[:SYMBOLS]
     if len(allowed) < 2:
-        raise InputError("a probe needs at least 2 tokens beside the special ones")
+        raise InputError("a probe needs at least 2 tokens besides the special ones")
     return np.resize(np.array(allowed, dtype=np.int64), SYMBOLS)
 
 

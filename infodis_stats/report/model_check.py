@@ -22,23 +22,24 @@ from infodis_stats.results.provenance import versions
 
 __all__ = ["validation_table", "write_model_check"]
 
+SHOWN = 64  # characters of a text in a table
 WORDS = {
     "attention": "attention pattern",
     "block_size": "block size",
     "deterministic": "identical calls agree",
     "repeat_difference": "difference of identical calls (nats)",
-    "sees_masked": "sees masked tokens",
+    "sees_masked": "losses depend on masked tokens",
     "batch_difference": "difference between batches (nats)",
     "finite": "losses are finite",
-    "total_probability": "sum of the probabilities of all tokens",
+    "total_probability": "sum of the probabilities at one position",
     "shifted": "logits shifted by one position",
     "mask_id": "mask id",
     "mask_excluded": "mask excluded from the softmax",
-    "mask_cost": "probability of the mask (nats per token)",
+    "mask_cost": "cost of the mask (nats per token)",
     "time_matters": "time or noise level matters",
     "padding_difference": "effect of padding (nats)",
     "round_trips": "texts survive encoding",
-    "boundary_changes": "boundaries with other tokens",
+    "boundary_changes": "boundaries where tokens change",
     "boundaries": "boundaries examined",
     "order_sd": "standard deviation over orders (nats)",
     "order_gap": "order gap (nats)",
@@ -46,7 +47,7 @@ WORDS = {
     "interval_half_width": "half-width of an interval (nats)",
     "fingerprint": "fingerprint",
     "fingerprint_stable": "fingerprint does not change",
-    "refused_family": "family",
+    "refused_family": "refused family",
 }
 
 
@@ -86,12 +87,13 @@ def write_model_check(check: ModelCheck, folder: Path | str, validation: Validat
 
 
 def validation_table(validation: Validation) -> pd.DataFrame:
-    """Return the table of a validation with numbers as text, as it is printed."""
+    """Return the table of a validation as it is printed: numbers as text, and the beginnings of long texts."""
     table = validation.table.copy()
+    table["text"] = [text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..." for text in table["text"]]
     for name in ("NLL", "published convention"):
         table[name] = table[name].map("{:.6f}".format)
     table["largest difference"] = table["largest difference"].map("{:.1e}".format)
-    return table.astype(str)
+    return table.rename(columns={"NLL": "NLL (nats)"}).astype(str)
 
 
 def _document(check: ModelCheck, validation: Validation | None) -> Document:
@@ -100,9 +102,9 @@ def _document(check: ModelCheck, validation: Validation | None) -> Document:
         sections += [Heading("Validation"), Answer((validation.answer,)), Table(validation_table(validation))]
     if check.dependence is not None:
         caption = (
-            "Each row changes one token; dark cells are the masked positions whose losses change. White cells do not "
-            "change, and grey ones were not measured because the position was visible. A bidirectional network fills "
-            "the square, a causal one the upper triangle, and blocks make steps."
+            "In each row one token is changed. Blue: the loss at this position changes; white: it does not; grey: not "
+            "measured, because the position was visible. A bidirectional network fills the square, a causal one the "
+            "upper triangle, and a block-causal one makes steps."
         )
         title = f"Attention: {check.measured['attention']}"
         sections += [Heading(title), Figure("attention", title, _picture(check.dependence), caption)]
@@ -110,7 +112,7 @@ def _document(check: ModelCheck, validation: Validation | None) -> Document:
     if check.options:
         sections += [
             Heading("Options"),
-            Note("The model was loaded with these options; pass those that differ from the defaults of its family."),
+            Note("The model was loaded with these options; specify those that differ from the defaults."),
             Code(json.dumps(dict(check.options), indent=1), "json"),
         ]
     sections += [Heading("Provenance"), Points([("", f"{package} {number}") for package, number in versions().items()])]
@@ -135,7 +137,8 @@ def _picture(dependence: NDArray[np.int8]) -> str:
     with mpl.rc_context(STYLE):
         drawing = Drawing(figsize=(4.6, 4.4), layout="constrained")
         axes = drawing.subplots()
-        axes.imshow(dependence, cmap=ListedColormap(["#dddddd", "#ffffff", "#2b6cb0"]), vmin=-1, vmax=1)
+        colours = ListedColormap(["#dddddd", "#ffffff", "#2b6cb0"])
+        axes.imshow(dependence, cmap=colours, vmin=-1, vmax=1, interpolation="none")
         axes.set(xlabel="position of the loss", ylabel="position of the changed token")
         axes.grid(visible=False)
         return to_svg(drawing, "attention")

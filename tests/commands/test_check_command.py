@@ -19,7 +19,7 @@ def test_check_prints_verdicts_and_the_options_to_load_with(name, capsys, tmp_pa
     status, out, err = run(capsys, "check", *model, "--out", tmp_path / "page")
     assert (status, err) == (0, "")
     assert "attention is bidirectional" in out
-    assert f"load it with: --family {name} --mask-id 10" in out
+    assert f"Load it with: --family {name} --mask-id 10" in out
     assert (tmp_path / "page" / "check.html").exists()
     status, out, _ = run(capsys, "check", *model, "--json")
     entry = json.loads(out)

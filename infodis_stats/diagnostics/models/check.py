@@ -95,10 +95,10 @@ def check_model(
 
     On random tokens and on texts it finds: whether identical calls agree; whether losses depend on tokens that are
     masked, or on the other rows of a batch; overflow; the attention pattern, by changing one token at a time; whether
-    probabilities are normalised. For a `MaskedLanguageModel` also whether its logits are shifted; how much probability
-    the mask takes; whether time matters; padding; half precision beside float32. For a model with a tokenizer: whether
-    texts survive encoding and decoding, and whether prompt and response have the same tokens apart as together. Finally
-    how far orders disagree, and whether the fingerprint is stable.
+    probabilities are normalised; how far orders disagree; whether the fingerprint is stable. For a
+    `MaskedLanguageModel` it also finds: whether the logits are shifted; how much probability the mask takes; whether
+    time matters; the effect of padding; the error of half precision. For a model with a tokenizer: whether texts
+    survive encoding and decoding, and whether prompt and response have the same tokens encoded separately as together.
 
     Parameters
     ----------
@@ -123,12 +123,12 @@ def check_model(
 
     See Also
     --------
-    diagnose : the same for results.
+    diagnose : Check a result.
 
     Notes
     -----
-    A network of block diffusion that is called without its block-causal mask is bidirectional, and no call shows that
-    it was trained otherwise: such networks are recognised by name and configuration.
+    A block-diffusion network that is called without its block-causal mask is bidirectional, and no call shows that it
+    was trained otherwise: such networks are recognised by class and configuration.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def check_checkpoint(
     seed: int = 0,
     progress: Callable[[int], object] | None = None,
 ) -> ModelCheck:
-    """Examine a checkpoint, also one that `load_huggingface` refuses.
+    """Examine a checkpoint, even one that `load_huggingface` refuses.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def check_checkpoint(
     Raises
     ------
     InputError, StoreError, ModelError
-        If it cannot be loaded for another reason than its family.
+        If it cannot be loaded for a reason other than its family.
     """
     try:
         model = open_checkpoint(source, options, UncheckedModel)

@@ -16,15 +16,15 @@ from infodis_stats.models.probes import dependence, pattern_of
 
 __all__ = ["call_findings", "clear", "family_finding", "network_findings"]
 
-CLEAR = 1e-3  # nats: rounding in float32 stays below it, and a wrong number does not
+CLEAR = 1e-3  # nats: above rounding in float32, below the error of a wrong convention
 CLEAR_HALF = 0.25  # nats, in half precision
 TIMES = ("timesteps", "timestep", "sigma", "noise", "time", "t")
 STANDARD_ERRORS = 3
-VISIBLE_MASK = 0.01  # nats per token that the mask takes from the others
+VISIBLE_MASK = 0.01  # nats per token that the probability of the mask costs
 
 
 def call_findings(trial: Trial) -> Iterator[Finding]:
-    """Yield the findings that need nothing but ``token_nll``."""
+    """Yield the findings that need ``token_nll`` only."""
     yield _deterministic(trial)
     yield _hidden(trial)
     yield _batch(trial)
@@ -67,8 +67,8 @@ def _deterministic(trial: Trial) -> Finding:
     values = {"deterministic": worst <= clear(trial), "repeat_difference": worst}
     measured = f"largest difference {worst:.2g} nats"
     if worst > clear(trial):
-        reason = "two identical calls give different losses: the network adds noise of its own"
-        return Finding(Verdict("deterministic", "do not use", reason, "switch its noise off", measured), values)
+        reason = "two identical calls give different losses: the network adds its own noise"
+        return Finding(Verdict("deterministic", "do not use", reason, "switch off its noise", measured), values)
     return Finding(Verdict("deterministic", "fine", "identical calls give the same losses", "", measured), values)
 
 
@@ -88,7 +88,7 @@ def _hidden(trial: Trial) -> Finding:
         worst = max(worst, _largest(difference))
     measured = f"largest difference {worst:.2g} nats"
     if worst > clear(trial):
-        reason = "losses depend on tokens that are masked: the model sees what it is asked for"
+        reason = "losses depend on tokens that are masked: the model sees the tokens that it predicts"
         advice = "replace masked tokens before the network sees them"
         return Finding(Verdict("masked tokens", "do not use", reason, advice, measured), {"sees_masked": True})
     reason = "losses do not depend on the tokens under other masks"
@@ -105,7 +105,7 @@ def _batch(trial: Trial) -> Finding:
     values = {"batch_difference": worst}
     if worst > clear(trial):
         reason = "the losses of a row depend on the other rows of its batch"
-        return Finding(Verdict("batch", "do not use", reason, "run it with batch_size=1, or fix it", measured), values)
+        return Finding(Verdict("batch", "do not use", reason, "score one row per call", measured), values)
     return Finding(Verdict("batch", "fine", "the losses of a row do not depend on its batch", "", measured), values)
 
 
@@ -131,7 +131,7 @@ def _attention(trial: Trial) -> Finding:
     if attention.pattern == "irregular":
         reason = "some masks do not see the tokens on both sides, in no regular pattern"
         return Finding(Verdict("attention", "caution", reason), values)
-    advice = "load it with its family, or wrap it so that masks see both sides"
+    advice = "specify its family with family=, or wrap it so that masks see both sides"
     return Finding(Verdict("attention", "do not use", f"{found}: masks do not see all later tokens", advice), values)
 
 
@@ -148,7 +148,7 @@ def _normalised(trial: Trial) -> Iterator[Finding]:
     masked[:, place] = True
     total = float(torch.exp(-trial.losses(tokens[allowed], masked[allowed])[:, place]).sum())
     values = {"total_probability": total}
-    measured = f"they sum to {total:.6f}"
+    measured = f"they sum to {total:.6f} at one position"
     if total > 1 + CLEAR:
         reason = "the probabilities of the tokens at a position sum to more than 1"
         return (yield Finding(Verdict("normalised", "do not use", reason, "normalise the losses", measured), values))
@@ -161,29 +161,29 @@ def _shift(trial: Trial) -> Finding:
     model = trial.model
     aligned = list(_alignments(trial))
     plain, shifted = np.concatenate(aligned, axis=1) if aligned else np.empty((2, 0))
-    words = {False: "at its own position", True: "one position before"}
-    assumed = words[model.shifted]
+    where = {False: "at its own position", True: "one position before"}
+    assumed = f"the logits of a token are taken {where[model.shifted]}"
     if len(plain) < 2:
-        reason = f"logits for a position are taken {assumed}, as its family does; without texts this cannot be measured"
-        return Finding(Verdict("shift", "fine", reason, "pass texts"), {"shifted": None})
+        reason = f"{assumed}; without texts this cannot be verified"
+        return Finding(Verdict("shift", "fine", reason, trial.advice_on_texts), {"shifted": None})
     difference = plain - shifted
     error = difference.std(ddof=1) / len(difference) ** 0.5
     best = plain if difference.mean() < 0 else shifted
     guess = np.log(model.vocabulary)
-    measured = f"{plain.mean():.2f} nats per token at its own position, {shifted.mean():.2f} one before"
+    measured = f"{plain.mean():.2f} nats per token at its position, {shifted.mean():.2f} one position before"
     informative = best.mean() + STANDARD_ERRORS * best.std(ddof=1) / len(best) ** 0.5 < guess
     if not informative or abs(difference.mean()) < STANDARD_ERRORS * error:
         reason = (
-            f"logits for a position are taken {assumed}, as its family does; the network predicts these texts no "
-            "better one way than the other or than by chance, so this cannot be measured"
+            f"{assumed}; this cannot be verified on these texts, which the network predicts no better "
+            "in one way than in the other, or no better than by chance"
         )
-        return Finding(Verdict("shift", "fine", reason, "pass texts that it knows", measured), {"shifted": None})
+        return Finding(Verdict("shift", "fine", reason, trial.advice_on_texts, measured), {"shifted": None})
     found = bool(difference.mean() > 0)
     if found != model.shifted:
-        reason = f"the network predicts a token {words[found]}, but its logits are taken {assumed}"
+        reason = f"the network predicts a token {where[found]}, but {assumed}"
         advice = f"load it with shifted={found}"
         return Finding(Verdict("shift", "do not use", reason, advice, measured), {"shifted": found})
-    reason = f"the network predicts a token {words[found]}, where its logits are taken"
+    reason = f"the network predicts a token {where[found]}, where its logits are taken"
     return Finding(Verdict("shift", "fine", reason, "", measured), {"shifted": found})
 
 
@@ -206,7 +206,7 @@ def _alignments(trial: Trial) -> Iterator[NDArray[np.float64]]:
 
 
 def _mask(trial: Trial) -> Finding:
-    """Measure how much probability the mask takes from the tokens."""
+    """Measure how much probability the mask takes from the other tokens."""
     model = trial.model
     if model.mask_id >= model.vocabulary:
         return Finding(Verdict("mask", "fine", "the network has no output for the mask"), {"mask_cost": 0.0})
@@ -219,14 +219,14 @@ def _mask(trial: Trial) -> Finding:
         costs.append(-torch.log1p(-part.double().exp().clamp(max=1 - 1e-12)).mean().item())
     cost = float(np.mean(costs))
     values = {"mask_id": model.mask_id, "mask_excluded": model.exclude_mask, "mask_cost": cost}
-    measured = f"the mask takes {cost:.2g} nats per token from the others"
+    measured = f"the mask costs {cost:.2g} nats per token"
     if model.exclude_mask:
-        measured = f"included, the mask would take {cost:.2g} nats per token from the others"
+        measured = f"included, it would cost {cost:.2g} nats per token"
         reason = f"the mask, token {model.mask_id}, is excluded from the softmax"
         return Finding(Verdict("mask", "fine", reason, "", measured), values)
     if cost > VISIBLE_MASK:
-        reason = f"the mask, token {model.mask_id}, has probability at masked positions, so the tokens do not sum to 1"
-        advice = "exclude_mask=True leaves it out; published numbers of its family include it"
+        reason = f"the mask, token {model.mask_id}, has probability at masked positions, so the others do not sum to 1"
+        advice = "exclude it with exclude_mask=True; published numbers of its family include it"
         return Finding(Verdict("mask", "caution", reason, advice, measured), values)
     reason = f"the mask, token {model.mask_id}, has hardly any probability at masked positions"
     return Finding(Verdict("mask", "fine", reason, "", measured), values)
@@ -239,8 +239,8 @@ def _time(trial: Trial) -> Iterator[Finding]:
     if model.family.noise is None:
         named = [name for name in inspect.signature(model.network.forward).parameters if name in TIMES]
         if named:
-            reason = f"the network takes {named[0]}, which its family does not pass"
-            yield Finding(Verdict("time", "caution", reason, "check its family"), {"time_matters": None})
+            reason = f"the network has the argument {named[0]}, which its family does not pass"
+            yield Finding(Verdict("time", "caution", reason, "verify its family"), {"time_matters": None})
         return
     inputs = model.inputs(tokens, masked)
     noise = model.family.noise(masked.to(inputs.device))
@@ -249,12 +249,14 @@ def _time(trial: Trial) -> Iterator[Finding]:
         outputs = [model.call(inputs, level) for level in levels]
     moved = _largest((outputs[0].log_softmax(-1) - outputs[1].log_softmax(-1)).cpu())
     values = {"time_matters": moved > clear(trial)}
-    measured = f"another noise level changes log-probabilities by up to {moved:.2g}"
+    measured = f"another noise level changes log-probabilities by up to {moved:.2g} nats"
     if moved <= clear(trial):
         yield Finding(Verdict("time", "fine", "the noise level does not matter", "", measured), values)
     elif not noise.any():
-        reason = "the network depends on the time, which is set to 0: masks have no time"
-        yield Finding(Verdict("time", "do not use", reason, "use a checkpoint without time", measured), values)
+        reason = "the network depends on time, which is set to 0 because masks have no time"
+        yield Finding(
+            Verdict("time", "do not use", reason, "use a checkpoint without time conditioning", measured), values
+        )
     else:
         reason = "the network depends on the noise level, which is that of the masked fraction"
         yield Finding(Verdict("time", "fine", reason, "", measured), values)
@@ -281,7 +283,7 @@ def _padding(trial: Trial) -> Iterator[Finding]:
         return
     moved = _largest((alone.log_softmax(-1) - beside.log_softmax(-1)).cpu())
     values = {"padding_difference": moved}
-    measured = f"padding with an attention mask changes log-probabilities by up to {moved:.2g}"
+    measured = f"padding with an attention mask changes log-probabilities by up to {moved:.2g} nats"
     reason = (
         "padding does not matter"
         if moved <= clear(trial)

@@ -1,4 +1,4 @@
-"""Checks on texts: the tokenizer, the order gap, and half precision beside the width of an interval."""
+"""Checks on texts: the tokenizer, the order gap, and half precision relative to the width of an interval."""
 
 import copy
 from collections.abc import Iterator
@@ -20,18 +20,18 @@ __all__ = ["text_findings"]
 
 ORDERS, GAP_LENGTH, GAP_TEXTS = 8, 12, 3
 PASSES, REPLICATES, PRECISION_TEXTS = 16, 4, 4
-LARGEST_COPY = 2 * 10**9  # parameters of a network that is copied to another precision
+LARGEST_COPY = 2 * 10**9  # parameters: the largest network that is copied to another precision
 NOTICEABLE = 0.5  # of the half-width of an interval
 
 
 def text_findings(trial: Trial) -> Iterator[Finding]:
-    """Yield the findings that need texts or, for some, random tokens instead."""
+    """Yield the findings that need texts; some can use random tokens instead."""
     if trial.texts:
         yield _round_trip(trial)
         yield _boundary(trial)
     else:
-        reason = "no texts: the tokenizer was not examined"
-        yield Finding(Verdict("tokenizer", "fine", reason, "pass texts that the model knows"))
+        reason = "without texts, the tokenizer was not examined"
+        yield Finding(Verdict("tokenizer", "fine", reason, trial.advice_on_texts))
     yield from _orders(trial)
     yield from _precision(trial)
     yield from _fingerprint(trial)
@@ -49,14 +49,14 @@ def _round_trip(trial: Trial) -> Finding:
         text = changed[0]
         reason = f"{len(changed)} of {len(trial.texts)} texts change when they are encoded and decoded"
         measured = f"{text!r} becomes {trial.model.decode(trial.model.encode(text))!r}"
-        advice = "what is scored is the text after decoding"
+        advice = "the text after decoding is what is scored"
         return Finding(Verdict("tokenizer", "caution", reason, advice, measured), values)
     reason = f"all {len(trial.texts)} texts are the same after encoding and decoding"
     return Finding(Verdict("tokenizer", "fine", reason), values)
 
 
 def _boundary(trial: Trial) -> Finding:
-    """Check whether a prompt and its response have the same tokens apart as together."""
+    """Check whether a prompt and its response have the same tokens encoded separately as together."""
     cases = []
     for text in trial.texts:
         middle = max(text.find(" ", len(text) // 2), 0) or len(text) // 2
@@ -68,11 +68,13 @@ def _boundary(trial: Trial) -> Finding:
             split.append((prompt, response))
     values = {"boundary_changes": len(split), "boundaries": len(cases)}
     if split:
-        reason = f"{len(split)} of {len(cases)} texts have other tokens if prompt and response are encoded apart"
+        reason = f"{len(split)} of {len(cases)} texts have other tokens if prompt and response are encoded separately"
         measured = f"{concise([f'{prompt!r} + {response!r}' for prompt, response in split], most=1)}"
-        advice = "let the response begin where a token begins: with the space"
+        advice = "let responses begin where a token begins, usually with the space"
         return Finding(Verdict("boundary", "caution", reason, advice, measured), values)
-    return Finding(Verdict("boundary", "fine", "prompt and response have the same tokens apart as together"), values)
+    return Finding(
+        Verdict("boundary", "fine", "prompt and response have the same tokens encoded separately as together"), values
+    )
 
 
 def _rows(trial: Trial, count: int, length: int) -> list[NDArray[np.int64]]:
@@ -106,12 +108,12 @@ def _orders(trial: Trial) -> Iterator[Finding]:
         reason = "the chain rule gives the same likelihood in every order, within rounding"
         yield Finding(Verdict("order gap", "fine", reason, "", measured), values)
         return
-    reason = "orders disagree, as is usual for a trained network: the NLL is the mean over orders, an upper bound"
+    reason = "orders disagree, as is usual for a network: the NLL is the mean over orders, an upper bound"
     yield Finding(Verdict("order gap", "fine", reason, "", measured), values)
 
 
 def _precision(trial: Trial) -> Iterator[Finding]:
-    """Compare half precision with float32 on the same masks, beside the width of an interval."""
+    """Compare half precision with float32 on the same masks, relative to the width of an interval."""
     model = trial.model
     if not isinstance(model, MaskedLanguageModel):
         return
@@ -140,10 +142,13 @@ def _precision(trial: Trial) -> Iterator[Finding]:
     error_size = float(np.abs(there["nll"] - here["nll"]).max())
     half_width = float((here["nll_ci"].sel(ci_bound="upper") - here["nll_ci"].sel(ci_bound="lower")).mean()) / 2
     values = {"half_precision_error": error_size, "interval_half_width": half_width}
-    measured = f"{error_size:.2g} nats at most; an interval from {PASSES} x {REPLICATES} passes has +- {half_width:.2g}"
+    measured = (
+        f"largest difference {error_size:.2g} nats, half-width of an interval from {PASSES} x {REPLICATES} passes "
+        f"{half_width:.2g} nats"
+    )
     reason = f"{_name(own)} and {_name(other)} were compared on the same masks"
     if own in {torch.bfloat16, torch.float16} and error_size > NOTICEABLE * half_width:
-        reason = f"the error of {_name(own)} is not small beside the interval"
+        reason = f"the error of {_name(own)} is not small relative to the interval"
         yield Finding(Verdict("precision", "caution", reason, "load it with dtype=torch.float32", measured), values)
         return
     yield Finding(Verdict("precision", "fine", reason, "", measured), values)
@@ -173,7 +178,7 @@ def _fingerprint(trial: Trial) -> Iterator[Finding]:
     second = copy.copy(trial.model).fingerprint()
     values = {"fingerprint": first, "fingerprint_stable": first == second}
     if first != second:
-        reason = "the fingerprint changes although nothing was trained: calls change the weights or buffers"
+        reason = "the fingerprint changes although nothing was trained: calls change weights or buffers"
         yield Finding(Verdict("fingerprint", "do not use", reason, "freeze the network"), values)
         return
     yield Finding(Verdict("fingerprint", "fine", "the fingerprint does not change with calls"), values)

@@ -67,7 +67,7 @@ class Trial:
     texts : tuple of str
         Texts that the model can encode; empty if it has no tokenizer.
     encoded : tuple of arrays of int64
-        Their tokens, cut to a length that the model takes.
+        Their tokens, cut to a length that the model accepts.
     seed : int
     """
 
@@ -85,8 +85,17 @@ class Trial:
         return losses
 
     @property
+    def advice_on_texts(self) -> str:
+        """Advice for a check that needs texts, or texts that the model knows."""
+        if not hasattr(self.model, "encode"):
+            return ""
+        if getattr(self.model, "tokenizer", self.model) is None:
+            return "load it with tokenizer="
+        return "pass texts that it knows as texts="
+
+    @property
     def first_scored(self) -> int:
-        """The first position that can be masked: 1 if logits are shifted and nothing stands in front."""
+        """The first position that can be masked: 1 if logits are shifted and there is no token before the sequence."""
         return int(bool(getattr(self.model, "shifted", False)) and not getattr(self.model, "before", ()))
 
 
@@ -97,7 +106,7 @@ def make_trial(model: Any, texts: Sequence[str] | None, seed: int) -> Trial:
     ----------
     model : ConditionalModel
     texts : sequence of str, optional
-        Default: English sentences if the model can encode them, otherwise proteins if it can encode these.
+        Default: English sentences if the model can encode them, otherwise proteins if it can encode those.
     seed : int
 
     Raises
@@ -107,7 +116,7 @@ def make_trial(model: Any, texts: Sequence[str] | None, seed: int) -> Trial:
     """
     tokens = np.array(allowed_tokens(model))
     if len(tokens) < 2:
-        raise InputError("a check needs at least 2 tokens beside the special ones")
+        raise InputError("a check needs at least 2 tokens besides the special ones")
     length = min(LENGTH, int(getattr(model, "longest", LENGTH)))
     drawn = np.random.default_rng(seed).choice(tokens, size=(ROWS, length))
     usable, encoded = _encoded(model, texts)

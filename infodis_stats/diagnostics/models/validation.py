@@ -1,4 +1,4 @@
-"""Validation of a checkpoint: its losses as estimates use them, beside those of its published convention."""
+"""Validation of a checkpoint: its losses as estimates use them against those of its published convention."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ESTIMATOR = "uniform-count+stratified"
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """A check of a model, and its losses beside those of the plain computation.
+    """A check of a model, and a comparison of its losses with those of the plain computation.
 
     Attributes
     ----------

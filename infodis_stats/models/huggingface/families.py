@@ -1,4 +1,4 @@
-"""The families of masked and discrete diffusion models, one value each: supported ones, and refused ones by name."""
+"""The families of masked and discrete diffusion models, one value each: the supported ones and the refused ones."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,7 +9,7 @@ __all__ = ["BLOCKS", "FAMILIES", "OWN_CLASS", "REFUSED", "family_named"]
 
 OWN_CLASS = (
     "write a class with the method token_nll(tokens, masked), which returns -log p of each masked token in nats and 0 "
-    "elsewhere, (batch, length)"
+    "elsewhere"
 )
 
 
@@ -30,7 +30,7 @@ FAMILIES = _by_name(
         ),
         Family(
             name="llada-moe",
-            about="LLaDA-MoE: the convention of LLaDA, another mask",
+            about="LLaDA-MoE: the conventions of LLaDA with another mask",
             source="inclusionAI/LLaDA-MoE-7B-A1B-Base, model card",
             architectures=("LLaDAMoEModelLM", "LLaDAMoEModel"),
             mask_words=("<|mask|>",),
@@ -38,7 +38,7 @@ FAMILIES = _by_name(
         ),
         Family(
             name="dream",
-            about="Dream, Dream-Coder, DiffuCoder: logits shifted by one position, BOS in front",
+            about="Dream, Dream-Coder, DiffuCoder: logits shifted by one position, BOS before every sequence",
             source="DreamLM/Dream, eval/eval.py",
             architectures=("DreamModel",),
             model_types=("dream",),
@@ -48,7 +48,7 @@ FAMILIES = _by_name(
         ),
         Family(
             name="coda",
-            about="CoDA: logits shifted by one position, nothing in front",
+            about="CoDA: logits shifted by one position, nothing before a sequence",
             source="SalesforceAIResearch/CoDA, CoDALanguageModel/modeling_coda.py",
             architectures=("CoDALanguageModel",),
             model_types=("coda",),
@@ -57,7 +57,7 @@ FAMILIES = _by_name(
         ),
         Family(
             name="rnd1",
-            about="RND1: logits shifted by one position, nothing in front",
+            about="RND1: logits shifted by one position, nothing before a sequence",
             source="RadicalNumerics/RND1, rnd/sampling.py",
             shifted=True,
             architectures=("RND1LM", "RND1"),
@@ -66,13 +66,13 @@ FAMILIES = _by_name(
         ),
         Family(
             name="a2d",
-            about="A2D, converted from an autoregressive model and trained without blocks: plain logits",
+            about="A2D: autoregressive models converted to diffusion and trained without blocks, plain logits",
             source="ZHZisZZ/dllm, dllm/core/trainers/mdlm.py",
             mask_words=("<|mask|>",),
         ),
         Family(
             name="diffullama",
-            about="DiffuLLaMA, DiffuGPT: an autoregressive architecture that sees all positions, logits shifted",
+            about="DiffuLLaMA, DiffuGPT: an autoregressive architecture with full attention, logits shifted",
             source="HKUNLP/DiffuLLaMA, model.py",
             shifted=True,
             specials="bos",
@@ -90,7 +90,7 @@ FAMILIES = _by_name(
         ),
         Family(
             name="smdm",
-            about="SMDM: plain logits without an output for the mask",
+            about="SMDM: plain logits, no output for the mask",
             source="ML-GSAI/SMDM, evaluate_diff.py",
             exclude_mask=True,
         ),
@@ -127,12 +127,12 @@ FAMILIES = _by_name(
 """The supported families by name."""
 
 BLOCKS = (
-    "it is trained by block diffusion: each block sees the clean tokens before it and its own noised ones, and a plain "
-    "call shows it later blocks too, which gives numbers that are not likelihoods; block diffusion is not supported yet"
+    "it is trained by block diffusion, which is not supported yet: a plain call shows each block the later ones, so "
+    "its numbers are not likelihoods; use a checkpoint trained without blocks"
 )
 UNIFORM = (
-    "it is trained with uniform noise, which replaces tokens instead of masking them, so it has no mask whose "
-    f"prediction is a conditional probability; {OWN_CLASS}, or use a checkpoint with absorbing noise"
+    "it is trained with uniform noise, which replaces tokens instead of masking them, so it does not predict masked "
+    "tokens; use a checkpoint trained with absorbing noise, or write a class with the methods of a ScoreModel"
 )
 
 REFUSED = _by_name(
@@ -140,14 +140,14 @@ REFUSED = _by_name(
         Family(name="bd3lm", about="BD3-LM", architectures=("BD3LM",), model_types=("bd3lm",), refused=BLOCKS),
         Family(
             name="sdar",
-            about="SDAR, SDAR-MoE",
+            about="SDAR",
             architectures=("SDARForCausalLM", "SDARModel", "SDARMoeForCausalLM", "SDARMoeModel"),
             model_types=("sdar", "sdar_moe"),
             refused=BLOCKS,
         ),
         Family(
             name="llada2",
-            about="LLaDA2.0, LLaDA2.1",
+            about="LLaDA2",
             architectures=("LLaDA2MoeModelLM", "LLaDA2MoeModel"),
             model_types=("llada2_moe", "llada2_moe_veomni", "llada21_moe"),
             refused=BLOCKS,
@@ -173,14 +173,16 @@ REFUSED = _by_name(
             model_types=("wedlm",),
             refused=(
                 "it is a causal network that decodes masks in a window, so a mask does not see the tokens after it; "
-                f"{OWN_CLASS}"
+                "use a checkpoint with bidirectional attention"
             ),
         ),
         Family(
             name="editflow",
             about="EditFlow",
             model_types=tuple(f"editflow-{kind}" for kind in ("qwen2", "qwen3", "llada", "dream", "modernbert")),
-            refused="it inserts, deletes and substitutes tokens instead of filling masks",
+            refused=(
+                "it inserts, deletes and substitutes tokens instead of filling masks; use a checkpoint that fills masks"
+            ),
         ),
         Family(
             name="dream-reasoner",
@@ -193,8 +195,8 @@ REFUSED = _by_name(
             about="DPLM-2",
             architectures=("EsmForDPLM2", "EsmForDPLM2Bit"),
             refused=(
-                "its sequences hold a structure and a protein side by side, with positions that a plain call numbers "
-                f"wrongly; {OWN_CLASS}"
+                "its sequences contain a structure and a protein side by side, and a plain call numbers their "
+                f"positions wrongly; use DPLM, or {OWN_CLASS}"
             ),
         ),
         Family(
@@ -203,8 +205,8 @@ REFUSED = _by_name(
             architectures=("DiffusionGemmaForBlockDiffusion", "DiffusionGemmaModel"),
             model_types=("diffusion_gemma",),
             refused=(
-                "it is trained by block diffusion with uniform noise, so a plain call of it is not a conditional "
-                "probability; it is not supported yet"
+                "it is trained by block diffusion with uniform noise, which is not supported yet: it does not predict "
+                "masked tokens; use a checkpoint trained with masks"
             ),
         ),
         Family(name="udlm", about="UDLM", architectures=("UDLM",), model_types=("udlm",), refused=UNIFORM),
@@ -215,8 +217,8 @@ REFUSED = _by_name(
             architectures=("DIT", "GiddForDiffusionLM"),
             model_types=("dit", "gidd"),
             refused=(
-                "it is trained with a mixture of masking and uniform noise, so its predictions at masks are not the "
-                "conditional probabilities of masking; it is not supported yet"
+                "it is trained with a mixture of masking and uniform noise, which is not supported yet: its "
+                "predictions at masks are not conditional probabilities; use a checkpoint trained with masks alone"
             ),
         ),
         Family(name="sedd-uniform", about="SEDD with uniform noise", refused=UNIFORM),
@@ -264,7 +266,7 @@ REFUSED = _by_name(
         ),
     )
 )
-"""The families that are recognised and refused, by name."""
+"""The refused families by name."""
 
 
 def family_named(name: str) -> Family:

@@ -60,21 +60,21 @@ class Family:
     shifted : bool
         Whether the logits for position ``i`` are at output ``i - 1``.
     causal : bool
-        Whether a network of transformers is built as a causal language model, which ``arguments`` lets see everything.
+        Whether a network of transformers is built as a causal language model, which ``arguments`` gives full attention.
     noise : callable, optional
         Maps masks (batch, length) to the second argument of the network, (batch,), if it takes one.
     arguments : callable, optional
         Maps inputs (batch, length) and the dtype of the network to further arguments of the call, by name.
     specials : {"none", "bos", "tokenizer"}
-        Special tokens around every sequence: none, the tokenizer's BOS in front, or all that the tokenizer adds.
+        Special tokens around every sequence: none, the tokenizer's BOS before it, or all that the tokenizer adds.
     mask : {"named", "last"}
         The mask id: given by the configuration or the tokenizer, or always the last id.
     mask_words : tuple of str
-        Names under which a tokenizer may have the mask without declaring it as its mask token.
+        Tokens that are the mask in a tokenizer which declares no mask token.
     published_masks : mapping of str to (int, int)
-        By architecture: the mask id and the vocabulary of the published checkpoints, some of which name no mask.
+        By architecture: the mask id and the vocabulary size of the published checkpoints, some of which name no mask.
     refused : str
-        Why networks of this family are refused, and what can be done instead; empty if they are supported.
+        Why networks of this family are refused, and what to do instead; empty if they are supported.
     """
 
     name: str

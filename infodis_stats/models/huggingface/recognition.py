@@ -1,4 +1,4 @@
-"""Recognising the family of a checkpoint or network, by its architecture, configuration and name."""
+"""Recognition of the family of a checkpoint or network by its architecture, configuration and name."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from infodis_stats.models.huggingface.family import Family
 
 __all__ = ["check_supported", "find_family", "refused_family", "refused_network"]
 
-# Masked language models that transformers has had since version 5.
+# Masked language models that are new in version 5 of transformers.
 SINCE_5 = ("esmc", "eurobert", "gte", "jina_embeddings_v3", "nomic_bert", "ultrabert")
 BLOCK_KEYS = ("block_size", "bd_size", "block_length")
 OTHER_BLOCKS = Family(name="blocks", about="A network that predicts in blocks", refused=BLOCKS)
@@ -21,7 +21,7 @@ MODEL_TYPES = {kind: family for family in (*FAMILIES.values(), *REFUSED.values()
 
 
 def refused_family(config: Mapping[str, Any]) -> Family | None:
-    """Return the family of a configuration if it is one of those that are refused, else None.
+    """Return the family of a configuration if it is refused, else None.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def check_supported(network: nn.Module, config: Mapping[str, Any]) -> None:
 
 
 def refused_network(network: nn.Module, config: Mapping[str, Any]) -> Family | None:
-    """Return the family of a network, by its classes or configuration, if it is one of those that are refused."""
+    """Return the family of a network, by its classes or configuration, if it is refused, else None."""
     own: Any = getattr(network, "config", None)
     if hasattr(own, "to_dict"):
         own = own.to_dict()
@@ -61,7 +61,7 @@ def refused_network(network: nn.Module, config: Mapping[str, Any]) -> Family | N
 def find_family(config: Mapping[str, Any], native: Collection[str] = (), folder: str = "") -> Family:
     """Recognise the family of a checkpoint by its ``config.json``.
 
-    The architecture decides; the model type does so only if no architecture of another family is named.
+    The architecture decides; the model type counts only if no known architecture is named.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def find_family(config: Mapping[str, Any], native: Collection[str] = (), folder:
     native : collection of str
         Model types that transformers implements as masked language models.
     folder : str, optional
-        Name of the checkpoint, which alone tells the two kinds of A2D apart.
+        Name of the checkpoint: all that distinguishes the two kinds of A2D.
 
     Raises
     ------
@@ -116,8 +116,8 @@ def _recognised(config: Mapping[str, Any]) -> Family | None:
 
 
 def _by_keys(config: Mapping[str, Any], named: Family | None) -> Family | None:
-    """Return the family that keys of a configuration show, whatever its architectures are called."""
-    if "auto_map" in config and "backbone_config" in config:  # the trainer of E2D2, under the names of other families
+    """Return the family that keys of a configuration identify, whatever its architectures are called."""
+    if "auto_map" in config and "backbone_config" in config:  # E2D2, whose trainer uses the names of other families
         return REFUSED["e2d2"]
     if str(config.get("dplm_type", "")).startswith("dplm2"):
         return REFUSED["dplm2"]
