@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 report: .venv/ready  ## compare the estimators on the paper's DNA problem and write a report
 	$(BIN)/infodis-stats study reports/dna_markov.toml --out out/dna_markov
 
-# A process a core, each with one thread of its own.
+# One process per core, each with one thread.
 test test-slow test-transformers4 robustness: export OMP_NUM_THREADS = 1
 
 # Many tests start processes, which import everything: without compiled modules that takes twice as long.
@@ -21,7 +21,7 @@ test: .venv/ready  ## run the tests but the slow calibration studies
 test-slow: .venv/ready  ## run the slow calibration studies
 	$(BIN)/python -m pytest -m slow --numprocesses auto
 
-# What loads models of Hugging Face; everything else does not depend on transformers.
+# The tests of Hugging Face models; nothing else depends on transformers.
 LOADER := infodis_stats/models/huggingface tests/models/huggingface tests/models/test_scan_pretrained.py \
 	tests/diagnostics/test_check_model.py tests/commands/test_check_command.py tests/commands/test_network_options.py
 
@@ -54,7 +54,7 @@ reports: .venv/ready  ## make the committed reports anew (hours, most of them fo
 		--estimator uniform-count+stratified --passes 32 --replicates 16
 
 # $(call install,FOLDER,CONSTRAINTS,EXTRAS): install this project into the environment in FOLDER, which is made first.
-# rxnmapper has a real pretrained network for the tests, 3 MB; its own requirements are not needed, and pin old packages.
+# rxnmapper contains a real pretrained network for the tests, 3 MB; its requirements pin old packages and are not needed.
 define install
 @echo "setting up $(1) (one to three minutes)"
 @if command -v uv >/dev/null; then \
@@ -77,7 +77,7 @@ EXTRAS := test,lint
 $(OLD)/ready: pyproject.toml $(OLD).txt
 	$(call install,$(OLD),$(OLD).txt,test)
 
-# constraints.txt but for the packages that constraints-transformers4.txt pins to other versions.
+# constraints.txt, except for the packages that constraints-transformers4.txt pins to other versions.
 $(OLD).txt: constraints.txt constraints-transformers4.txt
 	@sed -n 's/==.*/==/; s/^[a-z]/^&/p' constraints-transformers4.txt | grep -vf - constraints.txt > $@
 	@cat constraints-transformers4.txt >> $@
