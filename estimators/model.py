@@ -57,7 +57,7 @@ class ConditionalModel(Protocol):
 
 
 class ContextualModel(Protocol):
-    """A `ConditionalModel` whose prices depend on which visible tokens are context, as under guidance.
+    """A `ConditionalModel` whose losses depend on which visible tokens are context, as under guidance.
 
     Attributes
     ----------
@@ -162,7 +162,7 @@ def is_consistent(model: object) -> bool:
 
 
 def needs_context(model: object) -> TypeGuard[ContextualModel]:
-    """Return whether a model declares that its prices depend on which tokens are context (``needs_context = True``)."""
+    """Return whether a model declares that its losses depend on which tokens are context (``needs_context = True``)."""
     return bool(getattr(model, "needs_context", False))
 
 

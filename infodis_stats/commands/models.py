@@ -1,4 +1,4 @@
-"""Loading of the model that a command line names: the only place that decides which code of others is run."""
+"""Loading of the model that a command line names: the only place that decides which third-party code runs."""
 
 import argparse
 import sys
@@ -40,9 +40,9 @@ LOADING = (
     "device_map",
     "revision",
 )
-"""Options of `load_model`, by their names in Python."""
+"""Options of `load_model` by their names in Python."""
 OTHERS = ("autocast", "compile", "chat_template", "system_prompt")
-"""Further options that only networks have."""
+"""Other options of networks only."""
 
 
 def read_model(name: str, options: argparse.Namespace) -> Law | TextModel:
@@ -59,7 +59,7 @@ def read_model(name: str, options: argparse.Namespace) -> Law | TextModel:
 
 
 def load_network(name: str, options: argparse.Namespace) -> TextModel:
-    """Load a network, which may lack methods for text; code of others runs only as the options permit."""
+    """Load a network, which may lack methods for text; third-party code runs only as the options permit."""
     search_current_folder(options)
     return load_model(
         name,
@@ -83,7 +83,7 @@ def search_current_folder(options: argparse.Namespace) -> None:
 
 
 def as_prompted(records: Sequence[Prompted], model: Law | TextModel, options: argparse.Namespace) -> Sequence[Prompted]:
-    """Put the prompts of records into the chat template of the model if ``--chat-template`` asks for it."""
+    """Put the prompts of records into the chat template of the model if ``--chat-template`` is given."""
     if options.chat_template:
         return with_chat_template(records, model, system_prompt=options.system_prompt)
     if options.system_prompt is not None:

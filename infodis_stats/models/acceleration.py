@@ -31,7 +31,7 @@ UNCHANGED = {
     "tokenizer",
     "vocabulary",
 }
-"""What a model may declare beside its methods, and arithmetic does not change."""
+"""Attributes that a model may declare and that its arithmetic does not change."""
 
 
 def accelerated(

@@ -149,8 +149,8 @@ def _own_model(name: str) -> object:
             ) from error
     if not _is_model(found):
         raise InputError(
-            f"{name!r} {'returns' if called else 'is'} an object of type {type(found).__name__}, which is no model: it "
-            "needs the method token_nll(tokens, masked), -log p of each masked token in nats and 0 elsewhere"
+            f"{name!r} {'returns' if called else 'is'} an object of type {type(found).__name__}, which is not a model: "
+            "it needs the method token_nll(tokens, masked), -log p of each masked token in nats and 0 elsewhere"
         )
     return found
 

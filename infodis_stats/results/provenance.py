@@ -92,7 +92,7 @@ def model_fingerprint(model: object) -> str:
 
 
 def model_conventions(model: object) -> str:
-    """Return the conventions that a model states beside its weights, as a JSON object; empty if it states none.
+    """Return the conventions that a model declares, as a JSON object; empty if it declares none.
 
     They are what its method ``conventions`` returns, and the ``revision`` (the commit) of a model from the hub.
     """

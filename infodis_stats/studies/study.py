@@ -70,7 +70,7 @@ def run_study(
     Raises
     ------
     InputError
-        If the file cannot be read or is invalid; the message names the line. If it needs code that is not permitted.
+        If the file cannot be read or is invalid (the message names the line), or needs code that is not permitted.
     ModelError
         If the model violates its contract on a sequence.
     StoreError
@@ -141,6 +141,6 @@ class _Study:
 
 
 def _conventions(subjects: Sequence[Subject]) -> str:
-    """Return the conventions that the networks state as a JSON object, by the fingerprint of each."""
+    """Return the conventions that the networks declare as a JSON object, by fingerprint."""
     stated = {model_fingerprint(subject.model): json.loads(model_conventions(subject.model)) for subject in subjects}
     return json.dumps({model: conventions for model, conventions in stated.items() if conventions})

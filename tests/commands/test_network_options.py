@@ -1,4 +1,4 @@
-"""Options of networks on the command line: what they change, what is recorded, and that errors name them."""
+"""Options of networks on the command line: what they change and record, and that errors name them."""
 
 import json
 import re
@@ -154,12 +154,16 @@ UNKNOWN = {"model_type": "what", "architectures": []}
 CODED = "--trust-remote-code"  # what the command has in addition, unless a case says otherwise
 ERRORS = [  # changes of the checkpoint, options, and a part of the sentence
     ({"coded": ""}, "", "is run only with --trust-remote-code"),
-    ({"mask_token_id": None}, "", "it is not guessed; pass it as --mask-id"),
-    ({}, "--tokenizer {folder}/bert", "pass the right one as --mask-id"),
+    ({"mask_token_id": None}, "", "it is not guessed; specify it with --mask-id"),
+    ({}, "--tokenizer {folder}/bert", "specify the right one with --mask-id"),
     (UNKNOWN, "", "belongs to no known family: specify one with --family (llada"),
     (UNKNOWN | {"model_type": "a2d-qwen3"}, "", "without blocks, pass --family a2d"),
     ({}, "--family lada", "--family must be one of llada"),
-    ({}, "--family dplm", "one with --tokenizer, or the special tokens around a sequence with --before and --after"),
+    (
+        {},
+        "--family dplm",
+        "one with --tokenizer, or the special tokens before and after a sequence with --before and --after",
+    ),
     ({}, "--family radd --mask-id 23 --no-exclude-mask", "--no-exclude-mask is impossible for family 'radd'"),
     ({}, "--mask-id 99", "with mask 99"),
     ({}, "--mask-id 24", "with mask 24"),
@@ -173,7 +177,7 @@ ERRORS = [  # changes of the checkpoint, options, and a part of the sentence
     ({}, "--most-passes 1 --precision 5%", "--most-passes must cover the first round"),
     ({}, "--system-prompt kind", "--system-prompt is part of a chat template: it needs --chat-template"),
     ({"template": "ignores a system prompt"}, "--chat-template --system-prompt kind", "leave out --system-prompt"),
-    ({"template": None}, "--chat-template", "specify one that has one with --tokenizer"),
+    ({"template": None}, "--chat-template", "specify a tokenizer that has one with --tokenizer"),
     ({"tokenizer": False}, "", "this model has no tokenizer: specify one with --tokenizer"),
     ({"scale": 1e30}, "--dtype float16", "the network overflowed in float16; use --dtype float32"),
     ({"scale": 1e30}, "--autocast float16", "use --autocast bfloat16, or no --autocast"),
@@ -259,7 +263,7 @@ coin, wrapped = Coin(), Wrapped()
 
 @pytest.fixture
 def own_model(tmp_path, monkeypatch):
-    """Stand in a folder with a module of models, which is not on the search path."""
+    """Change to a folder with a module of models, which is not on the search path."""
     folder = tmp_path / "here"
     folder.mkdir()
     (folder / "own_model.py").write_text(OWN)

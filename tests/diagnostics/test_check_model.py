@@ -80,7 +80,7 @@ def test_block_causal_attention_after_a_token_in_front() -> None:
 
 
 class Noisy(tiny_networks.LLaDA):
-    """A network that adds noise of its own."""
+    """A network that adds its own noise."""
 
     def forward(self, input_ids: Tensor) -> SimpleNamespace:
         logits = super().forward(input_ids).logits
@@ -126,7 +126,7 @@ def test_a_network_of_block_diffusion_is_refused_by_its_class_or_configuration()
 
 
 class Leaking:
-    """A model that sees the token that it is asked for; with ``leak`` 0 it does not."""
+    """A model that sees the tokens that it predicts, unless ``leak`` is 0."""
 
     vocabulary = 3
 
@@ -335,7 +335,7 @@ def test_validation_compares_with_the_plain_computation() -> None:
         ids.validate_model(ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0))
 
 
-def test_validation_fails_if_the_losses_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_validation_fails_if_the_losses_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     model = wrapped(network("llada"))
     compute = model.token_nll
     monkeypatch.setattr(model, "token_nll", lambda tokens, masked: compute(tokens, masked) * 1.01)

@@ -201,7 +201,7 @@ def test_guidance_is_that_of_the_plain_model():
     assert results[0].attrs["forward_passes"] == results[1].attrs["forward_passes"]
 
 
-def test_what_arithmetic_does_not_change_is_declared():
+def test_attributes_that_arithmetic_does_not_change_are_passed_through():
     model = guided()
     fast = ids.accelerated(model, autocast=torch.bfloat16)
     for name in acceleration.UNCHANGED:

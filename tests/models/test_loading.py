@@ -90,13 +90,13 @@ def test_a_function_of_a_module_returns_a_model(own):
         ("large:broken", r"failed when it was called without arguments \(ValueError: no weights\)"),
         ("large:Needy", r"failed when it was called without arguments \(TypeError: .*'path'"),
         ("large:refused", "^the weights are elsewhere$"),
-        ("large:nothing", "returns an object of type NoneType, which is no model"),
-        ("large:number", "is an object of type int, which is no model"),
+        ("large:nothing", "returns an object of type NoneType, which is not a model"),
+        ("large:number", "is an object of type int, which is not a model"),
         (
             "large:network",
-            r"is an object of type Network, which is no model: it needs the method token_nll\(tokens, masked\)",
+            r"is an object of type Network, which is not a model: it needs the method token_nll\(tokens, masked\)",
         ),
-        ("large:Network", "returns an object of type Network, which is no model"),
+        ("large:Network", "returns an object of type Network, which is not a model"),
     ],
 )
 def test_modules_without_a_model_are_refused_in_one_sentence(name, sentence, own):
@@ -154,7 +154,7 @@ def test_options_of_other_models_are_refused(name, option, own):
 @pytest.mark.parametrize(
     "name", ["unknown", "own_models/large:coin", "own models:coin", "a:b:c", ":coin", "large:", ""]
 )
-def test_other_names_are_no_models(name):
+def test_other_names_are_not_models(name):
     with pytest.raises(InputError, match=f"^there is no model '{name}'; use 'austen', "):
         ids.load_model(name, allow_import=True)
 

@@ -1,4 +1,4 @@
-"""Model folders as of LLaDA-Instruct and Dream-Instruct: a tiny network with its code, and a tokenizer that chats."""
+"""Model folders like those of LLaDA-Instruct and Dream-Instruct: a tiny network, its code and a chat template."""
 
 import json
 import shutil

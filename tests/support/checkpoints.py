@@ -1,4 +1,4 @@
-"""Model folders as on the hub: tiny networks with the calling conventions and the quirks of each family."""
+"""Model folders as on the hub: tiny networks with the calling conventions and quirks of each family."""
 
 import json
 import shutil
@@ -158,7 +158,7 @@ def wordpiece_tokenizer(folder: Path) -> None:
 
 
 def bert_like(kind: str, **settings: Any) -> nn.Module:
-    """Return a random masked language model of transformers, ``kind`` being the beginning of its class."""
+    """Return a random masked language model of transformers, ``kind`` being the prefix of its class name."""
     config = getattr(transformers, f"{kind}Config")(**{**SMALL, **settings})
     return direct.randomised(getattr(transformers, f"{kind}ForMaskedLM")(config), std=0.5)
 
@@ -252,7 +252,7 @@ DREAM = {
     "architectures": ["DreamModel"],
     "auto_map": {"AutoConfig": "configuration_dream.DreamConfig", "AutoModel": "modeling_dream.DreamModel"},
     "model_type": "Dream",
-    "bos_token_id": 8,  # of the model that it was initialised from, and not what stands in front
+    "bos_token_id": 8,  # of the model from which it was initialised, not the BOS of its sequences
     "hidden_size": 12,
     "num_attention_heads": 1,
     "max_position_embeddings": 16,

@@ -1,4 +1,4 @@
-"""Model code as it stands beside published weights: the calling conventions and the quirks of each family.
+"""Model code as stored with published weights: the calling conventions and quirks of each family.
 
 Every text is written anew around `tiny_networks`, which is copied beside it. It imports, reads and names what the
 published code of the family does, so that it fails where that code fails: on a version of transformers, or without a

@@ -21,7 +21,8 @@ def with_chat_template(
     """Put the prompts of records into the chat template of a model's tokenizer.
 
     Each prompt becomes the message of a user, followed by the header of the assistant's answer. What is scored is
-    unchanged, and so begins where the model's answer would. The end of the turn is scored only if the text contains it.
+    unchanged, and so begins where the model's answer would. The token that ends the turn is scored only if the text
+    contains it.
 
     Parameters
     ----------
@@ -29,8 +30,8 @@ def with_chat_template(
         A prompt may be empty: the message is then empty.
     model : MaskedLanguageModel
         Or another model with a tokenizer of transformers as its attribute ``tokenizer``, such as an accelerated one.
-        Special tokens that it puts in front of every sequence (``before``) are removed from the beginning of the
-        template, so that they are not there twice.
+        Special tokens that it adds before every sequence (``before``) are removed from the beginning of the template,
+        so that they do not occur twice.
     system_prompt : str, optional
         A message of the system before that of the user. Default: none, or the one that the template itself adds.
 
@@ -42,7 +43,7 @@ def with_chat_template(
     Raises
     ------
     InputError
-        If the model has no tokenizer of transformers or the tokenizer no chat template, or the template fails or
+        If the model has no tokenizer of transformers, the tokenizer has no chat template, or the template fails or
         ignores the system prompt.
 
     Examples
@@ -62,8 +63,8 @@ def with_chat_template(
         raise InputError("a chat template needs a model with a tokenizer of transformers, and this one has none")
     if not getattr(tokenizer, "chat_template", None):
         raise InputError(
-            "the tokenizer of the model has no chat template: score the prompts as they are, or specify one that has "
-            "one with tokenizer= when loading it"
+            "the tokenizer of the model has no chat template: score the prompts as they are, or specify a tokenizer "
+            "that has one with tokenizer= when loading it"
         )
     front = "".join(tokenizer.convert_ids_to_tokens(list(getattr(model, "before", ()))))
     return [
@@ -83,7 +84,7 @@ def _rendered(tokenizer: Any, name: str, prompt: str, system_prompt: str | None)
             raise InputError(
                 f"{name!r}: the chat template of the tokenizer cannot render the prompt: {first_line(error)}"
             ) from error
-        _rendered(tokenizer, name, prompt, None)  # which of the two it refuses
+        _rendered(tokenizer, name, prompt, None)  # fails if the prompt is the problem
         raise InputError(
             f"the chat template of the tokenizer refuses a system prompt ({first_line(error)}): {INSTEAD}"
         ) from error

@@ -1,4 +1,4 @@
-"""What published model code expects and the installed libraries lack, supplied while the code is imported and built."""
+"""What published model code expects but the installed libraries lack, supplied while it is imported and built."""
 
 import contextlib
 import importlib
@@ -47,12 +47,12 @@ def compatible(transformers: Any) -> Iterator[None]:
 
 
 def _names(transformers: Any) -> list[tuple[str, str, Any]]:
-    """Return module, name and value of what version 5 of transformers no longer has."""
+    """Return the modules, names and values that version 5 of transformers no longer has."""
     keywords = getattr(importlib.import_module("transformers.utils"), "TransformersKwargs", dict)
     return [
-        # A type of keyword arguments, renamed: annotations only.
+        # A renamed type of keyword arguments; used in annotations only.
         ("transformers.utils", "LossKwargs", keywords),
-        # Decides whether a module is wrapped for torch.fx: without effect on numbers.
+        # Decides whether a module is wrapped for torch.fx; does not affect numbers.
         ("transformers.utils", "is_torch_fx_available", lambda: False),
         ("transformers.utils.import_utils", "is_torch_fx_available", lambda: False),
     ]
@@ -61,7 +61,7 @@ def _names(transformers: Any) -> list[tuple[str, str, Any]]:
 def default_rope(config: Any, device: Any = None, seq_len: int | None = None, **_: Any) -> tuple[Tensor, float]:
     """Return the inverse frequencies of rotary position embeddings without scaling, and the factor 1.
 
-    Version 5 of transformers moved them from its table into each model.
+    Version 5 of transformers moved them from a common table into each model.
     """
     parameters = getattr(config, "rope_parameters", None) or {}
     base = parameters.get("rope_theta") or config.rope_theta
@@ -81,7 +81,7 @@ def repaired_config(settings: Settings, stored: Mapping[str, Any]) -> Settings:
     stored : mapping
         The content of ``config.json``.
     """
-    settings.use_cache = False  # type: ignore[attr-defined] # one call per input: a cache is memory without use
+    settings.use_cache = False  # type: ignore[attr-defined] # every input is new, so a cache would only use memory
     if stored.get("rope_scaling") is None and getattr(settings, "rope_scaling", None):
         # Version 5 makes it an alias of rope_parameters, which is never empty; older code takes that for a scaling.
         settings.__class__ = type(type(settings).__name__, (type(settings),), {"rope_scaling": None})
@@ -95,7 +95,7 @@ def repaired_network(network: nn.Module) -> nn.Module:
     """Set what model code reads from the layers of transformers that it uses, and version 5 no longer sets."""
     kinds: Sequence[str] = getattr(getattr(network, "config", None), "layer_types", None) or ()
     for module in network.modules():
-        # The code chooses the attention mask of a layer by it.
+        # The code selects the attention mask of a layer by this attribute.
         if type(module).__name__.endswith("DecoderLayer") and not hasattr(module, "attention_type"):
             index: Any = getattr(getattr(module, "self_attn", None), "layer_idx", None)
             kind = kinds[index] if index in range(len(kinds)) else "full_attention"
@@ -104,7 +104,7 @@ def repaired_network(network: nn.Module) -> nn.Module:
 
 
 def flash_attention_modules() -> dict[str, ModuleType]:
-    """Return stand-ins for the functions of flash_attn that model code calls: the same formulas, on any device."""
+    """Return stand-ins for the functions of flash_attn that model code calls: the same formulas on any device."""
     names = ("flash_attn", "flash_attn.flash_attn_interface", "flash_attn.layers", "flash_attn.layers.rotary")
     modules = {name: ModuleType(name) for name in names}
     for name, module in modules.items():
@@ -147,7 +147,7 @@ def flash_attn_varlen_qkvpacked_func(  # noqa: PLR0917 (the signature of flash_a
     softmax_scale: float | None = None,
     causal: bool = False,
 ) -> Tensor:
-    """Return the attention within sequences that stand behind one another: packed (total, 3, heads, width)."""
+    """Return the attention within concatenated sequences, packed (total, 3, heads, width)."""
     lengths = cu_seqlens.diff().tolist()
     parts = torch.split(qkv, lengths)
     return torch.cat([flash_attn_qkvpacked_func(part[None], dropout_p, softmax_scale, causal)[0] for part in parts])

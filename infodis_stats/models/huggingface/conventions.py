@@ -1,4 +1,4 @@
-"""What a checkpoint says of its conventions: the mask, the special tokens around a sequence, the longest input."""
+"""Conventions that a checkpoint specifies: its mask, its special tokens and its longest input."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ def find_mask(family: Family, config: Mapping[str, Any], tokenizer: Any) -> int:
     Raises
     ------
     InputError
-        If none of them does, or two disagree; it is never guessed.
+        If none of them does, or two disagree; the mask is never guessed.
     """
     last = _last_token(config)
     ids = [_integer(config, "mask_token_id"), getattr(tokenizer, "mask_token_id", None)]
@@ -37,18 +37,18 @@ def find_mask(family: Family, config: Mapping[str, Any], tokenizer: Any) -> int:
     if family.mask == "last":
         named = [last]
     elif not named and family.name == "mdlm":
-        named = [last]  # appended to the tokens of a tokenizer without a mask
+        named = [last]  # appended to those of a tokenizer that has no mask
     elif not named:
         named = _mask_by_word(family, tokenizer) or _published_mask(family, config)
     if len(named) > 1:
         raise InputError(
-            f"config.json and the tokenizer specify different mask ids, {named[0]} and {named[1]}: pass the right one "
-            "as mask_id="
+            f"config.json and the tokenizer specify different mask ids, {named[0]} and {named[1]}: specify the right "
+            "one with mask_id="
         )
     if not named or named[0] < 0:
         raise InputError(
-            "the model has no mask token: neither config.json (mask_token_id) nor a tokenizer specifies it, and it is "
-            "not guessed; pass it as mask_id="
+            "the mask token is unknown: neither config.json (mask_token_id) nor a tokenizer names it, and it is not "
+            "guessed; specify it with mask_id="
         )
     return named[0]
 
@@ -88,13 +88,13 @@ def _usual_specials(family: Family, tokenizer: Any) -> tuple[Sequence[int], Sequ
     if family.specials == "none":
         return (), ()
     if family.specials == "bos":
-        # The configuration of Dream has the BOS of the model it was initialised from: only the tokenizer's is right.
+        # The configuration of Dream has the BOS of the model that it was made from: only the tokenizer's is right.
         bos = getattr(tokenizer, "bos_token_id", None)
         return (() if bos is None else (bos,)), ()
     if tokenizer is None or tokenizer.mask_token is None:
         raise InputError(
             f"family {family.name!r} needs a tokenizer with a mask token: specify one with tokenizer=, or the special "
-            "tokens around a sequence with before= and after="
+            "tokens before and after a sequence with before= and after="
         )
     return tokens_around(tokenizer)
 
@@ -116,7 +116,7 @@ def longest_input(config: Mapping[str, Any], network: nn.Module, tokenizer: Any)
             # RoBERTa numbers positions from its padding id + 1.
             lengths.append(table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1))
     if config.get("model_type") == "big_bird" and config.get("attention_type", "block_sparse") == "block_sparse":
-        # A sequence of at most this length, as every probe has it, switches the network to full attention for good.
+        # Sequences of at most this length, such as those of the probes, switch the network to full attention permanently.
         lengths.append((5 + 2 * config.get("num_random_blocks", 3)) * config.get("block_size", 64))
     known = [length for length in lengths if length]
     if not known:

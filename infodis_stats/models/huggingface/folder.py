@@ -1,4 +1,4 @@
-"""Model folders: a local folder or a snapshot of a hub model, and its configuration."""
+"""Model folders (local folders or snapshots of hub models) and their configuration."""
 
 import importlib
 import json
@@ -13,12 +13,12 @@ __all__ = ["TOKENIZERS", "code_folder", "first_line", "model_folder", "read_conf
 
 HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
-# Subfolders often contain the same weights in other formats, but they may also contain code.
+# Subfolders often contain the same weights in other formats; only their code is needed.
 WEIGHTS = ("*.safetensors", "*.bin")
 TOKENIZERS = ("tokenizer*", "vocab*", "*.model")
 DOWNLOADED = ["*.json", "*.txt", "*.model", "*.jinja", "*.py", *WEIGHTS]
 LEFT_OUT = [f"*/{pattern}" for pattern in DOWNLOADED if pattern != "*.py"]
-INCIDENTAL = ("_name_or_path", "transformers_version")  # depend on who saved the model, not on the model
+INCIDENTAL = ("_name_or_path", "transformers_version")  # depend on how the model was saved, not on the model
 
 
 def model_folder(source: str | Path, revision: str | None = None, *, tokenizer_only: bool = False) -> Path:
@@ -58,7 +58,7 @@ def model_folder(source: str | Path, revision: str | None = None, *, tokenizer_o
 
 
 def code_folder(folder: Path, repository: str | None, file: str) -> Path:
-    """Return the folder that has a file of model code: that of the weights, or a snapshot of another hub model.
+    """Return the folder that contains a file of model code: that of the weights, or a snapshot of another hub model.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def code_folder(folder: Path, repository: str | None, file: str) -> Path:
     if (folder / file).is_file():
         return folder
     if repository is None:
-        raise StoreError(f"{folder} lacks {file}, the code that config.json names")
+        raise StoreError(f"{folder} lacks {file}, the model code that config.json names")
     hub = importlib.import_module("huggingface_hub")
     problem = ""
     for local in (True, False):
@@ -114,7 +114,7 @@ def _cached(hub: Any, source: str, revision: str | None) -> Path | None:
 
 
 def _lacking(folder: Path, tokenizer_only: bool) -> str:
-    """Return what a snapshot lacks of a model, or of a tokenizer; empty if nothing."""
+    """Return what a snapshot of a model or tokenizer lacks; empty if it is complete."""
     if tokenizer_only:
         return "" if any(path for pattern in TOKENIZERS for path in folder.glob(pattern)) else "a tokenizer"
     if not (folder / "config.json").exists():
@@ -135,7 +135,7 @@ def _unavailable(  # noqa: PLR0917
     if cached is not None:
         lacking = _lacking(cached, tokenizer_only)
         return (
-            f"{source}: its snapshot {cached.name} in the local cache lacks {lacking}, and the hub does not send it: "
+            f"{source}: its snapshot {cached.name} in the local cache lacks {lacking}, which the hub did not provide: "
             f"{first_line(error)}"
         )
     snapshots = Path(hub.constants.HF_HUB_CACHE) / f"models--{source.replace('/', '--')}" / "snapshots"
@@ -145,6 +145,6 @@ def _unavailable(  # noqa: PLR0917
         one = "it" if len(commits) == 1 else "one of them"
         return (
             f"{source}: {wanted} is neither in the local cache nor available on the hub; the cache has "
-            f"{', '.join(commits)}: pass {one} with revision="
+            f"{', '.join(commits)}: specify {one} with revision="
         )
     return f"{source} is neither a folder nor an available model on the Hugging Face hub: {first_line(error)}"

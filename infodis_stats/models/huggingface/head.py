@@ -36,7 +36,7 @@ class ScoredTokens:
     guidance: float = 0.0
 
     def to(self, device: torch.device) -> "ScoredTokens":
-        """Return the same on a device: the layers of a network may be on several."""
+        """Return the same on another device: the layers of a network may be on several."""
         rows, positions, targets = (part.to(device) for part in (self.rows, self.positions, self.targets))
         return replace(self, rows=rows, positions=positions, targets=targets)
 

@@ -59,9 +59,9 @@ def load_huggingface(
         Token id of the mask. Default: that of the configuration, the tokenizer or the published architecture; it is
         never guessed.
     before, after : sequence of int, optional
-        Special tokens that are put around every sequence; they are never masked or scored, and sequences are passed
-        without them. Default: those of the family, as the tokenizer has them: BOS in front for ``dream``, which
-        outputs the logits for the first token there, and CLS and SEP for ``bert``. ``()``: none.
+        Special tokens before and after every sequence; they are never masked or scored, and sequences are passed
+        without them. Default: those of the family in the tokenizer: BOS for ``dream``, which outputs the logits for the
+        first token there, and CLS and SEP for ``bert``. ``()``: none.
     shifted : bool, optional
         Whether the logits for position ``i`` are at output ``i - 1``. Default: that of the family.
     exclude_mask : bool, optional
@@ -74,8 +74,8 @@ def load_huggingface(
     device : torch.device or str, default "cpu"
         Device of the weights.
     device_map : str or mapping, optional
-        Distribution of the layers over devices as in transformers, for example ``"auto"``; needs the package
-        accelerate, and replaces ``device``.
+        Distribution of the layers over devices as in transformers, such as ``"auto"``; needs the package accelerate,
+        and replaces ``device``.
     dtype : torch.dtype or str, optional
         Dtype of the weights, such as ``"bfloat16"``; default, and ``"auto"``: the stored one.
     revision : str, optional
@@ -94,8 +94,8 @@ def load_huggingface(
         If there is no such model, or its files are damaged, incomplete, pickle objects other than tensors, or contain
         weights that the network does not have.
     ModelError
-        If the network cannot be called in the way of its family, does not see tokens on both sides of a mask, or two
-        identical calls differ.
+        If the network cannot be called by the convention of its family, its predictions at a mask do not depend on the
+        tokens on both sides, or two identical calls differ.
 
     Examples
     --------
@@ -145,7 +145,7 @@ class LoadingOptions:
 def open_checkpoint(
     source: str | Path, options: LoadingOptions, kind: type[MaskedLanguageModel] = MaskedLanguageModel
 ) -> MaskedLanguageModel:
-    """Load a model; a ``kind`` that refuses nothing also gets the families that are not supported."""
+    """Load a model; with a ``kind`` other than `MaskedLanguageModel`, refused families too."""
     transformers = _transformers()
     folder = model_folder(source, options.revision)
     config = read_config(folder)
@@ -160,7 +160,7 @@ def open_checkpoint(
         mask_id = find_mask(family, config, tokenizer) if options.mask_id is None else options.mask_id
         before, after = special_tokens(family, tokenizer, options.before, options.after)
         network = read_network(transformers, folder, config, code, _dtype(options.dtype), causal=family.causal)
-        # Code of others warns at its first calls, which are made here.
+        # Third-party code warns at its first calls, which are made here.
         return kind(
             _placed(network, options),
             family,
@@ -184,8 +184,8 @@ def refuse_one_sided(model: MaskedLanguageModel) -> None:
     if attention.pattern in {"causal", "block-causal"}:
         raise ModelError(
             f"the network of {model.name} is {attention}: a mask does not see the tokens after "
-            f"{'it' if attention.pattern == 'causal' else 'its block'}, so the network is not a masked model of whole "
-            "sequences; its family or its code is another one than it was trained with"
+            f"{'it' if attention.pattern == 'causal' else 'its block'}, so it is not a masked model of whole "
+            "sequences; specify the family that it was trained with (family=), or use its published code"
         )
 
 
@@ -219,7 +219,7 @@ def _family(
     refused = refused_family(config)
     if refused is not None and accepts_all:
         return refused
-    if refused is not None or named is None:  # a name does not make a refused network another one
+    if refused is not None or named is None:  # naming another family does not make a refused network usable
         return find_family(config, native, source)
     return family_named(named)
 
@@ -228,7 +228,8 @@ def _code(folder: Path, family: Family, config: Mapping[str, Any], trusted: bool
     """Return the class in the folder that builds the network; None if transformers implements it."""
     if family.name == "mdlm" and config.get("time_conditioning"):
         raise InputError(
-            f"the MDLM in {folder} depends on time (time_conditioning in config.json), but masks have no time"
+            f"the MDLM in {folder} depends on time (time_conditioning in config.json), but masks have no time; use one "
+            "without time conditioning"
         )
     code = network_class(config)
     if implemented(config) and (code is None or not trusted):

@@ -33,12 +33,12 @@ class MaskedLanguageModel:
     `load_huggingface` constructs one from a folder. Use the class directly for a network whose code comes from
     elsewhere, such as the published RADD and SEDD weights.
 
-    Sequences are passed without special tokens. Those in ``before`` and ``after`` are put around each sequence for the
+    Sequences are passed without special tokens. Those in ``before`` and ``after`` are added to each sequence for the
     network; they are never masked or scored. All rows of a call have equal length, so there is no padding.
 
-    The network is run twice on the same input when the model is made: one that adds noise of its own is refused. So are
-    networks of block diffusion and of uniform noise, recognised by their class or configuration: a plain call of them
-    gives numbers that look like likelihoods but are not. `check_model` examines a model in detail.
+    On construction the network runs twice on the same input, and is refused if it adds its own noise. Networks trained
+    by block diffusion or with uniform noise are recognised by their class or configuration and refused: plain calls of
+    them give numbers that look like likelihoods but are not. `check_model` examines a model in detail.
 
     If the last layer of the network computes the logits (``lean``), only masked positions pass through it, in chunks.
     Logits have the dtype of the network, and log-sum-exps are computed in float32. The losses of a row agree across
@@ -57,15 +57,15 @@ class MaskedLanguageModel:
     tokenizer : transformers tokenizer, optional
         Required by `encode` and `decode`.
     before, after : sequence of int, default none
-        Special tokens around every sequence.
+        Special tokens before and after every sequence.
     shifted : bool, optional
         Whether the logits for position ``i`` are at output ``i - 1``. Default: that of the family.
     exclude_mask : bool, optional
         Whether the mask is excluded from the softmax, that is, has probability 0. This affects the likelihood. Default:
         that of the family, as in its training. Other special tokens and unused outputs are always included.
     guidance : float, default 0
-        Scale ``w`` of classifier-free guidance as LLaDA defines it: the logits are ``u + (w + 1) (l - u)`` where ``u``
-        are the logits if the context is masked too. It needs the context and runs two forward passes per row.
+        Scale ``w`` of classifier-free guidance as LLaDA defines it: the logits are ``u + (w + 1) (l - u)``, where ``u``
+        are the logits with the context masked too. It needs the context and runs two forward passes per row.
     config : mapping, optional
         Description of the network, as part of the fingerprint.
     name : str, optional
@@ -89,7 +89,7 @@ class MaskedLanguageModel:
     InputError
         If the mask is not a token of the network, the vocabularies of tokenizer and network do not match, the length
         leaves no room for a sequence, ``exclude_mask`` is False for ``radd`` or ``sedd``, whose last output is not a
-        probability, or the network is one of block diffusion or uniform noise.
+        probability, or the network was trained by block diffusion or with uniform noise.
     ModelError
         If the network cannot be called by the convention of the family, or two identical calls differ.
 
@@ -182,7 +182,7 @@ class MaskedLanguageModel:
 
     @property
     def needs_context(self) -> bool:
-        """Whether `token_nll` needs the context: under guidance."""
+        """Whether `token_nll` needs the context, as under guidance."""
         return self.guidance != 0
 
     @property
@@ -191,7 +191,7 @@ class MaskedLanguageModel:
         return 2 if self.needs_context else 1
 
     def conventions(self) -> dict[str, Any]:
-        """Return the choices beside the weights that affect the likelihood, as results record them."""
+        """Return the choices other than the weights that affect the likelihood, as results record them."""
         quantised = self.config.get("quantization_config")
         return {
             "family": self.family.name,
@@ -384,11 +384,11 @@ class MaskedLanguageModel:
             )
 
     def _refuse_family(self) -> None:
-        """Refuse a network whose plain calls give no likelihood, by its name: before it is called."""
+        """Refuse a network whose plain calls give no likelihood, by its name, before it is called."""
         check_supported(self.network, self.config)
 
     def _refuse_noise(self) -> None:
-        """Refuse a network that adds noise of its own."""
+        """Refuse a network that adds its own noise."""
         tokens = torch.arange(min(PROBE_LENGTH, self.longest), device=self._device)[None] % self.vocabulary
         masked = tokens % 2 == 1
         first, second = self.outputs(tokens, masked), self.outputs(tokens, masked)
@@ -396,8 +396,8 @@ class MaskedLanguageModel:
         difference = (first - second).abs().max().item()
         if difference > allowed:
             raise ModelError(
-                f"two identical calls of the network differ by {difference:.2g} in their logits: it adds noise of its "
-                "own, or its dropout is active in evaluation mode, so it has no likelihood"
+                f"the logits of two identical calls of the network differ by {difference:.2g}: it adds its own noise, "
+                "or its dropout is active in evaluation mode, so it has no likelihood"
             )
 
     def _check(self, tokens: Tensor, masked: Tensor) -> None:
@@ -448,7 +448,7 @@ class MaskedLanguageModel:
 
 
 class UncheckedModel(MaskedLanguageModel):
-    """A masked language model of which nothing is refused, so that `check_model` can examine it."""
+    """A masked language model that accepts any network, so that `check_model` can examine it."""
 
     def _refuse_family(self) -> None:
         pass

@@ -1,4 +1,4 @@
-"""Networks: built by transformers or by code stored with the weights, with all their weights loaded."""
+"""Networks, built by transformers or by code stored with the weights, with all weights loaded."""
 
 import contextlib
 import importlib
@@ -24,7 +24,7 @@ from infodis_stats.models.huggingface.weights import (
 
 __all__ = ["implemented", "network_class", "read_network"]
 
-WITHOUT_HEAD = "AutoModel"  # in some checkpoints a model without its output head
+WITHOUT_HEAD = "AutoModel"  # in some checkpoints, a model without its output head
 DIFFUGPT = {"denoise_model.": "transformer.", "embed_tokens.": "transformer.wte."}
 HEADS = ("AutoModelForMaskedLM", "AutoModelForCausalLM", WITHOUT_HEAD)
 
@@ -32,9 +32,9 @@ HEADS = ("AutoModelForMaskedLM", "AutoModelForCausalLM", WITHOUT_HEAD)
 def network_class(config: Mapping[str, Any]) -> str | None:
     """Return the class in the code of a checkpoint that has the output head; None if it has no code.
 
-    The class that ``architectures`` names, if ``auto_map`` has it; otherwise the entry for a masked or a causal
-    language model. An entry for ``AutoModel`` alone may be a model without its head: then the class that
-    ``architectures`` names, in the same module.
+    It is the class that ``architectures`` names, if ``auto_map`` has it; otherwise the entry for a masked or causal
+    language model. If the only entry is ``AutoModel``, it may be a model without its head: then the class is the one
+    that ``architectures`` names, in the same module.
 
     Examples
     --------
@@ -107,19 +107,21 @@ def read_network(
 
 
 def _quantised_network(transformers: Any, folder: Path, config: Mapping[str, Any], code: str | None) -> nn.Module:
-    """Load a quantised network through the library of its method, if transformers implements the network."""
+    """Load a quantised network through the library of its quantisation method, if transformers implements it."""
     method = dict(config["quantization_config"]).get("quant_method", "a method without a name")
     quantised = f"the weights in {folder} are quantised ({method})"
     if code is not None:
         raise InputError(
-            f"{quantised}, and read by the network's own code they would lose their scales: use the checkpoint in "
-            "bfloat16, or load the network with its authors' package and wrap it in MaskedLanguageModel"
+            f"{quantised}, and the network's own code would ignore their scales: use a checkpoint in bfloat16, or load "
+            "the network with its authors' package and wrap it in MaskedLanguageModel"
         )
     try:
         network = _native_network(transformers, folder, None)
         if getattr(network, "hf_quantizer", None) is None:
-            # It reads weights by a method that it does not know as if they were not quantised.
-            raise InputError(f"{quantised}, a method that transformers {transformers.__version__} does not know")
+            # transformers reads weights of an unknown method as if they were not quantised.
+            raise InputError(
+                f"{quantised}, a method that transformers {transformers.__version__} does not know; use one in bfloat16"
+            )
         return network
     except InfodisError:
         raise
@@ -144,7 +146,7 @@ def _native_network(transformers: Any, folder: Path, dtype: torch.dtype | None) 
 
 
 def _causal_network(transformers: Any, folder: Path, files: list[Path], dtype: torch.dtype | None) -> nn.Module:
-    """Build a causal language model of transformers; its weights may have the names that DiffuGPT gives them."""
+    """Build a causal language model of transformers; its weights may be named as in DiffuGPT."""
     settings = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
     # The plain attention of GPT-2 ignores the attention mask in some versions.
     settings._attn_implementation = "sdpa"
@@ -179,7 +181,7 @@ def _network_with_code(  # noqa: PLR0917
         package = (error.name or "").partition(".")[0]
         if package in {"", "transformers", "torch"}:
             raise _failed(transformers, folder, error) from error
-        # Of flash_attn only what the families call has a stand-in.
+        # The stand-in for flash_attn has only what the families call.
         raise StoreError(
             f"the code of the model in {folder} needs the package {package}: pip install {package}"
         ) from error
@@ -191,7 +193,7 @@ def _network_with_code(  # noqa: PLR0917
 def _failed(transformers: Any, folder: Path, error: Exception) -> StoreError:
     return StoreError(
         f"the code of the model in {folder} failed ({type(error).__name__}: {first_line(error)}); "
-        f"it may need another version of transformers than {transformers.__version__}"
+        f"it may need a version of transformers other than {transformers.__version__}"
     )
 
 
@@ -199,7 +201,7 @@ def _built(kind: type, settings: Any) -> nn.Module:
     try:
         network: nn.Module = kind(settings)
     except (ValueError, ImportError) as error:
-        # The code may have only the plain attention, or ask for one whose package is missing.
+        # The code may have plain attention only, or ask for an attention whose package is missing.
         if "attention" not in str(error).lower() and "flash" not in str(error).lower():
             raise
         settings._attn_implementation = "eager"
@@ -208,7 +210,7 @@ def _built(kind: type, settings: Any) -> nn.Module:
 
 
 def _dtype_of(settings: Any, files: list[Path]) -> torch.dtype:
-    """Return the dtype of the weights, which configurations such as that of LLaDA do not name."""
+    """Return the dtype of the weights; some configurations, such as that of LLaDA, do not name it."""
     named = getattr(settings, "dtype", None) or getattr(settings, "torch_dtype", None) or stored_dtype(files)
     dtype = getattr(torch, named.removeprefix("torch."), None) if isinstance(named, str) else named
     if not isinstance(dtype, torch.dtype):

@@ -1,4 +1,4 @@
-"""The losses of a masked language model computed the plain way, to compare with: one row at a time, all logits."""
+"""The losses of a masked language model computed the plain way, as a reference: one row at a time, all logits."""
 
 import torch
 from torch import Tensor

@@ -18,10 +18,10 @@ REFERENCE = re.compile(r"(?:(?P<repository>[\w./-]+)--)?(?P<module>\w+(?:\.\w+)*
 
 
 def import_class(folder: Path, reference: str) -> type:
-    """Import a class from the Python files of a model folder; this executes them.
+    """Import a class from the Python files of a model folder, which executes them.
 
-    The folder is imported as a package with a name of its own, so that its relative imports work at any depth, and
-    neither the configuration classes nor the modules of one checkpoint are taken for those of another.
+    The folder is imported as a package with a unique name, so that its relative imports work at any depth and the
+    classes and modules of different checkpoints are kept apart.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def import_class(folder: Path, reference: str) -> type:
 
 
 def _package(folder: Path) -> ModuleType:
-    """Return the folder as a package, named by its place and its code."""
+    """Return the folder as a package, named by a digest of its path and its code."""
     digest = hashlib.sha256(str(folder.resolve()).encode())
     for path in sorted(folder.rglob("*.py")):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())

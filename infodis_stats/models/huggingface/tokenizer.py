@@ -59,7 +59,7 @@ def tokens_around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
         if outer[start:stop] == inner:
             return tuple(outer[:start]), tuple(outer[stop:])
     raise InputError(
-        "the tokenizer does more than add special tokens before and after a text: specify those around a sequence with "
+        "the tokenizer does more than add special tokens before and after a text: specify those of a sequence with "
         "before= and after="
     )
 

@@ -17,8 +17,8 @@ from infodis_stats.models.huggingface.folder import first_line
 
 __all__ = ["check_keys", "check_unquantised", "load_weights", "stored_dtype", "weight_files"]
 
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # or the index of their shards, in this order
-# Narrower numbers need scales.
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # or the indices of their shards, in this order
+# Narrower types need scales.
 WIDE = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 # Tensors without effect on the logits: constants that are computed, and heads of other training objectives.
 WITHOUT_EFFECT = re.compile(
@@ -55,7 +55,7 @@ def check_unquantised(folder: Path, files: Iterable[Path]) -> None:
             if kind not in WIDE and not WITHOUT_EFFECT.search(name):
                 raise StoreError(
                     f"{path}: weight {name} has type {kind}: the checkpoint is quantised, and its weights mean nothing "
-                    "without their scales; use the checkpoint in bfloat16 or float32"
+                    "without their scales; use a checkpoint in bfloat16 or float32"
                 )
 
 
@@ -77,7 +77,7 @@ def load_weights(
     folder : Path
         For error messages.
     renamed : mapping of str to str, optional
-        Beginnings of names in the files, and what they are in the network.
+        Prefixes of names in the files, and the prefixes that replace them in the network.
 
     Raises
     ------
@@ -105,15 +105,15 @@ def load_weights(
 
 
 def check_keys(network: nn.Module, folder: Path, missing: Collection[str], unexpected: Collection[str]) -> None:
-    """Check that no weight of the network is missing, and that none is left over.
+    """Check that no weight of the network is missing, and that no weight of the files is left over.
 
-    Constants that are computed and heads of other training objectives may be missing or left over. Those that are
-    missing are set to 0, since the fingerprint should not depend on random initial values.
+    Computed constants and heads of other training objectives may be missing or left over. Those that are missing are
+    set to 0, since the fingerprint should not depend on random initial values.
 
     Raises
     ------
     StoreError
-        For weights that are missing, or of which the network knows nothing.
+        If weights are missing, or the network does not have them.
     """
     needed = sorted(name for name in missing if not WITHOUT_EFFECT.search(name))
     if needed:
@@ -121,8 +121,8 @@ def check_keys(network: nn.Module, folder: Path, missing: Collection[str], unexp
     left = sorted(name for name in unexpected if not WITHOUT_EFFECT.search(name))
     if left:
         raise StoreError(
-            f"{folder} has {len(left)} weights that its network does not use, such as {', '.join(left[:3])}: the "
-            "network of config.json is not the one that was trained"
+            f"{folder} has {len(left)} weights that its network does not use, such as {', '.join(left[:3])}: "
+            "config.json does not describe the network that was trained"
         )
     for name, weight in network.named_parameters():
         if name in missing:
@@ -132,7 +132,7 @@ def check_keys(network: nn.Module, folder: Path, missing: Collection[str], unexp
 def _check_tied(
     path: Path, weights: Mapping[str, Tensor], named: Mapping[str, nn.Parameter], loaded: Collection[str]
 ) -> None:
-    """Check that weights which the network ties are equal in the files: it would use the last one for all."""
+    """Check that weights that the network ties are equal in the files: it would use the last one for all."""
     values = {id(named[name]): named[name].detach() for name in loaded if name in named}
     for name, tensor in weights.items():
         if name not in named:
@@ -140,15 +140,15 @@ def _check_tied(
         value = values.setdefault(id(named[name]), tensor)
         if value.shape == tensor.shape and not torch.equal(value, tensor.to(value)):
             raise StoreError(
-                f"{path}: weight {name} differs from that to which the network ties it: tie_word_embeddings should be "
-                "false in config.json"
+                f"{path}: weight {name} differs from the one to which the network ties it: tie_word_embeddings should "
+                "be false in config.json"
             )
 
 
 def _tie_head(network: nn.Module, loaded: Collection[str]) -> None:
-    """Tie the output head to the embedding where the files have the embedding alone and the configuration says so.
+    """Tie the output head to the embedding if the files have only the embedding and the configuration says so.
 
-    Some code leaves that to the loading function of transformers.
+    Some model code leaves this to the loading function of transformers.
     """
     if not getattr(getattr(network, "config", None), "tie_word_embeddings", False):
         return

@@ -71,14 +71,14 @@ def test_a_bos_that_the_model_adds_is_removed_once(tmp_path):
     assert ids.with_chat_template(RECORDS, other)[0].prompt == FIRST["llada", None]
 
 
-def test_dream_has_a_bos_in_front_of_its_template_unless_it_is_loaded_without(tmp_path):
+def test_dream_has_a_bos_before_its_template_unless_loaded_without(tmp_path):
     made = model(tmp_path, "dream")
     assert made.before == (BOS,)
     assert ids.with_chat_template(RECORDS, made)[0].prompt == FIRST["dream", None]
     bare = load_huggingface(tmp_path, before=(), trust_remote_code=True)
     records = ids.with_chat_template(RECORDS, bare)
     results = [ids.estimate_texts(one, records, "exhaustive", passes=7, replicates=2)["nll"] for one in (made, bare)]
-    assert (np.abs(results[0] - results[1]) > 1e-3).all()  # it matters which of the two
+    assert (np.abs(results[0] - results[1]) > 1e-3).all()  # the choice of template matters
 
 
 def test_accelerated_models_have_the_template_of_their_tokenizer(tmp_path):
@@ -104,7 +104,7 @@ def test_the_response_is_scored_after_the_header_of_the_assistant(tmp_path):
         return -sum(float(logs[place, response[place]]) for place in range(3) if masked[place])
 
     assert found == pytest.approx(mean_over_masks({mask: total(mask) for mask in product((0, 1), repeat=3)}), abs=1e-4)
-    assert abs(found - plain) > 0.1  # control: without the template the number is another one
+    assert abs(found - plain) > 0.1  # control: without the template the number differs
 
 
 def test_models_without_tokenizer_or_template_are_refused(tmp_path):

@@ -58,7 +58,7 @@ def test_attention_is_a_softmax_of_scalar_products(
 
 @pytest.mark.parametrize("lengths", [(5, 5), (1, 7, 2), (10,)])
 @pytest.mark.parametrize("causal", [False, True])
-def test_sequences_behind_one_another_do_not_see_each_other(lengths: tuple[int, ...], causal: bool, flash: Any) -> None:
+def test_concatenated_sequences_do_not_see_each_other(lengths: tuple[int, ...], causal: bool, flash: Any) -> None:
     rows = torch.randn(sum(lengths), 3, HEADS, WIDTH, generator=torch.Generator().manual_seed(2))
     ends = torch.tensor([0, *lengths]).cumsum(0).int()
     attention = flash.flash_attn_interface.flash_attn_varlen_qkvpacked_func
@@ -73,7 +73,7 @@ def test_sequences_behind_one_another_do_not_see_each_other(lengths: tuple[int, 
 
 @pytest.mark.parametrize("turned", [WIDTH, WIDTH // 2])
 def test_rotary_embeddings_rotate_planes(turned: int, flash: Any, packed: Tensor) -> None:
-    """The leading features only, where there are fewer angles than planes."""
+    """With fewer angles than planes, only the leading features rotate."""
     rotary = importlib.import_module("flash_attn.layers.rotary")
     cosines, sines = angles(LENGTH, turned)
     before = packed.clone()

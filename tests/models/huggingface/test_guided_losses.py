@@ -23,7 +23,7 @@ def tokens() -> Tensor:
 
 @pytest.fixture
 def context() -> Tensor:
-    """A prompt of another length in each row; none in the last."""
+    """Prompts of different lengths; none in the last row."""
     lengths = torch.tensor([CONTEXT, 1, 5, 2, 0])
     return torch.arange(LENGTH)[None] < lengths[:, None]
 
@@ -103,8 +103,8 @@ def test_guided_losses_equal_the_formula(
     assert (losses - plain)[0].abs().max() > 0.05
 
 
-def test_guidance_of_shifted_logits_keeps_bos_in_front(tokens: Tensor, masked: Tensor, context: Tensor) -> None:
-    """It is no part of the prompt; the logits of position i are at output i - 1."""
+def test_guidance_of_shifted_logits_keeps_the_bos(tokens: Tensor, masked: Tensor, context: Tensor) -> None:
+    """BOS is not part of the prompt; the logits for position i are at output i - 1."""
     net = network("dream")
     losses = wrap(net, "dream", before=(BOS,)).token_nll(tokens, masked, context)
     torch.testing.assert_close(losses, slow_guided(net, tokens, masked, context, bos=BOS), atol=1e-5, rtol=0)

@@ -25,7 +25,7 @@ Asked = list[tuple[str, str | None]]
 
 @pytest.fixture
 def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cached:
-    """Put a snapshot into a cache of its own, in the layout of the hub's client."""
+    """Put a snapshot into a separate cache, in the layout of the hub's client."""
     monkeypatch.setattr(importlib.import_module("huggingface_hub.constants"), "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
 
@@ -43,7 +43,7 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cached:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """Record what is asked of the hub, which cannot be reached."""
+    """Record the requests to the hub, which cannot be reached."""
     requests: Asked = []
     download = hub.snapshot_download
 
@@ -67,14 +67,14 @@ def test_a_model_in_the_cache_is_used_without_asking(cached: Cached, asked: Aske
     assert asked == []
 
 
-def test_a_pinned_revision_alone_is_used_where_it_is_named(cached: Cached, asked: Asked) -> None:
+def test_a_pinned_revision_in_the_cache_is_used_if_named(cached: Cached, asked: Asked) -> None:
     """A download of a commit leaves no branch in the cache."""
     cached(ref=None)
     assert load_huggingface(NAME, revision=COMMIT, trust_remote_code=True).revision == COMMIT
     assert asked == []
     with pytest.raises(
         StoreError,
-        match=rf"its main branch is neither in the local cache nor available .* the cache has {COMMIT}: pass it with",
+        match=rf"its main branch is neither in the local cache nor available .* has {COMMIT}: specify it with",
     ):
         load_huggingface(NAME, trust_remote_code=True)
     assert asked == [(NAME, None)]
@@ -85,7 +85,7 @@ def test_the_error_names_all_commits_of_the_cache(cached: Cached, asked: Asked) 
     cached(commit=OTHER, ref="v1")
     assert load_huggingface(NAME, revision="v1", trust_remote_code=True).revision == OTHER
     with pytest.raises(
-        StoreError, match=rf"revision 'v2' is neither .* has {COMMIT}, {OTHER}: pass one of them with rev"
+        StoreError, match=rf"revision 'v2' is neither .* has {COMMIT}, {OTHER}: specify one of them with rev"
     ):
         load_huggingface(NAME, revision="v2", trust_remote_code=True)
     assert asked == [(NAME, "v2")]
@@ -96,7 +96,7 @@ def test_the_error_names_all_commits_of_the_cache(cached: Cached, asked: Asked) 
 def test_an_incomplete_snapshot_is_completed_or_refused(
     kind: str, offline: bool, cached: Cached, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A download that was interrupted, or one of the configuration and the tokenizer alone."""
+    """An interrupted download, or one of the configuration and the tokenizer only."""
     folder = cached()
     lacking = "config.json" if kind == "no configuration" else "the weights"
     (folder / ("config.json" if kind == "no configuration" else "model.safetensors")).unlink()
@@ -144,7 +144,7 @@ def test_a_model_that_is_not_cached_is_downloaded(
 
 
 def test_without_a_connection_nothing_is_downloaded(cached: Cached, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client of the hub itself, told to be offline."""
+    """The hub's own client in offline mode."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(importlib.import_module("huggingface_hub.constants"), "HF_HUB_OFFLINE", True)
     folder = cached()
@@ -157,7 +157,7 @@ def test_without_a_connection_nothing_is_downloaded(cached: Cached, monkeypatch:
 
 @pytest.mark.parametrize("ref", ["main", None])
 def test_code_of_another_repository_is_taken_from_the_cache(ref: str | None, cached: Cached, asked: Asked) -> None:
-    """Its main branch, or the only snapshot that there is."""
+    """The folder is that of the main branch, or the only snapshot."""
     code, weights = cached("somebody/code", commit=OTHER, ref=ref), cached()
     expected = load_huggingface(NAME, trust_remote_code=True).fingerprint()
     auto_map = {
@@ -181,7 +181,7 @@ def test_code_of_another_repository_is_taken_from_the_cache(ref: str | None, cac
     assert asked == []
 
 
-def test_code_of_another_repository_may_lack_the_file(cached: Cached, asked: Asked) -> None:
+def test_the_other_repository_may_lack_the_file(cached: Cached, asked: Asked) -> None:
     cached("somebody/code", checkpoint="bert")
     weights = cached()
     (weights / "modeling_llada.py").unlink()
@@ -192,7 +192,7 @@ def test_code_of_another_repository_may_lack_the_file(cached: Cached, asked: Ask
 
 @pytest.mark.parametrize("alone", [False, True])
 def test_the_tokenizer_may_be_that_of_another_model_of_the_cache(alone: bool, cached: Cached, asked: Asked) -> None:
-    """Of which the tokenizer may be all that was downloaded."""
+    """The snapshot of that model may consist of the tokenizer alone."""
     words = cached("somebody/words", checkpoint="bert")
     if alone:
         (words / "model.safetensors").unlink()
@@ -206,7 +206,7 @@ def test_the_tokenizer_may_be_that_of_another_model_of_the_cache(alone: bool, ca
     for path in [*words.glob("tokenizer*"), *words.glob("vocab*"), *words.glob("special*")]:
         path.unlink()
     with pytest.raises(
-        StoreError, match=r"in the local cache lacks a tokenizer, and the hub does not send it: There is"
+        StoreError, match=r"in the local cache lacks a tokenizer, which the hub did not provide: There is"
     ):
         load_huggingface("somebody/bert", tokenizer="somebody/words")
 

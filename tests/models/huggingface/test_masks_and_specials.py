@@ -16,9 +16,9 @@ from tests.support.checkpoints import rewrite, stored, word_tokenizer, write_che
 from tests.support.direct import BOS, MASK, randomised
 
 UNKNOWN = (
-    r"has no mask token: neither config.json \(mask_token_id\) nor a tokenizer specifies it, and it is not guessed"
+    r"the mask token is unknown: neither config.json \(mask_token_id\) nor a tokenizer names it, and it is not guessed"
 )
-EVERYTHING = r"; pass it as mask_id="
+EVERYTHING = r"; specify it with mask_id="
 
 
 def load(folder: Path, **options: Any) -> MaskedLanguageModel:
@@ -41,7 +41,7 @@ def test_the_mask_of_llada_is_known_by_its_architecture(tmp_path: Path) -> None:
 
 
 def test_the_mask_of_llada_moe_is_known_by_its_architecture(tmp_path: Path) -> None:
-    """Its model type is that of LLaDA, whose mask is another one."""
+    """Its model type is that of LLaDA, which has a different mask."""
     write(tmp_path, "llada-moe", 157184)
     model = load(tmp_path)
     assert (model.family.name, model.mask_id, model.vocabulary) == ("llada-moe", 156895, 157184)
@@ -68,7 +68,7 @@ def test_an_architecture_with_another_vocabulary_has_no_known_mask(name: str, vo
 @pytest.mark.parametrize(
     ("name", "word"), [("llada", "<|mdm_mask|>"), ("llada-moe", "<|mask|>"), ("dream", "<|mask|>")]
 )
-def test_a_tokenizer_may_have_the_mask_as_a_mere_word(name: str, word: str, tmp_path: Path) -> None:
+def test_a_tokenizer_may_have_the_mask_as_an_ordinary_word(name: str, word: str, tmp_path: Path) -> None:
     write(tmp_path, name, 13, mask_token_id=None)
     word_tokenizer(tmp_path, bos="<s>", eos=None, mask=None, hidden_mask=word)
     assert load(tmp_path).mask_id == 12
@@ -83,7 +83,7 @@ def test_configuration_and_tokenizer_must_agree(tmp_path: Path) -> None:
     word_tokenizer(tmp_path, bos=None, eos=None, mask="<|mdm_mask|>")
     with pytest.raises(
         InputError,
-        match=r"config.json and the tokenizer specify different mask ids, 5 and 12: pass the right one as mask_id=",
+        match=r"the tokenizer specify different mask ids, 5 and 12: specify the right one with mask_id=",
     ):
         load(tmp_path)
     assert load(tmp_path, mask_id=12).mask_id == 12
@@ -99,7 +99,7 @@ def test_a_mask_must_be_a_token_of_the_network(mask: int, tmp_path: Path) -> Non
         load(tmp_path, mask_id=mask)
 
 
-def test_a_mask_changes_every_number(tmp_path: Path) -> None:
+def test_another_mask_changes_every_number(tmp_path: Path) -> None:
     """The control of this file: a wrong mask is not a small error."""
     write_checkpoint(tmp_path, "llada")
     tokens = torch.arange(7)[None]
@@ -110,13 +110,13 @@ def test_a_mask_changes_every_number(tmp_path: Path) -> None:
 
 @pytest.fixture
 def dream(tmp_path: Path) -> Path:
-    """A Dream whose tokenizer has no BOS, though its configuration has that of another model."""
+    """A Dream whose tokenizer has no BOS, although its configuration names that of another model."""
     write(tmp_path, "dream", 13, mask_token_id=12, bos_token_id=0)
     word_tokenizer(tmp_path, bos=None, eos=None, mask="<|mask|>")
     return tmp_path
 
 
-def test_no_bos_is_put_in_front_that_the_tokenizer_does_not_have(dream: Path) -> None:
+def test_no_bos_is_added_that_the_tokenizer_lacks(dream: Path) -> None:
     model = load(dream)
     assert (model.before, model.after, model.longest) == ((), (), 16)
     tokens, masked = torch.tensor([[4, 5, 6]]), torch.tensor([[True, False, True]])
@@ -131,11 +131,11 @@ def test_no_bos_is_put_in_front_that_the_tokenizer_does_not_have(dream: Path) ->
     assert given.token_nll(tokens, masked)[0, 0] > 0
 
 
-def test_the_bos_of_the_tokenizer_is_put_in_front(dream: Path) -> None:
+def test_the_bos_of_the_tokenizer_is_added(dream: Path) -> None:
     word_tokenizer(dream, bos="<|beginoftext|>", eos="<|endoftext|>", mask="<|mask|>")
     rewrite(dream, bos_token_id=5)
     assert (load(dream).before, load(dream).after) == ((0,), ())
-    # As in the evaluation of the authors: an end that is visible.
+    # As in the authors' evaluation: a visible EOS.
     with_end = load(dream, after=(2,))
     assert (with_end.before, with_end.after, with_end.longest) == ((0,), (2,), 14)
     tokens = torch.tensor([[4, 5, 6]])
@@ -193,7 +193,7 @@ def loss(model: MaskedLanguageModel) -> Tensor:
     return model.token_nll(torch.tensor([[4, 5, 6]]), torch.tensor([[False, True, False]]))
 
 
-def test_options_change_the_numbers_as_they_say(tmp_path: Path) -> None:
+def test_options_change_the_numbers_as_documented(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, "dream")
     usual = loss(load(tmp_path, before=(BOS,)))
     for change in ({"shifted": False}, {"exclude_mask": True}, {"before": ()}):

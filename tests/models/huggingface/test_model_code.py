@@ -71,7 +71,7 @@ Written = Callable[..., Path]
 
 @pytest.fixture
 def written(tmp_path: Path) -> Written:
-    """Write a LLaDA with code of its own and the given parts."""
+    """Write a LLaDA whose code has the given parts."""
 
     def write(
         imports: str = "", attributes: str = "", built: str = "pass", called: str = "pass", **settings: Any
@@ -123,14 +123,16 @@ def test_failing_code_suggests_another_version_of_transformers(written: Written)
     version = transformers.__version__
     with pytest.raises(
         StoreError,
-        match=rf"failed \(KeyError: 'absent'\); it may need another version of transformers than {version}",
+        match=rf"failed \(KeyError: 'absent'\); it may need a version of transformers other than {version}",
     ):
         load(written(imports="{}['absent']"))
     with pytest.raises(
-        StoreError, match=rf"cannot import name 'absent' .* another version of transformers than {version}"
+        StoreError, match=rf"cannot import name 'absent' .* a version of transformers other than {version}"
     ):
         load(written(imports="from transformers.utils import absent"))
-    with pytest.raises(StoreError, match=r"No module named 'transformers.absent'.* another version of transformers"):
+    with pytest.raises(
+        StoreError, match=r"No module named 'transformers.absent'.* a version of transformers other than"
+    ):
         load(written(imports="import transformers.absent"))
 
 
@@ -167,7 +169,7 @@ QUIRKS = {
 
 
 @pytest.mark.parametrize("quirk", QUIRKS)
-def test_what_published_code_expects_of_transformers_is_there(
+def test_what_published_code_expects_of_transformers_is_supplied(
     quirk: str, written: Written, tokens: Tensor, masked: Tensor
 ) -> None:
     folder = written(**QUIRKS[quirk], hidden_size=12, num_attention_heads=1, rope_theta=10000.0)
@@ -182,14 +184,14 @@ SHIMS = [
 
 
 def present() -> list[Any]:
-    """Return which of the names that may be supplied are there."""
+    """Return which of the names that may be supplied exist."""
     table = importlib.import_module("transformers.modeling_rope_utils").ROPE_INIT_FUNCTIONS
     names = [hasattr(importlib.import_module(module), name) for module, name in SHIMS]
     return [*names, "default" in table, *(name for name in sys.modules if name.partition(".")[0] == "flash_attn")]
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_what_was_supplied_is_gone_after_loading(fails: bool, written: Written) -> None:
+def test_what_was_supplied_is_removed_after_loading(fails: bool, written: Written) -> None:
     before = present()
     folder = written(imports="import flash_attn.layers.rotary", built="{}[0]" if fails else "pass")
     if fails:
@@ -206,7 +208,7 @@ def test_what_was_supplied_is_gone_after_loading(fails: bool, written: Written) 
 
 @pytest.mark.parametrize("partial", [1.0, 0.5])
 def test_the_frequencies_are_those_of_transformers(partial: float) -> None:
-    """Of Llama, whose network has them in both versions."""
+    """The reference is Llama, whose network has them in both versions."""
     config = transformers.LlamaConfig(
         hidden_size=16, num_attention_heads=2, rope_theta=500.0, partial_rotary_factor=partial
     )
@@ -269,7 +271,7 @@ def test_a_tokenizer_with_code_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["torch_dtype", "dtype"])
 @pytest.mark.parametrize("value", ["bfloat16", "torch.bfloat16"])
 def test_a_dtype_may_be_a_string(name: str, value: str, written: Written) -> None:
-    """Code may make it one, after transformers has read it."""
+    """Code may turn it into a string after transformers has read it."""
     code = f"config.{name} = {value!r}"
     folder = written(built=code)
     own = (folder / "modeling_own.py").read_text()
@@ -311,7 +313,7 @@ def test_a_module_of_another_checkpoint_is_not_taken(
 
 
 @pytest.mark.parametrize("place", ["somebody/code--modeling_own.LLaDAModelLM", "code--modeling_own.LLaDAModelLM"])
-def test_code_of_another_repository_may_stand_beside_the_weights(
+def test_code_of_another_repository_may_be_beside_the_weights(
     place: str, written: Written, tokens: Tensor, masked: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.snapshot_download", None)  # the hub is not asked
@@ -327,7 +329,7 @@ def test_code_of_another_repository_may_stand_beside_the_weights(
     [
         ("modeling_own", "'modeling_own' in auto_map of config.json is not of the form module.Class"),
         ("../modeling_own.LLaDAModelLM", "is not of the form module.Class"),
-        ("modeling_absent.LLaDAModelLM", "lacks modeling_absent.py, the code that config.json names"),
+        ("modeling_absent.LLaDAModelLM", "lacks modeling_absent.py, the model code that config.json names"),
         ("modeling_own.Absent", "has no class Absent, which config.json names"),
     ],
 )
@@ -387,7 +389,7 @@ def test_a_missing_package_is_named(package: str, how: str, written: Written, mo
         load(written(imports=how.format(package)))
 
 
-def test_what_the_stand_in_of_flash_attn_lacks_is_named_too(written: Written) -> None:
+def test_what_the_stand_in_for_flash_attn_lacks_is_named_too(written: Written) -> None:
     with pytest.raises(StoreError, match=r"needs the package flash_attn: pip install flash_attn$"):
         load(written(imports="from flash_attn import flash_attn_with_kvcache"))
 
@@ -420,7 +422,7 @@ def test_code_that_asks_for_another_attention_gets_the_plain_one(
 
 
 def test_an_attention_of_its_own_is_not_replaced(written: Written) -> None:
-    """Another error of the code is passed on, though it happens to be a ValueError."""
+    """Other errors of the code are reported, even if they are ValueErrors."""
     with pytest.raises(StoreError, match=r"failed .*a layer is missing"):
         load(written(built="raise ValueError('a layer is missing')"))
 

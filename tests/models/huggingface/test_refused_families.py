@@ -1,4 +1,4 @@
-"""Families whose plain call gives no likelihood are refused by name, before anything of theirs is run."""
+"""Families whose plain calls give no likelihoods are refused by name, before any of their code runs."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.support.checkpoints import CHECKPOINTS, REFUSED, word_tokenizer, writ
 
 pytest.importorskip("transformers")
 
-# What the message says of each family.
+# What the message says about each family.
 REASONS = {
     "bd3lm": "BD3-LM.* trained by block diffusion",
     "sdar": "SDAR.* trained by block diffusion",
@@ -55,7 +55,7 @@ def test_every_refused_family_has_a_reason() -> None:
     "options", [{}, {"mask_id": 12}, {"family": "llada", "mask_id": 12}, {"family": "bert"}], ids=str
 )
 def test_a_checkpoint_is_refused_by_name(name: str, options: dict[str, Any], tmp_path: Path) -> None:
-    """Also where the user names a family: the name does not make the network another one."""
+    """This holds even if the user names another family."""
     write_refused(tmp_path, name)
     with pytest.raises(InputError, match=f"{REASONS[name]}") as caught:
         load_huggingface(tmp_path, trust_remote_code=True, **options)
@@ -101,7 +101,7 @@ def test_a_subclass_of_a_refused_class_is_refused() -> None:
 
 
 class Settings:
-    """A configuration as networks of transformers have it."""
+    """A configuration like those of transformers."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
@@ -135,7 +135,7 @@ def test_control_supported_configurations_are_not_refused(name: str) -> None:
 
 
 def test_an_a2d_with_blocks_is_recognised_by_its_name_alone(tmp_path: Path) -> None:
-    """Their configurations are equal."""
+    """The configurations of A2D with and without blocks are equal."""
     for name in ("Qwen3-0.6B-diffusion-bd3lm-v0.1", "own"):
         write_checkpoint(tmp_path / name, "a2d")
     with pytest.raises(InputError, match=r"bd3lm-v0.1 cannot be used as a masked model: it is trained by block"):
@@ -155,7 +155,7 @@ def forward(self: nn.Module, input_ids: Tensor) -> Tensor:
 
 
 def test_a_refused_network_is_not_called() -> None:
-    """A call of some of them compiles kernels or asks for devices."""
+    """Calls of some of these networks compile kernels or need a GPU."""
     kind = type("SDARForCausalLM", (nn.Module,), {"forward": forward})
     with pytest.raises(InputError, match="cannot be used as a masked model"):
         wrap(kind())

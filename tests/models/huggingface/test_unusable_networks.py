@@ -1,4 +1,4 @@
-"""Networks that are refused for what they do: noise of their own, and masks that see one side alone."""
+"""Networks that are refused for what they do: those with noise of their own, and those whose masks see one side."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tests.support.direct import network, randomised
 
 transformers = pytest.importorskip("transformers")
 
-NOISE = "two identical calls of the network differ by .* it adds noise of its own, or its dropout is active"
+NOISE = "two identical calls of the network differ by .* it adds its own noise, or its dropout is active"
 
 # What a network does to the hidden states of LLaDA, as a function of them.
 STOCHASTIC = {
@@ -83,7 +83,7 @@ def test_networks_that_add_noise_are_refused(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", DETERMINISTIC)
-def test_control_networks_that_repeat_themselves_are_not(kind: str, tmp_path: Path) -> None:
+def test_control_deterministic_networks_are_accepted(kind: str, tmp_path: Path) -> None:
     wrap(Changed(DETERMINISTIC[kind]).train())  # it is set to evaluation mode
     load_huggingface(written(tmp_path, DETERMINISTIC[kind]), trust_remote_code=True)
 
@@ -96,7 +96,7 @@ def test_rounding_of_half_precision_is_not_noise(dtype: torch.dtype) -> None:
 
 
 def test_the_state_of_the_random_generator_does_not_matter() -> None:
-    """A probe must not disturb the numbers that somebody draws."""
+    """The probe does not change the state of the global generator."""
     net = network("llada")
     torch.manual_seed(1)
     expected = torch.rand(3)
@@ -128,7 +128,7 @@ class Network(PreTrainedModel):
 """
 
 # Whether position i sees the token at j, and what is refused.
-CAUSAL = "is causal: a mask does not see the tokens after it, so the network is not a masked model of whole sequences"
+CAUSAL = "is causal: a mask does not see the tokens after it, so it is not a masked model of whole sequences"
 BLOCKS = "is block-causal with blocks of {}: a mask does not see the tokens after its block"
 VISIBLE = {
     "j <= i": CAUSAL,
@@ -143,7 +143,7 @@ VISIBLE = {
 
 
 def attending(folder: Path, visible: str, name: str = "llada") -> Path:
-    """Write a network of which each position sees a part of the others."""
+    """Write a network in which each position sees only some of the others."""
     write_checkpoint(folder, name)
     (folder / "modeling_own.py").write_text(ATTENDING.format(visible=visible))
     rewrite(folder, auto_map={"AutoConfig": "modeling_own.Config", "AutoModelForCausalLM": "modeling_own.Network"})
@@ -166,7 +166,7 @@ def test_networks_that_see_one_side_are_refused(visible: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("before", [(), (9,)])
 def test_the_shift_of_the_logits_does_not_hide_a_causal_network(before: tuple[int, ...], tmp_path: Path) -> None:
-    """That is, a usual language model that is taken for one whose logits are shifted."""
+    """An ordinary autoregressive model, loaded as one with shifted logits."""
     options: dict[str, Any] = {"before": before, "trust_remote_code": True}
     with pytest.raises(ModelError, match="is causal: "):
         load_huggingface(attending(tmp_path, "j <= i", "dream"), **options)

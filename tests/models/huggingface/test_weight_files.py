@@ -1,4 +1,4 @@
-"""Files of weights: every weight is read, none is left over, and none means something else than it says."""
+"""Weight files: every weight is read, none is left over, and none is misread."""
 
 import builtins
 import json
@@ -165,7 +165,7 @@ def test_weights_that_the_network_does_not_have_are_refused(extra: Weights, llad
         load(llada_folder)
 
 
-def test_a_layer_more_than_the_configuration_says_is_refused(bert_folder: Path) -> None:
+def test_a_layer_beyond_the_configuration_is_refused(bert_folder: Path) -> None:
     deeper = stored(bert_like("Bert", vocab_size=12, max_position_embeddings=16, num_hidden_layers=2))
     save_file(deeper, bert_folder / FILE, metadata={"format": "pt"})
     with pytest.raises(StoreError, match=r"weights that its network does not use, such as bert.encoder.layer.1"):
@@ -186,9 +186,9 @@ def test_weights_of_another_size_are_refused(name: str, weight: str, tmp_path: P
         (
             "llada",
             "bitsandbytes",
-            r"read by the network's own code they would lose their scales: use the checkpoint in",
+            r"the network's own code would ignore their scales: use a checkpoint in",
         ),
-        ("llada", "gptq", r"read by the network's own code they would lose their scales"),
+        ("llada", "gptq", r"the network's own code would ignore their scales"),
         ("bert", "bitsandbytes", r"the library of this method cannot load them here: .*accelerate"),
         ("bert", "own", rf"a method that transformers {transformers.__version__} does not know"),
     ],
@@ -206,7 +206,7 @@ def test_quantised_checkpoints_load_through_their_library_or_not_at_all(
 @pytest.mark.parametrize("pickled", [False, True])
 @pytest.mark.parametrize("name", ["llada", "bert"])
 def test_weights_that_need_scales_are_refused(name: str, kind: torch.dtype, pickled: bool, tmp_path: Path) -> None:
-    """Cast to float32 they would load without complaint."""
+    """Cast to float32, they would load without an error."""
     write_checkpoint(tmp_path, name)
     weights = load_file(tmp_path / FILE)
     narrow = sorted(weights)[3]
@@ -325,7 +325,7 @@ def test_a_head_that_is_not_saved_is_tied_if_the_configuration_says_so(
 
 @pytest.mark.parametrize("sharded", [False, True])
 def test_weights_that_differ_cannot_be_tied(sharded: bool, with_head: Path) -> None:
-    """The network would use that of them which is loaded last."""
+    """The network would use the one that is loaded last."""
     code = HEAD_CODE.replace("bias=False)", "bias=False)\n        self.ff_out.weight = self.body.embedding.weight")
     (with_head / "modeling_own.py").write_text(code)
     weights = load_file(with_head / FILE)
@@ -343,7 +343,9 @@ def test_weights_that_differ_cannot_be_tied(sharded: bool, with_head: Path) -> N
         (with_head / f"{FILE}.index.json").write_text(json.dumps(index))
 
     save(head)
-    with pytest.raises(StoreError, match=r"differs from that to which the network ties it: tie_word_embeddings should"):
+    with pytest.raises(
+        StoreError, match=r"differs from the one to which the network ties it: tie_word_embeddings should"
+    ):
         load(with_head)
     save({"ff_out.weight": table})
     load(with_head)

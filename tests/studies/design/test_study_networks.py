@@ -1,4 +1,4 @@
-"""Networks in study files: their options, and whose code a study may run."""
+"""Networks in study files: their options, and which third-party code a study may run."""
 
 import json
 import sys
@@ -58,7 +58,7 @@ letters = Letters()
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Stand in a folder with a checkpoint and with a module of models, which is not on the search path."""
+    """Change to a folder with a checkpoint and a module of models, which is not on the search path."""
     write_chat_checkpoint(tmp_path / "checkpoint")
     (tmp_path / "study_models.py").write_text(MODULE)
     monkeypatch.chdir(tmp_path)
@@ -178,7 +178,7 @@ def test_names_of_modules_are_not_taken_for_files(folder):
 
 
 def test_a_file_cannot_permit_code_that_is_stored_with_weights(folder, capsys, monkeypatch):
-    """It can only ask for it, and whoever runs the study permits it."""
+    """A file can only ask for it; the person who runs the study permits it."""
     path = study(folder, HEAD + CHECKPOINT)
     with monkeypatch.context() as patch:
         patch.setattr(scenario, "load_model", lambda *_, **__: pytest.fail("nothing is loaded before the refusal"))
