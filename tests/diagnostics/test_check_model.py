@@ -331,6 +331,7 @@ def test_validation_compares_with_the_plain_computation() -> None:
         validation = ids.validate_model(unchecked(network(family), family, before=before))
         assert validation.agrees, validation.table
         assert "agree with the published convention" in validation.answer
+        assert validation.answer in str(validation)
     with pytest.raises(ids.InputError, match="has no published convention"):
         ids.validate_model(ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0))
 

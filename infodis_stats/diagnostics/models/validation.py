@@ -49,6 +49,10 @@ class Validation:
         agree = "agree" if self.agrees else "do not agree"
         return f"{count} losses {agree} with the published convention: they differ by at most {largest:.2g} nats."
 
+    def __str__(self) -> str:
+        """Return the check, the result and the table."""
+        return f"{self.check}\n\n{self.answer}\n\n{self.table.to_markdown(index=False, tablefmt='simple')}"
+
 
 def validate_model(
     model: MaskedLanguageModel,
