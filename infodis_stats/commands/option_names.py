@@ -13,7 +13,7 @@ PHRASES = {  # where the option is not of the form of the argument
 }
 CALL = re.compile(r"(\w+\([^()]*\))")  # advice to write Python, which stays as it is
 ARGUMENT = re.compile(
-    r"(?<![\w./-])(?P<name>[a-z]\w*)=(?:(?P<switch>True|False)|'(?P<text>[^']*)'|torch\.(?P<dtype>\w+))?"
+    r"(?<![\w./-])(?P<name>[a-z]\w*)=(?:(?P<switch>True|False)|'(?P<text>[^']*)'|(?P<number>\d+)|torch\.(?P<dtype>\w+))?"
     r"|(?<![\w./-])(?P<bare>[a-z]+_\w+)(?![\w(.])"  # only a name of Python has an underscore
     r"|(?:^|(?<=: ))(?P<first>[a-z]+)(?= must )"
 )
@@ -26,13 +26,15 @@ def with_options(message: str, arguments: Container[str]) -> str:
     --------
     >>> with_options("pass it as mask_id=, or use f(x, mask_id=3); try shifted=False", {"mask_id", "shifted"})
     'pass it as --mask-id, or use f(x, mask_id=3); try --no-shifted'
+    >>> with_options("run it with batch_size=1, or load it with dtype=torch.float32", {"batch_size", "dtype"})
+    'run it with --batch-size 1, or load it with --dtype float32'
     """
 
     def option(match: re.Match[str]) -> str:
         name = match["name"] or match["bare"] or match["first"]
         if name not in arguments:
             return match[0]
-        value = match["text"] or match["dtype"] or ""
+        value = match["text"] or match["number"] or match["dtype"] or ""
         negated = "no-" if match["switch"] == "False" else ""
         return f"--{negated}{name.replace('_', '-')} {value}".rstrip()
 

@@ -137,7 +137,9 @@ def check_model(
     fine: no problems found in ... checks.
     """
     if not prices_masks(model):
-        raise InputError(f"{type(model).__name__} cannot be checked: it has no token_nll(tokens, masked); use load_model first")
+        raise InputError(
+            f"{type(model).__name__} cannot be checked: it has no token_nll(tokens, masked); use load_model first"
+        )
     trial = make_trial(model, texts, seed)
     findings = []
     for finding in _findings(trial):

@@ -116,7 +116,7 @@ def longest_input(config: Mapping[str, Any], network: nn.Module, tokenizer: Any)
             # RoBERTa numbers positions from its padding id + 1.
             lengths.append(table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1))
     if config.get("model_type") == "big_bird" and config.get("attention_type", "block_sparse") == "block_sparse":
-        # Sequences of at most this length, such as those of the probes, switch the network to full attention permanently.
+        # Sequences of at most this length, such as those of the probes, switch it to full attention permanently.
         lengths.append((5 + 2 * config.get("num_random_blocks", 3)) * config.get("block_size", 64))
     known = [length for length in lengths if length]
     if not known:

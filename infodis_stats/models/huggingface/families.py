@@ -222,47 +222,47 @@ REFUSED = _by_name(
             ),
         ),
         Family(name="sedd-uniform", about="SEDD with uniform noise", refused=UNIFORM),
-        # Networks that transformers lists among the masked language models.
+        # Networks that transformers lists as masked language models.
         Family(
             name="bart",
-            about="BART, mBART, MVP",
+            about="BART",
             model_types=("bart", "mbart", "mvp"),
-            refused=f"it is an encoder and a decoder, to which a plain call gives its input shifted; {OWN_CLASS}",
+            refused=f"it is an encoder with a decoder, which a plain call gives the shifted input; {OWN_CLASS}",
         ),
         Family(
             name="perceiver",
             about="Perceiver",
             model_types=("perceiver",),
-            refused=f"it gives the logits of its longest sequence, however long its input is; {OWN_CLASS}",
+            refused=f"it returns logits for its maximum length, whatever the length of its input; {OWN_CLASS}",
         ),
         Family(
             name="reformer",
             about="Reformer",
             model_types=("reformer",),
-            refused="its attention is drawn at random, so that two identical calls differ, and it has no likelihood",
+            refused="its attention is random: two identical calls differ, so it has no likelihood",
         ),
         Family(
             name="mra",
             about="MRA",
             model_types=("mra",),
-            refused="its attention is computed by a CUDA kernel of its own, and is 0 without it",
+            refused="its attention is computed by its own CUDA kernel and is 0 without it",
         ),
         Family(
             name="roc-bert",
             about="RoCBert",
             model_types=("roc_bert",),
-            refused=f"it needs the shape and the pronunciation of each character beside its token; {OWN_CLASS}",
+            refused=f"it needs the shape and the pronunciation of each character besides its token; {OWN_CLASS}",
         ),
         Family(
             name="xlm-languages",
             about="XLM with several languages",
-            refused=f"it needs the language of each token, and a plain call gives it none; {OWN_CLASS}",
+            refused=f"it needs the language of each token, which a plain call does not give; {OWN_CLASS}",
         ),
         Family(
             name="wav2vec2",
             about="Wav2Vec2",
             model_types=("wav2vec2",),
-            refused="it reads sound and not tokens",
+            refused="it reads sound, not tokens",
         ),
     )
 )

@@ -65,12 +65,12 @@ EXTRA: dict[str, dict[str, Any]] = {
 }
 # What is said of those that cannot be used.
 REFUSED = {
-    "bart": "an encoder and a decoder, to which a plain call gives its input shifted",
-    "mbart": "an encoder and a decoder",
-    "mvp": "an encoder and a decoder",
-    "perceiver": "gives the logits of its longest sequence, however long its input is",
-    "reformer": "s attention is drawn at random",
-    "mra": "attention is computed by a CUDA kernel of its own, and is 0 without it",
+    "bart": "an encoder with a decoder, which a plain call gives the shifted input",
+    "mbart": "an encoder with a decoder",
+    "mvp": "an encoder with a decoder",
+    "perceiver": "returns logits for its maximum length, whatever the length of its input",
+    "reformer": "s attention is random: two identical calls differ",
+    "mra": "attention is computed by its own CUDA kernel and is 0 without it",
     "roc_bert": "needs the shape and the pronunciation of each character",
     "wav2vec2": "reads sound",
 }
@@ -132,7 +132,7 @@ def test_every_kind_is_used_or_left_out_for_a_reason() -> None:
 @pytest.mark.parametrize(
     "options", [{}, {"family": "bert", "mask_id": 12, "before": (), "after": ()}], ids=["", "named"]
 )
-def test_a_network_whose_plain_call_is_no_prediction_is_refused(
+def test_a_network_whose_plain_call_does_not_predict_masks_is_refused(
     kind: str, options: dict[str, Any], tmp_path: Path
 ) -> None:
     (tmp_path / "config.json").write_text(f'{{"model_type": "{kind}", "vocab_size": 13}}')
