@@ -7,12 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from estimators import InputError
-
 __all__ = ["Attention", "allowed_tokens", "attention_pattern", "dependence", "pattern_of"]
 
-CHEAP_LENGTH, LENGTH = 16, 64
-SYMBOLS = 4  # distinct tokens in a probe, at least 2
+LENGTH = 64
+SYMBOLS = 8  # distinct tokens in a probe, spread over the vocabulary
+FEWEST = 0.2  # of the losses that a pattern lets depend on a later token do so; rounding hides weak dependences
 
 Pattern = Literal["bidirectional", "causal", "block-causal", "none", "irregular"]
 
@@ -49,20 +48,22 @@ def attention_pattern(model: Any, *, cheap: bool = False, seed: int = 0) -> Atte
     model : ConditionalModel
         Its ``longest`` and ``vocabulary`` are used if it has them.
     cheap : bool, default False
-        Whether to use a sequence of 16 tokens instead of 64, which finds blocks of up to 8 instead of 32.
+        Whether to change the tokens at both sides of each quarter of the sequence only, instead of all: this finds
+        blocks of 2, 4, 8, 16 or 32.
     seed : int, default 0
 
     Returns
     -------
     Attention
     """
-    return pattern_of(dependence(model, cheap=cheap, seed=seed))
+    return pattern_of(dependence(model, cheap=cheap, seed=seed), in_front=len(getattr(model, "before", ())))
 
 
 def dependence(model: Any, *, cheap: bool = False, seed: int = 0) -> NDArray[np.int8]:
     """Find which losses change if one visible token changes.
 
-    Every other position is masked, first the even and then the odd ones, and one visible token is changed per row.
+    Every other position is masked, first the even and then the odd ones, and one visible token is changed per row. If
+    nothing changes, this is tried once more with other tokens.
 
     Parameters
     ----------
@@ -75,19 +76,24 @@ def dependence(model: Any, *, cheap: bool = False, seed: int = 0) -> NDArray[np.
         In row ``j``, column ``i``: 1 if the loss at ``i`` changes with the token at ``j``, 0 if it does not, -1 if that
         was not measured. A weak dependence can vanish in rounding.
     """
-    length = min(CHEAP_LENGTH if cheap else LENGTH, int(getattr(model, "longest", LENGTH)))
     rng = np.random.default_rng(seed)
-    row = rng.integers(0, SYMBOLS, length)
-    row = _symbols(model)[row]
+    found = _dependence(model, rng, cheap=cheap)
+    return found if (found == 1).any() else _dependence(model, rng, cheap=cheap)
+
+
+def _dependence(model: Any, rng: np.random.Generator, *, cheap: bool) -> NDArray[np.int8]:
+    length = min(LENGTH, int(getattr(model, "longest", LENGTH)))
+    symbols = _symbols(model, rng)
+    chosen = rng.integers(0, len(symbols), length)
     found = np.full((length, length), -1, dtype=np.int8)
     first_scored = int(bool(getattr(model, "shifted", False)) and not getattr(model, "before", ()))
     for parity in (0, 1):
         masked = np.arange(length) % 2 == parity
         masked[:first_scored] = False
-        changed = np.flatnonzero(~masked)
-        tokens = np.tile(row, (len(changed) + 2, 1))
+        changed = np.flatnonzero(~masked & _edges(length) if cheap else ~masked)
+        tokens = np.tile(symbols[chosen], (len(changed) + 2, 1))
         for place, position in enumerate(changed):
-            tokens[place, position] = _other(row[position], model)
+            tokens[place, position] = symbols[(chosen[position] + 1) % len(symbols)]
         losses = _losses(model, tokens, np.tile(masked, (len(tokens), 1)))
         noise = np.abs(losses[-1] - losses[-2]).max()  # of arithmetic that is not reproducible
         moved = np.abs(losses[: len(changed)] - losses[-1]) > 8 * noise
@@ -96,8 +102,25 @@ def dependence(model: Any, *, cheap: bool = False, seed: int = 0) -> NDArray[np.
     return found
 
 
-def pattern_of(found: NDArray[np.int8]) -> Attention:
+def _edges(length: int) -> NDArray[np.bool_]:
+    """Return the positions at both sides of each quarter of a sequence, and at its ends."""
+    quarters = np.arange(5) * length // 4
+    edges = np.zeros(length, dtype=bool)
+    for around in (-2, -1, 0, 1):
+        edges[(quarters + around)[(quarters + around >= 0) & (quarters + around < length)]] = True
+    return edges
+
+
+def pattern_of(found: NDArray[np.int8], in_front: int = 0) -> Attention:
     """Name the narrowest pattern that contains all dependences of a matrix as `dependence` returns it.
+
+    Parameters
+    ----------
+    found : array of int8, shape (length, length)
+        If some rows were not measured, blocks must begin with the sequence or with the tokens in front of it, and their
+        sizes be powers of 2.
+    in_front : int, default 0
+        Number of tokens before the sequence.
 
     Examples
     --------
@@ -108,16 +131,32 @@ def pattern_of(found: NDArray[np.int8]) -> Attention:
     block-causal with blocks of 4
     """
     depends, length = found == 1, len(found)
+    whole = bool((found >= 0).any(axis=1).all())
+    positions = np.arange(length)
+    places = positions[:, None]
     if not depends.any():
         return Attention("none")
-    later = np.arange(length)
-    places = later[:, None]
-    for size in range(1, length // 2 + 1):
-        for start in range(size):
-            if (later >= (places - start) // size * size + start)[depends].all():
-                return Attention("causal") if size == 1 else Attention("block-causal", size)
-    both_sides = (depends & (later < places)).any() and (depends & (later > places)).any()
-    return Attention("bidirectional" if both_sides else "irregular")
+    if length < 4:
+        return Attention("irregular")
+    if (positions >= places)[depends].all():
+        return Attention("causal")
+    sizes = range(2, length // 2 + 1) if whole else [size for size in (2, 4, 8, 16, 32) if size <= length // 2]
+    for size in sizes:
+        for start in range(size) if whole else sorted({0, -in_front % size}):
+            block = (places - start) // size * size + start
+            later_in_block = (positions >= block) & (positions < places)
+            if (positions >= block)[depends].all() and _often(found, later_in_block):
+                return Attention("block-causal", size)
+    both_sides = (depends & (positions < places)).any() and (depends & (positions > places)).any()
+    if both_sides and (not whole or _often(found, positions < places)):
+        return Attention("bidirectional")
+    return Attention("irregular")
+
+
+def _often(found: NDArray[np.int8], allowed: NDArray[np.bool_]) -> bool:
+    """Return whether enough losses depend on any of the tokens on which they may, as far as that was measured."""
+    measured = (allowed & (found >= 0)).any(axis=0)
+    return bool((allowed & (found == 1)).any(axis=0)[measured].mean() >= FEWEST) if measured.any() else False
 
 
 def _losses(model: Any, tokens: NDArray[np.int64], masked: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -144,13 +183,7 @@ def allowed_tokens(model: Any, most: int = 4096) -> list[int]:
     return [token for token in range(min(vocabulary, most)) if token not in refused]
 
 
-def _symbols(model: Any) -> NDArray[np.int64]:
-    """Return distinct tokens for a probe."""
-    allowed = allowed_tokens(model)[:SYMBOLS]
-    if len(allowed) < 2:
-        raise InputError("a probe needs at least 2 tokens besides the special ones")
-    return np.resize(np.array(allowed, dtype=np.int64), SYMBOLS)
-
-
-def _other(token: np.int64, model: Any) -> int:
-    return next(int(symbol) for symbol in _symbols(model) if symbol != token)
+def _symbols(model: Any, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return distinct tokens for a probe, spread over the vocabulary."""
+    allowed = np.array(allowed_tokens(model, most=2**20), dtype=np.int64)
+    return rng.choice(allowed, size=min(SYMBOLS, len(allowed)), replace=False)

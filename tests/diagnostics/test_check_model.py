@@ -70,7 +70,7 @@ def test_the_attention_pattern_is_found(net: nn.Module, pattern: str, block: int
     check = ids.check_model(model)
     assert (check.measured["attention"], check.measured["block_size"]) == (pattern, block)
     assert verdict_of(check, "attention") == verdict
-    if (block or 1) <= 8:
+    if block != 3:  # the cheap probe knows powers of 2
         assert attention_pattern(model, cheap=True).pattern == pattern
 
 

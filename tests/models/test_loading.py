@@ -206,8 +206,8 @@ def test_hugging_face_models_have_all_options(tmp_path):
     [
         ({"before": (99,)}, "before must be tokens of the network, 0 to 23, but it contains 99"),
         ({"after": (1, -1)}, "after must be tokens of the network, 0 to 23, but it contains -1"),
-        ({"mask_id": 10**25}, f"cannot be called by the convention of family 'llada' with mask {10**25}: "),
-        ({"mask_id": 99}, "cannot be called by the convention of family 'llada' with mask 99: "),
+        ({"mask_id": 10**25}, "mask_id must be a 64-bit integer, got 1000"),
+        ({"mask_id": 99}, "mask_id must be a token that the network takes, got 99"),
         ({"guidance": -1.0}, "guidance must be a finite number of at least 0"),
         ({"device_map": "gpu"}, "the device 'gpu' is not available here"),
         ({"dtype": "int8"}, "dtype must be a floating-point dtype of torch such as 'bfloat16', got 'int8'"),

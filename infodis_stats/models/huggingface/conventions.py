@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
 from estimators import InputError
@@ -112,9 +113,11 @@ def longest_input(config: Mapping[str, Any], network: nn.Module, tokenizer: Any)
     if getattr(tokenizer, "model_max_length", UNLIMITED) < UNLIMITED:
         lengths.append(tokenizer.model_max_length)
     for name, table in network.named_modules():
-        if name.endswith("position_embeddings") and isinstance(table, nn.Embedding):
+        weights = getattr(table, "weight", None)  # of an embedding, also of a quantised one
+        if name.endswith("position_embeddings") and isinstance(weights, torch.Tensor) and weights.ndim == 2:
             # RoBERTa numbers positions from its padding id + 1.
-            lengths.append(table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1))
+            padding: Any = getattr(table, "padding_idx", None)
+            lengths.append(len(weights) - (0 if padding is None else padding + 1))
     if config.get("model_type") == "big_bird" and config.get("attention_type", "block_sparse") == "block_sparse":
         # Sequences of at most this length, such as those of the probes, switch it to full attention permanently.
         lengths.append((5 + 2 * config.get("num_random_blocks", 3)) * config.get("block_size", 64))

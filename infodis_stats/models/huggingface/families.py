@@ -214,8 +214,8 @@ REFUSED = _by_name(
         Family(
             name="gidd",
             about="GIDD",
-            architectures=("DIT", "GiddForDiffusionLM"),
-            model_types=("dit", "gidd"),
+            architectures=("GiddForDiffusionLM",),  # and any with the key p_uniform: "DIT" names others too
+            model_types=("gidd",),
             refused=(
                 "it is trained with a mixture of masking and uniform noise, which is not supported yet: its "
                 "predictions at masks are not conditional probabilities; use a checkpoint trained with masks alone"

@@ -1,15 +1,29 @@
 """The output head at selected positions only: losses without logits of size batch x length x vocabulary."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from estimators import ModelError
-from infodis_stats.models.losses import token_losses
+from infodis_stats.models.losses import HALF, token_losses
 
-__all__ = ["ScoredTokens", "find_head", "full_losses", "lean_losses", "logits_of"]
+__all__ = [
+    "HeadProbe",
+    "ScoredTokens",
+    "agree",
+    "find_head",
+    "full_losses",
+    "largest_difference",
+    "lean_losses",
+    "logits_of",
+]
+
+
+ROUNDINGS = 16  # of the dtype, by which probabilities may differ
+MOST = {False: 1e-3, True: 0.03}  # nats, in float32 and in half precision
+IMPOSSIBLE = -1e4  # nats: a smaller log-probability stands for 0
 
 
 @dataclass(frozen=True)
@@ -96,21 +110,33 @@ def _guided(
     return at
 
 
-def find_head(
-    forward: Callable[[], object], network: nn.Module, compare: Tensor, excluded: int | None
-) -> nn.Linear | None:
+@dataclass(frozen=True, eq=False)
+class HeadProbe:
+    """A call of the network on a small input, to compare the outputs of a candidate for the head with.
+
+    Attributes
+    ----------
+    forward : callable
+        Runs the network.
+    compare : Tensor of bool, shape (batch, length)
+        Positions at which the probabilities are compared.
+    """
+
+    forward: Callable[[], object]
+    compare: Tensor
+
+
+def find_head(probes: Sequence[HeadProbe], network: nn.Module, excluded: int | None) -> nn.Linear | None:
     """Find the linear layer that computes the logits, if its outputs determine the probabilities.
 
-    The network runs once in full, and once up to each candidate layer. Operations after the head may only add a
-    constant to all logits of a position: RADD normalises, SEDD divides by a function of the noise.
+    For each probe the network runs once in full, and once up to each candidate layer. Operations after the head may
+    only add a constant to all logits of a position: RADD normalises, SEDD divides by a function of the noise.
 
     Parameters
     ----------
-    forward : callable
-        Runs the network on a small input.
+    probes : sequence of HeadProbe
+        Inputs of several lengths and numbers of masks, since an operation may depend on either.
     network : Module
-    compare : Tensor of bool, shape (batch, length)
-        Positions of that input at which the probabilities are compared.
     excluded : int, optional
         A token with probability 0.
 
@@ -119,17 +145,55 @@ def find_head(
     Linear or None
         None if the head cannot be separated.
     """
-    logits = logits_of(forward())
-    expected = _log_probabilities(logits[compare], excluded)
-    tolerance = 16 * torch.finfo(logits.dtype).eps * max(1.0, logits[compare].float().abs().max().item())
+    logits = [logits_of(probe.forward()) for probe in probes]
     for head in reversed([module for module in network.modules() if isinstance(module, nn.Linear)]):
-        if head.out_features == logits.shape[-1]:
-            outputs = _at_head(forward, head, head.forward)
-            if outputs is not None and outputs.shape == logits.shape:
-                error = (_log_probabilities(outputs[compare], excluded) - expected).abs().max()
-                if error <= tolerance:
-                    return head
+        if head.out_features == logits[0].shape[-1] and all(
+            _determines(head, probe, full, excluded) for probe, full in zip(probes, logits, strict=True)
+        ):
+            return head
     return None
+
+
+def _determines(head: nn.Linear, probe: HeadProbe, logits: Tensor, excluded: int | None) -> bool:
+    outputs = _at_head(probe.forward, head, head.forward)
+    if outputs is None or outputs.shape != logits.shape:
+        return False
+    return agree(outputs[probe.compare], logits[probe.compare], excluded)
+
+
+def agree(first: Tensor, second: Tensor, excluded: int | None = None) -> bool:
+    """Return whether logits (count, vocabulary) give the same probabilities, but for rounding in their dtype.
+
+    Examples
+    --------
+    >>> logits = torch.tensor([[1.0, 2.0, -1e9]])
+    >>> agree(logits, logits + 3.0), agree(logits, logits * 2.0), agree(logits, torch.tensor([[1.0, 2.0, 3.0]]))
+    (True, False, False)
+    """
+    expected = _log_probabilities(second, excluded)
+    possible = expected > IMPOSSIBLE
+    scale = max(1.0, expected[possible].abs().max().item()) if possible.any() else 1.0
+    rounding = min(ROUNDINGS * torch.finfo(second.dtype).eps * scale, MOST[second.dtype in HALF])
+    return largest_difference(first, second, excluded) <= rounding
+
+
+def largest_difference(first: Tensor, second: Tensor, excluded: int | None = None) -> float:
+    """Return the largest difference between log-probabilities from logits (count, vocabulary), in nats.
+
+    Tokens whose probability is 0 in one must have probability 0 in the other, otherwise the difference is infinite: a
+    network may set the logit of its mask to minus infinity, or to a large negative number. What is NaN in both agrees.
+
+    Examples
+    --------
+    >>> largest_difference(torch.tensor([[0.0, 0.0, -1e9]]), torch.tensor([[0.0, 0.0, -torch.inf]]))
+    0.0
+    """
+    logs = [_log_probabilities(logits, excluded) for logits in (first, second)]
+    impossible, undefined = [part <= IMPOSSIBLE for part in logs], [part.isnan() for part in logs]
+    if not torch.equal(*impossible) or not torch.equal(*undefined):
+        return torch.inf
+    differences = (logs[0] - logs[1])[~impossible[0] & ~undefined[0]].abs()
+    return differences.max().item() if len(differences) else 0.0
 
 
 def _at_head(forward: Callable[[], object], head: nn.Linear, use: Callable[[Tensor], Tensor]) -> Tensor | None:

@@ -4,7 +4,8 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,23 @@ from estimators import InfodisError, InputError, ModelError, TokenError
 from infodis_stats.models.huggingface.families import family_named
 from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.folder import first_line
-from infodis_stats.models.huggingface.head import ScoredTokens, find_head, full_losses, lean_losses, logits_of
+from infodis_stats.models.huggingface.head import (
+    HeadProbe,
+    ScoredTokens,
+    agree,
+    find_head,
+    full_losses,
+    largest_difference,
+    lean_losses,
+    logits_of,
+)
 from infodis_stats.models.huggingface.recognition import check_supported
 from infodis_stats.models.losses import check_overflow, kind_of
 
 __all__ = ["MaskedLanguageModel", "UncheckedModel"]
 
 FULL_LOGITS = 2**27  # logits per call if the head cannot be separated: 512 MB in float32
-PROBE_LENGTH = 16
-ROUNDINGS = 16  # roundings of the dtype by which two identical calls may differ
+SHORT, PROBE_LENGTH = 4, 16
 
 
 class MaskedLanguageModel:
@@ -142,22 +151,24 @@ class MaskedLanguageModel:
     ) -> None:
         self.network = network.eval()
         self.family = family_named(family) if isinstance(family, str) else family
-        self.mask_id = mask_id
-        self.shifted = self.family.shifted if shifted is None else shifted
-        self.exclude_mask = self.family.exclude_mask if exclude_mask is None else exclude_mask
+        self.mask_id = check_integer("mask_id", mask_id)
+        self.shifted = check_flag("shifted", self.family.shifted if shifted is None else shifted)
+        self.exclude_mask = check_flag(
+            "exclude_mask", self.family.exclude_mask if exclude_mask is None else exclude_mask
+        )
         if self.family.mask == "last" and not self.exclude_mask:
             raise InputError(
                 f"exclude_mask must be True for family {self.family.name!r}: its last output is not a probability"
             )
         self.tokenizer = tokenizer
-        self.before, self.after = tuple(before), tuple(after)
-        if not math.isfinite(guidance) or guidance < 0:
-            raise InputError(f"guidance must be a finite number of at least 0, got {guidance}")
+        self.before, self.after = check_tokens("before", before, mask_id), check_tokens("after", after, mask_id)
+        if not isinstance(guidance, int | float) or not math.isfinite(guidance) or guidance < 0:
+            raise InputError(f"guidance must be a finite number of at least 0, got {guidance!r}")
         self.guidance = float(guidance)
         self.config = dict(config or {})
         self.name = name
         self.revision = revision
-        self._length = length
+        self._length = check_integer("length", length)
         if self.longest < 1:
             raise InputError(
                 f"a length of {length} leaves no room for tokens next to {len(before) + len(after)} special tokens"
@@ -344,27 +355,46 @@ class MaskedLanguageModel:
         return None if self.family.noise is None else self.family.noise(masked)
 
     def _probe(self) -> tuple[int, nn.Linear | None]:
-        visible = int(self.mask_id == 0)
         try:
-            inputs = torch.tensor([[visible, self.mask_id] * 2], device=self._device)[:, : max(1, self._length)]
-            masked = inputs == self.mask_id
-            noise = self._noise(masked)
             with torch.no_grad():
-                vocabulary = logits_of(self._forward(inputs, noise)).shape[-1]
+                vocabulary = logits_of(self._forward(*self._probe_inputs(min(SHORT, self._length))[:2])).shape[-1]
                 # A mask after the last output has no probability.
                 if not 0 <= self.mask_id < vocabulary + int(self.exclude_mask):
                     raise InputError(f"mask_id must be one of the network's {vocabulary} tokens, got {self.mask_id}")
                 excluded = self.mask_id if self.exclude_mask and self.mask_id < vocabulary else None
-                head = find_head(lambda: self._forward(inputs, noise), self.network, masked, excluded)
+                probes = []
+                for length in sorted({min(SHORT, self._length), min(PROBE_LENGTH, self._length)}):
+                    inputs, noise, masked = self._probe_inputs(length, vocabulary)
+                    probes.append(HeadProbe(partial(self._forward, inputs, noise), masked))
+                head = find_head(probes, self.network, excluded)
         except InfodisError:
             raise
         except Exception as error:  # third-party code may raise anything
+            if self._takes_other_tokens():
+                raise InputError(f"mask_id must be a token that the network takes, got {self.mask_id}") from error
             raise ModelError(
                 f"the network cannot be called by the convention of family {self.family.name!r} with mask "
-                f"{self.mask_id}: "
-                f"{first_line(error)}"
+                f"{self.mask_id}: {first_line(error)}"
             ) from error
         return vocabulary, head
+
+    def _takes_other_tokens(self) -> bool:
+        inputs, noise, masked = self._probe_inputs(min(SHORT, self._length))
+        try:
+            with torch.no_grad():
+                self._forward(torch.where(masked, 0, inputs), noise)
+        except Exception:  # third-party code may raise anything
+            return False
+        return True
+
+    def _probe_inputs(self, length: int, vocabulary: int = 2) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Return inputs of three rows, their noise, and where they are masked: everywhere, at half, at one position."""
+        rows, positions = torch.arange(3)[:, None], torch.arange(length)
+        visible = (positions * max(1, vocabulary // length) + rows) % vocabulary
+        visible[visible == self.mask_id] = (self.mask_id + 1) % vocabulary
+        masked = torch.stack([positions >= 0, positions % 2 == 0, positions == length // 2]).to(self._device)
+        inputs = torch.where(masked, self.mask_id, visible.to(self._device))
+        return inputs, self._noise(masked), masked
 
     def _check_vocabulary(self) -> None:
         for name, special in (("before", self.before), ("after", self.after)):
@@ -388,16 +418,13 @@ class MaskedLanguageModel:
         check_supported(self.network, self.config)
 
     def _refuse_noise(self) -> None:
-        """Refuse a network that adds its own noise."""
-        tokens = torch.arange(min(PROBE_LENGTH, self.longest), device=self._device)[None] % self.vocabulary
-        masked = tokens % 2 == 1
-        first, second = self.outputs(tokens, masked), self.outputs(tokens, masked)
-        allowed = ROUNDINGS * torch.finfo(self._dtype).eps * max(1.0, first.abs().max().item())
-        difference = (first - second).abs().max().item()
-        if difference > allowed:
+        """Refuse a network that adds noise of its own."""
+        inputs, noise, _ = self._probe_inputs(min(PROBE_LENGTH, self._length), self.vocabulary)
+        first, second = (self.call(inputs, noise).flatten(0, 1).to(self._dtype) for _ in range(2))
+        if not agree(first, second):
             raise ModelError(
-                f"the logits of two identical calls of the network differ by {difference:.2g}: it adds its own noise, "
-                "or its dropout is active in evaluation mode, so it has no likelihood"
+                f"two identical calls of the network differ by {largest_difference(first, second):.2g} nats: it adds "
+                "its own noise, or its dropout is active in evaluation mode, so it has no likelihood"
             )
 
     def _check(self, tokens: Tensor, masked: Tensor) -> None:
@@ -455,6 +482,32 @@ class UncheckedModel(MaskedLanguageModel):
 
     def _refuse_noise(self) -> None:
         pass
+
+
+def check_integer(name: str, value: object) -> int:
+    """Return a token id or a length; `InputError` if it is not an integer."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise InputError(f"{name} must be an integer, got {value!r}")
+    if abs(int(value)) > np.iinfo(np.int64).max:
+        raise InputError(f"{name} must be a 64-bit integer, got {value}")
+    return int(value)
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Return True or False; `InputError` if it is neither."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def check_tokens(name: str, tokens: object, mask_id: int) -> tuple[int, ...]:
+    """Return token ids; `InputError` if they are not a sequence of integers, or contain the mask."""
+    if isinstance(tokens, str) or not isinstance(tokens, Iterable):
+        raise InputError(f"{name} must be a sequence of token ids, such as (1, 2), got {tokens!r}")
+    checked = tuple(check_integer(f"each token of {name}", token) for token in tokens)
+    if mask_id in checked:
+        raise InputError(f"{name} contains the mask, token {mask_id}")
+    return checked
 
 
 def _columns(special: tuple[int, ...], like: Tensor) -> Tensor:

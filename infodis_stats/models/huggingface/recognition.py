@@ -1,11 +1,13 @@
 """Recognition of the family of a checkpoint or network by its architecture, configuration and name."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from estimators import InputError
+from infodis_stats.models.huggingface.conventions import LENGTHS
 from infodis_stats.models.huggingface.families import BLOCKS, FAMILIES, OWN_CLASS, REFUSED
 from infodis_stats.models.huggingface.family import Family
 
@@ -13,7 +15,8 @@ __all__ = ["check_supported", "find_family", "refused_family", "refused_network"
 
 # Masked language models that are new in version 5 of transformers.
 SINCE_5 = ("esmc", "eurobert", "gte", "jina_embeddings_v3", "nomic_bert", "ultrabert")
-BLOCK_KEYS = ("block_size", "bd_size", "block_length")
+BLOCK_KEYS = ("block_size", "bd_size", "block_length", "diffusion_block_size", "eval_block_size")
+NATIVE_WITH_BLOCKS = ("big_bird",)  # blocks of sparse attention, on both sides
 OTHER_BLOCKS = Family(name="blocks", about="A network that predicts in blocks", refused=BLOCKS)
 
 ARCHITECTURES = {name: family for family in (*FAMILIES.values(), *REFUSED.values()) for name in family.architectures}
@@ -46,16 +49,29 @@ def check_supported(network: nn.Module, config: Mapping[str, Any]) -> None:
 
 
 def refused_network(network: nn.Module, config: Mapping[str, Any]) -> Family | None:
-    """Return the family of a network, by its classes or configuration, if it is refused, else None."""
-    own: Any = getattr(network, "config", None)
-    if hasattr(own, "to_dict"):
-        own = own.to_dict()
-    classes = [kind.__name__ for kind in type(network).__mro__]
-    for named in (config, own, {"architectures": classes}):
-        family = refused_family(named) if isinstance(named, Mapping) else None
-        if family is not None:
-            return family
-    return None
+    """Return the family of a network if it is one of those that are refused.
+
+    The classes and configurations of all its modules are examined, since a network may be wrapped in others.
+    """
+    configurations = [config]
+    for module in network.modules():
+        configurations.append({"architectures": [kind.__name__ for kind in type(module).__mro__]})
+        own = _as_mapping(getattr(module, "config", None))
+        if own:
+            configurations.append(own)
+    families = map(refused_family, configurations)
+    return next((family for family in families if family is not None), None)
+
+
+def _as_mapping(configuration: object) -> Mapping[str, Any]:
+    """Return a configuration as a mapping, whatever kind of object it is; empty if it is none."""
+    if isinstance(configuration, Mapping):
+        return configuration
+    own = vars(configuration) if hasattr(configuration, "__dict__") else {}
+    try:
+        return own | dict(configuration.to_dict())  # type: ignore[attr-defined]
+    except Exception:  # third-party code may raise anything, or have no such method
+        return own
 
 
 def find_family(config: Mapping[str, Any], native: Collection[str] = (), folder: str = "") -> Family:
@@ -84,8 +100,8 @@ def find_family(config: Mapping[str, Any], native: Collection[str] = (), folder:
     >>> find_family({"model_type": "albert", "architectures": ["AlbertForMaskedLM"]}, native={"albert"}).name
     'bert'
     """
-    kind = str(config.get("model_type", "")).lower()
-    architectures = [str(name) for name in config.get("architectures") or []]
+    kind = _text(config.get("model_type")).lower()
+    architectures = _architectures(config)
     described = f"model type {kind!r} (architectures: {', '.join(architectures) or 'none'})"
     family = _recognised(config)
     if family is not None and family.refused:
@@ -104,29 +120,62 @@ def find_family(config: Mapping[str, Any], native: Collection[str] = (), folder:
 
 
 def _recognised(config: Mapping[str, Any]) -> Family | None:
-    names = [str(name) for name in config.get("architectures") or []]
-    known = next((ARCHITECTURES[name] for name in names if name in ARCHITECTURES), None)
-    known = _by_keys(config, known) or known
-    if known is not None:
-        return known
-    kind = str(config.get("model_type", "")).lower()
-    if kind not in MODEL_TYPES and "tokens" in config and isinstance(config.get("model"), Mapping):
+    named = [ARCHITECTURES[name] for name in _architectures(config) if name in ARCHITECTURES]
+    kind = _text(config.get("model_type")).lower()
+    named += [MODEL_TYPES[kind]] if kind in MODEL_TYPES else []
+    named += _by_keys(config)
+    refused = [family for family in named if family.refused]
+    if refused or named:
+        return (refused or named)[0]
+    if "tokens" in config and isinstance(config.get("model"), Mapping):
         return _score_network(config)
-    return MODEL_TYPES.get(kind)
+    return _nested(config)
 
 
-def _by_keys(config: Mapping[str, Any], named: Family | None) -> Family | None:
-    """Return the family that keys of a configuration identify, whatever its architectures are called."""
-    if "auto_map" in config and "backbone_config" in config:  # E2D2, whose trainer uses the names of other families
-        return REFUSED["e2d2"]
-    if str(config.get("dplm_type", "")).startswith("dplm2"):
-        return REFUSED["dplm2"]
-    languages = config.get("n_langs", 1) > 1 and config.get("use_lang_emb", True)
-    if languages and config.get("model_type") in {"xlm", "flaubert"}:
-        return REFUSED["xlm-languages"]
-    refused = named is not None and named.refused
-    if "auto_map" in config and not refused and any(config.get(key) for key in BLOCK_KEYS):
-        return OTHER_BLOCKS
+def _architectures(config: Mapping[str, Any]) -> list[str]:
+    names = config.get("architectures") or []
+    return [names] if isinstance(names, str) else [str(name) for name in names] if isinstance(names, Iterable) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _by_keys(config: Mapping[str, Any]) -> list[Family]:
+    """Return the families that keys of a configuration show, whatever its architectures are called."""
+    families = []
+    if "auto_map" in config and "backbone_config" in config:  # the trainer of E2D2, under the names of other families
+        families.append(REFUSED["e2d2"])
+    if _text(config.get("dplm_type")).startswith("dplm2"):
+        families.append(REFUSED["dplm2"])
+    if "p_uniform" in config:
+        families.append(REFUSED["gidd"])
+    many = config.get("n_langs")
+    if isinstance(many, int) and many > 1 and config.get("use_lang_emb", True):
+        families += [REFUSED["xlm-languages"]] if config.get("model_type") in {"xlm", "flaubert"} else []
+    native = _text(config.get("model_type")) in NATIVE_WITH_BLOCKS
+    if not native and any(_is_block(config, key) for key in BLOCK_KEYS):
+        families.append(OTHER_BLOCKS)
+    return families
+
+
+def _is_block(config: Mapping[str, Any], key: str) -> bool:
+    """Return whether an entry is the size of several blocks in a sequence: some trainers call the length so."""
+    size, lengths = config.get(key), [config.get(name) for name in LENGTHS]
+    longest = max((length for length in lengths if isinstance(length, int)), default=None)
+    return isinstance(size, int) and size > 0 and (longest is None or size < longest)
+
+
+def _nested(config: Mapping[str, Any]) -> Family | None:
+    """Return the refused family that a part of a configuration names, as training scripts nest them."""
+    for part in config.values():
+        if isinstance(part, Mapping):
+            kind = _text(part.get("model_type")).lower() or _text(part.get("name")).lower()
+            names = [ARCHITECTURES[name] for name in _architectures(part) if name in ARCHITECTURES]
+            names += [MODEL_TYPES[kind]] if kind in MODEL_TYPES else []
+            refused = [family for family in names if family.refused]
+            if refused:
+                return refused[0]
     return None
 
 
@@ -134,15 +183,18 @@ def _score_network(config: Mapping[str, Any]) -> Family:
     # RADD and SEDD are saved with the settings of their training scripts, not with a transformers configuration.
     if config["model"].get("type") == "ddit_wot":
         return FAMILIES["radd"]
-    return FAMILIES["sedd"] if config.get("graph", {}).get("type") == "absorb" else REFUSED["sedd-uniform"]
+    graph = config.get("graph")
+    absorbing = isinstance(graph, Mapping) and graph.get("type") == "absorb"
+    return FAMILIES["sedd"] if absorbing else REFUSED["sedd-uniform"]
 
 
 def _is_a2d(config: Mapping[str, Any]) -> bool:
-    kind = str(config.get("model_type", "")).lower()
-    return kind.startswith("a2d-") or any(str(name).startswith("A2D") for name in config.get("architectures") or [])
+    kind = _text(config.get("model_type")).lower()
+    return kind.startswith("a2d-") or any(name.startswith("A2D") for name in _architectures(config))
 
 
 def _a2d(folder: str, described: str) -> Family:
+    folder = Path(folder).name
     if "bd3lm" in folder.lower():
         raise InputError(f"A2D, {described}, in {folder} cannot be used as a masked model: {BLOCKS}")
     if "mdlm" in folder.lower():

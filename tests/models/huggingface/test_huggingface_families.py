@@ -168,7 +168,7 @@ def test_a_mask_without_an_output_is_the_first_token_after_them() -> None:
     made = model("smdm")
     assert (made.vocabulary, made.mask_id) == (10, 10)
     for family, mask in (("smdm", 11), ("llada", 10)):
-        with pytest.raises((InputError, ModelError), match=f"mask_id must be one of|with mask {mask}: "):
+        with pytest.raises(InputError, match="mask_id must be "):
             MaskedLanguageModel(Plain(), family, mask_id=mask, length=8)
 
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from estimators import InputError, ModelError, TokenError
+from estimators import InputError, TokenError
 from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface
 from tests.support import tiny_networks
 from tests.support.checkpoints import rewrite, stored, word_tokenizer, write_checkpoint
@@ -95,7 +95,7 @@ def test_configuration_and_tokenizer_must_agree(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mask", [-1, 11, 10**6])
 def test_a_mask_must_be_a_token_of_the_network(mask: int, tmp_path: Path) -> None:
     write_checkpoint(tmp_path, "llada")
-    with pytest.raises(ModelError, match=f"cannot be called by the convention of family 'llada' with mask {mask}: "):
+    with pytest.raises(InputError, match=f"mask_id must be .*, got {mask}$"):
         load(tmp_path, mask_id=mask)
 
 

@@ -118,7 +118,7 @@ def test_a_network_wrapped_by_hand_is_refused_by_its_configuration(name: str, pl
         wrap(network(config=config if plain else Settings(**config)))
 
 
-@pytest.mark.parametrize("name", ["bd3lm", "sdar", "llada2", "udlm", "duo", "gidd"])
+@pytest.mark.parametrize("name", ["bd3lm", "sdar", "llada2", "udlm", "duo"])
 def test_a_model_type_is_enough(name: str) -> None:
     config = Settings(model_type=REFUSED[name]["model_type"])
     with pytest.raises(InputError, match="cannot be used as a masked model"):
