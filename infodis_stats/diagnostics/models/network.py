@@ -36,7 +36,7 @@ def call_findings(trial: Trial) -> Iterator[Finding]:
 def network_findings(trial: Trial) -> Iterator[Finding]:
     """Yield the findings that need the outputs of a `MaskedLanguageModel`."""
     model = trial.model
-    family = model.family if model.family.refused else refused_network(model.network, model.config)
+    family = model.family if model.family.refused else refused_network(model.network, model.config, model.longest)
     if family is not None:
         yield family_finding(family)
     yield _shift(trial)

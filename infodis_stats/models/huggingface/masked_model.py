@@ -415,7 +415,7 @@ class MaskedLanguageModel:
 
     def _refuse_family(self) -> None:
         """Refuse a network whose plain calls give no likelihood, by its name, before it is called."""
-        check_supported(self.network, self.config)
+        check_supported(self.network, self.config, self._length)
 
     def _refuse_noise(self) -> None:
         """Refuse a network that adds noise of its own."""

@@ -35,7 +35,7 @@ def refused_family(config: Mapping[str, Any]) -> Family | None:
     return family if family is not None and family.refused else None
 
 
-def check_supported(network: nn.Module, config: Mapping[str, Any]) -> None:
+def check_supported(network: nn.Module, config: Mapping[str, Any], length: int) -> None:
     """Refuse a network whose plain call gives no likelihood, recognised by its classes or configuration.
 
     Raises
@@ -43,12 +43,12 @@ def check_supported(network: nn.Module, config: Mapping[str, Any]) -> None:
     InputError
         If it belongs to one of the `REFUSED` families.
     """
-    family = refused_network(network, config)
+    family = refused_network(network, config, length)
     if family is not None:
         raise InputError(f"{family.about} cannot be used as a masked model: {family.refused}")
 
 
-def refused_network(network: nn.Module, config: Mapping[str, Any]) -> Family | None:
+def refused_network(network: nn.Module, config: Mapping[str, Any], length: int) -> Family | None:
     """Return the family of a network if it is one of those that are refused.
 
     The classes and configurations of all its modules are examined, since a network may be wrapped in others.
@@ -58,7 +58,7 @@ def refused_network(network: nn.Module, config: Mapping[str, Any]) -> Family | N
         configurations.append({"architectures": [kind.__name__ for kind in type(module).__mro__]})
         own = _as_mapping(getattr(module, "config", None))
         if own:
-            configurations.append(own)
+            configurations.append({"max_sequence_length": length} | dict(own))  # some call the length block_size
     families = map(refused_family, configurations)
     return next((family for family in families if family is not None), None)
 
@@ -160,7 +160,7 @@ def _by_keys(config: Mapping[str, Any]) -> list[Family]:
 
 
 def _is_block(config: Mapping[str, Any], key: str) -> bool:
-    """Return whether an entry is the size of several blocks in a sequence: some trainers call the length so."""
+    """Return whether an entry is the size of blocks, and not the length of a sequence, which some trainers call so."""
     size, lengths = config.get(key), [config.get(name) for name in LENGTHS]
     longest = max((length for length in lengths if isinstance(length, int)), default=None)
     return isinstance(size, int) and size > 0 and (longest is None or size < longest)
