@@ -18,7 +18,8 @@ VARIABLES = {
     "variance_ratio": Variable("1", "variance of the first over that of the second, at equal passes"),
     "variance_ratio_ci": Variable("1", "bootstrap interval of the variance ratio"),
     "variance_ratio_p": Variable("1", "p-value of equal variances at equal passes, Holm-adjusted over the items"),
-    "smaller": Variable("1", "result with less variance at equal passes, open, or exact where both are"),
+    "smaller": Variable("1", "result with less variance at equal passes, open, biased, or exact where both are"),
+    "rmse": Variable("nat", "root mean squared error of one replicate, where exact values are known"),
     "total_ratio": Variable("1", "summed variance of the first over that of the second, at equal passes"),
     "total_ratio_ci": Variable("1", "bootstrap interval of the ratio of summed variances"),
     "total_ratio_p": Variable("1", "p-value of equal summed variances at equal passes"),
@@ -50,9 +51,10 @@ def compare_variances(
     xarray.Dataset
         Over the items: ``variance_ratio``, the first variance over the second, each of one replicate times the passes
         that it really spent (below 1 the first is better), ``variance_ratio_ci (..., ci_bound)``,
-        ``variance_ratio_p``, adjusted for all items, and ``smaller`` ("first", "second", "open", or "exact" if both
-        are). For the sums over all items: ``total_ratio``, ``total_ratio_ci (ci_bound)`` and ``total_ratio_p``. The
-        attribute ``verdict`` is the answer in words, with advice.
+        ``variance_ratio_p``, adjusted for all items, and ``smaller`` ("first", "second", "open", "exact" if both are,
+        or "biased" if one is by construction). For the sums over all items: ``total_ratio``, ``total_ratio_ci
+        (ci_bound)`` and ``total_ratio_p``. If exact values are known, ``rmse (result)``, over all items in nats. The
+        attribute ``verdict`` is the answer in words, with advice; a biased result is never recommended by its variance.
 
     Raises
     ------
@@ -99,6 +101,10 @@ def compare_variances(
     claimed = comparison.adjusted < 1 - level
     side = np.where(comparison.items.ratio < 1, "first", "second")
     smaller = np.where(np.isnan(comparison.adjusted), "exact", np.where(claimed, side, "open"))
+    biased = [_is_biased(result) for result in (first, second)]
+    if any(biased):
+        smaller = np.full(smaller.shape, "biased")
+    errors = _errors(first, second, (first_draws, second_draws))
     compared = describe(
         xr.Dataset(
             {
@@ -112,8 +118,10 @@ def compare_variances(
                 "total_ratio": comparison.total.ratio,
                 "total_ratio_ci": (CI_BOUND[0], np.stack([comparison.total.lower, comparison.total.upper])),
                 "total_ratio_p": comparison.total.p_value,
+                **({} if errors is None else {"rmse": ("result", errors)}),
             },
-            coords={unit: first[unit], CI_BOUND[0]: CI_BOUND[1]},
+            coords={unit: first[unit], CI_BOUND[0]: CI_BOUND[1]}
+            | ({} if errors is None else {"result": ["first", "second"]}),
         ),
         VARIABLES,
     )
@@ -122,9 +130,35 @@ def compare_variances(
         "second": second.attrs["estimator"],
         "paired": int(shared),
         "ci_prob": level,
-        "verdict": _verdict(comparison, smaller, level, unit),
+        "verdict": _biased_verdict(biased, errors) if any(biased) else _verdict(comparison, smaller, level, unit),
     }
     return compared
+
+
+def _is_biased(result: xr.Dataset) -> bool:
+    return bool(result["cautions"].sel(caution="biased").any())
+
+
+def _errors(first: xr.Dataset, second: xr.Dataset, draws: tuple[FloatArray, FloatArray]) -> FloatArray | None:
+    """Return the root mean squared error of a replicate of each result; None if an exact value is unknown."""
+    if not ("exact" in first and "exact" in second):
+        return None
+    exact = [result["exact"].values[:, None] for result in (first, second)]
+    squares = [(values - truth) ** 2 for values, truth in zip(draws, exact, strict=True)]
+    return np.array([np.sqrt(np.nanmean(square)) for square in squares])
+
+
+def _biased_verdict(biased: list[bool], errors: FloatArray | None) -> str:
+    which = "both are" if all(biased) else f"the {'first' if biased[0] else 'second'} is"
+    if errors is None:
+        return (
+            f"no recommendation: {which} biased by construction, and the exact values that would show it are unknown."
+        )
+    better = "first" if errors[0] < errors[1] else "second"
+    sizes = f"root mean squared error of a replicate: {errors[0]:.3g} nats of the first, {errors[1]:.3g} of the second"
+    if all(biased) or biased[("first", "second").index(better)]:
+        return f"no recommendation: {which} biased by construction, which more passes do not mend; {sizes}."
+    return f"take the {better}: {which} biased by construction; {sizes}."
 
 
 def _quantity(result: xr.Dataset) -> str:

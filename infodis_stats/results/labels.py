@@ -118,6 +118,10 @@ def replicates_dataset(
         numbers = np.array([(bar.lower, bar.upper, bar.standard_error, bar.degrees) for bar in bars])
         lower, upper, standard_error, degrees = numbers.T
         others |= {"interval": [bar.kind for bar in bars], "degrees": degrees}
+    # Intervals are centred at other sums of the same numbers, which may round to the other side of the mean.
+    within = analysis.rounding(mean)
+    lower = np.where((lower > mean) & (lower <= mean + within), mean, lower)
+    upper = np.where((upper < mean) & (upper >= mean - within), mean, upper)
     units, words = SHARED[name]
     dataset = xr.Dataset(
         {

@@ -6,6 +6,7 @@ import xarray as xr
 from scipy import stats
 
 import infodis_stats as ids
+from infodis_stats.results.error_bars import ErrorBar
 from infodis_stats.results.labels import replicates_dataset
 
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
@@ -66,3 +67,18 @@ def test_replicates_are_labelled_with_their_interval():
     assert dataset["nll_se"].values.tolist() == [pytest.approx(stats.sem(draws[0])), 0.0]
     assert dataset["nll_ci"].attrs["ci_prob"] == 0.9
     assert dataset["length"].attrs["units"] == "1"
+
+
+@pytest.mark.parametrize("end", ["lower", "upper"])
+def test_an_interval_contains_its_estimate_up_to_rounding(end):
+    values = np.array([[1.0, 2.0, 3.5]])
+    mean = values.mean()
+    beyond = np.nextafter(mean, np.inf if end == "lower" else -np.inf)
+    ends = {"lower": mean - 1.0, "upper": mean + 1.0} | {end: beyond}
+    bar = ErrorBar("hall", 1.0, 2.0, **ends)
+    dataset = replicates_dataset("nll", values, labels=("sequence", [0]), level=0.95, bars=[bar])
+    assert dataset["nll_ci"].sel(ci_bound=end).item() == dataset["nll"].item() == mean
+    # Control: an interval that misses by more than rounding stays as it is.
+    far = ErrorBar("hall", 1.0, 2.0, **(ends | {end: mean + (0.1 if end == "lower" else -0.1)}))
+    dataset = replicates_dataset("nll", values, labels=("sequence", [0]), level=0.95, bars=[far])
+    assert dataset["nll_ci"].sel(ci_bound=end).item() != mean

@@ -35,7 +35,9 @@ def _winner(summary: xr.Dataset, group: str) -> str:
     ratios = np.where(sound & np.isfinite(last["efficiency"].values), last["efficiency"].values, -np.inf)
     best = int(ratios.argmax())
     passes = int(last["passes"])
-    exact = [name for name, ratio in zip(names, last["efficiency"].values.tolist(), strict=True) if np.isinf(ratio)]
+    exact = [
+        name for name, infinite in zip(names, np.isinf(last["efficiency"].values) & sound, strict=True) if infinite
+    ]
     tail = f" {concise(exact)} {'are' if len(exact) > 1 else 'is'} exact." if exact else ""
     if names[best] == reference:
         return f"{where}At {passes} passes no sound estimator has less variance than {reference}.{tail}"
