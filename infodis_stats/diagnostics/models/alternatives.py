@@ -5,7 +5,7 @@ plausible convention: the best one is chosen on a few masks, and compared with t
 """
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -25,7 +25,7 @@ CHOICE_MASKS, TEST_MASKS = (2, 1, 1), (4, 2, 1)  # masks per text and rate, to c
 CHOICE_TEXTS = 3
 MOST_MASKS, UNUSED = 24, 4  # candidates
 STANDARD_ERRORS = 3
-BETTER = 0.2  # nats per token
+BETTER, EQUAL = 0.2, 0.02  # nats per token
 MOST_LOSS = 100.0  # nats, in place of infinities
 LOGITS = 2**25  # per call
 
@@ -190,8 +190,10 @@ def _standard_error(values: NDArray[np.float64]) -> float:
     return float(values.std(ddof=1) / len(values) ** 0.5)
 
 
-def _best(model: MaskedLanguageModel, candidates: Iterable[Convention], design: Design) -> Convention:
-    return min(candidates, key=lambda candidate: float(_scores(model, candidate, design).best.mean()))
+def _best(model: MaskedLanguageModel, candidates: Sequence[Convention], design: Design) -> Convention:
+    """Return the best of some conventions, or an earlier one that is practically as good."""
+    means = [float(_scores(model, candidate, design).best.mean()) for candidate in candidates]
+    return next(candidate for candidate, mean in zip(candidates, means, strict=True) if mean <= min(means) + EQUAL)
 
 
 def _texts(trial: Trial) -> list[Tensor]:
@@ -258,7 +260,7 @@ def _masks(trial: Trial, declared: Convention) -> list[int]:
 
 
 def _surroundings(trial: Trial, used: Convention) -> list[Convention]:
-    """Return conventions with other special tokens around a text, the declared ones first."""
+    """Return conventions with other special tokens around a text, the declared ones first, then those with few."""
     special, vocabulary = special_ids(trial.model.tokenizer), trial.model.vocabulary
 
     def sides(declared: tuple[int, ...], names: Sequence[str]) -> list[tuple[int, ...]]:
@@ -267,4 +269,5 @@ def _surroundings(trial: Trial, used: Convention) -> list[Convention]:
 
     fronts = sides(used.before, ("bos_token", "cls_token", "eos_token"))
     backs = sides(used.after, ("eos_token", "sep_token"))
-    return [replace(used, before=front, after=back) for front, back in product(fronts, backs)]
+    others = sorted(product(fronts, backs), key=lambda sides: len(sides[0]) + len(sides[1]))
+    return [used, *(replace(used, before=front, after=back) for front, back in others)]

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, TypeVar
 
 from estimators import ConditionalModel, InputError
@@ -16,6 +15,7 @@ INSTEAD = "leave out system_prompt=, or put it into the prompts"
 PLAIN = "score the prompts as they are, or render them yourself"
 USER, SYSTEM, ASSISTANT = (f"The{role}Message0" for role in ("User", "System", "Assistant"))  # to find them again
 CLOCK = "strftime_now"  # the function by which templates of transformers ask for the date
+SET_CLOCK = f"{{{{% macro {CLOCK}(format) %}}}}{{}}{{{{% endmacro %}}}}"
 
 Prompted = TypeVar("Prompted", Record, TextPair, Question)
 
@@ -131,7 +131,8 @@ def _check_template(tokenizer: Any, name: str, system_prompt: str | None) -> Non
             )
     days = [opened, render(system_prompt)]
     if CLOCK in _source(tokenizer):
-        days = [render(system_prompt, **{CLOCK: partial("{1} {0}".format, day)}) for day in ("Monday", "Tuesday")]
+        template = tokenizer.get_chat_template()
+        days = [render(system_prompt, chat_template=SET_CLOCK.format(day) + template) for day in ("Monday", "Tuesday")]
     if days[0] != days[1]:
         raise InputError(
             "the chat template of the tokenizer depends on the date or on chance, so that the same prompt has another "
