@@ -143,7 +143,9 @@ def _shift(declared: bool, scores: Scores, *, measurable: bool) -> Finding:
             f"logits for a position are taken {assumed}, as its family does; the network predicts these texts no "
             "better one way than the other or than by chance, so this cannot be measured"
         )
-        return Finding(Verdict("shift", "fine", reason, trial.advice_on_texts, measured), {"shifted": None})
+        return Finding(
+            Verdict("shift", "fine", reason, "pass texts that it knows as texts=", measured), {"shifted": None}
+        )
     found = scores.shifted
     if found != declared:
         reason = f"the network predicts a token {WHERE[found]}, but its logits are taken {assumed}"
