@@ -184,7 +184,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder for a page with the findings")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    _add_model(parser)
+    _add_model(parser, acceleration=False)
 
 
 def _add_question(parser: argparse.ArgumentParser) -> None:
@@ -230,12 +230,15 @@ def _add_orders(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
+def _add_model(parser: argparse.ArgumentParser, *, acceleration: bool = True) -> None:
     group = parser.add_argument_group("networks")
     group.add_argument("--device", default="cpu", help="torch device (default cpu)")
-    group.add_argument("--batch-size", type=int, help="rows per call of the model (default: chosen from memory)")
-    group.add_argument("--autocast", choices=["bfloat16", "float16"], help="compute matrix products in half precision")
-    group.add_argument("--compile", action="store_true", help="compile the network's blocks")
+    if acceleration:  # a check examines the network itself, in batches of its own
+        group.add_argument("--batch-size", type=int, help="rows per call of the model (default: chosen from memory)")
+        group.add_argument(
+            "--autocast", choices=["bfloat16", "float16"], help="compute matrix products in half precision"
+        )
+        group.add_argument("--compile", action="store_true", help="compile the network's blocks")
     _add_code(group)
     group = parser.add_argument_group("Hugging Face models", "The defaults are the conventions of the model's family.")
     group.add_argument("--family", help="calling convention, such as llada (default: recognised by the configuration)")

@@ -48,7 +48,7 @@ def consistency(options: argparse.Namespace) -> None:
     frame = _frame(result)
     if options.json:
         rows = json.loads(frame.to_json(orient="records"))
-        attributes = attributes_of(result) | chat_attributes(options)
+        attributes = attributes_of(result) | chat_attributes(options, model)
         if "mean_order_gap_ci" in attributes:  # JSON has no infinity
             attributes["mean_order_gap_ci"] = [end if np.isfinite(end) else None for end in result.mean_order_gap_ci]
         print(json.dumps({"attributes": attributes, "sequences": rows}, indent=1))

@@ -48,7 +48,7 @@ def nll(options: argparse.Namespace) -> None:
             progress=bar.update,
             **_sampling(options),
         )
-    _show(result.assign_attrs(chat_attributes(options)), options)
+    _show(result.assign_attrs(chat_attributes(options, model)), options)
 
 
 def ratio(options: argparse.Namespace) -> None:
@@ -76,7 +76,7 @@ def ratio(options: argparse.Namespace) -> None:
             progress=bar.update,
             **_sampling(options),
         )
-    _show(result.assign_attrs(chat_attributes(options)), options)
+    _show(result.assign_attrs(chat_attributes(options, model)), options)
 
 
 def _sampling(options: argparse.Namespace) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from estimators import InputError
 from infodis_stats.io.records import Question, Record, TextPair
 from infodis_stats.laws import Law
 from infodis_stats.models import TextModel, accelerated, check_text_model, load_model
-from infodis_stats.models.huggingface.chat import with_chat_template
+from infodis_stats.models.huggingface.chat import chat_template_digest, with_chat_template
 from infodis_stats.studies.design.laws import read_law
 
 __all__ = [
@@ -91,9 +91,10 @@ def as_prompted(records: Sequence[Prompted], model: Law | TextModel, options: ar
     return records
 
 
-def chat_attributes(options: argparse.Namespace) -> dict[str, str]:
+def chat_attributes(options: argparse.Namespace, model: Law | TextModel) -> dict[str, str]:
     """Return the attributes of a result that say how its prompts were rendered; none if they were taken as they are."""
     if not options.chat_template:
         return {}
     system = {} if options.system_prompt is None else {"system_prompt": options.system_prompt}
-    return {"chat_template": "that of the tokenizer"} | system
+    template = {"chat_template": "that of the tokenizer", "chat_template_sha256": chat_template_digest(model)}
+    return template | system

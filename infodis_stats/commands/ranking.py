@@ -31,7 +31,7 @@ def rank(options: argparse.Namespace) -> None:
         made_with = {
             "model": model_fingerprint(model),
             "model_conventions": json.loads(model_conventions(model)),
-            **chat_attributes(options),
+            **chat_attributes(options, model),
         }
         print(json.dumps(totals | {"error": options.error, "attributes": made_with, "rows": rows}, indent=1))
         return

@@ -80,3 +80,45 @@ def test_errors_are_one_sentence(capsys, tmp_path):
     status, _, err = run(capsys, "validate", f"hf:{tmp_path}", "--trust-remote-code", "--guidance", 1)
     assert (status, err.count("\n")) == (2, 1)
     assert "without guidance" in err
+
+
+@pytest.mark.parametrize("command", ["check", "validate"])
+def test_options_that_a_check_does_not_use_do_not_exist(command, capsys, tmp_path):
+    write_checkpoint(tmp_path, "llada")
+    model = (f"hf:{tmp_path}", "--trust-remote-code")
+    for option in (["--autocast", "bfloat16"], ["--compile"], ["--batch-size", "4"]):
+        with pytest.raises(SystemExit):
+            run(capsys, command, *model, *option)
+        assert "unrecognized arguments" in capsys.readouterr().err
+    status, _, err = run(capsys, command, *model, "--seed", -1)
+    assert (status, err) == (2, "infodis-stats: --seed must be an integer of at least 0, got -1\n")
+    empty = tmp_path / "empty.txt"
+    empty.write_text("")
+    status, _, err = run(capsys, command, *model, "--texts", empty)
+    assert (status, err.count("\n")) == (2, 1)
+
+
+def test_errors_of_a_model_are_verdicts(capsys, tmp_path):
+    (tmp_path / "own.py").write_text(
+        "import torch\n"
+        "class Broken:\n"
+        "    vocabulary = 2\n"
+        "    def token_nll(self, tokens, masked):\n"
+        "        raise IndexError('index out of range in self')\n"
+        "broken = Broken()\n"
+    )
+    command = [sys.executable, "-m", "infodis_stats", "check", "own:broken", "--allow-import"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "IndexError: index out of range in self" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["coda", "rnd1"])
+def test_shifted_networks_without_bos_are_fine(name, capsys, tmp_path):
+    write_checkpoint(tmp_path, name)
+    options = [f"--{key.replace('_', '-')}={_value(value)}" for key, value in CHECKPOINTS[name].options.items()]
+    status, out, err = run(capsys, "check", f"hf:{tmp_path}", "--trust-remote-code", *options, "--json")
+    assert (status, err) == (0, "")
+    verdicts = {entry["check"]: entry["verdict"] for entry in json.loads(out)["verdicts"]}
+    assert "do not use" not in verdicts.values()
+    assert verdicts["fingerprint"] == "fine"

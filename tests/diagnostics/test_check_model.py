@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 import infodis_stats as ids
 from infodis_stats.diagnostics.models import check_checkpoint
+from infodis_stats.diagnostics.models.trial import make_trial
 from infodis_stats.models.huggingface import Family, MaskedLanguageModel
 from infodis_stats.models.huggingface.loading import LoadingOptions
 from infodis_stats.models.huggingface.masked_model import UncheckedModel
 from infodis_stats.models.probes import attention_pattern
 from tests.support import tiny_networks
-from tests.support.direct import MASK, network
+from tests.support.direct import MASK, network, randomised
 
 VOCABULARY = 11
 
@@ -31,14 +32,18 @@ def verdict_of(check: ids.ModelCheck, name: str) -> str:
     return next(verdict.verdict for verdict in check.diagnosis.verdicts if verdict.check == name)
 
 
+def names(check: ids.ModelCheck) -> list[str]:
+    return [verdict.check for verdict in check.diagnosis.verdicts]
+
+
 class Attending(nn.Module):
     """A network whose attention is limited by a mask that depends on the length."""
 
-    def __init__(self, pattern: str, block: int = 1) -> None:
+    def __init__(self, pattern: str, block: int = 1, vocabulary: int = VOCABULARY) -> None:
         super().__init__()
         torch.manual_seed(1)
-        self.embedding, self.place = nn.Embedding(VOCABULARY, 16), nn.Embedding(80, 16)
-        self.head = nn.Linear(16, VOCABULARY)
+        self.embedding, self.place = nn.Embedding(vocabulary, 16), nn.Embedding(80, 16)
+        self.head = nn.Linear(16, vocabulary)
         self.pattern, self.block = pattern, block
 
     def forward(self, tokens: Tensor) -> SimpleNamespace:
@@ -267,13 +272,115 @@ def test_the_shift_is_measured_on_texts(
     assert verdict_of(check, "shift") == ("fine" if shift == assumed else "do not use")
 
 
-def test_the_shift_of_an_untrained_network_is_not_claimed() -> None:
+@pytest.mark.parametrize("scale", [None, 0.3, 1.0, 1.5])
+def test_nothing_is_claimed_of_an_untrained_network(scale: float | None) -> None:
     for seed in range(5):
         torch.manual_seed(seed)
         net = tiny_networks.LLaDA(SimpleNamespace(vocab_size=VOCABULARY))
+        if scale is not None:
+            randomised(net, scale)
         check = ids.check_model(wrapped(net, before=(9,), tokenizer=Letters()), TEXTS)
         assert check.measured["shifted"] is None
+        assert check.measured["best_mask_id"] is None
         assert verdict_of(check, "shift") == "fine"
+        assert verdict_of(check, "prediction") == "caution"
+        assert check.verdict == "caution"
+        assert "mask id" not in names(check)
+        assert "special tokens" not in names(check)
+
+
+EOS, PAD, UNUSED = 11, 12, 13
+
+
+class Marked(Letters):
+    """A tokenizer of nine letters with BOS, EOS and PAD; it does not say which token is the mask."""
+
+    mask_token_id, bos_token_id, eos_token_id, pad_token_id = None, 9, EOS, PAD
+
+    def __len__(self) -> int:
+        return UNUSED + 1
+
+
+def trained_between(before: tuple[int, ...], after: tuple[int, ...], *, shift: bool) -> nn.Module:
+    """Train a network on a cycle of letters between special tokens, with logits shifted or not."""
+    torch.manual_seed(0)
+    net = Attending("full", vocabulary=UNUSED + 1)
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.02)
+    for _ in range(500):
+        tokens = (torch.arange(18) + torch.randint(9, (32, 1))) % 9
+        masked = torch.rand(tokens.shape) < torch.rand(32, 1)
+        masked[:, 0] = False
+        sides = [torch.tensor(side, dtype=torch.int64).expand(32, -1) for side in (before, after)]
+        logits = net(torch.cat([sides[0], torch.where(masked, MASK, tokens), sides[1]], dim=1)).logits
+        logits = logits.roll(int(shift), dims=1)[:, len(before) : len(before) + 18]
+        loss = nn.functional.cross_entropy(logits[masked], tokens[masked])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return net
+
+
+SURROUNDINGS = [((), (), False), ((9,), (), True), ((), (), True), ((9,), (EOS,), False)]
+
+
+@pytest.fixture(scope="module", params=SURROUNDINGS, ids=str)
+def taught(request: pytest.FixtureRequest) -> tuple[nn.Module, dict[str, Any]]:
+    before, after, shift = request.param
+    return trained_between(before, after, shift=shift), {"before": before, "after": after, "shifted": shift}
+
+
+def examined(taught: tuple[nn.Module, dict[str, Any]], **changes: Any) -> ids.ModelCheck:
+    options = {"mask_id": MASK, "length": 64, "tokenizer": Marked(), **taught[1], **changes}
+    return ids.check_model(UncheckedModel(taught[0], "llada", **options), TEXTS)
+
+
+def test_the_right_conventions_are_fine(taught: tuple[nn.Module, dict[str, Any]]) -> None:
+    check = examined(taught)
+    assert check.verdict == "fine", str(check)
+    assert check.measured["best_mask_id"] == MASK
+    assert (check.measured["best_before"], check.measured["best_after"]) == tuple(
+        list(taught[1][side]) for side in ("before", "after")
+    )
+    assert check.measured["shifted"] == taught[1]["shifted"]
+    assert check.measured["text_nll"] < check.measured["chance_nll"]
+
+
+@pytest.mark.parametrize("wrong", [PAD, UNUSED, EOS])
+def test_a_wrong_mask_is_found(wrong: int, taught: tuple[nn.Module, dict[str, Any]]) -> None:
+    if wrong in taught[1]["after"]:
+        with pytest.raises(ids.InputError, match=f"after contains the mask, token {wrong}"):
+            examined(taught, mask_id=wrong)
+        return
+    check = examined(taught, mask_id=wrong)
+    assert verdict_of(check, "mask id") == "do not use"
+    assert check.measured["best_mask_id"] == MASK
+    assert "shift" not in [verdict.check for verdict in check.diagnosis.verdicts if verdict.verdict == "do not use"]
+
+
+def test_a_wrong_shift_is_found(taught: tuple[nn.Module, dict[str, Any]]) -> None:
+    right = taught[1]["shifted"]
+    check = examined(taught, shifted=not right)
+    assert verdict_of(check, "shift") == "do not use"
+    assert check.measured["shifted"] == right
+
+
+@pytest.mark.parametrize("changes", [{"before": (9,), "after": ()}, {"before": (), "after": ()}, {"before": (EOS,)}])
+def test_wrong_special_tokens_are_found(changes: dict[str, Any], taught: tuple[nn.Module, dict[str, Any]]) -> None:
+    check = examined(taught, **changes)
+    gain = check.measured["text_nll"] - examined(taught).measured["text_nll"]
+    if gain > 0.5:
+        assert verdict_of(check, "special tokens") == "caution"
+        assert len(check.measured["best_before"]) == len(taught[1]["before"])
+        assert check.measured["shifted"] == taught[1]["shifted"]
+    elif gain < 0.1:
+        assert "special tokens" not in names(check)
+
+
+def test_wrong_special_tokens_matter_to_a_network_that_knows_its_positions() -> None:
+    net = trained_between((), (), shift=False), {"before": (9,), "after": (), "shifted": False}
+    check = examined(net)
+    assert verdict_of(check, "special tokens") == "caution"
+    assert (check.measured["best_before"], check.measured["best_after"]) == ([], [])
 
 
 class Lowercasing(Letters):
@@ -291,7 +398,7 @@ def test_tokenizers_that_change_texts_or_merge_over_the_boundary_are_found() -> 
     assert verdict_of(ids.check_model(model, ["cda b"]), "boundary") == "fine"
     plain = ids.check_model(wrapped(network("llada"), tokenizer=Letters()), ["cdefgh"])
     assert verdict_of(plain, "tokenizer") == "fine"
-    with pytest.raises(ValueError, match="substring not found"):
+    with pytest.raises(ids.InputError, match="the tokenizer cannot encode the texts: substring not found"):
         ids.check_model(wrapped(network("llada"), tokenizer=Letters()), ["xyz"])
 
 
@@ -352,3 +459,150 @@ def test_a_checkpoint_that_cannot_be_loaded_for_another_reason_raises(tmp_path: 
     check = check_checkpoint(tmp_path, LoadingOptions())
     assert check.verdict == "do not use"
     assert check.measured["refused_family"] == "bd3lm"
+
+
+@pytest.mark.parametrize("family", ["llada", "dream", "mdlm", "radd", "sedd", "smdm"])
+def test_the_computation_is_compared_with_the_plain_one(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for guidance in (0.0, 1.5):
+        model = unchecked(network(family), family, guidance=guidance)
+        assert verdict_of(ids.check_model(model), "computation") == "fine"
+    compute = MaskedLanguageModel.token_nll
+
+    def long_only(self: MaskedLanguageModel, tokens: Tensor, masked: Tensor) -> Tensor:
+        return compute(self, tokens, masked) * (1.01 if tokens.shape[1] > 40 else 1.0)
+
+    monkeypatch.setattr(UncheckedModel, "token_nll", long_only, raising=False)
+    assert verdict_of(ids.check_model(unchecked(network(family), family)), "computation") == "do not use"
+
+
+@pytest.mark.parametrize("family", ["coda", "rnd1", "dream"])
+def test_shifted_networks_without_bos_are_fine(family: str) -> None:
+    model = wrapped(network("dream"), family)
+    assert model.shifted
+    assert not model.before
+    check = ids.check_model(model)
+    assert "do not use" not in [verdict.verdict for verdict in check.diagnosis.verdicts], str(check)
+    assert verdict_of(check, "fingerprint") == "fine"
+    assert ids.validate_model(model).agrees
+
+
+def test_special_tokens_of_the_tokenizer_are_not_drawn() -> None:
+    trial = make_trial(wrapped(network("llada"), tokenizer=Letters()), None, 0)
+    assert 9 not in trial.symbols
+    assert 9 in make_trial(wrapped(network("llada")), None, 0).symbols
+
+
+def test_a_parameter_for_the_tokens_may_have_any_name() -> None:
+    class Named(tiny_networks.LLaDA):
+        def forward(self, t: Tensor) -> SimpleNamespace:
+            return super().forward(t)
+
+    class Timed(tiny_networks.LLaDA):
+        def forward(self, tokens: Tensor, t: Tensor | None = None) -> SimpleNamespace:
+            return super().forward(tokens)
+
+    assert "time" not in names(ids.check_model(wrapped(Named(SimpleNamespace(vocab_size=VOCABULARY)))))
+    assert verdict_of(ids.check_model(wrapped(Timed(SimpleNamespace(vocab_size=VOCABULARY)))), "time") == "caution"
+
+
+class Own:
+    """A model of a user, with a fault by name."""
+
+    vocabulary = 5
+
+    def __init__(self, fault: str = "", longest: int | None = 16) -> None:
+        self.fault, self.calls = fault, 0
+        if longest is not None:
+            self.longest = longest
+
+    def token_nll(self, tokens: Tensor, masked: Tensor) -> Any:
+        self.calls += 1
+        seen = torch.where(masked, 0, tokens).sum(dim=1)[:, None, None] % 3
+        logs = torch.log_softmax(torch.arange(5.0) + seen * torch.linspace(0, 1, 5), dim=-1)
+        losses = -logs.expand(*tokens.shape, 5).gather(2, tokens[..., None])[..., 0] * masked
+        if self.fault == "raises":
+            raise IndexError("index out of range in self")
+        if self.fault == "mutates":
+            tokens.zero_()
+        if self.fault == "limit" and tokens.shape[1] > 100:
+            raise IndexError("index out of range in self")
+        noisy = {"long": tokens.shape[1] >= 100, "batch": len(tokens) > 16, "drift": self.calls > 30}
+        if noisy.get(self.fault, False):
+            losses = losses + masked * (1.0 if self.fault == "drift" else torch.rand(()))
+        faults = {
+            "bits": losses / 0.6931,
+            "plus 1": losses + masked,
+            "visible": losses + ~masked * 0.1,
+            "shape": losses[:, :-1],
+            "numpy": losses.numpy(),
+            "integer": losses.long(),
+        }
+        return faults.get(self.fault, losses)
+
+
+@pytest.mark.parametrize(
+    ("fault", "check", "verdict"),
+    [
+        ("bits", "normalised", "caution"),
+        ("plus 1", "normalised", "caution"),
+        ("visible", "visible tokens", "caution"),
+        ("long", "length", "do not use"),
+        ("batch", "batch", "do not use"),
+        ("drift", "drift", "do not use"),
+        ("limit", "length", "caution"),
+        ("raises", "call", "do not use"),
+        ("shape", "call", "do not use"),
+        ("numpy", "call", "do not use"),
+        ("integer", "call", "do not use"),
+        ("mutates", "call", "do not use"),
+    ],
+)
+def test_faults_of_own_models_are_found(fault: str, check: str, verdict: str) -> None:
+    found = ids.check_model(Own(fault, longest=512))
+    assert verdict_of(found, check) == verdict, str(found)
+    assert names(found).count("call") <= 2
+    assert all("\n" not in entry.reason + entry.measured for entry in found.diagnosis.verdicts)
+    sound = ids.check_model(Own(longest=512))  # control
+    assert sound.verdict == "fine", str(sound)
+    assert sound.measured["takes_longest"]
+
+
+def test_losses_at_visible_positions_do_not_change_estimates() -> None:
+    results = [
+        ids.estimate_nll(Own(fault), [[0, 1, 2, 3]], passes=8, replicates=2)["nll"].item() for fault in ("visible", "")
+    ]
+    assert results[0] == results[1]
+
+
+def test_a_length_that_the_network_does_not_take_is_found() -> None:
+    net = Attending("full")  # 80 positions
+    long = ids.check_model(MaskedLanguageModel(net, "llada", mask_id=MASK, length=512))
+    assert verdict_of(long, "length") == "caution"
+    assert not long.measured["takes_longest"]
+    assert verdict_of(ids.check_model(MaskedLanguageModel(net, "llada", mask_id=MASK, length=80)), "length") == "fine"
+    short = ids.check_model(MaskedLanguageModel(Short(), "llada", mask_id=MASK, length=512))
+    assert verdict_of(short, "call") == "do not use"
+    assert "IndexError" in short.overall
+
+
+class Short(Attending):
+    """A network of 20 positions."""
+
+    def __init__(self) -> None:
+        super().__init__("full")
+        self.place = nn.Embedding(20, 16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"seed": -1}, "seed must be an integer of at least 0, got -1"),
+        ({"seed": 0.5}, "seed must be an integer"),
+        ({"texts": "abc"}, "texts must be a sequence of texts"),
+        ({"texts": []}, "texts must contain at least one text"),
+        ({"texts": ["abc"]}, r"Own has no encode\(text\)"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ids.InputError, match=sentence):
+        ids.check_model(Own(), **arguments)

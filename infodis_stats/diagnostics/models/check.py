@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 
 from estimators import InfodisError, InputError
 from estimators.model import prices_masks
-from infodis_stats.diagnostics.models.network import call_findings, family_finding, network_findings
-from infodis_stats.diagnostics.models.texts import text_findings
-from infodis_stats.diagnostics.models.trial import Finding, Trial, make_trial
-from infodis_stats.diagnostics.verdict import Diagnosis, Verdict, Word
+from infodis_stats.diagnostics.models.alternatives import convention_findings
+from infodis_stats.diagnostics.models.computation import computation_findings
+from infodis_stats.diagnostics.models.limits import described_error, drift_check, length_findings
+from infodis_stats.diagnostics.models.network import CALL_CHECKS, NETWORK_CHECKS, family_finding
+from infodis_stats.diagnostics.models.texts import TEXT_CHECKS
+from infodis_stats.diagnostics.models.trial import Check, Finding, Trial, make_trial
+from infodis_stats.diagnostics.verdict import Diagnosis, Verdict, Word, concise
 from infodis_stats.models import MaskedLanguageModel
 from infodis_stats.models.huggingface.folder import model_folder, read_config
 from infodis_stats.models.huggingface.loading import LoadingOptions, open_checkpoint
@@ -24,6 +28,8 @@ from infodis_stats.models.huggingface.masked_model import UncheckedModel
 from infodis_stats.models.huggingface.recognition import refused_family
 
 __all__ = ["ModelCheck", "check_checkpoint", "check_model"]
+
+DIGITS = re.compile(r"\d+")  # the same error names other shapes in other checks
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +43,8 @@ class ModelCheck:
     diagnosis : Diagnosis
         One verdict per check, worst first.
     measured : mapping of str to object
-        What was found: ``attention``, ``block_size``, ``deterministic``, ``shifted`` (None if it could not be
-        measured), ``mask_cost`` and more.
+        What was found: ``attention``, ``block_size``, ``deterministic``, ``shifted``, ``best_mask_id``,
+        ``best_before`` and ``best_after`` (None if they could not be measured), ``mask_cost`` and more.
     options : mapping of str to object
         The conventions that the model was loaded with, as `load_huggingface` takes them; empty for other models.
     dependence : array of int8, shape (length, length), optional
@@ -93,22 +99,24 @@ def check_model(
 ) -> ModelCheck:
     """Examine what a model does by calling it a few dozen times, and say whether its losses are likelihoods.
 
-    On random tokens and on texts it finds: whether identical calls agree; whether losses depend on tokens that are
-    masked, or on the other rows of a batch; overflow; the attention pattern, by changing one token at a time; whether
-    probabilities are normalised; how far orders disagree; whether the fingerprint is stable. For a
-    `MaskedLanguageModel` it also finds: whether the logits are shifted; how much probability the mask takes; whether
-    time matters; the effect of padding; the error of half precision. For a model with a tokenizer: whether texts
-    survive encoding and decoding, and whether prompt and response have the same tokens encoded separately as together.
+    On random tokens and on texts it finds: whether identical calls agree, at the end as at the beginning and at the
+    longest input; whether losses depend on tokens that are masked, or on the other rows of a batch; overflow; the
+    attention pattern, by changing one token at a time; whether probabilities are normalised; how far orders disagree;
+    whether the fingerprint is stable. For a `MaskedLanguageModel` it also finds: whether its losses are those of the
+    plain computation; whether another mask, other special tokens around the texts or another shift of the logits
+    predict texts better; how much probability the mask takes; whether time matters; the effect of padding; the error of
+    half precision. For a model with a tokenizer: whether texts survive encoding and decoding, and whether prompt and
+    response have the same tokens encoded separately as together. An error that the model raises becomes a verdict.
 
     Parameters
     ----------
     model : ConditionalModel
         Anything that can be scored.
     texts : sequence of str, optional
-        Texts that the model should know; the shift can only be measured on such texts. Default: a dozen English
-        sentences, or proteins for a model of proteins.
+        Texts that the model should know; the mask, the special tokens and the shift can only be measured on such texts.
+        Default: a dozen English sentences, or proteins for a model of proteins.
     seed : int, default 0
-        Seed of the random tokens.
+        Seed of the random tokens and masks.
     progress : callable, optional
         Called with 1 after every check.
 
@@ -119,7 +127,7 @@ def check_model(
     Raises
     ------
     InputError
-        If the model cannot be scored at all, or cannot encode the given texts.
+        If the model has no ``token_nll`` or cannot encode the given texts, or the seed is negative.
 
     See Also
     --------
@@ -190,11 +198,18 @@ def check_checkpoint(
 
 
 def _findings(trial: Trial) -> Iterator[Finding]:
-    groups = [call_findings, network_findings, text_findings]
-    if not isinstance(trial.model, MaskedLanguageModel):
-        groups.remove(network_findings)
-    for group in groups:
+    groups: list[Mapping[str, Check]] = [CALL_CHECKS]
+    if isinstance(trial.model, MaskedLanguageModel):
+        own = {"computation": computation_findings, "conventions": convention_findings}
+        groups += [NETWORK_CHECKS, own]
+    # A failed call can make all later ones fail on an accelerator, so the longest ones are the last.
+    groups += [TEXT_CHECKS, {"drift": drift_check(trial), "length": length_findings}]
+    failed: dict[str, tuple[str, list[str]]] = {}
+    for name, examine in (entry for group in groups for entry in group.items()):
         try:
-            yield from group(trial)
-        except InfodisError as error:
-            yield Finding(Verdict(group.__name__.removesuffix("_findings"), "do not use", f"a call fails: {error}"))
+            yield from examine(trial)
+        except Exception as error:  # models of others may raise anything
+            problem = described_error(error)
+            failed.setdefault(DIGITS.sub("", problem), (problem, []))[1].append(name)
+    for problem, names in failed.values():
+        yield Finding(Verdict("call", "do not use", f"calls fail in the checks {concise(names)}: {problem}"))

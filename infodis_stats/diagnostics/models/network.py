@@ -1,48 +1,25 @@
 """Checks of how a model is called: reproducibility, what it sees, alignment of its outputs, mask and time."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from infodis_stats.diagnostics.models.trial import Finding, Trial, half_masks
+from infodis_stats.diagnostics.models.trial import CLEAR, Check, Finding, Trial, clear, half_masks, largest
 from infodis_stats.diagnostics.verdict import Verdict
 from infodis_stats.models.huggingface import Family
 from infodis_stats.models.huggingface.recognition import refused_network
 from infodis_stats.models.probes import dependence, pattern_of
 
-__all__ = ["call_findings", "clear", "family_finding", "network_findings"]
+__all__ = ["CALL_CHECKS", "NETWORK_CHECKS", "family_finding"]
 
-CLEAR = 1e-3  # nats: above rounding in float32, below the error of a wrong convention
-CLEAR_HALF = 0.25  # nats, in half precision
 TIMES = ("timesteps", "timestep", "sigma", "noise", "time", "t")
-STANDARD_ERRORS = 3
-VISIBLE_MASK = 0.01  # nats per token that the probability of the mask costs
-
-
-def call_findings(trial: Trial) -> Iterator[Finding]:
-    """Yield the findings that need ``token_nll`` only."""
-    yield _deterministic(trial)
-    yield _hidden(trial)
-    yield _batch(trial)
-    yield _finite(trial)
-    yield _attention(trial)
-    yield from _normalised(trial)
-
-
-def network_findings(trial: Trial) -> Iterator[Finding]:
-    """Yield the findings that need the outputs of a `MaskedLanguageModel`."""
-    model = trial.model
-    family = model.family if model.family.refused else refused_network(model.network, model.config, model.longest)
-    if family is not None:
-        yield family_finding(family)
-    yield _shift(trial)
-    yield _mask(trial)
-    yield from _time(trial)
-    yield from _padding(trial)
+LOST = 0.01  # probability: less may be rounding, or symbols that are never there
+CONTEXTS = 4
+MANY_ROWS = 32
+VISIBLE_MASK = 0.01  # nats per token that the mask takes from the others
 
 
 def family_finding(family: Family) -> Finding:
@@ -51,28 +28,22 @@ def family_finding(family: Family) -> Finding:
     return Finding(Verdict("family", "do not use", reason), {"refused_family": family.name})
 
 
-def clear(trial: Trial) -> float:
-    """Return the nats above which a difference is more than rounding."""
-    dtype = trial.model.conventions()["dtype"] if hasattr(trial.model, "conventions") else "float32"
-    return CLEAR_HALF if dtype in {"bfloat16", "float16"} else CLEAR
-
-
 def _calls(trial: Trial) -> Iterator[tuple[Tensor, Tensor]]:
     for masked in half_masks(trial, trial.random.shape[1]):
         yield trial.random, masked.expand(len(trial.random), -1)
 
 
-def _deterministic(trial: Trial) -> Finding:
-    worst = max(_largest(trial.losses(*call) - trial.losses(*call)) for call in _calls(trial))
+def _deterministic(trial: Trial) -> list[Finding]:
+    worst = max(largest(trial.losses(*call), trial.losses(*call)) for call in _calls(trial))
     values = {"deterministic": worst <= clear(trial), "repeat_difference": worst}
     measured = f"largest difference {worst:.2g} nats"
     if worst > clear(trial):
         reason = "two identical calls give different losses: the network adds its own noise"
-        return Finding(Verdict("deterministic", "do not use", reason, "switch off its noise", measured), values)
-    return Finding(Verdict("deterministic", "fine", "identical calls give the same losses", "", measured), values)
+        return [Finding(Verdict("deterministic", "do not use", reason, "switch off its noise", measured), values)]
+    return [Finding(Verdict("deterministic", "fine", "identical calls give the same losses", "", measured), values)]
 
 
-def _hidden(trial: Trial) -> Finding:
+def _hidden(trial: Trial) -> list[Finding]:
     """Check that a loss does not depend on the tokens under other masks."""
     tokens, worst = trial.random, 0.0
     other = tokens.flip(0)
@@ -84,132 +55,114 @@ def _hidden(trial: Trial) -> Finding:
         changed = tokens.clone()
         changed[:, places[len(places) // 2 :]] = other[:, places[len(places) // 2 :]]
         rows = masked.expand(len(tokens), -1)
-        difference = trial.losses(tokens, rows)[:, kept] - trial.losses(changed, rows)[:, kept]
-        worst = max(worst, _largest(difference))
+        worst = max(worst, largest(trial.losses(tokens, rows)[:, kept], trial.losses(changed, rows)[:, kept]))
     measured = f"largest difference {worst:.2g} nats"
     if worst > clear(trial):
         reason = "losses depend on tokens that are masked: the model sees the tokens that it predicts"
         advice = "replace masked tokens before the network sees them"
-        return Finding(Verdict("masked tokens", "do not use", reason, advice, measured), {"sees_masked": True})
+        return [Finding(Verdict("masked tokens", "do not use", reason, advice, measured), {"sees_masked": True})]
     reason = "losses do not depend on the tokens under other masks"
-    return Finding(Verdict("masked tokens", "fine", reason, "", measured), {"sees_masked": False})
+    return [Finding(Verdict("masked tokens", "fine", reason, "", measured), {"sees_masked": False})]
 
 
-def _batch(trial: Trial) -> Finding:
+def _batch(trial: Trial) -> list[Finding]:
     worst = 0.0
     for tokens, masked in _calls(trial):
         together = trial.losses(tokens, masked)
         single = torch.cat([trial.losses(tokens[row : row + 1], masked[row : row + 1]) for row in range(len(tokens))])
-        worst = max(worst, _largest(together - single))
+        worst = max(worst, largest(together, single))
+    many = trial.draw(MANY_ROWS, trial.random.shape[1])
+    masked = next(half_masks(trial, many.shape[1])).expand(len(many), -1)
+    together = trial.losses(many, masked)
+    for row in (0, len(many) // 2, len(many) - 1):
+        worst = max(worst, largest(together[row], trial.losses(many[row : row + 1], masked[row : row + 1])[0]))
     measured = f"largest difference {worst:.2g} nats"
     values = {"batch_difference": worst}
     if worst > clear(trial):
         reason = "the losses of a row depend on the other rows of its batch"
-        return Finding(Verdict("batch", "do not use", reason, "score one row per call", measured), values)
-    return Finding(Verdict("batch", "fine", "the losses of a row do not depend on its batch", "", measured), values)
+        return [Finding(Verdict("batch", "do not use", reason, "score one row per call", measured), values)]
+    return [Finding(Verdict("batch", "fine", "the losses of a row do not depend on its batch", "", measured), values)]
 
 
-def _finite(trial: Trial) -> Finding:
+def _visible(trial: Trial) -> list[Finding]:
+    """Check that losses are 0 where nothing is masked."""
+    worst = max(largest(trial.losses(*call)[~call[1]], torch.zeros(int((~call[1]).sum()))) for call in _calls(trial))
+    values = {"visible_loss": worst}
+    if worst > CLEAR:
+        reason = "losses at visible positions are not 0, as they should be; estimates ignore them"
+        measured = f"up to {worst:.2g} nats"
+        return [Finding(Verdict("visible tokens", "caution", reason, "return masked * losses", measured), values)]
+    return [Finding(Verdict("visible tokens", "fine", "losses are 0 at visible positions"), values)]
+
+
+def _finite(trial: Trial) -> list[Finding]:
     losses = [trial.losses(tokens, masked)[masked] for tokens, masked in _calls(trial)]
     wrong = sum(int((~torch.isfinite(part) | (part < -CLEAR)).sum()) for part in losses)
     count = sum(len(part) for part in losses)
     if wrong:
         reason = f"{wrong} of {count} losses are NaN, infinite or negative"
-        return Finding(Verdict("finite", "do not use", reason, "load it with dtype=torch.float32"), {"finite": False})
-    return Finding(Verdict("finite", "fine", f"all {count} losses are finite and at least 0"), {"finite": True})
+        return [Finding(Verdict("finite", "do not use", reason, "load it with dtype=torch.float32"), {"finite": False})]
+    return [Finding(Verdict("finite", "fine", f"all {count} losses are finite and at least 0"), {"finite": True})]
 
 
-def _attention(trial: Trial) -> Finding:
+def _attention(trial: Trial) -> list[Finding]:
     matrix = dependence(trial.model, seed=trial.seed)
     attention = pattern_of(matrix)
     values = {"attention": attention.pattern, "block_size": attention.block_size, "dependence": matrix}
     found = f"attention is {attention}"
     if attention.pattern == "bidirectional":
-        return Finding(Verdict("attention", "fine", f"{found}: a mask sees the tokens on both sides"), values)
+        return [Finding(Verdict("attention", "fine", f"{found}: a mask sees the tokens on both sides"), values)]
     if attention.pattern == "none":
-        return Finding(Verdict("attention", "caution", "predictions do not depend on any visible token"), values)
+        return [Finding(Verdict("attention", "caution", "predictions do not depend on any visible token"), values)]
     if attention.pattern == "irregular":
         reason = "some masks do not see the tokens on both sides, in no regular pattern"
-        return Finding(Verdict("attention", "caution", reason), values)
+        return [Finding(Verdict("attention", "caution", reason), values)]
     advice = "specify its family with family=, or wrap it so that masks see both sides"
-    return Finding(Verdict("attention", "do not use", f"{found}: masks do not see all later tokens", advice), values)
+    return [Finding(Verdict("attention", "do not use", f"{found}: masks do not see all later tokens", advice), values)]
 
 
 def _normalised(trial: Trial) -> Iterator[Finding]:
-    """Check that the probabilities of all tokens at a position sum to at most 1."""
-    vocabulary = getattr(trial.model, "vocabulary", getattr(trial.model, "vocabulary_size", None))
+    """Check that the probabilities of all tokens at a position sum to 1, or to less if a mask may take the rest."""
+    model = trial.model
+    vocabulary = getattr(model, "vocabulary", getattr(model, "vocabulary_size", None))
     if vocabulary is None or vocabulary > 512:
         return
+    mask = getattr(model, "mask_id", None)
     place = trial.random.shape[1] // 2
-    tokens = trial.random[:1].repeat(vocabulary, 1)
-    tokens[:, place] = torch.arange(vocabulary)
-    allowed = [token for token in range(vocabulary) if token != getattr(trial.model, "mask_id", None)]
-    masked = torch.zeros_like(tokens, dtype=torch.bool)
-    masked[:, place] = True
-    total = float(torch.exp(-trial.losses(tokens[allowed], masked[allowed])[:, place]).sum())
+    allowed = [token for token in range(vocabulary) if token != mask]
+    totals = []
+    for row in trial.random[:CONTEXTS]:
+        tokens = row.repeat(len(allowed), 1)
+        tokens[:, place] = torch.tensor(allowed)
+        masked = torch.zeros_like(tokens, dtype=torch.bool)
+        masked[:, place] = True
+        totals.append(float(torch.exp(-trial.losses(tokens, masked)[:, place]).sum()))
+    total = max(totals, key=lambda total: abs(total - 1))
     values = {"total_probability": total}
     measured = f"they sum to {total:.6f} at one position"
-    if total > 1 + CLEAR:
+    if max(totals) > 1 + CLEAR:
         reason = "the probabilities of the tokens at a position sum to more than 1"
-        return (yield Finding(Verdict("normalised", "do not use", reason, "normalise the losses", measured), values))
-    verdict = Verdict("normalised", "fine", "the probabilities of the tokens sum to at most 1", "", measured)
-    yield Finding(verdict, values)
+        yield Finding(Verdict("normalised", "do not use", reason, "normalise the losses", measured), values)
+    elif min(totals) < 1 - LOST and mask is None:
+        reason = "the probabilities of the tokens at a position sum to less than 1, and no mask takes the rest"
+        advice = "losses are in nats: divide neither by log(2) nor by a temperature, and add nothing"
+        yield Finding(Verdict("normalised", "caution", reason, advice, measured), values)
+    else:
+        verdict = Verdict("normalised", "fine", "the probabilities of the tokens sum to at most 1", "", measured)
+        yield Finding(verdict, values)
 
 
-def _shift(trial: Trial) -> Finding:
-    """Measure at which output a network predicts a masked token: its own position, or the one before."""
+def _family(trial: Trial) -> list[Finding]:
     model = trial.model
-    aligned = list(_alignments(trial))
-    plain, shifted = np.concatenate(aligned, axis=1) if aligned else np.empty((2, 0))
-    where = {False: "at its own position", True: "one position before"}
-    assumed = f"the logits of a token are taken {where[model.shifted]}"
-    if len(plain) < 2:
-        reason = f"{assumed}; without texts this cannot be verified"
-        return Finding(Verdict("shift", "fine", reason, trial.advice_on_texts), {"shifted": None})
-    difference = plain - shifted
-    error = difference.std(ddof=1) / len(difference) ** 0.5
-    best = plain if difference.mean() < 0 else shifted
-    guess = np.log(model.vocabulary)
-    measured = f"{plain.mean():.2f} nats per token at its position, {shifted.mean():.2f} one position before"
-    informative = best.mean() + STANDARD_ERRORS * best.std(ddof=1) / len(best) ** 0.5 < guess
-    if not informative or abs(difference.mean()) < STANDARD_ERRORS * error:
-        reason = (
-            f"{assumed}; this cannot be verified on these texts, which the network predicts no better "
-            "in one way than in the other, or no better than by chance"
-        )
-        return Finding(Verdict("shift", "fine", reason, trial.advice_on_texts, measured), {"shifted": None})
-    found = bool(difference.mean() > 0)
-    if found != model.shifted:
-        reason = f"the network predicts a token {where[found]}, but {assumed}"
-        advice = f"load it with shifted={found}"
-        return Finding(Verdict("shift", "do not use", reason, advice, measured), {"shifted": found})
-    reason = f"the network predicts a token {where[found]}, where its logits are taken"
-    return Finding(Verdict("shift", "fine", reason, "", measured), {"shifted": found})
+    family = model.family if model.family.refused else refused_network(model.network, model.config, model.longest)
+    return [] if family is None else [family_finding(family)]
 
 
-def _alignments(trial: Trial) -> Iterator[NDArray[np.float64]]:
-    """Yield the losses of single masked tokens at their own output and the one before, (2, tokens), for each text."""
-    model = trial.model
-    for row in trial.encoded:
-        tokens = torch.from_numpy(row)
-        places = torch.arange(1, len(tokens))
-        if len(places) == 0:
-            continue
-        masked = torch.nn.functional.one_hot(places, len(tokens)).bool()
-        outputs = model.outputs(tokens.expand(len(places), -1), masked)
-        if model.exclude_mask and model.mask_id < outputs.shape[-1]:
-            outputs[..., model.mask_id] = -torch.inf
-        logs = outputs.log_softmax(dim=-1)
-        rows, own = torch.arange(len(places)), places + len(model.before)
-        targets = tokens[places].to(logs.device)
-        yield np.stack([(-logs[rows, own - back, targets]).double().cpu().numpy() for back in (0, 1)])
-
-
-def _mask(trial: Trial) -> Finding:
+def _mask(trial: Trial) -> list[Finding]:
     """Measure how much probability the mask takes from the other tokens."""
     model = trial.model
     if model.mask_id >= model.vocabulary:
-        return Finding(Verdict("mask", "fine", "the network has no output for the mask"), {"mask_cost": 0.0})
+        return [Finding(Verdict("mask", "fine", "the network has no output for the mask"), {"mask_cost": 0.0})]
     costs = []
     for tokens, masked in _calls(trial):
         logs = model.outputs(tokens, masked).log_softmax(dim=-1)
@@ -223,13 +176,13 @@ def _mask(trial: Trial) -> Finding:
     if model.exclude_mask:
         measured = f"included, it would cost {cost:.2g} nats per token"
         reason = f"the mask, token {model.mask_id}, is excluded from the softmax"
-        return Finding(Verdict("mask", "fine", reason, "", measured), values)
+        return [Finding(Verdict("mask", "fine", reason, "", measured), values)]
     if cost > VISIBLE_MASK:
         reason = f"the mask, token {model.mask_id}, has probability at masked positions, so the others do not sum to 1"
         advice = "exclude it with exclude_mask=True; published numbers of its family include it"
-        return Finding(Verdict("mask", "caution", reason, advice, measured), values)
+        return [Finding(Verdict("mask", "caution", reason, advice, measured), values)]
     reason = f"the mask, token {model.mask_id}, has hardly any probability at masked positions"
-    return Finding(Verdict("mask", "fine", reason, "", measured), values)
+    return [Finding(Verdict("mask", "fine", reason, "", measured), values)]
 
 
 def _time(trial: Trial) -> Iterator[Finding]:
@@ -237,7 +190,8 @@ def _time(trial: Trial) -> Iterator[Finding]:
     model = trial.model
     tokens, masked = next(iter(_calls(trial)))
     if model.family.noise is None:
-        named = [name for name in inspect.signature(model.network.forward).parameters if name in TIMES]
+        # The first parameter takes the tokens, whatever its name.
+        named = [name for name in list(inspect.signature(model.network.forward).parameters)[1:] if name in TIMES]
         if named:
             reason = f"the network has the argument {named[0]}, which its family does not pass"
             yield Finding(Verdict("time", "caution", reason, "verify its family"), {"time_matters": None})
@@ -247,7 +201,7 @@ def _time(trial: Trial) -> Iterator[Finding]:
     levels = [noise, noise + 1.0]
     with torch.no_grad():
         outputs = [model.call(inputs, level) for level in levels]
-    moved = _largest((outputs[0].log_softmax(-1) - outputs[1].log_softmax(-1)).cpu())
+    moved = largest(outputs[0].log_softmax(-1), outputs[1].log_softmax(-1))
     values = {"time_matters": moved > clear(trial)}
     measured = f"another noise level changes log-probabilities by up to {moved:.2g} nats"
     if moved <= clear(trial):
@@ -281,7 +235,7 @@ def _padding(trial: Trial) -> Iterator[Finding]:
             beside = model.call(padded, attention_mask=attended)[:, : inputs.shape[1]]
     except Exception:  # third-party code may raise anything; nothing depends on it
         return
-    moved = _largest((alone.log_softmax(-1) - beside.log_softmax(-1)).cpu())
+    moved = largest(alone.log_softmax(-1), beside.log_softmax(-1))
     values = {"padding_difference": moved}
     measured = f"padding with an attention mask changes log-probabilities by up to {moved:.2g} nats"
     reason = (
@@ -292,7 +246,21 @@ def _padding(trial: Trial) -> Iterator[Finding]:
     yield Finding(Verdict("padding", "fine", reason, "", measured), values)
 
 
-def _largest(difference: Tensor) -> float:
-    """Return the largest absolute difference; infinities and NaN of both sides agree, others count as infinite."""
-    values = difference.abs()
-    return float(values[~values.isnan()].max()) if (~values.isnan()).any() else 0.0
+CALL_CHECKS: Mapping[str, Check] = {
+    "deterministic": _deterministic,
+    "masked tokens": _hidden,
+    "visible tokens": _visible,
+    "batch": _batch,
+    "finite": _finite,
+    "attention": _attention,
+    "normalised": _normalised,
+}
+"""The checks that need nothing but ``token_nll``."""
+
+NETWORK_CHECKS: Mapping[str, Check] = {
+    "family": _family,
+    "mask": _mask,
+    "time": _time,
+    "padding": _padding,
+}
+"""The checks that need the outputs of a `MaskedLanguageModel`."""

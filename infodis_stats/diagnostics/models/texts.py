@@ -1,7 +1,7 @@
 """Checks on texts: the tokenizer, the order gap, and half precision relative to the width of an interval."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,14 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 from estimators import InfodisError
-from infodis_stats.diagnostics.models.network import clear
-from infodis_stats.diagnostics.models.trial import Finding, Trial
+from infodis_stats.diagnostics.models.trial import Check, Finding, Trial, clear, half_masks
 from infodis_stats.diagnostics.verdict import Verdict, concise
 from infodis_stats.estimates import estimate_nll
 from infodis_stats.estimates.order_gap import order_gap
 from infodis_stats.models import MaskedLanguageModel
 
-__all__ = ["text_findings"]
+__all__ = ["TEXT_CHECKS"]
 
 ORDERS, GAP_LENGTH, GAP_TEXTS = 8, 12, 3
 PASSES, REPLICATES, PRECISION_TEXTS = 16, 4, 4
@@ -24,20 +23,10 @@ LARGEST_COPY = 2 * 10**9  # parameters: the largest network that is copied to an
 NOTICEABLE = 0.5  # of the half-width of an interval
 
 
-def text_findings(trial: Trial) -> Iterator[Finding]:
-    """Yield the findings that need texts; some can use random tokens instead."""
-    if trial.texts:
-        yield _round_trip(trial)
-        yield _boundary(trial)
-    else:
+def _round_trip(trial: Trial) -> list[Finding]:
+    if not trial.texts:
         reason = "without texts, the tokenizer was not examined"
-        yield Finding(Verdict("tokenizer", "fine", reason, trial.advice_on_texts))
-    yield from _orders(trial)
-    yield from _precision(trial)
-    yield from _fingerprint(trial)
-
-
-def _round_trip(trial: Trial) -> Finding:
+        return [Finding(Verdict("tokenizer", "fine", reason, trial.advice_on_texts))]
     # Tokenizers of proteins separate residues by spaces when they decode.
     changed = [
         text
@@ -50,13 +39,15 @@ def _round_trip(trial: Trial) -> Finding:
         reason = f"{len(changed)} of {len(trial.texts)} texts change when they are encoded and decoded"
         measured = f"{text!r} becomes {trial.model.decode(trial.model.encode(text))!r}"
         advice = "the text after decoding is what is scored"
-        return Finding(Verdict("tokenizer", "caution", reason, advice, measured), values)
+        return [Finding(Verdict("tokenizer", "caution", reason, advice, measured), values)]
     reason = f"all {len(trial.texts)} texts are the same after encoding and decoding"
-    return Finding(Verdict("tokenizer", "fine", reason), values)
+    return [Finding(Verdict("tokenizer", "fine", reason), values)]
 
 
-def _boundary(trial: Trial) -> Finding:
+def _boundary(trial: Trial) -> list[Finding]:
     """Check whether a prompt and its response have the same tokens encoded separately as together."""
+    if not trial.texts:
+        return []
     cases = []
     for text in trial.texts:
         middle = max(text.find(" ", len(text) // 2), 0) or len(text) // 2
@@ -71,10 +62,13 @@ def _boundary(trial: Trial) -> Finding:
         reason = f"{len(split)} of {len(cases)} texts have other tokens if prompt and response are encoded separately"
         measured = f"{concise([f'{prompt!r} + {response!r}' for prompt, response in split], most=1)}"
         advice = "let responses begin where a token begins, usually with the space"
-        return Finding(Verdict("boundary", "caution", reason, advice, measured), values)
-    return Finding(
-        Verdict("boundary", "fine", "prompt and response have the same tokens encoded separately as together"), values
-    )
+        return [Finding(Verdict("boundary", "caution", reason, advice, measured), values)]
+    return [
+        Finding(
+            Verdict("boundary", "fine", "prompt and response have the same tokens encoded separately as together"),
+            values,
+        )
+    ]
 
 
 def _rows(trial: Trial, count: int, length: int) -> list[NDArray[np.int64]]:
@@ -174,7 +168,7 @@ def _fingerprint(trial: Trial) -> Iterator[Finding]:
     if fingerprint is None:
         return
     first = fingerprint()
-    trial.losses(trial.random, trial.random % 2 == 0)
+    trial.losses(trial.random, next(half_masks(trial, trial.random.shape[1])).expand(len(trial.random), -1))
     second = copy.copy(trial.model).fingerprint()
     values = {"fingerprint": first, "fingerprint_stable": first == second}
     if first != second:
@@ -192,3 +186,13 @@ def _device(model: Any) -> torch.device:
 
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
+
+
+TEXT_CHECKS: Mapping[str, Check] = {
+    "tokenizer": _round_trip,
+    "boundary": _boundary,
+    "order gap": _orders,
+    "precision": _precision,
+    "fingerprint": _fingerprint,
+}
+"""The checks on texts or, for some, on random tokens instead."""

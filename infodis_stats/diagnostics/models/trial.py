@@ -1,6 +1,6 @@
 """The sequences on which a model is examined, and the findings of a check."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,11 +9,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from estimators import InputError
+from estimators import InputError, ModelError
 from infodis_stats.diagnostics.verdict import Verdict
+from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.models.probes import allowed_tokens
 
-__all__ = ["Finding", "Trial", "half_masks", "make_trial"]
+__all__ = ["Check", "Finding", "Trial", "clear", "half_masks", "largest", "make_trial", "special_ids"]
+
+CLEAR = 1e-3  # nats: rounding in float32 stays below it, and a wrong number does not
+CLEAR_HALF = 0.25  # nats, in half precision
+SPECIAL = ("bos_token", "eos_token", "cls_token", "sep_token", "mask_token", "pad_token", "unk_token")
 
 LENGTH, ROWS = 24, 6
 LONGEST_TEXT = 32  # tokens
@@ -62,6 +67,8 @@ class Trial:
     Attributes
     ----------
     model : ConditionalModel
+    symbols : array of int64
+        Tokens that can be drawn: neither the mask nor special tokens.
     random : Tensor of int64, shape (rows, length)
         Random tokens.
     texts : tuple of str
@@ -72,17 +79,33 @@ class Trial:
     """
 
     model: Any
+    symbols: NDArray[np.int64]
     random: Tensor
     texts: tuple[str, ...]
     encoded: tuple[NDArray[np.int64], ...]
     seed: int
 
     def losses(self, tokens: Tensor, masked: Tensor) -> Tensor:
-        """Return the losses of a call of the model, float64 (batch, length)."""
+        """Return the losses of a call of the model, float64 (batch, length); `ModelError` if it returns no losses."""
+        passed = tokens.clone(), masked.clone()
         context = [torch.zeros_like(masked)] if getattr(self.model, "needs_context", False) else []
         with torch.no_grad():
-            losses: Tensor = self.model.token_nll(tokens, masked, *context).double().cpu()
-        return losses
+            losses = self.model.token_nll(*passed, *context)
+        if not isinstance(losses, Tensor) or losses.shape != masked.shape or not losses.is_floating_point():
+            got = type(losses).__name__
+            if isinstance(losses, Tensor):
+                got = f"{losses.dtype} of shape {tuple(losses.shape)}"
+            raise ModelError(
+                f"token_nll must return a tensor of floating point of shape {tuple(masked.shape)}, it returned {got}"
+            )
+        if not torch.equal(passed[0], tokens) or not torch.equal(passed[1], masked):
+            raise ModelError("token_nll changes its arguments in place: copy them first")
+        return losses.double().cpu()
+
+    def draw(self, rows: int, length: int) -> Tensor:
+        """Return random tokens (rows, length), the same for the same arguments."""
+        drawn = np.random.default_rng([self.seed, rows, length]).choice(self.symbols, size=(rows, length))
+        return torch.from_numpy(drawn)
 
     @property
     def advice_on_texts(self) -> str:
@@ -99,6 +122,10 @@ class Trial:
         return int(bool(getattr(self.model, "shifted", False)) and not getattr(self.model, "before", ()))
 
 
+Check = Callable[[Trial], Iterable[Finding]]
+"""A check: examines a model and returns findings."""
+
+
 def make_trial(model: Any, texts: Sequence[str] | None, seed: int) -> Trial:
     """Draw random sequences and encode texts for the examination of a model.
 
@@ -112,15 +139,52 @@ def make_trial(model: Any, texts: Sequence[str] | None, seed: int) -> Trial:
     Raises
     ------
     InputError
-        If the model cannot encode a given text, or has too few tokens.
+        If the model cannot encode a given text, or has too few tokens, or the seed is negative.
     """
-    tokens = np.array(allowed_tokens(model))
-    if len(tokens) < 2:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise InputError(f"seed must be an integer of at least 0, got {seed!r}")
+    if isinstance(texts, str):
+        raise InputError("texts must be a sequence of texts, got a single string: put it into a list")
+    if texts is not None and not len(texts):
+        raise InputError("texts must contain at least one text")
+    if texts is not None and not hasattr(model, "encode"):
+        raise InputError(f"texts cannot be used: {type(model).__name__} has no encode(text)")
+    allowed = allowed_tokens(model)
+    # BOS or EOS at an end of a sequence would stand for the token that a model adds there itself.
+    special = set(special_ids(getattr(model, "tokenizer", None)).values())
+    ordinary = [token for token in allowed if token not in special]
+    symbols = np.array(ordinary if len(ordinary) > 1 else allowed, dtype=np.int64)
+    if len(symbols) < 2:
         raise InputError("a check needs at least 2 tokens besides the special ones")
     length = min(LENGTH, int(getattr(model, "longest", LENGTH)))
-    drawn = np.random.default_rng(seed).choice(tokens, size=(ROWS, length))
+    drawn = np.random.default_rng(seed).choice(symbols, size=(ROWS, length))
     usable, encoded = _encoded(model, texts)
-    return Trial(model, torch.from_numpy(drawn.astype(np.int64)), usable, encoded, seed)
+    return Trial(model, symbols, torch.from_numpy(drawn), usable, encoded, seed)
+
+
+def special_ids(tokenizer: Any) -> dict[str, int]:
+    """Return the ids of the special tokens that a tokenizer declares, by their names such as ``bos_token``."""
+    declared = getattr(tokenizer, "special_tokens_map", None)
+    if isinstance(declared, Mapping):  # the attributes of missing ones log an error in transformers 4
+        words = {name: word for name, word in declared.items() if name in SPECIAL and isinstance(word, str)}
+        ids = {name: tokenizer.convert_tokens_to_ids(word) for name, word in words.items()}
+    else:
+        ids = {name: getattr(tokenizer, f"{name}_id", None) for name in SPECIAL}
+    return {name: int(token) for name, token in ids.items() if token is not None}
+
+
+def clear(trial: Trial) -> float:
+    """Return the nats above which a difference is more than rounding."""
+    dtype = trial.model.conventions()["dtype"] if hasattr(trial.model, "conventions") else "float32"
+    return CLEAR_HALF if dtype in {"bfloat16", "float16"} else CLEAR
+
+
+def largest(first: Tensor, second: Tensor) -> float:
+    """Return the largest absolute difference; infinite if one side has an infinity or NaN that the other has not."""
+    first, second = first.double(), second.double()
+    same = (first == second) | (first.isnan() & second.isnan())
+    difference = (first - second).abs().nan_to_num(torch.inf, posinf=torch.inf)
+    return float(torch.where(same, 0.0, difference).max()) if same.numel() else 0.0
 
 
 def half_masks(trial: Trial, length: int) -> Iterator[Tensor]:
@@ -140,6 +204,10 @@ def _encoded(model: Any, texts: Sequence[str] | None) -> tuple[tuple[str, ...], 
         except InputError:
             if texts is not None:
                 raise
+            continue
+        except Exception as error:  # tokenizers of others may raise anything
+            if texts is not None:
+                raise InputError(f"the tokenizer cannot encode the texts: {first_line(error)}") from error
             continue
         return tuple(candidates), tuple(encoded)
     return (), ()

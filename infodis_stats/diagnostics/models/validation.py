@@ -12,8 +12,7 @@ import torch
 from estimators import InputError, estimator
 from estimators.masked.plan import mask_plan
 from infodis_stats.diagnostics.models.check import ModelCheck, check_model
-from infodis_stats.diagnostics.models.network import clear
-from infodis_stats.diagnostics.models.trial import Trial, make_trial
+from infodis_stats.diagnostics.models.trial import Trial, clear, make_trial
 from infodis_stats.models import MaskedLanguageModel
 from infodis_stats.models.huggingface.plain import plain_nll
 

@@ -1,7 +1,9 @@
 """Chat templates: prompts as the tokenizer renders them, with the response scored after the assistant's header."""
 
+import hashlib
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +11,10 @@ import torch
 
 import infodis_stats as ids
 from estimators import InputError
+from infodis_stats.commands.models import chat_attributes
 from infodis_stats.io.records import Question
 from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface
+from infodis_stats.models.huggingface.chat import chat_template_digest
 from tests.support.chat_checkpoints import BOS, MASK, TEMPLATES, write_chat_checkpoint
 from tests.support.toys import mean_over_masks
 
@@ -134,4 +138,74 @@ def test_templates_that_do_not_take_a_system_prompt_are_refused(template, senten
         ids.with_chat_template(RECORDS, made, system_prompt="be kind")
     assert "\n" not in str(caught.value)
     if template != "refuses everything":  # control: without a system prompt it renders
-        assert ids.with_chat_template(RECORDS, made)[0].prompt == " A B<|eot|>"
+        made.tokenizer.chat_template = TEMPLATES[template] + HEADER
+        assert ids.with_chat_template(RECORDS, made)[0].prompt == " A B<|eot|><|header|>assistant<|/header|>"
+
+
+HEADER = "{% if add_generation_prompt %}<|header|>assistant<|/header|>{% endif %}"
+CONTENTS = "{% for message in messages %}{{ message['content'] }}<|eot|>{% endfor %}"
+ROLES = "{% for message in messages %}<|header|>{{ message['role'] }}<|/header|>{{ message['content'] }}{% endfor %}"
+CHANGES, NO_ANSWER, DATE = "changes the prompt", "does not open the answer of the assistant", "depends on the date"
+
+
+@pytest.mark.parametrize(
+    ("template", "sentence"),
+    [
+        ("one two" + HEADER, CHANGES),
+        ("{{ messages[-1].content[:3] }}" + HEADER, CHANGES),
+        ("{{ messages[-1].content | upper }}" + HEADER, CHANGES),
+        (ROLES, NO_ANSWER),
+        ("{{ messages[-1].content }}<|eot|>", NO_ANSWER),
+        ("{{ strftime_now('%H:%M:%S.%f') }}" + CONTENTS + HEADER, DATE),
+        ("{{ strftime_now('%d %b %Y') }}" + CONTENTS + HEADER, DATE),
+        ("{{ messages[-1].content | replace('B', 'C') }}" + HEADER, "'first': the chat template .* changes the prompt"),
+    ],
+)
+def test_templates_by_which_prompts_are_not_what_the_model_answers_are_refused(template, sentence, tmp_path):
+    made = model(tmp_path)
+    made.tokenizer.chat_template = template
+    with pytest.raises(InputError, match=sentence) as caught:
+        ids.with_chat_template(RECORDS, made)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("template", "rendered"),
+    [
+        (CONTENTS + HEADER, " A B<|eot|><|header|>assistant<|/header|>"),
+        # Without headers an answer follows immediately, whether it is asked for or not.
+        (CONTENTS, " A B<|eot|>"),
+        (
+            ROLES + "{{ '<|header|>assistant<|/header|>' }}",
+            "<|header|>user<|/header|> A B<|header|>assistant<|/header|>",
+        ),
+        ("{{ date | default('one') }}" + CONTENTS + HEADER, "one A B<|eot|><|header|>assistant<|/header|>"),
+        ("{% if strftime_now is defined %}{% endif %}" + CONTENTS, " A B<|eot|>"),
+    ],
+)
+def test_other_templates_are_taken(template, rendered, tmp_path):
+    made = model(tmp_path)
+    made.tokenizer.chat_template = template
+    assert ids.with_chat_template(RECORDS, made)[0].prompt == rendered
+
+
+def test_a_system_prompt_that_the_prompt_contains_is_ignored_all_the_same(tmp_path):
+    made = model(tmp_path, template="ignores a system prompt")
+    made.tokenizer.chat_template += HEADER
+    for system in ("A", "assistant"):
+        with pytest.raises(InputError, match="ignores the system prompt"):
+            ids.with_chat_template(RECORDS, made, system_prompt=system)
+    made.tokenizer.chat_template = TEMPLATES["dream"]  # control: its own system prompt is taken
+    rendered = ids.with_chat_template(RECORDS, made, system_prompt="be kind")
+    assert rendered == ids.with_chat_template(RECORDS, made)
+
+
+def test_the_digest_of_a_template_changes_with_it(tmp_path):
+    made = model(tmp_path)
+    first = chat_template_digest(made)
+    assert first == hashlib.sha256(TEMPLATES["llada"].encode()).hexdigest()
+    made.tokenizer.chat_template += " "
+    assert chat_template_digest(made) != first
+    options = SimpleNamespace(chat_template=True, system_prompt=None)
+    assert chat_attributes(options, made)["chat_template_sha256"] == chat_template_digest(made)
+    assert chat_attributes(SimpleNamespace(chat_template=False, system_prompt=None), made) == {}
