@@ -11,20 +11,17 @@ import pandas as pd
 from tqdm import tqdm
 
 from estimators import InputError
-from infodis_stats.commands.models import LOADING, load_network, loading_options, read_model
+from infodis_stats.commands.models import LOADING, load_network, loading_options, read_model, search_current_folder
 from infodis_stats.commands.option_names import with_options
-from infodis_stats.diagnostics.models import ModelCheck, Validation, check_checkpoint, check_model, validate_model
+from infodis_stats.diagnostics.models import ModelCheck, Validation, check_model, validate_model
 from infodis_stats.diagnostics.verdict import Diagnosis, Verdict
 from infodis_stats.io.records import read_records
 from infodis_stats.models import MaskedLanguageModel
-from infodis_stats.models.huggingface.loading import LoadingOptions
 from infodis_stats.report import write_model_check
 from infodis_stats.report.model_check import validation_table
 from infodis_stats.results.provenance import versions
 
 __all__ = ["check", "validate"]
-
-HUGGINGFACE = "hf:"
 
 
 def check(options: argparse.Namespace) -> None:
@@ -63,13 +60,11 @@ def _check(options: argparse.Namespace) -> ModelCheck:
     settings: dict[str, Any] = {"texts": _texts(options), "seed": options.seed}
     with tqdm(unit="check", disable=None) as bar:
         settings["progress"] = bar.update
-        if options.model.startswith(HUGGINGFACE):
-            loading = LoadingOptions(
-                device=options.device, trust_remote_code=options.trust_remote_code, **loading_options(options)
-            )
-            return check_checkpoint(options.model.removeprefix(HUGGINGFACE), loading, **settings)
-        load = read_model if Path(options.model).suffix == ".toml" else load_network  # a check needs no text
-        return check_model(load(options.model, options), **settings)
+        if Path(options.model).suffix == ".toml":
+            return check_model(read_model(options.model, options), **settings)
+        search_current_folder(options)
+        permitted = {"trust_remote_code": options.trust_remote_code, "allow_import": options.allow_import}
+        return check_model(options.model, device=options.device, **permitted, **loading_options(options), **settings)
 
 
 def _with_options(found: ModelCheck, options: argparse.Namespace) -> ModelCheck:

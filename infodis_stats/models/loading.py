@@ -19,7 +19,7 @@ from infodis_stats.models.huggingface import load_huggingface
 from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.models.text_model import TextModel
 
-__all__ = ["is_own", "load_model"]
+__all__ = ["HUGGING_FACE", "is_own", "load_model"]
 
 HUGGING_FACE = "hf:"
 IDENTIFIERS = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
@@ -108,6 +108,8 @@ def load_model(
             return Denoiser.load(path).to(device)
     if Path(name).suffix == ".safetensors":
         return Denoiser.load(name).to(device)
+    if (Path(name) / "config.json").is_file():
+        raise InputError(f"{name!r} is a Hugging Face model folder: use {HUGGING_FACE + name!r}")
     if not is_own(name):
         raise InputError(
             f"there is no model {name!r}; use 'austen', a .safetensors file, hf:FOLDER_OR_ID, or package.module:object "

@@ -1,5 +1,6 @@
 """The check of models: each fault is found, and its control is fine."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -606,3 +607,16 @@ class Short(Attending):
 def test_wrong_arguments_are_refused(arguments: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ids.InputError, match=sentence):
         ids.check_model(Own(), **arguments)
+
+
+def test_a_model_is_checked_by_its_name(tmp_path: Path) -> None:
+    assert ids.check_model("austen").measured["attention"] == "bidirectional"
+    (tmp_path / "config.json").write_text('{"model_type": "bd3lm", "architectures": ["BD3LM"]}')
+    check = ids.check_model(f"hf:{tmp_path}", trust_remote_code=True)
+    assert (check.verdict, check.measured["refused_family"]) == ("do not use", "bd3lm")
+    with pytest.raises(ids.InputError, match="colour= is no option of load_model"):
+        ids.check_model(f"hf:{tmp_path}", colour="red")
+    with pytest.raises(ids.InputError, match="mask_id= is an option of models given by their names"):
+        ids.check_model(ids.load_model("austen"), mask_id=3)
+    with pytest.raises(ids.InputError, match=f"is a Hugging Face model folder: use 'hf:{tmp_path}'"):
+        ids.load_model(str(tmp_path))

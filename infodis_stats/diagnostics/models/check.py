@@ -26,8 +26,10 @@ from infodis_stats.models.huggingface.folder import model_folder, read_config
 from infodis_stats.models.huggingface.loading import LoadingOptions, open_checkpoint
 from infodis_stats.models.huggingface.masked_model import UncheckedModel
 from infodis_stats.models.huggingface.recognition import refused_family
+from infodis_stats.models.loading import HUGGING_FACE, load_model
 
 __all__ = ["ModelCheck", "check_checkpoint", "check_model"]
+
 
 DIGITS = re.compile(r"\d+")  # the same error names other shapes in other checks
 
@@ -96,6 +98,7 @@ def check_model(
     *,
     seed: int = 0,
     progress: Callable[[int], object] | None = None,
+    **options: Any,
 ) -> ModelCheck:
     """Examine what a model does by calling it a few dozen times, and say whether its losses are likelihoods.
 
@@ -110,8 +113,9 @@ def check_model(
 
     Parameters
     ----------
-    model : ConditionalModel
-        Anything that can be scored.
+    model : ConditionalModel, str or Path
+        Anything that can be scored; or the name of a model, as `load_model` takes it. By name, checkpoints that
+        `load_model` refuses are examined too.
     texts : sequence of str, optional
         Texts that the model should know; the mask, the special tokens and the shift can only be measured on such texts.
         Default: a dozen English sentences, or proteins for a model of proteins.
@@ -119,6 +123,8 @@ def check_model(
         Seed of the random tokens and masks.
     progress : callable, optional
         Called with 1 after every check.
+    **options
+        For a model given by its name: as in `load_model`.
 
     Returns
     -------
@@ -144,10 +150,12 @@ def check_model(
     >>> print(ids.check_model(ids.load_model("austen")).overall)  # doctest: +ELLIPSIS
     fine: no problems found in ... checks.
     """
+    if isinstance(model, str | Path):
+        return _check_named(str(model), options, texts, seed=seed, progress=progress)
+    if options:
+        raise InputError(f"{next(iter(options))}= is an option of models given by their names")
     if not prices_masks(model):
-        raise InputError(
-            f"{type(model).__name__} cannot be checked: it has no token_nll(tokens, masked); use load_model first"
-        )
+        raise InputError(f"{type(model).__name__} cannot be checked: it has no token_nll(tokens, masked)")
     trial = make_trial(model, texts, seed)
     findings = []
     for finding in _findings(trial):
@@ -159,6 +167,17 @@ def check_model(
     options = model.conventions() if isinstance(model, MaskedLanguageModel) else {}
     matrix = measured.pop("dependence", None)
     return ModelCheck(described, Diagnosis([finding.verdict for finding in findings]), measured, options, matrix)
+
+
+def _check_named(name: str, options: Mapping[str, Any], texts: Sequence[str] | None, **settings: Any) -> ModelCheck:
+    if name.startswith(HUGGING_FACE):
+        loading = {option: value for option, value in options.items() if option != "allow_import"}
+        unknown = loading.keys() - LoadingOptions.__dataclass_fields__.keys()
+        if unknown:
+            raise InputError(f"{min(unknown)}= is no option of load_model")
+        source = name.removeprefix(HUGGING_FACE)
+        return check_checkpoint(source, LoadingOptions(**loading), texts, **settings)
+    return check_model(load_model(name, **options), texts, **settings)
 
 
 def check_checkpoint(

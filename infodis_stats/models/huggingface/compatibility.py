@@ -25,6 +25,7 @@ UNSET = {
     "pad_token_id": None,
     "bos_token_id": None,
     "eos_token_id": None,
+    "tie_word_embeddings": True,  # of configuration classes without a default of their own
 }
 
 

@@ -7,20 +7,12 @@ import torch
 from torch import nn
 
 from estimators import InputError
+from infodis_stats.models.huggingface.configuration import LENGTHS, NESTED
 from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.tokenizer import tokens_around
 
 __all__ = ["find_mask", "longest_input", "special_tokens"]
 
-LENGTHS = (
-    "max_position_embeddings",
-    "max_sequence_length",
-    "model_length",
-    "max_seq_len",
-    "n_positions",
-    "length",
-)
-NESTED = ("model", "text_config")  # of RADD and SEDD, and of networks that also see images
 UNLIMITED = 10**6  # tokenizers without a maximum length report 1e30
 
 
@@ -33,7 +25,7 @@ def find_mask(family: Family, config: Mapping[str, Any], tokenizer: Any) -> int:
         If none of them does, or two disagree; the mask is never guessed.
     """
     last = _last_token(config)
-    ids = [_integer(config, "mask_token_id"), getattr(tokenizer, "mask_token_id", None)]
+    ids = [config.get("mask_token_id"), getattr(tokenizer, "mask_token_id", None)]
     named = sorted({token for token in ids if token is not None})
     if family.mask == "last":
         named = [last]
@@ -109,7 +101,7 @@ def longest_input(config: Mapping[str, Any], network: nn.Module, tokenizer: Any)
         If nothing limits it.
     """
     parts = [config, *(config[name] for name in NESTED if isinstance(config.get(name), Mapping))]
-    lengths = [_integer(part, name) for part in parts for name in LENGTHS]
+    lengths = [part.get(name) for part in parts for name in LENGTHS]
     if getattr(tokenizer, "model_max_length", UNLIMITED) < UNLIMITED:
         lengths.append(tokenizer.model_max_length)
     for name, table in network.named_modules():
@@ -124,17 +116,9 @@ def longest_input(config: Mapping[str, Any], network: nn.Module, tokenizer: Any)
     known = [length for length in lengths if length]
     if not known:
         raise InputError(f"config.json does not specify a maximum length ({', '.join(LENGTHS)})")
-    return min(known)
+    return int(min(known))
 
 
 def _last_token(config: Mapping[str, Any]) -> int:
-    size = _integer(config, "vocab_size")
-    return (_integer(config, "tokens") or -1) if size is None else size - 1
-
-
-def _integer(config: Mapping[str, Any], name: str) -> int | None:
-    """Return an entry of a configuration that is an integer or null."""
-    value = config.get(name)
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise InputError(f"{name} in config.json must be an integer, got {value!r}")
-    return value
+    size, tokens = config.get("vocab_size"), config.get("tokens")
+    return int(tokens or -1) if size is None else int(size) - 1

@@ -2,23 +2,38 @@
 
 import importlib
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from estimators import InputError
 from infodis_stats.io.files import StoreError
+from infodis_stats.models.huggingface.configuration import checked_entries
 
-__all__ = ["TOKENIZERS", "code_folder", "first_line", "model_folder", "read_config"]
+__all__ = [
+    "TOKENIZERS",
+    "WEIGHT_FILES",
+    "code_folder",
+    "first_line",
+    "model_folder",
+    "parts_of_index",
+    "read_config",
+    "refuse_adapters",
+]
 
 HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
-# Subfolders often contain the same weights in other formats; only their code is needed.
-WEIGHTS = ("*.safetensors", "*.bin")
+# Subfolders often contain the same weights in other formats, but they may also contain code.
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # transformers prefers the first, and a file to its shards
+SAFE, PICKLED = "*.safetensors", "pytorch_model*.bin"
+ADAPTERS = ("adapter_config.json", "adapter_model.*")
 TOKENIZERS = ("tokenizer*", "vocab*", "*.model")
-DOWNLOADED = ["*.json", "*.txt", "*.model", "*.jinja", "*.py", *WEIGHTS]
-LEFT_OUT = [f"*/{pattern}" for pattern in DOWNLOADED if pattern != "*.py"]
-INCIDENTAL = ("_name_or_path", "transformers_version")  # depend on how the model was saved, not on the model
+DOWNLOADED = ["*.json", "*.txt", "*.model", "*.jinja", "*.py"]
+LEFT_OUT = [f"*/{pattern}" for pattern in (*DOWNLOADED, SAFE, PICKLED) if pattern != "*.py"]
+TRUE = ("1", "ON", "YES", "TRUE")  # of the client of the hub
+INCIDENTAL = ("_name_or_path", "transformers_version")  # depend on who saved the model, not on the model
 
 
 def model_folder(source: str | Path, revision: str | None = None, *, tokenizer_only: bool = False) -> Path:
@@ -38,23 +53,37 @@ def model_folder(source: str | Path, revision: str | None = None, *, tokenizer_o
 
     Raises
     ------
+    InputError
+        If ``revision`` is given for a folder.
     StoreError
         If there is no such folder, or the model is neither in the cache nor on the hub.
     """
-    if Path(source).is_dir():
-        return Path(source)
-    if isinstance(source, Path) or not HUB_ID.fullmatch(source):
-        raise StoreError(f"there is no model folder at {source}")
+    place = Path(source).expanduser() if str(source) else None
+    if place is not None and place.is_dir():
+        if revision is not None:
+            raise InputError(f"revision= is an option of hub models, but {source} is a folder")
+        return place
+    name = str(source).rstrip("/")
+    if isinstance(source, Path) or not HUB_ID.fullmatch(name):
+        raise StoreError(f"there is no model folder at {str(source) or repr(source)}")
     hub = importlib.import_module("huggingface_hub")
-    cached = _cached(hub, source, revision)
+    cached = _cached(hub, name, revision)
     if cached is not None and not _lacking(cached, tokenizer_only):
         return cached
-    wanted = [pattern for pattern in DOWNLOADED if not tokenizer_only or pattern not in WEIGHTS]
     try:
-        files = hub.snapshot_download(source, revision=revision, allow_patterns=wanted, ignore_patterns=LEFT_OUT)
+        return _downloaded(hub, name, revision, tokenizer_only)
     except Exception as error:  # network, permission, cache and name errors of several libraries
-        raise StoreError(_unavailable(hub, source, revision, cached, tokenizer_only, error)) from error
-    return Path(files)
+        raise StoreError(_unavailable(hub, name, revision, cached, tokenizer_only, error)) from error
+
+
+def refuse_adapters(folder: Path) -> None:
+    """Refuse a folder with an adapter, which would be left out or read by other code. Raises `InputError`."""
+    found = _adapters(folder)
+    if found:
+        raise InputError(
+            f"{folder} contains an adapter ({', '.join(found)}): merge it into the weights of its base model first "
+            "(merge_and_unload in the package peft), and load the merged model"
+        )
 
 
 def code_folder(folder: Path, repository: str | None, file: str) -> Path:
@@ -87,7 +116,15 @@ def code_folder(folder: Path, repository: str | None, file: str) -> Path:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Read ``config.json``; `StoreError` if it is missing or damaged."""
+    """Read ``config.json``.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or damaged.
+    InputError
+        If an entry that loading depends on has the wrong type.
+    """
     path = folder / "config.json"
     if not path.is_file():
         raise StoreError(f"{folder} is not a Hugging Face model folder: it has no config.json")
@@ -97,7 +134,18 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise StoreError(f"{path} is damaged: {first_line(error)}") from error
     if not isinstance(config, dict):
         raise StoreError(f"{path} is damaged: it is not a JSON object")
-    return {name: value for name, value in config.items() if name not in INCIDENTAL}
+    return checked_entries({name: value for name, value in config.items() if name not in INCIDENTAL})
+
+
+def parts_of_index(index: Path) -> dict[str, str]:
+    """Return the file of each weight according to an index of shards; `StoreError` if it is damaged."""
+    try:
+        parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{index} is damaged: it does not map weights to files") from error
+    if not isinstance(parts, dict) or not parts or not all(part and isinstance(part, str) for part in parts.values()):
+        raise StoreError(f"{index} is damaged: it does not map weights to files")
+    return parts
 
 
 def first_line(error: Exception) -> str:
@@ -113,19 +161,45 @@ def _cached(hub: Any, source: str, revision: str | None) -> Path | None:
         return None
 
 
+def _adapters(folder: Path) -> list[str]:
+    return sorted(path.name for pattern in ADAPTERS for path in folder.glob(pattern))
+
+
 def _lacking(folder: Path, tokenizer_only: bool) -> str:
     """Return what a snapshot of a model or tokenizer lacks; empty if it is complete."""
     if tokenizer_only:
         return "" if any(path for pattern in TOKENIZERS for path in folder.glob(pattern)) else "a tokenizer"
+    if _adapters(folder):
+        return ""  # as for a damaged index, what is wrong is reported when the model is read
     if not (folder / "config.json").exists():
         return "config.json"
-    for index in folder.glob("*.index.json"):
-        try:
-            parts: Mapping[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-            return next((part for part in sorted(set(parts.values())) if not (folder / part).exists()), "")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return ""  # reading the weights reports it
-    return "" if any(path for pattern in WEIGHTS for path in folder.glob(pattern)) else "the weights"
+    return _lacking_weights(folder)
+
+
+def _lacking_weights(folder: Path) -> str:
+    for name in WEIGHT_FILES:
+        if (folder / name).exists():
+            return ""
+        index = folder / f"{name}.index.json"
+        if index.exists():
+            try:
+                parts: Iterable[str] = set(parts_of_index(index).values())
+            except StoreError:
+                return ""
+            return next((part for part in sorted(parts) if not (folder / part).exists()), "")
+    return "the weights"
+
+
+def _downloaded(hub: Any, source: str, revision: str | None, tokenizer_only: bool) -> Path:
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in TRUE or hub.constants.HF_HUB_OFFLINE:
+        raise OSError("HF_HUB_OFFLINE is set")
+    wanted = [*DOWNLOADED, *([] if tokenizer_only else [SAFE])]
+    for added in ([], [PICKLED]):  # the same weights as pickles only where there are no others
+        wanted += added
+        folder = Path(hub.snapshot_download(source, revision=revision, allow_patterns=wanted, ignore_patterns=LEFT_OUT))
+        if tokenizer_only or not _lacking(folder, tokenizer_only):
+            break
+    return folder
 
 
 def _unavailable(  # noqa: PLR0917

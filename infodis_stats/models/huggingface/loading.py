@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,17 @@ from estimators.evaluate import available_device
 from infodis_stats.models.huggingface.conventions import find_mask, longest_input, special_tokens
 from infodis_stats.models.huggingface.families import family_named
 from infodis_stats.models.huggingface.family import Family
-from infodis_stats.models.huggingface.folder import model_folder, read_config
+from infodis_stats.models.huggingface.folder import model_folder, read_config, refuse_adapters
 from infodis_stats.models.huggingface.masked_model import MaskedLanguageModel
-from infodis_stats.models.huggingface.network import implemented, network_class, read_network
-from infodis_stats.models.huggingface.recognition import find_family, refused_family
+from infodis_stats.models.huggingface.network import (
+    DTYPES,
+    floating,
+    implemented,
+    network_class,
+    of_transformers,
+    read_network,
+)
+from infodis_stats.models.huggingface.recognition import SINCE_5, find_family, refused_family
 from infodis_stats.models.huggingface.tokenizer import read_tokenizer
 from infodis_stats.models.probes import attention_pattern
 
@@ -40,7 +48,7 @@ def load_huggingface(
     guidance: float = 0.0,
     trust_remote_code: bool = False,
     device: torch.device | str = "cpu",
-    device_map: str | Mapping[str, Any] | None = None,
+    device_map: str | int | Mapping[str, Any] | None = None,
     dtype: torch.dtype | str | None = None,
     revision: str | None = None,
 ) -> MaskedLanguageModel:
@@ -73,13 +81,13 @@ def load_huggingface(
         Whether to run Python code stored with the weights. LLaDA, Dream, MDLM and others require it.
     device : torch.device or str, default "cpu"
         Device of the weights.
-    device_map : str or mapping, optional
-        Distribution of the layers over devices as in transformers, such as ``"auto"``; needs the package accelerate,
-        and replaces ``device``.
+    device_map : str, int or mapping, optional
+        Distribution of the layers over devices as in transformers, for example ``"auto"`` or ``{"": 0}``, also as
+        JSON; replaces ``device``. More than one device needs the package accelerate.
     dtype : torch.dtype or str, optional
-        Dtype of the weights, such as ``"bfloat16"``; default, and ``"auto"``: the stored one.
+        Dtype of the weights: float64, float32, bfloat16 or float16; default, and ``"auto"``: the stored one.
     revision : str, optional
-        Commit, tag or branch of a hub model; a commit pins weights and code.
+        Commit, tag or branch of a hub model; a commit pins weights and code. A folder has none.
 
     Returns
     -------
@@ -89,10 +97,11 @@ def load_huggingface(
     ------
     InputError
         If transformers is not installed; the family is unknown or not supported; the mask is unknown; the weights are
-        quantised; loading requires ``trust_remote_code``; or the tokenizer does not match the network.
+        quantised, or an adapter is beside them; an entry of ``config.json`` has the wrong type; loading requires
+        ``trust_remote_code``; or the tokenizer does not match the network.
     StoreError
         If there is no such model, or its files are damaged, incomplete, pickle objects other than tensors, or contain
-        weights that the network does not have.
+        weights that the network does not have or that are not finite.
     ModelError
         If the network cannot be called by the convention of its family, its predictions at a mask do not depend on the
         tokens on both sides, or two identical calls differ.
@@ -137,7 +146,7 @@ class LoadingOptions:
     guidance: float = 0.0
     trust_remote_code: bool = False
     device: torch.device | str = "cpu"
-    device_map: str | Mapping[str, Any] | None = None
+    device_map: str | int | Mapping[str, Any] | None = None
     dtype: torch.dtype | str | None = None
     revision: str | None = None
 
@@ -148,10 +157,17 @@ def open_checkpoint(
     """Load a model; with a ``kind`` other than `MaskedLanguageModel`, refused families too."""
     transformers = _transformers()
     folder = model_folder(source, options.revision)
+    refuse_adapters(folder)
     config = read_config(folder)
     native = transformers.models.auto.modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
     family = _family(config, options.family, native, str(source), accepts_all=kind is not MaskedLanguageModel)
-    code = _code(folder, family, config, options.trust_remote_code)
+    if family.name == "bert" and options.family is None and not of_transformers(transformers, config):
+        raise InputError(
+            f"architecture {', '.join(config['architectures'])} in config.json of {folder} is not one of transformers, "
+            f"although its model type is ({config.get('model_type')}): if its network is called like that of BERT, "
+            "pass family='bert'"
+        )
+    code = _code(transformers, folder, family, config, options.trust_remote_code)
     with _quiet(transformers):
         tokenizer = options.tokenizer
         if tokenizer is None or isinstance(tokenizer, str | Path):
@@ -173,7 +189,7 @@ def open_checkpoint(
             exclude_mask=options.exclude_mask,
             guidance=options.guidance,
             config=config,
-            name=Path(source).name,
+            name=folder.resolve().name if Path(source).expanduser().is_dir() else Path(source).name,
             revision=_commit(folder),
         )
 
@@ -224,7 +240,7 @@ def _family(
     return family_named(named)
 
 
-def _code(folder: Path, family: Family, config: Mapping[str, Any], trusted: bool) -> str | None:
+def _code(transformers: Any, folder: Path, family: Family, config: Mapping[str, Any], trusted: bool) -> str | None:
     """Return the class in the folder that builds the network; None if transformers implements it."""
     if family.name == "mdlm" and config.get("time_conditioning"):
         raise InputError(
@@ -232,7 +248,7 @@ def _code(folder: Path, family: Family, config: Mapping[str, Any], trusted: bool
             "without time conditioning"
         )
     code = network_class(config)
-    if implemented(config) and (code is None or not trusted):
+    if implemented(config) and (code is None or (not trusted and _replaceable(transformers, code, config))):
         return None
     if code is None:
         raise InputError(
@@ -248,12 +264,20 @@ def _code(folder: Path, family: Family, config: Mapping[str, Any], trusted: bool
     return code
 
 
+def _replaceable(transformers: Any, code: str, config: Mapping[str, Any]) -> bool:
+    """Return whether the class of transformers is the network of a checkpoint that also has code."""
+    if not config.get("architectures") or not of_transformers(transformers, config):
+        return False
+    # Under the same name code may differ, unless transformers adopted it.
+    return code.rpartition(".")[2] not in config["architectures"] or config["model_type"] in SINCE_5
+
+
 def _dtype(named: torch.dtype | str | None) -> torch.dtype | None:
     if named is None or named == "auto":
         return None
-    dtype = getattr(torch, named.removeprefix("torch."), None) if isinstance(named, str) else named
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise InputError(f"dtype must be a floating-point dtype of torch such as 'bfloat16', got {named!r}")
+    dtype = floating(named)
+    if dtype is None:
+        raise InputError(f"dtype must be one of {DTYPES}, got {named!r}")
     return dtype
 
 
@@ -261,11 +285,9 @@ def _placed(network: nn.Module, options: LoadingOptions) -> nn.Module:
     """Move a network to its device, or distribute its layers over several."""
     if options.device_map is None:
         return network.to(available_device(options.device))
-    layout = options.device_map
-    if isinstance(layout, Mapping) and list(layout) == [""]:
-        return network.to(available_device(layout[""]))
-    if isinstance(layout, str) and layout not in STRATEGIES:
-        return network.to(available_device(layout))
+    layout = _layout(options.device_map)
+    if isinstance(layout, str | int) and layout not in STRATEGIES:
+        return network.to(_device(layout))
     try:
         accelerate = importlib.import_module("accelerate")
     except ImportError as error:
@@ -278,6 +300,28 @@ def _placed(network: nn.Module, options: LoadingOptions) -> nn.Module:
         layout = accelerate.infer_auto_device_map(network, max_memory=memory, no_split_module_classes=unsplit)
     placed: nn.Module = accelerate.dispatch_model(network, dict(layout))
     return placed
+
+
+def _layout(given: Any) -> str | int | Mapping[str, Any]:
+    """Return a device, a strategy, or a device for each of several layers; on the command line it is JSON."""
+    layout = given
+    if isinstance(given, str) and given.lstrip().startswith(("{", "[")):
+        with contextlib.suppress(ValueError):
+            layout = json.loads(given)
+    if isinstance(layout, Mapping) and list(layout) == [""]:
+        layout = layout[""]
+    if isinstance(layout, torch.device):
+        layout = str(layout)
+    if isinstance(layout, bool) or not isinstance(layout, str | int | Mapping) or not (layout or layout == 0):
+        raise InputError(
+            "device_map must be a device, such as 0 or 'cuda:1', one of "
+            f"{', '.join(STRATEGIES)}, or a mapping from layers to devices, got {given!r}"
+        )
+    return layout
+
+
+def _device(named: str | int) -> torch.device:
+    return available_device(f"cuda:{named}" if str(named).isdecimal() else str(named))
 
 
 def _commit(folder: Path) -> str:

@@ -317,6 +317,9 @@ class MaskedLanguageModel:
         text: str = self._tokenizer().decode(tokens.tolist(), clean_up_tokenization_spaces=False)
         return text
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.describe()}>"
+
     def describe(self) -> str:
         """Return a short description: family, name and number of parameters."""
         size = sum(weights.numel() for weights in self.network.parameters())

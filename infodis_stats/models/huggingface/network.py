@@ -15,17 +15,22 @@ from infodis_stats.models.huggingface.compatibility import compatible, repaired_
 from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.models.huggingface.remote_code import import_class
 from infodis_stats.models.huggingface.weights import (
+    Header,
+    check_finite,
     check_keys,
     check_unquantised,
     load_weights,
+    read_header,
     stored_dtype,
-    weight_files,
 )
 
-__all__ = ["implemented", "network_class", "read_network"]
+__all__ = ["DTYPES", "floating", "implemented", "network_class", "of_transformers", "read_network"]
 
-WITHOUT_HEAD = "AutoModel"  # in some checkpoints, a model without its output head
+COMPUTED = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+DTYPES = "float64, float32, bfloat16 and float16"
+WITHOUT_HEAD = "AutoModel"  # in some checkpoints a model without its output head
 DIFFUGPT = {"denoise_model.": "transformer.", "embed_tokens.": "transformer.wte."}
+UPSTREAM = ("AntiBERTy",)  # a BertForMaskedLM with further heads
 HEADS = ("AutoModelForMaskedLM", "AutoModelForCausalLM", WITHOUT_HEAD)
 
 
@@ -41,8 +46,9 @@ def network_class(config: Mapping[str, Any]) -> str | None:
     >>> network_class({"architectures": ["Full"], "auto_map": {"AutoModel": "modeling.Bare"}})
     'modeling.Full'
     """
-    classes = {name: str(reference) for name, reference in config.get("auto_map", {}).items() if name in HEADS}
-    named = [str(name) for name in config.get("architectures") or []]
+    references: Mapping[str, str | None] = config.get("auto_map", {})
+    classes = {name: references[name] or "" for name in HEADS if references.get(name)}
+    named = config.get("architectures", [])
     for reference in classes.values():
         if reference.rpartition(".")[2] in named:
             return reference
@@ -55,6 +61,13 @@ def implemented(config: Mapping[str, Any]) -> bool:
     """Return whether transformers itself has the network of a configuration."""
     names = importlib.import_module("transformers.models.auto.configuration_auto").CONFIG_MAPPING_NAMES
     return config.get("model_type") in names
+
+
+def of_transformers(transformers: Any, config: Mapping[str, Any]) -> bool:
+    """Return whether all architectures that a configuration names are classes of transformers, or none is named."""
+    # TensorFlow and Flax had classes of their own.
+    named = [name.removeprefix("TF").removeprefix("Flax") for name in config.get("architectures", [])]
+    return all(name in UPSTREAM or hasattr(transformers, name) for name in named)
 
 
 def read_network(
@@ -88,17 +101,23 @@ def read_network(
     InputError
         If the weights are quantised.
     """
+    if config.get("transformers_weights") is not None:
+        raise InputError(
+            f"transformers_weights in config.json of {folder} names other weights: rename them to model.safetensors"
+        )
     if config.get("quantization_config"):
         return _quantised_network(transformers, folder, config, code)
-    files = weight_files(folder)
     try:
-        check_unquantised(folder, files)
-        if code is None:
-            if causal:
-                return _causal_network(transformers, folder, files, dtype)
-            return _native_network(transformers, folder, dtype)
-        network = _network_with_code(transformers, folder, config, code, files, dtype)
-        load_weights(network, files, folder)
+        header = read_header(folder)
+        if code is not None:
+            network = _network_with_code(transformers, folder, config, code, header, dtype)
+            load_weights(network, header, folder)
+        elif causal:
+            network = _causal_network(transformers, folder, config, header, dtype)
+        else:
+            check_unquantised(header)
+            network = _native_network(transformers, folder, config, dtype, header)
+        check_finite(network, folder)
         return network
     except InfodisError:
         raise
@@ -116,7 +135,7 @@ def _quantised_network(transformers: Any, folder: Path, config: Mapping[str, Any
             "the network with its authors' package and wrap it in MaskedLanguageModel"
         )
     try:
-        network = _native_network(transformers, folder, None)
+        network = _native_network(transformers, folder, config, None, {})
         if getattr(network, "hf_quantizer", None) is None:
             # transformers reads weights of an unknown method as if they were not quantised.
             raise InputError(
@@ -131,28 +150,33 @@ def _quantised_network(transformers: Any, folder: Path, config: Mapping[str, Any
         ) from error
 
 
-def _native_network(transformers: Any, folder: Path, dtype: torch.dtype | None) -> nn.Module:
+def _native_network(
+    transformers: Any, folder: Path, config: Mapping[str, Any], dtype: torch.dtype | None, header: Header
+) -> nn.Module:
     network: nn.Module
     network, loading = transformers.AutoModelForMaskedLM.from_pretrained(
         folder,
+        config=_settings(transformers.CONFIG_MAPPING[config["model_type"]], folder, config),
         dtype=dtype or "auto",
         local_files_only=True,
         weights_only=True,
         trust_remote_code=False,
         output_loading_info=True,
     )
-    check_keys(network, folder, loading["missing_keys"], loading["unexpected_keys"])
+    check_keys(network, folder, loading["missing_keys"], loading["unexpected_keys"], header)
     return network
 
 
-def _causal_network(transformers: Any, folder: Path, files: list[Path], dtype: torch.dtype | None) -> nn.Module:
-    """Build a causal language model of transformers; its weights may be named as in DiffuGPT."""
-    settings = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+def _causal_network(
+    transformers: Any, folder: Path, config: Mapping[str, Any], header: Header, dtype: torch.dtype | None
+) -> nn.Module:
+    """Build a causal language model of transformers; its weights may have the names that DiffuGPT gives them."""
+    settings = _settings(transformers.CONFIG_MAPPING[config["model_type"]], folder, config)
     # The plain attention of GPT-2 ignores the attention mask in some versions.
     settings._attn_implementation = "sdpa"
-    with _default_dtype(dtype or _dtype_of(settings, files)):
+    with _default_dtype(dtype or _dtype_of(settings, header)):
         network: nn.Module = transformers.AutoModelForCausalLM.from_config(settings)
-    load_weights(network, files, folder, renamed=DIFFUGPT)
+    load_weights(network, header, folder, renamed=DIFFUGPT)
     return network
 
 
@@ -161,7 +185,7 @@ def _network_with_code(  # noqa: PLR0917
     folder: Path,
     config: Mapping[str, Any],
     code: str,
-    files: list[Path],
+    header: Header,
     dtype: torch.dtype | None,
 ) -> nn.Module:
     # Newer versions of transformers can run model code written for older ones but not load its weights.
@@ -172,8 +196,8 @@ def _network_with_code(  # noqa: PLR0917
             config_class: Any = getattr(kind, "config_class", None) if own is None else import_class(folder, str(own))
             if config_class is None:
                 raise StoreError(f"config.json in {folder} names no configuration class (AutoConfig in auto_map)")
-            settings = repaired_config(config_class.from_pretrained(folder, local_files_only=True), config)
-            with _default_dtype(dtype or _dtype_of(settings, files)):
+            settings = repaired_config(_settings(config_class, folder, config), config)
+            with _default_dtype(dtype or _dtype_of(settings, header)):
                 network = repaired_network(_built(kind, settings))
     except InfodisError:
         raise
@@ -188,6 +212,19 @@ def _network_with_code(  # noqa: PLR0917
     except Exception as error:  # third-party code may raise anything
         raise _failed(transformers, folder, error) from error
     return network
+
+
+def _settings(kind: Any, folder: Path, config: Mapping[str, Any]) -> Any:
+    """Return a configuration of a class with the entries that were checked, which may lack some of the file."""
+    settings = kind.from_dict(dict(config))
+    settings._name_or_path = str(folder)
+    return settings
+
+
+def floating(named: Any) -> torch.dtype | None:
+    """Return a dtype of torch that networks can compute in, given it or its name; None for anything else."""
+    dtype = getattr(torch, named.removeprefix("torch."), None) if isinstance(named, str) else named
+    return dtype if dtype in COMPUTED else None
 
 
 def _failed(transformers: Any, folder: Path, error: Exception) -> StoreError:
@@ -209,12 +246,12 @@ def _built(kind: type, settings: Any) -> nn.Module:
     return network
 
 
-def _dtype_of(settings: Any, files: list[Path]) -> torch.dtype:
-    """Return the dtype of the weights; some configurations, such as that of LLaDA, do not name it."""
-    named = getattr(settings, "dtype", None) or getattr(settings, "torch_dtype", None) or stored_dtype(files)
-    dtype = getattr(torch, named.removeprefix("torch."), None) if isinstance(named, str) else named
-    if not isinstance(dtype, torch.dtype):
-        raise InputError(f"config.json names {named!r} as the dtype of the weights, which torch does not have")
+def _dtype_of(settings: Any, header: Header) -> torch.dtype:
+    """Return the dtype of the weights, which configurations such as that of LLaDA do not name."""
+    named = getattr(settings, "dtype", None) or getattr(settings, "torch_dtype", None) or stored_dtype(header)
+    dtype = floating(named)
+    if dtype is None:
+        raise InputError(f"config.json names {named!r} as the dtype of the weights, which is not one of {DTYPES}")
     return dtype
 
 

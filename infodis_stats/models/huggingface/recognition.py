@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from estimators import InputError
-from infodis_stats.models.huggingface.conventions import LENGTHS
+from infodis_stats.models.huggingface.configuration import LENGTHS
 from infodis_stats.models.huggingface.families import BLOCKS, FAMILIES, OWN_CLASS, REFUSED
 from infodis_stats.models.huggingface.family import Family
 

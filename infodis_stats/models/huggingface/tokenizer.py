@@ -23,9 +23,13 @@ def read_tokenizer(transformers: Any, folder: Path, trust_remote_code: bool) -> 
     ------
     StoreError
         If the tokenizer is damaged or incomplete.
+    InputError
+        If it is defined by code that is not trusted, and not by a class of transformers.
     """
     if not any(path for pattern in TOKENIZERS for path in folder.glob(pattern)):
         return None
+    if not trust_remote_code:
+        _refuse_code(transformers, folder)
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             folder, config=_network(transformers, folder), trust_remote_code=trust_remote_code, local_files_only=True
@@ -69,19 +73,34 @@ def _network(transformers: Any, folder: Path) -> Any:
 
     Version 5 would run the code of the network to read a tokenizer, which depends on the network's type only.
     """
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+    config = _settings(folder / "config.json")
     if "auto_map" not in config:
         return None
     return transformers.PretrainedConfig.from_dict({name: config[name] for name in CHOOSING if name in config})
 
 
 def _described(folder: Path) -> bool:
-    if (folder / "tokenizer.json").is_file():
-        return True
+    return (folder / "tokenizer.json").is_file() or "tokenizer_class" in _settings(folder / "tokenizer_config.json")
+
+
+def _refuse_code(transformers: Any, folder: Path) -> None:
+    # Version 5 silently reads such a tokenizer with a class of its own.
+    own = _settings(folder / "tokenizer_config.json")
+    for settings in (own, _settings(folder / "config.json")):
+        classes = settings.get("auto_map")
+        code = classes.get("AutoTokenizer") if isinstance(classes, dict) else classes
+        if code and not hasattr(transformers, str(own.get("tokenizer_class"))):
+            named = ", ".join(str(name) for name in (code if isinstance(code, list) else [code]) if name)
+            raise InputError(
+                f"the tokenizer in {folder} is defined by Python code stored with it ({named}), which is run only with "
+                "trust_remote_code=True"
+            )
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """Return the content of a JSON file; empty if there is none."""
     try:
-        return "tokenizer_class" in json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        settings = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
+        return {}
+    return settings if isinstance(settings, dict) else {}

@@ -1,11 +1,11 @@
 """Weights of a checkpoint: finding the files, reading them, and checking that network and files agree."""
 
 import importlib
-import json
 import pickle
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,67 +13,118 @@ import torch
 from torch import Tensor, nn
 
 from infodis_stats.io.files import StoreError
-from infodis_stats.models.huggingface.folder import first_line
+from infodis_stats.models.huggingface.folder import WEIGHT_FILES, first_line, parts_of_index
+from infodis_stats.models.huggingface.head import logits_of
 
-__all__ = ["check_keys", "check_unquantised", "load_weights", "stored_dtype", "weight_files"]
+__all__ = ["Header", "check_finite", "check_keys", "check_unquantised", "load_weights", "read_header", "weight_files"]
 
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # or the indices of their shards, in this order
-# Narrower types need scales.
+# Narrower numbers need scales.
 WIDE = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-# Tensors without effect on the logits: constants that are computed, and heads of other training objectives.
-WITHOUT_EFFECT = re.compile(
-    r"(^|\.)(inv_freq|position_ids|token_type_ids|masked_bias|attn\.bias|num_batches_tracked)$"
-    r"|(^|\.)(pooler|seq_relationship|sop_classifier|contact_head)\.|^cls\.(?!predictions\.)"
-)
+# Names of constants that networks compute, and of heads of other training objectives.
+CONSTANTS = re.compile(r"(^|\.)(inv_freq|position_ids|token_type_ids|num_batches_tracked|masked_bias|attn\.bias)$")
+CONSTANT_RANKS = {"masked_bias": 0, "bias": 4}  # a parameter of the same name has another number of dimensions
+OTHER_HEADS = re.compile(r"(^|\.)(pooler|seq_relationship|sop_classifier|contact_head)\.|^cls\.(?!predictions\.)\w+\.")
+POINTER = b"version https://git-lfs"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Dtype, as safetensors names it, and number of dimensions of a weight in a file."""
+
+    dtype: str
+    rank: int
+
+
+Header = Mapping[Path, Mapping[str, Stored]]
+"""What the files of a checkpoint contain."""
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """Return the files with the weights; `StoreError` if there are none."""
-    for name in WEIGHTS:
-        index = folder / f"{name}.index.json"
-        if index.is_file():
-            try:
-                parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise StoreError(f"{index} is damaged: it does not map weights to files") from error
-            return [folder / part for part in sorted(set(parts))]
+    """Return the files with the weights, in the order of transformers: a single file before shards.
+
+    Raises
+    ------
+    StoreError
+        If there are none, or the index of the shards is damaged or names files that are missing.
+    """
+    for name in WEIGHT_FILES:
         if (folder / name).is_file():
             return [folder / name]
-    raise StoreError(f"{folder} has no weights ({' or '.join(WEIGHTS)})")
+        index = folder / f"{name}.index.json"
+        if index.is_file():
+            files = [folder / part for part in sorted(set(parts_of_index(index).values()))]
+            absent = next((file for file in files if not file.is_file()), None)
+            if absent is not None:
+                raise StoreError(f"{folder} lacks {absent.name}, which {index.name} names")
+            return files
+    raise StoreError(f"{folder} has no weights ({' or '.join(WEIGHT_FILES)})")
 
 
-def check_unquantised(folder: Path, files: Iterable[Path]) -> None:
-    """Check that all weights are floating-point numbers of at least 16 bits, from the headers of the files alone.
+def read_header(folder: Path) -> Header:
+    """Return dtype and number of dimensions of each weight, by file.
+
+    Raises
+    ------
+    StoreError
+        If files are missing or damaged, a weight is in two of them, or not in that which the index names.
+    """
+    header = {path: _header(path) for path in weight_files(folder)}
+    places: dict[str, Path] = {}
+    for path, weights in header.items():
+        for name in weights:
+            if name in places:
+                raise StoreError(f"{folder}: weight {name} is stored twice, in {places[name].name} and {path.name}")
+            places[name] = path
+    index = folder / f"{'pytorch_model.bin' if _pickled(header) else 'model.safetensors'}.index.json"
+    if folder / index.name.removesuffix(".index.json") not in header:
+        for name, part in parts_of_index(index).items():
+            if places.get(name) != folder / part:
+                raise StoreError(f"{index} is damaged: weight {name} is not in {part}")
+    return header
+
+
+def check_unquantised(header: Header, network: nn.Module | None = None) -> None:
+    """Check that the weights are floating-point numbers of at least 16 bits.
+
+    Parameters
+    ----------
+    header : mapping
+        What the files contain.
+    network : Module, optional
+        The network that gets them, of which integers and truth values may be integers and truth values in the files.
 
     Raises
     ------
     StoreError
         For the first weight that is not: its numbers mean nothing without scales that the network does not apply.
     """
-    for path in files:
-        for name, kind in _dtypes(path).items():
-            if kind not in WIDE and not WITHOUT_EFFECT.search(name):
+    own = {} if network is None else network.state_dict()
+    for path, weights in header.items():
+        for name, stored in weights.items():
+            exact = name in own and not own[name].is_floating_point()
+            if stored.dtype not in WIDE and not exact and not _constant(name, stored.rank):
                 raise StoreError(
-                    f"{path}: weight {name} has type {kind}: the checkpoint is quantised, and its weights mean nothing "
-                    "without their scales; use a checkpoint in bfloat16 or float32"
+                    f"{path}: weight {name} has type {stored.dtype}: the checkpoint is quantised, and its weights mean "
+                    "nothing without their scales; use the checkpoint in bfloat16 or float32"
                 )
 
 
-def stored_dtype(files: Iterable[Path]) -> torch.dtype:
+def stored_dtype(header: Header) -> torch.dtype:
     """Return the dtype of most of the weights."""
-    kinds = Counter(WIDE[kind] for path in files for kind in _dtypes(path).values() if kind in WIDE)
+    kinds = Counter(
+        WIDE[stored.dtype] for weights in header.values() for stored in weights.values() if stored.dtype in WIDE
+    )
     return kinds.most_common(1)[0][0] if kinds else torch.float32
 
 
-def load_weights(
-    network: nn.Module, files: Iterable[Path], folder: Path, renamed: Mapping[str, str] | None = None
-) -> None:
+def load_weights(network: nn.Module, header: Header, folder: Path, renamed: Mapping[str, str] | None = None) -> None:
     """Load the weights of a network, one file at a time.
 
     Parameters
     ----------
     network : Module
-    files : iterable of Path
+    header : mapping
+        What the files contain.
     folder : Path
         For error messages.
     renamed : mapping of str to str, optional
@@ -87,7 +138,12 @@ def load_weights(
     loaded: set[str] = set()
     known = network.state_dict().keys()
     named = dict(network.named_parameters(remove_duplicate=False))
-    for path in files:
+    header = {
+        path: {_name(name, renamed or {}): stored for name, stored in weights.items()}
+        for path, weights in header.items()
+    }
+    check_unquantised(header, network)
+    for path in header:
         weights = {_name(name, renamed or {}): tensor for name, tensor in _read(path).items()}
         _check_tied(path, weights, named, loaded)
         try:
@@ -101,32 +157,80 @@ def load_weights(
     filled = {id(weight) for name, weight in named.items() if name in loaded}
     missing = [name for name, weight in named.items() if id(weight) not in filled]
     buffers = [name for name, _ in network.named_buffers() if name in known and name not in loaded]
-    check_keys(network, folder, missing + buffers, loaded - known)
+    check_keys(network, folder, missing + buffers, loaded - known, header)
 
 
-def check_keys(network: nn.Module, folder: Path, missing: Collection[str], unexpected: Collection[str]) -> None:
-    """Check that no weight of the network is missing, and that no weight of the files is left over.
+def check_keys(
+    network: nn.Module, folder: Path, missing: Collection[str], unexpected: Collection[str], header: Header
+) -> None:
+    """Check that no weight of the network is missing, and that none is left over.
 
-    Computed constants and heads of other training objectives may be missing or left over. Those that are missing are
-    set to 0, since the fingerprint should not depend on random initial values.
+    Buffers that are computed may be missing, and heads of other training objectives on which the logits do not depend;
+    their parameters are set to 0, since the fingerprint should not depend on random initial values. Both may be left
+    over, if the network does not have what they belong to.
 
     Raises
     ------
     StoreError
         If weights are missing, or the network does not have them.
     """
-    needed = sorted(name for name in missing if not WITHOUT_EFFECT.search(name))
+    parameters = dict(network.named_parameters(remove_duplicate=False))
+    heads = {name: parameters[name] for name in missing if name in parameters and OTHER_HEADS.search(name)}
+    needed = {name for name in missing if name not in heads and (name in parameters or not CONSTANTS.search(name))}
+    if heads and not needed and not _without_effect(network, list(heads.values())):
+        needed = set(heads)
     if needed:
-        raise StoreError(f"{folder} lacks weights of a masked language model: {', '.join(needed[:3])}")
-    left = sorted(name for name in unexpected if not WITHOUT_EFFECT.search(name))
+        raise StoreError(f"{folder} lacks weights of a masked language model: {', '.join(sorted(needed)[:3])}")
+    ranks = {name: stored.rank for weights in header.values() for name, stored in weights.items()}
+    modules = dict(network.named_modules())
+    left = sorted(name for name in unexpected if not _may_be_left(name, ranks.get(name), modules))
     if left:
         raise StoreError(
             f"{folder} has {len(left)} weights that its network does not use, such as {', '.join(left[:3])}: "
             "config.json does not describe the network that was trained"
         )
+
+
+def check_finite(network: nn.Module, folder: Path) -> None:
+    """Check that all weights are finite numbers. Raises `StoreError` for the first that is not."""
     for name, weight in network.named_parameters():
-        if name in missing:
-            nn.init.zeros_(weight)
+        if not torch.isfinite(weight).all():
+            kind = str(weight.dtype).removeprefix("torch.")
+            wider = "; use dtype='float32'" if weight.dtype == torch.float16 else ""
+            raise StoreError(f"{folder}: weight {name} has values that are not finite in {kind}{wider}")
+
+
+def _constant(name: str, rank: int | None) -> bool:
+    if CONSTANTS.search(name) is None:
+        return False
+    wanted = CONSTANT_RANKS.get(name.rpartition(".")[2])
+    return wanted is None or rank is None or rank == wanted
+
+
+def _may_be_left(name: str, rank: int | None, modules: Collection[str]) -> bool:
+    if _constant(name, rank):
+        return True
+    return OTHER_HEADS.search(name) is not None and name.rpartition(".")[0] not in modules
+
+
+@torch.no_grad()
+def _without_effect(network: nn.Module, parameters: Collection[nn.Parameter]) -> bool:
+    """Set parameters to 0; return whether the logits of a small input are the same with other values."""
+    training = network.training
+    network.eval()
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.arange(1, 9)[None] % 5
+    try:
+        for weight in parameters:
+            weight.copy_(torch.randn(weight.shape, generator=generator))
+        changed = logits_of(network(inputs))
+        for weight in parameters:
+            weight.zero_()
+        return torch.equal(changed, logits_of(network(inputs)))
+    except Exception:  # code of others, called without what its family adds
+        return False
+    finally:
+        network.train(training)
 
 
 def _check_tied(
@@ -138,7 +242,7 @@ def _check_tied(
         if name not in named:
             continue
         value = values.setdefault(id(named[name]), tensor)
-        if value.shape == tensor.shape and not torch.equal(value, tensor.to(value)):
+        if value is not tensor and value.shape == tensor.shape and not torch.equal(value, tensor.to(value)):
             raise StoreError(
                 f"{path}: weight {name} differs from the one to which the network ties it: tie_word_embeddings should "
                 "be false in config.json"
@@ -163,6 +267,7 @@ def _tie_head(network: nn.Module, loaded: Collection[str]) -> None:
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:
+    _refuse_pointer(path)
     if path.suffix == ".safetensors":
         loaded: dict[str, Tensor] = importlib.import_module("safetensors.torch").load_file(path)
         return loaded
@@ -185,10 +290,23 @@ def _name(stored: str, renamed: Mapping[str, str]) -> str:
     return stored
 
 
-def _dtypes(path: Path) -> dict[str, str]:
-    """Return the dtype of each weight as safetensors names it, from the header of the file where it has one."""
+def _refuse_pointer(path: Path) -> None:
+    with path.open("rb") as opened:
+        if opened.read(len(POINTER)) == POINTER:
+            raise StoreError(f"{path} is a pointer of Git LFS and not the file itself: run git lfs pull in its folder")
+
+
+def _pickled(header: Header) -> bool:
+    return not any(path.suffix == ".safetensors" for path in header)
+
+
+def _header(path: Path) -> dict[str, Stored]:
+    _refuse_pointer(path)
     if path.suffix == ".safetensors":
         with importlib.import_module("safetensors").safe_open(path, framework="pt") as opened:
-            return {name: opened.get_slice(name).get_dtype() for name in opened.keys()}  # noqa: SIM118
+            slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
+            return {name: Stored(part.get_dtype(), len(part.get_shape())) for name, part in slices.items()}
     names = {dtype: name for name, dtype in WIDE.items()}
-    return {name: names.get(tensor.dtype, str(tensor.dtype)) for name, tensor in _read(path).items()}
+    return {
+        name: Stored(names.get(tensor.dtype, str(tensor.dtype)), tensor.dim()) for name, tensor in _read(path).items()
+    }

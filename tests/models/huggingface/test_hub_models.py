@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
+from estimators import InputError
 from infodis_stats.io.files import StoreError
 from infodis_stats.models.huggingface import load_huggingface
 from tests.support.checkpoints import rewrite, write_checkpoint
@@ -105,17 +108,82 @@ def test_an_incomplete_snapshot_is_completed_or_refused(
         (folder / "model.safetensors.index.json").write_text(json.dumps(index))
         (folder / "model-1.safetensors").write_bytes(b"")
         lacking = "model-2.safetensors"
+    reason = "There is no connection"
     if offline:
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        reason = "HF_HUB_OFFLINE is set"
     with pytest.raises(
-        StoreError, match=rf"{NAME}: its snapshot {COMMIT} in the local cache lacks {lacking}.*There is no connection"
+        StoreError, match=rf"{NAME}: its snapshot {COMMIT} in the local cache lacks {lacking}.*{reason}"
     ):
         load_huggingface(NAME, trust_remote_code=True)
-    assert asked == [(NAME, None)]
+    assert asked == ([] if offline else [(NAME, None)])
+
+
+@pytest.mark.parametrize("other", ["pytorch_model.bin", "onnx", "model.safetensors"])
+def test_another_index_does_not_make_a_snapshot_incomplete(other: str, cached: Cached, asked: Asked) -> None:
+    index = json.dumps({"weight_map": {"a": "absent-1-of-2"}})
+    (cached() / f"{other}.index.json").write_text(index)
+    assert load_huggingface(NAME, trust_remote_code=True).mask_id == 10
+    assert asked == []
+    (cached() / "model.safetensors").unlink()
+    with pytest.raises(StoreError, match=rf"lacks {'the weights' if other == 'onnx' else 'absent-1-of-2'}, which"):
+        load_huggingface(NAME, trust_remote_code=True)
+
+
+def test_offline_the_commits_of_the_cache_are_named_without_asking(
+    cached: Cached, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    cached(ref=None)
+    with pytest.raises(StoreError, match=rf"the cache has {COMMIT}: specify it with revision="):
+        load_huggingface(NAME, trust_remote_code=True)
+    assert asked == []
+
+
+def test_a_slash_at_the_end_of_a_name_does_not_matter(cached: Cached, asked: Asked) -> None:
+    cached()
+    assert load_huggingface(f"{NAME}/", trust_remote_code=True).name == "llada"
+    assert asked == []
+
+
+def test_an_adapter_in_the_cache_is_named_without_asking(cached: Cached, asked: Asked) -> None:
+    folder = cached()
+    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+    with pytest.raises(
+        InputError, match=r"contains an adapter \(adapter_model.safetensors\): merge it into the weights"
+    ):
+        load_huggingface(NAME, trust_remote_code=True)
+    assert asked == []
+
+
+@pytest.mark.parametrize("safe", [True, False])
+def test_pickles_are_downloaded_only_where_there_is_nothing_else(
+    safe: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_checkpoint(tmp_path / "bert", "bert")
+    weights = tmp_path / "bert" / "model.safetensors"
+    kept = load_file(weights)
+    if not safe:
+        weights.unlink()
+    patterns = []
+
+    def download(name: str, **settings: Any) -> str:
+        if settings.get("local_files_only"):
+            raise FileNotFoundError(name)
+        patterns.append(any(pattern.endswith(".bin") for pattern in settings["allow_patterns"]))
+        if patterns[-1]:
+            torch.save(kept, tmp_path / "bert" / "pytorch_model.bin")
+        return str(tmp_path / "bert")
+
+    monkeypatch.setattr(hub, "snapshot_download", download)
+    assert load_huggingface("somebody/bert").mask_id == 4
+    assert patterns == ([False] if safe else [False, True])
 
 
 def test_a_damaged_index_in_the_cache_is_reported_as_such(cached: Cached, asked: Asked) -> None:
-    (cached() / "model.safetensors.index.json").write_text("{")
+    folder = cached()
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors.index.json").write_text("{")
     with pytest.raises(StoreError, match=r"index.json is damaged: it does not map weights to files"):
         load_huggingface(NAME, trust_remote_code=True)
     assert asked == []

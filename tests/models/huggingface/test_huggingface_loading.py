@@ -167,6 +167,89 @@ def test_invalid_model_folders_are_refused(tmp_path: Path) -> None:
         load_huggingface(tmp_path)
 
 
+WRONG_ENTRIES: list[tuple[str, Any]] = [
+    *(("mask_token_id", value) for value in (True, 10.7, "10", [10])),
+    *(("vocab_size", value) for value in ("11", 11.0, [11])),
+    *(("max_position_embeddings", value) for value in ("16", 1e30, [16], True)),
+    *(("auto_map", value) for value in ([], ["a.B"], "a.B", {"AutoModel": ["a.B", None]})),
+    *(("architectures", value) for value in (5, "BertForMaskedLM", [None], {})),
+    *(("model_type", value) for value in (5, ["bert"])),
+    *(("quantization_config", value) for value in ("int8", [1])),
+    *(("tie_word_embeddings", value) for value in ("false", 0)),
+    *(("torch_dtype", value) for value in ("float8_e4m3fn", "foo", 32)),
+    ("graph", "absorb"),
+    ("model", {"length": "x"}),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG_ENTRIES, ids=str)
+@pytest.mark.parametrize("kind", ["bert", "llada"])
+def test_an_entry_of_the_wrong_type_is_named(kind: str, name: str, value: Any, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, kind, **{name: value})
+    with pytest.raises(InputError, match=rf"^{name}(\.length)? in config.json must be .*, got [^\n]*$"):
+        load_huggingface(tmp_path, trust_remote_code=True)
+
+
+@pytest.mark.parametrize("kind", ["bert", "llada"])
+def test_null_is_absent(kind: str, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, kind)
+    expected = load_huggingface(tmp_path, trust_remote_code=True).fingerprint()
+    path = tmp_path / "config.json"
+    absent = dict.fromkeys(("quantization_config", "graph", "dplm_type", "tokens", "max_seq_len"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | absent))
+    assert load_huggingface(tmp_path, trust_remote_code=True).fingerprint() == expected
+
+
+def test_a_score_network_without_its_noise_is_not_taken_for_another(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"tokens": 10, "model": {"type": "ddit"}, "graph": null}')
+    with pytest.raises(InputError, match="SEDD with uniform noise"):
+        load_huggingface(tmp_path)
+
+
+def test_a_revision_is_one_of_a_hub_model(bert_folder: Path) -> None:
+    with pytest.raises(InputError, match=r"revision= is an option of hub models, but .* is a folder"):
+        load_huggingface(bert_folder, revision="main")
+
+
+def test_names_of_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_checkpoint(tmp_path / "models" / "small", "bert")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path / "models" / "small")
+    for source in ("~/models/small", "~/models/small/", Path("~/models/small"), ".", "../small", "./"):
+        assert load_huggingface(source).name == "small"
+    for source, shown in (("~/models/large", "~/models/large"), ("", "''")):
+        with pytest.raises(StoreError, match=f"there is no model folder at {shown}"):
+            load_huggingface(source)
+
+
+@pytest.mark.parametrize("file", ["adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"])
+@pytest.mark.parametrize("kind", ["bert", "llada"])
+def test_an_adapter_beside_the_weights_is_refused(kind: str, file: str, tmp_path: Path) -> None:
+    """Some versions of transformers would load it, others would leave it out."""
+    write_checkpoint(tmp_path, kind)
+    (tmp_path / file).write_text("{}")
+    with pytest.raises(InputError, match=rf"contains an adapter \({file}\): merge it into the weights of its base"):
+        load_huggingface(tmp_path, trust_remote_code=True)
+
+
+@pytest.mark.parametrize("layout", ["cpu", {"": "cpu"}, '{"": "cpu"}', torch.device("cpu"), "cpu:0"])
+def test_a_device_map_may_be_one_device(layout: Any, bert_folder: Path) -> None:
+    assert next(load_huggingface(bert_folder, device_map=layout).network.parameters()).device.type == "cpu"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the message is that of a machine without the device")
+@pytest.mark.parametrize("layout", [0, "0", {"": 0}, '{"": 0}', {"": "0"}])
+def test_a_device_map_may_be_the_number_of_a_device(layout: Any, bert_folder: Path) -> None:
+    with pytest.raises(InputError, match="the device 'cuda:0' is not available here"):
+        load_huggingface(bert_folder, device_map=layout)
+
+
+@pytest.mark.parametrize("layout", [[1], 1.5, True, {}, "", {"": None}])
+def test_other_device_maps_are_refused(layout: Any, bert_folder: Path) -> None:
+    with pytest.raises(InputError, match="device_map must be a device, such as 0 or 'cuda:1', one of auto, balanced"):
+        load_huggingface(bert_folder, device_map=layout)
+
+
 def test_without_transformers_the_error_states_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(InputError, match=r'need the package transformers: pip install "infodis-stats\[hf\]"'):

@@ -18,6 +18,7 @@ from estimators import InputError
 from infodis_stats.io.files import StoreError
 from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface
 from infodis_stats.models.huggingface.compatibility import compatible, default_rope
+from infodis_stats.models.huggingface.tokenizer import read_tokenizer
 from tests.support.checkpoints import CHECKPOINTS, rewrite, word_tokenizer, write_checkpoint
 from tests.support.direct import BOS, llada, slow_nll
 
@@ -102,6 +103,55 @@ def test_code_is_run_only_with_the_flag(written: Written) -> None:
         load_huggingface(folder)
     with pytest.raises(SystemExit):
         load(folder)
+
+
+SCALED = """
+from transformers import BertForMaskedLM as Base
+
+class {name}(Base):
+    def forward(self, input_ids, **options):
+        output = super().forward(input_ids, **options)
+        output.logits = output.logits * 0.3
+        return output
+"""
+
+
+@pytest.mark.parametrize("name", ["BertForMaskedLM", "ScaledBert"])
+def test_a_network_of_transformers_does_not_replace_code(name: str, tmp_path: Path) -> None:
+    """The code has the model type of BERT, and may even have the name of its class."""
+    write_checkpoint(tmp_path, "bert")
+    plain = load_huggingface(tmp_path)
+    (tmp_path / "modeling_own.py").write_text(SCALED.format(name=name))
+    rewrite(tmp_path, architectures=[name], auto_map={"AutoModelForMaskedLM": f"modeling_own.{name}"})
+    with pytest.raises(InputError, match=rf"modeling_own.{name}\), which is run only with trust_remote_code=True"):
+        load_huggingface(tmp_path, family="bert")
+    own = load(tmp_path, family="bert")
+    tokens, masked = torch.full((1, 5), 6), torch.ones(1, 5, dtype=torch.bool)
+    assert (own.token_nll(tokens, masked) - plain.token_nll(tokens, masked)).abs().max() > 0.1
+    # Control: if another class is named, which transformers has, its own network is what was saved.
+    rewrite(tmp_path, architectures=["BertForPreTraining"])
+    assert torch.equal(load_huggingface(tmp_path).token_nll(tokens, masked), plain.token_nll(tokens, masked))
+
+
+def test_an_unknown_architecture_is_not_taken_for_bert(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, "bert", architectures=["BD3LMv2"])
+    for trusted in (False, True):
+        with pytest.raises(InputError, match=r"architecture BD3LMv2 in config.json .*: .* pass family='bert'"):
+            load_huggingface(tmp_path, trust_remote_code=trusted)
+    expected = load_huggingface(tmp_path, family="bert")
+    for known in (["AntiBERTy"], ["TFBertForMaskedLM"], ["BertForMaskedLM"], []):
+        rewrite(tmp_path, architectures=known)
+        tokens, masked = torch.full((1, 5), 6), torch.ones(1, 5, dtype=torch.bool)
+        assert torch.equal(load_huggingface(tmp_path).token_nll(tokens, masked), expected.token_nll(tokens, masked))
+
+
+@pytest.mark.parametrize("name", ["attn_implementation", "_attn_implementation"])
+def test_attention_from_the_hub_is_refused(name: str, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, "bert", **{name: "somebody/kernel"})
+    with pytest.raises(
+        InputError, match=rf"{name} in config.json must be .*, not code of the hub, got 'somebody/kernel'"
+    ):
+        load_huggingface(tmp_path)
 
 
 def test_the_folder_is_not_written_into(tmp_path: Path) -> None:
@@ -263,6 +313,10 @@ def test_a_tokenizer_with_code_is_read(tmp_path: Path) -> None:
         "auto_map": {"AutoTokenizer": [None, "tokenization_own.OwnTokenizer"]},
     }
     path.write_text(json.dumps(settings))
+    with pytest.raises(
+        InputError, match=r"tokenizer in .* Python code stored with it \(tokenization_own.OwnTokenizer\)"
+    ):
+        read_tokenizer(transformers, tmp_path, False)
     model = load(tmp_path)
     assert type(model.tokenizer).own == 1
     assert model.decode(model.encode("A C D")) == "A C D"
@@ -285,7 +339,7 @@ def test_a_dtype_may_be_a_string(name: str, value: str, written: Written) -> Non
     (folder / "modeling_own.py").write_text(moved)
     assert next(load(folder).network.parameters()).dtype == torch.bfloat16
     (folder / "modeling_own.py").write_text(moved.replace(f"{value!r}", "'bfloat17'"))
-    with pytest.raises(InputError, match="names 'bfloat17' as the dtype of the weights, which torch does not have"):
+    with pytest.raises(InputError, match="names 'bfloat17' as the dtype of the weights, which is not one of float64, "):
         load(folder)
 
 

@@ -74,10 +74,10 @@ def test_weights_keep_their_stored_dtype(llada_folder: Path) -> None:
     rewrite(llada_folder, torch_dtype="float16")
     assert dtype() == torch.float16
     assert torch.get_default_dtype() == torch.float32
-    with pytest.raises(
-        InputError, match="dtype must be a floating-point dtype of torch such as 'bfloat16', got 'int8'"
-    ):
+    with pytest.raises(InputError, match="dtype must be one of float64, float32, bfloat16 and float16, got 'int8'"):
         load(llada_folder, dtype="int8")
+    with pytest.raises(InputError, match=r"dtype must be one of float64, .* got 'float8_e4m3fn'"):
+        load(llada_folder, dtype="float8_e4m3fn")
 
 
 def test_weights_load_from_shards_and_from_pickles(llada_folder: Path) -> None:
@@ -254,6 +254,205 @@ def test_buffers_are_weights_if_they_are_saved(llada_folder: Path) -> None:
     assert load(llada_folder).network.scale == 2
 
 
+PART_CODE = """
+import torch
+from transformers import PretrainedConfig, PreTrainedModel
+from .tiny_networks import LLaDA
+
+class Config(PretrainedConfig):
+    pass
+
+class LLaDAModelLM(PreTrainedModel):
+    config_class = Config
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.model = LLaDA(config)
+        {part}
+
+    def forward(self, input_ids):
+        output = self.model(input_ids)
+        logits = output.logits
+        output.logits = {logits}
+        return output
+"""
+# Parts with names that other networks give to constants and unused heads; their weights that are not in the file.
+USED = {
+    "cls": ("self.cls = torch.nn.Linear(11, 11)", "self.cls(logits)", ["cls.bias", "cls.weight"]),
+    "attn": ("self.attn = torch.nn.Linear(11, 11)", "self.attn(logits)", ["attn.bias"]),
+    "pooler": ("self.pooler = torch.nn.Linear(11, 11)", "self.pooler(logits)", ["pooler.bias", "pooler.weight"]),
+    "masked_bias": (
+        "self.masked_bias = torch.nn.Parameter(torch.zeros(11))",
+        "logits + self.masked_bias",
+        ["masked_bias"],
+    ),
+    "inv_freq": ("self.inv_freq = torch.nn.Parameter(torch.ones(11))", "logits * self.inv_freq", ["inv_freq"]),
+}
+
+
+def with_part(folder: Path, part: str, logits: str, stored: Weights) -> Path:
+    (folder / "modeling_own.py").write_text(PART_CODE.format(part=part, logits=logits))
+    rewrite(folder, auto_map=OWN)
+    change(folder, lambda weights: weights | stored)
+    return folder
+
+
+@pytest.mark.parametrize("name", USED)
+def test_missing_parameters_are_refused_whatever_they_are_called(name: str, llada_folder: Path) -> None:
+    part, logits, names = USED[name]
+    sizes = {name: (11, 11) if name.endswith("weight") else (11,) for name in [*names, f"{name}.weight"]}
+    full = {weight: torch.randn(size) for weight, size in sizes.items() if "." in weight or weight in names}
+    if "." not in names[0]:
+        full.pop(f"{name}.weight", None)
+    load(with_part(llada_folder, part, logits, full))
+    change(llada_folder, lambda weights: {key: value for key, value in weights.items() if key not in names})
+    with pytest.raises(StoreError, match=f"lacks weights of a masked language model: {', '.join(names)}"):
+        load(llada_folder)
+
+
+def test_control_an_unused_head_may_be_missing_in_code_too(llada_folder: Path) -> None:
+    part = "self.pooler = torch.nn.Linear(11, 11)"
+    network = load(with_part(llada_folder, part, "logits", {})).network
+    assert not network.pooler.weight.any()
+
+
+@pytest.mark.parametrize(
+    ("part", "left"),
+    [
+        ("self.pooler = torch.nn.Linear(11, 11)", {"pooler.weight_scale": torch.ones(11)}),
+        ("self.attn = torch.nn.Linear(11, 11, bias=False)", {"attn.bias": torch.ones(11)}),
+        ("pass", {"masked_bias": torch.ones(11)}),
+        ("pass", {"cls.weight": torch.ones(11, 11)}),
+    ],
+)
+def test_weights_left_over_in_what_the_network_has_are_refused(part: str, left: Weights, llada_folder: Path) -> None:
+    own = {
+        f"{name}.{weight}": torch.zeros((11, 11) if weight == "weight" else (11,))
+        for name in ("pooler", "attn")
+        for weight in ("weight", "bias")
+        if f"self.{name} " in part and not (weight == "bias" and "bias=False" in part)
+    }
+    load(with_part(llada_folder, part, "logits", own))
+    with pytest.raises(StoreError, match=f"has 1 weights that its network does not use, such as {next(iter(left))}"):
+        load(with_part(llada_folder, part, "logits", own | left))
+
+
+def test_the_triangles_of_early_gpt2_may_be_left_over(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, "diffugpt")
+    expected = load(tmp_path, **CHECKPOINTS["diffugpt"].options).fingerprint()
+    triangle = torch.ones(16, 16).tril()[None, None]
+    constants = {"denoise_model.h.0.attn.bias": triangle, "denoise_model.h.0.attn.masked_bias": torch.tensor(-1e4)}
+    for kind in (torch.float32, torch.uint8, torch.bool):
+        constants["denoise_model.h.0.attn.bias"] = triangle.to(kind)
+        change(tmp_path, lambda weights: weights | constants)
+        assert load(tmp_path, **CHECKPOINTS["diffugpt"].options).fingerprint() == expected
+
+
+EXACT = {
+    "permutation": torch.arange(11).flip(0),
+    "allowed": torch.arange(11) != 4,
+    "bytes": torch.ones(3, dtype=torch.uint8),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_buffers_may_be_integers_and_truth_values(name: str, llada_folder: Path) -> None:
+    part = f"self.register_buffer({name!r}, torch.zeros({len(EXACT[name])}, dtype={EXACT[name].dtype}))"
+    network = load(with_part(llada_folder, part, "logits", {name: EXACT[name]})).network
+    assert torch.equal(getattr(network, name), EXACT[name])
+    # Control: a buffer of floating-point numbers would lose its scale.
+    with_part(llada_folder, part.replace(str(EXACT[name].dtype), "torch.float32"), "logits", {})
+    with pytest.raises(StoreError, match=f"weight {name} has type .*: the checkpoint is quantised"):
+        load(llada_folder)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize(("kind", "name"), [("llada", "model.ff_out.weight"), ("bert", "cls.predictions.bias")])
+def test_weights_that_are_not_finite_are_named(kind: str, name: str, value: float, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, kind)
+
+    def spoilt(weights: Weights) -> Weights:
+        weights[name].flatten()[-1:] = value
+        return weights
+
+    change(tmp_path, spoilt)
+    with pytest.raises(StoreError, match=f"weight {name} has values that are not finite in float32"):
+        load(tmp_path)
+    change(tmp_path, lambda weights: weights | {name: weights[name].nan_to_num(1e30, posinf=1e30)})
+    load(tmp_path)
+    with pytest.raises(StoreError, match=f"weight {name} has values that are not finite in float16"):
+        load(tmp_path, dtype="float16")
+
+
+@pytest.mark.parametrize("kind", ["llada", "bert"])
+def test_a_single_file_is_read_before_shards(kind: str, tmp_path: Path) -> None:
+    """As in transformers; the index may be one of earlier weights."""
+    write_checkpoint(tmp_path, kind)
+    expected = load(tmp_path).fingerprint()
+    weights = load_file(tmp_path / FILE)
+    save_file({name: tensor + 1 for name, tensor in weights.items()}, tmp_path / "old.safetensors")
+    index = tmp_path / f"{FILE}.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": dict.fromkeys(weights, "old.safetensors")}))
+    assert load(tmp_path).fingerprint() == expected
+    # What is checked is what is read.
+    change(tmp_path, lambda weights: {name: tensor.to(torch.int8) for name, tensor in weights.items()})
+    with pytest.raises(StoreError, match=r"model.safetensors: weight .* has type I8: the checkpoint is quantised"):
+        load(tmp_path)
+    (tmp_path / FILE).unlink()
+    assert load(tmp_path).fingerprint() != expected
+
+
+@pytest.mark.parametrize("pickled", [False, True])
+@pytest.mark.parametrize("kind", ["llada", "bert"])
+def test_shards_that_do_not_agree_with_their_index_are_refused(kind: str, pickled: bool, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, kind)
+    weights = load_file(tmp_path / FILE)
+    (tmp_path / FILE).unlink()
+    first, *rest = sorted(weights)
+    end = "bin" if pickled else "safetensors"
+    index = tmp_path / f"{'pytorch_model.bin' if pickled else FILE}.index.json"
+
+    def write(parts: dict[str, list[str]], weight_map: Any) -> None:
+        for part, names in parts.items():
+            content = {name: weights[name] for name in names}
+            torch.save(content, tmp_path / part) if pickled else save_file(content, tmp_path / part)
+        index.write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+
+    a, b = f"a.{end}", f"b.{end}"
+    right = {first: a, **dict.fromkeys(rest, b)}
+    write({a: [first], b: rest}, right)
+    load(tmp_path)
+    for wrong in (dict.fromkeys(right), {}, [], right | {first: 1}):
+        write({}, wrong)
+        with pytest.raises(StoreError, match=r"index.json is damaged: it does not map weights to files"):
+            load(tmp_path)
+    write({}, right | {first: b})
+    with pytest.raises(StoreError, match=rf"index.json is damaged: weight {first} is not in {b}"):
+        load(tmp_path)
+    write({a: [first], b: [first, *rest]}, right)
+    with pytest.raises(StoreError, match=rf"weight {first} is stored twice, in {a} and {b}"):
+        load(tmp_path)
+    (tmp_path / b).unlink()
+    with pytest.raises(StoreError, match=rf"lacks {b}, which {index.name} names"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("file", [FILE, "pytorch_model.bin"])
+@pytest.mark.parametrize("kind", ["llada", "bert"])
+def test_pointers_of_git_lfs_are_called_that(kind: str, file: str, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, kind)
+    (tmp_path / FILE).unlink()
+    (tmp_path / file).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 5\n")
+    with pytest.raises(StoreError, match=rf"{file} is a pointer of Git LFS and not the file itself: run git lfs pull"):
+        load(tmp_path)
+
+
+def test_weights_under_another_name_are_not_read(bert_folder: Path) -> None:
+    rewrite(bert_folder, transformers_weights="other.safetensors")
+    with pytest.raises(InputError, match=r"transformers_weights in config.json of .* names other weights"):
+        load(bert_folder)
+
+
 def test_constants_that_are_computed_may_be_saved(llada_folder: Path) -> None:
     constants = {"model.layers.0.rotary_emb.inv_freq": torch.zeros(6), "model.position_ids": torch.arange(16)}
     expected = load(llada_folder).fingerprint()
@@ -318,7 +517,17 @@ def test_a_head_that_is_not_saved_is_tied_if_the_configuration_says_so(
     tied = slow_nll(llada, net, tokens, masked)
     torch.testing.assert_close(load(with_head).token_nll(tokens, masked), tied, atol=2e-6, rtol=2e-6)
     assert (tied - expected).abs().max() > 0.05
+    # The default of version 4, under which it was saved.
+    rewrite(with_head, tie_word_embeddings=None)
+    torch.testing.assert_close(load(with_head).token_nll(tokens, masked), tied, atol=2e-6, rtol=2e-6)
     rewrite(with_head, tie_word_embeddings=False)
+    with pytest.raises(StoreError, match=r"lacks weights of a masked language model: ff_out.weight"):
+        load(with_head)
+    # The class of the configuration has another default.
+    rewrite(with_head, tie_word_embeddings=None)
+    default = "    def __init__(self, tie_word_embeddings=False, **settings):\n"
+    default += "        super().__init__(tie_word_embeddings=tie_word_embeddings, **settings)"
+    (with_head / "modeling_own.py").write_text(HEAD_CODE.replace("    pass", default))
     with pytest.raises(StoreError, match=r"lacks weights of a masked language model: ff_out.weight"):
         load(with_head)
 
@@ -339,6 +548,7 @@ def test_weights_that_differ_cannot_be_tied(sharded: bool, with_head: Path) -> N
         parts = {"a.safetensors": head, "b.safetensors": weights}
         for part, of_part in parts.items():
             save_file(of_part, with_head / part)
+        (with_head / FILE).unlink(missing_ok=True)
         index = {"weight_map": {name: part for part, of_part in parts.items() for name in of_part}}
         (with_head / f"{FILE}.index.json").write_text(json.dumps(index))
 
