@@ -223,7 +223,7 @@ def dask_setup(_: object) -> None:
         _log(BEGUN, block.key)
         return compute(block, **options)
 
-    def logged_subjects(*arguments: Any, **permissions: bool) -> list[Subject]:
+    def logged_subjects(*arguments: Any, **permissions: Any) -> list[Subject]:
         _log(LOADED, str(os.getpid()))
         return subjects(*arguments, **permissions)
 
