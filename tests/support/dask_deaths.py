@@ -223,9 +223,9 @@ def dask_setup(_: object) -> None:
         _log(BEGUN, block.key)
         return compute(block, **options)
 
-    def logged_subjects(*arguments: Any) -> list[Subject]:
+    def logged_subjects(*arguments: Any, **permissions: Any) -> list[Subject]:
         _log(LOADED, str(os.getpid()))
-        return subjects(*arguments)
+        return subjects(*arguments, **permissions)
 
     mock.patch.object(Block, "compute", logged_compute).start()
     mock.patch("infodis_stats.studies.study.make_subjects", logged_subjects).start()
