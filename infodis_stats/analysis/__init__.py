@@ -29,7 +29,15 @@ from infodis_stats.analysis.components import Components, components, mask_share
 from infodis_stats.analysis.confidence_sequence import confidence_sequence, sequential_p_value
 from infodis_stats.analysis.control_variate import centred
 from infodis_stats.analysis.convergence import LogVariance, Slope, log_variance, slope
-from infodis_stats.analysis.coverage import ALLOWED, Coverage, block, coverage, coverage_of_counts, coverage_test
+from infodis_stats.analysis.coverage import (
+    ALLOWED,
+    Coverage,
+    block,
+    coverage,
+    coverage_of_counts,
+    coverage_test,
+    noticeable_coverage,
+)
 from infodis_stats.analysis.decisions import false_discovery_signs, family_wise_signs, signs
 from infodis_stats.analysis.design_bootstrap import design_bootstrap
 from infodis_stats.analysis.discrimination import auroc, auroc_interval
@@ -98,6 +106,7 @@ __all__ = [
     "log_variance",
     "mask_share",
     "mean_squared_error",
+    "noticeable_coverage",
     "pareto_khat",
     "pooled_bias",
     "regret",

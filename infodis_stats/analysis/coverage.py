@@ -166,6 +166,41 @@ def coverage_test(measured: Coverage, level: float) -> FloatArray:
     return np.asarray(np.where(count > 0, np.minimum(2 * tail, 1.0), np.nan))
 
 
+def noticeable_coverage(count: int, level: float, significance: float = 0.05) -> float:
+    """Return the largest coverage of ``count`` intervals that is significantly below nominal.
+
+    Parameters
+    ----------
+    count : int
+        Intervals.
+    level : float
+        Nominal level of the intervals in (0, 1).
+    significance : float, default 0.05
+        Of the two-sided binomial test, as in `coverage_test`.
+
+    Returns
+    -------
+    float
+        A share; -1 if not even intervals that all miss would be significant.
+
+    Raises
+    ------
+    InputError
+        If the level is outside (0, 1).
+
+    Examples
+    --------
+    >>> noticeable_coverage(100, 0.95), noticeable_coverage(16, 0.95), noticeable_coverage(1, 0.95)
+    (0.89, 0.75, -1.0)
+    """
+    check_level(level)
+    if count <= 0:
+        return -1.0
+    covered = np.arange(count + 1)
+    low = np.flatnonzero(2 * stats.binom.cdf(covered, count, level) < significance)
+    return float(covered[low[-1]] / count) if len(low) else -1.0
+
+
 def block(draws: ArrayLike, size: int) -> FloatArray:
     """Divide replicates into disjoint blocks, to measure the coverage of intervals based on `size` replicates.
 

@@ -30,7 +30,8 @@ VARIABLES = {
 }
 
 
-NO_BAR = ErrorBar("", *[float("nan")] * 4)  # for a record without an estimate
+NAN = float("nan")
+NO_BAR = ErrorBar("", NAN, NAN, NAN, NAN)  # for a record without an estimate
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,6 +48,8 @@ class ErrorBar:
         Degrees of freedom of the standard error; infinite where it is exact.
     lower, upper : float
         Ends of the interval.
+    without_spread : bool, default False
+        Whether no spread was observed, and the interval is as wide as what the passes may have missed.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class ErrorBar:
     degrees: float
     lower: float
     upper: float
+    without_spread: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +69,7 @@ class ErrorBars:
     degrees: FloatArray
     lower: FloatArray
     upper: FloatArray
+    without_spread: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +115,8 @@ class IntervalKind(ABC):
     summary: ClassVar[str]
 
     @abstractmethod
-    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
-        """Return the intervals of a sample.
+    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals of a sample from its spread: points where there is none.
 
         Raises
         ------
@@ -120,11 +124,24 @@ class IntervalKind(ABC):
             If the sample is too small for them; the message says what is needed.
         """
 
+    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals of a sample; without spread, they have the width of what the passes may have missed.
+
+        Raises
+        ------
+        InputError
+            If the sample is too small for them; the message says what is needed.
+        """
+        return _widened(self.from_spread(sample, level), sample, level)
+
     def error_bar(self, draw: Draw, level: float) -> ErrorBar:
         """Return the interval of a whole draw. Raises `InputError` if the draw is too small for it."""
         bars = self.error_bars(Sample(draw, len(draw.estimates)), level)
-        numbers = (bars.standard_error, bars.degrees, bars.lower, bars.upper)
-        return ErrorBar(bars.kind, *(float(number[0]) for number in numbers))
+        error, degrees, lower, upper = (
+            float(number[0]) for number in (bars.standard_error, bars.degrees, bars.lower, bars.upper)
+        )
+        without_spread = bars.without_spread is not None and bool(bars.without_spread[0])
+        return ErrorBar(bars.kind, error, degrees, lower, upper, without_spread)
 
 
 class StudentTInterval(IntervalKind):
@@ -133,7 +150,7 @@ class StudentTInterval(IntervalKind):
     name = "student-t"
     summary = "Student's t over the replicates; needs 2, and is 1.4 times too wide with 4"
 
-    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample."""
         values = _replicates(sample, self.name)
         return _over_replicates(self.name, values, analysis.student_t(values, level))
@@ -145,7 +162,7 @@ class BcaInterval(IntervalKind):
     name = "bca"
     summary = "BCa bootstrap over the replicates; too narrow below 32"
 
-    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample."""
         values = _replicates(sample, self.name)
         return _over_replicates(
@@ -159,7 +176,7 @@ class AnytimeInterval(IntervalKind):
     name = "anytime"
     summary = "right-Haar t-mixture over the replicates; covers at all numbers of replicates at once"
 
-    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample."""
         values = _replicates(sample, self.name)
         running = analysis.confidence_sequence(values, level)
@@ -172,7 +189,7 @@ class DesignBootstrapInterval(IntervalKind):
     name = "design-bootstrap"
     summary = "hull of Student's t and a bootstrap that redraws the masks: for few hard tokens; needs 2 replicates"
 
-    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample."""
         estimator = estimator_of(sample.draw.cell.sampler)
         if estimator is not None and not (estimator.weighted_sum and estimator.family == "masked"):
@@ -195,7 +212,7 @@ class DesignInterval(IntervalKind):
     name = "design"
     summary = "Student's t with the within-replicate variance of the design; works with 1 replicate"
 
-    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample."""
         within, cell = sample.within_variance, sample.draw.cell
         if within is None:
@@ -215,7 +232,7 @@ class HallInterval(IntervalKind):
     name = "hall"
     summary = "Student's t over the independent passes of all replicates, transformed for skewness"
 
-    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample."""
         parts, cell = sample.parts, sample.draw.cell
         count = parts.shape[1]
@@ -233,9 +250,9 @@ class AutoInterval(IntervalKind):
     name = "auto"
     summary = "the narrowest of these that covers, by the estimator and the number of replicates"
 
-    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample."""
-        return self.choose(sample).error_bars(sample, level)
+        return self.choose(sample).from_spread(sample, level)
 
     def choose(self, sample: Sample) -> IntervalKind:
         """Choose by construction: statistics of the sample are not used."""
@@ -316,7 +333,52 @@ def sum_of(bars: Sequence[ErrorBar], centre: float, level: float) -> ErrorBar:
     total = added(*(WithinVariance(np.array([bar.standard_error**2]), np.array([bar.degrees])) for bar in bars))
     kinds = ", ".join(dict.fromkeys(bar.kind for bar in bars))
     whole = _students_t(kinds, np.array([centre]), np.sqrt(total.variance), total.degrees, level)
-    return ErrorBar(kinds, *(float(end[0]) for end in (whole.standard_error, whole.degrees, whole.lower, whole.upper)))
+    error, degrees, lower, upper = (
+        float(end[0]) for end in (whole.standard_error, whole.degrees, whole.lower, whole.upper)
+    )
+    return ErrorBar(kinds, error, degrees, lower, upper)
+
+
+def _widened(bars: ErrorBars, sample: Sample, level: float) -> ErrorBars:
+    """Widen intervals without spread, unless equal passes show that the estimate is exact.
+
+    No deviation in ``n`` independent passes is compatible, at confidence ``1 - alpha``, with deviations in a share
+    ``1 - alpha^(1/n)`` of them, about ``3 / n`` at 95 % (the rule of three). Each deviation is taken to be as large as
+    what the passes lost: a loss that vanishes, or one twice as large.
+    """
+    centre = sample.estimates.mean(axis=-1)
+    equal = bars.standard_error <= analysis.rounding(centre)
+    if not equal.any() or _is_exact(sample.draw):
+        return bars
+    passes = sample.draw.cell.passes * sample.size
+    missed = 1.0 - (1.0 - level) ** (1.0 / passes)
+    half_width = missed * max(float(side.position_losses.sum()) for side in sample.draw.evaluations)
+    degrees = max(1.0, passes - 1.0)
+    error = half_width / float(stats.t.ppf((1 + level) / 2, degrees))
+    return ErrorBars(
+        bars.kind,
+        np.where(equal, error, bars.standard_error),
+        np.where(equal, degrees, bars.degrees),
+        np.where(equal, centre - half_width, bars.lower),
+        np.where(equal, centre + half_width, bars.upper),
+        equal,
+    )
+
+
+def _is_exact(draw: Draw) -> bool:
+    """Return whether a draw without spread is exact: by its estimator, its only mask, or sides that are the same."""
+    estimator = estimator_of(draw.cell.sampler)
+    if estimator is not None and (estimator.exact or estimator.exact_when_consistent):
+        return True
+    if all(side.length == 1 for side in draw.cell.item.sides):
+        return True
+    first, *others = draw.evaluations
+    return bool(others) and all(
+        np.array_equal(first.target.tokens, other.target.tokens)
+        and np.array_equal(first.target.scored, other.target.scored)
+        and np.array_equal(first.losses, other.losses)
+        for other in others
+    )
 
 
 def _replicates(sample: Sample, name: str) -> FloatArray:

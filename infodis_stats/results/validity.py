@@ -70,6 +70,13 @@ CAUTIONS: dict[str, Caution] = {
             "use it to compare with published numbers; for likelihoods use auto",
         ),
         Caution(
+            "no-spread",
+            "no spread was observed although the estimator samples: the interval is as wide as what so many passes may "
+            "have missed, and losses that differ in few masks can still lie outside it",
+            "caution",
+            "use more passes, chain, or exhaustive if the sequence is short",
+        ),
+        Caution(
             "few-hard-tokens",
             "fewer than 3 effective positions carry the loss of some sequence: coverage is below nominal, most of all "
             "for antithetic pairs; use the interval design-bootstrap",

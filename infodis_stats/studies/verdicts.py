@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import xarray as xr
 
-from infodis_stats.analysis import ALLOWED
+from infodis_stats.analysis import ALLOWED, noticeable_coverage
 from infodis_stats.diagnostics import Diagnosis, Verdict
 from infodis_stats.diagnostics.construction import caution_verdicts
 from infodis_stats.diagnostics.verdict import concise
@@ -16,6 +16,7 @@ from infodis_stats.results.validity import held
 
 __all__ = ["FAMILY", "bias_verdict", "coverage_verdict", "estimator_verdict"]
 
+NOTICEABLE = 0.05  # of coverage: a study that cannot notice so large a shortfall says nothing about coverage
 FAMILY = 0.05
 """Family-wise error of the p-values of a study, which are Holm-adjusted over all of it."""
 
@@ -56,6 +57,9 @@ def coverage_verdict(summary: xr.Dataset) -> Verdict:
     """Check the coverage of estimators without a caution."""
     part = _clean(summary)
     names = _where(_short, part)
+    blind = _too_few(part)
+    if not names and blind:
+        return blind[0]
     if not names:
         reason = "where no caution holds, coverage is nowhere significantly more than a point below nominal"
         return Verdict("coverage", "fine", reason)
@@ -63,6 +67,24 @@ def coverage_verdict(summary: xr.Dataset) -> Verdict:
     reason = f"coverage is significantly below nominal at some numbers of passes: {concise(names)}"
     measured = f"as little as {100 * least:.1f} % for nominal {100 * summary.attrs['ci_prob']:g} % intervals"
     return Verdict("coverage", "caution", reason, "use another estimator there, or more replicates", measured)
+
+
+def _too_few(summary: xr.Dataset) -> list[Verdict]:
+    """Return a verdict if the cells have too few intervals to notice a coverage that matters."""
+    if "intervals_pooled" not in summary or not summary.sizes["estimator"]:
+        return []
+    level, student = summary.attrs["ci_prob"], summary.sel(interval="student-t")
+    counts = student["intervals_pooled"].values[student["intervals_pooled"].values > 0].astype(int)
+    if not len(counts):
+        return [Verdict("coverage", "fine", "no estimator without a caution has intervals that could be counted")]
+    least = noticeable_coverage(int(counts.max()), level, FAMILY / len(counts))
+    if level - least <= NOTICEABLE:
+        return []
+    seen = f"only a coverage of {100 * least:.3g} % or less would be significant"
+    reason = (
+        f"too few to judge: with {counts.max()} intervals of an estimator, {seen if least >= 0 else 'none would be'}"
+    )
+    return [Verdict("coverage", "caution", reason, "take more sequences or replicates")]
 
 
 def _clean(summary: xr.Dataset) -> xr.Dataset:

@@ -53,12 +53,23 @@ def test_a_bias_without_a_caution_counts_against_the_study(study):
 def test_only_short_intervals_count_against_the_study(study):
     place = {"estimator": "uniform-count+stratified", "interval": "student-t"}
     clean = changed(study, "cautions", {"estimator": "uniform-count+stratified"}, False)
-    suspect = changed(clean, "coverage_p", place, 0.001)
+    many = changed(clean, "intervals_pooled", place, 4000)
+    suspect = changed(many, "coverage_p", place, 0.001)
     assert words(changed(suspect, "coverage", place, 0.8))["coverage"] == "caution"
     assert (
         words(changed(suspect, "coverage", place, 0.945))["coverage"] == "fine"
     )  # significantly short, but only by half a point
     assert words(changed(suspect, "coverage", place, 0.99))["coverage"] == "fine"
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(1, "caution"), (16, "caution"), (4000, "fine")])
+def test_too_few_intervals_do_not_show_that_coverage_is_nominal(study, count, verdict):
+    place = {"estimator": "uniform-count+stratified"}
+    clean = changed(study, "cautions", place, False)
+    few = changed(clean, "intervals_pooled", place | {"interval": "student-t"}, count)
+    (found,) = [one for one in ids.diagnose(few).verdicts if one.check == "coverage"]
+    assert found.verdict == verdict
+    assert ("too few to judge: with" in found.reason) is (verdict == "caution")
 
 
 def test_imprecise_reference_values_give_a_caution(study):

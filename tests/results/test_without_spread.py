@@ -1,0 +1,117 @@
+"""Intervals where no spread was observed: wide enough for what the passes may have missed, unless they are exact."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+import infodis_stats as ids
+from estimators import Cell, draw, estimator, make_targets
+from infodis_stats.results.error_bars import Sample, interval_kind
+
+
+class Parity:
+    """Tokens of a given parity: each costs log 2, but the last one, which the others determine, costs nothing."""
+
+    def __init__(self, loss: float = np.log(2.0)) -> None:
+        self.loss = loss
+
+    def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        alone = masked.sum(dim=1, keepdim=True) == 1
+        return torch.where(masked & ~alone, self.loss, 0.0).double()
+
+
+def draws_of(name, model, length, budget, count):
+    passes, replicates = budget
+    targets = make_targets(np.zeros((count, length), dtype=np.int64), names=[f"{row}" for row in range(count)])
+    return list(draw(model, [Cell(estimator(name), target, passes, replicates) for target in targets], rng=0))
+
+
+@pytest.mark.parametrize(("name", "kind"), [("uniform-count+stratified", "auto"), ("uniform-count", "student-t")])
+@pytest.mark.parametrize(("length", "loss"), [(64, np.log(2.0)), (48, 1.7)])
+def test_the_parity_law_is_covered(name, kind, length, loss):
+    model, count = Parity(loss), 400
+    truth = (length - 1) * loss
+    bars = [interval_kind(kind).error_bar(one, 0.95) for one in draws_of(name, model, length, (16, 8), count)]
+    covered = sum(bar.lower - 1e-9 <= truth <= bar.upper + 1e-9 for bar in bars)
+    assert stats.binomtest(covered, count, 0.95).proportion_ci(0.999).high >= 0.95
+    without = [bar for bar in bars if bar.without_spread]
+    assert without, "some draws miss the masks of one position"
+    assert all(bar.lower < truth < bar.upper and np.isfinite(bar.degrees) for bar in without)
+
+
+def test_control_the_spread_alone_misses_the_parity_law():
+    truth = 63 * np.log(2.0)
+    samples = [Sample(one, 8) for one in draws_of("uniform-count+stratified", Parity(), 64, (16, 8), 200)]
+    bars = [interval_kind("design").from_spread(sample, 0.95) for sample in samples]
+    points = [bar for bar in bars if bar.lower[0] == bar.upper[0]]
+    assert points
+    assert not any(bar.lower[0] <= truth <= bar.upper[0] for bar in points)
+
+
+def test_the_width_is_that_of_the_rule_of_three():
+    (one,) = draws_of("uniform-count", Parity(), 64, (2, 2), 1)
+    assert one.estimates.std() < 1e-9
+    bar = interval_kind("student-t").error_bar(one, 0.95)
+    missed = 1 - 0.05 ** (1 / 4)
+    assert (bar.upper - bar.lower) / 2 == pytest.approx(missed * one.estimates.mean())
+
+
+LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+TOKENS = LAW.sample(3, length=6, seed=1)
+
+
+@pytest.mark.parametrize("name", ["exhaustive", "chain"])
+def test_exact_estimates_stay_points(name):
+    result = ids.estimate_nll(LAW, TOKENS, name, passes=63, replicates=4)
+    assert (result["nll_ci"].diff("ci_bound").values <= 1e-9).all()
+    assert not result["cautions"].sel(caution="no-spread").any()
+
+
+def test_a_single_position_has_one_mask_and_is_exact():
+    result = ids.estimate_nll(LAW, TOKENS, "uniform-count", passes=4, replicates=4, context=5)
+    assert (result["nll_ci"].diff("ci_bound").values <= 1e-9).all()
+
+
+def test_a_sequence_against_itself_is_exact():
+    result = ids.estimate_log_ratio(LAW, TOKENS, TOKENS, "uniform-count", passes=4, replicates=4)
+    assert (result["log_ratio_ci"].values == 0).all()
+    assert not result["cautions"].sel(caution="no-spread").any()
+
+
+def test_rows_without_spread_have_a_caution_and_others_have_not():
+    tokens = np.zeros((40, 64), dtype=np.int64)
+    names = [str(row) for row in range(40)]
+    result = ids.estimate_nll(Parity(), tokens, "uniform-count+stratified", names=names, passes=16, replicates=8)
+    flagged = result["cautions"].sel(caution="no-spread").values
+    constant = result["nll_replicate"].std("replicate").values < 1e-9
+    np.testing.assert_array_equal(flagged, constant)
+    assert 0 < flagged.sum() < 40
+    assert ids.diagnose(result).verdict == "caution"
+
+
+def test_a_precision_is_not_reached_by_replicates_that_agree():
+    tokens = np.zeros((20, 64), dtype=np.int64)
+    names = [str(row) for row in range(20)]
+    result = ids.estimate_nll(
+        Parity(), tokens, "uniform-count+stratified", names=names, passes=16, replicates=16, precision=0.2
+    )
+    truth = 63 * np.log(2.0)
+    lower, upper = result["nll_ci"].values.T
+    assert ((lower <= truth) & (truth <= upper)).mean() >= 0.75
+    assert (result["replicates"].values > 16).all()
+
+
+def test_a_decision_without_spread_is_not_certain():
+    class Shifted(Parity):
+        def token_nll(self, tokens, masked):
+            return super().token_nll(tokens, masked) + masked * 0.01 * (tokens[:, :1] == 1)
+
+    first, second = np.zeros((30, 64), dtype=np.int64), np.ones((30, 64), dtype=np.int64)
+    names = [str(row) for row in range(30)]
+    result = ids.estimate_log_ratio(
+        Shifted(), first, second, "uniform-count+stratified", names=names, passes=16, replicates=8
+    )
+    flagged = result["cautions"].sel(caution="no-spread").values
+    assert flagged.all()
+    assert ids.decide(result).attrs["claims"] == 0
