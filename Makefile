@@ -23,7 +23,8 @@ test-slow: .venv/ready  ## run the slow calibration studies
 
 # The tests of Hugging Face models; nothing else depends on transformers.
 LOADER := infodis_stats/models/huggingface tests/models/huggingface tests/models/test_scan_pretrained.py \
-	tests/diagnostics/test_check_model.py tests/commands/test_check_command.py tests/commands/test_network_options.py
+	tests/diagnostics/test_check_model.py tests/diagnostics/test_check_conventions.py \
+	tests/commands/test_check_command.py tests/commands/test_network_options.py
 
 test-transformers4: $(OLD)/ready  ## test the loading of models on transformers 4.57
 	$(OLD)/bin/python -m pytest -m "not slow" --numprocesses auto --dist loadfile $(LOADER)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from estimators import InfodisError, InputError, ModelError, TokenError
+from estimators import InfodisError, InputError, ModelError
+from infodis_stats.models.huggingface.arguments import check_flag, check_integer, check_sequences, check_tokens
 from infodis_stats.models.huggingface.families import family_named
 from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.folder import first_line
@@ -242,7 +243,7 @@ class MaskedLanguageModel:
         ModelError
             If the network overflows in half precision.
         """
-        self._check(tokens, masked)
+        check_sequences(self, tokens, masked)
         device = tokens.device
         tokens, masked = tokens.to(self._device), masked.to(self._device)
         if not self.needs_context:
@@ -430,28 +431,6 @@ class MaskedLanguageModel:
                 "its own noise, or its dropout is active in evaluation mode, so it has no likelihood"
             )
 
-    def _check(self, tokens: Tensor, masked: Tensor) -> None:
-        if tokens.shape[1] > self.longest:
-            raise InputError(f"a sequence of {tokens.shape[1]} tokens exceeds the model's maximum of {self.longest}")
-        problems = [
-            ((tokens < 0) | (tokens >= self.vocabulary), f"is outside the model's {self.vocabulary} tokens"),
-            (tokens == self.mask_id, "is the mask token, which cannot be part of a sequence"),
-        ]
-        added = "is a special token that the model adds to every sequence: remove it"
-        first, last = torch.zeros_like(masked), torch.zeros_like(masked)
-        first[:, 0], last[:, -1] = True, True
-        if self.before:
-            problems.append((first & (tokens == self.before[0]), added))
-        elif self.shifted:
-            problem = "is at the first position and cannot be scored without a BOS token before it (before=)"
-            problems.append((first & masked, problem))
-        if self.after:
-            problems.append((last & (tokens == self.after[-1]), added))
-        for wrong, problem in problems:
-            if wrong.any():
-                row, position = wrong.nonzero()[0].tolist()
-                raise TokenError(row, position, f"token {tokens[row, position]} {problem}")
-
     def _rows_per_call(self, tokens: Tensor) -> int:
         if self.lean:
             return max(1, len(tokens))
@@ -485,32 +464,6 @@ class UncheckedModel(MaskedLanguageModel):
 
     def _refuse_noise(self) -> None:
         pass
-
-
-def check_integer(name: str, value: object) -> int:
-    """Return a token id or a length; `InputError` if it is not an integer."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise InputError(f"{name} must be an integer, got {value!r}")
-    if abs(int(value)) > np.iinfo(np.int64).max:
-        raise InputError(f"{name} must be a 64-bit integer, got {value}")
-    return int(value)
-
-
-def check_flag(name: str, value: object) -> bool:
-    """Return True or False; `InputError` if it is neither."""
-    if not isinstance(value, bool | np.bool_):
-        raise InputError(f"{name} must be True or False, got {value!r}")
-    return bool(value)
-
-
-def check_tokens(name: str, tokens: object, mask_id: int) -> tuple[int, ...]:
-    """Return token ids; `InputError` if they are not a sequence of integers, or contain the mask."""
-    if isinstance(tokens, str) or not isinstance(tokens, Iterable):
-        raise InputError(f"{name} must be a sequence of token ids, such as (1, 2), got {tokens!r}")
-    checked = tuple(check_integer(f"each token of {name}", token) for token in tokens)
-    if mask_id in checked:
-        raise InputError(f"{name} contains the mask, token {mask_id}")
-    return checked
 
 
 def _columns(special: tuple[int, ...], like: Tensor) -> Tensor:
