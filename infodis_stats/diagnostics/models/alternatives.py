@@ -144,7 +144,7 @@ def _shift(declared: bool, scores: Scores, *, measurable: bool) -> Finding:
             "better one way than the other or than by chance, so this cannot be measured"
         )
         return Finding(
-            Verdict("shift", "fine", reason, "pass texts that it knows as texts=", measured), {"shifted": None}
+            Verdict("shift", "fine", reason, "pass texts that it knows with texts=", measured), {"shifted": None}
         )
     found = scores.shifted
     if found != declared:

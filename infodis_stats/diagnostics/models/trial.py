@@ -114,7 +114,7 @@ class Trial:
             return ""
         if getattr(self.model, "tokenizer", self.model) is None:
             return "load it with tokenizer="
-        return "pass texts that it knows as texts="
+        return "pass texts that it knows with texts="
 
     @property
     def first_scored(self) -> int:
