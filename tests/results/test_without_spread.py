@@ -102,16 +102,23 @@ def test_a_precision_is_not_reached_by_replicates_that_agree():
     assert (result["replicates"].values > 16).all()
 
 
-def test_a_decision_without_spread_is_not_certain():
-    class Shifted(Parity):
-        def token_nll(self, tokens, masked):
-            return super().token_nll(tokens, masked) + masked * 0.01 * (tokens[:, :1] == 1)
+class Shifted(Parity):
+    """Every masked token costs ``shift`` nats more in a sequence of ones."""
 
+    def __init__(self, shift: float) -> None:
+        super().__init__()
+        self.shift = shift
+
+    def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        return super().token_nll(tokens, masked) + masked * self.shift * (tokens[:, :1] == 1)
+
+
+@pytest.mark.parametrize(("shift", "claims"), [(0.01, 0), (1.0, 30)], ids=["unclear", "control-clear"])
+def test_a_decision_without_spread_is_not_certain(shift, claims):
     first, second = np.zeros((30, 64), dtype=np.int64), np.ones((30, 64), dtype=np.int64)
     names = [str(row) for row in range(30)]
     result = ids.estimate_log_ratio(
-        Shifted(), first, second, "uniform-count+stratified", names=names, passes=16, replicates=8
+        Shifted(shift), first, second, "uniform-count+stratified", names=names, passes=16, replicates=8
     )
-    flagged = result["cautions"].sel(caution="no-spread").values
-    assert flagged.all()
-    assert ids.decide(result).attrs["claims"] == 0
+    assert result["cautions"].sel(caution="no-spread").values.all()
+    assert ids.decide(result).attrs["claims"] == claims
