@@ -55,8 +55,7 @@ def _cautions(
         passes=draw.cell.passes * draw.cell.replicates,
     )
     keys = {caution.key for caution in by_construction}
-    if bar.without_spread:
-        keys.add("no-spread")
+    keys |= bar.flags
     if remainder is not None:
         keys.discard("biased")
         if max(remainder.upper, -remainder.lower) > LARGEST_REMAINDER:

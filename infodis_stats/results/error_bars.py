@@ -1,8 +1,8 @@
 """Confidence intervals by name: how the standard error of an estimate is computed from its draw."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,12 +14,13 @@ from estimators.estimator import estimator_of
 from estimators.streams import root_seed, stream
 from estimators.within_variance import WithinVariance, added
 from infodis_stats import analysis
+from infodis_stats.results.missed import missed_half_widths
+from infodis_stats.results.sample import Sample
 
 __all__ = [
     "ErrorBar",
     "ErrorBars",
     "IntervalKind",
-    "Sample",
     "check_interval",
     "error_bars",
     "interval_kind",
@@ -48,8 +49,8 @@ class ErrorBar:
         Degrees of freedom of the standard error; infinite where it is exact.
     lower, upper : float
         Ends of the interval.
-    without_spread : bool, default False
-        Whether no spread was observed, and the interval is as wide as what the passes may have missed.
+    flags : frozenset of str, default empty
+        Keys of the cautions because of which the interval has the width of what its passes may have missed.
     """
 
     kind: str
@@ -57,7 +58,7 @@ class ErrorBar:
     degrees: float
     lower: float
     upper: float
-    without_spread: bool = False
+    flags: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,43 +70,7 @@ class ErrorBars:
     degrees: FloatArray
     lower: FloatArray
     upper: FloatArray
-    without_spread: NDArray[np.bool_] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """The replicates of a draw, divided among intervals of equal size; a remainder is dropped.
-
-    Attributes
-    ----------
-    draw : Draw
-    size : int
-        Replicates of an interval.
-    """
-
-    draw: Draw
-    size: int
-
-    @property
-    def estimates(self) -> FloatArray:
-        """Replicates of each interval: (interval, size), nats."""
-        return analysis.block(self.draw.estimates, self.size)
-
-    @property
-    def parts(self) -> FloatArray:
-        """Independent parts of each interval's estimate: (interval, part), nats."""
-        parts = self.draw.parts
-        kept = len(parts) // self.size * self.size
-        return parts[:kept].reshape(kept // self.size, -1)
-
-    @property
-    def within_variance(self) -> WithinVariance | None:
-        """Variance of the sum of each interval's replicates, estimated within them; None where that is impossible."""
-        within = self.draw.within_variance
-        if within is None:
-            return None
-        variance, degrees = analysis.block(within.variance, self.size), analysis.block(within.degrees, self.size)
-        return added(*(WithinVariance(variance[:, replicate], degrees[:, replicate]) for replicate in range(self.size)))
+    flags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
 
 class IntervalKind(ABC):
@@ -140,8 +105,8 @@ class IntervalKind(ABC):
         error, degrees, lower, upper = (
             float(number[0]) for number in (bars.standard_error, bars.degrees, bars.lower, bars.upper)
         )
-        without_spread = bars.without_spread is not None and bool(bars.without_spread[0])
-        return ErrorBar(bars.kind, error, degrees, lower, upper, without_spread)
+        flags = frozenset(key for key, held in bars.flags.items() if held[0])
+        return ErrorBar(bars.kind, error, degrees, lower, upper, flags)
 
 
 class StudentTInterval(IntervalKind):
@@ -340,44 +305,23 @@ def sum_of(bars: Sequence[ErrorBar], centre: float, level: float) -> ErrorBar:
 
 
 def _widened(bars: ErrorBars, sample: Sample, level: float) -> ErrorBars:
-    """Widen intervals without spread, unless equal passes show that the estimate is exact.
-
-    No deviation in ``n`` independent passes is compatible, at confidence ``1 - alpha``, with deviations in a share
-    ``1 - alpha^(1/n)`` of them, about ``3 / n`` at 95 % (the rule of three). Each deviation is taken to be as large as
-    what the passes lost: a loss that vanishes, or one twice as large.
-    """
+    """Widen intervals that are narrower than what their passes may have missed."""
     centre = sample.estimates.mean(axis=-1)
-    equal = bars.standard_error <= analysis.rounding(centre)
-    if not equal.any() or _is_exact(sample.draw):
+    missed = missed_half_widths(sample, bars.standard_error, level)
+    if not missed:
         return bars
-    passes = sample.draw.cell.passes * sample.size
-    missed = 1.0 - (1.0 - level) ** (1.0 / passes)
-    half_width = missed * max(float(side.position_losses.sum()) for side in sample.draw.evaluations)
-    degrees = max(1.0, passes - 1.0)
-    error = half_width / float(stats.t.ppf((1 + level) / 2, degrees))
+    least = np.max(list(missed.values()), axis=0)
+    half_width = np.maximum((bars.upper - bars.lower) / 2, analysis.rounding(centre))
+    narrow = least > half_width
+    degrees = max(1.0, sample.draw.cell.passes * sample.size - 1.0)
+    error = least / float(stats.t.ppf((1 + level) / 2, degrees))
     return ErrorBars(
         bars.kind,
-        np.where(equal, error, bars.standard_error),
-        np.where(equal, degrees, bars.degrees),
-        np.where(equal, centre - half_width, bars.lower),
-        np.where(equal, centre + half_width, bars.upper),
-        equal,
-    )
-
-
-def _is_exact(draw: Draw) -> bool:
-    """Return whether a draw without spread is exact: by its estimator, its only mask, or sides that are the same."""
-    estimator = estimator_of(draw.cell.sampler)
-    if estimator is not None and (estimator.exact or estimator.exact_when_consistent):
-        return True
-    if all(side.length == 1 for side in draw.cell.item.sides):
-        return True
-    first, *others = draw.evaluations
-    return bool(others) and all(
-        np.array_equal(first.target.tokens, other.target.tokens)
-        and np.array_equal(first.target.scored, other.target.scored)
-        and np.array_equal(first.losses, other.losses)
-        for other in others
+        np.where(narrow, error, bars.standard_error),
+        np.where(narrow, degrees, bars.degrees),
+        np.where(narrow, np.minimum(bars.lower, centre - least), bars.lower),
+        np.where(narrow, np.maximum(bars.upper, centre + least), bars.upper),
+        {key: width > half_width for key, width in missed.items()},
     )
 
 

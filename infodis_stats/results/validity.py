@@ -77,6 +77,13 @@ CAUTIONS: dict[str, Caution] = {
             "use more passes, chain, or exhaustive if the sequence is short",
         ),
         Caution(
+            "unseen-sizes",
+            "no pass has masks of some sizes that may hold more than the spread of the passes: the interval is as wide "
+            "as what these sizes may hold, and losses of more than twice their neighbours can still lie outside it",
+            "caution",
+            "use auto with 12 passes or more, which has masks of the extreme sizes, or more passes",
+        ),
+        Caution(
             "few-hard-tokens",
             "fewer than 3 effective positions carry the loss of some sequence: coverage is below nominal, most of all "
             "for antithetic pairs; use the interval design-bootstrap",

@@ -9,7 +9,8 @@ from estimators import Cell, draw, make_targets
 from estimators.plan import pass_terms
 from infodis_stats import analysis
 from infodis_stats.laws.stationary import stationary
-from infodis_stats.results.error_bars import Sample, interval_kind
+from infodis_stats.results.error_bars import interval_kind
+from infodis_stats.results.sample import Sample
 from tests.support.stat_asserts import assert_rate
 
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)

@@ -59,7 +59,7 @@ class Regression(Estimator):
         """Draw independent replicates of the plan; see `Estimator.plan`. Its weighted sum is unbiased, too."""
         full = full_mask_passes(length, passes)
         points = draw_points(Stratified(), length, passes - full, replicates, rng)
-        masks = sized_masks(points, full)
+        masks = sized_masks(points, passes)
         sizes = masks.sum(axis=-1)
         weights = 1.0 / (size_strata(length, passes).sum(axis=0)[sizes - 1] * sizes)
         return MaskPlan(masks, masks * weights[..., None])

@@ -1,25 +1,33 @@
-"""The law of the masks' sizes: strata of equal probability, and the mask that hides everything."""
+"""The law of the masks' sizes: strata of equal probability, and sizes that have a pass of their own."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from estimators.masked.masks import smallest
 
-__all__ = ["full_mask_passes", "size_strata", "sized_masks"]
+__all__ = ["SINGLE_FROM", "full_mask_passes", "size_strata", "sized_masks"]
 
-FULL_MASK_FROM = 16  # costs 5 % on text, and halves the variance where few revealed tokens determine the rest
+SINGLE_FROM = 16  # passes
+SMALLEST = 2  # sizes 1 and 2 have a pass of their own
 
 
 def full_mask_passes(length: int, passes: int) -> int:
     """Return how many passes, 0 or 1, go to the mask that hides everything."""
-    return int(passes >= FULL_MASK_FROM and length > 1)
+    return int(passes >= SINGLE_FROM and length > 1)
+
+
+def smallest_passes(length: int, passes: int) -> int:
+    """Return how many of the smallest sizes have a pass of their own: none where the strata are that narrow anyway."""
+    return SMALLEST if SINGLE_FROM <= passes < length else 0
 
 
 def size_strata(length: int, passes: int) -> NDArray[np.float64]:
     """Return the law of each pass's size.
 
     The uniform law of the size is cut into as many equal strata as there are passes. From 16 passes on the last one is
-    the mask that hides everything, and the others share the smaller sizes.
+    the mask that hides everything: where few revealed tokens determine the rest, that halves the variance. If there are
+    more sizes than passes, sizes 1 and 2 have a pass each as well: tokens that determine one another show there, and
+    other strata would miss them. The other passes share the sizes in between.
 
     Parameters
     ----------
@@ -36,21 +44,25 @@ def size_strata(length: int, passes: int) -> NDArray[np.float64]:
     array([[0.667, 0.333, 0.   ],
            [0.   , 0.333, 0.667]])
     """
-    full = full_mask_passes(length, passes)
-    drawn, largest = passes - full, length - full
-    stratum, size = np.arange(drawn)[:, None] / drawn, np.arange(largest) / largest
-    overlap = np.minimum(stratum + 1.0 / drawn, size + 1.0 / largest) - np.maximum(stratum, size)
+    low, full = smallest_passes(length, passes), full_mask_passes(length, passes)
+    drawn, between = passes - low - full, length - low - full
+    stratum, size = np.arange(drawn)[:, None] / drawn, np.arange(between) / between
+    overlap = np.minimum(stratum + 1.0 / drawn, size + 1.0 / between) - np.maximum(stratum, size)
     strata = np.zeros((passes, length))
-    strata[:drawn, :largest] = np.maximum(overlap, 0.0) * drawn
-    strata[drawn:, -1] = 1.0
+    strata[:low, :low] = np.eye(low)
+    strata[low : low + drawn, low : low + between] = np.maximum(overlap, 0.0) * drawn
+    strata[low + drawn :, -1] = 1.0
     return strata
 
 
-def sized_masks(points: NDArray[np.float64], full: int) -> NDArray[np.bool_]:
-    """Turn stratified points (..., passes - full, 1 + length) into masks (..., passes, length), the full mask last."""
+def sized_masks(points: NDArray[np.float64], passes: int) -> NDArray[np.bool_]:
+    """Turn stratified points (..., drawn, 1 + length) into masks (..., passes, length): by size, the full mask last."""
     quantiles, keys = points[..., 0], points[..., 1:]
-    length = keys.shape[-1]
-    largest = length - full
-    sizes = np.minimum((quantiles * largest).astype(np.int64) + 1, largest)
+    drawn, length = keys.shape[-2:]
+    low, full = smallest_passes(length, passes), full_mask_passes(length, passes)
+    between = length - low - full
+    place = (quantiles * drawn - low) / (drawn - low)
+    sizes = low + np.minimum((place * between).astype(np.int64) + 1, between)
+    sizes[..., :low] = 1 + np.arange(low)
     masks = smallest(keys, sizes)
     return np.concatenate([masks, np.ones((*masks.shape[:-2], full, length), dtype=bool)], axis=-2)

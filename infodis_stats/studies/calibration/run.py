@@ -12,8 +12,9 @@ from scipy import stats
 from estimators import Draw, InputError
 from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
-from infodis_stats.results.error_bars import ErrorBars, Sample, interval_kind
+from infodis_stats.results.error_bars import ErrorBars, interval_kind
 from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.results.sample import Sample
 from infodis_stats.results.validity import Caution, caution_variable, cautions_of
 from infodis_stats.studies.calibration.schema import CalibrationSpec
 from infodis_stats.studies.calibration.variables import VARIABLES

@@ -5,7 +5,7 @@ import pytest
 
 import infodis_stats as ids
 from estimators import Cell, Coupled, InputError, MaskPlan, draw, estimator, evaluate, make_pairs, make_targets
-from estimators.masked.regression.strata import FULL_MASK_FROM, size_strata
+from estimators.masked.regression.strata import SINGLE_FROM, size_strata
 from tests.support.toys import ArbitraryLosses
 
 REGRESSION = estimator("regression")
@@ -20,7 +20,7 @@ def test_maths_strata_are_equal_parts_of_the_uniform_distribution(length, passes
     assert (np.diff(means) >= -1e-12).all()
 
 
-@pytest.mark.parametrize("passes", [FULL_MASK_FROM, 64])
+@pytest.mark.parametrize("passes", [SINGLE_FROM, 64])
 def test_maths_with_many_passes_the_last_is_the_full_mask(passes):
     strata = size_strata(7, passes)
     np.testing.assert_allclose(strata[:-1].sum(axis=0), [*[(passes - 1) / 6] * 6, 0.0])
@@ -30,7 +30,20 @@ def test_maths_with_many_passes_the_last_is_the_full_mask(passes):
     np.testing.assert_allclose(plan.weights[:, -1], 1 / 7)
 
 
-@pytest.mark.parametrize(("length", "passes"), [(5, 3), (5, 16), (6, 40)])
+@pytest.mark.parametrize("length", [17, 40])
+def test_maths_where_sizes_outnumber_passes_the_smallest_have_a_pass_of_their_own(length):
+    strata = size_strata(length, SINGLE_FROM)
+    np.testing.assert_array_equal(strata[:2, :2], np.eye(2))
+    assert not strata[2:, :2].any()
+    assert not strata[:2, 2:].any()
+    np.testing.assert_allclose(strata[2:-1].sum(axis=0), [0, 0, *[(SINGLE_FROM - 3) / (length - 3)] * (length - 3), 0])
+    np.testing.assert_allclose(strata.sum(axis=1), 1.0)
+    sizes = REGRESSION.plan(length, SINGLE_FROM, 5, np.random.default_rng(0)).masks.sum(axis=-1)
+    assert (sizes[:, [0, 1, -1]] == [1, 2, length]).all()
+    assert ((sizes[:, 2:-1] > 2) & (sizes[:, 2:-1] < length)).all()
+
+
+@pytest.mark.parametrize(("length", "passes"), [(5, 3), (5, 16), (6, 40), (20, 16), (17, 16)])
 def test_maths_sizes_are_drawn_from_their_strata(length, passes):
     """20,000 replicates: frequencies are within 5 standard errors of the strata, and 0 where these are 0."""
     plan = REGRESSION.plan(length, passes, 20_000, np.random.default_rng(0))
@@ -54,12 +67,12 @@ def test_one_position_is_exact(passes):
     np.testing.assert_allclose(estimates, float(model.table[1, 0]), rtol=1e-12)
 
 
-@pytest.mark.parametrize("passes", [2, 20])
-def test_maths_unbiased_by_simulation(passes):
-    """The whole estimator, with and without the full mask: 500 replicates, within 4 standard errors."""
-    model = ArbitraryLosses(6, seed=2)
-    tokens = [[0, 1, 2, 3, 0, 1]]
-    exact = estimator("exhaustive").sample(model, tokens, passes=63, replicates=1, rng=0)[0, 0]
+@pytest.mark.parametrize(("length", "passes"), [(6, 2), (6, 20), (18, 16)])
+def test_maths_unbiased_by_simulation(length, passes):
+    """The whole estimator, without and with sizes of their own: 500 replicates, within 4 standard errors."""
+    model = ArbitraryLosses(length, seed=2)
+    tokens = [[0, 1, 2, 3, 0, 1, 2, 0, 0, 1, 3, 1, 2, 2, 0, 3, 1, 0][:length]]
+    exact = estimator("exhaustive").sample(model, tokens, passes=2**length - 1, replicates=1, rng=0)[0, 0]
     estimates = REGRESSION.sample(model, tokens, passes=passes, replicates=500, rng=1)[0]
     assert abs(estimates.mean() - exact) < 4 * estimates.std() / np.sqrt(len(estimates))
 

@@ -1,4 +1,4 @@
-"""Intervals where no spread was observed: wide enough for what the passes may have missed, unless they are exact."""
+"""Intervals that are as wide as what their passes may have missed, unless they are exact."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,10 @@ import torch
 from scipy import stats
 
 import infodis_stats as ids
-from estimators import Cell, draw, estimator, make_targets
-from infodis_stats.results.error_bars import Sample, interval_kind
+from estimators import Cell, Evaluation, MaskPlan, draw, estimator, make_targets
+from infodis_stats.results.error_bars import interval_kind
+from infodis_stats.results.missed import size_bands, unseen_sizes
+from infodis_stats.results.sample import Sample
 
 
 class Parity:
@@ -35,7 +37,7 @@ def test_the_parity_law_is_covered(name, kind, length, loss):
     bars = [interval_kind(kind).error_bar(one, 0.95) for one in draws_of(name, model, length, (16, 8), count)]
     covered = sum(bar.lower - 1e-9 <= truth <= bar.upper + 1e-9 for bar in bars)
     assert stats.binomtest(covered, count, 0.95).proportion_ci(0.999).high >= 0.95
-    without = [bar for bar in bars if bar.without_spread]
+    without = [bar for bar in bars if bar.flags]
     assert without, "some draws miss the masks of one position"
     assert all(bar.lower < truth < bar.upper and np.isfinite(bar.degrees) for bar in without)
 
@@ -49,14 +51,91 @@ def test_control_the_spread_alone_misses_the_parity_law():
     assert not any(bar.lower[0] <= truth <= bar.upper[0] for bar in points)
 
 
-def test_the_width_is_that_of_the_rule_of_three():
-    (one,) = draws_of("uniform-count", Parity(), 64, (2, 2), 1)
-    assert one.estimates.std() < 1e-9
+class Coin:
+    """Every token costs log 2."""
+
+    def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        return masked * torch.log(torch.tensor(2.0, dtype=torch.float64))
+
+
+def test_maths_without_spread_the_width_is_that_of_the_rule_of_three():
+    (one,) = draws_of("uniform-count", Coin(), 6, (16, 4), 1)
     bar = interval_kind("student-t").error_bar(one, 0.95)
-    missed = 1 - 0.05 ** (1 / 4)
-    assert (bar.upper - bar.lower) / 2 == pytest.approx(missed * one.estimates.mean())
+    missed = 1 - 0.05 ** (1 / 64)
+    assert (bar.upper - bar.lower) / 2 == pytest.approx(missed * 6 * np.log(2.0))
+    assert bar.flags == {"no-spread"}
+    assert bar.degrees == 63
 
 
+class NoLoss:
+    """Every token is certain."""
+
+    def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        return 0.0 * masked.double()
+
+
+def test_a_sample_that_lost_nothing_has_the_caution():
+    (one,) = draws_of("uniform-count", NoLoss(), 6, (16, 4), 1)
+    bar = interval_kind("student-t").error_bar(one, 0.95)
+    assert bar.flags == {"no-spread"}
+    assert np.isfinite(bar.degrees)
+    assert bar.lower <= 0 <= bar.upper
+
+
+@pytest.mark.parametrize(
+    ("length", "bands"), [(1, [0]), (2, [0, 1]), (5, [0, 1, 2, 2, 3]), (9, [0, 1, 2, 2, 3, 3, 3, 3, 4])]
+)
+def test_maths_bands_of_sizes_are_geometric(length, bands):
+    assert size_bands(length).tolist() == bands
+
+
+def evaluation_of(sizes, losses, length=8):
+    """An evaluation of one replicate with a pass of each size, whose masked tokens all cost the same."""
+    masks = np.arange(length) < np.array(sizes)[:, None]
+    weights = masks / len(sizes)
+    (target,) = make_targets([[0] * length])
+    return Evaluation(
+        target, MaskPlan(masks[None], weights[None]), (masks * np.array(losses)[:, None])[None], len(sizes)
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "losses", "held"),
+    [
+        pytest.param([1, 2, 3, 5], [1, 1, 1, 1], 0.0, id="all bands"),
+        pytest.param([2, 3, 5], [1, 1, 1], 1.0, id="size 1"),
+        pytest.param([3, 5], [1, 1], 2.0, id="sizes 1 and 2 are one run"),
+        pytest.param([1, 2, 5], [1, 1, 1], 2.0, id="sizes 3 and 4"),
+        pytest.param([2, 5], [1, 1], 2.0, id="the larger of two runs"),
+        pytest.param([2, 3, 5], [0, 0, 0], 0.0, id="no losses"),
+    ],
+)
+def test_maths_unseen_sizes_may_hold_the_losses_around_them(sizes, losses, held):
+    assert unseen_sizes(evaluation_of(sizes, losses), 1)[0] == pytest.approx(held)
+
+
+def test_maths_nearer_bands_count_more():
+    (held,) = unseen_sizes(evaluation_of([1, 2, 5], [1, 1, 4]), 1)
+    tokens, distance = np.array([1, 2, 5]), np.array([2, 1, 1])
+    weights = tokens * 0.25**distance
+    assert held == pytest.approx(2 * (weights @ np.array([1, 1, 4])) / weights.sum())
+
+
+def test_an_interval_that_misses_sizes_is_as_wide_as_they_may_be():
+    names = "uniform-count+stratified"
+    bars = [interval_kind("auto").error_bar(one, 0.95) for one in draws_of(names, Parity(), 64, (32, 1), 200)]
+    unseen = [bar for bar in bars if "unseen-sizes" in bar.flags]
+    assert 50 < len(unseen) < 150, "half of the samples have no mask of one position"
+    assert all((bar.upper - bar.lower) / 2 >= np.log(2.0) * 0.999 for bar in unseen)
+
+
+def test_control_wide_intervals_of_a_regular_law_stay_as_they_are():
+    tokens = LAW32.sample(40, length=32, seed=1)
+    result = ids.estimate_nll(LAW32, tokens, "uniform-count+stratified", passes=32, replicates=1)
+    assert result["cautions"].sel(caution="unseen-sizes").mean() < 0.1
+
+
+LAW32 = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
 TOKENS = LAW.sample(3, length=6, seed=1)
 

@@ -1,0 +1,50 @@
+"""A sample: the replicates of a draw, divided among intervals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators import Draw
+from estimators.within_variance import WithinVariance, added
+from infodis_stats import analysis
+
+__all__ = ["Sample"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The replicates of a draw, divided among intervals of equal size; a remainder is dropped.
+
+    Attributes
+    ----------
+    draw : Draw
+    size : int
+        Replicates of an interval.
+    """
+
+    draw: Draw
+    size: int
+
+    @property
+    def estimates(self) -> FloatArray:
+        """Replicates of each interval: (interval, size), nats."""
+        return analysis.block(self.draw.estimates, self.size)
+
+    @property
+    def parts(self) -> FloatArray:
+        """Independent parts of each interval's estimate: (interval, part), nats."""
+        parts = self.draw.parts
+        kept = len(parts) // self.size * self.size
+        return parts[:kept].reshape(kept // self.size, -1)
+
+    @property
+    def within_variance(self) -> WithinVariance | None:
+        """Variance of the sum of each interval's replicates, estimated within them; None where that is impossible."""
+        within = self.draw.within_variance
+        if within is None:
+            return None
+        variance, degrees = analysis.block(within.variance, self.size), analysis.block(within.degrees, self.size)
+        return added(*(WithinVariance(variance[:, replicate], degrees[:, replicate]) for replicate in range(self.size)))
