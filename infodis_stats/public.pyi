@@ -31,7 +31,9 @@ from .io.records import read_pairs as read_pairs
 from .io.records import read_records as read_records
 from .io.store import read_store as read_store
 from .io.store import write_store as write_store
+from .laws import CodeLaw as CodeLaw
 from .laws import HiddenMarkov as HiddenMarkov
+from .laws import IndependentLaw as IndependentLaw
 from .laws import Law as Law
 from .laws import MarkovChain as MarkovChain
 from .laws import TableLaw as TableLaw

@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from infodis_stats.laws import HiddenMarkov, MarkovChain, TableLaw
+from infodis_stats.laws import CodeLaw, HiddenMarkov, MarkovChain, TableLaw
 from tests.support.reference import plain_token_nll
 
 
@@ -52,6 +52,12 @@ def test_hidden_markov(benchmark, states):
 def test_table(benchmark):
     """The DNA example: 128 sequences of 8 tokens."""
     run_and_rate(benchmark, TableLaw.random(), 512, 8)
+
+
+@pytest.mark.parametrize("rule", ["checksum", "copies"])
+@pytest.mark.parametrize("group", [2, 64])
+def test_code(benchmark, group, rule):
+    run_and_rate(benchmark, CodeLaw(128, group, rule, "ACGT"), 512, 128)
 
 
 def run_and_rate(benchmark, law, size, length):

@@ -66,11 +66,13 @@ ONE_SYMBOL = [
     ids.TableLaw(["AAAA"], [1.0]),
     ids.MarkovChain([1.0], [[1.0]], "A"),
     ids.HiddenMarkov([0.5, 0.5], np.full((2, 2), 0.5), [[1.0], [1.0]], "A"),
+    ids.CodeLaw(4, 2, "checksum", "A"),
 ]
 SURE = [
     ids.TableLaw(["ACAC", "CACA"], [1.0, 0.0]),
     ids.MarkovChain([1.0, 0.0], [[0.0, 1.0], [1.0, 0.0]], "AC"),
     ids.HiddenMarkov([1.0, 0.0], [[0.0, 1.0], [1.0, 0.0]], np.eye(2), "AC"),
+    ids.IndependentLaw([[1.0, 0.0], [0.0, 1.0]] * 2, "AC"),
 ]
 SINGLE = [
     ids.TableLaw(["A", "C", "G"], [0.5, 0.25, 0.25]),

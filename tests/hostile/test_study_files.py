@@ -144,6 +144,8 @@ HUGE = {
     "length": ("count = 4\nlength = 7", "count = 1\nlength = 1000000000"),
     "table": ('kind = "markov-chain"\norder = 1\n', 'kind = "table"\ncount = 1000000000\nlength = 7\n'),
     "long table": ('kind = "markov-chain"\norder = 1\n', 'kind = "table"\ncount = 4\nlength = 1000000000\n'),
+    "word": ('kind = "markov-chain"\norder = 1\n', 'kind = "code"\ngroup = 1\nlength = 1000000000000\n'),
+    "positions": ('kind = "markov-chain"\norder = 1\n', 'kind = "independent"\nlength = 1000000000000\n'),
     "states": ('kind = "markov-chain"\norder = 1\n', 'kind = "hidden-markov"\nstates = 1000000000\n'),
 }
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import infodis_stats as ids
 from estimators import RateMatrix
-from infodis_stats.laws import HiddenMarkov, MarkovChain, TableLaw
+from infodis_stats.laws import CodeLaw, HiddenMarkov, IndependentLaw, MarkovChain, TableLaw
 from tests.support.hostility import FUZZ, peak_of, right_or_typed
 
 ODD = st.one_of(
@@ -103,6 +103,8 @@ HUGE = {
     "contexts": (lambda: MarkovChain.random(order=32), r"has 4\^32"),
     "a table of many": (lambda: TableLaw.random(count=10**9, length=30), "a table must have at most 1048576 tokens"),
     "a long table": (lambda: TableLaw.random(count=1, length=10**9), "a table must have at most 1048576 tokens"),
+    "a long word": (lambda: CodeLaw(length=10**9, group=1), "length must be at most 1048576"),
+    "positions": (lambda: IndependentLaw.random(length=10**12), "at most 1048576 entries"),
     "states": (lambda: HiddenMarkov.random(states=10**9), "states must be from 2 to 4096"),
     "alphabet": (
         lambda: MarkovChain.random(order=1, alphabet="\u4e00" * 10**6),

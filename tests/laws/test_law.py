@@ -10,7 +10,7 @@ from scipy import stats
 import infodis_stats.laws.law as law_module
 from estimators import ConditionalModel
 from estimators.errors import InputError, TokenError
-from infodis_stats.laws import HiddenMarkov, Law, MarkovChain, TableLaw
+from infodis_stats.laws import CodeLaw, HiddenMarkov, IndependentLaw, Law, MarkovChain, TableLaw
 from tests.support.reference import enumerated, random_evidence
 
 CYCLE = MarkovChain([0.5, 0.5, 0.0], [[0, 1, 0], [0, 0, 1], [0.5, 0.5, 0]], alphabet="ABC")
@@ -29,6 +29,12 @@ LAWS = [
     HIDDEN_CYCLE,
     TableLaw.random(seed=0),
     TableLaw(["AAB", "ABA", "BBB"], [0.5, 0.5, 0.0]),
+    CodeLaw(9, 9),
+    CodeLaw(12, 3, "checksum", "ACGT"),
+    CodeLaw(14, 2, "copies", "ABC"),
+    CodeLaw(12, 4, "copies", "AB"),
+    IndependentLaw.random(9, seed=0),
+    IndependentLaw.random(7, "ABC", spread=1.0, seed=0),
 ]
 every_law = pytest.mark.parametrize("law", LAWS, ids=[f"{law}-{i}" for i, law in enumerate(LAWS)])
 
@@ -188,7 +194,18 @@ def test_impossible_revealed_tokens_make_every_masked_one_inf(law):
     torch.testing.assert_close(marginals[1].sum(dim=1), torch.ones(3, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("law", [CYCLE, HIDDEN_CYCLE, TableLaw(["AAB", "ABC", "BCA"], [0.5, 0.5, 0.0])], ids=str)
+@pytest.mark.parametrize(
+    "law",
+    [
+        CYCLE,
+        HIDDEN_CYCLE,
+        TableLaw(["AAB", "ABC", "BCA"], [0.5, 0.5, 0.0]),
+        CodeLaw(3, 3, "checksum", "ABC"),
+        CodeLaw(3, 3, "copies", "ABC"),
+        IndependentLaw.random(3, "ABC"),
+    ],
+    ids=str,
+)
 def test_evidence_against_every_symbol_is_impossible(law):
     for position in range(3):
         evidence = torch.ones(1, 3, 3, dtype=torch.float64)
@@ -276,10 +293,17 @@ def test_a_generator_advances():
 # ---- values
 
 
+def copied(law, alphabet=None):
+    """A law made anew from its parameters."""
+    if isinstance(law, CodeLaw):
+        return CodeLaw(law.length, law.group, law.rule, alphabet or law.alphabet)
+    return type(law)(*law._arrays(), alphabet or law.alphabet)
+
+
 @every_law
 def test_a_law_is_a_value(law):
     parts = law._arrays()
-    again = type(law)(*parts, law.alphabet)
+    again = copied(law)
     assert again == law
     assert hash(again) == hash(law)
     assert again.fingerprint() == law.fingerprint()
@@ -287,14 +311,14 @@ def test_a_law_is_a_value(law):
     for array in parts:
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
-    lower = type(law)(*parts, law.alphabet.lower())
+    lower = copied(law, law.alphabet.lower())
     assert lower != law
     assert repr(law) == f"<{law.describe()}>"
     assert law != law.fingerprint()
 
 
 def test_fingerprints_differ_between_laws():
-    laws = [*LAWS, MarkovChain.random(2, seed=1), TableLaw.random(seed=1)]
+    laws = [*LAWS, MarkovChain.random(2, seed=1), TableLaw.random(seed=1), CodeLaw(9, 3), CodeLaw(9, 9, "copies")]
     assert len({law.fingerprint() for law in laws}) == len(laws)
     arrays = CYCLE.initial.copy(), CYCLE.transition.copy()
     arrays[1][2] = [0.5 - 1e-12, 0.5 + 1e-12, 0]

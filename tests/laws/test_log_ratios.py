@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from estimators import Absorbing, InputError, RateMatrix, TokenError, Uniform
-from infodis_stats.laws import HiddenMarkov, MarkovChain, TableLaw
+from infodis_stats.laws import CodeLaw, HiddenMarkov, IndependentLaw, MarkovChain, TableLaw
 from tests.support.noising import NOISES, enumerated_log_ratios, exact_kernel, random_rates
-from tests.support.reference import enumerated
+from tests.support.reference import enumerated, strings
 
 LENGTH = 5
 LAWS = {
@@ -15,6 +15,9 @@ LAWS = {
     **{f"order {order}": MarkovChain.random(order, "ACG", seed=order) for order in range(4)},
     "nearly deterministic": MarkovChain.random(2, "ACG", seed=4, concentration=0.05),
     "hidden": HiddenMarkov.random(3, "ACG", seed=5),
+    "checksum": CodeLaw(LENGTH, LENGTH, "checksum", "ACG"),
+    "copies": CodeLaw(LENGTH, LENGTH, "copies", "ACG"),
+    "independent": IndependentLaw.random(LENGTH, "ACG", spread=1.0, seed=6),
 }
 NOISES_OF_THREE = {
     "absorbing": Absorbing(),
@@ -28,6 +31,8 @@ AMOUNTS = np.array([1e-7, 0.02, 0.3, 1.0, 3.0, 12.0])
 def every_sequence(law):
     if isinstance(law, TableLaw):
         return law.sequences, law.probabilities
+    if isinstance(law, CodeLaw | IndependentLaw):  # whose joint laws are tested by definition, in files of their own
+        return strings(law.vocabulary_size, LENGTH), law.joint().ravel()
     return enumerated(law, LENGTH)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from infodis_stats.laws import HiddenMarkov, MarkovChain, TableLaw
+from infodis_stats.laws import CodeLaw, HiddenMarkov, IndependentLaw, MarkovChain, TableLaw
 from infodis_stats.laws.probabilities import dirichlet
 from tests.support.reference import (
     enumerated,
@@ -196,6 +196,10 @@ def test_token_nll_agrees_with_the_plain_loop(order, alphabet, length):
         MarkovChain.random(2, seed=1, concentration=0.05),
         HiddenMarkov.random(seed=1),
         HiddenMarkov.random(seed=1, concentration=0.05),
+        CodeLaw(20, 20),
+        CodeLaw(21, 3, "checksum", "ABC"),
+        CodeLaw(20, 4, "copies", "ACGT"),
+        IndependentLaw.random(20, spread=1.0, seed=1),
     ],
     ids=str,
 )
@@ -212,7 +216,7 @@ def test_a_law_is_consistent_losses_sum_to_the_nll_in_any_order(law):
         # Control: with everything masked at every step, the losses sum to those of the independent marginals.
         other += law.token_nll(rows, ranks >= 0)[ranks == step]
     np.testing.assert_allclose(total.numpy(), law.nll(tokens), rtol=0, atol=1e-10)
-    if not (isinstance(law, MarkovChain) and law.order == 0):
+    if not (isinstance(law, IndependentLaw) or (isinstance(law, MarkovChain) and law.order == 0)):
         assert np.abs(other.numpy() - law.nll(tokens)).max() > 1e-3
 
 
@@ -220,7 +224,14 @@ def test_the_scale_of_the_evidence_does_not_change_the_marginals():
     length = 40
     scale = 10.0 ** np.random.default_rng(0).uniform(-290, 290, size=(5, length, 1))
     evidence = random_evidence((5, length, 4), seed=1)
-    for law in (MarkovChain.random(2), HiddenMarkov.random(), TableLaw.random(20, length)):
+    for law in (
+        MarkovChain.random(2),
+        HiddenMarkov.random(),
+        TableLaw.random(20, length),
+        CodeLaw(length, 20, "checksum", "ACGT"),
+        CodeLaw(length, 4, "copies", "ACGT"),
+        IndependentLaw.random(length, "ACGT"),
+    ):
         log_evidence, marginals = law.posterior(torch.from_numpy(evidence))
         scaled_log, scaled = law.posterior(torch.from_numpy(evidence * scale))
         torch.testing.assert_close(scaled, marginals, rtol=1e-9, atol=1e-13)

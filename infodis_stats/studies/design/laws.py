@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from infodis_stats.io.files import read_text
-from infodis_stats.laws import HiddenMarkov, Law, MarkovChain, TableLaw
+from infodis_stats.laws import CodeLaw, HiddenMarkov, IndependentLaw, Law, MarkovChain, TableLaw
 from infodis_stats.studies.design.toml import Count, Numbers, Seed, Text, TomlTable, validated
 
-__all__ = ["HiddenMarkovSpec", "LawSpec", "MarkovChainSpec", "TableSpec", "read_law"]
+__all__ = ["CodeSpec", "HiddenMarkovSpec", "IndependentSpec", "LawSpec", "MarkovChainSpec", "TableSpec", "read_law"]
 
 
 class TableSpec(TomlTable):
@@ -94,7 +94,47 @@ class HiddenMarkovSpec(TomlTable):
         )
 
 
-LawSpec = Annotated[TableSpec | MarkovChainSpec | HiddenMarkovSpec, Field(discriminator="kind")]
+class CodeSpec(TomlTable):
+    """A `CodeLaw`."""
+
+    kind: Literal["code"]
+    alphabet: Text = "AB"
+    length: Count
+    group: Count
+    rule: Literal["checksum", "copies"] = "checksum"
+
+    def build(self) -> Law:
+        """Make the law."""
+        return CodeLaw(self.length, self.group, self.rule, self.alphabet)
+
+
+class IndependentSpec(TomlTable):
+    """An `IndependentLaw`: drawn from a seed, or given by ``probabilities``."""
+
+    kind: Literal["independent"]
+    alphabet: Text = "AB"
+    length: Count | None = None
+    spread: Annotated[float, Field(ge=0)] = 2.0
+    seed: Seed = 0
+    probabilities: Numbers | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "IndependentSpec":
+        if (self.length is None) == (self.probabilities is None):
+            raise ValueError("give one of length and probabilities")
+        return self
+
+    def build(self) -> Law:
+        """Make the law."""
+        if self.length is None:
+            assert self.probabilities is not None
+            return IndependentLaw(self.probabilities, self.alphabet)
+        return IndependentLaw.random(self.length, self.alphabet, spread=self.spread, seed=self.seed)
+
+
+LawSpec = Annotated[
+    TableSpec | MarkovChainSpec | HiddenMarkovSpec | CodeSpec | IndependentSpec, Field(discriminator="kind")
+]
 
 
 class _LawFile(BaseModel):

@@ -128,7 +128,7 @@ def _sentence(error: Any, keys: tuple[int | str, ...], kind: type[BaseModel]) ->
     if error["type"] == "value_error":
         return message.removeprefix("Value error, ")
     if error["type"].startswith("union_tag"):
-        return f"{path}.kind must be 'table', 'markov-chain' or 'hidden-markov'"
+        return f"{path}.kind must be 'table', 'markov-chain', 'hidden-markov', 'code' or 'independent'"
     if error["type"] in RULES:
         limits = {
             name: f"{limit:g}" if isinstance(limit, float) else limit for name, limit in error.get("ctx", {}).items()

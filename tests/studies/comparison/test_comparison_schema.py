@@ -1,9 +1,11 @@
 """Comparison study files: invalid ones are rejected in one sentence that names the line."""
 
+from typing import get_args
+
 import pytest
 
 import infodis_stats as ids
-from infodis_stats.studies.design.laws import read_law
+from infodis_stats.studies.design.laws import LawSpec, read_law
 from infodis_stats.studies.study_file import read_study
 from tests.support.small_studies import SMALL_RATIO, SMALL_STUDY
 
@@ -33,7 +35,7 @@ def complaint(tmp_path, text):
         ('"time-free", ', '"time-fre", ', 0, "there is no estimator 'time-fre'; did you mean time-free"),
         ("eps=0.2", "eps=1.0", 0, "eps in [0, 1), got 1.0"),
         ('reference = "time-free"', 'reference = "uniform-count"', 0, "reference 'uniform-count' is none of"),
-        ('"markov-chain"', '"markov"', 8, "law.kind must be 'table', 'markov-chain' or 'hidden-markov'"),
+        ('"markov-chain"', '"markov"', 8, "law.kind must be 'table', 'markov-chain', 'hidden-markov', 'code' or "),
         ('kind = "markov-chain"\n', "", 8, "law.kind must be"),
         ("order = 1", "ordr = 1", 10, "unknown key 'law.ordr'; did you mean 'order'?"),
         ("order = 1", "order = -1", 10, "law.order must be at least 0, got -1"),
@@ -113,3 +115,49 @@ def test_a_hidden_markov_law_is_drawn_or_given(tmp_path):
     path.write_text(head + "stay = 1.0\n")
     with pytest.raises(ids.InputError, match=r"line 4: law\.stay must be less than 1, got 1\.0$"):
         read_law(path)
+
+
+def test_codes_are_given_by_their_rule(tmp_path):
+    path = tmp_path / "law.toml"
+    head = '[law]\nkind = "code"\n'
+    path.write_text(head + 'length = 12\ngroup = 4\nrule = "copies"\nalphabet = "ACGT"\n')
+    assert read_law(path) == ids.CodeLaw(12, 4, "copies", "ACGT")
+    path.write_text(head + "length = 12\ngroup = 4\n")
+    assert read_law(path) == ids.CodeLaw(12, 4) != ids.CodeLaw(12, 4, "copies")
+    path.write_text(head + "length = 12\ngroup = 5\n")
+    with pytest.raises(ids.InputError, match="length must be a multiple of group, got length 12 and group 5"):
+        read_law(path)
+    path.write_text(head + 'length = 12\ngroup = 4\nrule = "parity"\n')
+    with pytest.raises(ids.InputError, match=r"line 5: law\.rule: .*'checksum' or 'copies', got 'parity'"):
+        read_law(path)
+    path.write_text(head + "length = 12\n")
+    with pytest.raises(ids.InputError, match=r"key 'law\.group' is missing"):
+        read_law(path)
+
+
+def test_independent_tokens_are_drawn_or_given(tmp_path):
+    path = tmp_path / "law.toml"
+    head = '[law]\nkind = "independent"\n'
+    path.write_text(head + 'length = 12\nspread = 1.5\nseed = 7\nalphabet = "ABC"\n')
+    assert read_law(path) == ids.IndependentLaw.random(12, "ABC", spread=1.5, seed=7)
+    path.write_text(head + "length = 12\n")
+    assert read_law(path) == ids.IndependentLaw.random(12)
+    path.write_text(head + "probabilities = [[0.9, 0.1], [1, 0]]\n")
+    assert read_law(path) == ids.IndependentLaw([[0.9, 0.1], [1, 0]], "AB")
+    for sources in ("", "length = 2\nprobabilities = [[0.9, 0.1], [1, 0]]\n"):
+        path.write_text(head + sources)
+        with pytest.raises(ids.InputError, match=r"law\.toml, line 1: give one of length and probabilities$"):
+            read_law(path)
+    path.write_text(head + "length = 12\nspread = -1.0\n")
+    with pytest.raises(ids.InputError, match=r"line 4: law\.spread must be at least 0, got -1\.0$"):
+        read_law(path)
+
+
+def test_the_error_lists_every_kind_of_law(tmp_path):
+    path = tmp_path / "law.toml"
+    path.write_text('[law]\nkind = "markov"\n')
+    with pytest.raises(ids.InputError) as caught:
+        read_law(path)
+    for spec in get_args(get_args(LawSpec)[0]):
+        (kind,) = get_args(spec.model_fields["kind"].annotation)
+        assert repr(kind) in str(caught.value)
