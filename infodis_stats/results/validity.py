@@ -122,7 +122,7 @@ CAUTIONS: dict[str, Caution] = {
             "a few documents dominate an average over the population, or there are fewer than 6 documents by size: if "
             "values are skewed, coverage is below nominal",
             "caution",
-            "use more documents, or an average that weighs long documents less, such as nats per token",
+            "use more documents; if only their lengths are skewed, read nats per token instead of nats per document",
         ),
         Caution(
             "few-replicates",
