@@ -17,6 +17,7 @@ warning.
 - `selection`: regret of each estimator relative to the best one, by cross-fitting; geometric means
 - `convergence`: log variances and their slope in the log number of passes
 - `averages`, `components`: averages, win rates and variance components over documents
+- `population`: means of a population from documents of unequal weight
 - `jensen_gap`: the gap between a mean and minus the log of a mean exponential
 - `discrimination`: AUROC and its interval
 - `control_variate`: weighted means corrected by the total weight

@@ -8,7 +8,7 @@ from scipy import special, stats
 
 from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, check_level, check_resamples, rounding
 
-__all__ = ["Interval", "bca", "hall", "level_of_each", "student_t", "widen"]
+__all__ = ["Interval", "bca", "hall", "hall_quantiles", "level_of_each", "student_t", "widen"]
 
 LEAST_SKEWNESS = 1e-6  # below it, Hall's interval equals Student's to nine digits
 
@@ -230,11 +230,36 @@ def hall(draws: ArrayLike, level: float = 0.95) -> Interval:
     # Equal draws have no skewness; symmetric values replace them.
     varied = np.where(point[..., None], np.arange(count, dtype=np.float64), values)
     skewness = np.asarray(stats.skew(varied, axis=-1, bias=False) / np.sqrt(count))
-    skewness = np.where(np.abs(skewness) < LEAST_SKEWNESS, LEAST_SKEWNESS, skewness)
-    quantile = stats.t.ppf((1 + level) / 2, count - 1)
-    ends = [3.0 / skewness * (np.cbrt(1.0 + skewness * (end - skewness / 6.0)) - 1.0) for end in (quantile, -quantile)]
+    lower, upper = hall_quantiles(skewness, stats.t.ppf((1 + level) / 2, count - 1))
     scale = spread / np.sqrt(count)
-    return Interval(np.asarray(mean - scale * ends[0]), np.asarray(mean - scale * ends[1]))
+    return Interval(np.asarray(mean - scale * upper), np.asarray(mean - scale * lower))
+
+
+def hall_quantiles(skewness: ArrayLike, quantile: float) -> tuple[FloatArray, FloatArray]:
+    """Return the quantiles of a studentised mean of skewed values, by Hall's transformation.
+
+    Parameters
+    ----------
+    skewness : array_like, shape (...)
+        Skewness of the values, divided by the square root of their number.
+    quantile : float
+        Upper quantile of Student's t.
+
+    Returns
+    -------
+    lower, upper : ndarray of float64, shape (...)
+        Values at which the transformed statistic equals minus and plus the quantile.
+
+    Examples
+    --------
+    >>> lower, upper = hall_quantiles([0.0, 0.5], 2.0)
+    >>> lower.round(2), upper.round(2)
+    (array([-2.  , -8.08]), array([2.  , 1.51]))
+    """
+    k = np.asarray(skewness, dtype=np.float64)
+    k = np.where(np.abs(k) < LEAST_SKEWNESS, LEAST_SKEWNESS, k)
+    lower, upper = (3.0 / k * (np.cbrt(1.0 + k * (end - k / 6.0)) - 1.0) for end in (-quantile, quantile))
+    return lower, upper
 
 
 def level_of_each(level: float, count: int, *, simultaneous: bool) -> float:

@@ -169,7 +169,12 @@ def _averages(result: xr.Dataset) -> list[str]:
         these, population = average(result, "these"), average(result, "population")
     except InputError as error:  # an estimate lacks a remainder that is only bounded
         return [f"No average: {error}."]
-    return [f"Average of these: {_bands(these)}.", f"Average of the population: {_bands(population)}."]
+    known = caution_sentences(result)
+    return [
+        f"Average of these: {_bands(these)}.",
+        f"Average of the population: {_bands(population)}.",
+        *(f"Caution ({key}): {words}." for key, words in caution_sentences(population).items() if key not in known),
+    ]
 
 
 def _bands(averaged: xr.Dataset) -> str:

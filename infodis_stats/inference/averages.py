@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from estimators import InputError
 from infodis_stats import analysis
 from infodis_stats.results.labels import CI_BOUND, Variable, describe, estimates_of
+from infodis_stats.results.validity import CAUTIONS
 
 __all__ = ["average", "split_budget"]
 
@@ -15,6 +16,8 @@ VARIABLES = {
     "perplexity": Variable("1", "perplexity per scored token"),
     "win_rate": Variable("1", "share of pairs whose log-likelihood ratio is above zero"),
     "mask_share": Variable("1", "share of the variance between texts that is noise of the masks"),
+    "effective_documents": Variable("1", "documents that carry the variance of an average over the population"),
+    "dominated": Variable("1", "whether a few documents dominate an average over the population"),
 }
 
 SPLIT_VARIABLES = {
@@ -30,7 +33,8 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
 
     The two have different errors. For these documents only the masks are random, and the error combines those of the
     result's intervals. For the population the documents are random too, and the error is their spread, which includes
-    the noise of the masks. Neither needs more replicates than the result has.
+    the noise of the masks; where their values are skewed, so is the interval. Neither needs more replicates than the
+    result has.
 
     Parameters
     ----------
@@ -48,7 +52,9 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
         more), and its ``bits_per_token`` and ``perplexity``. For ratios: ``log_ratio`` (per pair) and ``win_rate``, the
         share of pairs above zero (`infodis_stats.analysis.win_rate`). Each has ``_se`` (except the win-rate) and ``_ci
         (ci_bound)``. ``mask_share`` is the share of the variance between documents that is noise of the masks.
-        ``cautions (caution)`` hold for at least one document. `summary` prints the result.
+        ``cautions (caution)`` hold for at least one document, or, ``few-documents-dominate``, for an average over the
+        population: ``dominated (average)`` says for which, and ``effective_documents (average)`` how many documents
+        carry its variance. `summary` prints the result.
 
     Raises
     ------
@@ -58,7 +64,8 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
     Notes
     -----
     Errors of functions of the mean are those of the delta method; the ends of the perplexity's interval are the
-    exponentials of the ends.
+    exponentials of the ends. The interval for the population, its measured coverage and that of samples with and
+    without the caution are described at `infodis_stats.analysis.average`.
 
     Examples
     --------
@@ -73,15 +80,15 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
     name = _quantity(result, "an average")
     confidence = result.attrs["ci_prob"] if level is None else level
     documents = estimates_of(result, name)
-    values: dict[str, tuple[float, float, FloatArray]] = {
-        name: _entry(analysis.average(documents, of, level=confidence))
-    }
+    means = {name: analysis.average(documents, of, level=confidence)}
     if name == "nll":
-        estimate, error, ends = _entry(analysis.average(documents, of, result["length"].values, confidence))
+        means["nll_per_token"] = analysis.average(documents, of, result["length"].values, confidence)
+    values = {key: _entry(mean) for key, mean in means.items()}
+    if name == "nll":
+        estimate, error, ends = values["nll_per_token"]
         with np.errstate(over="ignore"):  # infinite beyond 709 nats per token
             perplexity, perplexity_ends = np.exp(estimate), np.exp(ends)
         values |= {
-            "nll_per_token": (estimate, error, ends),
             "bits_per_token": (estimate / np.log(2), error / np.log(2), ends / np.log(2)),
             "perplexity": (perplexity, perplexity * error if error else 0.0, perplexity_ends),
         }
@@ -95,7 +102,15 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
     )
     if result[name].size > 1:
         averaged["mask_share"] = analysis.mask_share(documents)
-    averaged["cautions"] = result["cautions"].any(str(result[name].dims[0]), keep_attrs=True)
+    cautions = result["cautions"].any(str(result[name].dims[0]), keep_attrs=True)
+    if of == "population":
+        averaged = averaged.assign_coords(average=list(means))
+        averaged["effective_documents"] = "average", [mean.effective_documents for mean in means.values()]
+        averaged["dominated"] = "average", [mean.dominated for mean in means.values()]
+        key = "few-documents-dominate"
+        cautions = cautions.reindex(caution=list(CAUTIONS), fill_value=False)  # older results lack newer cautions
+        cautions.loc[{"caution": key}] |= averaged["dominated"].any()
+    averaged["cautions"] = cautions
     averaged = describe(averaged, VARIABLES)
     for key in values:
         about = averaged[key].attrs

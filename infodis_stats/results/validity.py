@@ -125,6 +125,13 @@ CAUTIONS: dict[str, Caution] = {
             "use a schedule that ends in pure noise, such as polynomial",
         ),
         Caution(
+            "few-documents-dominate",
+            "a few documents dominate an average over the population, or there are fewer than 6 documents by size: if "
+            "values are skewed, coverage is below nominal",
+            "caution",
+            "use more documents; if only their lengths are skewed, read nats per token instead of nats per document",
+        ),
+        Caution(
             "few-replicates",
             "fewer than 4 replicates per interval, or as few degrees of freedom: the interval is too wide to be useful",
             "caution",
@@ -208,6 +215,9 @@ def caution_sentences(result: xr.Dataset) -> dict[str, str]:
     if "unfinished-noise" in sentences and "remainder_upper" in result:
         largest = max(float(result["remainder_upper"].max()), -float(result["remainder_lower"].min()))
         sentences["unfinished-noise"] += f": up to {largest:.3g} nats of some sequence"
+    if "few-documents-dominate" in sentences and "dominated" in result:
+        dominated = result["dominated"]
+        sentences["few-documents-dominate"] += f" ({', '.join(dominated['average'].values[dominated.values])})"
     return sentences
 
 

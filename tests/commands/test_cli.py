@@ -43,13 +43,17 @@ def test_several_sequences_are_averaged_at_the_end(capsys, study_file):
     sequences.write_text("ACGTAC\nGG\nTTA\n")
     status, out, _ = run(capsys, "nll", study_file, sequences, "--estimator", "exhaustive", "--passes", 63)
     assert status == 0
-    these, population = out.splitlines()[-2:]
+    these, population, caution = out.splitlines()[-3:]
     assert these.startswith("Average of these: nats per document ")
     assert "[" not in these  # all masks: the interval is a point
     assert population.startswith("Average of the population: nats per document ")
     assert population.count("[") == 4
+    assert caution.startswith("Caution (few-documents-dominate): ")
+    assert caution.endswith(" (nll, nll_per_token).")
     _, out, _ = run(capsys, "ratio", study_file, sequences, sequences)
-    assert out.splitlines()[-2].endswith("win-rate of the first 0.5000.")
+    assert out.splitlines()[-3].endswith("win-rate of the first 0.5000.")
+    sequences.write_text("ACGTAC\nGGTACC\nTTATGC\n" * 3)
+    assert "few-documents" not in run(capsys, "nll", study_file, sequences)[1]
     sequences.write_text("ACGTAC\n")
     assert "on average" not in run(capsys, "nll", study_file, sequences)[1]
 

@@ -11,6 +11,7 @@ from infodis_stats import analysis
 from infodis_stats.laws.stationary import stationary
 from infodis_stats.results.error_bars import interval_kind
 from infodis_stats.results.sample import Sample
+from infodis_stats.results.validity import caution_sentences
 from tests.support.stat_asserts import assert_rate
 
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
@@ -164,6 +165,44 @@ def test_ratios_have_a_win_rate():
     noisy = ids.average(ids.estimate_log_ratio(LAW, first, second, "uniform-count", passes=8), "these")
     lower, upper = noisy["win_rate_ci"].values
     assert lower <= wins <= upper
+
+
+@pytest.fixture(scope="module")
+def skewed():
+    """One sequence of 120 tokens among ten of about 10."""
+    lengths = (8, 8, 9, 9, 10, 10, 11, 12, 8, 9, 120)
+    rows = [LAW.sample(1, length=length, seed=length)[0] for length in lengths]
+    return ids.estimate_nll(LAW, rows, "uniform-count+stratified", passes=16, replicates=4)
+
+
+class TestDomination:
+    def test_a_long_document_is_a_caution_for_the_population_only(self, skewed):
+        population, these = (ids.average(skewed, of) for of in ("population", "these"))
+        assert population["average"].values.tolist() == ["nll", "nll_per_token"]
+        assert population["dominated"].all()
+        assert population["effective_documents"].sel(average="nll") < 1.5
+        assert set(caution_sentences(population)) - set(caution_sentences(these)) == {"few-documents-dominate"}
+        assert "dominated" not in these
+        text = str(ids.summary(population))
+        assert "Caution (few-documents-dominate): a few documents dominate" in text
+        assert "(nll, nll_per_token)." in text
+        assert "few-documents-dominate" not in str(ids.summary(these))
+
+    def test_the_interval_reaches_further_where_the_tail_is(self, skewed):
+        found = ids.average(skewed, "population")
+        lower, upper = found["nll_ci"].values - found["nll"].item()
+        half = stats.t.ppf(0.975, 10) * found["nll_se"].item()
+        assert lower == pytest.approx(-half)
+        assert upper > 2 * half
+
+    def test_documents_of_similar_length_have_no_caution(self, result):
+        found = ids.average(result, "population")
+        assert not found["dominated"].any()
+        assert "few-documents-dominate" not in caution_sentences(found)
+
+    def test_results_that_lack_the_caution_get_it(self, skewed):
+        older = skewed.drop_sel(caution="few-documents-dominate")
+        assert "few-documents-dominate" in caution_sentences(ids.average(older, "population"))
 
 
 def test_splits_have_their_predicted_errors():

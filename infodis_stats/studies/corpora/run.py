@@ -15,7 +15,7 @@ from infodis_stats.execution import Section
 from infodis_stats.io.records import Record, read_records
 from infodis_stats.models import TextModel
 from infodis_stats.results.labels import CI_BOUND, describe
-from infodis_stats.results.validity import caution_variable, cautions_of, effective_positions
+from infodis_stats.results.validity import CAUTIONS, caution_variable, cautions_of, effective_positions
 from infodis_stats.studies.corpora.schema import CorporaSpec
 from infodis_stats.studies.corpora.variables import VARIABLES
 from infodis_stats.studies.design.failed import failed_items
@@ -80,6 +80,8 @@ def compare_corpora(subjects: Sequence[Subject], spec: CorporaSpec) -> Steps:
     draws = draws.isel(text=kept)
     summary = summarise_corpora(draws, spec.reference, spec.level)
     cautions = cautions_of(sampler, spec.replicates, effective[kept])
+    if summary["dominated"].any():
+        cautions.append(CAUTIONS["few-documents-dominate"])
     summary["cautions"] = caution_variable([], [cautions], [])
     summary.attrs["estimator"] = sampler.name
     datasets = {"draws": draws, "summary": summary}
@@ -108,8 +110,9 @@ def summarise_corpora(draws: xr.Dataset, reference: str, level: float = 0.95) ->
     -------
     xarray.Dataset
         Over ``corpus``, from all replicates at the largest number of passes: ``texts``, ``bits_per_token`` (the mean
-        over texts) with its Student-t interval, ``difference`` to the reference with Welch's interval, ``mask_share``
-        (the share of the variance between texts that is noise of the masks). Over ``(corpus, passes)``: ``auroc``, the
+        over texts) with the interval of `infodis_stats.analysis.average`, whether it is ``dominated`` by a few texts,
+        ``difference`` to the reference with Welch's interval, ``mask_share`` (the share of the variance between texts
+        that is noise of the masks). Over ``(corpus, passes)``: ``auroc``, the
         probability that a text costs more than one of the reference, each measured by one replicate, averaged over
         replicates, with Newcombe's interval.
     """
@@ -146,6 +149,7 @@ def _corpus(bits: FloatArray, base: FloatArray | None, level: float) -> xr.Datas
             "texts": len(bits),
             "bits_per_token": mean.estimate,
             "bits_per_token_ci": (CI_BOUND[0], np.array([mean.interval.lower, mean.interval.upper])),
+            "dominated": mean.dominated,
             "difference": difference,
             "difference_ci": (CI_BOUND[0], ends),
             "mask_share": analysis.mask_share(texts),

@@ -10,6 +10,7 @@ from scipy import stats
 import infodis_stats as ids
 from infodis_stats.report.html import render_html
 from infodis_stats.report.markdown import render_markdown
+from infodis_stats.results.validity import held
 from infodis_stats.studies import document_of
 from infodis_stats.studies.corpora.run import summarise_corpora
 
@@ -105,6 +106,25 @@ def test_intervals_of_differences_have_nominal_coverage():
         plain += lower < 0.0 < upper
     assert abs(covered - 380) < 4 * (400 * 0.95 * 0.05) ** 0.5
     assert plain < 250
+
+
+def test_a_mean_that_a_few_texts_dominate_has_a_caution(tree):
+    """Five texts per corpus are too few for skewness to show; of 12, one that costs 40 times as much dominates."""
+    summary = tree["summary"].to_dataset()
+    assert summary["dominated"].all()
+    assert [caution.key for caution in held(summary["cautions"])] == ["few-documents-dominate"]
+    page = render_html(document_of(tree))
+    assert "few-documents-dominate" in page
+    bits = np.tile(np.linspace(2.9, 3.1, 12), 2)
+    bits[23] = 120.0
+    draws = xr.Dataset(
+        {
+            "estimate": (["text", "passes", "replicate"], np.repeat(bits, 4).reshape(24, 1, 4)),
+            "length": ("text", np.ones(24)),
+        },
+        coords={"corpus": ("text", ["a"] * 12 + ["b"] * 12), "passes": [8]},
+    )
+    assert summarise_corpora(draws, "a")["dominated"].values.tolist() == [False, True]
 
 
 def test_maps_show_the_first_texts_and_sum_to_their_bits(tree):

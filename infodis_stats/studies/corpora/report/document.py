@@ -46,8 +46,9 @@ def _costs(study: Study) -> Iterator[Section]:
     )
     yield Table(corpus_table(study), headline="Cost of a token")
     yield Note(
-        f"Bits per token, {_level(study)} Student-t intervals over texts; differences with Welch's interval. The noise "
-        "of the masks is part of the spread between texts; the last column gives its share of the variance."
+        f"Bits per token, {_level(study)} intervals over texts: Student's t, and wider where texts are skewed; "
+        "differences with Welch's interval. The noise of the masks is part of the spread between texts; the last "
+        "column gives its share of the variance."
     )
     cautions = held(study.summary["cautions"])
     if cautions:
