@@ -13,6 +13,8 @@ LARGEST_GROUP = 256  # passes that are regressed together
 FOLDS = 4
 LEARNED_FROM = 64  # passes at most: more hardly change a factor, and the cost grows as their cube
 TRUST = 4  # weight of the prior belief in the predictions, in passes
+TOLERATED = 0.4  # share by which predictions may be farther off than a line before they count for nothing
+LEARNING = 3.5  # passes: with few, predictions are far off even where they help
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +44,14 @@ def adjusted(
 
     It is the weighted sum less the sum over passes ``k`` of ``f_k`` times the weighted ``b_k`` less its mean over the
     law of pass ``k``. The surrogate ``b_k`` is fitted to the other passes. The factor ``f_k``, between 0 and 1, is how
-    well the passes of other folds predict one another: the slope of their held-out least squares. Neither depends on
-    pass ``k``, so that its ``b_k`` cancel in the mean, whatever the prior and whatever the losses.
+    well the passes of other folds predict one another. Neither depends on pass ``k``, so that its ``b_k`` cancel in the
+    mean, whatever the prior and whatever the losses.
 
-    Where losses follow their neighbours, the factor is near 1. Where they jump from 0, predictions overshoot, and
-    undamped they would make the estimate worse than the weighted sum.
+    Where losses follow their neighbours, the factor is near 1: it is the slope of the held-out least squares of whole
+    passes. Where they jump from 0, predictions overshoot. Where tokens depend on others far away (copies at a distance,
+    checksums), the slope of a few passes is too noisy to show that predictions are worthless, but the many held-out
+    tokens are not: the slope is multiplied by a factor that falls to 0 as their errors exceed those of a straight line
+    in the masked share, which the strata account for anyway.
 
     Parameters
     ----------
@@ -77,17 +82,34 @@ def _damped(
     folds = every % FOLDS
     others = [np.flatnonzero(folds != fold) for fold in range(FOLDS)]
     others = [other[:: max(1, -(-len(other) // LEARNED_FROM))] for other in others]
-    predicted, residual = held_out(masks, weights, losses, shares, [every, *others])
+    predicted, residual, squares = held_out(masks, weights, losses, shares, [every, *others])
     factors = np.array(
-        [_factor(predicted[1 + fold, other], residual[1 + fold, other]) for fold, other in enumerate(others)]
+        [
+            _slope(predicted[1 + fold, other], residual[1 + fold, other])
+            * _reliability(masks[other], losses[other], squares[1 + fold])
+            for fold, other in enumerate(others)
+        ]
     )[folds]
     return float(factors @ predicted[0]), residual[0] + (1.0 - factors) * predicted[0]
 
 
-def _factor(predicted: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
+def _slope(predicted: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
     square = float(predicted @ predicted)
     if square == 0.0:
         return 1.0
     belief = TRUST / len(predicted)
     slope = 1.0 + float(predicted @ residual) / square
     return min(max((slope + belief) / (1.0 + belief), 0.0), 1.0)
+
+
+def _reliability(masks: NDArray[np.bool_], losses: NDArray[np.float64], squares: float) -> float:
+    # Held-out errors against those of a line, which is fitted: 1 if they are no larger, 0 if they are much larger.
+    passes, _ = tokens = np.nonzero(masks)
+    if not passes.size:
+        return 1.0
+    masked, loss = masks.mean(axis=1)[passes], losses[tokens]
+    masked, loss = masked - masked.mean(), loss - loss.mean()
+    spread = float(masked @ masked)
+    line = float(loss @ loss) - (float(masked @ loss) ** 2 / spread if spread > 0.0 else 0.0)
+    worst = 1.0 + TOLERATED + (LEARNING / len(masks)) ** 2
+    return min(max((worst * line - squares) / (TOLERATED * line), 0.0), 1.0) if line > 0.0 else 0.0

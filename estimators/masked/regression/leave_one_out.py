@@ -23,7 +23,7 @@ def held_out(
     losses: NDArray[np.float64],
     shares: NDArray[np.float64],
     subsets: Sequence[NDArray[np.int64]],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Predict each pass of a subset from the subset's other passes.
 
     The surrogate ``b_k`` of pass ``k`` is the posterior mean of a Gaussian process given the losses of the others.
@@ -44,6 +44,8 @@ def held_out(
     predicted, residual : arrays of float64, shape (subsets, passes)
         The sum over positions of the weighted ``b_k`` less its mean, and of the weighted ``c - b_k``; 0 outside the
         subset. Both linear in ``losses``.
+    squares : array of float64, shape (subsets,)
+        Sum over all masked tokens of ``(c - b_k)^2``.
 
     Notes
     -----
@@ -54,6 +56,7 @@ def held_out(
     blocks = -(-length // max(FEWEST_POSITIONS, BLOCK // passes))
     ends = [length * block // blocks for block in range(blocks + 1)]
     predicted, residual = np.zeros((2, len(subsets), passes))
+    squares = np.zeros(len(subsets))
     for start, stop in itertools.pairwise(ends):
         inside = slice(start, stop)
         masked = masks.T[inside]
@@ -71,7 +74,8 @@ def held_out(
             part = _regress(prior[kept[:, None], kept], expected[kept], observed[kept], weight[kept], owner[kept])
             predicted[row, subset] += part[0][subset]
             residual[row, subset] += part[1][subset]
-    return predicted, residual
+            squares[row] += part[2]
+    return predicted, residual, squares
 
 
 def _regress(
@@ -80,16 +84,18 @@ def _regress(
     observed: NDArray[np.float64],
     weight: NDArray[np.float64],
     owner: NDArray[np.int64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     precision = torch.cholesky_inverse(torch.linalg.cholesky(torch.from_numpy(prior))).numpy()
     gain, centre = precision @ observed, precision @ expected
     mean = observed @ centre
     residual = np.zeros(expected.shape[1])
     predicted = -mean
+    squares = 0.0
     for pass_ in np.unique(owner):
         own = np.flatnonzero(owner == pass_)
         # The residual of a pass against the prediction from all others, without fitting again.
         left_out = np.linalg.solve(precision[own[:, None], own], gain[own])
+        squares += float(left_out @ left_out)
         residual[pass_] = weight[own] @ left_out
         predicted[pass_] += weight[own] @ (observed[own] - left_out) + centre[own, pass_] @ left_out
-    return predicted, residual
+    return predicted, residual, squares

@@ -21,18 +21,20 @@ def refitted(masks, weights, losses, shares, subset):
     flat = np.where(np.tri(len(flat), dtype=bool), flat, flat.T)  # not filled in above the diagonal blocks
     token = np.arange(len(flat)).reshape(length, -1).T  # pass or mask, position
     centred, residual = np.zeros((2, passes))
+    squares = 0.0
     for k in subset:
         kept = subset[subset != k]
         seen, told = token[:passes][kept][masks[kept]], losses[kept][masks[kept]]
         fit = np.linalg.solve(flat[np.ix_(seen, seen)] + leave_one_out.NOISE * np.eye(len(seen)), told)
         predicted = (flat[np.ix_(token[k], seen)] @ fit) * masks[k]
         residual[k] = weights[k] @ (losses[k] - predicted)
+        squares += ((losses[k] - predicted)[masks[k]] ** 2).sum()
         centred[k] = weights[k] @ predicted
         sizes = every.sum(axis=1)
         for size, position in itertools.product(range(1, length + 1), range(length)):
             possible = passes + np.flatnonzero((sizes == size) & every[:, position])
             centred[k] -= shares[k, size - 1] * (flat[np.ix_(token[possible, position], seen)] @ fit).mean()
-    return centred, residual
+    return centred, residual, squares
 
 
 @pytest.mark.parametrize(("length", "passes"), [(4, 1), (4, 7), (5, 16), (6, 20)])
@@ -43,11 +45,12 @@ def test_maths_closed_forms_equal_refitting_without_each_pass(length, passes):
     weights, losses = masks * rng.random((passes, length)), masks * rng.gamma(1.0, 1.0, (passes, length))
     shares = size_strata(length, passes) * rng.random(length)
     subsets = [np.arange(passes), np.flatnonzero(np.arange(passes) % 3 != 1)]
-    predicted, residual = held_out(masks, weights, losses, shares, subsets)
+    predicted, residual, squares = held_out(masks, weights, losses, shares, subsets)
     for row, subset in enumerate(subsets):
         expected = refitted(masks, weights, losses, shares, subset)
         np.testing.assert_allclose(predicted[row], expected[0], rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(residual[row], expected[1], rtol=1e-9, atol=1e-12)
+        assert squares[row] == pytest.approx(expected[2], rel=1e-9)
 
 
 def random_plan(length, passes, seed=0):
@@ -61,11 +64,11 @@ def random_plan(length, passes, seed=0):
 def test_maths_the_halo_of_a_block_suffices(monkeypatch):
     """Blocks of 16 positions with a halo of 8 on either side predict nearly what they do from the whole mask."""
     plan = *random_plan(60, 70), [np.arange(70)]
-    near, _ = held_out(*plan)
+    near, _, _ = held_out(*plan)
     monkeypatch.setattr(leave_one_out, "HALO", 60)
-    whole, _ = held_out(*plan)
+    whole, _, _ = held_out(*plan)
     monkeypatch.setattr(leave_one_out, "HALO", 0)
-    blind, _ = held_out(*plan)
+    blind, _, _ = held_out(*plan)
     assert np.abs(near - whole).max() < 0.02 * np.abs(blind - whole).max()
 
 
@@ -73,7 +76,7 @@ def test_contract_linear_in_the_losses():
     masks, weights, one, shares = random_plan(10, 40)
     two = masks * np.random.default_rng(1).random(masks.shape)
     subsets = [np.arange(40)]
-    alone = [np.stack(held_out(masks, weights, losses, shares, subsets)) for losses in (one, two)]
-    both = np.stack(held_out(masks, weights, 1e6 * one - 3.0 * two, shares, subsets))
+    alone = [np.stack(held_out(masks, weights, losses, shares, subsets)[:2]) for losses in (one, two)]
+    both = np.stack(held_out(masks, weights, 1e6 * one - 3.0 * two, shares, subsets)[:2])
     np.testing.assert_allclose(both, 1e6 * alone[0] - 3.0 * alone[1], rtol=1e-9, atol=1e-6)
-    assert not np.stack(held_out(masks, weights, 0.0 * one, shares, subsets)).any()
+    assert not np.stack(held_out(masks, weights, 0.0 * one, shares, subsets)[:2]).any()
