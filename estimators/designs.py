@@ -50,6 +50,8 @@ class Design(Protocol):
     ----------
     name, summary : str
     dependence : Dependence
+    balanced : bool
+        Whether each key is once in each of as many equal parts as passes: every position is masked about equally often.
 
     Examples
     --------
@@ -62,6 +64,7 @@ class Design(Protocol):
     name: ClassVar[str]
     summary: ClassVar[str]
     dependence: ClassVar[Dependence]
+    balanced: ClassVar[bool]
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate.
@@ -110,6 +113,7 @@ class IID:
     name: ClassVar[str] = "iid"
     summary: ClassVar[str] = "independent points"
     dependence: ClassVar[Dependence] = "none"
+    balanced: ClassVar[bool] = False
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -137,6 +141,7 @@ class Antithetic:
     name: ClassVar[str] = "antithetic"
     summary: ClassVar[str] = "pairs u and 1 - u: a mask and its complement"
     dependence: ClassVar[Dependence] = "pairs"
+    balanced: ClassVar[bool] = False
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -162,6 +167,7 @@ class Stratified:
     name: ClassVar[str] = "stratified"
     summary: ClassVar[str] = "one quantile in each of as many equal strata as passes; independent keys"
     dependence: ClassVar[Dependence] = "strata"
+    balanced: ClassVar[bool] = False
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -190,6 +196,7 @@ class Systematic:
     name: ClassVar[str] = "systematic"
     summary: ClassVar[str] = "quantiles on a grid with one common offset; independent keys"
     dependence: ClassVar[Dependence] = "other"
+    balanced: ClassVar[bool] = False
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -222,6 +229,7 @@ class LatinHypercube:
     name: ClassVar[str] = "latin-hypercube"
     summary: ClassVar[str] = "quantile and every key once in each of as many equal strata as passes"
     dependence: ClassVar[Dependence] = "strata"
+    balanced: ClassVar[bool] = True
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`."""
@@ -255,6 +263,7 @@ class Sobol:
     name: ClassVar[str] = "sobol"
     summary: ClassVar[str] = "a scrambled Sobol net; needs 2^k passes"
     dependence: ClassVar[Dependence] = "other"  # what the net gains does not show in its quantiles
+    balanced: ClassVar[bool] = True
 
     def points(self, dimension: int, passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the points of one replicate; see `Design.points`.

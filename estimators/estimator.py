@@ -162,6 +162,14 @@ class Estimator(Applied[Target]):
         return self.exact
 
     @property
+    def independent_masks(self) -> bool:
+        """Whether each mask is uniformly random given its size, whatever the others, and has one weight.
+
+        Positions of unequal loss then make the error skewed.
+        """
+        return False
+
+    @property
     def skewed_parts(self) -> bool:
         """Whether the independent `parts` are skewed by construction: Hall's interval then suits better than t."""
         return False

@@ -64,6 +64,11 @@ class PointEstimator(Pointwise):
         return self.mask_map.finite_variance
 
     @property
+    def independent_masks(self) -> bool:
+        """Whether the keys are independent; those of antithetic pairs are so between pairs."""
+        return not self.design.balanced
+
+    @property
     def skewed_parts(self) -> bool:
         """Independent sizes by ``1/m``: few passes mask much, and their terms are far above the others."""
         return self.mask_map == TimeFree() and self.design == IID()

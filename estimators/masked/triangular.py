@@ -64,6 +64,11 @@ class Triangular(Estimator):
             f"the fully masked pass exactly, 2 or more in each stratum of 1-2, 3-5, 6-9, ... revealed positions{keys}"
         )
 
+    @property
+    def independent_masks(self) -> bool:
+        """Whether the keys are independent: a property of the design."""
+        return not self.design.balanced
+
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """Draw independent replicates of the plan; see `Estimator.plan`."""
         edges = _edges(length)

@@ -235,7 +235,7 @@ def hall(draws: ArrayLike, level: float = 0.95) -> Interval:
     return Interval(np.asarray(mean - scale * upper), np.asarray(mean - scale * lower))
 
 
-def hall_quantiles(skewness: ArrayLike, quantile: float) -> tuple[FloatArray, FloatArray]:
+def hall_quantiles(skewness: ArrayLike, quantile: float | FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the quantiles of a studentised mean of skewed values, by Hall's transformation.
 
     Parameters

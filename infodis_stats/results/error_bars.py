@@ -14,8 +14,10 @@ from estimators.estimator import estimator_of
 from estimators.streams import root_seed, stream
 from estimators.within_variance import WithinVariance, added
 from infodis_stats import analysis
+from infodis_stats.analysis.intervals import hall_quantiles
 from infodis_stats.results.missed import missed_half_widths
 from infodis_stats.results.sample import Sample
+from infodis_stats.results.skewness import effective_losses, position_skewness
 
 __all__ = [
     "ErrorBar",
@@ -32,6 +34,8 @@ FloatArray = NDArray[np.float64]
 
 REDRAWN = 499  # sets of masks of the design bootstrap
 REDRAWN_AT_ONCE = 2**25  # weights: several hundred megabytes
+MOST_SKEWNESS, MOST_CORRECTED = 0.25, 1.5  # of an estimate: beyond it, coverage is below nominal
+FEWEST_LOSSES = 8  # that carry the spread
 FEWEST_PARTS = 8  # for a usable estimate of skewness
 ENOUGH_REPLICATES = 8
 
@@ -78,6 +82,7 @@ class IntervalKind(ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    most_skewness: ClassVar[float] = MOST_SKEWNESS
 
     @abstractmethod
     def from_spread(self, sample: Sample, level: float) -> ErrorBars:
@@ -97,7 +102,10 @@ class IntervalKind(ABC):
         InputError
             If the sample is too small for them; the message says what is needed.
         """
-        return _widened(self.from_spread(sample, level), sample, level)
+        bars = _widened(self.from_spread(sample, level), sample, level)
+        skewness = np.abs(position_skewness(sample, bars.standard_error))
+        skewed = (skewness > self.most_skewness) | (effective_losses(sample) < FEWEST_LOSSES)
+        return replace(bars, flags={**bars.flags, "skewed": skewed})
 
     def error_bar(self, draw: Draw, level: float) -> ErrorBar:
         """Return the interval of a whole draw. Raises `InputError` if the draw is too small for it."""
@@ -152,6 +160,7 @@ class DesignBootstrapInterval(IntervalKind):
     """The hull of Student's t and a bootstrap-t that redraws the masks."""
 
     name = "design-bootstrap"
+    most_skewness = MOST_CORRECTED
     summary = "hull of Student's t and a bootstrap that redraws the masks: for few hard tokens; needs 2 replicates"
 
     def from_spread(self, sample: Sample, level: float) -> ErrorBars:
@@ -191,6 +200,29 @@ class DesignInterval(IntervalKind):
         return _students_t(self.name, centre, error, degrees, level)
 
 
+class DesignHallInterval(IntervalKind):
+    """Student's t with the best known variance, transformed for the skewness that positions of unequal loss cause."""
+
+    name = "design-hall"
+    summary = "design, or student-t where that is impossible, transformed for positions of unequal loss"
+    most_skewness = MOST_CORRECTED
+
+    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals of a sample."""
+        base = StudentTInterval() if sample.within_variance is None else DesignInterval()
+        bars = base.from_spread(sample, level)
+        skewness = position_skewness(sample, bars.standard_error)
+        quantile = np.asarray(stats.t.ppf((1 + level) / 2, bars.degrees))
+        low, high = hall_quantiles(skewness, quantile)
+        centre = sample.estimates.mean(axis=-1)
+        return replace(
+            bars,
+            kind=self.name,
+            lower=np.minimum(centre, centre - high * bars.standard_error),
+            upper=np.maximum(centre, centre - low * bars.standard_error),
+        )
+
+
 class HallInterval(IntervalKind):
     """Hall's interval over all independent parts: passes, pairs, chains."""
 
@@ -219,12 +251,18 @@ class AutoInterval(IntervalKind):
         """Return the intervals of a sample."""
         return self.choose(sample).from_spread(sample, level)
 
+    def error_bars(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals of a sample, of the kind that is chosen for it."""
+        return self.choose(sample).error_bars(sample, level)
+
     def choose(self, sample: Sample) -> IntervalKind:
         """Choose by construction: statistics of the sample are not used."""
         estimator = estimator_of(sample.draw.cell.sampler)
         if estimator is not None:
             if estimator.skewed_parts and sample.parts.shape[1] >= FEWEST_PARTS:
                 return HallInterval()
+            if estimator.independent_masks:
+                return DesignHallInterval()
             if estimator.conservative_within_variance and sample.size >= ENOUGH_REPLICATES:
                 return StudentTInterval()
         return StudentTInterval() if sample.draw.within_variance is None else DesignInterval()
@@ -236,6 +274,7 @@ KINDS: dict[str, IntervalKind] = {
         AutoInterval(),
         StudentTInterval(),
         DesignInterval(),
+        DesignHallInterval(),
         HallInterval(),
         DesignBootstrapInterval(),
         BcaInterval(),

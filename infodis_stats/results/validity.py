@@ -84,6 +84,13 @@ CAUTIONS: dict[str, Caution] = {
             "use auto with 12 passes or more, which has masks of the extreme sizes, or more passes",
         ),
         Caution(
+            "skewed",
+            "few losses carry the spread: the estimate is skewed, or samples without the largest losses look too "
+            "precise, and coverage is below nominal",
+            "caution",
+            "use auto, whose regression accounts for positions of unequal loss, the interval auto, or more passes",
+        ),
+        Caution(
             "few-hard-tokens",
             "fewer than 3 effective positions carry the loss of some sequence: coverage is below nominal, most of all "
             "for antithetic pairs; use the interval design-bootstrap",
@@ -279,7 +286,10 @@ def cautions_of(
     holds = {
         "infinite-variance": not estimator.finite_variance,
         "biased": not estimator.unbiased,
-        "few-hard-tokens": effective is not None and bool((effective < FEWEST_EFFECTIVE_POSITIONS).any()),
+        # Where masks are independent, the interval knows: there the caution is "skewed".
+        "few-hard-tokens": effective is not None
+        and not estimator.independent_masks
+        and bool((effective < FEWEST_EFFECTIVE_POSITIONS).any()),
         "near-deterministic": full_mask_ratio is not None and bool((full_mask_ratio > LARGEST_FULL_MASK_RATIO).any()),
         "little-noise": not estimator.steady,
         "few-replicates": replicates < FEWEST_REPLICATES,

@@ -12,7 +12,7 @@ from estimators.masked.plan import MaskPlan, mask_plan
 from estimators.masked.regression.damping import Adjusted, adjusted
 from estimators.masked.regression.strata import full_mask_passes, size_strata, sized_masks
 from estimators.plan import Plan
-from estimators.within_variance import WithinVariance
+from estimators.within_variance import WithinVariance, from_residuals
 
 __all__ = ["Regression"]
 
@@ -71,16 +71,16 @@ class Regression(Estimator):
     def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
         """Estimate each replicate's variance from the residuals of its passes; see `Estimator.within_variance`.
 
-        The predictions of the passes were fitted to overlapping sets of passes, which the residuals do not show: they
-        are multiplied by 1.15.
+        Residuals may have a trend in the masked share, which the strata account for: a line is fitted to them. The
+        predictions of the passes were fitted to overlapping sets of passes, which the residuals do not show: they are
+        multiplied by 1.15.
         """
-        full = full_mask_passes(plan.length, plan.passes)
-        drawn = plan.passes - full
+        drawn = plan.passes - full_mask_passes(plan.length, plan.passes)
         if drawn < FEWEST_RESIDUALS:
             return None
         residuals = np.stack([replicate.residuals[:drawn] for replicate in self._adjusted(plan, losses)])
-        variance = SHARED**2 * (residuals**2).sum(axis=1)
-        return WithinVariance(variance, np.full(plan.replicates, drawn - 1.0))
+        about_line = from_residuals(drawn * residuals, plan.hidden_fractions[:, :drawn])
+        return WithinVariance(SHARED**2 * about_line.variance, np.full(plan.replicates, drawn - 2.0))
 
     def _adjusted(self, plan: Plan, losses: NDArray[np.float64]) -> list[Adjusted]:
         strata, masks = size_strata(plan.length, plan.passes), mask_plan(plan, "regressions").masks

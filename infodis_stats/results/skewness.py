@@ -1,0 +1,123 @@
+"""Skewness of estimates, by construction: from the masks' sizes and the mean loss of each position.
+
+The skewness of a sample says little, as bad samples are those that missed the large losses. The mean losses of the
+positions are known much better, for each position is masked in many passes. Where a mask of ``m`` of ``L`` positions is
+uniformly random, the sum of the mean losses under it has the central moments of a simple random sample.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators import Evaluation, MaskPlan
+from estimators.estimator import Applied, estimator_of
+from infodis_stats.results.sample import Sample
+
+__all__ = ["effective_losses", "position_moments", "position_skewness"]
+
+FloatArray = NDArray[np.float64]
+
+NEGLIGIBLE = 1e-9  # share of the losses: below it, their deviations are rounding
+
+
+def position_skewness(sample: Sample, standard_error: FloatArray) -> FloatArray:
+    """Return the skewness of each estimate that positions of unequal loss cause.
+
+    Parameters
+    ----------
+    sample : Sample
+    standard_error : array of float64, shape (interval,)
+        Nats.
+
+    Returns
+    -------
+    array of float64, shape (interval,)
+        The third central moment over the variance to the power 1.5; 0 for estimators without independent masks.
+    """
+    skewness = np.zeros(len(standard_error))
+    estimator = estimator_of(sample.draw.cell.sampler)
+    if estimator is None or not estimator.independent_masks:
+        return skewness
+    sides = [position_moments(side, sample.size) for side in _sides(sample)]
+    variance = np.sum([second for second, _ in sides], axis=0)
+    # Of a difference, the first side is subtracted.
+    third = sides[-1][1] - sum(first for _, first in sides[:-1])
+    variance = np.maximum(variance, standard_error**2)
+    np.divide(third, variance**1.5, out=skewness, where=variance > 0)
+    return skewness
+
+
+def position_moments(side: Evaluation, replicates: int) -> tuple[FloatArray, FloatArray]:
+    """Return the variance and the third central moment of each estimate if a loss depended on its position alone.
+
+    Parameters
+    ----------
+    side : Evaluation
+        Of a plan of masks, each uniformly random given its size, with one weight per mask.
+    replicates : int
+        Replicates of an interval.
+
+    Returns
+    -------
+    second, third : arrays of float64, shape (interval,)
+        Nats to the power of 2 and 3.
+
+    References
+    ----------
+    P. V. Sukhatme, *Moments and product moments of moment-statistics for samples of the finite and infinite
+    populations*, Sankhya 6, 1944: the third moment of a simple random sample.
+    """
+    masks, weights, losses = _by_interval(side, replicates)
+    length = masks.shape[-1]
+    total = weights.sum(axis=1)
+    means = np.divide((weights * losses).sum(axis=1), total, out=np.full(total.shape, np.nan), where=total > 0)
+    known = np.isfinite(means)
+    centre = np.where(known, means, 0.0).sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    deviation = np.where(known, means - centre, 0.0)
+    masked, weight = masks.sum(axis=-1), weights.max(axis=-1) / replicates
+    revealed = length - masked
+    second = (weight**2 * masked * revealed).sum(axis=1) / max(length - 1, 1)
+    third = (weight**3 * masked * revealed * (revealed - masked)).sum(axis=1) / max((length - 1) * (length - 2), 1)
+    return second * (deviation**2).mean(axis=1), third * (deviation**3).mean(axis=1)
+
+
+def effective_losses(sample: Sample) -> FloatArray:
+    """Return how many token losses carry the spread.
+
+    With deviations ``r`` from the mean loss of their position, ``(sum r^2)^2 / sum r^4``.
+
+    Returns
+    -------
+    array of float64, shape (interval,)
+        The smaller of two sides; infinite where losses depend on their position alone, and without masks.
+    """
+    effective = np.full(len(sample.estimates), np.inf)
+    for side in _sides(sample):
+        if isinstance(side.plan, MaskPlan):
+            _, weights, losses = _by_interval(side, sample.size)
+            used = weights > 0
+            total = weights.sum(axis=1)
+            means = np.divide((weights * losses).sum(axis=1), total, out=np.zeros_like(total), where=total > 0)
+            squares = np.where(used, (losses - means[:, None, :]) ** 2, 0.0)
+            sums, fourth = squares.sum(axis=(1, 2)), (squares**2).sum(axis=(1, 2))
+            varied = sums > NEGLIGIBLE * np.where(used, losses**2, 0.0).sum(axis=(1, 2))
+            of_side = np.divide(sums**2, fourth, out=np.full(len(sums), np.inf), where=varied & (fourth > 0))
+            effective = np.minimum(effective, of_side)
+    return effective
+
+
+def _sides(sample: Sample) -> tuple[Evaluation, ...]:
+    draw = sample.draw
+    sampler = draw.cell.sampler
+    return sampler.merged(draw.evaluations) if isinstance(sampler, Applied) else draw.evaluations
+
+
+def _by_interval(side: Evaluation, replicates: int) -> tuple[NDArray[np.bool_], FloatArray, FloatArray]:
+    # Masks, weights and losses (interval, pass, position); a remainder is dropped.
+    assert isinstance(side.plan, MaskPlan)
+    count, length = side.plan.replicates // replicates, side.plan.length
+    kept, shape = slice(count * replicates), (count, -1, length)
+    return (
+        side.plan.masks[kept].reshape(shape),
+        side.plan.weights[kept].reshape(shape),
+        side.losses[kept].reshape(shape),
+    )
