@@ -34,7 +34,7 @@ class Elimination:
     p_value: FloatArray
 
 
-def eliminate(scores: ArrayLike, level: float, start: int = 8) -> Elimination:
+def eliminate(scores: ArrayLike, level: float, start: int = 8, margins: ArrayLike = 0.0) -> Elimination:
     """Compare candidates with the leader, the candidate with the smallest mean.
 
     Parameters
@@ -46,6 +46,9 @@ def eliminate(scores: ArrayLike, level: float, start: int = 8) -> Elimination:
         Confidence level of each pairwise `confidence_sequence`.
     start : int
         Replicates at the first look.
+    margins : array_like, shape (candidate,), optional
+        How far the mean gap between each candidate and the leader may be off for reasons that the spread of the
+        replicates does not show, nats: a smaller gap proves nothing.
 
     Returns
     -------
@@ -85,9 +88,10 @@ def eliminate(scores: ArrayLike, level: float, start: int = 8) -> Elimination:
     gaps = values - values[leader]
     negligible = rounding(means)
     sequence = confidence_sequence(gaps, level, start)
+    clear = np.abs(gaps.mean(axis=-1)) > np.asarray(margins, dtype=np.float64)
     return Elimination(
         leader,
-        sequence.lower.max(axis=-1) > negligible,
+        (sequence.lower.max(axis=-1) > negligible) & clear,
         np.asarray((np.abs(gaps) <= negligible[:, None]).all(axis=-1)),
-        sequential_p_value(gaps, 0.0, level, start)[:, -1],
+        np.where(clear, sequential_p_value(gaps, 0.0, level, start)[:, -1], 1.0),
     )

@@ -6,11 +6,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
-from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, check_level, check_resamples, rounding
+from infodis_stats.analysis.replicates import (
+    LEAST_SKEWNESS,
+    FloatArray,
+    all_equal,
+    as_draws,
+    check_level,
+    check_resamples,
+    rounding,
+)
 
 __all__ = ["Interval", "bca", "hall", "hall_quantiles", "level_of_each", "student_t", "widen"]
 
-LEAST_SKEWNESS = 1e-6  # below it, Hall's interval equals Student's to nine digits
 
 RESAMPLED_VALUES = 2**16  # per chunk, to fit into the processor cache
 

@@ -5,7 +5,7 @@ from typing import cast
 
 import numpy as np
 
-from estimators import Absorbing, Contrast, Draw, Estimator, Model
+from estimators import Absorbing, Contrast, Draw, Estimator, Evaluation, MaskPlan, Model
 from estimators.estimator import estimator_of
 from estimators.model import is_consistent
 from infodis_stats.estimates.loss_profile import LossProfile
@@ -51,7 +51,7 @@ def _cautions(
         sampler,
         bar.degrees + 1.0,
         np.array([profile.effective_positions]),
-        np.array([profile.full_mask_ratio]),
+        np.array([_full_mask_ratio(draw, profile, bar)]),
         passes=draw.cell.passes * draw.cell.replicates,
     )
     keys = {caution.key for caution in by_construction}
@@ -65,6 +65,20 @@ def _cautions(
     if estimator.noise not in (None, Absorbing()) and _largest_loss(draw) > LARGEST_LOSS:
         keys.add("rare-tokens")
     return [caution for key, caution in CAUTIONS.items() if key in keys]
+
+
+def _full_mask_ratio(draw: Draw, profile: LossProfile, bar: ErrorBar) -> float:
+    """Return the loss of the fully masked pass over the largest likelihood in the interval; 0 if all saw it."""
+    if all(_sees_full_mask(side) for side in draw.evaluations):
+        return 0.0
+    if len(draw.evaluations) > 1 or bar.upper <= 0.0:
+        return profile.full_mask_ratio
+    return profile.full_mask_ratio * min(1.0, float(draw.estimates.mean()) / bar.upper)
+
+
+def _sees_full_mask(side: Evaluation) -> bool:
+    """Return whether every replicate has the fully masked pass, so that none misses the nearly full masks unseen."""
+    return isinstance(side.plan, MaskPlan) and bool(side.plan.masks.all(axis=-1).any(axis=-1).all())
 
 
 def _largest_loss(draw: Draw) -> float:

@@ -19,6 +19,7 @@ from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.results.error_bars import error_bars
 from infodis_stats.results.labels import CI_BOUND, Variable, describe
+from infodis_stats.results.missed import is_exact, rule_of_three, unseen_sizes
 from infodis_stats.results.provenance import provenance_attributes
 from infodis_stats.results.validity import caution_variable
 
@@ -93,6 +94,7 @@ def rank_candidates(
 
     Notes
     -----
+    A gap that is smaller than what the passes may have missed (`infodis_stats.results.missed`) settles nothing.
     `infodis_stats.analysis.eliminate` has the guarantee. It is exact for normal replicates; skewed ones are nearer to
     normal the more passes a replicate has. The p-value is the largest of the single ones times their number.
 
@@ -198,10 +200,13 @@ class _Race:
             for index, draw in zip(running, self.execution.draw(self.model, cells, seed), strict=True):
                 drawn[index].append(draw)
             spent += more
+            scores = np.stack([self._scores(int(index), drawn[index]) for index in running])
+            sums = [Draw.concatenate(drawn[index]) for index in running]
             verdicts = analysis.eliminate(
-                [self._scores(int(index), drawn[index]) for index in running],
+                scores,
                 self.level,
                 start=self.cells[0].replicates,
+                margins=self._margins(sums, scores, self.scales[running], int(scores.mean(axis=-1).argmin())),
             )
             leader, p_values[running] = int(running[verdicts.leader]), verdicts.p_value
             running = running[~verdicts.worse]
@@ -218,7 +223,30 @@ class _Race:
         )
         gaps = leading[: len(scores)] - scores
         interval = analysis.confidence_sequence(gaps, self.level, start=self.cells[0].replicates)
-        return float(gaps.mean()), float(interval.lower[-1]), float(interval.upper[-1])
+        both = [index, finish.leader]
+        draws, values = [finish.draws[one] for one in both], np.stack([scores, leading[: len(scores)]])
+        margin = 0.0 if index == finish.leader else self._margins(draws, values, self.scales[both], leader=1)[0]
+        mean = float(gaps.mean())
+        return mean, min(float(interval.lower[-1]), mean - margin), max(float(interval.upper[-1]), mean + margin)
+
+    def _margins(
+        self, draws: Sequence[Draw], scores: NDArray[np.float64], scales: NDArray[np.int64], leader: int
+    ) -> NDArray[np.float64]:
+        # How far each gap to the leader may be off by what the passes missed.
+        unseen, lost = np.zeros((2, len(draws)))
+        for row, (draw, scale) in enumerate(zip(draws, scales, strict=True)):
+            if not is_exact(draw):
+                (side,) = draw.evaluations
+                unseen[row] = unseen_sizes(side, side.plan.replicates)[0] / scale
+                lost[row] = side.position_losses.sum() / scale
+        gaps = scores - scores[leader]
+        equal = gaps.std(axis=-1) <= analysis.rounding(scores.mean(axis=-1))
+        share = rule_of_three(self.cells[0].passes * scores.shape[1], self.level)
+        margins = np.where(equal, share * np.maximum(lost, lost[leader]), 0.0)
+        margins = np.maximum(margins, np.maximum(unseen, unseen[leader]))
+        best = draws[leader].evaluations[0].target
+        same = [np.array_equal(draw.evaluations[0].target.tokens, best.tokens) for draw in draws]
+        return np.asarray(np.where(same, 0.0, margins))
 
     def _scores(self, index: int, rounds: Sequence[Draw]) -> NDArray[np.float64]:
         scores: NDArray[np.float64] = np.concatenate([draw.estimates for draw in rounds]) / self.scales[index]

@@ -164,7 +164,7 @@ def split_budget(result: xr.Dataset, budget: int, document_cost: float = 0.0) ->
     >>> pilot = ids.estimate_nll(law, law.sample(20, length=16, seed=1), "uniform-count", passes=8, replicates=4)
     >>> split = ids.split_budget(pilot, budget=6000, document_cost=100)
     >>> split.attrs["best"], int(split["documents"].sel(document_passes=split.attrs["best"]))
-    (24, 48)
+    (27, 47)
     """
     name = _quantity(result, "a split")
     documents = estimates_of(result, name)

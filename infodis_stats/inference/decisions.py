@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from estimators import InputError
 from infodis_stats import analysis
 from infodis_stats.results.labels import Variable, describe, estimates_of
+from infodis_stats.results.validity import NO_CLAIM
 
 __all__ = ["decide"]
 
@@ -19,6 +20,7 @@ VARIABLES = {
     "likelier": Variable("1", "side that is likelier, or open"),
     "p_value": Variable("1", "p-value of the claim"),
     "adjusted": Variable("1", "p-value of the log ratio's sign, adjusted for all pairs"),
+    "withheld": Variable("1", "whether a claim is withheld because a caution holds for the pair"),
 }
 
 
@@ -67,8 +69,11 @@ def decide(
     -------
     xarray.Dataset
         Over the pairs: ``likelier`` ("first", "second" or "open"), ``p_value`` (of the pair alone) and ``adjusted``
-        (under ``control``). Where an interval is a point, both are 0, or 1 if the point is zero. ``cautions`` and
-        attributes are those of the result; further attributes are ``control``, ``error``, ``claims`` and ``guarantee``.
+        (under ``control``). Where an interval is a point, both are 0, or 1 if the point is zero. Where a caution says
+        that an interval may miss without showing it (``infinite-variance``, ``biased``, ``skewed``,
+        ``few-hard-tokens``, ``near-deterministic``), no claim is made: the pair is open, and ``withheld`` if its
+        p-value is below the error. ``cautions`` and attributes are those of the result; further attributes are
+        ``control``, ``error``, ``claims`` and ``guarantee``.
 
     Raises
     ------
@@ -79,8 +84,9 @@ def decide(
     Notes
     -----
     With intervals of the kinds ``student-t`` and ``design``, control "each" claims a side exactly where the interval of
-    level ``1 - error`` leaves 0 out. Intervals of ``hall``, ``bca`` and ``design-bootstrap`` are not symmetric; their
-    pairs get the t test with the same standard error, and a claim may differ from the interval where 0 is near its end.
+    level ``1 - error`` leaves 0 out; so it does with ``design-hall``, whose statistic is corrected for skewness.
+    Intervals of ``hall``, ``bca`` and ``design-bootstrap`` are not symmetric either; their pairs get the t test with
+    the same standard error, and a claim may differ from the interval where 0 is near its end.
     An ``anytime`` interval is valid for every stopping rule and a t test is not; use
     `infodis_stats.analysis.sequential_p_value` of ``log_ratio_replicate`` there.
 
@@ -117,7 +123,10 @@ def decide(
     chosen = CONTROLS[control]
     estimates = estimates_of(result, "log_ratio")
     adjusted = chosen.adjust(estimates)
-    claimed = adjusted < error
+    significant = adjusted < error
+    doubtful = result["cautions"].sel(caution=[key for key in NO_CLAIM if key in result["caution"]])
+    withheld = significant & doubtful.any("caution").values
+    claimed = significant & ~withheld
     side = np.where(estimates.estimate > 0, "first", "second")
     (unit,) = result["log_ratio"].dims
     decided = describe(
@@ -126,6 +135,7 @@ def decide(
                 "likelier": (unit, np.where(claimed, side, "open")),
                 "p_value": (unit, analysis.signs(estimates)),
                 "adjusted": (unit, adjusted),
+                "withheld": (unit, withheld),
             },
             coords={unit: result[unit]},
         ),

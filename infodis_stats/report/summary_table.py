@@ -130,8 +130,8 @@ def summary(result: xr.Dataset) -> Summary:
     >>> print(ids.summary(result).to_markdown())
     |   sequence |   nll |   se |   lower |   upper |   exact |   passes run |
     |-----------:|------:|-----:|--------:|--------:|--------:|-------------:|
-    |          0 | 12.72 | 0.42 |   11.85 |   13.59 |   13.38 |           32 |
-    |          1 | 12.98 | 0.45 |   12.06 |   13.91 |   13.90 |           33 |
+    |          0 | 12.72 | 0.42 |   11.97 |   13.81 |   13.38 |           32 |
+    |          1 | 12.98 | 0.45 |   12.11 |   13.96 |   13.90 |           33 |
     """
     known = result.data_vars if isinstance(result, xr.Dataset) else ()
     if "of" in getattr(result, "attrs", {}):

@@ -54,7 +54,9 @@ class ErrorBar:
     lower, upper : float
         Ends of the interval.
     flags : frozenset of str, default empty
-        Keys of the cautions because of which the interval has the width of what its passes may have missed.
+        Keys of the cautions that hold for this sample.
+    skewness : float, default 0
+        Of the estimate, as far as the interval accounts for it.
     """
 
     kind: str
@@ -63,6 +65,7 @@ class ErrorBar:
     lower: float
     upper: float
     flags: frozenset[str] = frozenset()
+    skewness: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +78,7 @@ class ErrorBars:
     lower: FloatArray
     upper: FloatArray
     flags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    skewness: FloatArray | None = None
 
 
 class IntervalKind(ABC):
@@ -114,7 +118,8 @@ class IntervalKind(ABC):
             float(number[0]) for number in (bars.standard_error, bars.degrees, bars.lower, bars.upper)
         )
         flags = frozenset(key for key, held in bars.flags.items() if held[0])
-        return ErrorBar(bars.kind, error, degrees, lower, upper, flags)
+        skewness = 0.0 if bars.skewness is None else float(bars.skewness[0])
+        return ErrorBar(bars.kind, error, degrees, lower, upper, flags, skewness)
 
 
 class StudentTInterval(IntervalKind):
@@ -220,6 +225,7 @@ class DesignHallInterval(IntervalKind):
             kind=self.name,
             lower=np.minimum(centre, centre - high * bars.standard_error),
             upper=np.maximum(centre, centre - low * bars.standard_error),
+            skewness=skewness,
         )
 
 
@@ -354,13 +360,14 @@ def _widened(bars: ErrorBars, sample: Sample, level: float) -> ErrorBars:
     narrow = least > half_width
     degrees = max(1.0, sample.draw.cell.passes * sample.size - 1.0)
     error = least / float(stats.t.ppf((1 + level) / 2, degrees))
-    return ErrorBars(
-        bars.kind,
-        np.where(narrow, error, bars.standard_error),
-        np.where(narrow, degrees, bars.degrees),
-        np.where(narrow, np.minimum(bars.lower, centre - least), bars.lower),
-        np.where(narrow, np.maximum(bars.upper, centre + least), bars.upper),
-        {key: width > half_width for key, width in missed.items()},
+    return replace(
+        bars,
+        standard_error=np.where(narrow, error, bars.standard_error),
+        degrees=np.where(narrow, degrees, bars.degrees),
+        lower=np.where(narrow, np.minimum(bars.lower, centre - least), bars.lower),
+        upper=np.where(narrow, np.maximum(bars.upper, centre + least), bars.upper),
+        flags={key: width > half_width for key, width in missed.items()},
+        skewness=None if bars.skewness is None else np.where(narrow, 0.0, bars.skewness),
     )
 
 

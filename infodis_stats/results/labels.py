@@ -49,6 +49,7 @@ SHARED = {
     "estimator": Variable("1", "estimator that was used"),
     "interval": Variable("1", "kind of interval that was used"),
     "degrees": Variable("1", "degrees of freedom of the standard error"),
+    "skewness": Variable("1", "skewness of the estimate, as far as the interval accounts for it"),
     "replicates": Variable("1", "replicates that were drawn"),
     "effective_positions": Variable("1", "number of positions that carry the loss"),
     "full_mask_ratio": Variable("1", "loss of the fully masked pass over the negative log-likelihood"),
@@ -104,7 +105,7 @@ def replicates_dataset(
     -------
     xarray.Dataset
         ``name``, ``name_se (item)``, ``name_ci (item, ci_bound)``, ``name_replicate (item, replicate)`` and the others;
-        with bars also ``interval`` and ``degrees (item)``.
+        with bars also ``interval``, ``degrees`` and ``skewness (item)``.
     """
     unit, coordinate = labels
     count = (~np.isnan(estimates)).sum(axis=-1)
@@ -118,6 +119,7 @@ def replicates_dataset(
         numbers = np.array([(bar.lower, bar.upper, bar.standard_error, bar.degrees) for bar in bars])
         lower, upper, standard_error, degrees = numbers.T
         others |= {"interval": [bar.kind for bar in bars], "degrees": degrees}
+        others |= {"skewness": [bar.skewness for bar in bars]}
     # Intervals are centred at other sums of the same numbers, which may round to the other side of the mean.
     within = analysis.rounding(mean)
     lower = np.where((lower > mean) & (lower <= mean + within), mean, lower)
@@ -152,10 +154,11 @@ def replicates_dataset(
 
 def bars_of(dataset: xr.Dataset, name: str) -> list[ErrorBar]:
     """Return the error bars that `replicates_dataset` labelled."""
-    columns = [dataset[key].values.tolist() for key in ("interval", f"{name}_se", "degrees")]
+    keys = ("interval", f"{name}_se", "degrees", f"{name}_ci", "skewness")
+    columns = zip(*(dataset[key].values.tolist() for key in keys), strict=True)
     return [
-        ErrorBar(*numbers, *ends)
-        for *numbers, ends in zip(*columns, dataset[f"{name}_ci"].values.tolist(), strict=True)
+        ErrorBar(kind, error, degrees, lower, upper, skewness=skewness)
+        for kind, error, degrees, (lower, upper), skewness in columns
     ]
 
 
@@ -196,7 +199,8 @@ def estimates_of(dataset: xr.Dataset, name: str) -> analysis.Estimates:
                 f"an estimate lacks up to {largest:.3g} nats that are only bounded, because its noise ends before "
                 "it has hidden everything; standard errors do not include them; use a schedule such as polynomial"
             )
-    return analysis.Estimates(*(dataset[key].values for key in (name, f"{name}_se", "degrees")))
+    estimate, error, degrees = (dataset[key].values for key in (name, f"{name}_se", "degrees"))
+    return analysis.Estimates(estimate, error, degrees, dataset["skewness"].values if "skewness" in dataset else None)
 
 
 def interval_variable(dims: Sequence[str], lower: FloatArray, upper: FloatArray) -> tuple[list[str], FloatArray]:

@@ -24,7 +24,7 @@ from estimators.estimator import estimator_of
 from infodis_stats import analysis
 from infodis_stats.results.sample import Sample
 
-__all__ = ["missed_half_widths", "rule_of_three", "size_bands", "unseen_sizes"]
+__all__ = ["is_exact", "missed_half_widths", "rule_of_three", "size_bands", "unseen_sizes"]
 
 FloatArray = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ def missed_half_widths(sample: Sample, standard_error: FloatArray, level: float)
         Half-widths in nats, 0 where nothing is missed; empty for a draw that is exact.
     """
     draw = sample.draw
-    if _is_exact(draw):
+    if is_exact(draw):
         return {}
     rounding = analysis.rounding(sample.estimates.mean(axis=-1))
     lost = max(float(side.position_losses.sum()) for side in draw.evaluations)
@@ -122,7 +122,7 @@ def rule_of_three(passes: int, level: float) -> float:
     return float(1.0 - (1.0 - level) ** (1.0 / passes))
 
 
-def _is_exact(draw: Draw) -> bool:
+def is_exact(draw: Draw) -> bool:
     """Return whether a draw is exact if it has no spread: by its estimator, its only mask, or equal sides."""
     estimator = estimator_of(draw.cell.sampler)
     if estimator is not None and (estimator.exact or estimator.exact_when_consistent):

@@ -18,6 +18,7 @@ from estimators.estimator import estimator_of
 __all__ = [
     "CAUTIONS",
     "LARGEST_REMAINDER",
+    "NO_CLAIM",
     "Caution",
     "Word",
     "caution_sentences",
@@ -146,18 +147,21 @@ CAUTIONS: dict[str, Caution] = {
         ),
         Caution(
             "few-passes",
-            "fewer than 32 forward passes in all: coverage is some points below nominal",
+            "fewer than 16 forward passes in all: coverage is some points below nominal",
             "caution",
-            "use 32 passes or more",
+            "use 16 passes or more",
         ),
     )
 }
 """Every caution by its key, the most serious first."""
 
+NO_CLAIM = ("infinite-variance", "biased", "skewed", "few-hard-tokens", "near-deterministic")
+"""Cautions under which an interval may miss without showing it: no claim is made from it."""
+
 FEWEST_EFFECTIVE_POSITIONS = 3.0
 LARGEST_FULL_MASK_RATIO = 4.0
 FEWEST_REPLICATES = 4
-FEWEST_PASSES = 32
+FEWEST_PASSES = 16
 LARGEST_REMAINDER = 0.01  # nats: a larger remainder of unfinished noise is a caution
 
 

@@ -91,7 +91,7 @@ def test_an_exact_estimator_stops_after_its_first_round():
 def test_few_replicates_are_enough_if_the_design_estimates_the_error():
     asked = {"passes": 16, "replicates": 2, "precision": 0.5, "seed": 4}
     result = ids.estimate_nll(LAW, TOKENS, "uniform-count+stratified", **asked)
-    assert (result["interval"] == "design").all()
+    assert (result["interval"] == "design-hall").all()
     assert result["reached"].all()
     assert (half_width(result) <= 0.5).all()
     assert (result["degrees"] >= 15).all()

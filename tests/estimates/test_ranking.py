@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import infodis_stats as ids
+from infodis_stats.estimates import ranking
 from tests.support.toys import ArbitraryLosses
 
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
@@ -155,3 +156,44 @@ def test_bad_input_is_one_sentence(arguments, sentence):
     with pytest.raises(ids.InfodisError, match=sentence) as caught:
         ids.rank_candidates(LAW, **({"candidates": TOKENS} | ASKED | arguments))
     assert "\n" not in str(caught.value)
+
+
+class Checked:
+    """Every token costs 1 nat, and ``shift`` more in a sequence of ones, where the last masked one costs nothing."""
+
+    def __init__(self, shift: float) -> None:
+        self.shift = shift
+
+    def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        ones = tokens[:, :1] == 1
+        alone = ones & (masked.sum(dim=1, keepdim=True) == 1)
+        return torch.where(masked & ~alone, 1.0 + self.shift * ones, 0.0).double()
+
+
+def test_masks_that_no_pass_has_eliminate_nobody():
+    """Ones are likelier by 0.36 nats, all of it in masks of one position; elsewhere they cost 0.01 nats more."""
+    zeros, ones = np.zeros(64, dtype=np.int64), np.ones(64, dtype=np.int64)
+    asked = {"estimator": "uniform-count+stratified", "passes": 4, "most_passes": 64}
+    wrong = 0
+    for seed in range(20):
+        result = ids.rank_candidates(Checked(0.01), [zeros, ones], seed=seed, **asked)
+        wrong += result["status"].values.tolist() == ["best", "eliminated"]
+        lower, upper = result["log_ratio_ci"].values[1 - int(result["leader"])]
+        assert lower < (0.36 if result["leader"] == 0 else -0.36) < upper
+    assert wrong == 0
+
+
+def test_control_a_clear_difference_is_settled():
+    zeros, ones = np.zeros(64, dtype=np.int64), np.ones(64, dtype=np.int64)
+    asked = {"estimator": "uniform-count+stratified", "passes": 4, "most_passes": 64}
+    result = ids.rank_candidates(Checked(0.5), [zeros, ones], **asked)
+    assert result["status"].values.tolist() == ["best", "eliminated"]
+
+
+def test_control_the_spread_alone_eliminates_the_likelier(monkeypatch):
+    zeros, ones = np.zeros(64, dtype=np.int64), np.ones(64, dtype=np.int64)
+    monkeypatch.setattr(ranking, "unseen_sizes", lambda side, replicates: np.zeros(1))
+    monkeypatch.setattr(ranking, "rule_of_three", lambda passes, level: 0.0)
+    asked = {"estimator": "uniform-count+stratified", "passes": 4, "most_passes": 64}
+    statuses = [ids.rank_candidates(Checked(0.01), [zeros, ones], seed=seed, **asked)["status"] for seed in range(20)]
+    assert sum(status.values.tolist() == ["best", "eliminated"] for status in statuses) > 3

@@ -130,7 +130,7 @@ def test_control_treating_passes_as_independent_overestimates_the_error(single_r
 
 
 def test_results_of_one_replicate_can_be_averaged_and_split():
-    one = ids.estimate_nll(LAW, ROWS, "uniform-count+stratified", passes=16, replicates=1)
+    one = ids.estimate_nll(LAW, ROWS, "uniform-count+latin-hypercube", passes=16, replicates=1)
     these = ids.average(one, "these")
     assert these["nll_se"].item() == pytest.approx(np.sqrt((one["nll_se"] ** 2).sum().item()) / 12)
     assert ids.average(one, "population")["nll_se"].item() == pytest.approx(stats.sem(one["nll"].values))

@@ -47,7 +47,7 @@ class Regression(Estimator):
     >>> plan = regression.plan(length=6, passes=8, replicates=2, rng=np.random.default_rng(0))
     >>> losses = plan.masks * np.log(2.0)  # of a fair coin
     >>> regression.reduce(plan, losses).round(2), round(float(6 * np.log(2.0)), 2)
-    (array([4.16, 4.14]), 4.16)
+    (array([4.16, 4.16]), 4.16)
     """
 
     name: ClassVar[str] = "regression"
