@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import InputError
+from infodis_stats.diagnostics.verdict import concise
 from infodis_stats.inference.decisions import decide
 from infodis_stats.report.markdown import cells
 from infodis_stats.report.numbers import percent, significant
@@ -257,8 +258,17 @@ def made_by(result: xr.Dataset) -> tuple[str, ...]:
         f"nats; {attributes['estimator']}, {amount}, seed {attributes['seed']}; {_intervals(result)}",
         *_reached(result),
         *(f"auto chose {name}: {why}." for name, why in json.loads(attributes["choices"]).items()),
-        *(f"Caution ({key}): {sentence}." for key, sentence in caution_sentences(result).items()),
+        *(f"Caution ({key}{_rows(result, key)}): {words}." for key, words in caution_sentences(result).items()),
     )
+
+
+def _rows(result: xr.Dataset, key: str) -> str:
+    """Return for which rows a caution holds; nothing if for all of them."""
+    held = result["cautions"].sel(caution=key)
+    if held.ndim != 1 or held.values.all():
+        return ""
+    names = result[held.dims[0]].values[held.values].tolist()
+    return f", {len(names)} of {held.size} rows: {concise(names)}"
 
 
 def _reached(result: xr.Dataset) -> tuple[str, ...]:

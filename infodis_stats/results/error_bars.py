@@ -35,7 +35,7 @@ FloatArray = NDArray[np.float64]
 REDRAWN = 499  # sets of masks of the design bootstrap
 REDRAWN_AT_ONCE = 2**25  # weights: several hundred megabytes
 MOST_SKEWNESS, MOST_CORRECTED = 0.25, 1.5  # of an estimate: beyond it, coverage is below nominal
-FEWEST_LOSSES = 8  # that carry the spread
+FEWEST_LOSSES = 10  # that carry the spread
 FEWEST_PARTS = 8  # for a usable estimate of skewness
 ENOUGH_REPLICATES = 8
 

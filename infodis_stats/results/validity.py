@@ -82,7 +82,7 @@ CAUTIONS: dict[str, Caution] = {
             "no pass has masks of some sizes that may hold more than the spread of the passes: the interval is as wide "
             "as what these sizes may hold, and losses of more than twice their neighbours can still lie outside it",
             "caution",
-            "use auto with 12 passes or more, which has masks of the extreme sizes, or more passes",
+            "use auto with 16 passes or more, which has masks of the smallest sizes, or more passes",
         ),
         Caution(
             "skewed",
