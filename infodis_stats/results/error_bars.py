@@ -17,7 +17,7 @@ from infodis_stats import analysis
 from infodis_stats.analysis.intervals import hall_quantiles
 from infodis_stats.results.missed import missed_half_widths
 from infodis_stats.results.sample import Sample
-from infodis_stats.results.skewness import effective_losses, position_skewness
+from infodis_stats.results.skewness import heavy_tailed, position_skewness
 
 __all__ = [
     "ErrorBar",
@@ -35,7 +35,6 @@ FloatArray = NDArray[np.float64]
 REDRAWN = 499  # sets of masks of the design bootstrap
 REDRAWN_AT_ONCE = 2**25  # weights: several hundred megabytes
 MOST_SKEWNESS, MOST_CORRECTED = 0.25, 1.5  # of an estimate: beyond it, coverage is below nominal
-FEWEST_LOSSES = 10  # that carry the spread
 FEWEST_PARTS = 8  # for a usable estimate of skewness
 ENOUGH_REPLICATES = 8
 
@@ -108,7 +107,7 @@ class IntervalKind(ABC):
         """
         bars = _widened(self.from_spread(sample, level), sample, level)
         skewness = np.abs(position_skewness(sample, bars.standard_error))
-        skewed = (skewness > self.most_skewness) | (effective_losses(sample) < FEWEST_LOSSES)
+        skewed = (skewness > self.most_skewness) | heavy_tailed(sample)
         return replace(bars, flags={**bars.flags, "skewed": skewed})
 
     def error_bar(self, draw: Draw, level: float) -> ErrorBar:
