@@ -25,6 +25,11 @@ def diagnose_result(result: xr.Dataset) -> Diagnosis:
     name = next((quantity for quantity in ("nll", "log_ratio") if quantity in known), None)
     if name is None or not {f"{name}_replicate", "degrees"} <= set(known) or "cautions" not in known:
         raise InputError("a diagnosis needs the result of estimate_nll, estimate_log_ratio or another estimate")
+    if result[name].ndim != 1:
+        raise InputError(
+            "a scan has no diagnosis, because its substitutions share their masks: rank_substitutions names the "
+            "cautions of each"
+        )
     failed = failure_verdicts(result, name)
     result = result.isel({result[name].dims[0]: np.isfinite(result[name].values)})
     labels: list[object] = result[result[name].dims[0]].values.tolist()

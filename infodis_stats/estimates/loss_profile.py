@@ -10,7 +10,7 @@ from estimators.model import prices_masks
 from infodis_stats.estimates.settings import Execution
 from infodis_stats.results.validity import effective_positions
 
-__all__ = ["LossProfile", "loss_profiles"]
+__all__ = ["LossProfile", "loss_profiles", "own_profile"]
 
 NO_LOSS = 1e-9  # nats: a sequence of probability 1 has no profile
 
@@ -61,6 +61,16 @@ def loss_profiles(models: Sequence[Model], draws: Sequence[Draw], execution: Exe
         )
         for item_sides in zip(*sides, strict=True)
     ]
+
+
+def own_profile(draw: Draw) -> LossProfile:
+    """Return the profile of a draw from its own losses; the ratio is NaN where they lack the full mask."""
+    losses = [(side, _full_mask_loss(side)) for side in draw.evaluations]
+    return LossProfile(
+        min(float(effective_positions(side.position_losses)) for side in draw.evaluations),
+        max(float("nan") if loss is None else _ratio(loss, side) for side, loss in losses),
+        forward_passes=0,
+    )
 
 
 def _side_profiles(model: Model, sides: Sequence[Evaluation], execution: Execution) -> list[LossProfile]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,11 @@ from estimators import (
     Cell,
     ConditionalModel,
     Coupled,
+    Draw,
     Estimator,
+    Evaluation,
     InputError,
+    Pair,
     Target,
     evaluate_substitutions,
     make_targets,
@@ -23,20 +27,36 @@ from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
-from infodis_stats.estimates.settings import Device, SamplingPlan, named_estimator, rows_per_call
+from infodis_stats.estimates.cautions import cautions_of_draws
+from infodis_stats.estimates.loss_profile import own_profile
+from infodis_stats.estimates.settings import Device, IntervalRequest, SamplingPlan, named_estimator, rows_per_call
 from infodis_stats.laws import Law
 from infodis_stats.models.vocabulary import alternatives, symbol_names, symbol_tokens
-from infodis_stats.results.labels import Variable, describe, replicates_dataset
+from infodis_stats.results.error_bars import ErrorBar, interval_kind
+from infodis_stats.results.labels import Variable, describe, estimates_of, replicates_dataset
 from infodis_stats.results.provenance import provenance_attributes
-from infodis_stats.results.validity import caution_variable, cautions_of, effective_positions
+from infodis_stats.results.validity import Caution, caution_keys, caution_variable
 
-__all__ = ["rank_substitutions", "scan_substitutions"]
+__all__ = ["WITHHELD", "rank_substitutions", "scan_substitutions", "scan_verdicts"]
+
+WITHHELD = ("infinite-variance", "biased", "skewed")
+"""Cautions under which an interval may miss without showing it: a substitution that has one gets no verdict."""
 
 VARIABLES = {
     "log_ratio_p": Variable("1", "p-value of the log ratio's sign, Holm-adjusted over the scan"),
 }
 
 FloatArray = NDArray[np.float64]
+
+ORIGINAL = ErrorBar("", 0.0, float("inf"), 0.0, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    # What is known of a substitution; of the original, which is no substitution, exactly 0.
+    replicates: FloatArray
+    bar: ErrorBar = ORIGINAL
+    cautions: Sequence[Caution] = ()
 
 
 def scan_substitutions(
@@ -59,7 +79,8 @@ def scan_substitutions(
 
     All mutants and the original share one plan of masks (the paper's Equation 18 for a whole family), so the original
     is run once, and mutants are as comparable with one another as with the original: the difference of two cells is
-    the mean of the differences of their replicates. For the same reason the cells' errors are not independent.
+    the mean of the differences of their replicates. For the same reason the cells' errors are not independent. Each
+    mutant has the interval and the cautions that `estimate_log_ratio` would give it against the original.
 
     Parameters
     ----------
@@ -91,10 +112,12 @@ def scan_substitutions(
     xarray.Dataset
         ``log_ratio``, ``log_ratio_se (position, symbol)``, ``log_ratio_ci (position, symbol, ci_bound)``,
         ``log_ratio_replicate (position, symbol, replicate)`` in nats, exactly 0 where the symbol is the original's.
-        Intervals are pointwise. ``log_ratio_p (position, symbol)`` is the p-value of the log ratio's sign,
-        Holm-adjusted over the scan; NaN for the original. ``cautions (caution)`` hold for the whole scan. ``exact
-        (position, symbol)`` if the model is a law. Coordinates: ``site``, the position counted from 1; ``original``,
-        the symbol there; ``token`` of each symbol. Attributes as those of `estimate_log_ratio`.
+        Intervals are pointwise, of the kind ``interval`` with ``degrees (position, symbol)`` of freedom (empty and
+        infinite for the original). ``log_ratio_p (position, symbol)`` is the p-value of the log ratio's sign, from the
+        same standard error and degrees, Holm-adjusted over the scan; NaN for the original. ``cautions (position,
+        symbol, caution)`` hold for a substitution; none does for the original. ``exact (position, symbol)`` if the
+        model is a law. Coordinates: ``site``, the position counted from 1; ``original``, the symbol there; ``token`` of
+        each symbol. Attributes as those of `estimate_log_ratio`.
 
     Raises
     ------
@@ -108,8 +131,12 @@ def scan_substitutions(
     one law. The log ratio here is that of its any-order likelihood, so it includes the effect of the substitution on
     the losses of all other tokens.
 
-    Claims about many substitutions need many replicates: the first of 2000 requires an estimate of 9.8 standard
-    errors with 8 replicates, 6.0 with 16 and 4.9 with 32 (level 0.95).
+    Claims about many substitutions need many degrees of freedom: where the standard error is that of the replicates,
+    as by default, the first of 2000 requires an estimate of 9.8 standard errors with 8 replicates, 6.0 with 16 and 4.9
+    with 32 (level 0.95).
+
+    The fully masked pass is not run for a caution alone: ``near-deterministic`` holds only where the plan has that
+    pass, as that of ``auto`` does.
 
     References
     ----------
@@ -132,8 +159,8 @@ def scan_substitutions(
     given = context if context is None or isinstance(context, int | np.integer) else [np.asarray(context)]
     target = replace(make_targets([np.asarray(tokens)], given)[0], label="the sequence")
     sampling = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
+    request = IntervalRequest(level=level)
     settled = asked.settled(target, sampling.passes, model)
-    sampler = Coupled(settled)
     cell = Cell(Coupled(asked), target, sampling.passes, sampling.replicates)
     sites = _positions(positions, target)
     others = alternatives(model, target.tokens) if symbols is None else symbol_tokens(model, symbols)
@@ -153,33 +180,32 @@ def scan_substitutions(
         batch_size=rows_per_call(model, batch_size),
         device=device,
     )
-    differences, effective, forward_passes = [], [], 0
+    rows, forward_passes = [], 0
     original = None
     for evaluation in evaluations:
         if original is None:
-            original = evaluation.losses
+            original = evaluation
         else:
-            differences.append(settled.reduce(plan, original - evaluation.losses))
-        effective.append(float(effective_positions(evaluation.position_losses)))
+            rows.append(_row(replace(cell, sampler=Coupled(settled)), evaluation, original, model, request))
         forward_passes += evaluation.forward_passes
         if progress is not None:
             progress(1)
-    log_ratios = np.zeros((*changed.shape, sampling.replicates))
-    log_ratios[changed] = differences
 
-    p_values = np.full(changed.shape, np.nan)
-    p_values[changed] = analysis.family_wise_signs(analysis.Estimates.of_replicates(log_ratios[changed]))
-    dataset = _labelled(log_ratios, level, log_ratio_p=p_values, **exact).assign_coords(
+    dataset = _labelled(rows, changed, sampling.replicates, level, **exact).assign_coords(
         position=("position", sites, {"long_name": "index into the tokens, from 0"}),
         site=("position", sites + 1, {"long_name": "position, counted from 1"}),
         original=("position", symbol_names(model, target.tokens[sites]), {"long_name": "symbol of the original"}),
         symbol=("symbol", symbol_names(model, others), {"long_name": "symbol of the mutant"}),
         token=("symbol", others, {"long_name": "token of the symbol"}),
     )
-    cautions = cautions_of(sampler, sampling.replicates, np.array(effective))
-    dataset["cautions"] = caution_variable([], [cautions], [])
     dataset.attrs = provenance_attributes(
-        model, cell, [target.length], seed=sampling.seed, level=level, forward_passes=forward_passes
+        model,
+        cell,
+        [target.length],
+        seed=sampling.seed,
+        level=level,
+        forward_passes=forward_passes,
+        interval=request.kind,
     ) | {"sequence": "".join(symbol_names(model, target.tokens))}
     return dataset
 
@@ -197,11 +223,14 @@ def rank_substitutions(scan: xr.Dataset) -> pd.DataFrame:
     DataFrame
         One row per substitution: ``substitution`` (``A5G``), ``site`` (counted from 1), ``original``, ``symbol``;
         ``log_ratio``, ``log_ratio_se``, ``lower``, ``upper`` in nats; ``p`` and ``verdict``: ``better`` or ``worse``
-        than the original at a family-wise error of one minus the confidence level over the scan,
-        else empty; ``exact`` where it is known.
+        than the original at a family-wise error of one minus the confidence level over the scan, else empty;
+        ``cautions``, the keys of those that hold for the row, separated by commas; ``exact`` where it is known.
 
     Notes
     -----
+    A row gets no verdict, whatever its p-value, if one of the cautions ``infinite-variance``, ``biased`` and ``skewed``
+    holds for it: its interval may miss without showing it.
+
     Estimates at the top of a ranking are on average a little too high, because the ranking selects them.
 
     Examples
@@ -215,17 +244,37 @@ def rank_substitutions(scan: xr.Dataset) -> pd.DataFrame:
     1          A2G     -0.283   worse
     2          A2T     -0.655   worse
     """
-    flat = scan.drop_dims(["replicate", "caution"])
+    flat = scan.drop_dims("replicate").assign(
+        cautions=caution_keys(scan["cautions"]), verdict=(("position", "symbol"), scan_verdicts(scan))
+    )
+    flat = flat.drop_vars("caution")
     for bound in ("lower", "upper"):
         flat[bound] = flat["log_ratio_ci"].sel(ci_bound=bound, drop=True)
     frame = flat.drop_dims("ci_bound").to_dataframe(dim_order=["position", "symbol"]).reset_index()
     frame = frame[frame["symbol"] != frame["original"]].rename(columns={"log_ratio_p": "p"})
-    significant = frame["p"] < 1 - scan.attrs["ci_prob"]
-    frame["verdict"] = np.where(significant, np.where(frame["log_ratio"] > 0, "better", "worse"), "")
     frame["substitution"] = frame["original"] + frame["site"].astype(str) + frame["symbol"]
     columns = ["substitution", "site", "original", "symbol", "log_ratio", "log_ratio_se", "lower", "upper", "p"]
-    columns += ["verdict", *(["exact"] if "exact" in frame else [])]
+    columns += ["verdict", "cautions", *(["exact"] if "exact" in frame else [])]
     return frame.sort_values("log_ratio", ascending=False, kind="stable")[columns].reset_index(drop=True)
+
+
+def scan_verdicts(scan: xr.Dataset) -> NDArray[np.str_]:
+    """Return the verdict on each cell of a scan, as `rank_substitutions` gives it: (position, symbol)."""
+    doubtful = scan["cautions"].sel(caution=list(WITHHELD)).any("caution").transpose("position", "symbol").values
+    estimates, p_values = (scan[name].transpose("position", "symbol").values for name in ("log_ratio", "log_ratio_p"))
+    claimed = (p_values < 1 - scan.attrs["ci_prob"]) & ~doubtful
+    return np.where(claimed, np.where(estimates > 0, "better", "worse"), "")
+
+
+def _row(
+    cell: Cell, mutant: Evaluation, original: Evaluation, model: ConditionalModel, request: IntervalRequest
+) -> _Row:
+    """Return the row of a mutant: as the first side of a pair, so that its log ratio is mutant over original."""
+    pair = Pair(mutant.target, original.target, mutant.target.label, mutant.target.key)
+    draw = Draw.of(replace(cell, item=pair), (mutant, original))
+    bar = interval_kind(request.kind).error_bar(draw, request.level)
+    (cautions,) = cautions_of_draws([draw], [own_profile(draw)], [bar], models=(model, model))
+    return _Row(draw.estimates, bar, cautions)
 
 
 def _positions(positions: ArrayLike | None, target: Target) -> NDArray[np.int64]:
@@ -261,19 +310,28 @@ def _exact(law: Law, target: Target, sites: NDArray[np.int64], others: NDArray[n
     return exact
 
 
-def _labelled(log_ratios: FloatArray, level: float, **others: FloatArray) -> xr.Dataset:
-    """Label replicates (position, symbol, replicate) and others (position, symbol)."""
-    *cells, replicates = log_ratios.shape
+def _labelled(
+    substitutions: Sequence[_Row], changed: NDArray[np.bool_], replicates: int, level: float, **others: FloatArray
+) -> xr.Dataset:
+    """Label the substitutions, in the order of the cells (position, symbol) that are changed, and others over all."""
+    following = iter(substitutions)
+    original = _Row(np.zeros(replicates))
+    rows = [next(following) if is_changed else original for is_changed in changed.ravel().tolist()]
     flat = replicates_dataset(
         "log_ratio",
-        log_ratios.reshape(-1, replicates),
-        labels=("cell", range(np.prod(cells))),
+        np.stack([row.replicates for row in rows]),
+        labels=("cell", range(changed.size)),
         level=level,
-        bars=None,
+        bars=[row.bar for row in rows],
         **{name: values.reshape(-1) for name, values in others.items()},
     )
+    p_values = np.full(changed.size, np.nan)
+    estimates = estimates_of(flat.isel(cell=changed.ravel()), "log_ratio")
+    p_values[changed.ravel()] = analysis.family_wise_signs(estimates)
+    flat["log_ratio_p"] = ("cell", p_values)
+    flat["cautions"] = caution_variable(["cell"], [row.cautions for row in rows], [len(rows)])
     flat = describe(flat, VARIABLES)
-    grid = flat.coarsen(cell=cells[1]).construct(cell=("position", "symbol")).drop_vars("cell")
+    grid = flat.coarsen(cell=changed.shape[1]).construct(cell=("position", "symbol")).drop_vars("cell")
     for variable in grid.data_vars.values():
         variable.attrs["long_name"] = variable.attrs["long_name"].replace("first over second", "mutant over original")
     return grid

@@ -107,7 +107,7 @@ def decide(
     (['first', 'open', 'first'], 2)
     """
     known = result.data_vars if isinstance(result, xr.Dataset) else ()
-    if "log_ratio" not in known or "degrees" not in known:
+    if "log_ratio" not in known or "degrees" not in known or result["log_ratio"].ndim != 1:
         raise InputError(
             "a decision needs the result of estimate_log_ratio, estimate_text_ratios or estimate_model_log_ratio"
         )

@@ -1,23 +1,11 @@
 """Data sets as tables for other programs: one row per cell, full precision."""
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-__all__ = ["caution_keys", "flat", "frame"]
+from infodis_stats.results.validity import caution_keys
 
-
-def caution_keys(cautions: xr.DataArray) -> xr.DataArray:
-    """Return the keys of the cautions that hold in each cell as text, comma separated.
-
-    Examples
-    --------
-    >>> caution_keys(xr.DataArray([[True, True], [False, False]], {"caution": ["a", "b"]}, ["item", "caution"])).values
-    array(['a, b', ''], dtype='<U4')
-    """
-    cells, keys = cautions.transpose(..., "caution"), cautions["caution"].values
-    texts = [", ".join(keys[row]) for row in cells.values.reshape(-1, keys.size)]
-    return cells.isel(caution=0, drop=True).copy(data=np.array(texts, dtype=str).reshape(cells.shape[:-1]))
+__all__ = ["flat", "frame"]
 
 
 def flat(dataset: xr.Dataset) -> xr.Dataset:

@@ -8,6 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import AsinhNorm, Normalize
 from matplotlib.figure import Figure
 
+from infodis_stats.estimates.substitutions import scan_verdicts
 from infodis_stats.report.svg import PAGE, STYLE, to_svg
 
 __all__ = ["heatmap_figure", "visible"]
@@ -33,8 +34,8 @@ def visible(symbol: str) -> str:
 def heatmap_figure(scan: xr.Dataset, name: str = "heatmap") -> str:
     """Draw the log ratios of a scan: positions across, in rows of 60, symbols down.
 
-    The original's symbols are dots. A cell whose pointwise interval covers 0 is small; one that is better than the
-    original in the family-wise sense of `rank_substitutions` has a frame.
+    The original's symbols are dots. A cell whose pointwise interval covers 0 is small; one with the verdict "better" of
+    `rank_substitutions` has a frame.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def _draw_cells(axis: Axes, scan: xr.Dataset, cell: float, colours: Normalize) -
     originals, symbols = scan["original"].values.tolist(), scan["symbol"].values.tolist()
     sites = scan["site"].values.tolist()
     original = np.array(originals)[:, None] == np.array(symbols)
-    better = (values > 0) & (scan["log_ratio_p"].values < 1 - scan.attrs["ci_prob"])
+    better = scan_verdicts(scan) == "better"
     sure = ~original & ((lower > 0) | (upper < 0))
     for shown, size, edge in (
         (sure & ~better, 0.94, "none"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from infodis_stats.estimates.substitutions import rank_substitutions
+from infodis_stats.estimates.substitutions import WITHHELD, rank_substitutions
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.store import write_store
 from infodis_stats.report.conventions import model_points
@@ -86,6 +86,14 @@ def scan_answer(scan: xr.Dataset) -> list[str]:
         f"The highest estimate is {visible(best['substitution'])}: "
         f"{band(best['log_ratio'], best['lower'], best['upper'])} nats against the original.",
     ]
+    cautioned = frame["cautions"] != ""
+    if cautioned.any():
+        withheld = scan["cautions"].sel(caution=list(WITHHELD)).any("caution") & (scan["log_ratio_p"] < 1 - level)
+        sentences.append(
+            f"A caution holds for {int(cautioned.sum())} of {len(frame)} substitutions; there is no verdict for "
+            f"{int(withheld.sum())} of them that would be significant, because the caution is "
+            f"{', '.join(WITHHELD[:-1])} or {WITHHELD[-1]}."
+        )
     if "exact" in frame:
         within = (frame["lower"] <= frame["exact"] + 1e-9) & (frame["exact"] - 1e-9 <= frame["upper"])
         sentences.append(
@@ -109,6 +117,8 @@ def ranking_tables(scan: xr.Dataset, shown: int = SHOWN) -> dict[str, pd.DataFra
             "verdict": frame["verdict"],
         }
     )
+    if (frame["cautions"] != "").any():
+        table["cautions"] = frame["cautions"]
     if "exact" in frame:
         table["exact"] = [significant(value) for value in frame["exact"]]
     if len(table) <= 3 * shown:
@@ -141,8 +151,8 @@ def _scan(scan: xr.Dataset, name: str, number: int, count: int) -> Iterator[Sect
         heatmap_figure(scan, f"scan-{number}"),
         "Red: less likely than the original; blue: more likely. A dot is the original's symbol. The pointwise "
         f"{100 * scan.attrs['ci_prob']:g} % interval of a small square covers 0. A frame marks what is significantly "
-        "more likely than the original over the whole scan. The colours are linear within one nat of 0 and logarithmic "
-        "beyond.",
+        "more likely than the original over the whole scan and has a verdict. The colours are linear within one nat of "
+        "0 and logarithmic beyond.",
     )
     yield SideBySide([(Heading(title, 3), Table(frame)) for title, frame in ranking_tables(scan).items()])
 
@@ -164,7 +174,7 @@ def _reading(scans: Mapping[str, xr.Dataset]) -> Iterator[Section]:
     cautions = {key: words for scan in scans.values() for key, words in caution_sentences(scan).items()}
     if cautions:
         items = [(key, f"{sentence}.") for key, sentence in cautions.items()]
-        yield Points(items, "A caution holds by construction:", warning=True)
+        yield Points(items, "Cautions, of the substitutions that the ranking names:", warning=True)
 
 
 def _provenance(scans: Mapping[str, xr.Dataset]) -> Iterator[Section]:

@@ -285,7 +285,7 @@ def _reached(result: xr.Dataset) -> tuple[str, ...]:
 def _intervals(result: xr.Dataset) -> str:
     kinds = result["interval"].values.ravel().tolist() if "interval" in result else [result.attrs["ci_kind"]]
     together = "simultaneous " if result.attrs.get("ci_simultaneous") else ""
-    return f"{together}{100 * result.attrs['ci_prob']:g} % intervals: {', '.join(dict.fromkeys(kinds))}"
+    return f"{together}{100 * result.attrs['ci_prob']:g} % intervals: {', '.join(filter(None, dict.fromkeys(kinds)))}"
 
 
 def _points(agree: NDArray[np.bool_]) -> tuple[str, ...]:

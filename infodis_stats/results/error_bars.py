@@ -105,10 +105,13 @@ class IntervalKind(ABC):
         InputError
             If the sample is too small for them; the message says what is needed.
         """
-        bars = _widened(self.from_spread(sample, level), sample, level)
+        spread = self.from_spread(sample, level)
+        bars = _widened(spread, sample, level)
         skewness = np.abs(position_skewness(sample, bars.standard_error))
         skewed = (skewness > self.most_skewness) | heavy_tailed(sample)
-        return replace(bars, flags={**bars.flags, "skewed": skewed})
+        # Where all estimates agree there is no skewness: they are exact, or the flag is "no-spread".
+        varied = spread.standard_error > analysis.rounding(sample.estimates.mean(axis=-1))
+        return replace(bars, flags={**bars.flags, "skewed": skewed & varied})
 
     def error_bar(self, draw: Draw, level: float) -> ErrorBar:
         """Return the interval of a whole draw. Raises `InputError` if the draw is too small for it."""

@@ -21,6 +21,7 @@ __all__ = [
     "NO_CLAIM",
     "Caution",
     "Word",
+    "caution_keys",
     "caution_sentences",
     "caution_variable",
     "cautions_of",
@@ -212,6 +213,19 @@ def caution_variable(dims: Sequence[str], cells: Sequence[Iterable[Caution]], sh
     values: NDArray[np.bool_] = flags(cells).reshape(*shape, len(CAUTIONS))
     attributes = {"units": "1", "long_name": "whether the caution holds, by construction"}
     return xr.DataArray(values, {"caution": list(CAUTIONS)}, [*dims, "caution"], attrs=attributes)
+
+
+def caution_keys(cautions: xr.DataArray) -> xr.DataArray:
+    """Return the keys of the cautions that hold in each cell as text, comma separated.
+
+    Examples
+    --------
+    >>> caution_keys(xr.DataArray([[True, True], [False, False]], {"caution": ["a", "b"]}, ["item", "caution"])).values
+    array(['a, b', ''], dtype='<U4')
+    """
+    cells, keys = cautions.transpose(..., "caution"), cautions["caution"].values
+    texts = [", ".join(keys[row]) for row in cells.values.reshape(-1, keys.size)]
+    return cells.isel(caution=0, drop=True).copy(data=np.array(texts, dtype=str).reshape(cells.shape[:-1]))
 
 
 def caution_sentences(result: xr.Dataset) -> dict[str, str]:

@@ -20,7 +20,7 @@ def test_a_law_is_scanned_end_to_end(capsys, study_file):
     assert (status, err) == (0, "")
     assert "of 15 substitutions are more likely than the original" in out
     assert "of 9 substitutions are more likely than the original" in out
-    assert "coupled exhaustive, 31 passes x 8 replicates, seed 0; 95 % intervals: student-t" in out
+    assert "coupled exhaustive, 31 passes x 8 replicates, seed 0; 95 % intervals: design" in out
     assert out.strip().endswith(f"The report is {folder / 'out' / 'scan.html'}")
     table = pd.read_csv(folder / "out" / "scan.csv")
     np.testing.assert_allclose(table["log_ratio"], table["exact"], atol=1e-9)
@@ -47,6 +47,20 @@ def test_positions_count_from_one_and_symbols_are_chosen(capsys, study_file):
     assert status == 0
     table = pd.read_csv(folder / "out" / "scan.csv")
     assert sorted(table["substitution"]) == ["C2G", "G3C", "T8C", "T8G"]
+
+
+def test_cautions_are_named_by_substitution(capsys, study_file):
+    folder = study_file.parent
+    (folder / "one.txt").write_text("ACGTACGT\n")
+    arguments = ["scan", study_file, folder / "one.txt", "--out", folder / "out", "--estimator", "time-integral", *FAST]
+    status, out, _ = run(capsys, *arguments)
+    assert status == 0
+    assert "0 of 24 substitutions are more likely than the original and 0 less likely" in out
+    assert "A caution holds for 24 of 24 substitutions" in out
+    assert "Caution (infinite-variance):" in out
+    status, out, _ = run(capsys, *arguments, "--json")
+    (entry,) = json.loads(out)["scans"]
+    assert all("infinite-variance" in row["cautions"] for row in entry["substitutions"])
 
 
 def test_a_network_is_scanned(capsys, tmp_path):

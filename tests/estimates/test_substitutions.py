@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 import infodis_stats as ids
-from estimators import Job, evaluate, make_targets
+from estimators import Cell, Coupled, Draw, Job, evaluate, make_pairs, make_targets
 from estimators.streams import root_seed, stream
+from infodis_stats import analysis
+from infodis_stats.results.error_bars import interval_kind
 from infodis_stats.results.validity import caution_sentences
 from tests.support.stat_asserts import assert_unbiased
 
@@ -63,13 +66,33 @@ class TestExact:
             assert not cell["log_ratio_ci"].any()
             assert not cell["log_ratio_replicate"].any()
             assert np.isnan(cell["log_ratio_p"])
+            assert (cell["interval"].item(), cell["degrees"].item()) == ("", np.inf)
+            assert not cell["cautions"].any()
 
-    def test_intervals_are_computed_from_the_replicates(self):
-        scan = ids.scan_substitutions(LAW, TOKENS, "uniform-count", passes=4, replicates=5, level=0.8)
-        draws = scan["log_ratio_replicate"].values[TOKENS != 0, 0]
-        expected = stats.t.interval(0.8, 4, draws.mean(axis=1), stats.sem(draws, axis=1))
-        np.testing.assert_allclose(scan["log_ratio_ci"].values[TOKENS != 0, 0].T, expected)
+    def test_where_auto_uses_replicates_intervals_are_students(self):
+        scan = ids.scan_substitutions(LAW, TOKENS, "chain", passes=8, replicates=5, level=0.8)
+        network = ids.scan_substitutions(DENOISER, [0, 1, 2, 3, 0, 1], passes=16, replicates=8, level=0.8)
+        assert set(network["interval"].values[network["log_ratio_p"].notnull()]) == {"student-t"}
+        changed = np.array([0, 1, 2, 4, 5])
+        draws = network["log_ratio_replicate"].values[changed, 3]
+        expected = stats.t.interval(0.8, 7, draws.mean(axis=1), stats.sem(draws, axis=1))
+        np.testing.assert_allclose(network["log_ratio_ci"].values[changed, 3].T, expected)
         np.testing.assert_allclose(scan["log_ratio"], scan["log_ratio_replicate"].mean("replicate"))
+
+    @pytest.mark.parametrize("name", ["uniform-count+stratified", "time-free", "regression"])
+    def test_intervals_are_those_of_pairs_of_the_mutant_and_the_original(self, name):
+        estimator = ids.estimator(name)
+        scan = ids.scan_substitutions(LAW, TOKENS, estimator, passes=10, replicates=5, level=0.8, seed=3)
+        (original,) = make_targets([TOKENS])
+        plan = estimator.plan(8, 10, 5, stream(root_seed(3), original.key, "substitutions", estimator.name, "10"))
+        for position, symbol in ((2, (TOKENS[2] + 1) % 4), (7, (TOKENS[7] + 3) % 4)):
+            (pair,) = make_pairs([mutated(TOKENS, position, symbol)], [TOKENS])
+            sides = list(evaluate(LAW, [Job(side, plan) for side in pair.sides]))
+            bar = interval_kind("auto").error_bar(Draw.of(Cell(Coupled(estimator), pair, 10, 5), sides), 0.8)
+            cell = scan.isel(position=position, symbol=symbol)
+            np.testing.assert_allclose(cell["log_ratio_ci"], [bar.lower, bar.upper], atol=1e-12)
+            np.testing.assert_allclose(cell["log_ratio_se"], bar.standard_error)
+            assert (cell["interval"].item(), cell["degrees"].item()) == (bar.kind, pytest.approx(bar.degrees))
 
     def test_replicates_are_coupled_estimates_from_one_plan(self):
         """The plan of the scan, run on each mutant separately, gives the same replicates."""
@@ -144,6 +167,7 @@ class TestCalibration:
         # At most 5 % of the scans; 4 binomial standard deviations are 5.5 %.
         assert false / len(frames) < 0.05 + 0.055
         assert sum(map(len, verdicts)) > 1000
+        assert np.mean([(one["cautions"] == "").mean() for one in frames]) >= 0.9
 
     @pytest.mark.slow
     def test_control_intervals_at_a_lower_level_fail_the_same_check(self):
@@ -171,6 +195,7 @@ class TestContract:
         assert scan["log_ratio"].dims == ("position", "symbol")
         assert scan["log_ratio_ci"].dims == ("position", "symbol", "ci_bound")
         assert scan["log_ratio_replicate"].dims == ("position", "symbol", "replicate")
+        assert scan["cautions"].dims == ("position", "symbol", "caution")
         assert scan["position"].values.tolist() == [1, 3]
         assert scan["site"].values.tolist() == [2, 4]
         assert scan["symbol"].values.tolist() == ["G", "A"]
@@ -207,8 +232,18 @@ class TestContract:
         assert set(ids.rank_substitutions(scan)["verdict"]) == {""}
 
     def test_cautions_are_reported(self):
-        cautions = caution_sentences(ids.scan_substitutions(LAW, TOKENS, "time-integral", passes=4, replicates=3))
-        assert {"infinite-variance", "few-replicates"} <= set(cautions)
+        scan = ids.scan_substitutions(LAW, TOKENS, "time-integral", passes=4, replicates=3)
+        assert {"infinite-variance", "few-passes"} <= set(caution_sentences(scan))
+        few = ids.scan_substitutions(LAW, TOKENS, "regression", passes=4, replicates=3)
+        assert "few-replicates" in caution_sentences(few)
+
+    def test_decisions_and_diagnoses_are_refused(self):
+        """They need independent rows, and the substitutions of a scan share their masks."""
+        scan = ids.scan_substitutions(LAW, TOKENS, passes=4, replicates=3)
+        with pytest.raises(ids.InputError, match="a decision needs the result of"):
+            ids.decide(scan)
+        with pytest.raises(ids.InputError, match="a scan has no diagnosis"):
+            ids.diagnose(scan)
 
 
 class TestRanking:
@@ -226,8 +261,9 @@ class TestRanking:
                 assert getattr(row, name) == cell[name].item()
 
     def test_verdicts_are_simultaneous_over_the_scan(self):
-        scan = ids.scan_substitutions(LAW, TOKENS, "uniform-count+stratified", passes=16, replicates=8)
+        scan = ids.scan_substitutions(LAW, TOKENS, "uniform-count+stratified", passes=8, replicates=8)
         frame = ids.rank_substitutions(scan)
+        assert set(frame["cautions"]) == {""}
         assert set(frame["verdict"]) == {"better", "worse", ""}
         assert ((frame["verdict"] != "") == (frame["p"] < 0.05)).all()
         assert (frame.loc[frame["verdict"] == "better", "lower"] > 0).all()
@@ -242,6 +278,140 @@ class TestRanking:
         frame = ids.rank_substitutions(scan)
         assert ((frame["verdict"] == "better") == (frame["exact"] > 0)).all()
         assert ((frame["verdict"] == "worse") == (frame["exact"] < 0)).all()
+
+
+class Checksum:
+    """Tokens cost log 2 each; the last one masked costs nothing, but ``penalty`` nats in a sequence with a 1.
+
+    Elsewhere, tokens of a sequence that shows a 1 are a little cheaper, so that only masks of one position show that it
+    is less likely. A 3 makes every token 1 nat dearer.
+    """
+
+    def __init__(self, penalty: float, shift: float = 0.005) -> None:
+        self.penalty, self.shift = penalty, shift
+
+    def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        alone = masked.sum(dim=1, keepdim=True) == 1
+        visible = torch.where(masked, 0, tokens)
+        ones, threes = (((visible == token).any(dim=1, keepdim=True) | (tokens == token)).double() for token in (1, 3))
+        losses = torch.where(alone, self.penalty * ones, np.log(2.0) - self.shift * ones) + threes
+        return torch.where(masked, losses, 0.0)
+
+    def differences(self, length: int) -> dict[str, tuple[float, float]]:
+        """Return bounds on the log ratio of a mutant with each symbol."""
+        sizes = length - 1
+        return {"1": (-self.penalty, self.shift * sizes - self.penalty), "2": (0.0, 0.0), "3": (-length, -0.5 * length)}
+
+
+LENGTH = 128
+
+
+def checksum_scan(seed, penalty=5.0):
+    zeros = np.zeros(LENGTH, dtype=np.int64)
+    how = {"positions": range(0, LENGTH, 16), "symbols": [0, 1, 2, 3], "passes": 16, "replicates": 8, "seed": seed}
+    return ids.scan_substitutions(Checksum(penalty), zeros, "uniform-count+stratified", **how)
+
+
+def false_claims(frame, p_values=None):
+    """Count the verdicts, or those that p-values would give, that have the wrong sign."""
+    better = frame["verdict"] == "better" if p_values is None else (p_values < 0.05) & (frame["log_ratio"] > 0)
+    worse = frame["verdict"] == "worse" if p_values is None else (p_values < 0.05) & (frame["log_ratio"] < 0)
+    return int((better & frame["symbol"].isin(["1", "2", "3"])).sum() + (worse & (frame["symbol"] == "2")).sum())
+
+
+def replicate_p_values(scan):
+    """Return the p-values of Student's t over the replicates, which knows nothing of masks that were not drawn."""
+    draws = scan["log_ratio_replicate"].values
+    p_values = np.full(draws.shape[:2], np.nan)
+    changed = scan["log_ratio_p"].notnull().values
+    p_values[changed] = analysis.family_wise_signs(analysis.Estimates.of_replicates(draws[changed]))
+    return p_values
+
+
+class TestUnseenMasks:
+    """Laws whose surprises sit in masks of one position, which a third of the scans do not have."""
+
+    def test_maths_the_checksum_has_the_differences_that_it_says(self):
+        model = Checksum(5.0)
+        scan = ids.scan_substitutions(model, [0] * 6, "exhaustive", passes=63, replicates=2, symbols=[0, 1, 2, 3])
+        for symbol, (low, high) in model.differences(6).items():
+            values = scan["log_ratio"].sel(symbol=symbol)
+            assert (values >= low - 1e-9).all()
+            assert (values <= high + 1e-9).all()
+
+    def test_false_verdicts_stay_within_the_error(self):
+        frames = [ids.rank_substitutions(checksum_scan(seed)) for seed in range(20)]
+        runs = sum(false_claims(frame) > 0 for frame in frames)
+        assert stats.binomtest(runs, 20, 0.05, alternative="greater").pvalue > 0.01
+        # Control: true verdicts are still given.
+        assert all((frame.loc[frame["symbol"] == "3", "verdict"] == "worse").mean() == 1 for frame in frames)
+
+    def test_control_students_t_over_replicates_makes_false_claims(self):
+        runs = 0
+        for seed in range(20):
+            scan = checksum_scan(seed)
+            scan["log_ratio_p"] = (("position", "symbol"), replicate_p_values(scan))
+            frame = ids.rank_substitutions(scan)
+            runs += false_claims(frame, frame["p"]) > 0
+        assert stats.binomtest(runs, 20, 0.05, alternative="greater").pvalue < 0.01
+
+    def test_each_substitution_has_its_own_cautions(self):
+        scan = next(scan for scan in map(checksum_scan, range(20)) if not has_single(scan))
+        frame = ids.rank_substitutions(scan)
+        unseen, constant = (frame["cautions"].str.contains(key) for key in ("unseen-sizes", "no-spread"))
+        assert set(frame.loc[unseen, "symbol"]) == {"1", "2"}
+        assert set(frame.loc[constant, "symbol"]) == {"2"}
+        assert set(frame.loc[frame["symbol"] == "3", "cautions"]) == {""}
+        assert not scan["cautions"].sel(symbol="0").any()
+
+
+def has_single(scan):
+    """Return whether a pass masks one position: then some replicates of mutants with a 1 are far below 0."""
+    return bool((scan["log_ratio_replicate"].sel(symbol="1") < -10).any())
+
+
+class Rare:
+    """Each token costs 1 nat; one of them 40 more in a few masks that show a 2, and all 1 more if a 3 is shown."""
+
+    def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        shown = torch.where(masked, 0, tokens)
+        two, three = ((shown == token).any(dim=1, keepdim=True).double() for token in (2, 3))
+        losses = 1.0 + three.repeat(1, tokens.shape[1])
+        size = masked.sum(dim=1)
+        losses[:, 0] += 40.0 * two[:, 0] * ((size > 12) & (size <= 16))
+        return torch.where(masked, losses, 0.0)
+
+
+class TestVerdicts:
+    @pytest.mark.parametrize("name", ["time-integral", "published-llada"])
+    def test_no_verdict_where_the_interval_may_miss_without_showing_it(self, name):
+        frame = ids.rank_substitutions(ids.scan_substitutions(LAW, TOKENS, name, passes=32, replicates=8))
+        assert frame["cautions"].str.contains("infinite-variance|biased").all()
+        assert (frame["verdict"] == "").all()
+        assert (frame["p"] < 0.05).any()
+
+    def test_only_the_skewed_row_has_no_verdict(self):
+        # At a level so low that the skewed row is significant.
+        how = {"positions": [5, 9], "symbols": [2, 3], "passes": 16, "replicates": 32, "level": 0.5}
+        frame = ids.rank_substitutions(ids.scan_substitutions(Rare(), [0] * 64, "uniform-count+stratified", **how))
+        skewed = frame["cautions"].str.contains("skewed")
+        assert set(frame.loc[skewed, "symbol"]) == {"2"}
+        assert set(frame.loc[~skewed, "symbol"]) == {"3"}
+        assert (frame.loc[skewed, "verdict"] == "").all()
+        assert (frame.loc[~skewed, "verdict"] == "worse").all()
+        assert (frame.loc[skewed, "p"] < 0.5).any()  # it would have a verdict
+
+    def test_control_few_passes_alone_withhold_nothing(self):
+        frame = ids.rank_substitutions(ids.scan_substitutions(LAW, TOKENS, passes=8, replicates=3))
+        assert frame["cautions"].str.contains("few-passes").all()
+        assert (frame["verdict"] != "").any()
+
+    @pytest.mark.parametrize(("name", "passes"), [("chain", 8), ("exhaustive", 255)])
+    def test_exact_points_are_not_skewed(self, name, passes):
+        frame = ids.rank_substitutions(ids.scan_substitutions(LAW, TOKENS, name, passes=passes, replicates=8))
+        assert set(frame["cautions"]) == {""}
+        assert (frame["p"] == 0).all()
+        assert (frame["verdict"] != "").all()
 
 
 TABLE = ids.TableLaw(["AAC", "CAC"], [0.5, 0.5], "AC")

@@ -69,7 +69,7 @@ def test_the_figure_marks_significant_and_better_cells_and_the_original(scan, ex
     better = int((ids.rank_substitutions(scan)["verdict"] == "better").sum())
     sure = int(((lower > 0) | (upper < 0)).sum())
     drawn = groups(heatmap_figure(scan))
-    counts = [group.count("<use ") for group in drawn]
+    counts = [group.count("<use ") or group.count("<path ") for group in drawn]  # few cells are drawn one by one
     assert counts == [sure - better, better, 48 - sure, 16]
     assert min(counts) > 0
     assert ["stroke: #000000" in group for group in drawn] == [False, True, False, False]
@@ -133,6 +133,40 @@ def test_markdown_has_the_same_answer_and_tables(scan, tmp_path):
     assert f"- {scan_answer(scan)[0]}" in text
     assert "![Heat map of the log ratios](figures/scan-1.svg)" in text
     assert (tmp_path / "figures" / "scan-1.svg").read_text() == heatmap_figure(scan, "scan-1")
+
+
+@pytest.fixture(scope="module")
+def cautioned(scan):
+    """The scan with a caution for the best substitution, whose verdict is withheld, and another for the worst."""
+    changed, frame = scan.copy(deep=True), ids.rank_substitutions(scan)
+    for row, key in ((frame.iloc[0], "skewed"), (frame.iloc[-1], "few-passes")):
+        changed["cautions"].loc[{"position": row["site"] - 1, "symbol": row["symbol"], "caution": key}] = True
+    return changed
+
+
+def test_cautions_of_substitutions_are_shown_and_withhold_verdicts(scan, cautioned, tmp_path):
+    before, after = (scan_answer(one) for one in (scan, cautioned))
+    better = int(before[0].split(" of ")[0])
+    assert after[0].startswith(f"{better - 1} of 48")
+    (sentence,) = (one for one in after if "caution" in one.lower())
+    assert sentence.startswith("A caution holds for 2 of 48 substitutions")
+    assert "no verdict for 1 of them" in sentence
+    best, worst = ranking_tables(cautioned, 5).values()
+    assert best["cautions"].tolist() == ["skewed", "", "", "", ""]
+    assert best["verdict"][0] == ""
+    assert worst["cautions"].tolist()[-1] == "few-passes"
+    assert worst["verdict"].tolist()[-1] == "worse"
+    write_scans({"one": cautioned}, tmp_path)
+    text = (tmp_path / "scan.md").read_text()
+    assert all(f"**{key}**" in text or key in text for key in ("skewed", "few-passes"))
+    assert pd.read_csv(tmp_path / "scan.csv", keep_default_na=False)["cautions"][0] == "skewed"
+    framed = [group.count("<path ") for group in (groups(heatmap_figure(one))[1] for one in (scan, cautioned))]
+    assert framed == [better, better - 1]
+
+
+def test_control_without_cautions_there_is_no_column(scan):
+    assert not any("caution" in one.lower() for one in scan_answer(scan))
+    assert not any("cautions" in table for table in ranking_tables(scan).values())
 
 
 def test_white_space_is_visible():

@@ -3,7 +3,7 @@
 import pandas as pd
 import xarray as xr
 
-from infodis_stats.report.frames import caution_keys
+from infodis_stats.results.validity import caution_keys
 
 __all__ = ["SHORT", "cells", "main_interval", "main_level", "mean_coverage"]
 
