@@ -35,12 +35,9 @@ from infodis_stats.models.vocabulary import alternatives, symbol_names, symbol_t
 from infodis_stats.results.error_bars import ErrorBar, interval_kind
 from infodis_stats.results.labels import Variable, describe, estimates_of, replicates_dataset
 from infodis_stats.results.provenance import provenance_attributes
-from infodis_stats.results.validity import Caution, caution_keys, caution_variable
+from infodis_stats.results.validity import NO_CLAIM, Caution, caution_keys, caution_variable
 
-__all__ = ["WITHHELD", "rank_substitutions", "scan_substitutions", "scan_verdicts"]
-
-WITHHELD = ("infinite-variance", "biased", "skewed")
-"""Cautions under which an interval may miss without showing it: a substitution that has one gets no verdict."""
+__all__ = ["rank_substitutions", "scan_substitutions", "scan_verdicts"]
 
 VARIABLES = {
     "log_ratio_p": Variable("1", "p-value of the log ratio's sign, Holm-adjusted over the scan"),
@@ -228,8 +225,8 @@ def rank_substitutions(scan: xr.Dataset) -> pd.DataFrame:
 
     Notes
     -----
-    A row gets no verdict, whatever its p-value, if one of the cautions ``infinite-variance``, ``biased`` and ``skewed``
-    holds for it: its interval may miss without showing it.
+    A row gets no verdict, whatever its p-value, if it has a caution from which `infodis_stats.decide` makes no claim: its
+    interval may miss without showing it.
 
     Estimates at the top of a ranking are on average a little too high, because the ranking selects them.
 
@@ -260,7 +257,7 @@ def rank_substitutions(scan: xr.Dataset) -> pd.DataFrame:
 
 def scan_verdicts(scan: xr.Dataset) -> NDArray[np.str_]:
     """Return the verdict on each cell of a scan, as `rank_substitutions` gives it: (position, symbol)."""
-    doubtful = scan["cautions"].sel(caution=list(WITHHELD)).any("caution").transpose("position", "symbol").values
+    doubtful = scan["cautions"].sel(caution=list(NO_CLAIM)).any("caution").transpose("position", "symbol").values
     estimates, p_values = (scan[name].transpose("position", "symbol").values for name in ("log_ratio", "log_ratio_p"))
     claimed = (p_values < 1 - scan.attrs["ci_prob"]) & ~doubtful
     return np.where(claimed, np.where(estimates > 0, "better", "worse"), "")

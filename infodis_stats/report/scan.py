@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from infodis_stats.estimates.substitutions import WITHHELD, rank_substitutions
+from infodis_stats.estimates.substitutions import rank_substitutions
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.store import write_store
 from infodis_stats.report.conventions import model_points
@@ -26,7 +26,7 @@ from infodis_stats.report.document import (
 from infodis_stats.report.heatmap import heatmap_figure, visible
 from infodis_stats.report.numbers import band, significant
 from infodis_stats.report.page import files_of, write_texts
-from infodis_stats.results.validity import caution_sentences
+from infodis_stats.results.validity import NO_CLAIM, caution_sentences
 
 __all__ = ["ranking_tables", "scan_answer", "scan_document", "write_scans"]
 
@@ -88,11 +88,11 @@ def scan_answer(scan: xr.Dataset) -> list[str]:
     ]
     cautioned = frame["cautions"] != ""
     if cautioned.any():
-        withheld = scan["cautions"].sel(caution=list(WITHHELD)).any("caution") & (scan["log_ratio_p"] < 1 - level)
+        withheld = scan["cautions"].sel(caution=list(NO_CLAIM)).any("caution") & (scan["log_ratio_p"] < 1 - level)
         sentences.append(
             f"A caution holds for {int(cautioned.sum())} of {len(frame)} substitutions; there is no verdict for "
             f"{int(withheld.sum())} of them that would be significant, because the caution is "
-            f"{', '.join(WITHHELD[:-1])} or {WITHHELD[-1]}."
+            f"{', '.join(NO_CLAIM[:-1])} or {NO_CLAIM[-1]}."
         )
     if "exact" in frame:
         within = (frame["lower"] <= frame["exact"] + 1e-9) & (frame["exact"] - 1e-9 <= frame["upper"])
