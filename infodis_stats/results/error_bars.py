@@ -20,6 +20,7 @@ from infodis_stats.results.sample import Sample
 from infodis_stats.results.skewness import effective_losses, position_skewness
 
 __all__ = [
+    "SAMPLE_CAUTIONS",
     "ErrorBar",
     "ErrorBars",
     "IntervalKind",
@@ -38,6 +39,8 @@ MOST_SKEWNESS, MOST_CORRECTED = 0.25, 1.5  # of an estimate: beyond it, coverage
 FEWEST_LOSSES = 8  # that carry the spread
 FEWEST_PARTS = 8  # for a usable estimate of skewness
 ENOUGH_REPLICATES = 8
+SAMPLE_CAUTIONS = ("no-spread", "unseen-sizes", "skewed")
+"""Keys of the cautions that depend on the sample of an interval: its `flags`."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,8 @@ class IntervalKind(ABC):
         bars = _widened(self.from_spread(sample, level), sample, level)
         skewness = np.abs(position_skewness(sample, bars.standard_error))
         skewed = (skewness > self.most_skewness) | (effective_losses(sample) < FEWEST_LOSSES)
-        return replace(bars, flags={**bars.flags, "skewed": skewed})
+        sampled = bars.upper - bars.lower > 2 * analysis.rounding(sample.estimates.mean(axis=-1))  # a point is exact
+        return replace(bars, flags={**bars.flags, "skewed": skewed & sampled})
 
     def error_bar(self, draw: Draw, level: float) -> ErrorBar:
         """Return the interval of a whole draw. Raises `InputError` if the draw is too small for it."""
