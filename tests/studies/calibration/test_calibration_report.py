@@ -87,7 +87,7 @@ def test_the_answer_says_if_all_cells_have_a_caution(calibration_study):
     tree["summary"]["cautions"].loc[{"caution": "few-hard-tokens"}] = True
     sentences = answer(Study(tree))
     assert sentences[0].startswith("auto: 0.0 % of all ")
-    assert "have no caution; the others cover " in sentences[0]
+    assert "; 100.0 % are in cells with a caution, and 0.0 % have one of their own" in sentences[0]
     assert sentences[1].startswith("auto, in the 12 cells with a caution: it covers ")
     assert sentences[2].startswith("student-t, with a caution everywhere: it covers ")
     (verdict,) = ids.diagnose(tree).verdicts
@@ -105,9 +105,12 @@ def test_the_answer_says_how_many_intervals_have_no_caution(calibration_study):
     missed = int(every[["missed_low", "missed_high"]].to_numpy().sum())
     missed_without = int(clean[["missed_low", "missed_high"]].to_numpy().sum())
     others = 1 - (missed - missed_without) / (number - without)
+    of_cells = int(every["intervals"][every["cautions"] != ""].sum())
+    assert number - without - of_cells == 1  # an interval of its own
     assert sentence == (
-        f"auto: {percent(without / number)} % of all {number:,} intervals have no caution; they cover "
-        f"{percent(1 - missed_without / without)} %; the others cover {percent(others)} %."
+        f"auto: {percent(without / number)} % of all {number:,} intervals have no caution and cover "
+        f"{percent(1 - missed_without / without)} %; {percent(of_cells / number)} % are in cells with a caution, and "
+        f"{percent(1 / number)} % have one of their own in other cells: together these cover {percent(others)} %."
     )
 
 
@@ -143,7 +146,7 @@ def test_the_table_of_cautions_has_the_share_of_each_flag(calibration_study):
         (quiet(2000, 100), "fine", "where no caution holds, the coverage of auto is nowhere significantly"),
         (quiet(2000, 600), "caution", "the coverage of auto without a caution is significantly below nominal over all"),
         (quiet(10, 0), "caution", "too few to judge: with "),
-        (spoiled, "caution", "the coverage of auto is significantly below nominal in 1 cells without a caution"),
+        (spoiled, "caution", "the coverage of auto is significantly below nominal in 1 cell without a caution"),
     ],
 )
 def test_the_verdict_is_on_intervals_without_a_caution(calibration_study, change, word, reason):

@@ -60,13 +60,18 @@ def _shares(counted: pd.DataFrame, plain: pd.DataFrame, name: str) -> list[str]:
     if every.empty:
         return []
     number, quiet = int(every["intervals"].sum()), int(plain["intervals"].sum())
+    of_cells = int(every["intervals"][every["cautions"] != ""].sum())
     covered, quiet_covered = ((part["coverage"] * part["intervals"]).sum() for part in (every, plain))
-    words = [f"{name}: {percent(quiet / number)} % of all {number:,} intervals have no caution"]
+    words = f"{name}: {percent(quiet / number)} % of all {number:,} intervals have no caution"
     if quiet:
-        words.append(f"they cover {percent(quiet_covered / quiet)} %")
+        words += f" and cover {percent(quiet_covered / quiet)} %"
     if quiet < number:
-        words.append(f"the others cover {percent((covered - quiet_covered) / (number - quiet))} %")
-    return [f"{'; '.join(words)}."]
+        words += (
+            f"; {percent(of_cells / number)} % are in cells with a caution, and "
+            f"{percent((number - quiet - of_cells) / number)} % have one of their own in other cells: together these "
+            f"cover {percent((covered - quiet_covered) / (number - quiet))} %"
+        )
+    return [f"{words}."]
 
 
 def _cautioned(part: pd.DataFrame, name: str, level: float) -> list[str]:

@@ -34,7 +34,7 @@ def calibration_document(study: Study) -> Document:
                 f"for exactly these {items}. A cell is a group, an estimator, and numbers of passes and replicates. "
                 "A caution holds for a whole cell, by construction, or for a single interval, because of its sample "
                 f"({', '.join(SAMPLE_CAUTIONS)}). If at least half of the intervals of a cell have one, it holds for "
-                "the cell. Coverage and width without a caution are of the intervals that have neither. A cell is "
+                "the cell. Coverage and width without a caution count the intervals that have neither. A cell is "
                 "short if this coverage is significantly more than one point below nominal. Width: the median "
                 "interval over the normal one of known variance. Estimators that are exact on a group have no cell, "
                 "because their intervals are points."
@@ -73,7 +73,7 @@ def _kinds(study: Study) -> Iterator[Section]:
 
 def _default(study: Study) -> Iterator[Section]:
     main = main_interval(study.summary)
-    yield Heading(f"{main}, by estimator")
+    yield Heading(f"{main}, by estimator and replicates")
     yield Table(estimator_table(study, main))
     yield Note(
         "One column per number of replicates: coverage in percent of the intervals without a caution, in brackets that "
@@ -82,8 +82,8 @@ def _default(study: Study) -> Iterator[Section]:
     yield Heading(f"Cautions of {main}, by estimator")
     yield Table(caution_table(study, main), headline=f"Intervals of {main} without a caution")
     yield Note(
-        "Shares of all intervals, also in cells with a caution. The last columns are the cautions of single intervals; "
-        "an interval can have several, and others hold by construction for whole cells."
+        "Shares of all intervals. The last three columns are the cautions of single intervals, in cells with a caution "
+        "and in others; an interval can have several."
     )
     yield Heading(f"Where {main} is short without a caution")
     short = short_table(study, main)

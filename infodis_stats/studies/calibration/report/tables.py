@@ -88,8 +88,9 @@ def caution_table(study: Study, interval: str) -> pd.DataFrame:
             "estimator": name,
             "intervals": f"{int(number):,}",
             "no caution (%)": percent(share),
-            "of which cover (%)": percent(mean_coverage(quiet)) if share else "–",
+            "of these cover (%)": percent(mean_coverage(quiet)) if share else "–",
             "all cover (%)": percent(mean_coverage(every)),
+            "cell with a caution (%)": percent(every["intervals"][every["cautions"] != ""].sum() / number),
         }
         for flag in SAMPLE_CAUTIONS:
             row[f"{flag} (%)"] = percent((every[f"{flag}_share"] * every["intervals"]).sum() / number)
