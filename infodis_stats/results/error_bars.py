@@ -20,6 +20,7 @@ from infodis_stats.results.sample import Sample
 from infodis_stats.results.skewness import heavy_tailed, position_skewness
 
 __all__ = [
+    "SAMPLE_CAUTIONS",
     "ErrorBar",
     "ErrorBars",
     "IntervalKind",
@@ -37,6 +38,8 @@ REDRAWN_AT_ONCE = 2**25  # weights: several hundred megabytes
 MOST_SKEWNESS, MOST_CORRECTED = 0.25, 1.5  # of an estimate: beyond it, coverage is below nominal
 FEWEST_PARTS = 8  # for a usable estimate of skewness
 ENOUGH_REPLICATES = 8
+SAMPLE_CAUTIONS = ("no-spread", "unseen-sizes", "skewed")
+"""Keys of the cautions that depend on the sample of an interval: its `flags`."""
 
 
 @dataclass(frozen=True)
@@ -359,7 +362,9 @@ def _widened(bars: ErrorBars, sample: Sample, level: float) -> ErrorBars:
         return bars
     least = np.max(list(missed.values()), axis=0)
     half_width = np.maximum((bars.upper - bars.lower) / 2, analysis.rounding(centre))
-    narrow = least > half_width
+    # Without spread an estimate is not exact even if nothing was lost: its degrees of freedom are finite.
+    equal = bars.standard_error <= analysis.rounding(centre)
+    narrow = (least > half_width) | equal
     degrees = max(1.0, sample.draw.cell.passes * sample.size - 1.0)
     error = least / float(stats.t.ppf((1 + level) / 2, degrees))
     return replace(
@@ -368,7 +373,7 @@ def _widened(bars: ErrorBars, sample: Sample, level: float) -> ErrorBars:
         degrees=np.where(narrow, degrees, bars.degrees),
         lower=np.where(narrow, np.minimum(bars.lower, centre - least), bars.lower),
         upper=np.where(narrow, np.maximum(bars.upper, centre + least), bars.upper),
-        flags={key: width > half_width for key, width in missed.items()},
+        flags={"no-spread": equal, "unseen-sizes": missed["unseen-sizes"] > half_width},
         skewness=None if bars.skewness is None else np.where(narrow, 0.0, bars.skewness),
     )
 

@@ -54,8 +54,7 @@ def missed_half_widths(sample: Sample, standard_error: FloatArray, level: float)
     lost = max(float(side.position_losses.sum()) for side in draw.evaluations)
     share = rule_of_three(draw.cell.passes * sample.size, level)
     return {
-        # More than rounding even if nothing was lost: the caution holds there, too.
-        "no-spread": np.where(standard_error <= rounding, np.maximum(share * lost, 2.0 * rounding), 0.0),
+        "no-spread": np.where(standard_error <= rounding, share * lost, 0.0),
         "unseen-sizes": np.max([unseen_sizes(side, sample.size) for side in draw.evaluations], axis=0),
     }
 

@@ -94,10 +94,13 @@ def heavy_tailed(sample: Sample) -> NDArray[np.bool_]:
         Of the worse of two sides; False for noise that masks nothing.
     """
     heavy = np.zeros(len(sample.estimates), dtype=bool)
+    alone = len(sample.draw.evaluations) == 1
     for side in _sides(sample):
         if isinstance(side.plan, MaskPlan):
             effective, number = effective_losses(side, sample.size)
-            heavy |= effective < np.maximum(FEWEST_LOSSES, number / LARGEST_KURTOSIS)
+            # Most losses of near copies do not differ: the kurtosis of differences says nothing of their tails.
+            fewest = np.maximum(FEWEST_LOSSES, number / LARGEST_KURTOSIS) if alone else FEWEST_LOSSES
+            heavy |= effective < fewest
     return heavy
 
 

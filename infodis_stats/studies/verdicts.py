@@ -14,7 +14,7 @@ from infodis_stats.diagnostics.construction import caution_verdicts
 from infodis_stats.diagnostics.verdict import concise
 from infodis_stats.results.validity import held
 
-__all__ = ["FAMILY", "bias_verdict", "coverage_verdict", "estimator_verdict"]
+__all__ = ["FAMILY", "bias_verdict", "coverage_verdict", "estimator_verdict", "too_few_to_judge"]
 
 NOTICEABLE = 0.05  # of coverage: a study that cannot notice so large a shortfall says nothing about coverage
 FAMILY = 0.05
@@ -78,13 +78,28 @@ def _too_few(summary: xr.Dataset) -> list[Verdict]:
     if not len(counts):
         return [Verdict("coverage", "fine", "no estimator without a caution has intervals that could be counted")]
     least = noticeable_coverage(int(counts.max()), level, FAMILY / len(counts))
+    return too_few_to_judge(
+        f"{counts.max()} intervals of an estimator", level, least, "take more sequences or replicates"
+    )
+
+
+def too_few_to_judge(counted: str, level: float, least: float, advice: str) -> list[Verdict]:
+    """Return a verdict if only a coverage far below nominal would be significant.
+
+    Parameters
+    ----------
+    counted : str
+        How many intervals of what were counted.
+    level : float
+        Nominal coverage.
+    least : float
+        Largest coverage that would be significantly below nominal, from `noticeable_coverage`.
+    advice : str
+    """
     if level - least <= NOTICEABLE:
         return []
-    seen = f"only a coverage of {100 * least:.3g} % or less would be significant"
-    reason = (
-        f"too few to judge: with {counts.max()} intervals of an estimator, {seen if least >= 0 else 'none would be'}"
-    )
-    return [Verdict("coverage", "caution", reason, "take more sequences or replicates")]
+    seen = f"only a coverage of {100 * least:.3g} % or less would be significant" if least >= 0 else "none would be"
+    return [Verdict("coverage", "caution", f"too few to judge: with {counted}, {seen}", advice)]
 
 
 def _clean(summary: xr.Dataset) -> xr.Dataset:

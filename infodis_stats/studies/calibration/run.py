@@ -12,10 +12,10 @@ from scipy import stats
 from estimators import Draw, InputError
 from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
-from infodis_stats.results.error_bars import ErrorBars, interval_kind
+from infodis_stats.results.error_bars import SAMPLE_CAUTIONS, ErrorBars, interval_kind
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.sample import Sample
-from infodis_stats.results.validity import Caution, caution_variable, cautions_of
+from infodis_stats.results.validity import CAUTIONS, Caution, caution_variable, cautions_of
 from infodis_stats.studies.calibration.schema import CalibrationSpec
 from infodis_stats.studies.calibration.variables import VARIABLES
 from infodis_stats.studies.design.failed import failed_items
@@ -29,8 +29,11 @@ __all__ = ["calibrate", "summarise_calibration"]
 
 FloatArray = NDArray[np.float64]
 
-COUNTED = ("missed_low", "missed_high", "relative_width", "intervals", "degrees")
+MISSES = ("missed_low", "missed_high")
+QUIET = ("quiet_intervals", "quiet_missed_low", "quiet_missed_high")
+BY_LEVEL = (*MISSES, *QUIET, "relative_width")
 CELL = ["estimator", "passes", "interval", "replicates"]
+MOSTLY = 0.5  # share of the intervals from which a flag is a caution of the cell
 
 
 def calibrate(subjects: Sequence[Subject], spec: CalibrationSpec) -> Steps:
@@ -77,7 +80,11 @@ def calibrate(subjects: Sequence[Subject], spec: CalibrationSpec) -> Steps:
     counts = describe(xr.concat(parts, dim="item"), VARIABLES)
     counts = counts.isel(item=~counts["item"].isin(list(failed)))
     summary = summarise_calibration(counts)
-    summary["cautions"] = _cautions(counts, samplers)
+    summary["cautions"] = _cautions(counts, samplers) | _mostly_flagged(summary)
+    summary["cautions"].attrs = {
+        "units": "1",
+        "long_name": "whether the caution holds, by construction or for most of the intervals",
+    }
     return Result(
         {"counts": counts, "summary": describe(summary, VARIABLES)},
         forward_passes=sum(int(np.nansum(columns["forward_passes"])) for columns in drawn),
@@ -93,10 +100,8 @@ def _section(name: str, subject: Subject, grid: Grid, truth: xr.Dataset, spec: C
     values = dict(zip((item.key for item in grid.items), known.tolist(), strict=True))
     shape = len(spec.intervals), len(spec.replicates)
     levels = *shape, len(spec.levels)
-    columns = {
-        "missed_low": levels,
-        "missed_high": levels,
-        "relative_width": levels,
+    columns = dict.fromkeys(BY_LEVEL, levels) | {
+        "flagged": (*levels, len(SAMPLE_CAUTIONS)),
         "intervals": shape,
         "degrees": shape,
         "forward_passes": (),
@@ -109,9 +114,10 @@ def _section(name: str, subject: Subject, grid: Grid, truth: xr.Dataset, spec: C
 def _counts(grid: Grid, drawn: Columns, truth: xr.Dataset, spec: CalibrationSpec) -> xr.Dataset:
     """Label the counts of a subject, over all passes of the study."""
     dims = ["item", *CELL]
-    by_level = ("missed_low", "missed_high", "relative_width")
+    dims_of = {name: [*dims, "level"] for name in BY_LEVEL}
+    dims_of |= {"flagged": [*dims, "level", "flag"], "intervals": dims, "degrees": dims}
     counts = xr.Dataset(
-        {name: ([*dims, "level"] if name in by_level else dims, grid.filled(drawn[name])) for name in COUNTED}
+        {name: (dims_of[name], grid.filled(drawn[name])) for name in dims_of}
         | {name: truth[name] for name in ("truth", "truth_se", "effective_positions", "full_mask_ratio")},
         coords={
             "item": truth["item"],
@@ -121,9 +127,10 @@ def _counts(grid: Grid, drawn: Columns, truth: xr.Dataset, spec: CalibrationSpec
             "interval": list(spec.intervals),
             "replicates": np.array(spec.replicates),
             "level": np.array(spec.levels),
+            "flag": list(SAMPLE_CAUTIONS),
         },
     )
-    return counts.reindex(passes=list(spec.passes)).fillna({"missed_low": 0, "missed_high": 0, "intervals": 0})
+    return counts.reindex(passes=list(spec.passes)).fillna(dict.fromkeys((*MISSES, *QUIET, "flagged", "intervals"), 0))
 
 
 def _bars(draw: Draw, kind: str, size: int, level: float) -> ErrorBars | None:
@@ -134,12 +141,18 @@ def _bars(draw: Draw, kind: str, size: int, level: float) -> ErrorBars | None:
 
 
 def _counted(draw: Draw, spec: CalibrationSpec, values: Mapping[str, tuple[float, float]]) -> dict[str, ArrayLike]:
-    """Count the misses of every interval of a draw, by kind, replicates and level, given the true values by item."""
+    """Count the misses of every interval of a draw, by kind, replicates and level, given the true values by item.
+
+    The misses are counted among all intervals, and among those without a flag.
+    """
     truth, truth_se = values[draw.cell.item.key]
     shape = (len(spec.intervals), len(spec.replicates), len(spec.levels))
-    low, high, width = np.zeros(shape), np.zeros(shape), np.full(shape, np.nan)
+    counted = {name: np.zeros(shape) for name in BY_LEVEL}
+    counted["relative_width"][...] = np.nan
+    flagged = np.zeros((*shape, len(SAMPLE_CAUTIONS)))
     count, degrees = np.zeros(shape[:2]), np.full(shape[:2], np.nan)
     deviation = draw.estimates.std(ddof=1)
+    slack = analysis.rounding(truth)
     for i, kind in enumerate(spec.intervals):
         for j, size in enumerate(spec.replicates):
             sample = Sample(draw, size)
@@ -150,23 +163,35 @@ def _counted(draw: Draw, spec: CalibrationSpec, values: Mapping[str, tuple[float
                 if bars is None:
                     continue
                 allowed = analysis.widen(analysis.Interval(bars.lower, bars.upper), centre, truth_se, level)
-                slack = analysis.rounding(truth)
+                low, high = allowed.upper < truth - slack, allowed.lower > truth + slack
+                flags = _flags(bars)
+                quiet = ~flags.any(axis=-1)
                 here = i, j, k
-                low[here] = (allowed.upper < truth - slack).sum()
-                high[here] = (allowed.lower > truth + slack).sum()
+                counted["missed_low"][here], counted["missed_high"][here] = low.sum(), high.sum()
+                counted["quiet_missed_low"][here] = (low & quiet).sum()
+                counted["quiet_missed_high"][here] = (high & quiet).sum()
+                counted["quiet_intervals"][here] = quiet.sum()
+                flagged[here] = flags.sum(axis=0)
                 count[here[:2]] = len(centre)
                 degrees[here[:2]] = np.median(bars.degrees)
-                if deviation > slack:
+                if deviation > slack and quiet.any():
                     z = stats.norm.ppf((1 + level) / 2)
-                    width[here] = np.median(bars.upper - bars.lower) / (2 * z * ideal)
+                    counted["relative_width"][here] = np.median((bars.upper - bars.lower)[quiet]) / (2 * z * ideal)
     return {
-        "missed_low": low,
-        "missed_high": high,
-        "relative_width": width,
+        **counted,
+        "flagged": flagged,
         "intervals": count,
         "degrees": degrees,
         "forward_passes": draw.forward_passes,
     }
+
+
+def _flags(bars: ErrorBars) -> NDArray[np.bool_]:
+    """Return which interval has which flag: (interval, flag), in the order of `SAMPLE_CAUTIONS`."""
+    flags = np.zeros((len(bars.lower), len(SAMPLE_CAUTIONS)), dtype=bool)
+    for key, held in bars.flags.items():
+        flags[:, SAMPLE_CAUTIONS.index(key)] = held
+    return flags
 
 
 def summarise_calibration(counts: xr.Dataset, level_of_band: float = 0.95) -> xr.Dataset:
@@ -175,59 +200,84 @@ def summarise_calibration(counts: xr.Dataset, level_of_band: float = 0.95) -> xr
     Parameters
     ----------
     counts : xarray.Dataset
-        ``missed_low``, ``missed_high``, ``relative_width (item, estimator, passes, interval, replicates, level)`` and
-        ``intervals (item, estimator, passes, interval, replicates)``, with a coordinate ``group`` on the items.
+        Over ``(item, estimator, passes, interval, replicates, level)``: ``missed_low`` and ``missed_high``, the same
+        and their number among intervals without a flag, ``quiet_missed_low``, ``quiet_missed_high`` and
+        ``quiet_intervals``, ``relative_width``, and over one more dimension ``flag`` their number with each flag,
+        ``flagged``; ``intervals (item, estimator, passes, interval, replicates)``; with a coordinate ``group`` on the
+        items.
     level_of_band : float, default 0.95
 
     Returns
     -------
     xarray.Dataset
-        Over ``(group, estimator, passes, interval, replicates, level)``: ``coverage`` with its Wilson band,
-        ``missed_low``, ``missed_high``, ``intervals`` (their number), ``relative_width`` (the items' mean; 1 is the
-        normal interval of known variance), and ``short_p``: the binomial p-value of a coverage more than one
-        point below nominal, Holm-adjusted over all cells of one kind of interval and one confidence level.
+        Over ``(group, estimator, passes, interval, replicates, level)``, for all intervals: their number
+        ``intervals``, ``missed_low``, ``missed_high``, ``coverage`` with its Wilson band, and ``flag_share``, over
+        one more dimension ``flag``. For the intervals without a flag: ``quiet_intervals``, ``quiet_missed_low``,
+        ``quiet_missed_high``, ``quiet_share`` (of all intervals), ``quiet_coverage`` with its Wilson band,
+        ``relative_width`` (the items' mean; 1 is the normal interval of known variance), and ``short_p``: the
+        binomial p-value of a coverage more than one point below nominal, Holm-adjusted over all cells of one kind of
+        interval and one confidence level.
     """
     groups = list(dict.fromkeys(counts["group"].values.tolist()))
     parts = [counts.isel(item=(counts["group"] == group).values) for group in groups]
+    dims = ["group", *CELL, "level"]
 
     def gathered(name: str) -> xr.DataArray:
         return xr.concat([part[name].sum("item") for part in parts], dim="group")
 
-    low, high, number = gathered("missed_low"), gathered("missed_high"), gathered("intervals")
-    number = number.broadcast_like(low).transpose(*low.dims)
-    width = xr.concat([part["relative_width"].mean("item") for part in parts], dim="group")
+    sums = {name: gathered(name).transpose(*dims).values for name in (*MISSES, *QUIET)}
+    flagged = gathered("flagged").transpose(*dims, "flag").values
     levels = counts["level"].values
-    covered = (number - low - high).values
-    counted = number.values > 0
-    dims = ["group", *CELL, "level"]
-    missing = np.where(counted, 0.0, np.nan)
-    bands = analysis.coverage_of_counts(low.values, high.values, number.values, level_of_band)
-    p_values = stats.binom.cdf(covered, number.values, levels - analysis.ALLOWED) + missing
+    number = gathered("intervals").expand_dims(level=levels).transpose(*dims).values
+    width = xr.concat([part["relative_width"].mean("item") for part in parts], dim="group").transpose(*dims).values
+    missing = np.where(number > 0, 0.0, np.nan)
+    bands = analysis.coverage_of_counts(sums["missed_low"], sums["missed_high"], number, level_of_band)
+    quiet = sums["quiet_intervals"]
+    quiet_misses = sums["quiet_missed_low"], sums["quiet_missed_high"]
+    quiet_bands = analysis.coverage_of_counts(*quiet_misses, quiet, level_of_band)
+    p_values = np.asarray(stats.binom.cdf(quiet - sum(quiet_misses), quiet, levels - analysis.ALLOWED))
     # Cells without spread are exact: their intervals are points, and have no coverage.
-    p_values[np.isnan(width.transpose(*dims).values)] = np.nan
+    p_values[(quiet == 0) | np.isnan(width)] = np.nan
     adjusted = np.full_like(p_values, np.nan)
     for i, j in np.ndindex(counts.sizes["interval"], len(levels)):
         adjusted[:, :, :, i, :, j] = analysis.family_wise(p_values[:, :, :, i, :, j])
+    with np.errstate(invalid="ignore"):
+        shares, quiet_share = flagged / number[..., None], quiet / number
     return xr.Dataset(
         {
             "coverage": (dims, bands.rate),
             "coverage_ci": ([*dims, CI_BOUND[0]], np.stack([bands.lower, bands.upper], axis=-1)),
-            "missed_low": (dims, low.values + missing),
-            "missed_high": (dims, high.values + missing),
-            "intervals": (dims, number.values),
-            "relative_width": (dims, width.transpose(*dims).values),
+            **{name: (dims, misses + missing) for name, misses in sums.items() if name != "quiet_intervals"},
+            "intervals": (dims, number),
+            "flag_share": ([*dims, "flag"], shares),
+            "quiet_intervals": (dims, quiet),
+            "quiet_share": (dims, quiet_share),
+            "quiet_coverage": (dims, quiet_bands.rate),
+            "quiet_coverage_ci": ([*dims, CI_BOUND[0]], np.stack([quiet_bands.lower, quiet_bands.upper], axis=-1)),
+            "relative_width": (dims, width),
             "short_p": (dims, adjusted),
         },
         coords={
             "group": groups,
-            **{name: counts[name].values for name in (*CELL, "level")},
+            **{name: counts[name].values for name in (*CELL, "level", "flag")},
             CI_BOUND[0]: CI_BOUND[1],
         },
     )
 
 
+def _mostly_flagged(summary: xr.Dataset) -> xr.DataArray:
+    """Return which flags are cautions of their cell: ``(..., level, caution)``.
+
+    At least half of its intervals have the flag; or at least half have some flag, and none is more frequent.
+    """
+    shares = summary["flag_share"].fillna(0.0)
+    warns = summary["quiet_share"] <= MOSTLY
+    held = (shares >= MOSTLY) | (warns & (shares > 0) & (shares == shares.max("flag")))
+    return held.rename(flag="caution").reindex(caution=list(CAUTIONS), fill_value=False)
+
+
 def _cautions(counts: xr.Dataset, samplers: Samplers) -> xr.DataArray:
-    """Return which cautions hold in each cell by construction, for at least one item of the group."""
+    """Return which cautions hold in each cell by construction, for at least one item of the group: all but flags."""
     groups = list(dict.fromkeys(counts["group"].values.tolist()))
     parts = [counts.isel(item=(counts["group"] == group).values) for group in groups]
     shape = (len(groups), *(counts.sizes[name] for name in CELL))

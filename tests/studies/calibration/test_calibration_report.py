@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import infodis_stats as ids
 from infodis_stats.report.html import render_html
@@ -10,8 +11,8 @@ from infodis_stats.report.markdown import render_markdown
 from infodis_stats.report.numbers import percent
 from infodis_stats.studies import document_of
 from infodis_stats.studies.calibration.report.answer import answer
-from infodis_stats.studies.calibration.report.cells import cells, main_interval, main_level
-from infodis_stats.studies.calibration.report.tables import estimator_table, kind_table, short_table
+from infodis_stats.studies.calibration.report.cells import cells, clean_cells, main_interval, main_level
+from infodis_stats.studies.calibration.report.tables import caution_table, estimator_table, kind_table, short_table
 from infodis_stats.studies.view import Study
 
 
@@ -24,8 +25,25 @@ def spoiled(tree):
     changed = tree.copy(deep=True)
     place = {"group": 0, "estimator": 0, "passes": 1, "interval": 0, "replicates": 1, "level": 1}
     changed["summary"]["short_p"][place] = 1e-6
-    changed["summary"]["coverage"][place] = 0.6
+    changed["summary"]["quiet_coverage"][place] = 0.6
     return changed
+
+
+def quiet(number, missed):
+    """Replace all cells by clean ones of so many intervals without a flag, of which so many miss."""
+
+    def of(tree):
+        changed = tree.copy(deep=True)
+        summary = changed["summary"]
+        counted = summary["short_p"].notnull()
+        summary["cautions"][...] = False
+        summary["short_p"][...] = summary["short_p"].where(~counted, 1.0)
+        summary["quiet_intervals"][...] = number * counted
+        summary["quiet_missed_low"][...] = missed * counted
+        summary["quiet_missed_high"][...] = 0 * counted
+        return changed
+
+    return of
 
 
 def test_the_main_level_and_interval(calibration_study):
@@ -46,11 +64,11 @@ def test_the_answer_starts_with_the_default(calibration_study):
     first = answer(Study(calibration_study))[0]
     shown = cells(summary_of(calibration_study), 0.95)
     own = shown[(shown["interval"] == "auto") & (shown["replicates"] >= 4) & (shown["cautions"] == "")]
-    mean = (own["coverage"] * own["intervals"]).sum() / own["intervals"].sum()
+    mean = (own["quiet_coverage"] * own["quiet_intervals"]).sum() / own["quiet_intervals"].sum()
     assert first.startswith("auto, with 4 replicates or more and no caution: none of ")
     assert f"none of {len(own)} cells is short" in first
     assert f"It covers {percent(mean)} % on average" in first
-    assert f"{percent(own['coverage'].min())} % [" in first
+    assert f"{percent(own['quiet_coverage'].min())} % [" in first
 
 
 def test_a_failing_default_is_reported_first(calibration_study):
@@ -68,11 +86,86 @@ def test_the_answer_says_if_all_cells_have_a_caution(calibration_study):
     tree = calibration_study.copy(deep=True)
     tree["summary"]["cautions"].loc[{"caution": "few-hard-tokens"}] = True
     sentences = answer(Study(tree))
-    assert sentences[0].startswith("auto, with a caution: ")
-    assert sentences[1].startswith("student-t, with a caution everywhere: it covers ")
-    assert ids.diagnose(tree).verdict == "caution"
-    assert ids.diagnose(calibration_study).verdict == "fine"
-    assert ids.diagnose(spoiled(calibration_study)).verdict == "caution"
+    assert sentences[0].startswith("auto: 0.0 % of all ")
+    assert "; 100.0 % are in cells with a caution, and 0.0 % have one of their own" in sentences[0]
+    assert sentences[1].startswith("auto, in the 12 cells with a caution: it covers ")
+    assert sentences[2].startswith("student-t, with a caution everywhere: it covers ")
+    (verdict,) = ids.diagnose(tree).verdicts
+    assert (verdict.verdict, verdict.reason.split(":")[0]) == ("caution", "every cell has a caution")
+
+
+def test_the_answer_says_how_many_intervals_have_no_caution(calibration_study):
+    study = Study(calibration_study)
+    (sentence,) = [text for text in answer(study) if "of all" in text]
+    every, clean = (
+        part[part["interval"] == "auto"] for part in (cells(study.summary, 0.95), clean_cells(study.summary, 0.95))
+    )
+    number, without = int(every["intervals"].sum()), int(clean["intervals"].sum())
+    assert 0 < without < number
+    missed = int(every[["missed_low", "missed_high"]].to_numpy().sum())
+    missed_without = int(clean[["missed_low", "missed_high"]].to_numpy().sum())
+    others = 1 - (missed - missed_without) / (number - without)
+    of_cells = int(every["intervals"][every["cautions"] != ""].sum())
+    assert number - without - of_cells == 1  # an interval of its own
+    assert sentence == (
+        f"auto: {percent(without / number)} % of all {number:,} intervals have no caution and cover "
+        f"{percent(1 - missed_without / without)} %; {percent(of_cells / number)} % are in cells with a caution, and "
+        f"{percent(1 / number)} % have one of their own in other cells: together these cover {percent(others)} %."
+    )
+
+
+def test_clean_cells_have_the_counts_of_the_intervals_without_a_flag(calibration_study):
+    tree = calibration_study.copy(deep=True)
+    place = {"group": 0, "estimator": 0, "passes": 1, "interval": 0, "replicates": 1, "level": 1}
+    numbers = {"intervals": 30, "missed_low": 9, "quiet_intervals": 20, "quiet_missed_low": 1, "quiet_coverage": 0.9}
+    for name, number in numbers.items():
+        tree["summary"][name][place] = number
+    (row,) = (
+        clean_cells(summary_of(tree), 0.95)
+        .query(
+            "group == 'A <b>chain</b>/8' and estimator == 'uniform-count' and interval == 'auto' and replicates == 4"
+        )
+        .to_dict("records")
+    )
+    assert (row["intervals"], row["missed_low"], row["coverage"], row["cautions"]) == (20, 1, 0.9, "")
+
+
+def test_the_table_of_cautions_has_the_share_of_each_flag(calibration_study):
+    table = caution_table(Study(calibration_study), "auto").set_index("estimator")
+    assert "exhaustive" not in table.index  # its intervals are points
+    every = cells(summary_of(calibration_study), 0.95)
+    every = every[(every["interval"] == "auto") & (every["estimator"] == "uniform-count")]
+    skewed = (every["skewed_share"] * every["intervals"]).sum() / every["intervals"].sum()
+    assert table.loc["uniform-count", "skewed (%)"] == percent(skewed)
+    assert table.loc["uniform-count", "intervals"] == f"{int(every['intervals'].sum()):,}"
+
+
+@pytest.mark.parametrize(
+    ("change", "word", "reason"),
+    [
+        (quiet(2000, 100), "fine", "where no caution holds, the coverage of auto is nowhere significantly"),
+        (quiet(2000, 600), "caution", "the coverage of auto without a caution is significantly below nominal over all"),
+        (quiet(10, 0), "caution", "too few to judge: with "),
+        (spoiled, "caution", "the coverage of auto is significantly below nominal in 1 cell without a caution"),
+    ],
+)
+def test_the_verdict_is_on_intervals_without_a_caution(calibration_study, change, word, reason):
+    (verdict,) = ids.diagnose(change(calibration_study)).verdicts
+    assert verdict.verdict == word
+    assert verdict.reason.startswith(reason)
+
+
+def test_the_verdict_names_the_shortfall_that_could_have_been_seen(calibration_study):
+    """The pools of a level are a family, and the test of each is one-sided."""
+    tree = quiet(2000, 100)(calibration_study)
+    summary = summary_of(tree).sel(interval="auto", level=0.8)
+    pools = summary["quiet_intervals"].sum(["group", "passes"])
+    pools = pools.values[pools.values > 0]
+    covered = np.arange(pools.min() + 1)
+    p_values = len(pools) * stats.binom.cdf(covered, pools.min(), 0.79)
+    least = covered[p_values < 0.05].max() / pools.min()
+    (verdict,) = ids.diagnose(tree).verdicts
+    assert f"a shortfall of {100 * (0.8 - least):.2g} points" in verdict.reason
 
 
 def test_tables_list_every_kind_and_estimator(calibration_study):
@@ -82,7 +175,8 @@ def test_tables_list_every_kind_and_estimator(calibration_study):
     for _, row in plain.iterrows():
         part = shown[(shown["interval"] == row["interval"]) & (shown["replicates"] == int(row["replicates"]))]
         assert row["cells"] == str(len(part))
-        assert float(row["least (%)"]) == round(100 * part["coverage"].min(), 1)
+        assert row["least (%)"] == percent(part["quiet_coverage"].min())
+        assert row["intervals"] == f"{int(part['quiet_intervals'].sum()):,}"
     table = estimator_table(Study(calibration_study), "auto").set_index("estimator")
     assert (table.loc["exhaustive"] == percent(np.nan)).all()
 

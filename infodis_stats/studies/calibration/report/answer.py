@@ -4,7 +4,15 @@ import pandas as pd
 import xarray as xr
 
 from infodis_stats.report.numbers import percent, significant
-from infodis_stats.studies.calibration.report.cells import SHORT, cells, main_interval, main_level, mean_coverage
+from infodis_stats.studies.calibration.report.cells import (
+    SHORT,
+    cautioned_cells,
+    cells,
+    clean_cells,
+    main_interval,
+    main_level,
+    mean_coverage,
+)
 from infodis_stats.studies.view import Study
 
 __all__ = ["answer"]
@@ -16,15 +24,15 @@ def answer(study: Study) -> list[str]:
     """Return the findings: coverage and width of the default interval, and of the other kinds."""
     summary = study.summary
     level, main = main_level(summary), main_interval(summary)
-    counted = cells(summary, level)
-    default = counted[counted["interval"] == main]
-    plain = default[default["cautions"] == ""]
+    clean, cautioned = clean_cells(summary, level), cautioned_cells(summary, level)
+    plain = clean[clean["interval"] == main]
     enough = plain["replicates"] >= ENOUGH
     return [
         *_held(plain[enough], f"{main}, with {ENOUGH} replicates or more and no caution", level),
         *_held(plain[~enough], f"{main}, with fewer replicates and no caution", level),
-        *_cautioned(default[default["cautions"] != ""], main, level),
-        *(_kind(counted, str(name)) for name in summary["interval"].values.tolist() if name != main),
+        *_shares(cells(summary, level), plain, main),
+        *_cautioned(cautioned[cautioned["interval"] == main], main, level),
+        *(_kind(clean, cautioned, str(name)) for name in summary["interval"].values.tolist() if name != main),
         *_levels(summary, main, level),
     ]
 
@@ -46,37 +54,57 @@ def _held(part: pd.DataFrame, subject: str, level: float) -> list[str]:
     ]
 
 
+def _shares(counted: pd.DataFrame, plain: pd.DataFrame, name: str) -> list[str]:
+    """Say how many intervals have no caution, and how often they and the others cover."""
+    every = counted[counted["interval"] == name]
+    if every.empty:
+        return []
+    number, quiet = int(every["intervals"].sum()), int(plain["intervals"].sum())
+    of_cells = int(every["intervals"][every["cautions"] != ""].sum())
+    covered, quiet_covered = ((part["coverage"] * part["intervals"]).sum() for part in (every, plain))
+    words = f"{name}: {percent(quiet / number)} % of all {number:,} intervals have no caution"
+    if quiet:
+        words += f" and cover {percent(quiet_covered / quiet)} %"
+    if quiet < number:
+        words += (
+            f"; {percent(of_cells / number)} % are in cells with a caution, and "
+            f"{percent((number - quiet - of_cells) / number)} % have one of their own in other cells: together these "
+            f"cover {percent((covered - quiet_covered) / (number - quiet))} %"
+        )
+    return [f"{words}."]
+
+
 def _cautioned(part: pd.DataFrame, name: str, level: float) -> list[str]:
     if part.empty:
         return []
-    short = int((part["short_p"] < SHORT).sum())
     worst = part.sort_values("coverage").iloc[0]
     return [
-        f"{name}, with a caution: {short:,} of {len(part):,} cells are short of {percent(level)} %; the worst covers "
-        f"{percent(worst['coverage'])} % ({_cell(worst)}; {worst['cautions']})."
+        f"{name}, in the {len(part):,} cells with a caution: it covers {percent(mean_coverage(part))} % of nominal "
+        f"{percent(level)} % on average, {percent(worst['coverage'])} % where it covers least ({_cell(worst)}; "
+        f"{worst['cautions']})."
     ]
 
 
-def _kind(counted: pd.DataFrame, name: str) -> str:
-    every = counted[counted["interval"] == name]
-    if every.empty:
+def _kind(clean: pd.DataFrame, cautioned: pd.DataFrame, name: str) -> str:
+    plain, others = (part[part["interval"] == name] for part in (clean, cautioned))
+    if plain.empty and others.empty:
         return f"{name}: no intervals."
-    plain = every[every["cautions"] == ""]
-    shown, where = (every, "with a caution everywhere") if plain.empty else (plain, "no caution")
-    widths = shown.groupby("replicates")["relative_width"].median()
+    if plain.empty:
+        return f"{name}, with a caution everywhere: it covers {percent(mean_coverage(others))} % on average."
+    widths = plain.groupby("replicates")["relative_width"].median()
     listed = ", ".join(f"{significant(float(width))} at {count}" for count, width in widths.items())
-    short = int((shown["short_p"] < SHORT).sum())
+    short = int((plain["short_p"] < SHORT).sum())
     return (
-        f"{name}, {where}: it covers {percent(mean_coverage(shown))} % on average and is short in {short:,} of "
-        f"{len(shown):,} cells; median width by replicates {listed}."
+        f"{name}, no caution: it covers {percent(mean_coverage(plain))} % on average and is short in {short:,} of "
+        f"{len(plain):,} cells; median width by replicates {listed}."
     )
 
 
 def _levels(summary: xr.Dataset, name: str, level: float) -> list[str]:
     words = []
     for other in summary["level"].values.tolist():
-        part = cells(summary, other)
-        part = part[(part["interval"] == name) & (part["cautions"] == "") & (part["replicates"] >= ENOUGH)]
+        part = clean_cells(summary, other)
+        part = part[(part["interval"] == name) & (part["replicates"] >= ENOUGH)]
         if other != level and not part.empty:
             short = int((part["short_p"] < SHORT).sum())
             words.append(f"{percent(mean_coverage(part))} % of nominal {percent(other)} % ({short} short)")

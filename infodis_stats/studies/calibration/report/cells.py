@@ -5,7 +5,16 @@ import xarray as xr
 
 from infodis_stats.results.validity import caution_keys
 
-__all__ = ["SHORT", "cells", "main_interval", "main_level", "mean_coverage"]
+__all__ = [
+    "SHORT",
+    "cautioned_cells",
+    "cells",
+    "clean_cells",
+    "flag_shares",
+    "main_interval",
+    "main_level",
+    "mean_coverage",
+]
 
 SHORT = 0.05  # family-wise error of "covers more than one point less than nominal"
 
@@ -27,15 +36,40 @@ def mean_coverage(part: pd.DataFrame) -> float:
     return float((part["coverage"] * part["intervals"]).sum() / part["intervals"].sum())
 
 
-def cells(summary: xr.Dataset, level: float) -> pd.DataFrame:
-    """Return one row per cell: coverage, misses, width and cautions.
+def flag_shares(summary: xr.Dataset) -> xr.Dataset:
+    """Replace ``flag_share (..., flag)`` by one variable per flag, such as ``skewed_share``."""
+    shares = summary["flag_share"]
+    named = {f"{flag}_share": shares.sel(flag=flag, drop=True) for flag in shares["flag"].values.tolist()}
+    return summary.drop_dims("flag").assign(named)
 
-    Exact estimators, whose intervals are points, have no row.
+
+def cells(summary: xr.Dataset, level: float) -> pd.DataFrame:
+    """Return one row per cell: coverage, misses, width, cautions, and the share of the intervals with each flag.
+
+    Coverage and misses are of all intervals, in columns ``quiet_...`` of those without a flag. Exact estimators,
+    whose intervals are points, have no row.
     """
-    part = summary.sel(level=level)
-    part = part.assign(cautions=caution_keys(part["cautions"]))
-    names = ["coverage", "missed_low", "missed_high", "intervals", "relative_width", "short_p", "cautions"]
-    frame = part[names].to_dataframe().reset_index().drop(columns="level")
-    for end in ("lower", "upper"):
-        frame[end] = part["coverage_ci"].sel(ci_bound=end).to_series().to_numpy()
-    return frame[(frame["intervals"] > 0) & frame["relative_width"].notna()]
+    part = flag_shares(summary.sel(level=level))
+    part = part.assign(cautions=caution_keys(part["cautions"])).drop_vars("caution")
+    bands = {
+        f"{which}{end}": part[f"{which}coverage_ci"].sel(ci_bound=end, drop=True)
+        for which in ("", "quiet_")
+        for end in ("lower", "upper")
+    }
+    frame = part.drop_dims("ci_bound").assign(bands).to_dataframe().reset_index().drop(columns="level")
+    sampled = frame["relative_width"].notna() | (frame["quiet_share"] < 1)
+    return frame[(frame["intervals"] > 0) & sampled]
+
+
+def clean_cells(summary: xr.Dataset, level: float) -> pd.DataFrame:
+    """Return the `cells` without a caution, with coverage and misses of their intervals without a flag only."""
+    frame = cells(summary, level)
+    frame = frame[(frame["cautions"] == "") & (frame["quiet_intervals"] > 0)]
+    names = ["intervals", "missed_low", "missed_high", "coverage", "lower", "upper"]
+    return frame.drop(columns=names).rename(columns={f"quiet_{name}": name for name in names})
+
+
+def cautioned_cells(summary: xr.Dataset, level: float) -> pd.DataFrame:
+    """Return the `cells` with a caution, with coverage and misses of all their intervals."""
+    frame = cells(summary, level)
+    return frame[frame["cautions"] != ""]

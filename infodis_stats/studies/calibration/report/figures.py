@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter
 
 from infodis_stats.report.svg import STYLE, panels, to_svg
-from infodis_stats.studies.calibration.report.cells import cells, main_level
+from infodis_stats.studies.calibration.report.cells import cautioned_cells, clean_cells, main_level
 from infodis_stats.studies.view import Study
 
 __all__ = ["coverage_figure", "width_figure"]
@@ -18,14 +18,13 @@ def coverage_figure(study: Study) -> str:
     """Draw the coverage of every cell."""
     summary = study.summary
     level = main_level(summary)
-    counted = cells(summary, level)
+    drawn = ((clean_cells(summary, level), PLAIN, -0.17), (cautioned_cells(summary, level), CAUTIONED, 0.17))
     names, counts = summary["interval"].values.tolist(), summary["replicates"].values.tolist()
     with mpl.rc_context(STYLE):
         figure, axes = panels(len(names), 2.6)
         for axis, name in zip(axes, names, strict=True):
-            chosen = counted[counted["interval"] == name]
-            for cautioned, colour, side in ((False, PLAIN, -0.17), (True, CAUTIONED, 0.17)):
-                part = chosen[(chosen["cautions"] != "") == cautioned]
+            for counted, colour, side in drawn:
+                part = counted[counted["interval"] == name]
                 position = np.array([counts.index(count) for count in part["replicates"]], dtype=float)
                 spread = np.linspace(-0.12, 0.12, 7)[np.arange(len(part)) % 7]
                 heights = np.maximum(part["coverage"].to_numpy(), LOWEST)
@@ -44,14 +43,12 @@ def coverage_figure(study: Study) -> str:
 def width_figure(study: Study) -> str:
     """Draw the width of every cell, over that of the normal interval of known variance."""
     summary = study.summary
-    counted = cells(summary, main_level(summary))
+    clean = clean_cells(summary, main_level(summary))
     names, counts = summary["interval"].values.tolist(), summary["replicates"].values.tolist()
     with mpl.rc_context(STYLE):
         figure, axes = panels(len(names), 2.6)
         for axis, name in zip(axes, names, strict=True):
-            chosen = counted[
-                (counted["interval"] == name) & (counted["cautions"] == "") & np.isfinite(counted["relative_width"])
-            ]
+            chosen = clean[(clean["interval"] == name) & np.isfinite(clean["relative_width"])]
             position = np.array([counts.index(count) for count in chosen["replicates"]], dtype=float)
             spread = np.linspace(-0.25, 0.25, 11)[np.arange(len(chosen)) % 11]
             axis.plot(position + spread, chosen["relative_width"], ".", color=PLAIN, markersize=3, alpha=0.5)
