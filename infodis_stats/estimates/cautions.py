@@ -53,6 +53,7 @@ def _cautions(
         np.array([profile.effective_positions]),
         np.array([_full_mask_ratio(draw, profile, bar)]),
         passes=draw.cell.passes * draw.cell.replicates,
+        interval=bar.kind,
     )
     keys = {caution.key for caution in by_construction}
     keys |= bar.flags

@@ -225,8 +225,8 @@ def rank_substitutions(scan: xr.Dataset) -> pd.DataFrame:
 
     Notes
     -----
-    A row gets no verdict, whatever its p-value, if it has a caution from which `infodis_stats.decide` makes no claim: its
-    interval may miss without showing it.
+    A row gets no verdict, whatever its p-value, if it has a caution from which `infodis_stats.decide` makes no claim:
+    its interval may miss without showing it.
 
     Estimates at the top of a ranking are on average a little too high, because the ranking selects them.
 

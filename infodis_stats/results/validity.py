@@ -159,6 +159,7 @@ CAUTIONS: dict[str, Caution] = {
 NO_CLAIM = ("infinite-variance", "biased", "skewed", "few-hard-tokens", "near-deterministic")
 """Cautions under which an interval may miss without showing it: no claim is made from it."""
 
+CORRECTED = ("auto", "design-hall", "hall", "design-bootstrap")  # for positions of unequal loss
 FEWEST_EFFECTIVE_POSITIONS = 3.0
 LARGEST_FULL_MASK_RATIO = 4.0
 FEWEST_REPLICATES = 4
@@ -277,6 +278,7 @@ def cautions_of(
     full_mask_ratio: NDArray[np.float64] | None = None,
     *,
     passes: int | None = None,
+    interval: str = "student-t",
 ) -> list[Caution]:
     """Return the cautions that hold for intervals of a sampler on some targets.
 
@@ -291,6 +293,8 @@ def cautions_of(
         Total loss of the fully masked pass over the likelihood's, for each target.
     passes : int, optional
         Forward passes behind an interval, over all its replicates.
+    interval : str, default "student-t"
+        Kind of interval: some account for positions of unequal loss where masks are independent.
 
     Examples
     --------
@@ -304,9 +308,8 @@ def cautions_of(
     holds = {
         "infinite-variance": not estimator.finite_variance,
         "biased": not estimator.unbiased,
-        # Where masks are independent, the interval knows: there the caution is "skewed".
         "few-hard-tokens": effective is not None
-        and not estimator.independent_masks
+        and not (estimator.independent_masks and interval in CORRECTED)
         and bool((effective < FEWEST_EFFECTIVE_POSITIONS).any()),
         "near-deterministic": full_mask_ratio is not None and bool((full_mask_ratio > LARGEST_FULL_MASK_RATIO).any()),
         "little-noise": not estimator.steady,

@@ -7,7 +7,7 @@ import infodis_stats as ids
 from estimators import Coupled, estimator
 from infodis_stats.results.validity import CAUTIONS, cautions_of, effective_positions
 
-PLAIN = ids.estimator("uniform-count+latin-hypercube")
+PLAIN = ids.estimator("uniform-count")
 
 
 def keys(*arguments, **options):
@@ -30,7 +30,9 @@ def test_the_worst_target_decides(effective, ratio, replicates, expected):
 
 
 def test_cautions_depend_on_the_estimator():
-    assert keys(ids.estimator("uniform-count"), 8, np.array([1.0])) == [], "its interval accounts for hard tokens"
+    hard = ids.estimator("uniform-count"), 8, np.array([1.0])
+    assert keys(*hard) == ["few-hard-tokens"]
+    assert keys(*hard, interval="design-hall") == [], "it accounts for positions of unequal loss"
     assert keys(ids.estimator("time-integral"), 8) == ["infinite-variance"]
     assert keys(ids.Coupled(ids.estimator("time-integral(eps=0.1)")), 8) == ["biased"]
     assert keys(ids.estimator("exhaustive"), 2, np.array([1.0]), np.array([9.0])) == []

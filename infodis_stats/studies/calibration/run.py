@@ -287,7 +287,7 @@ def _cautions(counts: xr.Dataset, samplers: Samplers) -> xr.DataArray:
 
 def _cell_cautions(part: xr.Dataset, samplers: Samplers, cell: Sequence[int]) -> list[Caution]:
     """Return the cautions of a cell (indices along `CELL`) from the counts of its group; none without an interval."""
-    estimator, passes, _, replicates = cell
+    estimator, passes, interval, replicates = cell
     degrees = part["degrees"].transpose(*CELL, "item").values[tuple(cell)]
     if np.isnan(degrees).all():
         return []
@@ -297,4 +297,5 @@ def _cell_cautions(part: xr.Dataset, samplers: Samplers, cell: Sequence[int]) ->
         part["effective_positions"].values,
         part["full_mask_ratio"].values,
         passes=int(part["passes"][passes] * part["replicates"][replicates]),
+        interval=str(part["interval"].values[interval]),
     )

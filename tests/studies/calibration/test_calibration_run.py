@@ -249,13 +249,14 @@ def parity(tmp_path, name):
 
 
 class TestParity:
-    """Only masks of one position show the parity: half of the samples have none, and no spread."""
+    """Only masks of one position show the parity: half of the samples have none, and the others one or two."""
 
-    def test_intervals_without_a_caution_cover(self, tmp_path):
+    def test_every_interval_has_a_caution_and_they_cover(self, tmp_path):
         summary = parity(tmp_path, "parity")["summary"].to_dataset().squeeze()
-        assert summary["quiet_intervals"] > 0
-        assert summary["quiet_coverage"] >= 0.94
+        assert summary["quiet_share"] < 0.1
+        assert summary["coverage"] >= 0.94
         assert summary["flag_share"].sel(flag="no-spread") > 0.3
+        assert summary["flag_share"].sel(flag="skewed") > 0.3
 
     def test_control_the_spread_alone_falls_short(self, tmp_path, monkeypatch):
         monkeypatch.setattr(
