@@ -16,6 +16,8 @@ which ``n`` passes miss with probability ``alpha``: about ``3 / n`` at 95 % (the
 A jump inside a band that has a pass, or losses that are more than twice as large in rare masks, cannot be seen.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,12 +53,19 @@ def missed_half_widths(sample: Sample, standard_error: FloatArray, level: float)
     if is_exact(draw):
         return {}
     rounding = analysis.rounding(sample.estimates.mean(axis=-1))
-    lost = max(float(side.position_losses.sum()) for side in draw.evaluations)
+    lost, unseen = _lost_and_unseen(sample)
     share = rule_of_three(draw.cell.passes * sample.size, level)
     return {
         "no-spread": np.where(standard_error <= rounding, share * lost, 0.0),
-        "unseen-sizes": np.max([unseen_sizes(side, sample.size) for side in draw.evaluations], axis=0),
+        "unseen-sizes": unseen,
     }
+
+
+@lru_cache(maxsize=2)  # intervals of several levels have one sample
+def _lost_and_unseen(sample: Sample) -> tuple[float, FloatArray]:
+    sides = sample.draw.evaluations
+    lost = max(float(side.position_losses.sum()) for side in sides)
+    return lost, np.max([unseen_sizes(side, sample.size) for side in sides], axis=0)
 
 
 def size_bands(length: int) -> NDArray[np.int64]:

@@ -5,6 +5,8 @@ positions are known much better, for each position is masked in many passes. Whe
 uniformly random, the sum of the mean losses under it has the central moments of a simple random sample.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,13 +41,17 @@ def position_skewness(sample: Sample, standard_error: FloatArray) -> FloatArray:
     estimator = estimator_of(sample.draw.cell.sampler)
     if estimator is None or not estimator.independent_masks:
         return skewness
-    sides = [position_moments(side, sample.size) for side in _sides(sample)]
-    variance = np.sum([second for second, _ in sides], axis=0)
-    # Of a difference, the first side is subtracted.
-    third = sides[-1][1] - sum(first for _, first in sides[:-1])
-    variance = np.maximum(variance, standard_error**2)
+    second, third = _moments(sample)
+    variance = np.maximum(second, standard_error**2)
     np.divide(third, variance**1.5, out=skewness, where=variance > 0)
     return skewness
+
+
+@lru_cache(maxsize=2)  # intervals of several levels have one sample
+def _moments(sample: Sample) -> tuple[FloatArray, FloatArray]:
+    seconds, thirds = zip(*(position_moments(side, sample.size) for side in _sides(sample)), strict=True)
+    # Of a difference, the first side is subtracted.
+    return np.sum(seconds, axis=0), thirds[-1] - sum(thirds[:-1])
 
 
 def position_moments(side: Evaluation, replicates: int) -> tuple[FloatArray, FloatArray]:
@@ -82,6 +88,7 @@ def position_moments(side: Evaluation, replicates: int) -> tuple[FloatArray, Flo
     return second * (deviation**2).mean(axis=1), third * (deviation**3).mean(axis=1)
 
 
+@lru_cache(maxsize=2)
 def heavy_tailed(sample: Sample) -> NDArray[np.bool_]:
     """Return whether few token losses carry the spread of each estimate, or their tails say that few of all do.
 

@@ -133,9 +133,9 @@ def _counts(grid: Grid, drawn: Columns, truth: xr.Dataset, spec: CalibrationSpec
     return counts.reindex(passes=list(spec.passes)).fillna(dict.fromkeys((*MISSES, *QUIET, "flagged", "intervals"), 0))
 
 
-def _bars(draw: Draw, kind: str, size: int, level: float) -> ErrorBars | None:
+def _bars(sample: Sample, kind: str, level: float) -> ErrorBars | None:
     try:
-        return interval_kind(kind).error_bars(Sample(draw, size), level)
+        return interval_kind(kind).error_bars(sample, level)
     except InputError:
         return None  # the sample is too small for this kind
 
@@ -153,13 +153,13 @@ def _counted(draw: Draw, spec: CalibrationSpec, values: Mapping[str, tuple[float
     count, degrees = np.zeros(shape[:2]), np.full(shape[:2], np.nan)
     deviation = draw.estimates.std(ddof=1)
     slack = analysis.rounding(truth)
-    for i, kind in enumerate(spec.intervals):
-        for j, size in enumerate(spec.replicates):
-            sample = Sample(draw, size)
-            centre = sample.estimates.mean(axis=-1)
-            ideal = deviation / np.sqrt(size)
+    for j, size in enumerate(spec.replicates):
+        sample = Sample(draw, size)
+        centre = sample.estimates.mean(axis=-1)
+        ideal = deviation / np.sqrt(size)
+        for i, kind in enumerate(spec.intervals):
             for k, level in enumerate(spec.levels):
-                bars = _bars(draw, kind, size, level)
+                bars = _bars(sample, kind, level)
                 if bars is None:
                     continue
                 allowed = analysis.widen(analysis.Interval(bars.lower, bars.upper), centre, truth_se, level)

@@ -259,9 +259,7 @@ class TestParity:
         assert summary["flag_share"].sel(flag="skewed") > 0.3
 
     def test_control_the_spread_alone_falls_short(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(
-            run, "_bars", lambda draw, kind, size, level: interval_kind(kind).from_spread(Sample(draw, size), level)
-        )
+        monkeypatch.setattr(run, "_bars", lambda sample, kind, level: interval_kind(kind).from_spread(sample, level))
         tree = parity(tmp_path, "spread")
         summary = tree["summary"].to_dataset().squeeze()
         assert summary["quiet_share"] == 1
