@@ -170,6 +170,11 @@ class Estimator(Applied[Target]):
         return False
 
     @property
+    def paired(self) -> bool:
+        """Whether passes are drawn in pairs, so that half as many are independent."""
+        return False
+
+    @property
     def skewed_parts(self) -> bool:
         """Whether the independent `parts` are skewed by construction: Hall's interval then suits better than t."""
         return False

@@ -69,6 +69,11 @@ class PointEstimator(Pointwise):
         return not self.design.balanced
 
     @property
+    def paired(self) -> bool:
+        """Whether points are drawn in pairs: a property of the design."""
+        return self.design.dependence == "pairs"
+
+    @property
     def skewed_parts(self) -> bool:
         """Independent sizes by ``1/m``: few passes mask much, and their terms are far above the others."""
         return self.mask_map == TimeFree() and self.design == IID()

@@ -148,7 +148,7 @@ CAUTIONS: dict[str, Caution] = {
         ),
         Caution(
             "few-passes",
-            "fewer than 16 forward passes in all: coverage is some points below nominal",
+            "fewer than 16 independent forward passes in all (32 in pairs): coverage is some points below nominal",
             "caution",
             "use 16 passes or more",
         ),
@@ -314,6 +314,6 @@ def cautions_of(
         "near-deterministic": full_mask_ratio is not None and bool((full_mask_ratio > LARGEST_FULL_MASK_RATIO).any()),
         "little-noise": not estimator.steady,
         "few-replicates": replicates < FEWEST_REPLICATES,
-        "few-passes": passes is not None and passes < FEWEST_PASSES,
+        "few-passes": passes is not None and passes < FEWEST_PASSES * (1 + estimator.paired),
     }
     return [caution for key, caution in CAUTIONS.items() if holds.get(key)]  # others depend on the draw or the model

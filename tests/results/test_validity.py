@@ -56,3 +56,9 @@ def test_effective_positions_match_a_manual_computation():
 def test_score_entropies_dominated_by_low_noise_have_a_caution(name, steady):
     assert ("little-noise" in keys(estimator(name), replicates=8)) == (not steady)
     assert ("little-noise" in keys(Coupled(estimator(name)), replicates=8)) == (not steady)
+
+
+@pytest.mark.parametrize(("name", "fewest"), [("uniform-count", 16), ("uniform-count+antithetic", 32)])
+def test_few_passes_are_counted_by_what_is_independent(name, fewest):
+    assert keys(estimator(name), 8, passes=fewest - 1) == ["few-passes"]
+    assert keys(estimator(name), 8, passes=fewest) == []
