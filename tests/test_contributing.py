@@ -28,6 +28,7 @@ class Weyl:
     name: ClassVar[str] = "weyl"
     summary: ClassVar[str] = "levels a golden section apart, from a random start; independent keys"
     dependence: ClassVar[str] = "other"
+    balanced: ClassVar[bool] = False
 
     def points(self, dimension, passes, rng):
         points = rng.random((dimension, passes)).T
