@@ -50,7 +50,8 @@ def test_a_new_design_is_registered_and_unbiased(registered):
     draws = ids.estimator(name).sample(law, tokens, passes=4, replicates=4000, rng=0)[0]
     assert abs(draws.mean() - law.nll(tokens)[0]) < 4 * draws.std() / np.sqrt(len(draws))
     result = ids.estimate_nll(law, tokens, name, passes=8)
-    assert result["interval"].item() == "student-t"  # its passes do not estimate their error
+    assert result["interval"].item() == "design-hall"
+    assert result["degrees"].item() == 7  # of 8 replicates: its passes do not estimate their error
 
 
 def test_control_without_registration_it_is_unknown(registered, monkeypatch):
