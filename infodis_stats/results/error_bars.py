@@ -355,25 +355,27 @@ def sum_of(bars: Sequence[ErrorBar], centre: float, level: float) -> ErrorBar:
 
 
 def _widened(bars: ErrorBars, sample: Sample, level: float) -> ErrorBars:
-    """Widen intervals that are narrower than what their passes may have missed."""
+    """Widen intervals that are narrower than what their passes may have missed, by as much as that."""
     centre = sample.estimates.mean(axis=-1)
     missed = missed_half_widths(sample, bars.standard_error, level)
     if not missed:
         return bars
+    spread = (bars.upper - bars.lower) / 2
+    rounding = analysis.rounding(centre)
     least = np.max(list(missed.values()), axis=0)
-    half_width = np.maximum((bars.upper - bars.lower) / 2, analysis.rounding(centre))
     # Without spread an estimate is not exact even if nothing was lost: its degrees of freedom are finite.
-    equal = bars.standard_error <= analysis.rounding(centre)
-    narrow = (least > half_width) | equal
+    equal = bars.standard_error <= rounding
+    narrow = (least > np.maximum(spread, rounding)) | equal
+    half_width = least + np.where(narrow, spread, 0.0)
     degrees = max(1.0, sample.draw.cell.passes * sample.size - 1.0)
-    error = least / float(stats.t.ppf((1 + level) / 2, degrees))
+    error = half_width / float(stats.t.ppf((1 + level) / 2, degrees))
     return replace(
         bars,
         standard_error=np.where(narrow, error, bars.standard_error),
         degrees=np.where(narrow, degrees, bars.degrees),
-        lower=np.where(narrow, np.minimum(bars.lower, centre - least), bars.lower),
-        upper=np.where(narrow, np.maximum(bars.upper, centre + least), bars.upper),
-        flags={"no-spread": equal, "unseen-sizes": missed["unseen-sizes"] > half_width},
+        lower=np.where(narrow, centre - half_width, bars.lower),
+        upper=np.where(narrow, centre + half_width, bars.upper),
+        flags={"no-spread": equal, "unseen-sizes": missed["unseen-sizes"] > np.maximum(spread, rounding)},
         skewness=None if bars.skewness is None else np.where(narrow, 0.0, bars.skewness),
     )
 

@@ -1,4 +1,4 @@
-"""What the passes of a sample may have missed: a lower bound on the width of its interval.
+"""What the passes of a sample may have missed, by which its interval is widened where it is narrower.
 
 No finite sample can rule out losses that differ in masks it has not drawn. The interval allows for two kinds of them.
 Each loss that was not seen is taken to be as far from those that were as a loss that vanishes, or one twice as large.

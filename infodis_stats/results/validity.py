@@ -80,8 +80,8 @@ CAUTIONS: dict[str, Caution] = {
         ),
         Caution(
             "unseen-sizes",
-            "no pass has masks of some sizes that may hold more than the spread of the passes: the interval is as wide "
-            "as what these sizes may hold, and losses of more than twice their neighbours can still lie outside it",
+            "no pass has masks of some sizes that may hold more than the spread of the passes: the interval is widened "
+            "by what these sizes may hold, and losses of more than twice their neighbours can still lie outside it",
             "caution",
             "use auto with 16 passes or more, which has masks of the smallest sizes, or more passes",
         ),
