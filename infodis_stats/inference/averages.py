@@ -161,10 +161,11 @@ def split_budget(result: xr.Dataset, budget: int, document_cost: float = 0.0) ->
     --------
     >>> import infodis_stats as ids
     >>> law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
-    >>> pilot = ids.estimate_nll(law, law.sample(20, length=16, seed=1), "uniform-count", passes=8, replicates=4)
+    >>> tokens = law.sample(20, length=16, seed=1)
+    >>> pilot = ids.estimate_nll(law, tokens, "uniform-count+stratified", passes=16, replicates=4)
     >>> split = ids.split_budget(pilot, budget=6000, document_cost=100)
     >>> split.attrs["best"], int(split["documents"].sel(document_passes=split.attrs["best"]))
-    (27, 47)
+    (19, 50)
     """
     name = _quantity(result, "a split")
     documents = estimates_of(result, name)

@@ -45,6 +45,10 @@ CONTROLS = {
 }
 
 
+FEW_PASSES = 2.0  # that carry the spread of a pair: hardly more than one
+FEWEST_PAIRS = 3  # with so few passes, and at least a tenth of all
+
+
 def decide(
     result: xr.Dataset,
     error: float = 0.05,
@@ -72,8 +76,9 @@ def decide(
         (under ``control``). Where an interval is a point, both are 0, or 1 if the point is zero. Where a caution says
         that an interval may miss without showing it (``infinite-variance``, ``biased``, ``skewed``,
         ``few-hard-tokens``, ``near-deterministic``), no claim is made: the pair is open, and ``withheld`` if its
-        p-value is below the error. ``cautions`` and attributes are those of the result; further attributes are
-        ``control``, ``error``, ``claims`` and ``guarantee``.
+        p-value is below the error. Nor is a claim made where in a tenth of the pairs, and at least 3, a single pass
+        carries the spread: rare masks then decide, and pairs that missed them look certain. ``cautions`` and
+        attributes are those of the result; further attributes are ``control``, ``error``, ``claims`` and ``guarantee``.
 
     Raises
     ------
@@ -125,7 +130,7 @@ def decide(
     adjusted = chosen.adjust(estimates)
     significant = adjusted < error
     doubtful = result["cautions"].sel(caution=[key for key in NO_CLAIM if key in result["caution"]])
-    withheld = significant & doubtful.any("caution").values
+    withheld = significant & (doubtful.any("caution").values | _rare_passes_decide(result))
     claimed = significant & ~withheld
     side = np.where(estimates.estimate > 0, "first", "second")
     (unit,) = result["log_ratio"].dims
@@ -149,3 +154,11 @@ def decide(
         "guarantee": chosen.guarantee.format(error=f"{100 * error:g} %"),
     }
     return decided
+
+
+def _rare_passes_decide(result: xr.Dataset) -> bool:
+    """Return whether in many pairs a single pass carries the spread: others may have missed such passes."""
+    if "effective_passes" not in result:
+        return False
+    few = result["effective_passes"].values < FEW_PASSES
+    return bool(few.sum() >= max(FEWEST_PAIRS, few.size / 10))

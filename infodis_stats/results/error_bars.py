@@ -17,7 +17,7 @@ from infodis_stats import analysis
 from infodis_stats.analysis.intervals import hall_quantiles
 from infodis_stats.results.missed import missed_half_widths
 from infodis_stats.results.sample import Sample
-from infodis_stats.results.skewness import heavy_tailed, position_skewness
+from infodis_stats.results.skewness import effective_passes, heavy_tailed, position_skewness
 
 __all__ = [
     "SAMPLE_CAUTIONS",
@@ -59,6 +59,8 @@ class ErrorBar:
         Keys of the cautions that hold for this sample.
     skewness : float, default 0
         Of the estimate, as far as the interval accounts for it.
+    effective_passes : float, default infinity
+        Passes that carry the spread.
     """
 
     kind: str
@@ -68,6 +70,7 @@ class ErrorBar:
     upper: float
     flags: frozenset[str] = frozenset()
     skewness: float = 0.0
+    effective_passes: float = float("inf")
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +127,8 @@ class IntervalKind(ABC):
         )
         flags = frozenset(key for key, held in bars.flags.items() if held[0])
         skewness = 0.0 if bars.skewness is None else float(bars.skewness[0])
-        return ErrorBar(bars.kind, error, degrees, lower, upper, flags, skewness)
+        passes = float(effective_passes(Sample(draw, len(draw.estimates)))[0])
+        return ErrorBar(bars.kind, error, degrees, lower, upper, flags, skewness, passes)
 
 
 class StudentTInterval(IntervalKind):

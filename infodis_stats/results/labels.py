@@ -49,6 +49,7 @@ SHARED = {
     "estimator": Variable("1", "estimator that was used"),
     "interval": Variable("1", "kind of interval that was used"),
     "degrees": Variable("1", "degrees of freedom of the standard error"),
+    "effective_passes": Variable("1", "number of passes that carry the spread"),
     "skewness": Variable("1", "skewness of the estimate, as far as the interval accounts for it"),
     "replicates": Variable("1", "replicates that were drawn"),
     "effective_positions": Variable("1", "number of positions that carry the loss"),
@@ -105,7 +106,8 @@ def replicates_dataset(
     -------
     xarray.Dataset
         ``name``, ``name_se (item)``, ``name_ci (item, ci_bound)``, ``name_replicate (item, replicate)`` and the others;
-        with bars also ``interval``, ``degrees`` and ``skewness (item)``.
+        with bars also ``interval``, ``degrees``, ``skewness`` and
+        ``effective_passes (item)``.
     """
     unit, coordinate = labels
     count = (~np.isnan(estimates)).sum(axis=-1)
@@ -119,7 +121,7 @@ def replicates_dataset(
         numbers = np.array([(bar.lower, bar.upper, bar.standard_error, bar.degrees) for bar in bars])
         lower, upper, standard_error, degrees = numbers.T
         others |= {"interval": [bar.kind for bar in bars], "degrees": degrees}
-        others |= {"skewness": [bar.skewness for bar in bars]}
+        others |= {name: [getattr(bar, name) for bar in bars] for name in ("skewness", "effective_passes")}
     # Intervals are centred at other sums of the same numbers, which may round to the other side of the mean.
     within = analysis.rounding(mean)
     lower = np.where((lower > mean) & (lower <= mean + within), mean, lower)
@@ -154,11 +156,11 @@ def replicates_dataset(
 
 def bars_of(dataset: xr.Dataset, name: str) -> list[ErrorBar]:
     """Return the error bars that `replicates_dataset` labelled."""
-    keys = ("interval", f"{name}_se", "degrees", f"{name}_ci", "skewness")
+    keys = ("interval", f"{name}_se", "degrees", f"{name}_ci", "skewness", "effective_passes")
     columns = zip(*(dataset[key].values.tolist() for key in keys), strict=True)
     return [
-        ErrorBar(kind, error, degrees, lower, upper, skewness=skewness)
-        for kind, error, degrees, (lower, upper), skewness in columns
+        ErrorBar(kind, error, degrees, lower, upper, skewness=skewness, effective_passes=passes)
+        for kind, error, degrees, (lower, upper), skewness, passes in columns
     ]
 
 

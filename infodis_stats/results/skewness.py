@@ -14,7 +14,7 @@ from estimators import Evaluation, MaskPlan
 from estimators.estimator import Applied, estimator_of
 from infodis_stats.results.sample import Sample
 
-__all__ = ["effective_losses", "heavy_tailed", "position_moments", "position_skewness"]
+__all__ = ["effective_losses", "effective_passes", "heavy_tailed", "position_moments", "position_skewness"]
 
 FloatArray = NDArray[np.float64]
 
@@ -129,15 +129,44 @@ def effective_losses(side: Evaluation, replicates: int) -> tuple[FloatArray, NDA
     number : array of int64, shape (interval,)
         Token losses that count.
     """
-    _, weights, losses = _by_interval(side, replicates)
+    deviations, weights = _deviations(side, replicates)
     used = weights > 0
-    total = weights.sum(axis=1)
-    means = np.divide((weights * losses).sum(axis=1), total, out=np.zeros_like(total), where=total > 0)
-    squares = np.where(used, (losses - means[:, None, :]) ** 2, 0.0)
+    squares = deviations**2
     sums, fourth = squares.sum(axis=(1, 2)), (squares**2).sum(axis=(1, 2))
-    varied = sums > NEGLIGIBLE * np.where(used, losses**2, 0.0).sum(axis=(1, 2))
+    lost = np.where(used, side.losses[: len(used) * replicates].reshape(used.shape) ** 2, 0.0).sum(axis=(1, 2))
+    varied = sums > NEGLIGIBLE * lost
     effective = np.divide(sums**2, fourth, out=np.full(len(sums), np.inf), where=varied & (fourth > 0))
     return effective, used.sum(axis=(1, 2))
+
+
+@lru_cache(maxsize=2)
+def effective_passes(sample: Sample) -> FloatArray:
+    """Return how many passes carry the spread of each estimate.
+
+    With the weighted sum ``e`` of a pass's deviations from the mean losses of its positions, ``(sum e^2)^2 / sum e^4``.
+
+    Returns
+    -------
+    array of float64, shape (interval,)
+        The smaller of two sides; infinite where losses depend on their position alone, and without masks.
+    """
+    effective = np.full(len(sample.estimates), np.inf)
+    for side in _sides(sample):
+        if isinstance(side.plan, MaskPlan):
+            deviations, weights = _deviations(side, sample.size)
+            squares = (weights * deviations).sum(axis=-1) ** 2
+            sums, fourth = squares.sum(axis=1), (squares**2).sum(axis=1)
+            of_side = np.divide(sums**2, fourth, out=np.full(len(sums), np.inf), where=fourth > 0)
+            effective = np.minimum(effective, of_side)
+    return effective
+
+
+def _deviations(side: Evaluation, replicates: int) -> tuple[FloatArray, FloatArray]:
+    # Of losses from the mean of their position, 0 where they do not count, and weights: (interval, pass, position).
+    _, weights, losses = _by_interval(side, replicates)
+    total = weights.sum(axis=1)
+    means = np.divide((weights * losses).sum(axis=1), total, out=np.zeros_like(total), where=total > 0)
+    return np.where(weights > 0, losses - means[:, None, :], 0.0), weights
 
 
 def _sides(sample: Sample) -> tuple[Evaluation, ...]:

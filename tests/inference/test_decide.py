@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 import infodis_stats as ids
@@ -51,6 +52,36 @@ def test_no_claim_is_made_where_an_interval_may_miss_without_showing_it(result):
     np.testing.assert_array_equal(decided["withheld"][::2], decided["adjusted"][::2] < 0.1)
     assert decided["withheld"].values.any()
     np.testing.assert_array_equal(decided["likelier"][1::2], ids.decide(result, 0.1)["likelier"][1::2])
+
+
+class RareMasks:
+    """Of the second side, 2 % of the masks cost 20 nats more per token; the first costs 0.4 nats more under all.
+
+    Token 1 is the number of the pair, which has masks and losses of its own: all pairs are equally likely.
+    """
+
+    def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        losses = np.zeros(masked.shape)
+        for row, (mask, (second, pair)) in enumerate(zip(masked.numpy(), tokens[:, :2].tolist(), strict=True)):
+            rng = np.random.default_rng([pair, *np.packbits(mask).tolist()])
+            extra = 20.0 * (rng.random() < 0.02) if second else 0.4
+            losses[row] = 1.0 + 0.1 * rng.normal(size=len(mask)) + extra
+        return torch.tensor(losses) * masked
+
+
+def test_no_claim_is_made_where_rare_masks_decide():
+    """Nothing in a pair that missed the rare masks shows them; other pairs do."""
+    first = np.zeros((60, 24), dtype=np.int64)
+    first[:, 1] = np.arange(60)
+    second = first.copy()
+    second[:, 0] = 1
+    ratio = ids.estimate_log_ratio(RareMasks(), first, second, "uniform-count+stratified", passes=32, replicates=1)
+    assert (ratio["effective_passes"] < 2).mean() > 0.1
+    decided = ids.decide(ratio, 0.1)
+    assert decided.attrs["claims"] == 0
+    assert decided["withheld"].values.sum() > 10
+    blind = ids.decide(ratio.drop_vars("effective_passes"), 0.1)
+    assert blind.attrs["claims"] > 10, "control: without what the other pairs show, ties are claimed"
 
 
 def test_weaker_controls_make_more_claims(result):

@@ -10,7 +10,7 @@ import infodis_stats as ids
 from estimators import Cell, Coupled, Decoupled, Evaluation, MaskPlan, draw, estimator, make_pairs, make_targets
 from infodis_stats.results.error_bars import interval_kind
 from infodis_stats.results.sample import Sample
-from infodis_stats.results.skewness import effective_losses, position_moments, position_skewness
+from infodis_stats.results.skewness import effective_losses, effective_passes, position_moments, position_skewness
 from tests.support.stat_asserts import assert_rate
 
 
@@ -125,6 +125,16 @@ def test_maths_effective_losses_are_those_of_deviations_from_the_position():
     effective, number = effective_losses(side, 1)
     assert effective[0] == pytest.approx(expected)
     assert number[0] == 8
+
+
+def test_maths_effective_passes_are_those_of_weighted_deviations():
+    masks = np.ones((4, 2), dtype=bool)
+    losses = np.array([[1.0, 5.0], [3.0, 5.0], [1.0, 5.0], [3.0, 9.0]])
+    side = Evaluation(make_targets([[0, 0]])[0], MaskPlan(masks[None], masks[None] / 4), losses[None], 4)
+    (one,) = draw(Static([1.0, 1.0]), [Cell(estimator("uniform-count"), side.target, 4, 1)], rng=0)
+    squares = (losses - losses.mean(axis=0)).sum(axis=1) ** 2
+    replaced = type(one)(one.cell, one.estimates, (side,))
+    assert effective_passes(Sample(replaced, 1))[0] == pytest.approx(squares.sum() ** 2 / (squares**2).sum())
 
 
 class HeavyTails:
