@@ -89,10 +89,10 @@ def scan_answer(scan: xr.Dataset) -> list[str]:
     cautioned = frame["cautions"] != ""
     if cautioned.any():
         withheld = scan["cautions"].sel(caution=list(NO_CLAIM)).any("caution") & (scan["log_ratio_p"] < 1 - level)
+        number = int(withheld.sum())
+        unclaimed = f"; significant, but without a verdict because the interval may miss unseen: {number}"
         sentences.append(
-            f"A caution holds for {int(cautioned.sum())} of {len(frame)} substitutions; there is no verdict for "
-            f"{int(withheld.sum())} of them that would be significant, because the caution is "
-            f"{', '.join(NO_CLAIM[:-1])} or {NO_CLAIM[-1]}."
+            f"A caution holds for {int(cautioned.sum())} of {len(frame)} substitutions{unclaimed if number else ''}."
         )
     if "exact" in frame:
         within = (frame["lower"] <= frame["exact"] + 1e-9) & (frame["exact"] - 1e-9 <= frame["upper"])

@@ -150,7 +150,7 @@ def test_cautions_of_substitutions_are_shown_and_withhold_verdicts(scan, caution
     assert after[0].startswith(f"{better - 1} of 48")
     (sentence,) = (one for one in after if "caution" in one.lower())
     assert sentence.startswith("A caution holds for 2 of 48 substitutions")
-    assert "no verdict for 1 of them" in sentence
+    assert "without a verdict because the interval may miss unseen: 1" in sentence
     best, worst = ranking_tables(cautioned, 5).values()
     assert best["cautions"].tolist() == ["skewed", "", "", "", ""]
     assert best["verdict"][0] == ""
