@@ -59,7 +59,7 @@ class ErrorBar:
         Keys of the cautions that hold for this sample.
     skewness : float, default 0
         Of the estimate, as far as the interval accounts for it.
-    effective_passes : float, default infinity
+    effective_passes : float, default NaN
         Passes that carry the spread.
     """
 
@@ -70,7 +70,7 @@ class ErrorBar:
     upper: float
     flags: frozenset[str] = frozenset()
     skewness: float = 0.0
-    effective_passes: float = float("inf")
+    effective_passes: float = float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -355,7 +355,8 @@ def sum_of(bars: Sequence[ErrorBar], centre: float, level: float) -> ErrorBar:
     error, degrees, lower, upper = (
         float(end[0]) for end in (whole.standard_error, whole.degrees, whole.lower, whole.upper)
     )
-    return ErrorBar(kinds, error, degrees, lower, upper)
+    fewest = min(bar.effective_passes for bar in bars)
+    return ErrorBar(kinds, error, degrees, lower, upper, effective_passes=fewest)
 
 
 def _widened(bars: ErrorBars, sample: Sample, level: float) -> ErrorBars:

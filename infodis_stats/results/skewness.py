@@ -148,15 +148,16 @@ def effective_passes(sample: Sample) -> FloatArray:
     Returns
     -------
     array of float64, shape (interval,)
-        The smaller of two sides; infinite where losses depend on their position alone, and without masks.
+        The smaller of two sides; all passes where losses depend on their position alone, and without masks.
     """
-    effective = np.full(len(sample.estimates), np.inf)
+    every = float(sample.draw.cell.passes * sample.size)
+    effective = np.full(len(sample.estimates), every)
     for side in _sides(sample):
         if isinstance(side.plan, MaskPlan):
             deviations, weights = _deviations(side, sample.size)
             squares = (weights * deviations).sum(axis=-1) ** 2
             sums, fourth = squares.sum(axis=1), (squares**2).sum(axis=1)
-            of_side = np.divide(sums**2, fourth, out=np.full(len(sums), np.inf), where=fourth > 0)
+            of_side = np.divide(sums**2, fourth, out=np.full(len(sums), every), where=fourth > 0)
             effective = np.minimum(effective, of_side)
     return effective
 
