@@ -88,10 +88,10 @@ def decide(
 
     Notes
     -----
-    With intervals of the kinds ``student-t`` and ``design``, control "each" claims a side exactly where the interval of
-    level ``1 - error`` leaves 0 out; so it does with ``design-hall``, whose statistic is corrected for skewness.
-    Intervals of ``hall``, ``bca`` and ``design-bootstrap`` are not symmetric either; their pairs get the t test with
-    the same standard error, and a claim may differ from the interval where 0 is near its end.
+    Of pairs without a caution, control "each" claims a side exactly where the interval of level ``1 - error`` leaves 0
+    out, if its kind is ``student-t``, ``design`` or ``design-hall``, whose statistic is corrected for skewness. Pairs
+    with intervals of ``hall``, ``bca`` and ``design-bootstrap`` get the t test with the same standard error: a claim
+    may differ from the interval where 0 is near its end.
     An ``anytime`` interval is valid for every stopping rule and a t test is not; use
     `infodis_stats.analysis.sequential_p_value` of ``log_ratio_replicate`` there.
 

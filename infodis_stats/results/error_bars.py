@@ -121,13 +121,14 @@ class IntervalKind(ABC):
 
     def error_bar(self, draw: Draw, level: float) -> ErrorBar:
         """Return the interval of a whole draw. Raises `InputError` if the draw is too small for it."""
-        bars = self.error_bars(Sample(draw, len(draw.estimates)), level)
+        sample = Sample(draw, len(draw.estimates))
+        bars = self.error_bars(sample, level)
         error, degrees, lower, upper = (
             float(number[0]) for number in (bars.standard_error, bars.degrees, bars.lower, bars.upper)
         )
         flags = frozenset(key for key, held in bars.flags.items() if held[0])
         skewness = 0.0 if bars.skewness is None else float(bars.skewness[0])
-        passes = float(effective_passes(Sample(draw, len(draw.estimates)))[0])
+        passes = float(effective_passes(sample)[0])
         return ErrorBar(bars.kind, error, degrees, lower, upper, flags, skewness, passes)
 
 

@@ -139,7 +139,6 @@ def effective_losses(side: Evaluation, replicates: int) -> tuple[FloatArray, NDA
     return effective, used.sum(axis=(1, 2))
 
 
-@lru_cache(maxsize=2)
 def effective_passes(sample: Sample) -> FloatArray:
     """Return how many passes carry the spread of each estimate.
 

@@ -90,7 +90,7 @@ CAUTIONS: dict[str, Caution] = {
             "few losses carry the spread: the estimate is skewed, or samples without the largest losses look too "
             "precise, and coverage is below nominal",
             "caution",
-            "use auto, whose regression accounts for positions of unequal loss, the interval auto, or more passes",
+            "use the estimator auto, whose regression removes the differences between positions, or more passes",
         ),
         Caution(
             "few-hard-tokens",
