@@ -14,6 +14,9 @@ __all__ = ["WithinVariance", "added", "from_parts", "from_residuals", "from_seco
 FloatArray = NDArray[np.float64]
 
 MOST_LEVERAGE = 0.95  # of a pass on its own fit: with two passes a line fits both exactly
+FEWEST_FOR_BEND = 8  # passes
+SIGNIFICANT_BEND = 3  # standard errors
+ROUNDING = 1e-10  # of shares between 0 and 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +49,11 @@ def from_parts(parts: FloatArray) -> WithinVariance:
 
 
 def from_residuals(terms: FloatArray, at: FloatArray) -> WithinVariance:
-    """Estimate from the residuals of a straight line, for one term in each stratum and a mean that is nearly a line.
+    """Estimate from the residuals of a line or a parabola, for one term in each stratum and a smooth mean.
 
-    The variance is ``K^-2 sum_k e_k^2 / (1 - h_k)`` (HC2): each pass with its own variance. The jumps between strata
-    cost nothing, as they do not move the estimate.
+    The variance is ``K^-2 sum_k e_k^2 / (1 - h_k)`` (HC2) for a line: each pass with its own variance. The jumps
+    between strata cost nothing, as they do not move the estimate. Where the mean bends significantly, by more than 3
+    standard errors, the residuals are those of a parabola, divided by ``(1 - h_k)^2`` (HC3).
 
     Parameters
     ----------
@@ -57,6 +61,13 @@ def from_residuals(terms: FloatArray, at: FloatArray) -> WithinVariance:
         What each pass alone would estimate, nats.
     at : array of float64, shape (replicates, passes)
         The share of positions that each pass masks.
+
+    Notes
+    -----
+    Measured at 16 passes, 1 replicate, 800 samples each of stratified counts, nominal 95 %: on four copies the bend is
+    significant in 93 % of the samples, the width of the interval falls from 1.89 to 1.15 of that from the true variance
+    and coverage from 99.5 to 95.9 %; on a nearly deterministic chain 76 %, 1.60 to 1.20, 99.8 to 96.8 %; on a chain of
+    order 2 5 %, 1.07 to 1.06, 94.1 to 93.5 %.
 
     References
     ----------
@@ -69,14 +80,38 @@ def from_residuals(terms: FloatArray, at: FloatArray) -> WithinVariance:
     >>> float(from_residuals(3.0 + at, at).variance[0].round(12))
     0.0
     """
-    centred = at - at.mean(axis=1, keepdims=True)
-    spread = (centred**2).sum(axis=1, keepdims=True)
-    direction = np.divide(centred, np.sqrt(spread), out=np.zeros_like(centred), where=spread > 0)
-    deviation = terms - terms.mean(axis=1, keepdims=True)
-    residual = deviation - (deviation * direction).sum(axis=1, keepdims=True) * direction
-    leverage = np.minimum(1.0 / terms.shape[1] + direction**2, MOST_LEVERAGE)
-    shares = residual**2 / (1.0 - leverage) / terms.shape[1] ** 2
-    return _summed(shares, most=terms.shape[1] - 2.0)
+    passes = terms.shape[1]
+    line, curve = _directions(at)
+    residual = _without(line, terms - terms.mean(axis=1, keepdims=True))
+    leverage = np.minimum(1.0 / passes + line**2, MOST_LEVERAGE)
+    shares = residual**2 / (1.0 - leverage)
+    most = np.full(len(terms), passes - 2.0)
+    if passes >= FEWEST_FOR_BEND:
+        bend = (residual * curve).sum(axis=1)
+        leverage = np.minimum(1.0 / passes + line**2 + curve**2, MOST_LEVERAGE)
+        curved = (_without(curve, residual) / (1.0 - leverage)) ** 2
+        bends = bend**2 > SIGNIFICANT_BEND**2 * (curve**2 * curved).sum(axis=1)
+        shares = np.where(bends[:, None], curved, shares)
+        most -= bends
+    return _summed(shares / passes**2, most)
+
+
+def _directions(at: FloatArray) -> tuple[FloatArray, FloatArray]:
+    # Of a line and of a parabola in each row: orthonormal, and orthogonal to constants; 0 where there are none.
+    line = _normalised(at - at.mean(axis=1, keepdims=True))
+    square = line**2 - (line**2).mean(axis=1, keepdims=True)
+    return line, _normalised(_without(line, square))
+
+
+def _normalised(rows: FloatArray) -> FloatArray:
+    length = np.sqrt((rows**2).sum(axis=1, keepdims=True))
+    unit: FloatArray = np.divide(rows, length, out=np.zeros_like(rows), where=length > ROUNDING)
+    return unit
+
+
+def _without(direction: FloatArray, rows: FloatArray) -> FloatArray:
+    left: FloatArray = rows - (rows * direction).sum(axis=1, keepdims=True) * direction
+    return left
 
 
 def from_second_differences(terms: FloatArray) -> WithinVariance:
@@ -154,9 +189,11 @@ def added(*parts: WithinVariance) -> WithinVariance:
     return WithinVariance(total, np.clip(np.where(np.isnan(satterthwaite), most, satterthwaite), fewest, most))
 
 
-def _summed(shares: FloatArray, most: float, correlation: float = 1.0) -> WithinVariance:
+def _summed(shares: FloatArray, most: FloatArray | float, correlation: float = 1.0) -> WithinVariance:
     """Add shares (replicates, n) of one degree each; ``correlation`` divides the degrees if shares are correlated."""
     total = shares.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         degrees = (3.0 * total**2 / (shares**2).sum(axis=1) - 2.0) / correlation
-    return WithinVariance(total, np.clip(np.where(np.isnan(degrees), most, degrees), min(1.0, most), max(most, 1.0)))
+    return WithinVariance(
+        total, np.clip(np.where(np.isnan(degrees), most, degrees), np.minimum(1.0, most), np.maximum(most, 1.0))
+    )

@@ -252,7 +252,8 @@ def _compared(
         farther = (studentised * standard_error[..., None] >= np.abs(log_ratio)[..., None]).sum(axis=-1)
         p_value = np.where(standard_error > 0, (1 + farther) / (1 + studentised.shape[-1]), 1.0)
         p_value = np.where(exact, 0.0, np.where(np.isnan(log_ratio), np.nan, p_value))
-    return Efficiency(np.exp(log_ratio), np.exp(lower), np.exp(upper), np.asarray(p_value))
+    with np.errstate(over="ignore"):  # the upper end may be infinite
+        return Efficiency(np.exp(log_ratio), np.exp(lower), np.exp(upper), np.asarray(p_value))
 
 
 def _sequences(draws: ArrayLike) -> FloatArray:

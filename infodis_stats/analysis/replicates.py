@@ -196,39 +196,52 @@ class Estimates:
         Degrees of freedom of the standard error; infinite if it is known.
     skewness : ndarray of float64, optional
         Skewness of the estimates, for which the statistic is corrected; 0 by default.
+    unseen : ndarray of float64, optional
+        Largest error in nats that no standard error shows, by which intervals are wider and statistics nearer to 0;
+        0 by default.
 
     Raises
     ------
     InputError
-        If shapes differ, a standard error is negative, or degrees of freedom are not positive.
+        If shapes differ, a standard error or an unseen error is negative, or degrees of freedom are not positive.
 
     Examples
     --------
     >>> Estimates([3.0, 0.0], [1.5, 0.0], [7, np.inf]).statistic
     array([2., 0.])
+    >>> float(Estimates([3.0], [1.5], [7], unseen=[1.5]).statistic[0])
+    1.0
     """
 
     estimate: FloatArray
     standard_error: FloatArray
     degrees: FloatArray
     skewness: FloatArray | None = None
+    unseen: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Check the arrays, and set standard errors within rounding to 0."""
         given = (self.estimate, self.standard_error, self.degrees)
         estimate, error, degrees = (np.asarray(values, dtype=np.float64) for values in given)
-        skewness = np.zeros(estimate.shape) if self.skewness is None else np.asarray(self.skewness, dtype=np.float64)
-        if not estimate.shape == error.shape == degrees.shape == skewness.shape:
-            shapes = ", ".join(str(values.shape) for values in (estimate, error, degrees, skewness))
+        skewness, unseen = (
+            np.zeros(estimate.shape) if values is None else np.asarray(values, dtype=np.float64)
+            for values in (self.skewness, self.unseen)
+        )
+        if not estimate.shape == error.shape == degrees.shape == skewness.shape == unseen.shape:
+            shapes = ", ".join(str(values.shape) for values in (estimate, error, degrees, skewness, unseen))
             raise InputError(
-                f"estimates, standard errors, degrees of freedom and skewness must have the same shape, got {shapes}"
+                "estimates, standard errors, degrees of freedom, skewness and unseen errors must have the same shape, "
+                f"got {shapes}"
             )
-        if (error < 0).any() or (degrees <= 0).any():
-            raise InputError("standard errors must be at least 0, and degrees of freedom must be positive")
+        if (error < 0).any() or (unseen < 0).any() or (degrees <= 0).any():
+            raise InputError(
+                "standard errors and unseen errors must be at least 0, and degrees of freedom must be positive"
+            )
         object.__setattr__(self, "estimate", estimate)
         object.__setattr__(self, "standard_error", np.where(error <= rounding(estimate), 0.0, error))
         object.__setattr__(self, "degrees", degrees)
         object.__setattr__(self, "skewness", skewness)
+        object.__setattr__(self, "unseen", unseen)
 
     @classmethod
     def of_replicates(cls, draws: ArrayLike) -> "Estimates":
@@ -266,12 +279,13 @@ class Estimates:
     def statistic(self) -> FloatArray:
         """The t statistic of the null hypothesis of zero: infinite for exact nonzero estimates, 0 for exact zeros.
 
-        Where an estimate is skewed, it is transformed as Hall's interval is: the test rejects zero if and only if the
-        interval excludes it.
+        Where an estimate is skewed, it is transformed as Hall's interval is, and an unseen error moves it towards 0:
+        the test rejects zero if and only if the interval excludes it.
         """
         exact_zero = (self.standard_error == 0) & (np.abs(self.estimate) <= rounding(0.0))
-        skewness = np.asarray(self.skewness)
+        skewness, unseen = np.asarray(self.skewness), np.asarray(self.unseen)
         with np.errstate(divide="ignore", invalid="ignore"):
-            plain = np.where(exact_zero, 0.0, self.estimate / self.standard_error)
+            nearer = np.sign(self.estimate) * np.maximum(np.abs(self.estimate) - unseen, 0.0)
+            plain = np.where(exact_zero, 0.0, nearer / self.standard_error)
             hall = ((1.0 + skewness * plain / 3.0) ** 3 - 1.0) / skewness + skewness / 6.0
         return np.where(np.abs(skewness) < LEAST_SKEWNESS, plain, hall)

@@ -61,6 +61,8 @@ class ErrorBar:
         Of the estimate, as far as the interval accounts for it.
     effective_passes : float, default NaN
         Passes that carry the spread.
+    unseen : float, default 0
+        What the interval includes on either side, besides the standard error, for mask sizes without a pass.
     """
 
     kind: str
@@ -71,6 +73,7 @@ class ErrorBar:
     flags: frozenset[str] = frozenset()
     skewness: float = 0.0
     effective_passes: float = float("nan")
+    unseen: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +87,7 @@ class ErrorBars:
     upper: FloatArray
     flags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     skewness: FloatArray | None = None
+    unseen: FloatArray | None = None
 
 
 class IntervalKind(ABC):
@@ -104,7 +108,7 @@ class IntervalKind(ABC):
         """
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
-        """Return the intervals of a sample; without spread, they have the width of what the passes may have missed.
+        """Return the intervals of a sample, with what its passes may have missed; see `infodis_stats.results.missed`.
 
         Raises
         ------
@@ -112,7 +116,7 @@ class IntervalKind(ABC):
             If the sample is too small for them; the message says what is needed.
         """
         spread = self.from_spread(sample, level)
-        bars = _widened(spread, sample, level)
+        bars = _with_missed(spread, sample, level)
         skewness = np.abs(position_skewness(sample, bars.standard_error))
         skewed = (skewness > self.most_skewness) | heavy_tailed(sample)
         # Where all estimates agree there is no skewness: they are exact, or the flag is "no-spread".
@@ -127,9 +131,9 @@ class IntervalKind(ABC):
             float(number[0]) for number in (bars.standard_error, bars.degrees, bars.lower, bars.upper)
         )
         flags = frozenset(key for key, held in bars.flags.items() if held[0])
-        skewness = 0.0 if bars.skewness is None else float(bars.skewness[0])
+        skewness, unseen = (0.0 if values is None else float(values[0]) for values in (bars.skewness, bars.unseen))
         passes = float(effective_passes(sample)[0])
-        return ErrorBar(bars.kind, error, degrees, lower, upper, flags, skewness, passes)
+        return ErrorBar(bars.kind, error, degrees, lower, upper, flags, skewness, passes, unseen)
 
 
 class StudentTInterval(IntervalKind):
@@ -357,32 +361,34 @@ def sum_of(bars: Sequence[ErrorBar], centre: float, level: float) -> ErrorBar:
         float(end[0]) for end in (whole.standard_error, whole.degrees, whole.lower, whole.upper)
     )
     fewest = min(bar.effective_passes for bar in bars)
-    return ErrorBar(kinds, error, degrees, lower, upper, effective_passes=fewest)
+    unseen = sum(bar.unseen for bar in bars)  # parts of one text may lack the same sizes
+    return ErrorBar(kinds, error, degrees, lower - unseen, upper + unseen, effective_passes=fewest, unseen=unseen)
 
 
-def _widened(bars: ErrorBars, sample: Sample, level: float) -> ErrorBars:
-    """Widen intervals that are narrower than what their passes may have missed, by as much as that."""
-    centre = sample.estimates.mean(axis=-1)
+def _with_missed(bars: ErrorBars, sample: Sample, level: float) -> ErrorBars:
+    """Give intervals without spread the standard error of the rule of three, and widen for sizes without a pass."""
     missed = missed_half_widths(sample, bars.standard_error, level)
     if not missed:
         return bars
-    spread = (bars.upper - bars.lower) / 2
+    centre = sample.estimates.mean(axis=-1)
     rounding = analysis.rounding(centre)
-    least = np.max(list(missed.values()), axis=0)
-    # Without spread an estimate is not exact even if nothing was lost: its degrees of freedom are finite.
     equal = bars.standard_error <= rounding
-    narrow = (least > np.maximum(spread, rounding)) | equal
-    half_width = least + np.where(narrow, spread, 0.0)
+    # Without spread an estimate is not exact even if nothing was lost: its degrees of freedom are finite.
     degrees = max(1.0, sample.draw.cell.passes * sample.size - 1.0)
-    error = half_width / float(stats.t.ppf((1 + level) / 2, degrees))
+    quantile = float(stats.t.ppf((1 + level) / 2, degrees))
+    narrow = missed["unseen-sizes"] > np.maximum((bars.upper - bars.lower) / 2, rounding)
+    unseen = np.where(narrow, missed["unseen-sizes"], 0.0)
+    lower = np.where(equal, centre - missed["no-spread"], bars.lower)
+    upper = np.where(equal, centre + missed["no-spread"], bars.upper)
     return replace(
         bars,
-        standard_error=np.where(narrow, error, bars.standard_error),
-        degrees=np.where(narrow, degrees, bars.degrees),
-        lower=np.where(narrow, centre - half_width, bars.lower),
-        upper=np.where(narrow, centre + half_width, bars.upper),
-        flags={"no-spread": equal, "unseen-sizes": missed["unseen-sizes"] > np.maximum(spread, rounding)},
-        skewness=None if bars.skewness is None else np.where(narrow, 0.0, bars.skewness),
+        standard_error=np.where(equal, missed["no-spread"] / quantile, bars.standard_error),
+        degrees=np.where(equal, degrees, bars.degrees),
+        lower=lower - unseen,
+        upper=upper + unseen,
+        flags={"no-spread": equal, "unseen-sizes": narrow},
+        skewness=None if bars.skewness is None else np.where(equal, 0.0, bars.skewness),
+        unseen=unseen,
     )
 
 

@@ -51,6 +51,7 @@ SHARED = {
     "degrees": Variable("1", "degrees of freedom of the standard error"),
     "effective_passes": Variable("1", "number of passes that carry the spread"),
     "skewness": Variable("1", "skewness of the estimate, as far as the interval accounts for it"),
+    "unseen": Variable("nat", "half-width that the interval has for mask sizes without a pass"),
     "replicates": Variable("1", "replicates that were drawn"),
     "effective_positions": Variable("1", "number of positions that carry the loss"),
     "full_mask_ratio": Variable("1", "loss of the fully masked pass over the negative log-likelihood"),
@@ -58,6 +59,8 @@ SHARED = {
     "bits_per_token_ci": Variable("bit", "confidence interval of the negative log-likelihood per scored token"),
 }
 """Variables that several modules compute."""
+
+BAR_VARIABLES = ("skewness", "effective_passes", "unseen")  # of an `ErrorBar`, by the same names
 
 
 def describe(dataset: xr.Dataset, variables: Mapping[str, Variable] | None = None) -> xr.Dataset:
@@ -106,8 +109,7 @@ def replicates_dataset(
     -------
     xarray.Dataset
         ``name``, ``name_se (item)``, ``name_ci (item, ci_bound)``, ``name_replicate (item, replicate)`` and the others;
-        with bars also ``interval``, ``degrees``, ``skewness`` and
-        ``effective_passes (item)``.
+        with bars also ``interval``, ``degrees``, ``skewness``, ``effective_passes`` and ``unseen (item)``.
     """
     unit, coordinate = labels
     count = (~np.isnan(estimates)).sum(axis=-1)
@@ -121,7 +123,7 @@ def replicates_dataset(
         numbers = np.array([(bar.lower, bar.upper, bar.standard_error, bar.degrees) for bar in bars])
         lower, upper, standard_error, degrees = numbers.T
         others |= {"interval": [bar.kind for bar in bars], "degrees": degrees}
-        others |= {name: [getattr(bar, name) for bar in bars] for name in ("skewness", "effective_passes")}
+        others |= {key: [getattr(bar, key) for bar in bars] for key in BAR_VARIABLES}
     # Intervals are centred at other sums of the same numbers, which may round to the other side of the mean.
     within = analysis.rounding(mean)
     lower = np.where((lower > mean) & (lower <= mean + within), mean, lower)
@@ -156,11 +158,11 @@ def replicates_dataset(
 
 def bars_of(dataset: xr.Dataset, name: str) -> list[ErrorBar]:
     """Return the error bars that `replicates_dataset` labelled."""
-    keys = ("interval", f"{name}_se", "degrees", f"{name}_ci", "skewness", "effective_passes")
+    keys = ("interval", f"{name}_se", "degrees", f"{name}_ci", *BAR_VARIABLES)
     columns = zip(*(dataset[key].values.tolist() for key in keys), strict=True)
     return [
-        ErrorBar(kind, error, degrees, lower, upper, skewness=skewness, effective_passes=passes)
-        for kind, error, degrees, (lower, upper), skewness, passes in columns
+        ErrorBar(kind, error, degrees, lower, upper, **dict(zip(BAR_VARIABLES, others, strict=True)))
+        for kind, error, degrees, (lower, upper), *others in columns
     ]
 
 
@@ -202,7 +204,9 @@ def estimates_of(dataset: xr.Dataset, name: str) -> analysis.Estimates:
                 "it has hidden everything; standard errors do not include them; use a schedule such as polynomial"
             )
     estimate, error, degrees = (dataset[key].values for key in (name, f"{name}_se", "degrees"))
-    return analysis.Estimates(estimate, error, degrees, dataset["skewness"].values if "skewness" in dataset else None)
+    # Older results lack the others.
+    others = {key: dataset[key].values for key in ("skewness", "unseen") if key in dataset}
+    return analysis.Estimates(estimate, error, degrees, **others)
 
 
 def interval_variable(dims: Sequence[str], lower: FloatArray, upper: FloatArray) -> tuple[list[str], FloatArray]:

@@ -1,4 +1,4 @@
-"""What the passes of a sample may have missed, by which its interval is widened where it is narrower.
+"""What the passes of a sample may have missed, and its interval must allow for.
 
 No finite sample can rule out losses that differ in masks it has not drawn. The interval allows for two kinds of them.
 Each loss that was not seen is taken to be as far from those that were as a loss that vanishes, or one twice as large.
@@ -7,11 +7,13 @@ Each loss that was not seen is taken to be as far from those that were as a loss
 over all tokens shows only in masks of one position, and one over every ``r`` tokens below about ``L / r`` masked ones.
 The sizes are therefore cut geometrically: 1, 2, 3-4, 5-8, ... masked positions. A band without a pass may hold as much
 as its number of sizes times the mean token loss of the bands around it. One jump is allowed for: of several runs of
-such bands, the one that may hold most. At the upper end, the loss of the fully masked input shows what may be missing:
+such bands, the one that may hold most. An interval that is narrower is widened by as much; its standard error, which
+describes the spread, stays as it is. At the upper end, the loss of the fully masked input shows what may be missing:
 that is the caution ``near-deterministic``.
 
 *A share of the masks.* If all estimates agree, the losses may still differ in a share ``1 - alpha^(1/n)`` of the masks,
-which ``n`` passes miss with probability ``alpha``: about ``3 / n`` at 95 % (the rule of three).
+which ``n`` passes miss with probability ``alpha``: about ``3 / n`` at 95 % (the rule of three). This gives the standard
+error that the spread does not.
 
 A jump inside a band that has a pass, or losses that are more than twice as large in rare masks, cannot be seen.
 """

@@ -62,7 +62,7 @@ def test_standard_errors_below_rounding_are_zero():
     ("arrays", "sentence"),
     [
         (([1.0, 2.0], [1.0], [1.0]), r"must have the same shape, got \(2,\), \(1,\), \(1,\)"),
-        (([1.0], [-1.0], [1.0]), "standard errors must be at least 0"),
+        (([1.0], [-1.0], [1.0]), "must be at least 0"),
         (([1.0], [1.0], [0.0]), "degrees of freedom must be positive"),
     ],
 )

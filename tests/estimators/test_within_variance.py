@@ -159,6 +159,20 @@ class TestFormulas:
         assert from_residuals(3.0 - 2.0 * at, at).variance[0] == pytest.approx(0.0, abs=1e-20)
         assert from_second_differences(3.0 - 2.0 * at).variance[0] == pytest.approx(0.0, abs=1e-20)
 
+    def test_a_significant_bend_adds_no_variance(self):
+        """A slight one, or one of few passes, is taken for noise."""
+        rng = np.random.default_rng(6)
+        at = np.broadcast_to((np.arange(16) + 0.5) / 16, (5000, 16))
+        noise = rng.normal(size=at.shape)
+        bent = from_residuals(100.0 * at**2 + noise, at)
+        assert bent.variance.mean() == pytest.approx(1 / 16, rel=0.3)  # HC3 is conservative
+        assert bent.variance.mean() > 1 / 16
+        assert bent.degrees.max() <= 13
+        slight = from_residuals(3.0 * at**2 + noise, at)
+        assert slight.degrees.max() == 14
+        few = from_residuals((100.0 * at**2 + noise)[:, :7], at[:, :7])
+        assert few.variance.mean() > 5 * bent.variance.mean(), "control: residuals of a line"
+
     @pytest.mark.parametrize("passes", [4, 16, 64])
     def test_of_independent_noise_about_a_line(self, passes):
         """Unbiased, and distributed like a chi-squared variable with the stated degrees of freedom."""

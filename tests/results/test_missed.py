@@ -51,6 +51,14 @@ def test_control_the_spread_alone_misses_the_parity_law():
     assert not any(bar.lower[0] <= truth <= bar.upper[0] for bar in points)
 
 
+class Noisy(Parity):
+    """Parity with losses that vary with the mask, a little less for the second symbol."""
+
+    def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        varied = 1.0 + 0.02 * torch.sin(masked.double() @ torch.arange(masked.shape[1]).double())[:, None]
+        return super().token_nll(tokens, masked) * varied * (1.0 - 0.003 * tokens)
+
+
 class Coin:
     """Every token costs log 2."""
 
@@ -127,6 +135,34 @@ def test_an_interval_that_misses_sizes_is_as_wide_as_they_may_be():
     unseen = [bar for bar in bars if "unseen-sizes" in bar.flags]
     assert 50 < len(unseen) < 150, "half of the samples have no mask of one position"
     assert all((bar.upper - bar.lower) / 2 >= np.log(2.0) * 0.999 for bar in unseen)
+    assert all(bar.unseen == 0.0 for bar in bars if "unseen-sizes" not in bar.flags)
+
+
+@pytest.mark.parametrize("kind", ["auto", "student-t"])
+def test_unseen_sizes_widen_the_interval_and_not_the_standard_error(kind):
+    samples = [Sample(one, 4) for one in draws_of("uniform-count+stratified", Noisy(), 64, (16, 4), 40)]
+    plain = [interval_kind(kind).from_spread(sample, 0.95) for sample in samples]
+    bars = [interval_kind(kind).error_bars(sample, 0.95) for sample in samples]
+    assert any(bar.unseen[0] > 0 for bar in bars)
+    for before, after in zip(plain, bars, strict=True):
+        assert (after.standard_error, after.degrees) == (before.standard_error, before.degrees)
+        assert before.lower[0] - after.lower[0] == pytest.approx(after.unseen[0])
+        assert after.upper[0] - before.upper[0] == pytest.approx(after.unseen[0])
+
+
+def test_decisions_and_averages_allow_for_unseen_sizes():
+    """The test rejects 0 exactly where the interval excludes it."""
+    first, second = np.zeros((2, 200, 64), dtype=np.int64)
+    result = ids.estimate_log_ratio(Noisy(), first, second + 1, "uniform-count+stratified", passes=16, replicates=2)
+    assert (result["unseen"] > 0).any()
+    lower, upper = (result["log_ratio_ci"].sel(ci_bound=end).values for end in ("lower", "upper"))
+    excluded = (lower > 0) | (upper < 0)
+    assert ((ids.decide(result, 0.05, "each")["p_value"].values < 0.05) == excluded).all()
+    standard = result.drop_vars("unseen")
+    assert (ids.decide(standard, 0.05, "each")["p_value"].values < 0.05).sum() > excluded.sum(), "control"
+    for of in ("these", "population"):
+        wide, narrow = (ids.average(each, of)["log_ratio_ci"].diff("ci_bound").item() for each in (result, standard))
+        assert wide - narrow == pytest.approx(2 * float(result["unseen"].mean()))
 
 
 def test_control_wide_intervals_of_a_regular_law_stay_as_they_are():

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.masked.regression.leave_one_out import held_out
+from estimators.masked.regression.lags import distant_lags
+from estimators.masked.regression.leave_one_out import Regressed, held_out
 
 __all__ = ["Adjusted", "adjusted"]
 
@@ -28,10 +29,13 @@ class Adjusted:
     residuals : array of float64, shape (passes,)
         The weighted loss of each pass less what the others predict of it, nats: how far the pass moves the estimate off
         its mean, if the prediction is taken as given.
+    has_lags : bool
+        Whether a prediction uses distant lags, whose coefficients all positions share.
     """
 
     estimate: float
     residuals: NDArray[np.float64]
+    has_lags: bool
 
 
 def adjusted(
@@ -44,8 +48,8 @@ def adjusted(
 
     It is the weighted sum less the sum over passes ``k`` of ``f_k`` times the weighted ``b_k`` less its mean over the
     law of pass ``k``. The surrogate ``b_k`` is fitted to the other passes. The factor ``f_k``, between 0 and 1, is how
-    well the passes of other folds predict one another. Neither depends on pass ``k``, so that its ``b_k`` cancel in the
-    mean, whatever the prior and whatever the losses.
+    well the passes of other folds predict one another, and these also decide which distant lags its prior includes.
+    None of them depends on pass ``k``, so that its ``b_k`` cancel in the mean, whatever the prior and the losses.
 
     Where losses follow their neighbours, the factor is near 1: it is the slope of the held-out least squares of whole
     passes. Where they jump from 0, predictions overshoot. Where tokens depend on others far away (copies at a distance,
@@ -66,31 +70,36 @@ def adjusted(
     passes, length = masks.shape
     shares = strata / strata.sum(axis=0) / length
     groups = -(-passes // LARGEST_GROUP)
-    total = float((weights * losses).sum())
+    total, has_lags = float((weights * losses).sum()), False
     residuals = np.zeros(passes)
     for group in (slice(first, None, groups) for first in range(groups)):
-        predicted, left = _damped(masks[group], weights[group], losses[group], shares[group])
+        predicted, residuals[group], found = _damped(masks[group], weights[group], losses[group], shares[group])
         total -= predicted
-        residuals[group] = left
-    return Adjusted(total, residuals)
+        has_lags |= found
+    return Adjusted(total, residuals, has_lags)
 
 
 def _damped(
     masks: NDArray[np.bool_], weights: NDArray[np.float64], losses: NDArray[np.float64], shares: NDArray[np.float64]
-) -> tuple[float, NDArray[np.float64]]:
+) -> tuple[float, NDArray[np.float64], bool]:
     every = np.arange(len(masks))
     folds = every % FOLDS
     others = [np.flatnonzero(folds != fold) for fold in range(FOLDS)]
     others = [other[:: max(1, -(-len(other) // LEARNED_FROM))] for other in others]
-    predicted, residual, squares = held_out(masks, weights, losses, shares, [every, *others])
+    learned = [Regressed(other, distant_lags(masks[other], losses[other])) for other in others]
+    priors = list(dict.fromkeys(subset.lags for subset in learned))  # nearly always one, without lags
+    all_passes = [Regressed(every, lags) for lags in priors]
+    predicted, residual, squares = held_out(masks, weights, losses, shares, [*learned, *all_passes])
     factors = np.array(
         [
-            _slope(predicted[1 + fold, other], residual[1 + fold, other])
-            * _reliability(masks[other], losses[other], squares[1 + fold])
-            for fold, other in enumerate(others)
+            _slope(predicted[fold, other], residual[fold, other])
+            * _reliability(masks[other], losses[other], squares[fold])
+            for fold, (other, _) in enumerate(learned)
         ]
     )[folds]
-    return float(factors @ predicted[0]), residual[0] + (1.0 - factors) * predicted[0]
+    row = np.array([FOLDS + priors.index(subset.lags) for subset in learned])[folds]
+    predicted, residual = predicted[row, every], residual[row, every]
+    return float(factors @ predicted), residual + (1.0 - factors) * predicted, any(priors)
 
 
 def _slope(predicted: NDArray[np.float64], residual: NDArray[np.float64]) -> float:

@@ -17,7 +17,7 @@ from estimators.within_variance import WithinVariance, from_residuals
 __all__ = ["Regression"]
 
 FEWEST_RESIDUALS = 8  # for a variance
-SHARED = 1.15  # factor on residuals, whose predictions share what they were fitted to
+SHARED, SHARED_LAGS = 1.15, 1.35  # factors on residuals, whose predictions share what they were fitted to
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,18 @@ class Regression(Estimator):
     def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
         """Estimate each replicate's variance from the residuals of its passes; see `Estimator.within_variance`.
 
-        Residuals may have a trend in the masked share, which the strata account for: a line is fitted to them. The
-        predictions of the passes were fitted to overlapping sets of passes, which the residuals do not show: they are
-        multiplied by 1.15.
+        Residuals may have a trend in the masked share, which the strata account for: it is fitted. The predictions of
+        the passes were fitted to overlapping sets of passes, which the residuals do not show: they are multiplied by
+        1.15, and by 1.35 where predictions of all positions share the coefficients of distant lags.
         """
         drawn = plan.passes - full_mask_passes(plan.length, plan.passes)
         if drawn < FEWEST_RESIDUALS:
             return None
-        residuals = np.stack([replicate.residuals[:drawn] for replicate in self._adjusted(plan, losses)])
-        about_line = from_residuals(drawn * residuals, plan.hidden_fractions[:, :drawn])
-        return WithinVariance(SHARED**2 * about_line.variance, np.full(plan.replicates, drawn - 2.0))
+        replicates = self._adjusted(plan, losses)
+        residuals = np.stack([replicate.residuals[:drawn] for replicate in replicates])
+        factors = np.array([SHARED_LAGS if replicate.has_lags else SHARED for replicate in replicates])
+        about_trend = from_residuals(drawn * residuals, plan.hidden_fractions[:, :drawn])
+        return WithinVariance(factors**2 * about_trend.variance, np.full(plan.replicates, drawn - 2.0))
 
     def _adjusted(self, plan: Plan, losses: NDArray[np.float64]) -> list[Adjusted]:
         strata, masks = size_strata(plan.length, plan.passes), mask_plan(plan, "regressions").masks

@@ -2,14 +2,16 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from estimators.masked.regression.lags import Lags, expected_terms, lag_terms
 from estimators.masked.regression.prior import covariance, expected_covariance
 
-__all__ = ["held_out"]
+__all__ = ["Regressed", "held_out"]
 
 NOISE = 0.03  # variance that masks do not explain, in the units of the prior
 BLOCK = 1024  # passes times positions that are regressed together
@@ -17,12 +19,19 @@ FEWEST_POSITIONS = 16  # of a block, whatever the passes
 HALO = 8  # positions on either side of a block whose masks are used; farther ones change less than 1/1000
 
 
+class Regressed(NamedTuple):
+    """Passes that predict one another: their indices, and the distant lags that the prior includes."""
+
+    passes: NDArray[np.int64]
+    lags: Lags
+
+
 def held_out(
     masks: NDArray[np.bool_],
     weights: NDArray[np.float64],
     losses: NDArray[np.float64],
     shares: NDArray[np.float64],
-    subsets: Sequence[NDArray[np.int64]],
+    subsets: Sequence[Regressed],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Predict each pass of a subset from the subset's other passes.
 
@@ -36,8 +45,7 @@ def held_out(
     shares : array of float64, shape (passes, length)
         Weight of each size ``1 .. L`` in the mean of a pass: the mean of its weighted ``b`` over its random mask is the
         sum over sizes of the share times the sum over positions of the mean of ``b(i, S)`` over masks of that size.
-    subsets : sequence of arrays of int
-        Indices of passes.
+    subsets : sequence of Regressed
 
     Returns
     -------
@@ -57,11 +65,12 @@ def held_out(
     ends = [length * block // blocks for block in range(blocks + 1)]
     predicted, residual = np.zeros((2, len(subsets), passes))
     squares = np.zeros(len(subsets))
+    all_signs = np.where(masks.T, 1.0, -1.0)
     for start, stop in itertools.pairwise(ends):
         inside = slice(start, stop)
         masked = masks.T[inside]
         first = max(0, start - HALO)
-        signs = np.where(masks.T[first : stop + HALO], 1.0, -1.0)
+        signs = all_signs[first : stop + HALO]
         inner = slice(start - first, stop - first)
         tokens = np.flatnonzero(masked)
         prior = covariance(signs, inner).reshape(masked.size, masked.size)[tokens][:, tokens]
@@ -69,9 +78,14 @@ def held_out(
         expected = expected_covariance(signs, inner, shares)[masked]
         observed, weight = losses.T[inside][masked], weights.T[inside][masked]
         owner = tokens % passes
-        for row, subset in enumerate(subsets):
+        for row, (subset, lags) in enumerate(subsets):
             kept = np.flatnonzero(np.isin(owner, subset))
-            part = _regress(prior[kept[:, None], kept], expected[kept], observed[kept], weight[kept], owner[kept])
+            among, means = prior[kept[:, None], kept], expected[kept]
+            if lags:
+                terms = lag_terms(all_signs, lags)[inside][masked][kept]
+                among += terms @ terms.T
+                means += terms @ expected_terms(length, inside, lags, shares)
+            part = _regress(among, means, observed[kept], weight[kept], owner[kept])
             predicted[row, subset] += part[0][subset]
             residual[row, subset] += part[1][subset]
             squares[row] += part[2]

@@ -21,7 +21,7 @@ character model and on Markov chains. The optimum is flat: a factor of 1.5 in an
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["covariance", "expected_covariance"]
+__all__ = ["covariance", "expected_covariance", "mean_products"]
 
 LINK = 0.12
 DECAY = 0.3
@@ -87,7 +87,7 @@ def expected_covariance(signs: NDArray[np.float64], inside: slice, shares: NDArr
     right, right_counted = (reach[::-1][inside] for reach in _reach_by_order(signs[::-1], counted[::-1], orders))
     # A cluster counts once for each of its positions inside, the loss's own position among them.
     clusters = _convolve(right, (1.0 + OWN) * left + left_counted) + _convolve(left, right_counted)
-    expected: NDArray[np.float64] = clusters @ (_mean_products(shares.shape[1], orders) @ shares.T)
+    expected: NDArray[np.float64] = clusters @ (mean_products(shares.shape[1], orders) @ shares.T)
     expected += OFFSET * shares.sum(axis=1)
     return expected
 
@@ -122,9 +122,18 @@ def _convolve(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[
     return product
 
 
-def _mean_products(length: int, orders: int) -> NDArray[np.float64]:
-    # Mean product of n other signs over the masks of size m that mask i, at [n, m - 1]. In the mean, and with N others,
-    # (sum of their signs) (product of n) = (N - n) (product of n + 1) + n (product of n - 1): Krawtchouk's recursion.
+def mean_products(length: int, orders: int) -> NDArray[np.float64]:
+    """Return the mean product of ``n`` other signs over the masks of size ``m`` that mask ``i``, at ``[n, m - 1]``.
+
+    In the mean, and with ``N`` others, (sum of their signs) (product of ``n``) = ``(N - n)`` (product of ``n + 1``) +
+    ``n`` (product of ``n - 1``): Krawtchouk's recursion.
+
+    Examples
+    --------
+    >>> mean_products(length=3, orders=1)
+    array([[ 1.,  1.,  1.],
+           [-1.,  0.,  1.]])
+    """
     others = length - 1
     total = 2.0 * np.arange(length) - others
     means = np.ones((orders + 1, length))

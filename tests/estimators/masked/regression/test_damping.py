@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from estimators import all_masks, estimand_weights
-from estimators.masked.regression import damping, leave_one_out
+from estimators.masked.regression import damping, lags, leave_one_out
 from estimators.masked.regression.damping import adjusted
+from estimators.masked.regression.leave_one_out import Regressed
 from estimators.masked.regression.strata import size_strata
 
 
@@ -89,7 +90,32 @@ def test_maths_control_a_factor_fitted_to_its_own_pass_is_biased(monkeypatch):
     fair = damping.held_out
 
     def leaking(masks, weights, losses, shares, subsets):
-        return fair(masks, weights, losses, shares, [subsets[0]] * len(subsets))
+        return fair(masks, weights, losses, shares, [subsets[-1]] * len(subsets))
+
+    monkeypatch.setattr(damping, "held_out", leaking)
+    assert abs(expectation(losses, size_strata(3, 3)) / likelihood(losses) - 1) > 1e-4
+
+
+def weak_lags(monkeypatch):
+    """Have lags chosen that are near and not significant, so that the choice depends on the passes."""
+    monkeypatch.setattr(lags, "NEAREST", 1)
+    monkeypatch.setattr(lags, "SIGNIFICANT", 1.2)
+
+
+def test_maths_unbiased_with_lags_chosen_by_other_passes(monkeypatch):
+    weak_lags(monkeypatch)
+    losses = arbitrary_losses(3)
+    assert expectation(losses, size_strata(3, 3)) == pytest.approx(likelihood(losses), rel=1e-12)
+
+
+def test_maths_control_lags_chosen_by_the_pass_itself_are_biased(monkeypatch):
+    weak_lags(monkeypatch)
+    losses = arbitrary_losses(3)
+    fair = damping.held_out
+
+    def leaking(masks, weights, losses, shares, subsets):
+        chosen = lags.distant_lags(masks, losses)
+        return fair(masks, weights, losses, shares, [Regressed(subset.passes, chosen) for subset in subsets])
 
     monkeypatch.setattr(damping, "held_out", leaking)
     assert abs(expectation(losses, size_strata(3, 3)) / likelihood(losses) - 1) > 1e-4

@@ -7,18 +7,22 @@ import pytest
 
 from estimators import all_masks
 from estimators.masked.regression import leave_one_out, prior
-from estimators.masked.regression.leave_one_out import held_out
+from estimators.masked.regression.lags import lag_terms
+from estimators.masked.regression.leave_one_out import Regressed, held_out
 from estimators.masked.regression.strata import size_strata
 
 
-def refitted(masks, weights, losses, shares, subset):
+def refitted(masks, weights, losses, shares, regressed):
     """The definition: for each pass, fit the others, predict the pass, and average the prediction over all masks."""
-    passes, length = masks.shape
+    (subset, lags), (passes, length) = regressed, masks.shape
     every = all_masks(length)
     signs = np.where(np.concatenate([masks, every]).T, 1.0, -1.0)
     covariance = prior.covariance(signs, slice(0, length))
     flat = covariance.reshape(length * signs.shape[1], -1)
     flat = np.where(np.tri(len(flat), dtype=bool), flat, flat.T)  # not filled in above the diagonal blocks
+    if lags:
+        terms = lag_terms(signs, lags).reshape(len(flat), -1)
+        flat = flat + terms @ terms.T
     token = np.arange(len(flat)).reshape(length, -1).T  # pass or mask, position
     centred, residual = np.zeros((2, passes))
     squares = 0.0
@@ -44,7 +48,8 @@ def test_maths_closed_forms_equal_refitting_without_each_pass(length, passes):
     masks[-1] = masks[0]
     weights, losses = masks * rng.random((passes, length)), masks * rng.gamma(1.0, 1.0, (passes, length))
     shares = size_strata(length, passes) * rng.random(length)
-    subsets = [np.arange(passes), np.flatnonzero(np.arange(passes) % 3 != 1)]
+    some = np.flatnonzero(np.arange(passes) % 3 != 1)
+    subsets = [Regressed(np.arange(passes), ()), Regressed(some, ()), Regressed(some, (2, -3, 3))]
     predicted, residual, squares = held_out(masks, weights, losses, shares, subsets)
     for row, subset in enumerate(subsets):
         expected = refitted(masks, weights, losses, shares, subset)
@@ -63,7 +68,7 @@ def random_plan(length, passes, seed=0):
 
 def test_maths_the_halo_of_a_block_suffices(monkeypatch):
     """Blocks of 16 positions with a halo of 8 on either side predict nearly what they do from the whole mask."""
-    plan = *random_plan(60, 70), [np.arange(70)]
+    plan = *random_plan(60, 70), [Regressed(np.arange(70), ())]
     near, _, _ = held_out(*plan)
     monkeypatch.setattr(leave_one_out, "HALO", 60)
     whole, _, _ = held_out(*plan)
@@ -75,7 +80,7 @@ def test_maths_the_halo_of_a_block_suffices(monkeypatch):
 def test_contract_linear_in_the_losses():
     masks, weights, one, shares = random_plan(10, 40)
     two = masks * np.random.default_rng(1).random(masks.shape)
-    subsets = [np.arange(40)]
+    subsets = [Regressed(np.arange(40), ()), Regressed(np.arange(40), (5,))]
     alone = [np.stack(held_out(masks, weights, losses, shares, subsets)[:2]) for losses in (one, two)]
     both = np.stack(held_out(masks, weights, 1e6 * one - 3.0 * two, shares, subsets)[:2])
     np.testing.assert_allclose(both, 1e6 * alone[0] - 3.0 * alone[1], rtol=1e-9, atol=1e-6)

@@ -75,4 +75,4 @@ def test_maths_mean_products_of_signs_by_counting(length):
     for n, masked in itertools.product(range(orders + 1), range(length)):
         ways = ((-1) ** (n - j) * math.comb(masked, j) * math.comb(length - 1 - masked, n - j) for j in range(n + 1))
         expected[n, masked] = Fraction(sum(ways), math.comb(length - 1, n))
-    np.testing.assert_allclose(prior._mean_products(length, orders), expected, atol=1e-11)
+    np.testing.assert_allclose(prior.mean_products(length, orders), expected, atol=1e-11)
