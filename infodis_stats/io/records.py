@@ -35,6 +35,8 @@ class Record:
         Unique within a file.
     prompt, response : str
         The response is scored; the prompt is context and may be empty.
+    suffix : str, default ""
+        Text after the response, which is context as well: the response fills a blank.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class Record:
     name: str
     prompt: str
     response: str
+    suffix: str = ""
 
 
 @dataclass(frozen=True)
