@@ -67,7 +67,7 @@ def _sequences(
     if options.context:
         raise InputError("--context is for laws; for a network, put the prompts into the records of a .jsonl file")
     records = as_prompted(read_records(options.file), model, options)
-    pairs = [conditioned(model, record.name, record.prompt, record.response) for record in records]
+    pairs = [conditioned(model, record.name, record.prompt, record.response, record.suffix) for record in records]
     return [record.name for record in records], [tokens for tokens, _ in pairs], [given for _, given in pairs]
 
 

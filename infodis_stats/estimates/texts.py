@@ -19,7 +19,7 @@ from infodis_stats.estimates.precision import PRECISION_VARIABLES
 from infodis_stats.estimates.ranking import rank_candidates
 from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
 from infodis_stats.io.records import Record, TextPair
-from infodis_stats.models import TextModel, conditioned
+from infodis_stats.models import TextModel, check_text_model, conditioned_alternatives, encoded_alternatives
 from infodis_stats.results.error_bars import ErrorBar, sum_of
 from infodis_stats.results.labels import Variable, bars_of, describe, replicates_dataset
 
@@ -36,10 +36,17 @@ NO_BAR = ErrorBar("", NAN, NAN, NAN, NAN)  # for a record without an estimate
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """A piece of a record that fits the model: its first ``context`` tokens are given, the others scored."""
+    """A piece of a record that fits the model: its first ``context`` tokens are given, and its last ``after``."""
 
     tokens: NDArray[np.int64]
     context: int
+    after: int = 0
+
+    @property
+    def given(self) -> NDArray[np.bool_]:
+        """Whether each token is given."""
+        position = np.arange(len(self.tokens))
+        return (position < self.context) | (position >= len(self.tokens) - self.after)
 
 
 def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int, overlap: int | None) -> list[Window]:
@@ -149,13 +156,11 @@ def estimate_texts(
     >>> int(result["length"][0])
     24
     """
+    check_text_model(model, type(model).__name__)
     pieces: list[Window] = []
     owners: list[int] = []
     for owner, record in enumerate(records):
-        try:
-            parts = windows(model.encode(record.prompt), model.encode(record.response), model.longest, overlap)
-        except InputError as error:
-            raise InputError(f"{record.name!r}: {error}") from error
+        parts = _pieces(model, record, overlap)
         if needs_context(model) and len(parts) > 1:
             raise InputError(
                 f"{record.name!r}: guidance masks the prompt, which only the first of the {len(parts)} windows of this "
@@ -166,7 +171,7 @@ def estimate_texts(
         pieces += parts
         owners += [owner] * len(parts)
     level_of_each = IntervalRequest(interval, level, simultaneous).level_of_each(len(records))
-    given = [np.arange(len(piece.tokens)) < piece.context for piece in pieces]
+    given = [piece.given for piece in pieces]
     pieces_result = estimate(
         nll_of(model, make_targets([piece.tokens for piece in pieces], given), estimator, None),
         SamplingPlan(passes, replicates, seed, precision, most_passes),
@@ -210,6 +215,24 @@ def estimate_texts(
     result = result.assign_coords(caution=pieces_result["caution"])
     result.attrs = pieces_result.attrs | {"ci_prob": level, "ci_simultaneous": int(simultaneous)}
     return result
+
+
+def _pieces(model: TextModel, record: Record, overlap: int | None) -> list[Window]:
+    """Encode a record and cut it into windows; one with a suffix must fit whole."""
+    ((tokens, given),) = encoded_alternatives(model, record.name, record.prompt, [record.response], record.suffix)
+    scored = np.flatnonzero(~given)
+    start, stop = int(scored[0]), int(scored[-1]) + 1
+    if stop == len(tokens):
+        try:
+            return windows(tokens[:start], tokens[start:], model.longest, overlap)
+        except InputError as error:
+            raise InputError(f"{record.name!r}: {error}") from error
+    if len(tokens) > model.longest:
+        raise InputError(
+            f"{record.name!r}: prompt, response and suffix have {len(tokens)} tokens and the model takes "
+            f"{model.longest}; a record with a suffix cannot be scored in windows"
+        )
+    return [Window(tokens, start, len(tokens) - stop)]
 
 
 def _problems(pieces: xr.Dataset, owners: Sequence[int], windows_of: NDArray[np.int64]) -> list[str]:
@@ -278,8 +301,9 @@ def estimate_text_ratios(
     >>> bool(result["log_ratio"][0] > 0)
     True
     """
-    firsts, given = zip(*(conditioned(model, pair.name, pair.prompt, pair.first) for pair in pairs), strict=True)
-    seconds, other = zip(*(conditioned(model, pair.name, pair.prompt, pair.second) for pair in pairs), strict=True)
+    check_text_model(model, type(model).__name__)
+    sides = [conditioned_alternatives(model, pair.name, pair.prompt, [pair.first, pair.second]) for pair in pairs]
+    (firsts, given), (seconds, other) = (zip(*side, strict=True) for side in zip(*sides, strict=True))
     items = make_pairs(firsts, seconds, given, second_context=other)
     result = estimate(
         log_ratio_of(model, items, estimator, None, coupled=coupled),
@@ -340,7 +364,8 @@ def rank_texts(
         raise InputError("answers must differ, but one is repeated")
     if not answers:
         raise InputError("a ranking needs at least 2 candidates, got 0")
-    tokens, given = zip(*(conditioned(model, answer, prompt, answer) for answer in answers), strict=True)
+    check_text_model(model, type(model).__name__)
+    tokens, given = zip(*conditioned_alternatives(model, " / ".join(answers), prompt, answers), strict=True)
     result = rank_candidates(
         model,
         tokens,

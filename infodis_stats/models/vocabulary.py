@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 from estimators import ConditionalModel, InputError
 from infodis_stats.laws import Law
 from infodis_stats.models import Denoiser, TextModel
+from infodis_stats.models.encoding import encoded_sequence
 
 __all__ = ["RESIDUES", "alternatives", "encode_sequence", "symbol_names", "symbol_tokens"]
 
@@ -32,12 +33,7 @@ def encode_sequence(model: Law | TextModel, text: str) -> NDArray[np.int64]:
     if isinstance(model, Law):
         tokens: NDArray[np.int64] = model.encode([text])[0]
         return tokens
-    try:
-        return model.encode(text)
-    except InputError:
-        if isinstance(model, Denoiser) or " " in text:
-            raise
-        return model.encode(" ".join(text))
+    return encoded_sequence(model, text)
 
 
 def symbol_tokens(model: ConditionalModel, symbols: ArrayLike) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from estimators import InputError, Pair, Target, make_pairs, make_targets
 from infodis_stats.io.records import Record, TextPair, read_pairs, read_records
 from infodis_stats.laws import TableLaw
-from infodis_stats.models import TextModel, conditioned
+from infodis_stats.models import TextModel, conditioned, conditioned_alternatives
 from infodis_stats.studies.design.scenario import Subject
 from infodis_stats.studies.design.target_schema import PairsSpec, Scored, TargetsSpec
 
@@ -91,14 +91,15 @@ def _pairs(subject: Subject, spec: PairsSpec) -> Group:
 def record_targets(network: TextModel, records: Sequence[Record]) -> list[Target]:
     """Return the target of each record, which must fit into the network whole."""
     rows, given = zip(
-        *(conditioned(network, record.name, record.prompt, record.response) for record in records), strict=True
+        *(conditioned(network, record.name, record.prompt, record.response, record.suffix) for record in records),
+        strict=True,
     )
     return make_targets(rows, given)
 
 
 def _text_pairs(network: TextModel, pairs: Sequence[TextPair]) -> list[Pair]:
-    firsts, given = zip(*(conditioned(network, pair.name, pair.prompt, pair.first) for pair in pairs), strict=True)
-    seconds, other = zip(*(conditioned(network, pair.name, pair.prompt, pair.second) for pair in pairs), strict=True)
+    sides = [conditioned_alternatives(network, pair.name, pair.prompt, [pair.first, pair.second]) for pair in pairs]
+    (firsts, given), (seconds, other) = (zip(*side, strict=True) for side in zip(*sides, strict=True))
     return make_pairs(firsts, seconds, given, second_context=other)
 
 
