@@ -224,6 +224,7 @@ class PublishedD1(Estimator):
     name: ClassVar[str] = "published-d1"
     summary: ClassVar[str] = "as published by d1: everything masked once, as if tokens were independent; 1 pass"
     unbiased: ClassVar[bool] = False
+    deterministic: ClassVar[bool] = True
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """Mask everything; ``rng`` is not used."""
@@ -255,6 +256,7 @@ class PublishedPLL(Estimator):
     name: ClassVar[str] = "published-pll"
     summary: ClassVar[str] = "as published for masked language models: the pseudo-log-likelihood; L passes"
     unbiased: ClassVar[bool] = False
+    deterministic: ClassVar[bool] = True
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """Mask each position alone; ``rng`` is not used. Raises `PassesError` with fewer passes than positions."""
