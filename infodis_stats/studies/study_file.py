@@ -5,7 +5,7 @@ from typing import Any
 
 from infodis_stats.io.files import read_text
 from infodis_stats.studies.design.spec import StudySpec
-from infodis_stats.studies.design.toml import kind_of, validated
+from infodis_stats.studies.design.toml import checked, kind_of, parsed
 from infodis_stats.studies.kind import StudyKind
 from infodis_stats.studies.kinds import kinds_by_name
 
@@ -32,6 +32,6 @@ def read_study(path: Path | str) -> tuple[StudySpec, str]:
 
 def parse_study(text: str, path: Path | str) -> tuple[StudyKind[Any], Any]:
     """Check the text of the study file at a path, and return its kind and its specification."""
-    kinds = kinds_by_name()
-    kind = kinds[kind_of(text, path, list(kinds))]
-    return kind, validated(kind.schema, text, path)
+    kinds, data = kinds_by_name(), parsed(text, path)
+    kind = kinds[kind_of(data, str(path), list(kinds), text)]
+    return kind, checked(kind.schema, data, where=str(path), folder=Path(path).parent, text=text)
