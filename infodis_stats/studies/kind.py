@@ -1,8 +1,8 @@
 """The parts of a kind of study."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from infodis_stats.diagnostics import Verdict
 from infodis_stats.report.document import Document
@@ -26,6 +26,8 @@ class StudyKind(Generic[Spec]):
         Its name in study files: ``kind = "..."``.
     schema : type of StudySpec
         The keys of its study files.
+    example : mapping
+        A study of this kind that runs in seconds, as `tomllib` reads it.
     run : callable
         Takes the subjects and the checked study file; yields sections and returns the `Result`.
     verdicts : callable
@@ -38,6 +40,7 @@ class StudyKind(Generic[Spec]):
 
     name: str
     schema: type[Spec]
+    example: Mapping[str, Any]
     run: Callable[[Sequence[Subject], Spec], Steps]
     verdicts: Callable[[Study], list[Verdict]]
     document: Callable[[Study], Document]

@@ -1,5 +1,6 @@
 """Comparisons of estimators."""
 
+from infodis_stats.studies.comparison.example import EXAMPLE
 from infodis_stats.studies.comparison.report import comparison_document
 from infodis_stats.studies.comparison.run import compare_estimators
 from infodis_stats.studies.comparison.schema import ComparisonSpec
@@ -11,6 +12,7 @@ __all__ = ["COMPARISON"]
 COMPARISON = StudyKind(
     name="comparison",
     schema=ComparisonSpec,
+    example=EXAMPLE,
     run=compare_estimators,
     verdicts=comparison_verdicts,
     document=comparison_document,

@@ -1,7 +1,7 @@
 """Exact laws in study files: the ``[law]`` table."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -9,7 +9,16 @@ from infodis_stats.io.files import read_text
 from infodis_stats.laws import CodeLaw, HiddenMarkov, IndependentLaw, Law, MarkovChain, TableLaw
 from infodis_stats.studies.design.toml import Count, Numbers, Seed, Text, TomlTable, validated
 
-__all__ = ["CodeSpec", "HiddenMarkovSpec", "IndependentSpec", "LawSpec", "MarkovChainSpec", "TableSpec", "read_law"]
+__all__ = [
+    "CodeSpec",
+    "HiddenMarkovSpec",
+    "IndependentSpec",
+    "LawSpec",
+    "MarkovChainSpec",
+    "TableSpec",
+    "read_law",
+    "read_law_table",
+]
 
 
 Alphabet = Annotated[Text, Field(description="distinct symbols")]
@@ -165,3 +174,8 @@ class _LawFile(BaseModel):
 def read_law(path: Path | str) -> Law:
     """Read the ``[law]`` table of a TOML file, such as a study file, and make the law."""
     return validated(_LawFile, read_text(path), path).law.build()
+
+
+def read_law_table(path: Path | str) -> dict[str, Any]:
+    """Read the ``[law]`` table of a TOML file, as it is written there."""
+    return validated(_LawFile, read_text(path), path).law.model_dump(mode="json", exclude_unset=True)

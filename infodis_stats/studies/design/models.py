@@ -53,34 +53,39 @@ class ModelSpec(TomlTable):
         Field(description="'austen', a .safetensors file, hf:FOLDER_OR_ID, or package.module:object of your own"),
     ]
     family: Annotated[
-        Text | None, Field(description="calling convention, such as 'llada' (recognised by the configuration)")
+        Text | None, Field(description="calling convention, such as 'llada'; default: recognised by the configuration")
     ] = None
     tokenizer: Annotated[
         Annotated[Text, BeforeValidator(_beside)] | None,
-        Field(description="folder or hub id of the tokenizer (stored with the weights)"),
+        Field(description="folder or hub id of the tokenizer; default: the stored one"),
     ] = None
-    mask_id: Annotated[Token | None, Field(description="token id of the mask (of the family)")] = None
+    mask_id: Annotated[Token | None, Field(description="token id of the mask; default: the family's")] = None
     before: Annotated[
-        Tokens | None, Field(description="ids of special tokens before every sequence (of the family)")
+        Tokens | None, Field(description="ids of special tokens before every sequence; default: the family's")
     ] = None
-    after: Annotated[Tokens | None, Field(description="ids of special tokens after every sequence (of the family)")] = (
-        None
-    )
+    after: Annotated[
+        Tokens | None, Field(description="ids of special tokens after every sequence; default: the family's")
+    ] = None
     shifted: Annotated[
-        bool | None, Field(description="whether the logits for a position are at the output before it (of the family)")
+        bool | None,
+        Field(description="whether the logits for a position are at the output before it; default: the family's"),
     ] = None
     exclude_mask: Annotated[
-        bool | None, Field(description="whether the mask is excluded from the softmax (of the family)")
+        bool | None, Field(description="whether the mask is excluded from the softmax; default: the family's")
     ] = None
     guidance: Annotated[
         Annotated[float, Field(ge=0)] | None,
-        Field(description="scale of classifier-free guidance, which takes two forward passes per pass (none)"),
+        Field(description="scale of classifier-free guidance, which takes two forward passes per pass; default: none"),
     ] = None
-    dtype: Annotated[Text | None, Field(description="dtype of the weights, such as 'bfloat16' (the stored one)")] = None
+    dtype: Annotated[Text | None, Field(description="dtype of the weights, such as 'bfloat16'; default: as stored")] = (
+        None
+    )
     device_map: Annotated[
-        Text | None, Field(description="distribution of the layers over devices, such as 'auto' (one device)")
+        Text | None, Field(description="distribution of the layers over devices, such as 'auto'; default: one device")
     ] = None
-    revision: Annotated[Text | None, Field(description="commit, tag or branch of a hub model (the newest)")] = None
+    revision: Annotated[Text | None, Field(description="commit, tag or branch of a hub model; default: the newest")] = (
+        None
+    )
     trust_remote_code: Annotated[
         bool,
         Field(

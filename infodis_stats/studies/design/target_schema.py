@@ -108,7 +108,7 @@ class PairsSpec(TomlTable):
     ] = None
     substitutions: Annotated[Count, Field(description="symbols that differ, with edit = 'substitution'")] = 1
     second_length: Annotated[
-        Count | None, Field(description="symbols of the second sequence, with edit = 'unrelated' (as many)")
+        Count | None, Field(description="symbols of the second sequence, with edit = 'unrelated'; default: as many")
     ] = None
     context: Annotated[int, Field(ge=0, description="leading symbols that are given: never masked, never scored")] = 0
     seed: Annotated[Seed, Field(description="seed of the drawn sequences")] = 0
@@ -198,7 +198,7 @@ class SubjectSpec(Scored):
 
     name: Annotated[Name, Field(description="name of the subject in the report")]
     most_passes: Annotated[
-        Count | None, Field(description="largest number of passes that it is run with (all of passes)")
+        Count | None, Field(description="largest number of passes that it is run with; default: no limit")
     ] = None
 
 
