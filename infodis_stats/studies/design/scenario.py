@@ -50,8 +50,8 @@ class Subject:
         """Whether likelihoods are known without sampling."""
         return self.network is None
 
-    def rows(self, symbols: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Encode sequences of the law (sequence, length) as tokens of the model.
+    def rows(self, symbols: Sequence[NDArray[np.int64]] | NDArray[np.int64]) -> Sequence[NDArray[np.int64]]:
+        """Encode sequences of the law as tokens of the model.
 
         Raises
         ------
@@ -59,11 +59,11 @@ class Subject:
             If the network does not encode each symbol as one token.
         """
         if self.network is None or self.law is None:
-            return symbols
-        tokens = [self.network.encode(text) for text in self.law.decode(symbols)]
-        if any(len(row) != symbols.shape[1] for row in tokens):
+            return list(symbols)
+        tokens = [self.network.encode(text) for row in symbols for text in self.law.decode(row[None])]
+        if any(len(row) != len(drawn) for row, drawn in zip(tokens, symbols, strict=True)):
             raise InputError(f"the network does not encode each of the symbols {self.law.alphabet} as one token")
-        return np.stack(tokens)
+        return tokens
 
 
 def load_network(
