@@ -3,10 +3,12 @@
 from infodis_stats.studies.diagnosis import diagnose, estimator_verdicts
 from infodis_stats.studies.reference import study_reference, study_schema
 from infodis_stats.studies.report import document_of, rewrite_report, write_document, write_report
+from infodis_stats.studies.spec import Spec
 from infodis_stats.studies.study import run_study
 from infodis_stats.studies.template import records_template, study_template
 
 __all__ = [
+    "Spec",
     "diagnose",
     "document_of",
     "estimator_verdicts",

@@ -129,6 +129,8 @@ def _provenance(study: Study) -> Iterator[Section]:
     yield Points(
         [
             ("", f"Model: {facts['model']}"),
+            *(("", f"The model is {statement}") for statement in [facts.get("model_in_memory", "")] if statement),
+            *(("", f"Law: {law}") for law in json.loads(facts.get("laws", "[]"))),
             *(("", f"Conventions of {model}: {conventions_in_words(own)}") for model, own in conventions.items()),
             ("", f"Seed {facts['seed']}; {int(facts['forward_passes']):,} forward passes run"),
             ("", ", ".join(f"{package} {number}" for package, number in versions.items())),

@@ -38,7 +38,7 @@ def compare_corpora(subjects: Sequence[Subject], spec: CorporaSpec) -> Steps:
         corpus and passes).
     """
     (subject,) = subjects
-    network = subject.network
+    network = subject.reader
     assert network is not None
     sampler = spec.sampler()
     records = [(corpus, record) for corpus in spec.corpora for record in corpus.texts()]

@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from estimators import InputError
 from infodis_stats.io.files import read_text
 from infodis_stats.laws import CodeLaw, HiddenMarkov, IndependentLaw, Law, MarkovChain, TableLaw
 from infodis_stats.studies.design.toml import Count, Numbers, Seed, Text, TomlTable, validated
+from infodis_stats.studies.design.toml_text import toml_value
 
 __all__ = [
     "CodeSpec",
@@ -16,6 +19,8 @@ __all__ = [
     "LawSpec",
     "MarkovChainSpec",
     "TableSpec",
+    "law_in_words",
+    "law_table",
     "read_law",
     "read_law_table",
 ]
@@ -164,6 +169,54 @@ class IndependentSpec(TomlTable):
 LawSpec = Annotated[
     TableSpec | MarkovChainSpec | HiddenMarkovSpec | CodeSpec | IndependentSpec, Field(discriminator="kind")
 ]
+
+
+DRAWN = ("count", "length", "order", "states", "spread", "seed", "concentration", "stay")
+"""Keys from which a law is drawn."""
+
+
+def law_in_words(spec: LawSpec) -> str:
+    """Return what a law is, its defaults included; of a given one, by which keys.
+
+    Examples
+    --------
+    >>> law_in_words(HiddenMarkovSpec(kind="hidden-markov", seed=5))
+    'kind = "hidden-markov", alphabet = "ACGT", states = 4, seed = 5, concentration = 1.0, stay = 0.95'
+    """
+    keys = {key: value for key, value in spec.model_dump(mode="json").items() if value is not None}
+    given = [key for key, value in keys.items() if isinstance(value, list)]
+    drawn = () if not given else DRAWN
+    words = [f"{key} = {toml_value(value)}" for key, value in keys.items() if key not in (*given, *drawn)]
+    return ", ".join([*words, *([f"given by {' and '.join(given)}"] if given else [])])
+
+
+def law_table(law: Law) -> dict[str, Any]:
+    """Return the ``[law]`` table of a law.
+
+    Raises
+    ------
+    InputError
+        If it is of a type that study files cannot hold.
+    """
+    keys: dict[str, Any]
+    if isinstance(law, TableLaw):
+        sequences = law.decode(law.sequences)
+        keys = {"kind": "table", "sequences": sequences, "probabilities": law.probabilities.tolist()}
+    elif isinstance(law, MarkovChain):
+        initial, transition = law.initial, law.transition
+        if law.order == 0:  # a number is no list: write the same law as one of order 1
+            initial, transition = transition, np.tile(transition, (len(law.alphabet), 1))
+        keys = {"kind": "markov-chain", "initial": initial.tolist(), "transition": transition.tolist()}
+    elif isinstance(law, HiddenMarkov):
+        arrays = {"initial": law.initial, "transition": law.transition, "emission": law.emission}
+        keys = {"kind": "hidden-markov", **{name: array.tolist() for name, array in arrays.items()}}
+    elif isinstance(law, CodeLaw):
+        keys = {"kind": "code", "length": law.length, "group": law.group, "rule": law.rule}
+    elif isinstance(law, IndependentLaw):
+        keys = {"kind": "independent", "probabilities": law.probabilities.tolist()}
+    else:
+        raise InputError(f"a study cannot hold a law of the type {type(law).__name__}: give it to run_study as model=")
+    return {**keys, "alphabet": law.alphabet}
 
 
 class _LawFile(BaseModel):

@@ -30,9 +30,9 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _known(name: str) -> str:
-    """Refuse a name that is of no form that `load_model` takes."""
-    bundled = name in BUNDLED or name.startswith(HUGGING_FACE)
+def _known(name: str, info: ValidationInfo) -> str:
+    """Refuse a name that is of no form that `load_model` takes, and stands for no model in memory."""
+    bundled = name in BUNDLED or name.startswith(HUGGING_FACE) or name == (info.context or {}).get("object")
     if bundled or is_own(name) or Path(name).suffix == ".safetensors" or _exists(Path(name)):
         return name
     forms = "; a model is 'austen', a .safetensors file, hf:FOLDER_OR_ID, or package.module:object of your own"

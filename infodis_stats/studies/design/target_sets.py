@@ -45,19 +45,19 @@ def items_of(groups: Sequence[Group]) -> list[Target | Pair]:
 
 
 def _targets(subject: Subject, spec: TargetsSpec) -> Group:
-    law, network = subject.law, subject.network
+    law, reader = subject.law, subject.reader
     if spec.records is not None:
         records = read_records(spec.records)
         given = None if law is None else law_sequences(law, spec.records, records)
         exact = None if given is None else given.nll()
-        if network is None:
+        if reader is None:
             assert given is not None
             return Group(spec.name, tuple(make_targets(given.rows, given.context)), exact)
-        return Group(spec.name, tuple(record_targets(network, records)), exact)
+        return Group(spec.name, tuple(record_targets(reader, records)), exact)
     if law is None:
-        assert network is not None
+        assert reader is not None
         assert isinstance(spec.sequences, tuple)
-        rows = [conditioned(network, text, "", text)[0] for text in spec.sequences]
+        rows = [conditioned(reader, text, "", text)[0] for text in spec.sequences]
         return Group(spec.name, tuple(make_targets(rows, spec.context)), None)
     if isinstance(spec.sequences, tuple):
         texts = [(f"group {spec.name!r}, sequence {index}", text) for index, text in enumerate(spec.sequences)]
@@ -75,17 +75,17 @@ def _targets(subject: Subject, spec: TargetsSpec) -> Group:
 
 
 def _pairs(subject: Subject, spec: PairsSpec) -> Group:
-    law, network = subject.law, subject.network
+    law, reader = subject.law, subject.reader
     if spec.records is not None:
         pairs = read_pairs(spec.records)
         sides = None if law is None else law_pairs(law, spec.records, pairs)
         exact = None if sides is None else sides[1].nll() - sides[0].nll()
-        if network is None:
+        if reader is None:
             assert sides is not None
             first, second = sides
             items = make_pairs(first.rows, second.rows, first.context, second_context=second.context)
             return Group(spec.name, tuple(items), exact)
-        return Group(spec.name, tuple(_text_pairs(network, pairs)), exact)
+        return Group(spec.name, tuple(_text_pairs(reader, pairs)), exact)
     assert law is not None
     assert spec.count is not None
     first_seed, second_seed = np.random.SeedSequence(spec.seed).spawn(2)

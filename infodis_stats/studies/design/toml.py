@@ -97,7 +97,9 @@ def validated(kind: type[Spec], text: str, path: Path | str) -> Spec:
     return checked(kind, parsed(text, path), where=str(path), folder=Path(path).parent, text=text)
 
 
-def checked(kind: type[Spec], data: Mapping[str, Any], *, where: str, folder: Path, text: str = "") -> Spec:
+def checked(
+    kind: type[Spec], data: Mapping[str, Any], *, where: str, folder: Path, text: str = "", name: str = ""
+) -> Spec:
     """Check plain data against their specification.
 
     Parameters
@@ -111,6 +113,8 @@ def checked(kind: type[Spec], data: Mapping[str, Any], *, where: str, folder: Pa
         Files are named relative to it.
     text : str
         TOML text of the data; empty: messages name no lines.
+    name : str
+        Name that stands for a model in memory.
 
     Raises
     ------
@@ -118,7 +122,7 @@ def checked(kind: type[Spec], data: Mapping[str, Any], *, where: str, folder: Pa
         As in `validated`.
     """
     try:
-        return kind.model_validate(data, context={"folder": folder})
+        return kind.model_validate(data, context={"folder": folder, "object": name})
     except ValidationError as error:
         problems = _problems(error, data, kind)
         lines = key_lines(text) if text else {}

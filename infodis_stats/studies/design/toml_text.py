@@ -28,6 +28,8 @@ def plain(value: Any, where: str) -> Any:
     >>> plain({"passes": (4, np.int64(8)), "records": Path("a.jsonl"), "level": None}, "the study")
     {'passes': [4, 8], 'records': 'a.jsonl'}
     """
+    if isinstance(value, str) and any("\ud800" <= symbol <= "\udfff" for symbol in value):
+        raise InputError(f"{where} must consist of Unicode symbols, but {value!r} has half a surrogate pair")
     if isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, Path):
