@@ -36,7 +36,7 @@ class Spec:
     Examples
     --------
     >>> import infodis_stats as ids
-    >>> spec = Spec(
+    >>> spec = ids.Spec(
     ...     title="Two estimators",
     ...     seed=1,
     ...     passes=[4],
