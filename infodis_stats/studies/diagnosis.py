@@ -6,7 +6,7 @@ import xarray as xr
 
 from infodis_stats.diagnostics import Diagnosis, Verdict, diagnose_result
 from infodis_stats.diagnostics.verdict import concise
-from infodis_stats.studies.kinds import kind_named, kinds_by_name
+from infodis_stats.studies.kinds import kinds_by_name
 from infodis_stats.studies.verdicts import estimator_verdict
 from infodis_stats.studies.view import Study
 
@@ -49,10 +49,10 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
     """
     if not isinstance(result, xr.DataTree):
         return diagnose_result(result)
-    study = Study.of(result, "a diagnosis of a tree")
-    kind = kind_named(study.attrs["kind"])
+    study = Study.of(result, "a diagnosis")
+    kind = kinds_by_name().get(study.attrs["kind"])
     with study.whole("the diagnosis"):
-        return Diagnosis([*_failures(study), *kind.verdicts(study)])
+        return Diagnosis([*_failures(study), *(kind.verdicts(study) if kind else [])])
 
 
 def estimator_verdicts(tree: xr.DataTree) -> Diagnosis:

@@ -115,9 +115,11 @@ def run_study(
         raise InputError("give either workers or a scheduler: the workers of a cluster are started separately")
     if model is not None:
         _check_model(model, kept=ledger is not None, workers=workers, scheduler=scheduler)
-    study, shown = _study_of(spec, _Permissions(trust_remote_code, allow_import), model)
+    text, path, shown = _text_of(spec)
+    name = "" if model is None else _name(model)
+    study = _Study(path, text, trust_remote_code, allow_import, name, model)
     open_executor = processes(workers) if scheduler is None else cluster(scheduler)
-    title = parse_study(study.text, study.path, study.model_name)[1].title
+    title = parse_study(text, path, name)[1].title
     with contextlib.ExitStack() as stack:
         if ledger is None:
             ledger = stack.enter_context(tempfile.TemporaryDirectory(prefix="infodis-stats-"))
@@ -127,20 +129,13 @@ def run_study(
 
 
 @dataclass(frozen=True)
-class _Permissions:
-    """What code a study may run."""
-
-    trust_remote_code: bool
-    allow_import: bool
-
-
-@dataclass(frozen=True)
 class _Study:
     """A study file as it was read, what code it may run, and its model in memory; every worker starts from it."""
 
     path: str
     text: str
-    permissions: _Permissions
+    trust_remote_code: bool = False
+    allow_import: bool = False
     model_name: str = ""
     model: Model | None = field(default=None, compare=False)  # it may have no hash; its blocks have its fingerprint
 
@@ -149,7 +144,13 @@ class _Study:
         kind, spec = parse_study(self.text, self.path, self.model_name)
         scenarios = spec.scenarios()
         objects = {} if self.model is None else {self.model_name: self.model}
-        subjects = make_subjects(scenarios, device, **vars(self.permissions), objects=objects)
+        subjects = make_subjects(
+            scenarios,
+            device,
+            trust_remote_code=self.trust_remote_code,
+            allow_import=self.allow_import,
+            objects=objects,
+        )
         result = yield from kind.run(subjects, spec)
         provenance = {
             "spec": self.text,
@@ -169,17 +170,13 @@ class _Study:
         return tree
 
 
-def _study_of(
-    spec: Path | str | Spec | Mapping[str, Any], permissions: _Permissions, model: Model | None
-) -> tuple[_Study, str]:
-    """Return the study, and what to call it."""
-    name = "" if model is None else _name(model)
+def _text_of(spec: Path | str | Spec | Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return the text of a study file, its path, and what to call it."""
     if isinstance(spec, Mapping):
         spec = Spec(**spec)
     if isinstance(spec, Spec):
-        return _Study(str(Path.cwd() / "Spec"), spec.text, permissions, name, model), "a study in Python"
-    path = str(Path(spec).resolve()) if str(spec) != "-" else "-"
-    return _Study(path, read_text(spec), permissions, name, model), str(spec)
+        return spec.text, str(Path.cwd() / "Spec"), "a study in Python"
+    return read_text(spec), str(Path(spec).resolve()), str(spec)
 
 
 def _check_arguments(spec: Any, *, ledger: Any, workers: Any, scheduler: Any, device: Any) -> None:

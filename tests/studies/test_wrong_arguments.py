@@ -40,7 +40,9 @@ def test_parts_of_a_study_are_refused(study, tmp_path):
     assert "needs a whole study, as run_study returned" in refusal(ids.diagnose, selected)
     other = study.copy()
     other.attrs["kind"] = "comparson"
-    assert "there is no kind of study 'comparson'; did you mean 'comparison'?" in refusal(ids.diagnose, other)
+    assert "there is no kind of study 'comparson'; did you mean 'comparison'?" in refusal(
+        ids.write_report, other, tmp_path
+    )
 
 
 @pytest.mark.parametrize("folder", [5, None, b"out"])
