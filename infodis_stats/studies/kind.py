@@ -26,22 +26,22 @@ class StudyKind(Generic[Spec]):
         Its name in study files: ``kind = "..."``.
     schema : type of StudySpec
         The keys of its study files.
-    example : mapping
-        A study of this kind that runs in seconds, as `tomllib` reads it.
     run : callable
         Takes the subjects and the checked study file; yields sections and returns the `Result`.
     verdicts : callable
         Returns the verdicts on a finished study.
     document : callable
         Returns the report of a finished study.
+    example : mapping
+        A study of this kind that runs in seconds, as `tomllib` reads it.
     compares_estimators : bool
         Whether each estimator gets a verdict, from ``cautions`` and ``bias_p`` of the summary.
     """
 
     name: str
     schema: type[Spec]
-    example: Mapping[str, Any]
     run: Callable[[Sequence[Subject], Spec], Steps]
     verdicts: Callable[[Study], list[Verdict]]
     document: Callable[[Study], Document]
+    example: Mapping[str, Any]
     compares_estimators: bool = False

@@ -167,13 +167,17 @@ def _lines(table: type[BaseModel], data: Mapping[str, Any], path: tuple[str, ...
         elif isinstance(field.default, BaseModel):
             sections += [
                 "",
-                f"# {field.description}",
+                f"# {_meaning(key, field)}",
                 f"[{_header(path, key)}]",
                 *_lines(tables_in(field.annotation)[0], {}, (*path, key), kind),
             ]
         else:
-            mentions.append(f"# [{_header(path, key)}]: {field.description}")
+            mentions.append(f"# [{_header(path, key)}]: {_meaning(key, field)}")
     return [*lines, *mentions, *sections]
+
+
+def _meaning(key: str, field: FieldInfo) -> str:
+    return field.description or key
 
 
 def _header(path: tuple[str, ...], key: str) -> str:
@@ -182,18 +186,18 @@ def _header(path: tuple[str, ...], key: str) -> str:
 
 def _key(key: str, field: FieldInfo, data: Mapping[str, Any]) -> list[str]:
     if key in data:
-        return [f"# {field.description}", f"{key} = {toml_value(data[key])}"]
+        return [f"# {_meaning(key, field)}", f"{key} = {toml_value(data[key])}"]
     if field.default is None:
-        return [f"# {key}: {field.description}"]
-    return [f"# {field.description}", f"#{key} = {toml_value(field.default)}"]
+        return [f"# {key}: {_meaning(key, field)}"]
+    return [f"# {_meaning(key, field)}", f"#{key} = {toml_value(field.default)}"]
 
 
 def _tables(key: str, field: FieldInfo, value: Any, path: tuple[str, ...], kind: str) -> list[str]:
     """Return the sections of a table, or of a list of tables, of which the first is explained."""
     header, inner = _header(path, key), (*path, key)
     if not isinstance(value, list):
-        return ["", f"# {field.description}", f"[{header}]", *_lines(_table(field, value), value, inner, kind)]
-    lines = ["", f"# {field.description}"]
+        return ["", f"# {_meaning(key, field)}", f"[{header}]", *_lines(_table(field, value), value, inner, kind)]
+    lines = ["", f"# {_meaning(key, field)}"]
     for index, item in enumerate(value):
         table = _table(field, item)
         body = _lines(table, item, inner, kind) if index == 0 else _bare(item, inner)

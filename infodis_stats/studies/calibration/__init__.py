@@ -12,8 +12,8 @@ __all__ = ["CALIBRATION"]
 CALIBRATION = StudyKind(
     name="calibration",
     schema=CalibrationSpec,
-    example=EXAMPLE,
     run=calibrate,
     verdicts=calibration_verdicts,
     document=calibration_document,
+    example=EXAMPLE,
 )

@@ -12,9 +12,9 @@ __all__ = ["COMPARISON"]
 COMPARISON = StudyKind(
     name="comparison",
     schema=ComparisonSpec,
-    example=EXAMPLE,
     run=compare_estimators,
     verdicts=comparison_verdicts,
     document=comparison_document,
+    example=EXAMPLE,
     compares_estimators=True,
 )

@@ -12,8 +12,8 @@ __all__ = ["CORPORA"]
 CORPORA = StudyKind(
     name="corpora",
     schema=CorporaSpec,
-    example=EXAMPLE,
     run=compare_corpora,
     verdicts=corpora_verdicts,
     document=corpora_document,
+    example=EXAMPLE,
 )

@@ -12,9 +12,9 @@ __all__ = ["FRONTIER"]
 FRONTIER = StudyKind(
     name="frontier",
     schema=FrontierSpec,
-    example=EXAMPLE,
     run=find_frontier,
     verdicts=frontier_verdicts,
     document=frontier_document,
+    example=EXAMPLE,
     compares_estimators=True,
 )

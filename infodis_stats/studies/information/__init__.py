@@ -12,9 +12,9 @@ __all__ = ["INFORMATION"]
 INFORMATION = StudyKind(
     name="information",
     schema=InformationSpec,
-    example=EXAMPLE,
     run=follow_information,
     verdicts=information_verdicts,
     document=information_document,
+    example=EXAMPLE,
     compares_estimators=True,
 )
