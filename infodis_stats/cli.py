@@ -12,6 +12,7 @@ MODEL = (
     "'austen', a .safetensors file from 'train', hf:FOLDER_OR_ID, a TOML file (such as a study) with a [law] table, or "
     "package.module:object, a model of your own (with --allow-import)"
 )
+KINDS = "comparison, calibration, corpora, frontier or information"
 SEQUENCES = "text with one sequence per line, .jsonl with prompts and responses, .fasta, or - for standard input"
 
 
@@ -50,8 +51,9 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=name)
         return command
 
-    study = add("study", "run a study file, or continue an interrupted run, and write its report")
-    _add_study(study)
+    _add_study(add("study", "run a study file, or continue an interrupted run, and write its report"))
+    _add_init(add("init", "write a study file to start from, which runs as it is and explains every key"))
+    _add_schema(add("schema", "print all keys of study files: types, defaults and meanings"))
 
     status = add("status", "show the progress of a study")
     status.add_argument("folder", type=Path, help="the --out folder of the study")
@@ -173,6 +175,24 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="cpu", help="torch device (default cpu)")
     _add_code(parser)
+
+
+def _add_init(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", nargs="?", default="comparison", help=f"{KINDS} (default comparison)")
+    parser.add_argument("--out", type=Path, default=Path("study.toml"), help="file to write (default study.toml)")
+    parser.add_argument(
+        "--records",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help=f"score your own texts: {SEQUENCES.partition(', or -')[0]}",
+    )
+    parser.add_argument("--model", help="model of your own texts, or a TOML file with a [law] table (default austen)")
+
+
+def _add_schema(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", nargs="?", help=f"{KINDS} (default: all)")
+    parser.add_argument("--json", action="store_true", help="print the JSON schema (default kind: comparison)")
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
