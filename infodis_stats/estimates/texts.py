@@ -18,7 +18,7 @@ from infodis_stats.estimates.pipeline import estimate
 from infodis_stats.estimates.precision import PRECISION_VARIABLES
 from infodis_stats.estimates.ranking import rank_candidates
 from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
-from infodis_stats.io.records import Record, TextPair
+from infodis_stats.io.records import TextPairs, Texts, as_answers, as_pairs, as_records
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.results.error_bars import ErrorBar, sum_of
 from infodis_stats.results.labels import Variable, bars_of, describe, replicates_dataset
@@ -94,7 +94,7 @@ def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int
 
 def estimate_texts(
     model: TextModel,
-    records: Sequence[Record],
+    records: Texts,
     estimator: str | Estimator = "auto",
     *,
     overlap: int | None = None,
@@ -116,8 +116,9 @@ def estimate_texts(
     ----------
     model : TextModel
         As returned by `load_model`.
-    records : sequence of Record
-        As returned by `read_records`.
+    records : sequence of Record, or of others
+        As returned by `read_records`; or strings, tuples ``(prompt, response)``, dictionaries with the keys of its JSON
+        objects, or a pandas Series or DataFrame of these.
     overlap : int, optional
         Records longer than the model's limit are scored in windows, each given this many tokens before it; not under
         guidance.
@@ -149,6 +150,7 @@ def estimate_texts(
     >>> int(result["length"][0])
     24
     """
+    records = as_records(records)
     pieces: list[Window] = []
     owners: list[int] = []
     for owner, record in enumerate(records):
@@ -226,7 +228,7 @@ def _problems(pieces: xr.Dataset, owners: Sequence[int], windows_of: NDArray[np.
 
 def estimate_text_ratios(
     model: TextModel,
-    pairs: Sequence[TextPair],
+    pairs: TextPairs,
     estimator: str | Estimator = "auto",
     *,
     coupled: bool = True,
@@ -248,8 +250,9 @@ def estimate_text_ratios(
     ----------
     model : TextModel
         As returned by `load_model`.
-    pairs : sequence of TextPair
-        As returned by `read_pairs`; each must fit into the model.
+    pairs : sequence of TextPair, or of others
+        As returned by `read_pairs`; or tuples ``(prompt, first, second)``, dictionaries with the keys of its JSON
+        objects, or a pandas DataFrame of these; each must fit into the model.
     estimator, coupled, passes, replicates, precision, most_passes, seed, level, interval, simultaneous
         As in `estimate_log_ratio`.
     batch_size, device, progress
@@ -278,6 +281,7 @@ def estimate_text_ratios(
     >>> bool(result["log_ratio"][0] > 0)
     True
     """
+    pairs = as_pairs(pairs)
     firsts, given = zip(*(conditioned(model, pair.name, pair.prompt, pair.first) for pair in pairs), strict=True)
     seconds, other = zip(*(conditioned(model, pair.name, pair.prompt, pair.second) for pair in pairs), strict=True)
     items = make_pairs(firsts, seconds, given, second_context=other)
@@ -336,6 +340,7 @@ def rank_texts(
     >>> ids.rank_texts(austen, "It is a truth ", ["universally", "zniverselly"], passes=8)["leader"].item()
     'universally'
     """
+    answers = as_answers(answers)
     if len(set(answers)) < len(answers):
         raise InputError("answers must differ, but one is repeated")
     if not answers:
