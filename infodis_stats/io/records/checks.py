@@ -39,12 +39,12 @@ def checked(made: Sequence[Made], where: str) -> list[Made]:
         _check_name(item, where)
         for what, text, scored in _texts(item):
             if not isinstance(text, str):
-                raise InputError(f"{item.label}: the {what} must be a string, got {type(text).__name__}")
+                raise InputError(f"{item.label}: {what} must be a string, got {type(text).__name__}")
             if scored and not text.strip():
                 state = "blank" if text else "empty"
-                raise InputError(f"{item.label}: the {what} is {state}; there is nothing to score")
+                raise InputError(f"{item.label}: {what} is {state}; there is nothing to score")
             if not _is_unicode(text):
-                raise InputError(f"{item.label}: the {what} has half a surrogate pair; texts must be Unicode")
+                raise InputError(f"{item.label}: {what} has half a surrogate pair; texts must be Unicode")
         if item.name in seen:
             lines = (one.source.removeprefix(f"{where}, ") for one in (seen[item.name], item) if one.source)
             places = " and ".join(lines)
@@ -67,15 +67,19 @@ def _check_name(item: Record | TextPair | Question, where: str) -> None:
 
 def _texts(item: Record | TextPair | Question) -> list[tuple[str, object, bool]]:
     """Return what each text is, the text, and whether it is scored."""
-    prompt = ("prompt", item.prompt, False)
+    prompt = ("the prompt", item.prompt, False)
     match item:
         case Record():
-            return [prompt, ("response", item.response, True), ("suffix", item.suffix, False)]
+            return [prompt, ("the response", item.response, True), ("the suffix", item.suffix, False)]
         case TextPair():
-            return [prompt, ("first text", item.first, True), ("second text", item.second, True)]
+            return [prompt, ("the first text", item.first, True), ("the second text", item.second, True)]
         case Question():
             return [prompt, *((f"answer {index}", answer, True) for index, answer in enumerate(item.answers))]
 
 
 def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= symbol <= "\udfff" for symbol in text) if not text.isascii() else True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -43,5 +43,7 @@ def fasta_records(text: str, where: str, *, upper: bool, strip_stop: bool) -> li
     for number, name, parts in found:
         sequence = "".join(parts)
         sequence = sequence.removesuffix("*") if strip_stop else sequence
+        if not sequence:
+            raise InputError(f"{where}, line {number}, {name!r}: the sequence is empty; there is nothing to score")
         records.append(Record(name, "", sequence.upper() if upper else sequence, source=f"{where}, line {number}"))
     return records

@@ -16,7 +16,7 @@ class _Named:
         source = getattr(self, "source", "")
         if not source:
             return repr(self.name)
-        return source if source.endswith(f", {self.name}") else f"{source}, {self.name!r}"
+        return source if f", {source}".endswith(f", {self.name}") else f"{source}, {self.name!r}"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Records from Python objects: strings, tuples, dictionaries, and series and frames of pandas."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -40,7 +40,7 @@ class _Kind(Generic[Made]):
     @property
     def right(self) -> str:
         forms = " or ".join(f"tuples ({', '.join(keys)})" for keys in self.tuples.values())
-        return f"{'strings, ' if self.text else ''}{forms}, dictionaries or {self.made.__name__}s"
+        return f"{'strings, ' if self.text else ''}{forms}, dictionaries, or objects of type {self.made.__name__}"
 
 
 TEXTS = _Kind(Record, RECORDS, {2: ("prompt", "response")}, "read_records", text="response")
@@ -152,11 +152,13 @@ def _made(given: Any, what: str, kind: _Kind[Made]) -> list[Made]:
     elif isinstance(given, pd.DataFrame):
         given = pd.Series(given.to_dict("records"), index=given.index, dtype=object)
     if isinstance(given, str | bytes | Path):
-        advice = f"read a file with {kind.reader}"
+        advice = f"{kind.reader} reads files"
     elif isinstance(given, tuple) and given and all(isinstance(part, str) for part in given):
         advice = "put the tuple into a list"
+    elif isinstance(given, Set):
+        advice = "a set has no order"
     elif not isinstance(given, Iterable):
-        advice = f"see {kind.reader} for files"
+        advice = f"{kind.reader} reads files"
     else:
         advice = ""
     if advice:
@@ -183,7 +185,7 @@ def _element(element: Any, entry: Entry, kind: _Kind[Made]) -> Made:
         value = dict(zip(kind.tuples[len(value)], value, strict=True))
     elif not isinstance(value, dict):
         size = f" of {len(value)}" if isinstance(element, tuple | list) else ""
-        raise InputError(f"{entry.source}: {_type(element)}{size} is none of {kind.right}")
+        raise InputError(f"{entry.source}: needs {kind.right}, got {_type(element)}{size}")
     return shaped(Entry(entry.where, entry.place, value), kind.shapes, None)
 
 

@@ -273,7 +273,7 @@ def _objects(
     try:
         entries = json_entries(text, where, KEYS.union(fields.values()))
     except InputError as error:
-        settled = stated or Path(where).suffix.lower() in SUFFIXES or shapes is not RECORDS
+        settled = stated or Path(where).suffix.lower() in SUFFIXES or "not valid" not in str(error)
         raise InputError(
             str(error) if settled else f"{error}; if it is plain text, state file_format='lines'"
         ) from error
