@@ -23,6 +23,7 @@ from infodis_stats.io.records import (
 LINES = "It is a truth\n\n universally \n"
 JSON_LINES = '{"prompt": "a", "response": "b", "id": 7}\n\n{"response": "c\\nd"}\n'
 ARRAY = '[{"prompt": "a", "response": "b", "id": 7},\n {"response": "c\\nd", "prompt": null}]'
+LETTERS = {"text": ["c", "d"], "label": ["A", "B"]}
 FASTA = ">one\nAC\nGT\n\n>two\nA\n"
 
 
@@ -67,12 +68,12 @@ def test_standard_input_is_utf_8_whatever_the_locale():
     code = "from infodis_stats.io.records import read_records; print(ascii(read_records('-')[0].response))"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        input="\ufeffна".encode(),
+        input="\ufeffé".encode(),
         capture_output=True,
         check=True,
         env={"PYTHONIOENCODING": "latin-1", "PYTHONPATH": ":".join(sys.path)},
     )
-    assert done.stdout.decode().strip() == ascii("на")
+    assert done.stdout.decode().strip() == ascii("é")
 
 
 @pytest.mark.parametrize(
@@ -243,13 +244,13 @@ def test_bad_pairs_are_one_sentence(text, sentence):
         ({"question": "q", "choices": ["3", "4"], "answer": 1, "subject": "s"}, "q", (" 3", " 4"), 1),
         ({"question": "q", "choices": ["c", "d"], "answer": "B"}, "q", (" c", " d"), 1),
         (
-            {"question": "q", "choices": {"text": ["c", "d"], "label": ["A", "B"]}, "answerKey": "B"},
+            {"question": "q", "choices": LETTERS, "answerKey": "B"},
             "q",
             (" c", " d"),
             1,
         ),
         (
-            {"question": "q", "choices": {"text": ["c", "d"], "label": ["1", "2"]}, "answerKey": "1"},
+            {"question": "q", "choices": LETTERS | {"label": ["1", "2"]}, "answerKey": "1"},
             "q",
             (" c", " d"),
             0,
@@ -318,5 +319,12 @@ def test_fields_name_the_keys_of_other_files():
 def test_wrong_fields_are_one_sentence(fields, sentence):
     with pytest.raises(ids.InputError, match=sentence):
         parse_records('{"x": "a", "y": "b", "promt": "c"}', "x", fields=fields)
+
+
+def test_fields_are_a_mapping_for_json():
+    with pytest.raises(ids.InputError, match="fields must be a mapping of strings to strings, got 'y'"):
+        parse_records('{"response": "a"}', "x", fields="y")
+    with pytest.raises(ids.InputError, match="fields must be a mapping of strings to strings"):
+        parse_records('{"response": "a"}', "x", fields={"response": 3})
     with pytest.raises(ids.InputError, match="fields= is for JSON, but x is plain lines"):
         parse_records("prose", "x", fields={"response": "y"})

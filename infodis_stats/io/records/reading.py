@@ -263,7 +263,9 @@ def _objects(
     *,
     stated: str | None,
 ) -> list[Made]:
-    fields = dict(fields or {})
+    fields = {} if fields is None else fields
+    if not isinstance(fields, Mapping) or not all(isinstance(key, str) for pair in fields.items() for key in pair):
+        raise InputError(f"fields must be a mapping of strings to strings, got {fields!r}")
     allowed = list(shapes[0].model_fields)
     for key in fields:
         if key not in allowed:
