@@ -3,17 +3,23 @@
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 __all__ = ["main"]
+
+Add = Callable[[str, str], argparse.ArgumentParser]
+"""Adds a command: its name and what it does."""
 
 MODEL = (
     "'austen', a .safetensors file from 'train', hf:FOLDER_OR_ID, a TOML file (such as a study) with a [law] table, or "
     "package.module:object, a model of your own (with --allow-import)"
 )
 KINDS = "comparison, calibration, corpora, frontier or information"
-SEQUENCES = "text with one sequence per line, .jsonl with prompts and responses, .fasta, or - for standard input"
+SEQUENCES = (
+    "texts: one per line, FASTA, or JSON objects with a response and optionally a prompt, one per line or in an array; "
+    "- for standard input"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +57,19 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=name)
         return command
 
+    _add_studies(add)
+    _add_scoring(add)
+    _add_models(add)
+    for name, summary in (
+        ("estimators", "list the estimators"),
+        ("intervals", "list the kinds of confidence intervals"),
+        ("doctor", "print installed versions and check an estimate against its exact value"),
+    ):
+        add(name, summary).add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _add_studies(add: Add) -> None:
     _add_study(add("study", "run a study file, or continue an interrupted run, and write its report"))
     _add_init(add("init", "write a study file to start from, which runs as it is and explains every key"))
     _add_schema(add("schema", "print all keys of study files: types, defaults and meanings"))
@@ -58,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     status = add("status", "show the progress of a study")
     status.add_argument("folder", type=Path, help="the --out folder of the study")
 
+    report = add("report", "rewrite the report of a stored study")
+    report.add_argument("study", type=Path, help="study.nc, or the folder that contains it")
+    report.add_argument("--out", type=Path, required=True, help="folder for the report")
+
+
+def _add_scoring(add: Add) -> None:
     nll = add("nll", "estimate negative log-likelihoods with confidence intervals")
     nll.add_argument("model", help=MODEL)
     nll.add_argument("file", help=SEQUENCES)
@@ -68,9 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     ratio.add_argument("model", help=MODEL)
     ratio.add_argument(
         "first",
-        help=".jsonl with a prompt, a first and a second text per line; or the first sequences, one per line, or -",
+        help="JSON objects with a first and a second text and optionally a prompt; or the first texts, in any format",
     )
-    ratio.add_argument("second", nargs="?", help="file with the second sequences, one per line, in the same order")
+    ratio.add_argument("second", nargs="?", help="file with the second texts, in the same order")
     ratio.add_argument(
         "--decoupled", action="store_true", help="draw independent masks for the two sequences of a pair"
     )
@@ -92,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     scan = add("scan", "score every single substitution of sequences against the original, with confidence intervals")
     scan.add_argument("model", help=MODEL)
-    scan.add_argument("file", help="text with one sequence per line, .fasta, or - for standard input")
+    scan.add_argument("file", help="sequences: one per line, FASTA or JSON; - for standard input")
     scan.add_argument("--out", type=Path, required=True, help="folder for scan.html, scan.md, scan.csv, scan.nc")
     scan.add_argument("--positions", help="positions to substitute, from 1, such as 10-20,25 (default: all)")
     scan.add_argument("--symbols", help="substitutes, such as ACGT (default: the alphabet, or the amino-acid residues)")
@@ -115,7 +140,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_orders(consistency)
     for command in (nll, ratio, rank, consistency):
         _add_chat(command)
+    for command in (nll, ratio, rank, consistency, scan):
+        _add_reading(command, fasta=command is not rank)
 
+
+def _add_models(add: Add) -> None:
     check = add("check", "examine what a model does, and whether its losses are likelihoods")
     check.add_argument("model", help=MODEL)
     validate = add("validate", "check a Hugging Face model and compare its losses with its published convention")
@@ -128,18 +157,6 @@ def _parser() -> argparse.ArgumentParser:
 
     train = add("train", "train a small masked denoiser on text or on an exact law")
     _add_training(train)
-
-    report = add("report", "rewrite the report of a stored study")
-    report.add_argument("study", type=Path, help="study.nc, or the folder that contains it")
-    report.add_argument("--out", type=Path, required=True, help="folder for the report")
-
-    for name, summary in (
-        ("estimators", "list the estimators"),
-        ("intervals", "list the kinds of confidence intervals"),
-        ("doctor", "print installed versions and check an estimate against its exact value"),
-    ):
-        add(name, summary).add_argument("--json", action="store_true", help="print JSON")
-    return parser
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
@@ -210,7 +227,9 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 def _add_question(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help=MODEL)
     parser.add_argument(
-        "file", help=".jsonl with a prompt, answers and optionally the index of the correct answer per line"
+        "file",
+        help="JSON objects with answers and optionally a prompt and the index of the correct answer, one per line or "
+        "in an array; the formats of common benchmarks are recognised",
     )
     parser.add_argument(
         "--error", type=float, default=0.05, help="largest probability of a wrong choice per question (default 0.05)"
@@ -307,6 +326,28 @@ def _add_chat(parser: argparse.ArgumentParser) -> None:
         "--chat-template", action="store_true", help="put the prompts into the chat template of the tokenizer"
     )
     group.add_argument("--system-prompt", metavar="TEXT", help="system message before each prompt")
+
+
+def _add_reading(parser: argparse.ArgumentParser, *, fasta: bool) -> None:
+    group = parser.add_argument_group("files", "The content of a file says which format it has.")
+    group.add_argument("--file-format", choices=["lines", "fasta", "json"], help="format, where it may be several")
+    group.add_argument(
+        "--fields",
+        type=_fields,
+        metavar="OURS=THEIRS,...",
+        help="keys of JSON objects that have other names, such as prompt=x,first=y,second=z",
+    )
+    if fasta:
+        group.add_argument("--upper", action="store_true", help="read lower-case symbols of FASTA as upper-case ones")
+        group.add_argument("--strip-stop", action="store_true", help="drop a * at the end of FASTA sequences")
+
+
+def _fields(text: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in text.split(",")]
+    named = {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
+    if len(named) < len(pairs) or not all(map(all, named.items())):
+        raise argparse.ArgumentTypeError(f"must be names such as prompt=x,first=y,second=z, got {text!r}")
+    return named
 
 
 def _token_ids(text: str) -> tuple[int, ...]:

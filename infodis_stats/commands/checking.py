@@ -100,7 +100,9 @@ def _options(found: ModelCheck) -> str:
 
 
 def _texts(options: argparse.Namespace) -> list[str] | None:
-    return None if options.texts is None else [record.response for record in read_records(options.texts)]
+    if options.texts is None:
+        return None
+    return [record.prompt + record.response + record.suffix for record in read_records(options.texts)]
 
 
 def _entry(found: ModelCheck) -> dict[str, object]:

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from estimators import InputError
-from infodis_stats.commands.likelihoods import attributes_of, sequences
+from infodis_stats.commands.likelihoods import attributes_of
 from infodis_stats.commands.models import as_prompted, chat_attributes, read_model
+from infodis_stats.commands.reading import reading
 from infodis_stats.estimates.order_gap import order_gap
 from infodis_stats.estimates.order_swaps import order_swaps
 from infodis_stats.io.records import read_records
 from infodis_stats.laws import Law
+from infodis_stats.laws.records import encode_records
 from infodis_stats.models import TextModel, conditioned
 from infodis_stats.report.numbers import band, significant
 
@@ -36,15 +38,17 @@ def consistency(options: argparse.Namespace) -> None:
     """Compare whole orders in which sequences can be revealed, or swaps of two neighbours in an order."""
     model = read_model(options.model, options)
     names, tokens, given = _sequences(model, options)
+    streams = None if isinstance(model, Law) else names  # the random numbers of a law's sequence depend on its symbols
     arguments = {name: getattr(options, name) for name in ("seed", "level", "batch_size", "device")}
     with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
-        arguments |= {"context": given, "names": names, "progress": bar.update}
+        arguments |= {"context": given, "names": streams, "progress": bar.update}
         if options.tolerance is not None:
             arguments["tolerance"] = options.tolerance
         if options.swaps is None:
             result = order_gap(model, tokens, orders=options.orders, **arguments)
         else:
             result = order_swaps(model, tokens, swaps=options.swaps, **arguments)
+    result = result.assign_coords(sequence=names)
     frame = _frame(result)
     if options.json:
         rows = json.loads(frame.to_json(orient="records"))
@@ -60,13 +64,14 @@ def consistency(options: argparse.Namespace) -> None:
 
 def _sequences(
     model: Law | TextModel, options: argparse.Namespace
-) -> tuple[list[str] | None, list[NDArray[np.int64]], list[NDArray[np.bool_]] | int]:
+) -> tuple[list[str], list[NDArray[np.int64]], list[NDArray[np.bool_]] | int]:
     """Return the names, the tokens and the given positions."""
+    texts = read_records(options.file, **reading(options))
     if isinstance(model, Law):
-        return None, sequences(options.file, model), options.context
+        return [record.name for record in texts], *encode_records(model, texts, options.context)
     if options.context:
-        raise InputError("--context is for laws; for a network, put the prompts into the records of a .jsonl file")
-    records = as_prompted(read_records(options.file), model, options)
+        raise InputError("--context is for laws; for a network, give the prompts in a JSON file")
+    records = as_prompted(texts, model, options)
     pairs = [conditioned(model, record.name, record.prompt, record.response, record.suffix) for record in records]
     return [record.name for record in records], [tokens for tokens, _ in pairs], [given for _, given in pairs]
 

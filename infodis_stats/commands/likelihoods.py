@@ -5,27 +5,27 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from estimators import InputError
 from infodis_stats.commands.models import as_prompted, chat_attributes, read_model
+from infodis_stats.commands.reading import reading
 from infodis_stats.estimates import estimate_log_ratio, estimate_nll
 from infodis_stats.estimates.texts import estimate_text_ratios, estimate_texts
 from infodis_stats.inference.averages import average
-from infodis_stats.io.files import StoreError, atomic_path, read_text, writable_folder
-from infodis_stats.io.records import TextPair, read_pairs, read_records
+from infodis_stats.io.files import StoreError, atomic_path, writable_folder
+from infodis_stats.io.records import Record, TextPair, read_pairs, read_records
 from infodis_stats.io.store import netcdf
 from infodis_stats.laws import Law
+from infodis_stats.laws.records import encode_records
 from infodis_stats.report import summary, write_diagnosis
 from infodis_stats.report.numbers import band
 from infodis_stats.report.summary_table import AVERAGES
 from infodis_stats.results.validity import caution_sentences
 
-__all__ = ["attributes_of", "nll", "ratio", "sequences"]
+__all__ = ["attributes_of", "nll", "ratio"]
 
 
 def nll(options: argparse.Namespace) -> None:
@@ -33,12 +33,13 @@ def nll(options: argparse.Namespace) -> None:
     _check_out(options)
     model = read_model(options.model, options)
     if isinstance(model, Law):
-        tokens = sequences(options.file, model)
-        result = estimate_nll(model, tokens, options.estimator, context=options.context, **_sampling(options))
-        _show(result, options)
+        texts = read_records(options.file, **reading(options))
+        tokens, context = encode_records(model, texts, options.context)
+        result = estimate_nll(model, tokens, options.estimator, context=context, **_sampling(options))
+        _show(result.assign_coords(sequence=[record.name for record in texts]), options)
         return
     _check_context(options)
-    records = as_prompted(read_records(options.file), model, options)
+    records = as_prompted(read_records(options.file, **reading(options)), model, options)
     with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
         result = estimate_texts(
             model,
@@ -57,16 +58,22 @@ def ratio(options: argparse.Namespace) -> None:
     coupled = not options.decoupled
     model = read_model(options.model, options)
     if isinstance(model, Law):
-        if options.second is None:
-            raise InputError("a law needs two files of sequences, FIRST and SECOND")
-        first, second = sequences(options.first, model), sequences(options.second, model)
+        sides = _sides(options)
+        (first, context), (second, other) = (encode_records(model, side, options.context) for side in sides)
         result = estimate_log_ratio(
-            model, first, second, options.estimator, coupled=coupled, context=options.context, **_sampling(options)
+            model,
+            first,
+            second,
+            options.estimator,
+            coupled=coupled,
+            context=context,
+            second_context=other,
+            **_sampling(options),
         )
-        _show(result, options)
+        _show(result.assign_coords(pair=[record.name for record in sides[0]]), options)
         return
     _check_context(options)
-    pairs = as_prompted(_pairs(options), model, options)
+    pairs = as_prompted([_pair(*both) for both in zip(*_sides(options), strict=True)], model, options)
     with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
         result = estimate_text_ratios(
             model,
@@ -97,14 +104,19 @@ def _sampling(options: argparse.Namespace) -> dict[str, Any]:
 
 def _check_context(options: argparse.Namespace) -> None:
     if options.context:
-        raise InputError("--context is for laws; for a network, put the prompts into the records of a .jsonl file")
+        raise InputError("--context is for laws; for a network, give the prompts in a JSON file")
 
 
-def _pairs(options: argparse.Namespace) -> list[TextPair]:
-    """Read pairs from one file, or match the records of two."""
+def _sides(options: argparse.Namespace) -> tuple[list[Record], list[Record]]:
+    """Read the first and the second texts of pairs, from one file of pairs or from two files of records."""
     if options.second is None:
-        return read_pairs(options.first)
-    firsts, seconds = read_records(options.first), read_records(options.second)
+        pairs = read_pairs(options.first, **reading(options, fasta=False))
+        firsts, seconds = (
+            [Record(pair.name, pair.prompt, text, source=pair.source) for pair, text in zip(pairs, side, strict=True)]
+            for side in ([pair.first for pair in pairs], [pair.second for pair in pairs])
+        )
+        return firsts, seconds
+    firsts, seconds = (read_records(name, **reading(options)) for name in (options.first, options.second))
     if len(firsts) != len(seconds):
         raise InputError(
             f"{options.first} has {len(firsts)} records but {options.second} has {len(seconds)}; they must form pairs"
@@ -112,26 +124,15 @@ def _pairs(options: argparse.Namespace) -> list[TextPair]:
     for first, second in zip(firsts, seconds, strict=True):
         if first.prompt != second.prompt:
             raise InputError(
-                f"{first.name!r} and {second.name!r} have different prompts; both texts of a pair need the same prompt"
+                f"{first.label} and {second.label} have different prompts; both texts of a pair need the same prompt"
             )
-    return [
-        TextPair(first.name, first.prompt, first.response, second.response)
-        for first, second in zip(firsts, seconds, strict=True)
-    ]
+        if first.suffix or second.suffix:
+            raise InputError(f"{(first if first.suffix else second).label} has a suffix; the texts of a pair have none")
+    return firsts, seconds
 
 
-def sequences(name: str, law: Law) -> list[NDArray[np.int64]]:
-    """Read one sequence per line; blank lines are skipped."""
-    rows = []
-    for number, line in enumerate(read_text(name).splitlines(), 1):
-        if line.strip():
-            try:
-                rows.append(law.encode([line.strip()])[0])
-            except InputError as error:
-                raise InputError(f"{name}, line {number}: {error}") from error
-    if not rows:
-        raise InputError(f"{name} contains no sequence")
-    return rows
+def _pair(first: Record, second: Record) -> TextPair:
+    return TextPair(first.name, first.prompt, first.response, second.response, first.source)
 
 
 def _check_out(options: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from estimators import InputError
 from infodis_stats.commands.models import as_prompted, chat_attributes, read_model
+from infodis_stats.commands.reading import reading
 from infodis_stats.estimates.texts import rank_texts
 from infodis_stats.io.records import Question, read_questions
 from infodis_stats.laws import Law
@@ -20,7 +21,7 @@ __all__ = ["rank"]
 
 def rank(options: argparse.Namespace) -> None:
     """Rank the answers to the questions in a file, and print the most likely ones."""
-    questions = read_questions(options.file)
+    questions = read_questions(options.file, **reading(options, fasta=False))
     model = read_model(options.model, options)
     if isinstance(model, Law):
         raise InputError("rank needs a network, because its questions are text; a law scores sequences of symbols only")

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from estimators import InputError
 from infodis_stats.commands.likelihoods import attributes_of
 from infodis_stats.commands.models import read_model
+from infodis_stats.commands.reading import reading
 from infodis_stats.estimates.substitutions import rank_substitutions, scan_substitutions
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.records import Record, read_records
@@ -32,7 +33,7 @@ def scan(options: argparse.Namespace) -> None:
     writable_folder(options.out)
     model = read_model(options.model, options)
     scans = {}
-    for record in read_records(options.file):
+    for record in read_records(options.file, **reading(options)):
         try:
             scans[record.name] = _scan(model, record, options)
         except InputError as error:
@@ -60,7 +61,7 @@ def scan(options: argparse.Namespace) -> None:
 
 
 def _scan(model: Law | TextModel, record: Record, options: argparse.Namespace) -> xr.Dataset:
-    if record.prompt:
+    if record.prompt or record.suffix:
         raise InputError(
             "a scan needs sequences without a prompt: put the prompt in front of the sequence and give its length with "
             "--context"

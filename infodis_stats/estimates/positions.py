@@ -11,7 +11,7 @@ from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
 from infodis_stats.analysis import centred
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
-from infodis_stats.io.records import Record
+from infodis_stats.io.records import Text, as_record
 from infodis_stats.models import TextModel, check_text_model, conditioned
 from infodis_stats.results.labels import Variable, describe, replicates_dataset
 from infodis_stats.results.provenance import provenance_attributes
@@ -52,7 +52,7 @@ def position_nll(evaluation: Evaluation) -> NDArray[np.float64]:
 
 def estimate_positions(
     model: TextModel,
-    record: Record,
+    record: Text,
     estimator: str | Estimator = "uniform-count+stratified",
     *,
     passes: int = 16,
@@ -69,7 +69,7 @@ def estimate_positions(
     ----------
     model : TextModel
         As returned by `load_model`.
-    record : Record
+    record : Record, str, tuple (prompt, response), or dict
         Prompt and response must fit into the model.
     estimator, passes, replicates, seed, level, batch_size, device, progress
         As in `estimate_nll`; at least 2 replicates.
@@ -99,6 +99,7 @@ def estimate_positions(
     >>> "".join(tokens["token"].values.tolist())
     'universally acknowledged'
     """
+    record = as_record(record)
     sampler = named_estimator(estimator)
     plan = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
     check_text_model(model, type(model).__name__)

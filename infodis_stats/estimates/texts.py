@@ -18,7 +18,7 @@ from infodis_stats.estimates.pipeline import estimate
 from infodis_stats.estimates.precision import PRECISION_VARIABLES
 from infodis_stats.estimates.ranking import rank_candidates
 from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
-from infodis_stats.io.records import Record, TextPair
+from infodis_stats.io.records import Record, TextPairs, Texts, as_answers, as_pairs, as_records
 from infodis_stats.models import TextModel, check_text_model, conditioned_alternatives, encoded_alternatives
 from infodis_stats.results.error_bars import ErrorBar, sum_of
 from infodis_stats.results.labels import Variable, bars_of, describe, replicates_dataset
@@ -101,7 +101,7 @@ def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int
 
 def estimate_texts(
     model: TextModel,
-    records: Sequence[Record],
+    records: Texts,
     estimator: str | Estimator = "auto",
     *,
     overlap: int | None = None,
@@ -123,8 +123,9 @@ def estimate_texts(
     ----------
     model : TextModel
         As returned by `load_model`.
-    records : sequence of Record
-        As returned by `read_records`.
+    records : sequence of Record, or of others
+        As returned by `read_records`; or strings, tuples ``(prompt, response)``, dictionaries with the keys of its JSON
+        objects, or a pandas Series or DataFrame of these.
     overlap : int, optional
         Records longer than the model's limit are scored in windows, each given this many tokens before it; not under
         guidance.
@@ -157,6 +158,7 @@ def estimate_texts(
     24
     """
     check_text_model(model, type(model).__name__)
+    records = as_records(records)
     pieces: list[Window] = []
     owners: list[int] = []
     for owner, record in enumerate(records):
@@ -249,7 +251,7 @@ def _problems(pieces: xr.Dataset, owners: Sequence[int], windows_of: NDArray[np.
 
 def estimate_text_ratios(
     model: TextModel,
-    pairs: Sequence[TextPair],
+    pairs: TextPairs,
     estimator: str | Estimator = "auto",
     *,
     coupled: bool = True,
@@ -271,8 +273,9 @@ def estimate_text_ratios(
     ----------
     model : TextModel
         As returned by `load_model`.
-    pairs : sequence of TextPair
-        As returned by `read_pairs`; each must fit into the model.
+    pairs : sequence of TextPair, or of others
+        As returned by `read_pairs`; or tuples ``(prompt, first, second)``, dictionaries with the keys of its JSON
+        objects, or a pandas DataFrame of these; each must fit into the model.
     estimator, coupled, passes, replicates, precision, most_passes, seed, level, interval, simultaneous
         As in `estimate_log_ratio`.
     batch_size, device, progress
@@ -302,6 +305,7 @@ def estimate_text_ratios(
     True
     """
     check_text_model(model, type(model).__name__)
+    pairs = as_pairs(pairs)
     sides = [conditioned_alternatives(model, pair.name, pair.prompt, [pair.first, pair.second]) for pair in pairs]
     (firsts, given), (seconds, other) = (zip(*side, strict=True) for side in zip(*sides, strict=True))
     items = make_pairs(firsts, seconds, given, second_context=other)
@@ -360,6 +364,7 @@ def rank_texts(
     >>> ids.rank_texts(austen, "It is a truth ", ["universally", "zniverselly"], passes=8)["leader"].item()
     'universally'
     """
+    answers = as_answers(answers)
     if len(set(answers)) < len(answers):
         raise InputError("answers must differ, but one is repeated")
     if not answers:

@@ -2,12 +2,14 @@
 
 import contextlib
 import hashlib
+import io
 import itertools
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from estimators import InfodisError, InputError
 
@@ -132,7 +134,7 @@ def read_text(path: Path | str) -> str:
     ``/dev/zero`` never end.
     """
     try:
-        with contextlib.nullcontext(sys.stdin) if str(path) == "-" else Path(path).open(encoding="utf-8-sig") as file:
+        with _standard_input() if str(path) == "-" else Path(path).open(encoding="utf-8-sig") as file:
             # In chunks, because read(n) allocates n characters at once.
             chunks = iter(lambda: file.read(CHUNK_CHARACTERS), "")
             text = "".join(itertools.islice(chunks, MOST_CHARACTERS // CHUNK_CHARACTERS + 1))
@@ -143,4 +145,17 @@ def read_text(path: Path | str) -> str:
         raise InputError(f"{str(path)!a} cannot be read: it is not a valid file name") from error
     if len(text) > MOST_CHARACTERS:
         raise InputError(f"{path} cannot be read: it has more than {MOST_CHARACTERS} characters")
-    return text
+    return text.removeprefix("\ufeff")
+
+
+@contextlib.contextmanager
+def _standard_input() -> Iterator[TextIO]:
+    """Yield standard input as UTF-8 text, whatever the locale; a text stream that replaces it is taken as it is."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        stream = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig")
+        try:
+            yield stream
+        finally:
+            stream.detach()
+    else:
+        yield sys.stdin

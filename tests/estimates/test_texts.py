@@ -83,7 +83,7 @@ def test_windows_have_independent_random_numbers(model):
 
 def test_errors_name_the_record(model):
     for prompt in ("", "ab"):
-        with pytest.raises(ids.InputError, match="'q': the text to score is empty"):
+        with pytest.raises(ids.InputError, match="'q': the response is empty; there is nothing to score"):
             estimate_texts(model, [Record("one", "", "a"), Record("q", prompt, "")])
     with pytest.raises(ids.InputError, match="'q': character 'z' at position 1 is outside"):
         estimate_texts(model, [Record("q", "", "az")])

@@ -59,7 +59,7 @@ def checked(records):
 def test_objects(entries):
     text = "\n".join(json.dumps(one) for one in entries)
     for parse in (
-        lambda: parse_records(text, ".jsonl", "x"),
+        lambda: parse_records(text, "x.jsonl"),
         lambda: parse_pairs(text, "x"),
         lambda: parse_questions(text, "x"),
     ):
@@ -69,7 +69,7 @@ def test_objects(entries):
 @FUZZ
 @given(st.lists(PIECES, max_size=12), st.sampled_from(SUFFIXES))
 def test_text(pieces, suffix):
-    records = right_or_typed(lambda: parse_records("".join(pieces), suffix, "x"))
+    records = right_or_typed(lambda: parse_records("".join(pieces), f"x{suffix}"))
     checked(records)
     if records is not None and suffix in (".txt", ""):
         # Nothing is lost but blank lines and the ends of lines.
@@ -87,12 +87,12 @@ def test_bytes(tmp_path_factory, data, suffix):
 
 
 UNREADABLE = {
-    "deep": ("[" * 100_000, "x, line 1: the JSON is nested too deeply"),
-    "deep objects": ('{"a":' * 100_000, "x, line 1: the JSON is nested too deeply"),
+    "deep": ("[" * 100_000, "x.jsonl, element 1: the JSON is nested too deeply"),
+    "deep objects": ('{"a":' * 100_000, "x.jsonl, line 1: the JSON is nested too deeply"),
     "long number": (f'{{"response": "a", "id": {"9" * 5000}}}', "has a number that is too long"),
     "half a letter": ('{"response": "\\ud800"}', "half a surrogate pair"),
     "name on two lines": ('{"response": "a", "id": "a\\nb"}', "the name 'a.*b' contains control characters"),
-    "true for a name": ('{"response": "a", "id": true}', '"id" a string or an integer'),
+    "true for a name": ('{"response": "a", "id": true}', '"id" must be a string or an integer, got True'),
 }
 
 
@@ -100,13 +100,13 @@ UNREADABLE = {
 def test_invalid_json_is_reported(name):
     text, sentence = UNREADABLE[name]
     with pytest.raises(ids.InputError, match=sentence):
-        parse_records(text, ".jsonl", "x")
+        parse_records(text, "x.jsonl")
 
 
 def test_line_ends_are_those_of_editors():
     separators = "a\x0cb\x1cc\u2028d\x85e"
-    assert [one.response for one in parse_records(f"{separators}\r\nf", ".txt", "x")] == [separators, "f"]
-    assert [one.response for one in parse_records(">a\u2028b\nAC\rGT", ".fasta", "x")] == ["ACGT"]
+    assert [one.response for one in parse_records(f"{separators}\r\nf", "x.txt")] == [separators, "f"]
+    assert [one.response for one in parse_records(">a\u2028b\nAC\rGT", "x.fasta")] == ["ACGT"]
 
 
 def test_a_byte_order_mark_is_not_text(tmp_path):
@@ -127,5 +127,5 @@ def test_an_endless_file_is_rejected(monkeypatch):
 
 
 def test_a_line_of_millions_of_letters_is_a_record():
-    (record,) = parse_records(">a\n" + "ACGT\n" * 10**6, ".fasta", "x")
+    (record,) = parse_records(">a\n" + "ACGT\n" * 10**6, "x.fasta")
     assert len(record.response) == 4 * 10**6
