@@ -19,6 +19,7 @@ from infodis_stats.inference.averages import average
 from infodis_stats.io.files import StoreError, atomic_path, read_text, writable_folder
 from infodis_stats.io.records import TextPair, read_pairs, read_records
 from infodis_stats.io.store import netcdf
+from infodis_stats.io.tables import csv_table
 from infodis_stats.laws import Law
 from infodis_stats.report import summary, write_diagnosis
 from infodis_stats.report.numbers import band
@@ -195,7 +196,7 @@ def _write(result: xr.Dataset, frame: pd.DataFrame, path: Path) -> None:
     try:
         with atomic_path(path) as beside:
             if path.suffix == ".csv":
-                frame.to_csv(beside, index=False)
+                beside.write_text(csv_table(frame), encoding="utf-8", newline="")
             else:
                 beside.write_bytes(netcdf(result))
     except OSError as error:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from estimators import InputError
 from infodis_stats.diagnostics.verdict import concise
 from infodis_stats.inference.decisions import decide
-from infodis_stats.report.markdown import cells
+from infodis_stats.io.tables import markdown_table, printable, terminal_table
 from infodis_stats.report.numbers import percent, significant
 from infodis_stats.results.labels import with_estimates
 from infodis_stats.results.validity import caution_sentences
@@ -74,19 +74,16 @@ class Summary:
 
     def to_markdown(self) -> str:
         """Return the rounded table as Markdown."""
-        return cells(self._rounded()).to_markdown(index=False, disable_numparse=True, colalign=self._alignment())
+        return markdown_table(self._rounded(), self._alignment())
 
     def to_latex(self) -> str:
         """Return the rounded table as LaTeX (booktabs)."""
         sides = "".join(side[0] for side in self._alignment())
-        return self._rounded().to_latex(index=False, escape=True, column_format=sides)
+        return self._rounded().map(printable).to_latex(index=False, escape=True, column_format=sides)
 
     def __str__(self) -> str:
         """Return the table and the notes."""
-        table = self._rounded().to_markdown(
-            index=False, tablefmt="simple", disable_numparse=True, colalign=self._alignment()
-        )
-        return "\n".join([table, "", *self.notes])
+        return "\n".join([terminal_table(self._rounded(), self._alignment()), "", *self.notes])
 
     def _alignment(self) -> tuple[str, ...]:
         numeric = [pd.api.types.is_numeric_dtype(kind) for kind in self.frame.dtypes]

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pandas as pd
 import pytest
@@ -91,7 +92,15 @@ def test_estimators_and_doctor(capsys):
     status, out, _ = run(capsys, "doctor")
     assert status == 0
     assert "fine" in out
-    assert "torch" in json.loads(run(capsys, "doctor", "--json")[1])
+    found = json.loads(run(capsys, "doctor", "--json")[1])
+    assert "torch" in found
+    assert found["transformers"] == version("transformers")
+    assert {"tokenizers", "safetensors", "einops", "distributed"} <= set(found)
+
+
+def test_doctor_says_which_optional_packages_are_missing(capsys, monkeypatch):
+    monkeypatch.setattr("infodis_stats.commands.information.OPTIONAL", ("a-package-that-nobody-has",))
+    assert json.loads(run(capsys, "doctor", "--json")[1])["a-package-that-nobody-has"] == "not installed"
 
 
 @pytest.mark.parametrize(
