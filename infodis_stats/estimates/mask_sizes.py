@@ -12,7 +12,7 @@ from estimators import Cell, ConditionalModel, Estimator, Evaluation, InputError
 from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
 from estimators.target import Context, Tokens
-from infodis_stats.analysis import centred, student_t, variance
+from infodis_stats.analysis import centred, nonnegative, student_t, variance
 from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
@@ -148,7 +148,7 @@ def estimate_sizes(
     mean, widths = parts.mean(axis=-1), np.diff(edges)
     total = mean.sum(axis=-1, keepdims=True)
     share = np.divide(mean, total, out=np.full(mean.shape, np.nan), where=total > 0)
-    band = student_t(parts, 1 - (1 - level) / widths.shape[1])
+    band = nonnegative(student_t(parts, 1 - (1 - level) / widths.shape[1]), mean)
     dims = ("sequence", "bin")
     dataset = describe(
         xr.Dataset(
