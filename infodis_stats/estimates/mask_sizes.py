@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import Cell, ConditionalModel, Estimator, Evaluation, InputError, make_targets
+from estimators.arguments import check_count
 from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
 from estimators.target import Context, Tokens
@@ -133,8 +134,7 @@ def estimate_sizes(
         raise InputError(
             f"{sampler.name} is biased, so its contributions have no meaning; use uniform-count+stratified"
         )
-    if bins < 1:
-        raise InputError(f"bins must be at least 1, got {bins}")
+    check_count("bins", bins)
     plan = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
     execution = Execution(batch_size, device, progress)
     targets = make_targets(tokens, context, names)

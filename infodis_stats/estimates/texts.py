@@ -19,7 +19,7 @@ from infodis_stats.estimates.precision import PRECISION_VARIABLES
 from infodis_stats.estimates.ranking import rank_candidates
 from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
 from infodis_stats.io.records import Record, TextPair
-from infodis_stats.models import TextModel, conditioned
+from infodis_stats.models import TextModel, check_text_model, conditioned
 from infodis_stats.results.error_bars import ErrorBar, sum_of
 from infodis_stats.results.labels import Variable, bars_of, describe, replicates_dataset
 
@@ -151,6 +151,7 @@ def estimate_texts(
     >>> int(result["length"][0])
     24
     """
+    check_text_model(model, type(model).__name__)
     pieces: list[Window] = []
     owners: list[int] = []
     for owner, record in enumerate(records):

@@ -1,5 +1,6 @@
 """Averages over a data set, and how to split a budget between more masks and more documents."""
 
+import reprlib
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import InputError
+from estimators.arguments import check_count
 from infodis_stats import analysis
 from infodis_stats.results.labels import CI_BOUND, Variable, describe, estimates_of
 from infodis_stats.results.validity import CAUTIONS
@@ -176,8 +178,9 @@ def split_budget(result: xr.Dataset, budget: int, document_cost: float = 0.0) ->
     name = _quantity(result, "a split")
     documents = estimates_of(result, name)
     between = analysis.components(documents).between
-    if document_cost < 0:
-        raise InputError(f"document_cost must be at least 0 passes, got {document_cost}")
+    check_count("budget", budget)
+    if not isinstance(document_cost, int | float | np.integer | np.floating) or not 0 <= document_cost < np.inf:
+        raise InputError(f"document_cost must be a number of passes of at least 0, got {reprlib.repr(document_cost)}")
     spent = result["forward_passes"].values
     passes, within = float(spent.mean()), float((spent * documents.standard_error**2).mean())
     candidates = _candidates(passes, within, between, document_cost)

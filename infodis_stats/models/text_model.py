@@ -91,6 +91,7 @@ def conditioned(model: TextModel, name: str, prompt: str, text: str) -> tuple[ND
     InputError
         If the model cannot encode the prompt or the text, or they are too long for it.
     """
+    check_text_model(model, type(model).__name__)
     try:
         given, scored = model.encode(prompt), model.encode(text)
     except InputError as error:
