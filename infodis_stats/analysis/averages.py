@@ -262,7 +262,7 @@ def win_rate(estimates: Estimates, of: Of, level: float = 0.95) -> Average:
 
 
 def _check_of(of: str) -> None:
-    if of not in ("these", "population"):
+    if not isinstance(of, str) or of not in ("these", "population"):
         raise InputError(f"of must be 'these' or 'population', got {of!r}")
 
 

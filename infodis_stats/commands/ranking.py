@@ -12,6 +12,7 @@ from infodis_stats.commands.models import as_prompted, chat_attributes, read_mod
 from infodis_stats.commands.reading import reading
 from infodis_stats.estimates.texts import rank_texts
 from infodis_stats.io.records import Question, read_questions
+from infodis_stats.io.tables import terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.models import TextModel
 from infodis_stats.results.provenance import model_conventions, model_fingerprint
@@ -36,7 +37,7 @@ def rank(options: argparse.Namespace) -> None:
         }
         print(json.dumps(totals | {"error": options.error, "attributes": made_with, "rows": rows}, indent=1))
         return
-    print(pd.DataFrame(rows).to_markdown(index=False, tablefmt="simple", floatfmt=".2g"))
+    print(terminal_table(pd.DataFrame(rows)))
     print(
         f"\n{totals['settled']} of {totals['questions']} questions settled, each with probability at most "
         f"{options.error:g} that another answer is more likely under the model; {totals['passes run']} passes run"

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import Cell, Draw, Estimator, InputError, Model, Target, make_targets
+from estimators.arguments import check_flag, check_share
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats import analysis
@@ -121,6 +122,7 @@ def rank_candidates(
     targets = _with_shared_stream(make_targets(candidates, context, names))
     plan = SamplingPlan(passes, replicates, seed, most_passes=most_passes, fewest_replicates=2)
     plan.check_budget()
+    check_flag("per_token", per_token)
     _check(targets, error)
     execution = Execution(batch_size, device, progress)
     lengths = np.array([target.length for target in targets])
@@ -264,8 +266,7 @@ def _with_shared_stream(targets: list[Target]) -> list[Target]:
 def _check(targets: list[Target], error: float) -> None:
     if len(targets) < 2:
         raise InputError(f"a ranking needs at least 2 candidates, got {len(targets)}")
-    if not 0 < error < 1:
-        raise InputError(f"error must be between 0 and 1, got {error}")
+    check_share("error", error)
     given = [np.delete(target.tokens, target.scored) for target in targets]
     given_positions = [np.delete(np.arange(len(target.tokens)), target.scored) for target in targets]
     for target, tokens, positions in zip(targets, given, given_positions, strict=True):

@@ -137,7 +137,9 @@ def estimate_texts(
     Returns
     -------
     xarray.Dataset
-        As `estimate_nll`'s, over ``sequence`` (the records' names), and ``bits_per_token``, ``bits_per_token_ci``.
+        As `estimate_nll`'s, over ``sequence`` (the records' names), with ``bytes`` (UTF-8) and ``words`` (separated by
+        white space) of the responses, and the NLL in bits per scored token, byte and word: ``bits_per_token``,
+        ``bits_per_byte``, ``bits_per_word (sequence)``, each with ``_ci (sequence, ci_bound)``.
 
     Raises
     ------
@@ -208,8 +210,13 @@ def estimate_texts(
         **{name: pieces_result[name].values for name in ("reached", "replicates") if name in pieces_result},
         **({"failed": problems} if any(problems) else {}),
     )
-    result["bits_per_token"] = result["nll"] / lengths / np.log(2)
-    result["bits_per_token_ci"] = result["nll_ci"] / lengths[:, None] / np.log(2)
+    responses = [record.response for record in records]
+    result["bytes"] = "sequence", [len(response.encode(errors="surrogatepass")) for response in responses]
+    result["words"] = "sequence", [len(response.split()) for response in responses]
+    for unit, count in (("token", "length"), ("byte", "bytes"), ("word", "words")):
+        counts = result[count].where(result[count] > 0)  # a blank response has no words
+        result[f"bits_per_{unit}"] = result["nll"] / counts / np.log(2)
+        result[f"bits_per_{unit}_ci"] = result["nll_ci"] / counts / np.log(2)
     result = describe(result, PRECISION_VARIABLES | VARIABLES)
     cautions = np.zeros((len(records), pieces_result.sizes["caution"]), dtype=bool)
     np.logical_or.at(cautions, owners, pieces_result["cautions"].values)

@@ -41,6 +41,17 @@ def test_it_prints_answers_and_the_number_of_correct_ones(questions, capsys):
     assert "universally" in printed
 
 
+def test_ids_and_answers_that_look_like_numbers_are_printed_as_they_are(tmp_path, capsys):
+    path = tmp_path / "questions.jsonl"
+    path.write_text(
+        '{"id": "007", "prompt": "It is ", "answers": ["1812.50", "zzzzzzzzzzzzzzzz"]}\n'
+        '{"id": "1e3", "prompt": "It is ", "answers": ["31415", "zzzzzzzzzzzzzzzz"]}\n'
+    )
+    assert main(["rank", "austen", str(path), "--passes", "8"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:4]]
+    assert [row[:2] for row in rows] == [["007", "1812.50"], ["1e3", "31415"]]
+
+
 def test_questions_are_parsed():
     assert parse_questions(FILE, "x")[2] == Question("line 4", "He ", ("said", "qqqq"), None)
 
