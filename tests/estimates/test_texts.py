@@ -69,15 +69,6 @@ def test_texts_are_measured_in_bits_per_byte_and_per_word():
         assert per_unit.attrs == {"units": "bit", "long_name": f"negative log-likelihood per {unit}"}
 
 
-def test_a_text_without_words_has_no_bits_per_word(model):
-    result = estimate_texts(model, [Record("blank", "", "  "), Record("two", "", "a b")], passes=4, replicates=4)
-    assert np.isnan(result["bits_per_word"].values).tolist() == [True, False]
-    averaged = ids.average(result, "these")
-    assert "bits_per_word" not in averaged
-    assert np.isfinite(averaged["bits_per_byte"])
-    assert "bits per byte" in str(ids.summary(result))
-
-
 def test_averages_of_texts_are_micro_and_macro(model):
     records = [Record(text, "", text) for text in ("a b", "abc abc", "bb", "caba b")]
     result = estimate_texts(model, records, "uniform-count+stratified", passes=4, replicates=4)
