@@ -271,7 +271,12 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--error", type=float, default=0.05, help="largest probability of a wrong choice per question (default 0.05)"
     )
-    parser.add_argument("--per-token", action="store_true", help="compare NLL per token instead of the total")
+    parser.add_argument(
+        "--per",
+        choices=["none", "token", "byte"],
+        default="none",
+        help="compare the NLL of whole answers, per token or per byte (default none)",
+    )
 
 
 def _add_interval(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -30,6 +31,10 @@ VARIABLES = {
 }
 
 
+Per = Literal["none", "token", "byte"]
+"""What the negative log-likelihoods of answers are divided by."""
+
+UNITS: tuple[Per, ...] = get_args(Per)
 NAN = float("nan")
 NO_BAR = ErrorBar("", NAN, NAN, NAN, NAN)  # for a record without an estimate
 
@@ -332,7 +337,7 @@ def rank_texts(
     estimator: str | Estimator = "auto",
     *,
     error: float = 0.05,
-    per_token: bool = False,
+    per: Per = "none",
     passes: int = 16,
     replicates: int = 8,
     most_passes: int = 4096,
@@ -350,14 +355,17 @@ def rank_texts(
     prompt : str
         May be empty.
     answers : sequence of str
-        At least 2, all different.
-    estimator, error, per_token, passes, replicates, most_passes, seed, batch_size, device, progress
+        At least 2 different ones; a repeated answer is scored once.
+    per : {"none", "token", "byte"}, default "none"
+        Whether the sums of the answers are compared, or their means over scored tokens, or over their UTF-8 bytes.
+    estimator, error, passes, replicates, most_passes, seed, batch_size, device, progress
         As in `rank_candidates`.
 
     Returns
     -------
     xarray.Dataset
-        As `rank_candidates`'s; the candidates are the answers.
+        As `rank_candidates`'s; the candidates are the different answers, in their order. The attribute ``per`` is the
+        unit.
 
     Raises
     ------
@@ -371,20 +379,25 @@ def rank_texts(
     >>> ids.rank_texts(austen, "It is a truth ", ["universally", "zniverselly"], passes=8)["leader"].item()
     'universally'
     """
-    answers = as_answers(answers)
-    if len(set(answers)) < len(answers):
-        raise InputError("answers must differ, but one is repeated")
-    if not answers:
-        raise InputError("a ranking needs at least 2 candidates, got 0")
+    if per not in UNITS:
+        raise InputError(f"per must be one of {', '.join(UNITS)}, got {per!r}")
+    answers = list(dict.fromkeys(as_answers(answers)))
+    if len(answers) < 2:
+        raise InputError(f"a ranking needs at least 2 different answers, got {len(answers)}")
     check_text_model(model, type(model).__name__)
     tokens, given = zip(*conditioned_alternatives(model, " / ".join(answers), prompt, answers), strict=True)
+    sizes = {
+        "none": None,
+        "token": [int((~context).sum()) for context in given],
+        "byte": [len(answer.encode()) for answer in answers],
+    }[per]
     result = rank_candidates(
         model,
         tokens,
         estimator,
         context=given,
         error=error,
-        per_token=per_token,
+        sizes=sizes,
         passes=passes,
         replicates=replicates,
         most_passes=most_passes,
@@ -394,4 +407,4 @@ def rank_texts(
         progress=progress,
     )
     result["leader"] = ((), answers[int(result["leader"])], result["leader"].attrs)
-    return result.assign_coords(candidate=list(answers))
+    return result.assign_coords(candidate=answers).assign_attrs(per=per)
