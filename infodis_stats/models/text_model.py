@@ -92,6 +92,9 @@ def conditioned(model: TextModel, name: str, prompt: str, text: str) -> tuple[ND
         If the model cannot encode the prompt or the text, or they are too long for it.
     """
     check_text_model(model, type(model).__name__)
+    if not all(isinstance(part, str) for part in (prompt, text)):
+        kinds = f"{type(prompt).__name__} and {type(text).__name__}"
+        raise InputError(f"{name!r}: prompt and text must be strings, got {kinds}")
     try:
         given, scored = model.encode(prompt), model.encode(text)
     except InputError as error:
