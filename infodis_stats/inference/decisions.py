@@ -47,6 +47,8 @@ CONTROLS = {
 }
 
 
+RATIOS = "estimate_log_ratio, estimate_text_ratios or estimate_model_log_ratio"
+
 FEW_PASSES = 2.0  # that carry the spread of a pair: hardly more than one
 FEWEST_PAIRS = 3  # with so few passes, and at least a tenth of all
 
@@ -113,11 +115,9 @@ def decide(
     >>> decided["likelier"].values.tolist(), decided.attrs["claims"]
     (['first', 'open', 'first'], 2)
     """
-    name, result = quantity_of(result, "a decision", "degrees")
+    name, result = quantity_of(result, "a decision", "degrees", of=RATIOS)
     if name != "log_ratio":
-        raise InputError(
-            "a decision needs the result of estimate_log_ratio, estimate_text_ratios or estimate_model_log_ratio"
-        )
+        raise InputError(f"a decision needs the result of {RATIOS}, got likelihoods")
     check_share("error", error)
     check_choice("control", control, CONTROLS)
     if (result["interval"] == "anytime").any():

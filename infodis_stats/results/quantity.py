@@ -18,10 +18,11 @@ OTHERS = {  # by a variable that only these results have
     "expected_se": "split_budget",
     "position": "estimate_positions",
 }
+ESTIMATES = "estimate_nll, estimate_log_ratio or another estimate"
 UNITS = ("sequence", "pair", "position")
 
 
-def quantity_of(result: object, purpose: str, *needed: str) -> tuple[str, xr.Dataset]:
+def quantity_of(result: object, purpose: str, *needed: str, of: str = ESTIMATES) -> tuple[str, xr.Dataset]:
     """Return the name of the quantity that a result estimates, and the result with a dimension of items.
 
     Parameters
@@ -33,6 +34,8 @@ def quantity_of(result: object, purpose: str, *needed: str) -> tuple[str, xr.Dat
         What needs it, for the message, such as ``"a summary"``.
     *needed : str
         Variables that it must have, besides the estimate, standard error, interval and replicates.
+    of : str
+        Functions whose results are meant, for the message.
 
     Returns
     -------
@@ -53,41 +56,40 @@ def quantity_of(result: object, purpose: str, *needed: str) -> tuple[str, xr.Dat
     estimators.errors.InputError: a summary needs the result of estimate_nll, estimate_log_ratio or another estimate, \
 got dict
     """
+    purpose = f"{purpose} needs the result of {of}"
     if not isinstance(result, xr.Dataset):
         study = isinstance(result, xr.DataTree) and "kind" in result.attrs
         kind = "a study, which write_report tabulates" if study else type(result).__name__
-        raise _refused(purpose, f"got {kind}")
+        raise InputError(f"{purpose}, got {kind}")
     if "of" in result.attrs:
-        raise _refused(purpose, "not that of average")
+        raise InputError(f"{purpose}, not that of average")
     name = next((quantity for quantity in ("nll", "log_ratio") if quantity in result), "")
     parts = [name, *(f"{name}_{part}" for part in ("se", "ci", "replicate")), "cautions", *needed]
     missing = [part for part in parts if part not in result]
     other = next((other for key, other in OTHERS.items() if key in result.variables), None)
     if not name or (missing and other):
-        raise _refused(purpose, f"not that of {other}" if other else "got another data set")
+        raise InputError(f"{purpose}, not that of {other}" if other else f"{purpose}, got another data set")
     if missing:
-        raise _refused(purpose, f"with all of its variables, but {missing[0]} is missing")
+        raise InputError(f"{purpose}, with all of its variables, but {missing[0]} is missing")
     for part, dimension in (("ci", "ci_bound"), ("replicate", "replicate")):
         if dimension not in result[f"{name}_{part}"].dims:
-            raise _refused(purpose, f"with all of its dimensions, but {dimension} is missing")
+            raise InputError(f"{purpose}, with all of its dimensions, but {dimension} is missing")
     for key in ("estimator", "ci_prob"):
         if key not in result.attrs:
-            raise _refused(purpose, f"with its attributes, but {key} is missing; arithmetic may have dropped it")
+            raise InputError(f"{purpose}, with its attributes, but {key} is missing; arithmetic may have dropped it")
     return name, _with_items(result, name, purpose, other)
 
 
 def _with_items(result: xr.Dataset, name: str, purpose: str, other: str | None) -> xr.Dataset:
     if result[name].ndim > 1:
-        raise _refused(purpose, f"not that of {other}" if other else f"got {result[name].ndim} dimensions of items")
+        raise InputError(
+            f"{purpose}, not that of {other}" if other else f"{purpose}, got {result[name].ndim} dimensions of items"
+        )
     if result[name].ndim == 0:
         selected = [unit for unit in UNITS if unit in result.coords]
         if not selected:  # an average over the items, say, whose standard error would not be that of the average
-            raise _refused(purpose, "but the items have no names; use average for an average")
+            raise InputError(f"{purpose}, but the items have no names; use average for an average")
         return result.expand_dims(selected[0])
     if not result[name].size:
-        raise _refused(purpose, f"with at least one {result[name].dims[0]}")
+        raise InputError(f"{purpose}, with at least one {result[name].dims[0]}")
     return result
-
-
-def _refused(purpose: str, problem: str) -> InputError:
-    return InputError(f"{purpose} needs the result of estimate_nll, estimate_log_ratio or another estimate, {problem}")

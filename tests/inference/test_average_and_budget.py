@@ -241,7 +241,7 @@ def test_free_documents_need_few_passes_and_exact_ones_no_more():
         (lambda one: ids.average(one.drop_vars("degrees"), "these"), "an average needs the result of"),
         (lambda one: ids.split_budget(one, 10), "a budget of 10 passes does not buy two documents, which cost"),
         (lambda one: ids.split_budget(one.isel(sequence=slice(3)), 1000), "at least 4 documents, got 3"),
-        (lambda one: ids.split_budget(one, 1000, -1), "at least 0 passes, got -1"),
+        (lambda one: ids.split_budget(one, 1000, -1), "a number of passes of at least 0, got -1"),
     ],
 )
 def test_bad_input_is_one_sentence(result, call, sentence):
