@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from estimators import InputError
 from infodis_stats.commands.models import as_prompted, chat_attributes, read_model
-from infodis_stats.commands.reading import reading
+from infodis_stats.commands.reading import naming, reading
 from infodis_stats.estimates import estimate_log_ratio, estimate_nll
 from infodis_stats.estimates.texts import estimate_text_ratios, estimate_texts
 from infodis_stats.inference.averages import average
@@ -32,15 +32,16 @@ def nll(options: argparse.Namespace) -> None:
     """Estimate the negative log-likelihoods of the sequences or records in a file, under a law or a network."""
     _check_out(options)
     model = read_model(options.model, options)
+    texts = read_records(options.file, **reading(options))
     if isinstance(model, Law):
-        texts = read_records(options.file, **reading(options))
         tokens, context = encode_records(model, texts, options.context)
-        result = estimate_nll(model, tokens, options.estimator, context=context, **_sampling(options))
+        with naming(texts):
+            result = estimate_nll(model, tokens, options.estimator, context=context, **_sampling(options))
         _show(result.assign_coords(sequence=[record.name for record in texts]), options)
         return
     _check_context(options)
-    records = as_prompted(read_records(options.file, **reading(options)), model, options)
-    with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+    records = as_prompted(texts, model, options)
+    with naming(texts), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
         result = estimate_texts(
             model,
             records,
@@ -57,24 +58,25 @@ def ratio(options: argparse.Namespace) -> None:
     _check_out(options)
     coupled = not options.decoupled
     model = read_model(options.model, options)
+    sides = _sides(options)
     if isinstance(model, Law):
-        sides = _sides(options)
         (first, context), (second, other) = (encode_records(model, side, options.context) for side in sides)
-        result = estimate_log_ratio(
-            model,
-            first,
-            second,
-            options.estimator,
-            coupled=coupled,
-            context=context,
-            second_context=other,
-            **_sampling(options),
-        )
+        with naming(*sides):
+            result = estimate_log_ratio(
+                model,
+                first,
+                second,
+                options.estimator,
+                coupled=coupled,
+                context=context,
+                second_context=other,
+                **_sampling(options),
+            )
         _show(result.assign_coords(pair=[record.name for record in sides[0]]), options)
         return
     _check_context(options)
-    pairs = as_prompted([_pair(*both) for both in zip(*_sides(options), strict=True)], model, options)
-    with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+    pairs = as_prompted([_pair(*both) for both in zip(*sides, strict=True)], model, options)
+    with naming(*sides), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
         result = estimate_text_ratios(
             model,
             pairs,
