@@ -139,39 +139,48 @@ def test_a_line_of_millions_of_letters_is_a_record():
 
 
 SHAPES = [
-    {"response": "", "prompt": "", "suffix": "", "id": ""},
-    {"text": "", "meta": ""},
-    {"first": "", "second": "", "prompt": ""},
-    {"sentence_good": "", "sentence_bad": "", "UID": ""},
-    {"prompt": "", "chosen": "", "rejected": ""},
-    {"prompt": "", "answers": "", "correct": ""},
-    {"ctx": "", "endings": "", "label": ""},
-    {"goal": "", "sol1": "", "sol2": "", "label": ""},
-    {"question": "", "choices": "", "answer": "", "answerKey": ""},
-    {"query": "", "choices": "", "gold": ""},
+    ["response", "prompt", "suffix"],
+    ["text", "meta"],
+    ["prompt", "first", "second"],
+    ["sentence_good", "sentence_bad", "UID"],
+    ["prompt", "chosen", "rejected"],
+    ["prompt", "answers", "correct"],
+    ["ctx", "endings", "label"],
+    ["goal", "sol1", "sol2", "label"],
+    ["question", "choices", "answer"],
+    ["query", "choices", "gold"],
 ]
-LABELS = st.sampled_from([0, 1, 5, -1, 1.0, "0", "A", "B", "Z", "", True, None, [1], [0, 1], {}])
+LABELS = st.sampled_from([0, 1, "0", "A", "B", None, [1], 5, -1, 1.0, "Z", "", True, [0, 1], {}])
 OPTIONS = st.one_of(
+    st.just(["c", "d"]),
     st.lists(st.text(max_size=2), max_size=3),
     st.just({"text": ["a", "b"], "label": ["A", "B"]}),
     st.just({"text": ["a", "b"], "label": ["1"]}),
-    VALUES,
 )
-USUAL = {"answers": OPTIONS, "endings": OPTIONS, "choices": OPTIONS} | dict.fromkeys(
-    ("correct", "label", "answer", "answerKey", "gold"), LABELS
+USUAL = dict.fromkeys(("answers", "endings", "choices"), OPTIONS) | dict.fromkeys(
+    ("correct", "label", "answer", "gold"), LABELS
 )
 
 
 @st.composite
 def shaped_entries(draw):
-    """Draw an object that is nearly of a known shape: some keys are left out, wrong or misspelt."""
-    keys = [*draw(st.sampled_from(SHAPES)), *draw(st.lists(st.sampled_from([*KEYS, "lable", "promt"]), max_size=1))]
-    kept = draw(st.lists(st.sampled_from(keys), unique=True)) if keys and draw(st.booleans()) else keys
-    return {key: draw(st.one_of(USUAL.get(key, st.text(max_size=3)), st.text(max_size=3))) for key in kept}
+    """Draw objects of one shape, a few of them with a key too many, a key too few or a value of another type."""
+    entries = []
+    for _ in range(draw(st.integers(1, 2))):
+        keys = list(draw(st.shared(st.sampled_from(SHAPES), key="shape")))
+        fault = draw(st.integers(0, 9))
+        if fault == 7:
+            keys.append(draw(st.sampled_from([*KEYS, "lable", "promt", "meta"])))
+        if fault == 8:
+            keys.remove(draw(st.sampled_from(keys)))
+        entries.append({key: draw(USUAL.get(key, st.text("abc \n{>é", min_size=1, max_size=4))) for key in keys})
+        if fault == 9 and keys:
+            entries[-1][draw(st.sampled_from(keys))] = draw(VALUES)
+    return entries
 
 
 @FUZZ
-@given(st.lists(shaped_entries(), max_size=3), st.sampled_from(["lines", "array", "object", "indented"]))
+@given(shaped_entries(), st.sampled_from(["lines", "array", "object", "indented"]))
 def test_shapes_are_the_same_in_every_form(entries, form):
     written = {
         "lines": "\n".join(json.dumps(entry) for entry in entries),
