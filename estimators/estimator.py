@@ -162,6 +162,11 @@ class Estimator(Applied[Target]):
         return self.exact
 
     @property
+    def deterministic(self) -> bool:
+        """Whether nothing is drawn, so that all replicates are equal; a biased estimator may be, too."""
+        return self.exact
+
+    @property
     def independent_masks(self) -> bool:
         """Whether each mask is uniformly random given its size, whatever the others, and has one weight.
 

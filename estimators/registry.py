@@ -21,6 +21,7 @@ from estimators.masked.published import (
     PublishedDiffuCoder,
     PublishedDream,
     PublishedLLaDA,
+    PublishedPLL,
     PublishedRADD,
 )
 from estimators.masked.regression import Regression
@@ -57,6 +58,7 @@ OTHERS: dict[str, Estimator] = {
         PublishedLLaDA(),
         PublishedDiffuCoder(),
         PublishedD1(),
+        PublishedPLL(),
     )
 }
 
@@ -78,7 +80,7 @@ def estimator_names(family: Family | None = None) -> list[str]:
     Examples
     --------
     >>> len(estimator_names()), estimator_names("noised")[0]
-    (68, 'score-entropy(absorbing)')
+    (69, 'score-entropy(absorbing)')
     """
     return list(_catalogue(family))
 

@@ -1,17 +1,25 @@
 """The command line: parses arguments and returns an exit status. Errors are one sentence, with status 2."""
 
 import argparse
+import os
 import re
+import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 __all__ = ["main"]
+
+Add = Callable[[str, str], argparse.ArgumentParser]
+"""Adds a command: its name and what it does."""
 
 MODEL = (
     "'austen', a .safetensors file from 'train', hf:FOLDER_OR_ID, a TOML file (such as a study) with a [law] table, or "
     "package.module:object, a model of your own (with --allow-import)"
 )
+CLOSED_PIPE = 141  # as a shell reports a command that SIGPIPE ended
+KINDS = "comparison, calibration, corpora, frontier or information"
 SEQUENCES = (
     "texts: one per line, FASTA, or JSON objects with a response and optionally a prompt, one per line or in an array; "
     "- for standard input"
@@ -20,12 +28,44 @@ SEQUENCES = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    options = _parser().parse_args(arguments)
     try:
-        return _run(options)
-    except KeyboardInterrupt:
-        print("infodis-stats: interrupted", file=sys.stderr)
-        return 130
+        try:
+            return _run(_parser().parse_args(arguments))
+        except KeyboardInterrupt:
+            print("infodis-stats: interrupted", file=sys.stderr)
+            return 130
+        finally:
+            sys.stdout.flush()  # a closed pipe fails here, not at exit
+    except BrokenPipeError:
+        if not _silence_closed():
+            raise
+        return CLOSED_PIPE
+
+
+def _silence_closed() -> bool:
+    """Return whether the reader of an output stream has gone; what is left for it is dropped, at exit too."""
+    closed = [stream for stream in (sys.stdout, sys.stderr) if _reader_has_gone(stream.fileno())]
+    for stream in closed:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return bool(closed)
+
+
+def _reader_has_gone(descriptor: int) -> bool:
+    # Another pipe, such as one to a worker, can break too: that is an error to report.
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return bool(poll.poll(0))
+
+
+class _Version(argparse.Action):
+    """Prints the version, which takes longer to read than --help takes."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Print the version and exit."""
+        from infodis_stats import __version__
+
+        print(f"infodis-stats {__version__}")
+        parser.exit()
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -46,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="infodis-stats",
         description="Likelihoods of masked and discrete diffusion models with confidence intervals, in nats.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def add(name: str, summary: str) -> argparse.ArgumentParser:
@@ -53,12 +94,32 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=name)
         return command
 
-    study = add("study", "run a study file, or continue an interrupted run, and write its report")
-    _add_study(study)
+    _add_studies(add)
+    _add_scoring(add)
+    _add_models(add)
+    for name, summary in (
+        ("estimators", "list the estimators"),
+        ("intervals", "list the kinds of confidence intervals"),
+        ("doctor", "print installed versions and check an estimate against its exact value"),
+    ):
+        add(name, summary).add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _add_studies(add: Add) -> None:
+    _add_study(add("study", "run a study file, or continue an interrupted run, and write its report"))
+    _add_init(add("init", "write a study file to start from, which runs as it is and explains every key"))
+    _add_schema(add("schema", "print all keys of study files: types, defaults and meanings"))
 
     status = add("status", "show the progress of a study")
     status.add_argument("folder", type=Path, help="the --out folder of the study")
 
+    report = add("report", "rewrite the report of a stored study")
+    report.add_argument("study", type=Path, help="study.nc, or the folder that contains it")
+    report.add_argument("--out", type=Path, required=True, help="folder for the report")
+
+
+def _add_scoring(add: Add) -> None:
     nll = add("nll", "estimate negative log-likelihoods with confidence intervals")
     nll.add_argument("model", help=MODEL)
     nll.add_argument("file", help=SEQUENCES)
@@ -119,6 +180,8 @@ def _parser() -> argparse.ArgumentParser:
     for command in (nll, ratio, rank, consistency, scan):
         _add_reading(command, fasta=command is not rank)
 
+
+def _add_models(add: Add) -> None:
     check = add("check", "examine what a model does, and whether its losses are likelihoods")
     check.add_argument("model", help=MODEL)
     validate = add("validate", "check a Hugging Face model and compare its losses with its published convention")
@@ -131,18 +194,6 @@ def _parser() -> argparse.ArgumentParser:
 
     train = add("train", "train a small masked denoiser on text or on an exact law")
     _add_training(train)
-
-    report = add("report", "rewrite the report of a stored study")
-    report.add_argument("study", type=Path, help="study.nc, or the folder that contains it")
-    report.add_argument("--out", type=Path, required=True, help="folder for the report")
-
-    for name, summary in (
-        ("estimators", "list the estimators"),
-        ("intervals", "list the kinds of confidence intervals"),
-        ("doctor", "print installed versions and check an estimate against its exact value"),
-    ):
-        add(name, summary).add_argument("--json", action="store_true", help="print JSON")
-    return parser
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
@@ -180,6 +231,24 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
     _add_code(parser)
 
 
+def _add_init(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", nargs="?", default="comparison", help=f"{KINDS} (default comparison)")
+    parser.add_argument("--out", type=Path, default=Path("study.toml"), help="file to write (default study.toml)")
+    parser.add_argument(
+        "--records",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help=f"score your own texts: {SEQUENCES.partition(', or -')[0]}",
+    )
+    parser.add_argument("--model", help="model of your own texts, or a TOML file with a [law] table (default austen)")
+
+
+def _add_schema(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", nargs="?", help=f"{KINDS} (default: all)")
+    parser.add_argument("--json", action="store_true", help="print the JSON schema (default kind: comparison)")
+
+
 def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--texts",
@@ -202,7 +271,12 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--error", type=float, default=0.05, help="largest probability of a wrong choice per question (default 0.05)"
     )
-    parser.add_argument("--per-token", action="store_true", help="compare NLL per token instead of the total")
+    parser.add_argument(
+        "--per",
+        choices=["none", "token", "byte"],
+        default="none",
+        help="compare the NLL of whole answers, per token or per byte (default none)",
+    )
 
 
 def _add_interval(parser: argparse.ArgumentParser) -> None:

@@ -50,6 +50,7 @@ from .report import summary as summary
 from .report import write_diagnosis as write_diagnosis
 from .report import write_model_check as write_model_check
 from .report import write_scans as write_scans
+from .studies import Spec as Spec
 from .studies import diagnose as diagnose
 from .studies import run_study as run_study
 from .studies import write_report as write_report

@@ -26,6 +26,7 @@ __all__ = [
     "PublishedDiffuCoder",
     "PublishedDream",
     "PublishedLLaDA",
+    "PublishedPLL",
     "PublishedRADD",
 ]
 
@@ -223,8 +224,43 @@ class PublishedD1(Estimator):
     name: ClassVar[str] = "published-d1"
     summary: ClassVar[str] = "as published by d1: everything masked once, as if tokens were independent; 1 pass"
     unbiased: ClassVar[bool] = False
+    deterministic: ClassVar[bool] = True
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """Mask everything; ``rng`` is not used."""
         masks = np.ones((replicates, 1, length), dtype=bool)
+        return MaskPlan(masks, masks.astype(np.float64))
+
+
+@dataclass(frozen=True)
+class PublishedPLL(Estimator):
+    """The pseudo-log-likelihood of masked language models: every position masked alone, ``L`` passes.
+
+    The sum of ``-log p(x_i | all others)``: each loss has all the context there is, so that it is at most the
+    likelihood's part where knowing more tokens helps. It is not a likelihood: the bias is ``sum_i c(i, {i}) - NLL``,
+    from 0 for independent tokens to minus the whole NLL where the others determine each token. It has no spread.
+
+    References
+    ----------
+    A. Wang, K. Cho, *BERT has a mouth, and it must speak*, arXiv 1902.04094 (2019). J. Salazar, D. Liang, T. Q. Nguyen,
+    K. Kirchhoff, *Masked language model scoring*, ACL 2020, arXiv 1910.14659.
+
+    Examples
+    --------
+    >>> print(PublishedPLL().plan(length=3, passes=3, replicates=1, rng=np.random.default_rng(0)))
+    #..  1
+    .#.  1
+    ..#  1
+    """
+
+    name: ClassVar[str] = "published-pll"
+    summary: ClassVar[str] = "as published for masked language models: the pseudo-log-likelihood; L passes"
+    unbiased: ClassVar[bool] = False
+    deterministic: ClassVar[bool] = True
+
+    def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
+        """Mask each position alone; ``rng`` is not used. Raises `PassesError` with fewer passes than positions."""
+        if passes < length:
+            raise PassesError(f"{self.name} needs {length} passes for {length} scored positions, got {passes}")
+        masks = np.broadcast_to(np.eye(length, dtype=bool), (replicates, length, length)).copy()
         return MaskPlan(masks, masks.astype(np.float64))

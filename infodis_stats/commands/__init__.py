@@ -7,7 +7,7 @@ from infodis_stats.commands.likelihoods import nll, ratio
 from infodis_stats.commands.option_names import with_options
 from infodis_stats.commands.ranking import rank
 from infodis_stats.commands.scanning import scan
-from infodis_stats.commands.studies import report, status, study
+from infodis_stats.commands.studies import init, report, schema, status, study
 from infodis_stats.commands.training import train
 
 __all__ = [
@@ -15,12 +15,14 @@ __all__ = [
     "consistency",
     "doctor",
     "estimators",
+    "init",
     "intervals",
     "nll",
     "rank",
     "ratio",
     "report",
     "scan",
+    "schema",
     "status",
     "study",
     "train",

@@ -17,6 +17,7 @@ from infodis_stats.commands.reading import naming, reading
 from infodis_stats.estimates.order_gap import order_gap
 from infodis_stats.estimates.order_swaps import order_swaps
 from infodis_stats.io.records import Record, read_records
+from infodis_stats.io.tables import terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.laws.records import encode_records
 from infodis_stats.models import TextModel, conditioned
@@ -62,7 +63,7 @@ def consistency(options: argparse.Namespace) -> None:
         print(json.dumps({"attributes": attributes, "sequences": rows}, indent=1))
         return
     shown = frame.map(lambda value: significant(value) if isinstance(value, float) else value)
-    print(shown.to_markdown(index=False, tablefmt="simple", disable_numparse=True))
+    print(terminal_table(shown))
     print(f"\nnats; {_answer(result)}")
 
 
@@ -75,7 +76,7 @@ def _sequences(
     if options.context:
         raise InputError("--context is for laws; for a network, give the prompts in a JSON file")
     records = as_prompted(texts, model, options)
-    pairs = [conditioned(model, record.name, record.prompt, record.response) for record in records]
+    pairs = [conditioned(model, record.name, record.prompt, record.response, record.suffix) for record in records]
     return [tokens for tokens, _ in pairs], [given for _, given in pairs]
 
 

@@ -18,6 +18,7 @@ from infodis_stats.inference.averages import average
 from infodis_stats.io.files import StoreError, atomic_path, writable_folder
 from infodis_stats.io.records import Record, TextPair, read_pairs, read_records
 from infodis_stats.io.store import netcdf
+from infodis_stats.io.tables import csv_table, terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.laws.records import encode_records
 from infodis_stats.report import summary, write_diagnosis
@@ -173,19 +174,25 @@ def _averages(result: xr.Dataset) -> list[str]:
     except InputError as error:  # an estimate lacks a remainder that is only bounded
         return [f"No average: {error}."]
     known = caution_sentences(result)
+    averages = [name for name in AVERAGES if name in these]
+    table = pd.DataFrame(
+        {
+            "average": [AVERAGES[name] for name in averages],
+            "of these": [_band(these, name) for name in averages],
+            "of their population": [_band(population, name) for name in averages],
+        }
+    )
     return [
-        f"Average of these: {_bands(these)}.",
-        f"Average of the population: {_bands(population)}.",
+        "",
+        terminal_table(table),
+        "",
         *(f"Caution ({key}): {words}." for key, words in caution_sentences(population).items() if key not in known),
     ]
 
 
-def _bands(averaged: xr.Dataset) -> str:
-    def interval(name: str) -> str:
-        lower, upper = averaged[f"{name}_ci"].values.tolist()
-        return band(float(averaged[name]), lower, upper, digits=4)
-
-    return ", ".join(f"{words} {interval(name)}" for name, words in AVERAGES.items() if name in averaged)
+def _band(averaged: xr.Dataset, name: str) -> str:
+    lower, upper = averaged[f"{name}_ci"].values.tolist()
+    return band(float(averaged[name]), lower, upper, digits=4)
 
 
 def attributes_of(result: xr.Dataset) -> dict[str, object]:
@@ -198,7 +205,7 @@ def _write(result: xr.Dataset, frame: pd.DataFrame, path: Path) -> None:
     try:
         with atomic_path(path) as beside:
             if path.suffix == ".csv":
-                frame.to_csv(beside, index=False)
+                beside.write_text(csv_table(frame), encoding="utf-8", newline="")
             else:
                 beside.write_bytes(netcdf(result))
     except OSError as error:

@@ -16,6 +16,7 @@ from infodis_stats.commands.reading import reading
 from infodis_stats.estimates.substitutions import rank_substitutions, scan_substitutions
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.records import Record, read_records
+from infodis_stats.io.tables import printable, terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.models import TextModel
 from infodis_stats.models.vocabulary import alternatives, encode_sequence, symbol_tokens
@@ -51,11 +52,11 @@ def scan(options: argparse.Namespace) -> None:
         print(json.dumps({"scans": entries}, indent=1))
         return
     for name, result in scans.items():
-        print(f"\n{name}\n")
+        print(f"\n{printable(name)}\n")
         for sentence in scan_answer(result):
             print(sentence)
         for title, table in ranking_tables(result, PRINTED).items():
-            print(f"\n{title}\n\n{table.to_markdown(index=False, tablefmt='simple', disable_numparse=True)}")
+            print(f"\n{title}\n\n{terminal_table(table)}")
         print("\n" + "\n".join(made_by(result)))
     print(f"\nThe report is {page}")
 

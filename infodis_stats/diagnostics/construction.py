@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import xarray as xr
 
-from estimators import InputError, registry
+from estimators import Estimator, InputError, registry
 from infodis_stats.analysis import Estimates
 from infodis_stats.diagnostics.verdict import Verdict, concise
 from infodis_stats.results.validity import Caution, caution_sentences, held
@@ -65,6 +65,8 @@ def point_verdicts(result: xr.Dataset, estimates: Estimates, labels: list[object
     if all(_settles(name) for name in names):
         reason = f"replicates are equal in {count} rows: these are exact, and their intervals are points"
         return [Verdict("points", "fine", reason)]
+    if all(_draws_nothing(name) for name in names):  # what it computes is the subject of the verdict on its bias
+        return []
     items = tuple(label for label, same in zip(labels, agree, strict=True) if same)
     return [
         Verdict(
@@ -80,7 +82,17 @@ def point_verdicts(result: xr.Dataset, estimates: Estimates, labels: list[object
 
 def _settles(name: str) -> bool:
     """Return whether equal replicates of an estimator are the exact value: all masks, or orders that agree."""
+    estimator = _estimator(name)
+    return estimator is not None and estimator.exact_when_consistent
+
+
+def _draws_nothing(name: str) -> bool:
+    estimator = _estimator(name)
+    return estimator is not None and estimator.deterministic
+
+
+def _estimator(name: str) -> Estimator | None:
     try:
-        return registry.estimator(name.rsplit(" ", maxsplit=1)[-1]).exact_when_consistent
+        return registry.estimator(name.rsplit(" ", maxsplit=1)[-1])
     except InputError:
-        return False
+        return None

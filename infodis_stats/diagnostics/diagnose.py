@@ -25,6 +25,10 @@ def diagnose_result(result: xr.Dataset) -> Diagnosis:
     name = next((quantity for quantity in ("nll", "log_ratio") if quantity in known), None)
     if name is None or not {f"{name}_replicate", "degrees"} <= set(known) or "cautions" not in known:
         raise InputError("a diagnosis needs the result of estimate_nll, estimate_log_ratio or another estimate")
+    if result[name].ndim == 0:
+        raise InputError("a diagnosis needs a list of sequences: select with a list, as in result.isel(sequence=[0])")
+    if result[name].size == 0:
+        raise InputError("the result has no sequence, so there is nothing to diagnose")
     if result[name].ndim != 1:
         raise InputError(
             "a scan has no diagnosis, because its substitutions share their masks: rank_substitutions names the "

@@ -25,6 +25,7 @@ from estimators.target import Context, Tokens
 from infodis_stats.estimates.coupling import CONTRAST_VARIABLES, contrast_named, contrast_variables
 from infodis_stats.estimates.pipeline import Quantity, estimate
 from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
+from infodis_stats.models.vocabulary import check_same_symbols
 from infodis_stats.results.provenance import model_conventions, model_fingerprint
 
 __all__ = ["estimate_model_log_ratio"]
@@ -96,12 +97,14 @@ def estimate_model_log_ratio(
     contrast = contrast_named(estimator, coupled=coupled)
     if contrast.estimator.pilot:
         raise InputError(f"{contrast.estimator.name}: a pilot runs one model, but there are two; leave out pilot=")
+    targets = make_targets(tokens, context, names)
+    check_same_symbols(first_model, second_model, np.concatenate([target.tokens for target in targets]))
     quantity = Quantity(
         name="log_ratio",
         unit="sequence",
         models=(first_model, second_model),
         sampler=contrast,
-        items=[_under_both(target) for target in make_targets(tokens, context, names)],
+        items=[_under_both(target) for target in targets],
         names=names,
         variables=lambda outcome: {"length": outcome.lengths} | contrast_variables(outcome.kept),
         labels=CONTRAST_VARIABLES,

@@ -12,7 +12,7 @@ from estimators.masked.plan import mask_plan
 from infodis_stats.analysis import centred
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.io.records import Text, as_record
-from infodis_stats.models import TextModel, conditioned
+from infodis_stats.models import TextModel, check_text_model, conditioned
 from infodis_stats.results.labels import Variable, describe, replicates_dataset
 from infodis_stats.results.provenance import provenance_attributes
 from infodis_stats.results.validity import caution_variable, cautions_of, effective_positions
@@ -102,7 +102,8 @@ def estimate_positions(
     record = as_record(record)
     sampler = named_estimator(estimator)
     plan = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
-    tokens, given = conditioned(model, record.name, record.prompt, record.response)
+    check_text_model(model, type(model).__name__)
+    tokens, given = conditioned(model, record.name, record.prompt, record.response, record.suffix)
     (target,) = make_targets([tokens], [given])
     cell = Cell(sampler, target, plan.passes, plan.replicates)
     (drawn,) = Execution(batch_size, device, progress).draw(model, [cell], plan.seed)

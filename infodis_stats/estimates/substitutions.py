@@ -29,7 +29,14 @@ from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.loss_profile import own_profile
-from infodis_stats.estimates.settings import Device, IntervalRequest, SamplingPlan, named_estimator, rows_per_call
+from infodis_stats.estimates.settings import (
+    Device,
+    Execution,
+    IntervalRequest,
+    SamplingPlan,
+    named_estimator,
+    rows_per_call,
+)
 from infodis_stats.laws import Law
 from infodis_stats.models.vocabulary import alternatives, symbol_names, symbol_tokens
 from infodis_stats.results.error_bars import ErrorBar, interval_kind
@@ -157,6 +164,7 @@ def scan_substitutions(
     target = replace(make_targets([np.asarray(tokens)], given)[0], label="the sequence")
     sampling = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
     request = IntervalRequest(level=level)
+    execution = Execution(batch_size, device, progress)
     settled = asked.settled(target, sampling.passes, model)
     cell = Cell(Coupled(asked), target, sampling.passes, sampling.replicates)
     sites = _positions(positions, target)
@@ -174,8 +182,8 @@ def scan_substitutions(
         plan,
         np.repeat(sites, changed.sum(axis=1)),
         np.broadcast_to(others, changed.shape)[changed],
-        batch_size=rows_per_call(model, batch_size),
-        device=device,
+        batch_size=rows_per_call(model, execution.batch_size),
+        device=execution.device,
     )
     rows, forward_passes = [], 0
     original = None
@@ -185,8 +193,8 @@ def scan_substitutions(
         else:
             rows.append(_row(replace(cell, sampler=Coupled(settled)), evaluation, original, model, request))
         forward_passes += evaluation.forward_passes
-        if progress is not None:
-            progress(1)
+        if execution.progress is not None:
+            execution.progress(1)
 
     dataset = _labelled(rows, changed, sampling.replicates, level, **exact).assign_coords(
         position=("position", sites, {"long_name": "index into the tokens, from 0"}),

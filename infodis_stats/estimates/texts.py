@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -19,8 +20,8 @@ from infodis_stats.estimates.pipeline import estimate
 from infodis_stats.estimates.precision import PRECISION_VARIABLES
 from infodis_stats.estimates.ranking import rank_candidates
 from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
-from infodis_stats.io.records import TextPairs, Texts, as_answers, as_pairs, as_records
-from infodis_stats.models import TextModel, conditioned
+from infodis_stats.io.records import Record, TextPairs, Texts, as_answers, as_pairs, as_records
+from infodis_stats.models import TextModel, check_text_model, conditioned_alternatives, encoded_alternatives
 from infodis_stats.results.error_bars import ErrorBar, sum_of
 from infodis_stats.results.labels import Variable, bars_of, describe, replicates_dataset
 
@@ -31,16 +32,27 @@ VARIABLES = {
 }
 
 
+Per = Literal["none", "token", "byte"]
+"""What the negative log-likelihoods of answers are divided by."""
+
+UNITS: tuple[Per, ...] = get_args(Per)
 NAN = float("nan")
 NO_BAR = ErrorBar("", NAN, NAN, NAN, NAN)  # for a record without an estimate
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """A piece of a record that fits the model: its first ``context`` tokens are given, the others scored."""
+    """A piece of a record that fits the model: its first ``context`` tokens are given, and its last ``after``."""
 
     tokens: NDArray[np.int64]
     context: int
+    after: int = 0
+
+    @property
+    def given(self) -> NDArray[np.bool_]:
+        """Whether each token is given."""
+        position = np.arange(len(self.tokens))
+        return (position < self.context) | (position >= len(self.tokens) - self.after)
 
 
 def windows(prompt: NDArray[np.int64], response: NDArray[np.int64], longest: int, overlap: int | None) -> list[Window]:
@@ -131,7 +143,9 @@ def estimate_texts(
     Returns
     -------
     xarray.Dataset
-        As `estimate_nll`'s, over ``sequence`` (the records' names), and ``bits_per_token``, ``bits_per_token_ci``.
+        As `estimate_nll`'s, over ``sequence`` (the records' names), with ``bytes`` (UTF-8) and ``words`` (separated by
+        white space) of the responses, and the NLL in bits per scored token, byte and word: ``bits_per_token``,
+        ``bits_per_byte``, ``bits_per_word (sequence)``, each with ``_ci (sequence, ci_bound)``.
 
     Raises
     ------
@@ -151,14 +165,12 @@ def estimate_texts(
     >>> int(result["length"][0])
     24
     """
+    check_text_model(model, type(model).__name__)
     records = as_records(records)
     pieces: list[Window] = []
     owners: list[int] = []
     for owner, record in enumerate(records):
-        try:
-            parts = windows(model.encode(record.prompt), model.encode(record.response), model.longest, overlap)
-        except InputError as error:
-            raise InputError(f"{record.name!r}: {error}") from error
+        parts = _pieces(model, record, overlap)
         if needs_context(model) and len(parts) > 1:
             raise InputError(
                 f"{record.name!r}: guidance masks the prompt, which only the first of the {len(parts)} windows of this "
@@ -169,7 +181,7 @@ def estimate_texts(
         pieces += parts
         owners += [owner] * len(parts)
     level_of_each = IntervalRequest(interval, level, simultaneous).level_of_each(len(records))
-    given = [np.arange(len(piece.tokens)) < piece.context for piece in pieces]
+    given = [piece.given for piece in pieces]
     with labelled_errors([repr(records[owner].name) for owner in owners]):
         pieces_result = estimate(
             nll_of(model, make_targets([piece.tokens for piece in pieces], given), estimator, None),
@@ -205,8 +217,13 @@ def estimate_texts(
         **{name: pieces_result[name].values for name in ("reached", "replicates") if name in pieces_result},
         **({"failed": problems} if any(problems) else {}),
     )
-    result["bits_per_token"] = result["nll"] / lengths / np.log(2)
-    result["bits_per_token_ci"] = result["nll_ci"] / lengths[:, None] / np.log(2)
+    responses = [record.response for record in records]
+    result["bytes"] = "sequence", [len(response.encode(errors="surrogatepass")) for response in responses]
+    result["words"] = "sequence", [len(response.split()) for response in responses]
+    for unit, count in (("token", "length"), ("byte", "bytes"), ("word", "words")):
+        counts = result[count].where(result[count] > 0)  # a blank response has no words
+        result[f"bits_per_{unit}"] = result["nll"] / counts / np.log(2)
+        result[f"bits_per_{unit}_ci"] = result["nll_ci"] / counts / np.log(2)
     result = describe(result, PRECISION_VARIABLES | VARIABLES)
     cautions = np.zeros((len(records), pieces_result.sizes["caution"]), dtype=bool)
     np.logical_or.at(cautions, owners, pieces_result["cautions"].values)
@@ -214,6 +231,24 @@ def estimate_texts(
     result = result.assign_coords(caution=pieces_result["caution"])
     result.attrs = pieces_result.attrs | {"ci_prob": level, "ci_simultaneous": int(simultaneous)}
     return result
+
+
+def _pieces(model: TextModel, record: Record, overlap: int | None) -> list[Window]:
+    """Encode a record and cut it into windows; one with a suffix must fit whole."""
+    ((tokens, given),) = encoded_alternatives(model, record.name, record.prompt, [record.response], record.suffix)
+    scored = np.flatnonzero(~given)
+    start, stop = int(scored[0]), int(scored[-1]) + 1
+    if stop == len(tokens):
+        try:
+            return windows(tokens[:start], tokens[start:], model.longest, overlap)
+        except InputError as error:
+            raise InputError(f"{record.name!r}: {error}") from error
+    if len(tokens) > model.longest:
+        raise InputError(
+            f"{record.name!r}: prompt, response and suffix have {len(tokens)} tokens and the model takes "
+            f"{model.longest}; a record with a suffix cannot be scored in windows"
+        )
+    return [Window(tokens, start, len(tokens) - stop)]
 
 
 def _problems(pieces: xr.Dataset, owners: Sequence[int], windows_of: NDArray[np.int64]) -> list[str]:
@@ -283,9 +318,10 @@ def estimate_text_ratios(
     >>> bool(result["log_ratio"][0] > 0)
     True
     """
+    check_text_model(model, type(model).__name__)
     pairs = as_pairs(pairs)
-    firsts, given = zip(*(conditioned(model, pair.name, pair.prompt, pair.first) for pair in pairs), strict=True)
-    seconds, other = zip(*(conditioned(model, pair.name, pair.prompt, pair.second) for pair in pairs), strict=True)
+    sides = [conditioned_alternatives(model, pair.name, pair.prompt, [pair.first, pair.second]) for pair in pairs]
+    (firsts, given), (seconds, other) = (zip(*side, strict=True) for side in zip(*sides, strict=True))
     with labelled_errors([repr(pair.name) for pair in pairs]):
         items = make_pairs(firsts, seconds, given, second_context=other)
         result = estimate(
@@ -304,7 +340,7 @@ def rank_texts(
     estimator: str | Estimator = "auto",
     *,
     error: float = 0.05,
-    per_token: bool = False,
+    per: Per = "none",
     passes: int = 16,
     replicates: int = 8,
     most_passes: int = 4096,
@@ -322,14 +358,17 @@ def rank_texts(
     prompt : str
         May be empty.
     answers : sequence of str
-        At least 2, all different.
-    estimator, error, per_token, passes, replicates, most_passes, seed, batch_size, device, progress
+        At least 2 different ones; a repeated answer is scored once.
+    per : {"none", "token", "byte"}, default "none"
+        Whether the sums of the answers are compared, or their means over scored tokens, or over their UTF-8 bytes.
+    estimator, error, passes, replicates, most_passes, seed, batch_size, device, progress
         As in `rank_candidates`.
 
     Returns
     -------
     xarray.Dataset
-        As `rank_candidates`'s; the candidates are the answers.
+        As `rank_candidates`'s; the candidates are the different answers, in their order. The attribute ``per`` is the
+        unit.
 
     Raises
     ------
@@ -343,19 +382,25 @@ def rank_texts(
     >>> ids.rank_texts(austen, "It is a truth ", ["universally", "zniverselly"], passes=8)["leader"].item()
     'universally'
     """
-    answers = as_answers(answers)
-    if len(set(answers)) < len(answers):
-        raise InputError("answers must differ, but one is repeated")
-    if not answers:
-        raise InputError("a ranking needs at least 2 candidates, got 0")
-    tokens, given = zip(*(conditioned(model, answer, prompt, answer) for answer in answers), strict=True)
+    if per not in UNITS:
+        raise InputError(f"per must be one of {', '.join(UNITS)}, got {per!r}")
+    answers = list(dict.fromkeys(as_answers(answers)))
+    if len(answers) < 2:
+        raise InputError(f"a ranking needs at least 2 different answers, got {len(answers)}")
+    check_text_model(model, type(model).__name__)
+    tokens, given = zip(*conditioned_alternatives(model, " / ".join(answers), prompt, answers), strict=True)
+    sizes = {
+        "none": None,
+        "token": [int((~context).sum()) for context in given],
+        "byte": [len(answer.encode()) for answer in answers],
+    }[per]
     result = rank_candidates(
         model,
         tokens,
         estimator,
         context=given,
         error=error,
-        per_token=per_token,
+        sizes=sizes,
         passes=passes,
         replicates=replicates,
         most_passes=most_passes,
@@ -365,4 +410,4 @@ def rank_texts(
         progress=progress,
     )
     result["leader"] = ((), answers[int(result["leader"])], result["leader"].attrs)
-    return result.assign_coords(candidate=list(answers))
+    return result.assign_coords(candidate=answers).assign_attrs(per=per)

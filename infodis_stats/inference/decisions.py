@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import InputError
+from estimators.arguments import check_choice, check_share
 from infodis_stats import analysis
 from infodis_stats.results.labels import Variable, describe, estimates_of
 from infodis_stats.results.validity import NO_CLAIM
@@ -116,10 +117,8 @@ def decide(
         raise InputError(
             "a decision needs the result of estimate_log_ratio, estimate_text_ratios or estimate_model_log_ratio"
         )
-    if not 0 < error < 1:
-        raise InputError(f"error must be between 0 and 1, got {error}")
-    if control not in CONTROLS:
-        raise InputError(f"control must be one of {', '.join(CONTROLS)}, got {control!r}")
+    check_share("error", error)
+    check_choice("control", control, CONTROLS)
     if (result["interval"] == "anytime").any():
         raise InputError(
             "a t test is not valid for anytime intervals, whose replicates may have been stopped by their values; "

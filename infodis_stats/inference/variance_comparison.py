@@ -7,6 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import InputError, registry
+from estimators.arguments import check_flag
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.analysis.replicates import all_equal
@@ -87,6 +88,8 @@ def compare_variances(
     first_draws, second_draws = (
         result[f"{name}_replicate"].transpose(unit, "replicate").values for result in (first, second)
     )
+    if paired is not None:
+        check_flag("paired", paired)
     shared = _share_masks(first, second) if paired is None else paired
     if shared:
         fewest = min(first_draws.shape[1], second_draws.shape[1])

@@ -13,7 +13,16 @@ from typing import TextIO
 
 from estimators import InfodisError, InputError
 
-__all__ = ["StoreError", "atomic_path", "intact", "read_text", "sweep", "writable_folder", "write_with_checksum"]
+__all__ = [
+    "StoreError",
+    "atomic_path",
+    "intact",
+    "read_text",
+    "sweep",
+    "writable_folder",
+    "write_new_text",
+    "write_with_checksum",
+]
 
 MOST_CHARACTERS = 2**28
 CHUNK_CHARACTERS = 2**16
@@ -103,6 +112,19 @@ def writable_folder(path: Path | str) -> Path:
     except OSError as error:
         raise StoreError(f"the folder {folder} cannot be written: {error.strerror}") from error
     return folder
+
+
+def write_new_text(path: Path, text: str) -> None:
+    """Write a text to a new file; `InputError` if there is one already, or it cannot be written."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise InputError(f"{path} exists already and is kept: choose another out= file") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{str(path)!a} cannot be written: it is not a valid file name") from error
 
 
 def read_text(path: Path | str) -> str:

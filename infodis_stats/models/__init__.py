@@ -2,18 +2,22 @@
 
 from infodis_stats.models.acceleration import accelerated
 from infodis_stats.models.denoiser import Denoiser, DenoiserConfig
+from infodis_stats.models.encoding import Encoded, conditioned, conditioned_alternatives, encoded_alternatives
 from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface
 from infodis_stats.models.loading import load_model
-from infodis_stats.models.text_model import TextModel, check_text_model, conditioned
+from infodis_stats.models.text_model import TextModel, check_text_model
 
 __all__ = [
     "Denoiser",
     "DenoiserConfig",
+    "Encoded",
     "MaskedLanguageModel",
     "TextModel",
     "accelerated",
     "check_text_model",
     "conditioned",
+    "conditioned_alternatives",
+    "encoded_alternatives",
     "load_huggingface",
     "load_model",
 ]

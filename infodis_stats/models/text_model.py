@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from estimators import ConditionalModel, InputError
 
-__all__ = ["TextModel", "check_text_model", "conditioned"]
+__all__ = ["TextModel", "check_text_model"]
 
 METHODS = ("token_nll", "longest", "encode", "decode", "describe", "fingerprint")
 
@@ -62,40 +62,13 @@ def check_text_model(model: object, name: str) -> TextModel:
     """
     if isinstance(model, TextModel):
         return model
+    if hasattr(model, "alphabet"):
+        raise InputError(
+            f"{name!r} is a law, which scores sequences of its alphabet; encode them with encode() and use "
+            "estimate_nll or estimate_log_ratio; texts need a model such as load_model('austen')"
+        )
     missing = [method for method in METHODS if not hasattr(model, method)]
     raise InputError(
         f"{name!r} has no {', '.join(missing)}: a model that scores text needs {', '.join(METHODS[:-1])} and "
         f"{METHODS[-1]}, as in TextModel"
     )
-
-
-def conditioned(model: TextModel, name: str, prompt: str, text: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Convert a prompt and a text to tokens, and mark the tokens of the prompt as given.
-
-    Parameters
-    ----------
-    model : TextModel
-    name : str
-        Name of the record in error messages.
-    prompt, text : str
-        Encoded separately, so that no token spans both.
-
-    Returns
-    -------
-    tokens : array of int64, shape (length,)
-    given : array of bool, shape (length,)
-        True for the tokens of the prompt.
-
-    Raises
-    ------
-    InputError
-        If the model cannot encode the prompt or the text, or they are too long for it.
-    """
-    try:
-        given, scored = model.encode(prompt), model.encode(text)
-    except InputError as error:
-        raise InputError(f"{name!r}: {error}") from error
-    tokens = np.concatenate([given, scored])
-    if len(tokens) > model.longest:
-        raise InputError(f"{name!r} has {len(tokens)} tokens, but the model takes at most {model.longest}")
-    return tokens, np.arange(len(tokens)) < len(given)

@@ -3,11 +3,12 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from estimators import ConditionalModel, InputError
+from estimators import ConditionalModel, InputError, Model
 from infodis_stats.laws import Law
 from infodis_stats.models import Denoiser, TextModel
+from infodis_stats.models.encoding import encoded_sequence
 
-__all__ = ["RESIDUES", "alternatives", "encode_sequence", "symbol_names", "symbol_tokens"]
+__all__ = ["RESIDUES", "alternatives", "check_same_symbols", "encode_sequence", "symbol_names", "symbol_tokens"]
 
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 """The 20 standard amino-acid residues."""
@@ -32,12 +33,38 @@ def encode_sequence(model: Law | TextModel, text: str) -> NDArray[np.int64]:
     if isinstance(model, Law):
         tokens: NDArray[np.int64] = model.encode([text])[0]
         return tokens
+    return encoded_sequence(model, text)
+
+
+def check_same_symbols(first: Model, second: Model, tokens: NDArray[np.int64]) -> None:
+    """Refuse tokens that stand for other symbols under a second model.
+
+    Models without an alphabet or a tokenizer are not compared.
+
+    Raises
+    ------
+    InputError
+        The message names the first such token.
+
+    Examples
+    --------
+    >>> from infodis_stats.laws import MarkovChain
+    >>> laws = [MarkovChain.random(order=1, alphabet=alphabet, seed=0) for alphabet in ("ACGT", "ACTG")]
+    >>> check_same_symbols(*laws, np.array([0, 1]))  # token 2 would be refused
+    """
+    if not (isinstance(first, Law | TextModel) and isinstance(second, Law | TextModel)):
+        return
+    used = np.unique(tokens)
     try:
-        return model.encode(text)
-    except InputError:
-        if isinstance(model, Denoiser) or " " in text:
-            raise
-        return model.encode(" ".join(text))
+        names = symbol_names(first, used), symbol_names(second, used)
+    except (InputError, IndexError):  # no tokenizer, or a token that the model itself will refuse
+        return
+    for token, one, other in zip(used.tolist(), *names, strict=True):
+        if one != other:
+            raise InputError(
+                f"token {token} is {one!r} under the first model and {other!r} under the second; both must have the "
+                "same alphabet or tokenizer"
+            )
 
 
 def symbol_tokens(model: ConditionalModel, symbols: ArrayLike) -> NDArray[np.int64]:

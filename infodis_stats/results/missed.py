@@ -133,9 +133,9 @@ def rule_of_three(passes: int, level: float) -> float:
 
 
 def is_exact(draw: Draw) -> bool:
-    """Return whether a draw is exact if it has no spread: by its estimator, its only mask, or equal sides."""
+    """Return whether a draw has missed nothing if it has no spread: by its estimator, its only mask, or equal sides."""
     estimator = estimator_of(draw.cell.sampler)
-    if estimator is not None and (estimator.exact or estimator.exact_when_consistent):
+    if estimator is not None and (estimator.deterministic or estimator.exact_when_consistent):
         return True
     if all(side.length == 1 for side in draw.cell.item.sides):
         return True

@@ -305,6 +305,7 @@ def cautions_of(
     estimator = estimator_of(sampler)
     if estimator.exact:
         return []
+    drawn = not estimator.deterministic
     holds = {
         "infinite-variance": not estimator.finite_variance,
         "biased": not estimator.unbiased,
@@ -313,7 +314,7 @@ def cautions_of(
         and bool((effective < FEWEST_EFFECTIVE_POSITIONS).any()),
         "near-deterministic": full_mask_ratio is not None and bool((full_mask_ratio > LARGEST_FULL_MASK_RATIO).any()),
         "little-noise": not estimator.steady,
-        "few-replicates": replicates < FEWEST_REPLICATES,
-        "few-passes": passes is not None and passes < FEWEST_PASSES * (1 + estimator.paired),
+        "few-replicates": drawn and replicates < FEWEST_REPLICATES,
+        "few-passes": drawn and passes is not None and passes < FEWEST_PASSES * (1 + estimator.paired),
     }
     return [caution for key, caution in CAUTIONS.items() if holds.get(key)]  # others depend on the draw or the model

@@ -4,7 +4,6 @@ import json
 
 import xarray as xr
 
-from estimators import InputError
 from infodis_stats.diagnostics import Diagnosis, Verdict, diagnose_result
 from infodis_stats.diagnostics.verdict import concise
 from infodis_stats.studies.kinds import kinds_by_name
@@ -50,11 +49,10 @@ def diagnose(result: xr.Dataset | xr.DataTree) -> Diagnosis:
     """
     if not isinstance(result, xr.DataTree):
         return diagnose_result(result)
-    if "kind" not in result.attrs or "provenance" not in result.children:
-        raise InputError("a diagnosis needs a tree that run_study returned")
-    study = Study(result)
+    study = Study.of(result, "a diagnosis")
     kind = kinds_by_name().get(study.attrs["kind"])
-    return Diagnosis([*_failures(study), *(kind.verdicts(study) if kind else [])])
+    with study.whole("the diagnosis"):
+        return Diagnosis([*_failures(study), *(kind.verdicts(study) if kind else [])])
 
 
 def estimator_verdicts(tree: xr.DataTree) -> Diagnosis:

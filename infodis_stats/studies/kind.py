@@ -1,8 +1,8 @@
 """The parts of a kind of study."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from infodis_stats.diagnostics import Verdict
 from infodis_stats.report.document import Document
@@ -32,6 +32,8 @@ class StudyKind(Generic[Spec]):
         Returns the verdicts on a finished study.
     document : callable
         Returns the report of a finished study.
+    example : mapping
+        A study of this kind that runs in seconds, as `tomllib` reads it.
     compares_estimators : bool
         Whether each estimator gets a verdict, from ``cautions`` and ``bias_p`` of the summary.
     """
@@ -41,4 +43,5 @@ class StudyKind(Generic[Spec]):
     run: Callable[[Sequence[Subject], Spec], Steps]
     verdicts: Callable[[Study], list[Verdict]]
     document: Callable[[Study], Document]
+    example: Mapping[str, Any]
     compares_estimators: bool = False

@@ -2,14 +2,16 @@
 
 from typing import Any
 
+from estimators import InputError
 from infodis_stats.studies.calibration import CALIBRATION
 from infodis_stats.studies.comparison import COMPARISON
 from infodis_stats.studies.corpora import CORPORA
+from infodis_stats.studies.design.toml import hint
 from infodis_stats.studies.frontier import FRONTIER
 from infodis_stats.studies.information import INFORMATION
 from infodis_stats.studies.kind import StudyKind
 
-__all__ = ["KINDS", "kinds_by_name"]
+__all__ = ["KINDS", "kind_named", "kinds_by_name"]
 
 KINDS: tuple[StudyKind[Any], ...] = (COMPARISON, CALIBRATION, CORPORA, FRONTIER, INFORMATION)
 """Every kind; the first is the default of study files."""
@@ -18,3 +20,12 @@ KINDS: tuple[StudyKind[Any], ...] = (COMPARISON, CALIBRATION, CORPORA, FRONTIER,
 def kinds_by_name() -> dict[str, StudyKind[Any]]:
     """Return the kinds by their names, in order."""
     return {kind.name: kind for kind in KINDS}
+
+
+def kind_named(name: str) -> StudyKind[Any]:
+    """Return the kind of a name; `InputError` if there is none."""
+    kinds = kinds_by_name()
+    if name not in kinds:
+        advice = hint(name, kinds) or f"; there are {', '.join(kinds)}"
+        raise InputError(f"there is no kind of study {name!r}{advice}")
+    return kinds[name]

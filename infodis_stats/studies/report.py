@@ -14,7 +14,7 @@ from infodis_stats.report.conventions import conventions_in_words
 from infodis_stats.report.document import Code, Document, Heading, Points, Section, Verdicts
 from infodis_stats.report.page import files_of, write_texts
 from infodis_stats.studies.diagnosis import diagnose, estimator_verdicts
-from infodis_stats.studies.kinds import kinds_by_name
+from infodis_stats.studies.kinds import kind_named
 from infodis_stats.studies.view import Study
 
 __all__ = ["document_of", "rewrite_report", "write_document", "write_report"]
@@ -28,15 +28,14 @@ def document_of(tree: xr.DataTree) -> Document:
     Raises
     ------
     InputError
-        If there is no such kind of study.
+        If it is no study, or there is no such kind.
     """
-    kinds, name = kinds_by_name(), tree.attrs.get("kind")
-    if name not in kinds:
-        raise InputError(f"there is no kind of study {name!r}; there are {', '.join(kinds)}")
-    study = Study(tree)
-    document = kinds[name].document(study)
-    opening = Verdicts(diagnose(tree), estimator_verdicts(tree))
-    return replace(document, sections=[opening, *document.sections, *_provenance(study)])
+    study = Study.of(tree, "a report")
+    kind = kind_named(study.attrs["kind"])
+    with study.whole("the report"):
+        document = kind.document(study)
+        opening = Verdicts(diagnose(tree), estimator_verdicts(tree))
+        return replace(document, sections=[opening, *document.sections, *_provenance(study)])
 
 
 def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
@@ -57,6 +56,8 @@ def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
 
     Raises
     ------
+    InputError
+        If it is no study, or only a part of one.
     StoreError
         If the folder cannot be written.
 
@@ -80,6 +81,9 @@ def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
     ...     ids.write_report(ids.run_study(file), folder).name
     'report.html'
     """
+    Study.of(tree, "a report")
+    if not isinstance(folder, str | Path):
+        raise InputError(f"folder must be the path of a folder, got {type(folder).__name__}")
     folder = writable_folder(folder)  # fail before the figures are drawn, not after
     return write_document(document_of(tree), tree, folder)
 
@@ -129,6 +133,8 @@ def _provenance(study: Study) -> Iterator[Section]:
     yield Points(
         [
             ("", f"Model: {facts['model']}"),
+            *(("", f"The model is {statement}") for statement in [facts.get("model_in_memory", "")] if statement),
+            *(("", f"Law: {law}") for law in json.loads(facts.get("laws", "[]"))),
             *(("", f"Conventions of {model}: {conventions_in_words(own)}") for model, own in conventions.items()),
             ("", f"Seed {facts['seed']}; {int(facts['forward_passes']):,} forward passes run"),
             ("", ", ".join(f"{package} {number}" for package, number in versions.items())),

@@ -2,27 +2,36 @@
 
 import contextlib
 import json
+import pickle
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import torch
 import xarray as xr
 
-from estimators import InputError
+from estimators import InputError, Model
+from estimators.model import gives_ratios, prices_masks
 from infodis_stats.execution import StudyRun, Workflow, cluster, processes, run
+from infodis_stats.io.files import read_text
 from infodis_stats.io.store import SCHEMA
+from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.results.provenance import model_conventions, model_fingerprint, versions
+from infodis_stats.studies.design.laws import law_in_words
 from infodis_stats.studies.design.scenario import Subject, make_subjects
-from infodis_stats.studies.study_file import parse_study, read_study
+from infodis_stats.studies.spec import Spec
+from infodis_stats.studies.study_file import parse_study
 
 __all__ = ["run_study"]
 
 
 def run_study(
-    path: Path | str,
+    spec: Path | str | Spec | Mapping[str, Any],
     *,
+    model: Model | None = None,
     ledger: Path | str | None = None,
     workers: int = 1,
     scheduler: str | None = None,
@@ -32,19 +41,23 @@ def run_study(
     allow_import: bool = False,
     show_progress: bool = False,
 ) -> xr.DataTree:
-    """Run a study file.
+    """Run a study.
 
     Parameters
     ----------
-    path : Path or str
-        A TOML file; the studies in ``reports/`` are examples.
+    spec : Path, str, Spec or mapping
+        A TOML file, such as ``infodis-stats init`` writes; or a `Spec` or dictionary with the keys of such a file.
+    model : ConditionalModel or TextModel, optional
+        A model in memory, which scores what the study names no ``[model]`` for. Texts need a `TextModel`; another
+        model gets the symbols of the study's law as tokens, by their places in its alphabet.
     ledger : Path or str, optional
         Folder that keeps completed blocks. A killed run resumes from it, and a changed study reruns only what has
-        changed; the numbers are those of an uninterrupted run. None: nothing is kept.
+        changed; the numbers are those of an uninterrupted run. None: nothing is kept. A ``model`` needs a method
+        ``fingerprint()``, without which a changed one would not be noticed.
     workers : int, default 1
-        Processes that share the work and the threads. Results under an exact law do not depend on it; those of a
-        network only by the rounding of its floating-point type. With more than one, a script needs
-        ``if __name__ == "__main__":``.
+        Processes that share the work and the threads; a ``model`` is pickled for them. Results under an exact law do
+        not depend on their number; those of a network only by the rounding of its floating-point type. With more than
+        one, a script needs ``if __name__ == "__main__":``.
     scheduler : str, optional
         Address of a running Dask cluster to use instead, such as ``"tcp://node1:8786"``, or its scheduler file (.json);
         its workers must see the study's files and the ledger under the same paths.
@@ -70,7 +83,8 @@ def run_study(
     Raises
     ------
     InputError
-        If the file cannot be read or is invalid (the message names the line), or needs code that is not permitted.
+        If the study cannot be read or is invalid (the message names the lines), or needs code that is not permitted;
+        or a ``model`` is none, or cannot be pickled for workers.
     ModelError
         If the model violates its contract on a sequence.
     StoreError
@@ -96,33 +110,46 @@ def run_study(
     >>> dict(tree["draws"]["estimate"].sizes)
     {'item': 2, 'estimator': 2, 'passes': 1, 'replicate': 8}
     """
-    spec, text = read_study(path)
+    _check_arguments(spec, ledger=ledger, workers=workers, scheduler=scheduler, device=device)
     if scheduler is not None and workers != 1:
         raise InputError("give either workers or a scheduler: the workers of a cluster are started separately")
+    if model is not None:
+        _check_model(model, kept=ledger is not None, workers=workers, scheduler=scheduler)
+    text, path, shown = _text_of(spec)
+    name = "" if model is None else _name(model)
+    study = _Study(path, text, trust_remote_code, allow_import, name, model)
     open_executor = processes(workers) if scheduler is None else cluster(scheduler)
-    study = _Study(str(Path(path).resolve()), text, trust_remote_code, allow_import)
+    title = parse_study(text, path, name)[1].title
     with contextlib.ExitStack() as stack:
         if ledger is None:
             ledger = stack.enter_context(tempfile.TemporaryDirectory(prefix="infodis-stats-"))
         study_run = StudyRun(study, Path(ledger).resolve(), batch_size, str(device))
-        facts = {"title": spec.title, "study": str(path), "workers": workers if scheduler is None else scheduler}
+        facts = {"title": title, "study": shown, "workers": workers if scheduler is None else scheduler}
         return run(study_run, open_executor, show_progress=show_progress, **facts)
 
 
 @dataclass(frozen=True)
 class _Study:
-    """A study file as it was read, and what code it may run; every worker starts from it."""
+    """A study file as it was read, what code it may run, and its model in memory; every worker starts from it."""
 
     path: str
     text: str
     trust_remote_code: bool = False
     allow_import: bool = False
+    model_name: str = ""
+    model: Model | None = field(default=None, compare=False)  # it may have no hash; its blocks have its fingerprint
 
     def __call__(self, device: str) -> Workflow[xr.DataTree]:
         """Run the study."""
-        kind, spec = parse_study(self.text, self.path)
+        kind, spec = parse_study(self.text, self.path, self.model_name)
+        scenarios = spec.scenarios()
+        objects = {} if self.model is None else {self.model_name: self.model}
         subjects = make_subjects(
-            spec.scenarios(), device, trust_remote_code=self.trust_remote_code, allow_import=self.allow_import
+            scenarios,
+            device,
+            trust_remote_code=self.trust_remote_code,
+            allow_import=self.allow_import,
+            objects=objects,
         )
         result = yield from kind.run(subjects, spec)
         provenance = {
@@ -130,14 +157,83 @@ class _Study:
             "seed": spec.seed,
             "model": "; ".join(dict.fromkeys(model_fingerprint(subject.model) for subject in subjects)),
             "model_conventions": _conventions(subjects),
+            "laws": json.dumps([law_in_words(law) for law, _ in scenarios if law is not None]),
             "versions": json.dumps(versions()),
             "forward_passes": result.forward_passes,
             "failed": json.dumps(dict(result.failed)),
             "not_run": json.dumps(sorted(set(result.not_run))),
         }
+        if self.model is not None:
+            provenance["model_in_memory"] = _statement(self.model)
         tree = xr.DataTree.from_dict({**result.datasets, "provenance": xr.Dataset(attrs=provenance)})
         tree.attrs = {"title": spec.title, "kind": kind.name, "schema": SCHEMA, **result.attributes}
         return tree
+
+
+def _text_of(spec: Path | str | Spec | Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return the text of a study file, its path, and what to call it."""
+    if isinstance(spec, Mapping):
+        spec = Spec(**spec)
+    if isinstance(spec, Spec):
+        return spec.text, str(Path.cwd() / "Spec"), "a study in Python"
+    return read_text(spec), str(Path(spec).resolve()), str(spec)
+
+
+def _check_arguments(spec: Any, *, ledger: Any, workers: Any, scheduler: Any, device: Any) -> None:
+    """Refuse arguments of the wrong type."""
+    keys = isinstance(spec, Mapping) and all(isinstance(key, str) for key in spec)
+    if not (keys or isinstance(spec, str | Path | Spec)):
+        raise InputError(
+            f"a study is the path of a study file, a Spec or a dictionary of its keys, got {type(spec).__name__}"
+        )
+    if ledger is not None and not isinstance(ledger, str | Path):
+        raise InputError(f"ledger must be the path of a folder, got {type(ledger).__name__}")
+    if isinstance(workers, bool) or not isinstance(workers, Integral):
+        raise InputError(f"workers must be a positive integer, got {workers!r}")
+    if scheduler is not None and not isinstance(scheduler, str):
+        raise InputError(
+            f"scheduler must be an address or the path of a scheduler file, got {type(scheduler).__name__}"
+        )
+
+    try:
+        torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"device must be a torch device such as 'cpu' or 'cuda:0', got {device!r}") from error
+
+
+def _check_model(model: Any, *, kept: bool, workers: int, scheduler: str | None) -> None:
+    """Refuse what is no model, or cannot do what is asked of it."""
+    kind = type(model).__qualname__
+    if isinstance(model, str | Path):
+        raise InputError(f"model= is a model in memory: name {str(model)!r} in the [model] table of the study instead")
+    if not (prices_masks(model) or gives_ratios(model)) or isinstance(model, type):
+        raise InputError(
+            f"model= must have the method token_nll(tokens, masked), -log p of each masked token in nats, got {kind}"
+        )
+    if (kept or scheduler is not None) and not hasattr(model, "fingerprint"):
+        raise InputError(
+            "a ledger or a scheduler needs a model with a method fingerprint(), which changes whenever its numbers "
+            f"do: {kind} has none"
+        )
+    if workers != 1 or scheduler is not None:
+        try:
+            pickle.dumps(model)
+        except Exception as error:  # the model's own code may raise anything
+            raise InputError(
+                f"workers get a pickled copy of the model, but {kind} cannot be pickled ({first_line(error)}): use "
+                "workers=1 and no scheduler"
+            ) from error
+
+
+def _name(model: Model) -> str:
+    """Return the name that stands for a model in memory."""
+    return f"{type(model).__module__}.{type(model).__qualname__}, in memory"
+
+
+def _statement(model: Model) -> str:
+    """Say where a model came from, and what is not known of it."""
+    known = "" if hasattr(model, "fingerprint") else "; it has no fingerprint, so its parameters are not recorded"
+    return f"an object of the type {type(model).__module__}.{type(model).__qualname__}, given in Python{known}"
 
 
 def _conventions(subjects: Sequence[Subject]) -> str:

@@ -1,15 +1,17 @@
 """Study files of any kind."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from estimators import InputError
 from infodis_stats.io.files import read_text
 from infodis_stats.studies.design.spec import StudySpec
-from infodis_stats.studies.design.toml import kind_of, validated
+from infodis_stats.studies.design.toml import checked, kind_of, parsed
 from infodis_stats.studies.kind import StudyKind
 from infodis_stats.studies.kinds import kinds_by_name
 
-__all__ = ["parse_study", "read_study"]
+__all__ = ["check_study", "parse_study", "read_study"]
 
 
 def read_study(path: Path | str) -> tuple[StudySpec, str]:
@@ -24,14 +26,48 @@ def read_study(path: Path | str) -> tuple[StudySpec, str]:
     Raises
     ------
     InputError
-        If the file cannot be read or a key is unknown, missing or of the wrong type; the message names the line.
+        If the file cannot be read, or keys are unknown, missing or of the wrong type; the message names the lines.
     """
     text = read_text(path)
     return parse_study(text, path)[1], text
 
 
-def parse_study(text: str, path: Path | str) -> tuple[StudyKind[Any], Any]:
-    """Check the text of the study file at a path, and return its kind and its specification."""
+def parse_study(text: str, path: Path | str, model: str = "") -> tuple[StudyKind[Any], Any]:
+    """Check the text of the study file at a path, and return its kind and its specification.
+
+    Parameters
+    ----------
+    text : str
+    path : Path or str
+    model : str
+        Name that stands for a model in memory, which scores what the study names no ``[model]`` for.
+    """
+    return check_study(parsed(text, path), where=str(path), folder=Path(path).parent, text=text, model=model)
+
+
+def check_study(
+    data: Mapping[str, Any], *, where: str, folder: Path, text: str = "", model: str = ""
+) -> tuple[StudyKind[Any], Any]:
+    """Check the keys of a study, as `parse_study` does."""
     kinds = kinds_by_name()
-    kind = kinds[kind_of(text, path, list(kinds))]
-    return kind, validated(kind.schema, text, path)
+    kind = kinds[kind_of(data, where, list(kinds), text)]
+    filled = _with_model(kind, data, where, model) if model else data
+    return kind, checked(kind.schema, filled, where=where, folder=folder, text=text, name=model)
+
+
+def _with_model(kind: StudyKind[Any], data: Mapping[str, Any], where: str, model: str) -> Mapping[str, Any]:
+    """Put the name of a model where the study names none."""
+    table = {"model": {"name": model}}
+    if "model" in kind.schema.model_fields:
+        if "model" in data:
+            raise InputError(f"{where} names a model already: leave out either [model] or model=")
+        return {**data, **table}
+    subjects = data.get("subjects")
+    if not isinstance(subjects, list):
+        return data  # the schema says what is wrong
+    if subjects and all(isinstance(subject, dict) and "model" in subject for subject in subjects):
+        raise InputError(f"{where} names the model of every subject already: leave out either these or model=")
+    return {
+        **data,
+        "subjects": [{**table, **subject} if isinstance(subject, dict) else subject for subject in subjects],
+    }

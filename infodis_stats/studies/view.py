@@ -1,10 +1,13 @@
 """Access to the data sets of a finished study."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
+
+from estimators import InfodisError, InputError
 
 __all__ = ["Study"]
 
@@ -28,6 +31,43 @@ class Study:
     def __contains__(self, group: str) -> bool:
         """Whether there is such a group."""
         return group in self.tree.children
+
+    @classmethod
+    def of(cls, tree: object, purpose: str) -> "Study":
+        """Return the view of a tree.
+
+        Parameters
+        ----------
+        tree : object
+        purpose : str
+            What needs it, in messages.
+
+        Raises
+        ------
+        InputError
+            If it is no study.
+        """
+        if not isinstance(tree, xr.DataTree):
+            raise InputError(f"{purpose} needs what run_study returned or read_store read, got {type(tree).__name__}")
+        missing = [group for group in ("summary", "provenance") if group not in tree.children]
+        if missing or not isinstance(tree.attrs.get("kind"), str):
+            lacking = f"group {missing[0]!r}" if missing else "kind"
+            raise InputError(f"{purpose} needs what run_study returned or read_store read; this tree has no {lacking}")
+        return cls(tree)
+
+    @contextlib.contextmanager
+    def whole(self, purpose: str) -> Iterator[None]:
+        """Say that a study may have been changed where its data sets do not fit together."""
+        try:
+            yield
+        except InfodisError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            problem = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise InputError(
+                f"{purpose} failed ({problem}): it needs a whole study, as run_study returned or read_store read it, "
+                "without selections"
+            ) from error
 
     @property
     def summary(self) -> xr.Dataset:

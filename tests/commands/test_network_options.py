@@ -15,9 +15,9 @@ from infodis_stats.models.huggingface import load_huggingface
 from tests.support.chat_checkpoints import BOS, MASK, TEMPLATES, write_chat_checkpoint
 from tests.support.command_line import run
 
-RECORDS = [{"id": "a", "prompt": "A B", "response": "C D E"}, {"id": "b", "prompt": "one", "response": "F G"}]
-PAIRS = [{"id": "a", "prompt": "A B", "first": "C D E", "second": "F G"}]
-QUESTIONS = [{"id": "a", "prompt": "A B", "answers": ["C D E", "F G H"], "correct": 0}]
+RECORDS = [{"id": "a", "prompt": "A B ", "response": "C D E"}, {"id": "b", "prompt": "one ", "response": "F G"}]
+PAIRS = [{"id": "a", "prompt": "A B ", "first": "C D E", "second": "F G"}]
+QUESTIONS = [{"id": "a", "prompt": "A B ", "answers": ["C D E", "F G H"], "correct": 0}]
 FAST = ("--estimator", "exhaustive", "--passes", 7, "--replicates", 2, "--json")
 
 

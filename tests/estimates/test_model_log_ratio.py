@@ -103,3 +103,15 @@ def test_bad_input_names_the_model():
         ids.estimate_model_log_ratio(POLICY, small, [[0, 1, 3, 2]])
     with pytest.raises(ids.InputError, match="at least 2 replicates"):
         ids.estimate_model_log_ratio(POLICY, REFERENCE, TOKENS, replicates=1, interval="student-t")
+
+
+def test_models_with_other_alphabets_are_refused():
+    laws = [ids.MarkovChain.random(order=1, alphabet=alphabet, seed=0) for alphabet in ("ACGT", "ACTG", "ACGTN")]
+    tokens = np.array([[0, 1, 2, 3]])
+    with pytest.raises(ids.InputError, match="token 2 is 'G' under the first model and 'T' under the second"):
+        ids.estimate_model_log_ratio(laws[0], laws[1], tokens, passes=4)
+    austen, other = ids.load_model("austen"), ids.MarkovChain.random(order=1, alphabet="zyxw", seed=0)
+    with pytest.raises(ids.InputError, match=r"token 0 is .* under the first model and 'z' under the second"):
+        ids.estimate_model_log_ratio(austen, other, tokens, passes=4)
+    for second in (laws[2], Humble(laws[0])):  # the same symbols, and none that are known
+        assert np.isfinite(ids.estimate_model_log_ratio(laws[0], second, tokens, passes=4)["log_ratio"]).all()

@@ -88,3 +88,12 @@ def test_symbols_are_single_tokens():
 def test_invalid_symbols_are_refused_in_one_sentence(model, symbols, sentence):
     with pytest.raises(ids.InputError, match=re.escape(sentence)):
         symbol_tokens(model, symbols)
+
+
+def test_a_named_unknown_token_does_not_hide_other_unknown_parts():
+    assert PROTEIN.encode("E <?> V").tolist()[1] == 0
+    for text in ("E <?> B", "B <?>", "<?> <?> B"):
+        with pytest.raises(ids.InputError, match=r"does not know a part of the text: more tokens than the \d named"):
+            PROTEIN.encode(text)
+    with pytest.raises(ids.InputError, match="token 1 of the text is the mask, which cannot be scored or given"):
+        PROTEIN.encode("E <mask> V")

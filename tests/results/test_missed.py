@@ -238,3 +238,15 @@ def test_a_decision_without_spread_is_not_certain(shift, claims):
     )
     assert result["cautions"].sel(caution="no-spread").values.all()
     assert ids.decide(result).attrs["claims"] == claims
+
+
+@pytest.mark.parametrize("name", ["published-d1", "published-pll"])
+def test_estimators_that_draw_nothing_have_missed_nothing_and_are_biased(name):
+    """Their intervals are points of what they compute, with the caution that it is no likelihood."""
+    result = ids.estimate_nll(LAW, TOKENS, name, passes=6, replicates=3)
+    assert (result["nll_ci"].diff("ci_bound").values == 0).all()
+    cautions = result["cautions"].any("sequence")
+    assert cautions["caution"].values[cautions.values].tolist() == ["biased"]
+    verdicts = ids.diagnose(result).verdicts
+    assert not any(verdict.check == "points" for verdict in verdicts)
+    assert ids.diagnose(result).verdict == "do not use"

@@ -27,7 +27,7 @@ seed = 3
 passes = {passes}
 replicates = 64
 reference = "time-free"
-estimators = ["time-integral", "time-free", "uniform-count", "root-count", "chain", "uniform-count+stratified"]
+estimators = ["time-integral", "time-free", "uniform-count", "root-count", "block-chain", "uniform-count+stratified"]
 [law]
 kind = "markov-chain"
 order = 2

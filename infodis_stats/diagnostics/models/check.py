@@ -109,7 +109,7 @@ def check_model(
     plain computation; whether another mask, other special tokens around the texts or another shift of the logits
     predict texts better; how much probability the mask takes; whether time matters; the effect of padding; the error of
     half precision. For a model with a tokenizer: whether texts survive encoding and decoding, and whether prompt and
-    response have the same tokens encoded separately as together. An error that the model raises becomes a verdict.
+    response meet where a token ends. An error that the model raises becomes a verdict.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ def _round_trip(trial: Trial) -> list[Finding]:
 
 
 def _boundary(trial: Trial) -> list[Finding]:
-    """Check whether a prompt and its response have the same tokens encoded separately as together."""
+    """Check whether prompts end where a token ends: a token that straddles the end is scored with the response."""
     if not trial.texts:
         return []
     cases = []
@@ -59,13 +59,13 @@ def _boundary(trial: Trial) -> list[Finding]:
             split.append((prompt, response))
     values = {"boundary_changes": len(split), "boundaries": len(cases)}
     if split:
-        reason = f"{len(split)} of {len(cases)} texts have other tokens if prompt and response are encoded separately"
+        reason = f"in {len(split)} of {len(cases)} texts a token straddles the end of the prompt: it is scored as well"
         measured = f"{concise([f'{prompt!r} + {response!r}' for prompt, response in split], most=1)}"
-        advice = "let responses begin where a token begins, usually with the space"
+        advice = "end prompts where a token ends, usually before a space"
         return [Finding(Verdict("boundary", "caution", reason, advice, measured), values)]
     return [
         Finding(
-            Verdict("boundary", "fine", "prompt and response have the same tokens encoded separately as together"),
+            Verdict("boundary", "fine", "prompts end where a token ends"),
             values,
         )
     ]

@@ -303,14 +303,20 @@ class MaskedLanguageModel:
         Raises
         ------
         InputError
-            If there is no tokenizer, or it does not know a part of the text.
+            If there is no tokenizer, it does not know a part of the text, or the text contains the mask.
         """
         tokens = self._tokenizer().encode(text, add_special_tokens=False, verbose=False)
         unknown = self._tokenizer().unk_token
-        # Byte-level tokenizers encode any text and assign the unknown token to an ordinary special token.
-        if unknown is not None and self._tokenizer().unk_token_id in tokens and unknown not in text:
+        # A text may name the unknown token itself; byte-level tokenizers make it of an ordinary special token.
+        named = 0 if unknown is None else text.count(unknown)
+        if unknown is not None and tokens.count(self._tokenizer().unk_token_id) > named:
             position = tokens.index(self._tokenizer().unk_token_id)
-            raise InputError(f"the tokenizer does not know a part of the text: token {position} would be {unknown}")
+            which = f"token {position} would be" if not named else f"more tokens than the {named} named would be"
+            raise InputError(f"the tokenizer does not know a part of the text: {which} {unknown}")
+        if self.mask_id in tokens:
+            raise InputError(
+                f"token {tokens.index(self.mask_id)} of the text is the mask, which cannot be scored or given"
+            )
         return np.array(tokens, dtype=np.int64)
 
     def decode(self, tokens: NDArray[np.int64]) -> str:

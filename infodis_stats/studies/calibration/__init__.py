@@ -1,5 +1,6 @@
 """Calibration: how often intervals cover."""
 
+from infodis_stats.studies.calibration.example import EXAMPLE
 from infodis_stats.studies.calibration.report import calibration_document
 from infodis_stats.studies.calibration.run import calibrate
 from infodis_stats.studies.calibration.schema import CalibrationSpec
@@ -14,4 +15,5 @@ CALIBRATION = StudyKind(
     run=calibrate,
     verdicts=calibration_verdicts,
     document=calibration_document,
+    example=EXAMPLE,
 )

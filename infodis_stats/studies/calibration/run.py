@@ -19,7 +19,7 @@ from infodis_stats.results.validity import CAUTIONS, Caution, caution_variable, 
 from infodis_stats.studies.calibration.schema import CalibrationSpec
 from infodis_stats.studies.calibration.variables import VARIABLES
 from infodis_stats.studies.design.failed import failed_items
-from infodis_stats.studies.design.grid import Grid, Samplers, lay_out
+from infodis_stats.studies.design.grid import Grid, Samplers, check_runs, lay_out
 from infodis_stats.studies.design.reference_values import truth_dataset, truth_owners, truth_sections
 from infodis_stats.studies.design.result import Result, Steps
 from infodis_stats.studies.design.scenario import Subject
@@ -54,6 +54,7 @@ def calibrate(subjects: Sequence[Subject], spec: CalibrationSpec) -> Steps:
     grids = [
         lay_out(items_of(groups), samplers, passes, spec.draws) for groups, passes in zip(grouped, budgets, strict=True)
     ]
+    check_runs(grids)
     known = [
         truth_sections(subject, groups, samplers, passes=spec.truth_passes, seed=spec.seed)
         for subject, groups in zip(subjects, grouped, strict=True)

@@ -5,10 +5,17 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from estimators import Contrast, Estimator
-from infodis_stats.results.error_bars import interval_names
 from infodis_stats.studies.design.scenario import Scenario
 from infodis_stats.studies.design.spec import StudySpec, check_distinct
-from infodis_stats.studies.design.target_schema import ContrastName, SubjectSpec, check_contrasts, named_samplers
+from infodis_stats.studies.design.target_schema import (
+    Contrasts,
+    Estimators,
+    IntervalName,
+    Passes,
+    Subjects,
+    check_contrasts,
+    named_samplers,
+)
 from infodis_stats.studies.design.toml import Count
 
 __all__ = ["CalibrationSpec"]
@@ -19,16 +26,29 @@ Level = Annotated[float, Field(gt=0, lt=1)]
 class CalibrationSpec(StudySpec):
     """Subjects x estimators x passes x intervals x replicates x levels; each item is drawn many times over."""
 
-    kind: Literal["calibration"]
-    passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
-    replicates: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
-    draws: Count
-    estimators: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-    intervals: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = ("auto", "student-t")
-    levels: Annotated[tuple[Level, ...], Field(strict=False, min_length=1)] = (0.9, 0.95, 0.99)
-    contrasts: Annotated[tuple[ContrastName, ...], Field(strict=False)] = ()
-    subjects: Annotated[tuple[SubjectSpec, ...], Field(strict=False, min_length=1)]
-    truth_passes: Annotated[int, Field(ge=16)] = 4096
+    kind: Annotated[Literal["calibration"], Field(description="kind of study")]
+    passes: Passes
+    replicates: Annotated[
+        tuple[Count, ...], Field(strict=False, min_length=1, description="replicates per interval, one cell for each")
+    ]
+    draws: Annotated[
+        Count,
+        Field(description="replicates drawn per item, divided into intervals; at least the largest of replicates"),
+    ]
+    estimators: Estimators
+    intervals: Annotated[
+        tuple[IntervalName, ...],
+        Field(strict=False, min_length=1, description="kinds of intervals; 'infodis-stats intervals' lists the names"),
+    ] = ("auto", "student-t")
+    levels: Annotated[
+        tuple[Level, ...],
+        Field(strict=False, min_length=1, description="confidence levels, whose coverage is measured"),
+    ] = (0.9, 0.95, 0.99)
+    contrasts: Contrasts = ()
+    subjects: Subjects
+    truth_passes: Annotated[
+        int, Field(ge=16, description="passes of the long run that gives a network's reference value")
+    ] = 4096
 
     @model_validator(mode="after")
     def _consistent(self) -> "CalibrationSpec":
@@ -45,10 +65,6 @@ class CalibrationSpec(StudySpec):
         if self.draws < max(self.replicates):
             raise ValueError(f"draws must be at least the largest of replicates, {max(self.replicates)}")
         check_contrasts(self.subjects, self.contrasts)
-        for name in self.intervals:
-            if name not in interval_names():
-                raise ValueError(f"there is no interval {name!r}; there are {', '.join(interval_names())}")
-        self.samplers()
         return self
 
     def scenarios(self) -> list[Scenario]:

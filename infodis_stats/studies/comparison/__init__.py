@@ -1,5 +1,6 @@
 """Comparisons of estimators."""
 
+from infodis_stats.studies.comparison.example import EXAMPLE
 from infodis_stats.studies.comparison.report import comparison_document
 from infodis_stats.studies.comparison.run import compare_estimators
 from infodis_stats.studies.comparison.schema import ComparisonSpec
@@ -14,5 +15,6 @@ COMPARISON = StudyKind(
     run=compare_estimators,
     verdicts=comparison_verdicts,
     document=comparison_document,
+    example=EXAMPLE,
     compares_estimators=True,
 )

@@ -16,7 +16,7 @@ from infodis_stats.studies.comparison.schema import ComparedSpec, ComparisonSpec
 from infodis_stats.studies.comparison.summary import summarise
 from infodis_stats.studies.comparison.variables import VARIABLES
 from infodis_stats.studies.design.failed import failed_items
-from infodis_stats.studies.design.grid import Grid, lay_out
+from infodis_stats.studies.design.grid import Grid, check_runs, lay_out
 from infodis_stats.studies.design.reference_values import item_coords, truth_dataset, truth_owners, truth_sections
 from infodis_stats.studies.design.result import Result, Steps
 from infodis_stats.studies.design.scenario import Subject
@@ -38,6 +38,7 @@ def compare_estimators(subjects: Sequence[Subject], spec: ComparisonSpec) -> Ste
     samplers = spec.samplers()
     groups = make_groups(subject, spec)
     grid = lay_out(items_of(groups), samplers, spec.passes, spec.replicates)
+    check_runs([grid])
     known = truth_sections(subject, groups, samplers, passes=spec.truth_passes, seed=spec.seed)
     sections = [draws_section(subject, grid, spec.seed), *known]
     drawn, *truth_columns = yield [replace(section, may_fail=True) for section in sections]

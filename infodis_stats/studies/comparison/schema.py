@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 from estimators import Contrast, Estimator
 from infodis_stats.studies.design.scenario import Scenario
 from infodis_stats.studies.design.spec import StudySpec, check_distinct
-from infodis_stats.studies.design.target_schema import ContrastName, Scored, named_samplers
-from infodis_stats.studies.design.toml import Count
+from infodis_stats.studies.design.target_schema import Contrasts, Estimators, Passes, Scored, named_samplers
+from infodis_stats.studies.design.toml import hint
 
 __all__ = ["ComparedSpec", "ComparisonSpec"]
 
@@ -16,19 +16,23 @@ __all__ = ["ComparedSpec", "ComparisonSpec"]
 class ComparedSpec(StudySpec):
     """Estimators x passes x replicates, compared with the truth and with a reference."""
 
-    passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
-    replicates: Annotated[int, Field(ge=2)]
-    estimators: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-    reference: str
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    interval_replicates: Annotated[int, Field(ge=2)] = 8
+    passes: Passes
+    replicates: Annotated[int, Field(ge=2, description="independent replicates per cell, at least interval_replicates")]
+    estimators: Estimators
+    reference: Annotated[
+        str, Field(description="the estimator that the others are compared with; with pairs, after its contrast")
+    ]
+    level: Annotated[float, Field(gt=0, lt=1, description="confidence level of the intervals")] = 0.95
+    interval_replicates: Annotated[
+        int, Field(ge=2, description="replicates of each interval whose coverage is counted")
+    ] = 8
 
     @model_validator(mode="after")
     def _comparable(self) -> "ComparedSpec":
         check_distinct({"passes": self.passes, "estimators": self.estimators})
         names = [sampler.name for sampler in self.samplers()]
         if self.reference not in names:
-            raise ValueError(f"reference {self.reference!r} is none of {', '.join(names)}")
+            raise ValueError(f"reference {self.reference!r} is none of {', '.join(names)}{hint(self.reference, names)}")
         if self.replicates < self.interval_replicates:
             raise ValueError(f"replicates must be at least interval_replicates, {self.interval_replicates}")
         return self
@@ -41,7 +45,7 @@ class ComparedSpec(StudySpec):
 class ContrastedSpec(Scored):
     """Targets, or pairs with the contrasts that estimate their log ratios."""
 
-    contrasts: Annotated[tuple[ContrastName, ...], Field(strict=False)] = ()
+    contrasts: Contrasts = ()
 
     @model_validator(mode="after")
     def _contrasts_of_pairs(self) -> "ContrastedSpec":
@@ -53,8 +57,10 @@ class ContrastedSpec(Scored):
 class ComparisonSpec(ComparedSpec, ContrastedSpec):
     """A grid of targets or pairs x estimators x passes x replicates."""
 
-    kind: Literal["comparison"] = "comparison"
-    truth_passes: Annotated[int, Field(ge=16)] = 4096
+    kind: Annotated[Literal["comparison"], Field(description="kind of study")] = "comparison"
+    truth_passes: Annotated[
+        int, Field(ge=16, description="passes of the long run that gives a network's reference value")
+    ] = 4096
 
     def scenarios(self) -> list[Scenario]:
         """Return the one law and network."""

@@ -1,5 +1,6 @@
 """Comparisons of corpora under one model."""
 
+from infodis_stats.studies.corpora.example import EXAMPLE
 from infodis_stats.studies.corpora.report import corpora_document
 from infodis_stats.studies.corpora.run import compare_corpora
 from infodis_stats.studies.corpora.schema import CorporaSpec
@@ -14,4 +15,5 @@ CORPORA = StudyKind(
     run=compare_corpora,
     verdicts=corpora_verdicts,
     document=corpora_document,
+    example=EXAMPLE,
 )

@@ -12,7 +12,7 @@ from estimators import Cell, Draw, Target
 from infodis_stats import analysis
 from infodis_stats.estimates.positions import position_nll
 from infodis_stats.execution import Section
-from infodis_stats.io.records import Record, read_records
+from infodis_stats.io.records import Record
 from infodis_stats.models import TextModel
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.validity import CAUTIONS, caution_variable, cautions_of, effective_positions
@@ -38,10 +38,10 @@ def compare_corpora(subjects: Sequence[Subject], spec: CorporaSpec) -> Steps:
         corpus and passes).
     """
     (subject,) = subjects
-    network = subject.network
+    network = subject.reader
     assert network is not None
     sampler = spec.sampler()
-    records = [(corpus, record) for corpus in spec.corpora for record in read_records(corpus.records)]
+    records = [(corpus, record) for corpus in spec.corpora for record in corpus.texts()]
     targets = record_targets(network, [record for _, record in records])
     mapped = _mapped([corpus.name for corpus, _ in records], {corpus.name: corpus.maps for corpus in spec.corpora})
     cells = [Cell(sampler, target, passes, spec.replicates) for passes in spec.passes for target in targets]
@@ -135,6 +135,7 @@ def _corpus(bits: FloatArray, base: FloatArray | None, level: float) -> xr.Datas
     means = bits[:, -1].mean(axis=-1)
     texts = analysis.Estimates.of_replicates(bits[:, -1])
     mean = analysis.average(texts, "population", level=level)
+    interval = analysis.nonnegative(mean.interval, mean.estimate)
     difference, ends = 0.0, np.zeros(2)
     areas, bounds = np.full(bits.shape[1], np.nan), np.full((bits.shape[1], 2), np.nan)
     if base is not None:
@@ -148,7 +149,7 @@ def _corpus(bits: FloatArray, base: FloatArray | None, level: float) -> xr.Datas
         {
             "texts": len(bits),
             "bits_per_token": mean.estimate,
-            "bits_per_token_ci": (CI_BOUND[0], np.array([mean.interval.lower, mean.interval.upper])),
+            "bits_per_token_ci": (CI_BOUND[0], np.array([interval.lower, interval.upper])),
             "dominated": mean.dominated,
             "difference": difference,
             "difference_ci": (CI_BOUND[0], ends),

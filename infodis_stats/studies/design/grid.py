@@ -1,15 +1,15 @@
 """The grid of a study of estimators: items x samplers x passes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators import Cell, Contrast, Estimator, Pair, PassesError, Target
+from estimators import Cell, Contrast, Estimator, InputError, Pair, PassesError, Target
 
-__all__ = ["Grid", "Samplers", "lay_out"]
+__all__ = ["Grid", "Samplers", "check_runs", "lay_out"]
 
 Samplers = Sequence[Estimator | Contrast]
 
@@ -28,6 +28,8 @@ class Grid(Sequence[Cell]):
         Indices of the item, the sampler and the passes of each cell, ordered by sampler, then by passes.
     not_run : tuple of str
         Why samplers cannot work with some numbers of passes.
+    refused : mapping of str to str
+        The first reason, by the name of the sampler.
     """
 
     items: Sequence[Target | Pair]
@@ -36,6 +38,7 @@ class Grid(Sequence[Cell]):
     replicates: int
     slots: NDArray[np.int64]
     not_run: tuple[str, ...]
+    refused: Mapping[str, str]
 
     def __len__(self) -> int:
         """Return the number of cells."""
@@ -78,6 +81,7 @@ def lay_out(items: Sequence[Target | Pair], samplers: Samplers, passes: Sequence
     )  # whether a sampler works depends on lengths alone
     slots: list[NDArray[np.int64]] = []
     not_run: list[str] = []
+    reasons: dict[str, str] = {}
     for row, sampler in enumerate(samplers):
         for column, budget in enumerate(passes):
             refused: dict[tuple[int, ...], str] = {}
@@ -90,4 +94,22 @@ def lay_out(items: Sequence[Target | Pair], samplers: Samplers, passes: Sequence
             kept = np.array([index for index, length in enumerate(lengths) if length not in refused], dtype=np.int64)
             slots.append(np.stack([kept, np.full_like(kept, row), np.full_like(kept, column)], axis=-1))
             not_run += refused.values()
-    return Grid(items, samplers, passes, replicates, np.concatenate(slots), tuple(not_run))
+            for reason in refused.values():
+                reasons.setdefault(sampler.name, reason)
+    return Grid(items, samplers, passes, replicates, np.concatenate(slots), tuple(not_run), reasons)
+
+
+def check_runs(grids: Sequence[Grid]) -> None:
+    """Refuse a study in which an estimator has no cell, before anything runs; a frontier lists it as not run instead.
+
+    Raises
+    ------
+    InputError
+        With the reason for the first of its cells.
+    """
+    ran = {grid.samplers[row].name for grid in grids for row in np.unique(grid.slots[:, 1]).tolist()}
+    idle = {name: reason for grid in grids for name, reason in grid.refused.items() if name not in ran}
+    if idle:
+        name, reason = next(iter(idle.items()))
+        others = f"; the same holds for {', '.join(list(idle)[1:])}" if len(idle) > 1 else ""
+        raise InputError(f"{name} cannot run with any of the passes in any group ({reason}){others}")

@@ -1,7 +1,8 @@
 """Scenarios: an exact law, a network, or a network on the sequences of a law."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -32,11 +33,11 @@ class Subject:
     ----------
     law : Law or None
         Source of the sequences; scored itself if there is no network.
-    network : TextModel or None
+    network : Model or None
     """
 
     law: Law | None
-    network: TextModel | None
+    network: Model | None
 
     @property
     def model(self) -> Model:
@@ -50,20 +51,36 @@ class Subject:
         """Whether likelihoods are known without sampling."""
         return self.network is None
 
-    def rows(self, symbols: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Encode sequences of the law (sequence, length) as tokens of the model.
+    @property
+    def reader(self) -> TextModel | None:
+        """The network, which encodes texts; None: the symbols of the law are the tokens.
+
+        Raises
+        ------
+        InputError
+            If there is no law, and the network cannot encode texts.
+        """
+        if self.network is None or isinstance(self.network, TextModel):
+            return self.network
+        if self.law is None:
+            return check_text_model(self.network, type(self.network).__qualname__)
+        return None
+
+    def rows(self, symbols: Sequence[NDArray[np.int64]] | NDArray[np.int64]) -> Sequence[NDArray[np.int64]]:
+        """Encode sequences of the law as tokens of the model, which are the symbols unless it encodes texts.
 
         Raises
         ------
         InputError
             If the network does not encode each symbol as one token.
         """
-        if self.network is None or self.law is None:
-            return symbols
-        tokens = [self.network.encode(text) for text in self.law.decode(symbols)]
-        if any(len(row) != symbols.shape[1] for row in tokens):
+        reader = self.reader
+        if reader is None or self.law is None:
+            return list(symbols)
+        tokens = [reader.encode(text) for row in symbols for text in self.law.decode(row[None])]
+        if any(len(row) != len(drawn) for row, drawn in zip(tokens, symbols, strict=True)):
             raise InputError(f"the network does not encode each of the symbols {self.law.alphabet} as one token")
-        return np.stack(tokens)
+        return tokens
 
 
 def load_network(
@@ -89,8 +106,14 @@ def make_subjects(
     *,
     trust_remote_code: bool = False,
     allow_import: bool = False,
+    objects: Mapping[str, Model] = MappingProxyType({}),
 ) -> list[Subject]:
     """Make the subjects of a study; a network that several of them name is loaded once.
+
+    Parameters
+    ----------
+    objects : mapping of str to Model
+        Models that are in memory already, by the names that stand for them.
 
     Raises
     ------
@@ -105,7 +128,9 @@ def make_subjects(
                 "by itself: if you trust that code, run the study with trust_remote_code=True"
             )
     networks = {
-        name: load_network(name, device, trust_remote_code=trust_remote_code, allow_import=allow_import)
+        name: objects[name.name]
+        if name.name in objects
+        else load_network(name, device, trust_remote_code=trust_remote_code, allow_import=allow_import)
         for name in names
     }
     return [

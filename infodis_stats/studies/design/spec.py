@@ -2,6 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from pydantic import Field
 
 from infodis_stats.studies.design.scenario import Scenario
 from infodis_stats.studies.design.toml import Name, Seed, TomlTable
@@ -10,10 +13,10 @@ __all__ = ["StudySpec", "check_distinct"]
 
 
 class StudySpec(TomlTable, ABC):
-    """A study file: a title, the seed from which all streams derive, and what it scores."""
+    """A study: a title, the seed from which all streams derive, and what it scores."""
 
-    title: Name
-    seed: Seed
+    title: Annotated[Name, Field(description="title of the report")]
+    seed: Annotated[Seed, Field(description="seed from which all random streams derive")]
 
     @abstractmethod
     def scenarios(self) -> Sequence[Scenario]:

@@ -3,31 +3,80 @@
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from estimators import Contrast, Coupled, Decoupled, Estimator, estimator
+from infodis_stats.results.error_bars import interval_names
 from infodis_stats.studies.design.laws import LawSpec
 from infodis_stats.studies.design.models import ModelSpec
 from infodis_stats.studies.design.scenario import Scenario
-from infodis_stats.studies.design.toml import Count, File, Name, Seed, TomlTable
+from infodis_stats.studies.design.toml import Count, File, Name, Seed, TomlTable, hint
 
-__all__ = ["ContrastName", "PairsSpec", "Scored", "SubjectSpec", "TargetsSpec", "check_contrasts", "named_samplers"]
+__all__ = [
+    "Contrasts",
+    "EstimatorName",
+    "Estimators",
+    "IntervalName",
+    "PairsSpec",
+    "Passes",
+    "Scored",
+    "SubjectSpec",
+    "Subjects",
+    "TargetsSpec",
+    "check_contrasts",
+    "named_samplers",
+]
 
 MOST_SYMBOLS = 10**8  # of a group, all of which a study keeps in memory
 
 ContrastName = Literal["coupled", "decoupled"]
 
 
+def _estimator(name: str) -> str:
+    estimator(name)  # names the nearest ones where there is none
+    return name
+
+
+def _interval(name: str) -> str:
+    if name not in interval_names():
+        advice = hint(name, interval_names()) or f"; there are {', '.join(interval_names())}"
+        raise ValueError(f"there is no interval {name!r}{advice}")
+    return name
+
+
+EstimatorName = Annotated[str, AfterValidator(_estimator)]
+IntervalName = Annotated[str, AfterValidator(_interval)]
+Passes = Annotated[
+    tuple[Count, ...], Field(strict=False, min_length=1, description="forward passes per replicate, one cell for each")
+]
+Estimators = Annotated[
+    tuple[EstimatorName, ...],
+    Field(strict=False, min_length=1, description="estimators to compare; 'infodis-stats estimators' lists the names"),
+]
+Contrasts = Annotated[
+    tuple[ContrastName, ...],
+    Field(strict=False, description="with pairs: how the masks of the two sides are drawn, ['coupled', 'decoupled']"),
+]
+
+
 class TargetsSpec(TomlTable):
     """A group of targets: drawn from the law, or ``sequences``, or the support of a table law, or a file of records."""
 
-    name: Name
-    context: Annotated[int, Field(ge=0)] = 0
-    count: Count | None = None
-    length: Count | None = None
-    seed: Seed = 0
-    sequences: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | Literal["support"] | None = None
-    records: File | None = None
+    name: Annotated[Name, Field(description="name of the group in the report")]
+    count: Annotated[Count | None, Field(description="number of sequences to draw from the law")] = None
+    length: Annotated[Count | None, Field(description="symbols per drawn sequence, context included")] = None
+    context: Annotated[int, Field(ge=0, description="leading symbols that are given: never masked, never scored")] = 0
+    seed: Annotated[Seed, Field(description="seed of the drawn sequences")] = 0
+    sequences: Annotated[
+        Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | Literal["support"] | None,
+        Field(
+            description="instead of count and length: a list of texts, or 'support' for all sequences of a table law"
+        ),
+    ] = None
+    records: Annotated[
+        File | None,
+        Field(description="instead of count and length: file of texts (a text per line, JSON lines or FASTA)"),
+    ] = None
 
     @property
     def drawn(self) -> bool:
@@ -50,15 +99,23 @@ class TargetsSpec(TomlTable):
 class PairsSpec(TomlTable):
     """A group of pairs: near copies of one another or unrelated, drawn from the law; or a file of pairs of texts."""
 
-    name: Name
-    count: Count | None = None
-    length: Count | None = None
-    second_length: Count | None = None
-    context: Annotated[int, Field(ge=0)] = 0
-    seed: Seed = 0
-    edit: Literal["substitution", "unrelated"] | None = None
-    substitutions: Count = 1
-    records: File | None = None
+    name: Annotated[Name, Field(description="name of the group in the report")]
+    count: Annotated[Count | None, Field(description="number of pairs to draw from the law")] = None
+    length: Annotated[Count | None, Field(description="symbols per drawn sequence, context included")] = None
+    edit: Annotated[
+        Literal["substitution", "unrelated"] | None,
+        Field(description="second sequence of a pair: the first with substitutions, or an unrelated one"),
+    ] = None
+    substitutions: Annotated[Count, Field(description="symbols that differ, with edit = 'substitution'")] = 1
+    second_length: Annotated[
+        Count | None, Field(description="symbols of the second sequence, with edit = 'unrelated'; default: as many")
+    ] = None
+    context: Annotated[int, Field(ge=0, description="leading symbols that are given: never masked, never scored")] = 0
+    seed: Annotated[Seed, Field(description="seed of the drawn sequences")] = 0
+    records: Annotated[
+        File | None,
+        Field(description="instead of count, length and edit: file of pairs (JSON lines with first and second)"),
+    ] = None
 
     @property
     def drawn(self) -> bool:
@@ -85,10 +142,32 @@ class PairsSpec(TomlTable):
 class Scored(TomlTable):
     """What a study scores: ``[[targets]]`` or ``[[pairs]]`` under a ``[law]``, a ``[model]``, or both."""
 
-    law: LawSpec | None = None
-    model: ModelSpec | None = None
-    targets: Annotated[tuple[TargetsSpec, ...], Field(strict=False)] = ()
-    pairs: Annotated[tuple[PairsSpec, ...], Field(strict=False)] = ()
+    law: Annotated[
+        LawSpec | None,
+        Field(
+            description="exact law that the sequences come from, scored itself if there is no model",
+            examples=[{"kind": "markov-chain", "order": 1, "alphabet": "ACGT"}],
+        ),
+    ] = None
+    model: Annotated[
+        ModelSpec | None, Field(description="network that scores the sequences", examples=[{"name": "austen"}])
+    ] = None
+    targets: Annotated[
+        tuple[TargetsSpec, ...],
+        Field(
+            strict=False,
+            description="groups of sequences to score; give targets or pairs",
+            examples=[{"name": "short", "count": 4, "length": 8}],
+        ),
+    ] = ()
+    pairs: Annotated[
+        tuple[PairsSpec, ...],
+        Field(
+            strict=False,
+            description="groups of pairs of sequences, whose log ratio the contrasts estimate",
+            examples=[{"name": "near", "count": 4, "length": 8, "edit": "substitution"}],
+        ),
+    ] = ()
 
     @model_validator(mode="after")
     def _something_to_score(self) -> "Scored":
@@ -96,8 +175,6 @@ class Scored(TomlTable):
             raise ValueError("give either [[targets]] or [[pairs]]")
         if self.law is None and self.model is None:
             raise ValueError("give a [law], or a [model], or both: the law's sequences are then scored by the model")
-        if self.model is None and any(group.records is not None for group in self.groups):
-            raise ValueError("records are scored by a network: give a [model]")
         if self.law is None and any(group.drawn for group in self.groups):
             raise ValueError("sequences are drawn from a law: give a [law]")
         names = [group.name for group in self.groups]
@@ -119,20 +196,37 @@ class Scored(TomlTable):
 class SubjectSpec(Scored):
     """One of several subjects: its name, and the largest number of passes that it is run with."""
 
-    name: Name
-    most_passes: Count | None = None
+    name: Annotated[Name, Field(description="name of the subject in the report")]
+    most_passes: Annotated[
+        Count | None, Field(description="largest number of passes that it is run with; default: no limit")
+    ] = None
 
 
-def check_contrasts(subjects: Iterable[SubjectSpec], contrasts: Sequence[ContrastName]) -> None:
+Subjects = Annotated[
+    tuple[SubjectSpec, ...],
+    Field(
+        strict=False,
+        min_length=1,
+        description="what is scored: laws or networks, each with its targets or pairs",
+        examples=[
+            {
+                "name": "DNA",
+                "law": {"kind": "markov-chain", "order": 1},
+                "targets": [{"name": "short", "count": 4, "length": 8}],
+            }
+        ],
+    ),
+]
+
+
+def check_contrasts(subjects: Iterable[SubjectSpec], contrasts: Sequence[str]) -> None:
     """Refuse pairs without contrasts and contrasts without pairs; raises ValueError that names the subject."""
     for subject in subjects:
         if bool(subject.pairs) != bool(contrasts):
             raise ValueError(f'subject {subject.name!r}: contrasts = ["coupled", "decoupled"] and pairs go together')
 
 
-def named_samplers(
-    estimators: Iterable[str], contrasts: Iterable[ContrastName] = ()
-) -> list[Estimator] | list[Contrast]:
+def named_samplers(estimators: Iterable[str], contrasts: Iterable[str] = ()) -> list[Estimator] | list[Contrast]:
     """Return the estimators of some names, or each of them under each contrast."""
     plain = [estimator(name) for name in estimators]
     by_name = {"coupled": Coupled, "decoupled": Decoupled}

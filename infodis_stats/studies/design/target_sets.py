@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from estimators import InputError, Pair, Target, make_pairs, make_targets
 from infodis_stats.io.records import Record, TextPair, read_pairs, read_records
 from infodis_stats.laws import TableLaw
-from infodis_stats.models import TextModel, conditioned
+from infodis_stats.models import TextModel, conditioned, conditioned_alternatives
+from infodis_stats.studies.design.law_texts import Sequences, law_pairs, law_sequences
 from infodis_stats.studies.design.scenario import Subject
 from infodis_stats.studies.design.target_schema import PairsSpec, Scored, TargetsSpec
 
@@ -35,11 +36,7 @@ class Group:
 
 def make_groups(subject: Subject, spec: Scored) -> list[Group]:
     """Make the groups of a study."""
-    groups = [*(_targets(subject, table) for table in spec.targets), *(_pairs(subject, table) for table in spec.pairs)]
-    known = {group.exact is not None for group in groups}
-    if len(known) > 1:
-        raise InputError("a study cannot score both sequences of a law and records: make two studies")
-    return groups
+    return [*(_targets(subject, table) for table in spec.targets), *(_pairs(subject, table) for table in spec.pairs)]
 
 
 def items_of(groups: Sequence[Group]) -> list[Target | Pair]:
@@ -48,21 +45,28 @@ def items_of(groups: Sequence[Group]) -> list[Target | Pair]:
 
 
 def _targets(subject: Subject, spec: TargetsSpec) -> Group:
-    law, network = subject.law, subject.network
+    law, reader = subject.law, subject.reader
     if spec.records is not None:
-        assert network is not None
-        return Group(spec.name, tuple(record_targets(network, read_records(spec.records))), None)
+        records = read_records(spec.records)
+        given = None if law is None else law_sequences(law, spec.records, records)
+        exact = None if given is None else given.nll()
+        if reader is None:
+            assert given is not None
+            return Group(spec.name, tuple(make_targets(given.rows, given.context)), exact)
+        return Group(spec.name, tuple(record_targets(reader, records)), exact)
     if law is None:
-        assert network is not None
+        assert reader is not None
         assert isinstance(spec.sequences, tuple)
-        rows = [conditioned(network, text, "", text)[0] for text in spec.sequences]
+        rows = [conditioned(reader, text, "", text)[0] for text in spec.sequences]
         return Group(spec.name, tuple(make_targets(rows, spec.context)), None)
+    if isinstance(spec.sequences, tuple):
+        texts = [(f"group {spec.name!r}, sequence {index}", text) for index, text in enumerate(spec.sequences)]
+        listed = Sequences.encoded(law, [(label, "", text, "") for label, text in texts], spec.context)
+        return Group(spec.name, tuple(make_targets(subject.rows(listed.rows), spec.context)), listed.nll())
     if spec.sequences == "support":
         if not isinstance(law, TableLaw):
             raise InputError(f'group {spec.name!r}: sequences = "support" needs a table law')
         symbols = law.sequences
-    elif spec.sequences is not None:
-        symbols = law.encode(spec.sequences)
     else:
         assert spec.count is not None
         symbols = law.sample(spec.count, length=spec.length, seed=spec.seed)
@@ -71,34 +75,42 @@ def _targets(subject: Subject, spec: TargetsSpec) -> Group:
 
 
 def _pairs(subject: Subject, spec: PairsSpec) -> Group:
-    law, network = subject.law, subject.network
+    law, reader = subject.law, subject.reader
     if spec.records is not None:
-        assert network is not None
-        return Group(spec.name, tuple(_text_pairs(network, read_pairs(spec.records))), None)
+        pairs = read_pairs(spec.records)
+        sides = None if law is None else law_pairs(law, spec.records, pairs)
+        exact = None if sides is None else sides[1].nll() - sides[0].nll()
+        if reader is None:
+            assert sides is not None
+            first, second = sides
+            items = make_pairs(first.rows, second.rows, first.context, second_context=second.context)
+            return Group(spec.name, tuple(items), exact)
+        return Group(spec.name, tuple(_text_pairs(reader, pairs)), exact)
     assert law is not None
     assert spec.count is not None
     first_seed, second_seed = np.random.SeedSequence(spec.seed).spawn(2)
-    first = law.sample(spec.count, length=spec.length, seed=first_seed)
+    before = law.sample(spec.count, length=spec.length, seed=first_seed)
     if spec.edit == "unrelated":
-        second = law.sample(spec.count, length=spec.second_length or spec.length, seed=second_seed)
-        second[:, : spec.context] = first[:, : spec.context]  # both sides are scored under one context
+        after = law.sample(spec.count, length=spec.second_length or spec.length, seed=second_seed)
+        after[:, : spec.context] = before[:, : spec.context]  # both sides are scored under one context
     else:
-        second = _substitute(first, spec, law.vocabulary_size, np.random.default_rng(second_seed))
-    exact = law.nll(second, context=spec.context) - law.nll(first, context=spec.context)
-    return Group(spec.name, tuple(make_pairs(subject.rows(first), subject.rows(second), spec.context)), exact)
+        after = _substitute(before, spec, law.vocabulary_size, np.random.default_rng(second_seed))
+    exact = law.nll(after, context=spec.context) - law.nll(before, context=spec.context)
+    return Group(spec.name, tuple(make_pairs(subject.rows(before), subject.rows(after), spec.context)), exact)
 
 
 def record_targets(network: TextModel, records: Sequence[Record]) -> list[Target]:
     """Return the target of each record, which must fit into the network whole."""
     rows, given = zip(
-        *(conditioned(network, record.name, record.prompt, record.response) for record in records), strict=True
+        *(conditioned(network, record.name, record.prompt, record.response, record.suffix) for record in records),
+        strict=True,
     )
     return make_targets(rows, given)
 
 
 def _text_pairs(network: TextModel, pairs: Sequence[TextPair]) -> list[Pair]:
-    firsts, given = zip(*(conditioned(network, pair.name, pair.prompt, pair.first) for pair in pairs), strict=True)
-    seconds, other = zip(*(conditioned(network, pair.name, pair.prompt, pair.second) for pair in pairs), strict=True)
+    sides = [conditioned_alternatives(network, pair.name, pair.prompt, [pair.first, pair.second]) for pair in pairs]
+    (firsts, given), (seconds, other) = (zip(*side, strict=True) for side in zip(*sides, strict=True))
     return make_pairs(firsts, seconds, given, second_context=other)
 
 

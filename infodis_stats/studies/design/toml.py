@@ -1,33 +1,54 @@
-"""Validation of TOML documents: an error is one sentence that names the line."""
+"""Validation of TOML documents: all errors are in one message that names their lines."""
 
 import difflib
-import re
 import reprlib
 import tomllib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic.fields import FieldInfo
 
 from estimators import InputError
+from infodis_stats.studies.design.toml_lines import Path as Keys
+from infodis_stats.studies.design.toml_lines import key_lines
+from infodis_stats.studies.design.toml_text import toml_value
 
 Spec = TypeVar("Spec", bound=BaseModel)
 
-__all__ = ["Count", "File", "Name", "Numbers", "Seed", "Text", "TomlTable", "kind_of", "validated"]
+__all__ = [
+    "Count",
+    "File",
+    "Name",
+    "Numbers",
+    "Seed",
+    "Text",
+    "TomlTable",
+    "checked",
+    "hint",
+    "kind_of",
+    "parsed",
+    "tables_in",
+    "validated",
+]
 
 RULES = {
     "bool_type": "must be true or false",
+    "finite_number": "must be a finite number",
     "float_type": "must be a number",
     "greater_than": "must be greater than {gt}",
     "greater_than_equal": "must be at least {ge}",
+    "is_instance_of": "must be a file name",  # the only class of values
     "int_from_float": "must be an integer",
     "int_type": "must be an integer",
     "less_than": "must be less than {lt}",
     "less_than_equal": "must be at most {le}",
     "string_too_short": "must not be empty",
     "string_type": "must be a string",
+    "too_short": "must have at least {min_length} {values}",
     "tuple_type": "must be a list",
 }
 """What a value must be, in the words of TOML, by pydantic's type of the error."""
@@ -70,28 +91,77 @@ def validated(kind: type[Spec], text: str, path: Path | str) -> Spec:
     Raises
     ------
     InputError
-        If it is not TOML, or a key is unknown, missing or of the wrong type; the message names the line.
+        If it is not TOML, or keys are unknown, missing or of the wrong type; the message names all of them, each with
+        its line.
     """
-    data = _parsed(text, path)
+    return checked(kind, parsed(text, path), where=str(path), folder=Path(path).parent, text=text)
+
+
+def checked(
+    kind: type[Spec], data: Mapping[str, Any], *, where: str, folder: Path, text: str = "", name: str = ""
+) -> Spec:
+    """Check plain data against their specification.
+
+    Parameters
+    ----------
+    kind : type
+    data : mapping
+        As `tomllib` reads them.
+    where : str
+        Name of the data in messages.
+    folder : Path
+        Files are named relative to it.
+    text : str
+        TOML text of the data; empty: messages name no lines.
+    name : str
+        Name that stands for a model in memory.
+
+    Raises
+    ------
+    InputError
+        As in `validated`.
+    """
     try:
-        return kind.model_validate(data, context={"folder": Path(path).parent})
+        return kind.model_validate(data, context={"folder": folder, "object": name})
     except ValidationError as error:
-        # A misspelt key is also a missing one: the spelling is more informative.
-        first = min(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
-        keys = _keys(first["loc"], data)
-        raise InputError(f"{path}{_line(keys, text)}: {_sentence(first, keys, kind)}") from error
+        problems = _problems(error, data, kind)
+        lines = key_lines(text) if text else {}
+        placed = sorted({(_line(problem.keys, lines), problem.sentence): None for problem in problems})
+        said = [f"line {line}: {sentence}" if line else sentence for line, sentence in placed]
+        if len(said) == 1:
+            separator = ", " if placed[0][0] else ": "
+            raise InputError(f"{where}{separator}{said[0]}") from error
+        numbered = ", ".join(f"({number}) {problem}" for number, problem in enumerate(said, 1))
+        raise InputError(f"{where} has {len(said)} problems: {numbered}") from error
 
 
-def kind_of(text: str, path: Path | str, kinds: Sequence[str]) -> str:
-    """Return the ``kind`` of a TOML text, by default the first of the kinds."""
-    kind = _parsed(text, path).get("kind", kinds[0])
+def kind_of(data: Mapping[str, Any], where: str, kinds: Sequence[str], text: str = "") -> str:
+    """Return the ``kind`` of the data of a study, by default the first of the kinds."""
+    kind = data.get("kind", kinds[0])
     if kind not in kinds:
-        allowed = " or ".join(map(repr, kinds))
-        raise InputError(f"{path}{_line(('kind',), text)}: kind must be {allowed}, got {reprlib.repr(kind)}")
+        line = _line(("kind",), key_lines(text)) if text else 0
+        place = f", line {line}" if line else ""
+        raise InputError(
+            f"{where}{place}: kind must be {_either(map(repr, kinds))}, got {_got(kind)}{hint(kind, kinds)}"
+        )
     return str(kind)
 
 
-def _parsed(text: str, path: Path | str) -> dict[str, Any]:
+def hint(name: object, names: Iterable[str]) -> str:
+    """Return a question after the name nearest to a misspelt one; empty if none is near."""
+    near = difflib.get_close_matches(str(name), list(names), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def tables_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the tables that a type consists of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [table for part in get_args(annotation) for table in tables_in(part)]
+
+
+def parsed(text: str, path: Path | str) -> dict[str, Any]:
+    """Parse a TOML text; `InputError` if it is none."""
     try:
         data = tomllib.loads(text)
         repr(data)  # a hexadecimal number may have too many digits for an error message
@@ -104,7 +174,120 @@ def _parsed(text: str, path: Path | str) -> dict[str, Any]:
     return data
 
 
-def _keys(location: tuple[int | str, ...], data: Any) -> tuple[int | str, ...]:
+@dataclass(frozen=True)
+class _Problem:
+    """What is wrong with the value of some keys."""
+
+    keys: Keys
+    sentence: str
+    type: str
+    meant: str = ""  # the key that an unknown one seems to stand for
+
+
+def _problems(error: ValidationError, data: Mapping[str, Any], kind: type[BaseModel]) -> list[_Problem]:
+    problems = [_problem(item, data, kind) for item in error.errors(include_url=False)]
+    # A misspelt key is also a missing one, and a value of several types fails as each of them.
+    meant = {(*problem.keys[:-1], problem.meant) for problem in problems if problem.meant}
+    deeper = {problem.keys[:depth] for problem in problems for depth in range(len(problem.keys))}
+    lists = {problem.keys for problem in problems if problem.type == "tuple_type"}
+    words = {problem.keys for problem in problems if problem.type == "literal_error"}
+    return [
+        replace(problem, sentence=problem.sentence.replace(" must be ", " must be a list or ", 1))
+        if problem.type == "literal_error" and problem.keys in lists
+        else problem
+        for problem in problems
+        if not (problem.type == "missing" and problem.keys in meant)
+        and not (problem.type in ("literal_error", "too_short") and problem.keys in deeper)
+        and not (problem.type == "tuple_type" and problem.keys in words)
+    ]
+
+
+def _problem(error: Any, data: Mapping[str, Any], kind: type[BaseModel]) -> _Problem:
+    location: Keys = error["loc"]
+    keys, tables = _keys(location, data), _tables(kind, location[:-1])
+    path, sort = ".".join(map(str, keys)), str(error["type"])
+    if sort == "extra_forbidden":
+        key, fields = str(keys[-1]), {name for table in tables for name in table.model_fields}
+        place = _place(key, kind, len(keys) > 1)
+        near = [] if place else difflib.get_close_matches(key, sorted(fields), n=1)
+        advice = f"; did you mean {near[0]!r}?" if near else place
+        return _Problem(keys, f"unknown key {path!r}{advice}", sort, *near)
+    if sort == "missing":
+        return _Problem(keys, f"key {path!r} is missing", sort)
+    message = str(error["msg"])
+    if sort == "value_error":
+        return _Problem(keys, message.removeprefix("Value error, "), sort)
+    return _Problem(keys, _sentence(error, path, _field(kind, location)), sort)
+
+
+def _sentence(error: Any, path: str, field: FieldInfo | None) -> str:
+    """Say what a value must be, in the words of TOML."""
+    sort, context, value = error["type"], error.get("ctx", {}), error["input"]
+    if sort.startswith("union_tag"):
+        kinds = [name for table in tables_in(field.annotation) for name in _tags(table)] if field else []
+        got = value.get("kind") if isinstance(value, dict) else None
+        said = f", got {_got(got)}{hint(got, kinds)}" if got is not None else ""
+        return f"{path}.kind must be {_either(map(repr, kinds))}{said}"
+    if sort in ("model_type", "model_attributes_type", "dict_type"):
+        example = f" such as {toml_value(field.examples[0])}" if field and field.examples else ""
+        return f"{path} must be a table{example}, got {_got(value)}"
+    if sort == "literal_error":
+        allowed = [part.strip("'") for part in context["expected"].replace(" or ", ", ").split(", ")]
+        return f"{path} must be {context['expected']}, got {_got(value)}{hint(value, allowed)}"
+    if sort in RULES:
+        limits = {name: f"{limit:g}" if isinstance(limit, float) else limit for name, limit in context.items()}
+        limits["values"] = "value" if context.get("min_length") == 1 else "values"
+        return f"{path} {RULES[sort].format(**limits)}, got {_got(value)}"
+    message = str(error["msg"])
+    return f"{path}: {message[0].lower()}{message[1:]}, got {_got(value)}"
+
+
+def _got(value: object) -> str:
+    return reprlib.repr(value)
+
+
+def _either(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _place(key: str, kind: type[BaseModel], nested: bool) -> str:
+    """Say in which other table an unknown key would be known; empty if in none."""
+    if nested and key in kind.model_fields:
+        return f"; {key!r} is a key of the study itself: write it above the first table"
+    inner = {name: tables_in(field.annotation) for name, field in kind.model_fields.items()}
+    places = [name for name, tables in inner.items() if any(key in table.model_fields for table in tables)]
+    return f"; {key!r} is a key of {_either(places)}" if places else ""
+
+
+def _tables(kind: type[BaseModel], location: Keys) -> list[type[BaseModel]]:
+    """Return the tables that can stand at a location, which may have tags of unions among its keys."""
+    tables = [kind]
+    for key in location:
+        fields = [table.model_fields[key] for table in tables if key in table.model_fields]
+        tagged = [table for table in tables if "kind" in table.model_fields and key in _tags(table)]
+        if fields:
+            tables = [table for field in fields for table in tables_in(field.annotation)]
+        elif tagged:
+            tables = tagged
+    return tables
+
+
+def _tags(table: type[BaseModel]) -> tuple[Any, ...]:
+    return get_args(table.model_fields["kind"].annotation)
+
+
+def _field(kind: type[BaseModel], location: Keys) -> FieldInfo | None:
+    """Return the field that a location is in."""
+    for depth in range(len(location), 0, -1):
+        key = location[depth - 1]
+        for table in _tables(kind, location[: depth - 1]):
+            if key in table.model_fields:
+                return table.model_fields[str(key)]
+    return None
+
+
+def _keys(location: Keys, data: Any) -> Keys:
     # Drop what pydantic adds for unions (tags and type names): only the last key may be absent from the data.
     keys: list[int | str] = []
     for depth, key in enumerate(location):
@@ -117,49 +300,8 @@ def _keys(location: tuple[int | str, ...], data: Any) -> tuple[int | str, ...]:
     return tuple(keys)
 
 
-def _sentence(error: Any, keys: tuple[int | str, ...], kind: type[BaseModel]) -> str:
-    path = ".".join(map(str, keys))
-    message, value = str(error["msg"]), error["input"]
-    if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(keys[-1]), sorted(_field_names(kind)), n=1)
-        return f"unknown key {path!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-    if error["type"] == "missing":
-        return f"key {path!r} is missing"
-    if error["type"] == "value_error":
-        return message.removeprefix("Value error, ")
-    if error["type"].startswith("union_tag"):
-        return f"{path}.kind must be 'table', 'markov-chain', 'hidden-markov', 'code' or 'independent'"
-    if error["type"] in RULES:
-        limits = {
-            name: f"{limit:g}" if isinstance(limit, float) else limit for name, limit in error.get("ctx", {}).items()
-        }
-        return f"{path} {RULES[error['type']].format(**limits)}, got {reprlib.repr(value)}"
-    return f"{path}: {message[0].lower()}{message[1:]}, got {reprlib.repr(value)}"
-
-
-def _field_names(kind: Any) -> set[str]:
-    """Names of all fields of a table and of the tables in it."""
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return set(kind.model_fields).union(*(_field_names(field.annotation) for field in kind.model_fields.values()))
-    return set().union(*(_field_names(field) for field in get_args(kind)))
-
-
-def _line(keys: tuple[int | str, ...], text: str) -> str:
-    """Return the line of a key, or of the table that it belongs to, in words; nothing where the text has neither."""
-    lines: dict[tuple[int | str, ...], int] = {}
-    table: tuple[int | str, ...] = ()
-    seen: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[\[\s*([\w.-]+)\s*\]\]", line):
-            name = header[1]
-            seen[name] = seen.get(name, -1) + 1
-            table = (*name.split("."), seen[name])
-            lines[table] = number
-        elif header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
-            table = tuple(header[1].split("."))
-            lines[table] = number
-        elif key := re.match(r"\s*([\w-]+)\s*=", line):
-            lines.setdefault((*table, key[1]), number)
+def _line(keys: Keys, lines: Mapping[Keys, int]) -> int:
+    """Return the line of a key, or of the table that it belongs to; 0 where the text has neither."""
     while keys and keys not in lines:
         keys = keys[:-1]
-    return f", line {lines[keys]}" if keys in lines else ""
+    return lines.get(keys, 0)

@@ -1,5 +1,6 @@
 """Frontiers: which estimator has the least variance at every length and number of passes."""
 
+from infodis_stats.studies.frontier.example import EXAMPLE
 from infodis_stats.studies.frontier.report import frontier_document
 from infodis_stats.studies.frontier.run import find_frontier
 from infodis_stats.studies.frontier.schema import FrontierSpec
@@ -14,5 +15,6 @@ FRONTIER = StudyKind(
     run=find_frontier,
     verdicts=frontier_verdicts,
     document=frontier_document,
+    example=EXAMPLE,
     compares_estimators=True,
 )

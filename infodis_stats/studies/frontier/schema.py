@@ -7,8 +7,15 @@ from pydantic import Field, model_validator
 from estimators import Contrast, Estimator
 from infodis_stats.studies.design.scenario import Scenario
 from infodis_stats.studies.design.spec import StudySpec, check_distinct
-from infodis_stats.studies.design.target_schema import ContrastName, SubjectSpec, check_contrasts, named_samplers
-from infodis_stats.studies.design.toml import Count
+from infodis_stats.studies.design.target_schema import (
+    Contrasts,
+    Estimators,
+    Passes,
+    Subjects,
+    check_contrasts,
+    named_samplers,
+)
+from infodis_stats.studies.design.toml import hint
 
 __all__ = ["FrontierSpec"]
 
@@ -16,15 +23,18 @@ __all__ = ["FrontierSpec"]
 class FrontierSpec(StudySpec):
     """Subjects x estimators x passes x replicates; gains are relative to the rivals."""
 
-    kind: Literal["frontier"]
-    passes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
+    kind: Annotated[Literal["frontier"], Field(description="kind of study")]
+    passes: Passes
     # Estimators are chosen on one half and measured on the other; the standard error of a variance needs 3.
-    replicates: Annotated[int, Field(ge=6)]
-    estimators: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-    rivals: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-    contrasts: Annotated[tuple[ContrastName, ...], Field(strict=False)] = ()
-    subjects: Annotated[tuple[SubjectSpec, ...], Field(strict=False, min_length=1)]
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    replicates: Annotated[int, Field(ge=6, description="independent replicates per cell")]
+    estimators: Estimators
+    rivals: Annotated[
+        tuple[str, ...],
+        Field(strict=False, min_length=1, description="those of the estimators that gains are relative to"),
+    ]
+    contrasts: Contrasts = ()
+    subjects: Subjects
+    level: Annotated[float, Field(gt=0, lt=1, description="confidence level of the intervals")] = 0.95
 
     @model_validator(mode="after")
     def _consistent(self) -> "FrontierSpec":
@@ -40,7 +50,7 @@ class FrontierSpec(StudySpec):
         names = [sampler.name for sampler in self.samplers()]
         for rival in self.rivals:
             if rival not in names:
-                raise ValueError(f"rival {rival!r} is none of {', '.join(names)}")
+                raise ValueError(f"rival {rival!r} is none of {', '.join(names)}{hint(rival, names)}")
         return self
 
     def scenarios(self) -> list[Scenario]:

@@ -1,5 +1,6 @@
 """Information: score entropies against masked estimators, and mutual information against noise."""
 
+from infodis_stats.studies.information.example import EXAMPLE
 from infodis_stats.studies.information.report import information_document
 from infodis_stats.studies.information.run import follow_information
 from infodis_stats.studies.information.schema import InformationSpec
@@ -14,5 +15,6 @@ INFORMATION = StudyKind(
     run=follow_information,
     verdicts=information_verdicts,
     document=information_document,
+    example=EXAMPLE,
     compares_estimators=True,
 )

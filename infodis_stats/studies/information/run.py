@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from estimators import Draw
+from estimators import Draw, InputError
 from estimators.estimator import estimator_of
 from estimators.score_entropy.naming import NOISES
 from estimators.streams import root_seed, stream
@@ -18,7 +18,7 @@ from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.studies.comparison.run import draws_dataset, draws_section, summary_dataset
 from infodis_stats.studies.comparison.variables import VARIABLES as COMPARISON_VARIABLES
-from infodis_stats.studies.design.grid import Samplers, lay_out
+from infodis_stats.studies.design.grid import Samplers, check_runs, lay_out
 from infodis_stats.studies.design.reference_values import truth_dataset, truth_sections
 from infodis_stats.studies.design.result import Result, Steps
 from infodis_stats.studies.design.scenario import Subject
@@ -42,6 +42,7 @@ def follow_information(subjects: Sequence[Subject], spec: InformationSpec) -> St
     samplers = spec.samplers()
     grouped = [_named_groups(subject, table) for subject, table in zip(subjects, spec.subjects, strict=True)]
     grids = [lay_out(items_of(groups), samplers, spec.passes, spec.replicates) for groups in grouped]
+    check_runs(grids)
     curves = [
         (group, [_curve(subject, group, name, spec) for name in spec.curves.noises])
         for subject, groups in zip(subjects, grouped, strict=True)
@@ -134,6 +135,13 @@ def _least(spread: NDArray[np.float64], candidates: NDArray[np.bool_]) -> NDArra
 def _named_groups(subject: Subject, table: SequencesSpec) -> list[Group]:
     """Make the groups of a subject: a single one has the subject's name, several have it as a prefix."""
     groups = make_groups(subject, table)
+    for group in groups:
+        sizes = {(side.length, len(side.tokens)) for item in group.items for side in item.sides}
+        if len(sizes) > 1 or any(scored < length for scored, length in sizes):
+            raise InputError(
+                f"group {group.name!r} of {table.name!r} needs whole sequences of one length, without prompts: make a "
+                "group of each length"
+            )
     return [replace(group, name=table.name if len(groups) == 1 else f"{table.name}: {group.name}") for group in groups]
 
 

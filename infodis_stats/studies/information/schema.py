@@ -16,7 +16,7 @@ __all__ = ["CurvesSpec", "InformationSpec", "SequencesSpec"]
 class SequencesSpec(Scored):
     """Sequences of a law, scored whole."""
 
-    name: Name
+    name: Annotated[Name, Field(description="name of the subject in the report")]
 
     @model_validator(mode="after")
     def _whole_sequences_of_a_law(self) -> "SequencesSpec":
@@ -32,22 +32,38 @@ class SequencesSpec(Scored):
 class CurvesSpec(TomlTable):
     """Curves of mutual information: under which noise, from how many sequences and passes of each."""
 
-    noises: Annotated[tuple[Literal["absorbing", "uniform"], ...], Field(strict=False, min_length=1)] = (
-        "absorbing",
-        "uniform",
-    )
-    sequences: Annotated[int, Field(ge=2)] = 256
-    passes: Count = 32
+    noises: Annotated[
+        tuple[Literal["absorbing", "uniform"], ...], Field(strict=False, min_length=1, description="one curve for each")
+    ] = ("absorbing", "uniform")
+    sequences: Annotated[int, Field(ge=2, description="sequences drawn from the law for each curve")] = 256
+    passes: Annotated[Count, Field(description="forward passes per sequence")] = 32
 
 
 class InformationSpec(ComparedSpec):
     """Subjects x estimators x passes x replicates; for each group of sequences a curve under each noise."""
 
-    kind: Literal["information"]
+    kind: Annotated[Literal["information"], Field(description="kind of study")]
     # The best are chosen on one half and compared on the other; the standard error of a variance needs 3.
-    replicates: Annotated[int, Field(ge=6)]
-    subjects: Annotated[tuple[SequencesSpec, ...], Field(strict=False, min_length=1)]
-    curves: CurvesSpec = CurvesSpec()
+    replicates: Annotated[int, Field(ge=6, description="independent replicates per cell, at least interval_replicates")]
+    subjects: Annotated[
+        tuple[SequencesSpec, ...],
+        Field(
+            strict=False,
+            min_length=1,
+            description="laws, each with its targets",
+            examples=[
+                {
+                    "name": "DNA",
+                    "law": {"kind": "markov-chain", "order": 1},
+                    "targets": [{"name": "short", "count": 4, "length": 8}],
+                }
+            ],
+        ),
+    ]
+    curves: Annotated[
+        CurvesSpec,
+        Field(description="curves of mutual information against noise", examples=[{"sequences": 256, "passes": 32}]),
+    ] = CurvesSpec()
 
     @model_validator(mode="after")
     def _names_differ(self) -> "InformationSpec":

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+import infodis_stats as ids
 from estimators import PassesError, TimeIntegral, UniformCount, all_masks, estimator, estimator_names
 from estimators.masked.published import InfodisCount, PublishedDream
 from tests.support.enumeration import Points, estimand_by_mask, expected_weights, worst_z
@@ -31,7 +32,7 @@ def size_mean(law, losses):
 def test_published_estimators_are_listed_and_described_as_published():
     published = [name for name in estimator_names("masked") if name.startswith("published-")]
     assert set(BIASED) == set(published) - {"published-radd"}
-    assert len(published) == 7
+    assert len(published) == 8
     for name in published:
         assert estimator(name).summary.startswith("as published")
 
@@ -51,6 +52,7 @@ EVEN_TWICE = [0.0, *((1.5 if m % 2 == 0 else 0.5) / (m * math.comb(LENGTH, m)) f
         ("published-infodis-text8", 6, RELEASED_TEXT8),
         ("published-llada", 8, EVEN_TWICE),
         ("published-d1", 1, [0.0, 0.0, 0.0, 0.0, 1.0]),
+        ("published-pll", 4, [0.0, 1.0, 0.0, 0.0, 0.0]),
     ],
 )
 def test_maths_expected_weights_by_enumeration(name, passes, of_size):
@@ -84,6 +86,20 @@ def test_maths_the_released_code_never_draws_the_full_mask():
         assert 100 * bias == pytest.approx(percent, abs=0.05)
     # With the mean instead of the sum: H_L if every token costs 1.
     assert size_mean(InfodisCount(mean=True).law(16), np.ones(16)) == pytest.approx(sum(1 / m for m in range(1, 17)))
+
+
+def test_maths_the_pseudo_log_likelihood_is_0_where_tokens_determine_one_another():
+    """The bias is the sum of the losses of single masks less the NLL: 0 for independent tokens, -NLL for a copy."""
+    law = ids.CodeLaw(length=4, group=2, rule="copies", alphabet="AB")
+    row = law.sample(1, length=4, seed=0)
+    pll = estimator("published-pll")
+    assert pll.sample(law, row, passes=4, replicates=2, rng=0) == pytest.approx(0.0)
+    assert law.nll(row) == pytest.approx(2 * np.log(2.0))
+    independent = ids.IndependentLaw.random(4, seed=1)
+    row = independent.sample(1, length=4, seed=0)
+    assert pll.sample(independent, row, passes=5, replicates=1, rng=0)[0] == pytest.approx(independent.nll(row))
+    with pytest.raises(PassesError, match="published-pll needs 4 passes for 4 scored positions, got 3"):
+        pll.sample(law, row, passes=3, replicates=1, rng=0)
 
 
 def test_maths_rounding_half_to_even_biases_llada():

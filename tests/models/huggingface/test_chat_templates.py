@@ -95,7 +95,8 @@ def test_the_response_is_scored_after_the_header_of_the_assistant(tmp_path):
     made = model(tmp_path)
     (record, _) = ids.with_chat_template(RECORDS, made)
     found = ids.estimate_texts(made, [record], "exhaustive", passes=7, replicates=2)["nll"].item()
-    plain = ids.estimate_texts(made, RECORDS[:1], "exhaustive", passes=7, replicates=2)["nll"].item()
+    bare = [ids.Record("first", "A B ", "C D E")]
+    plain = ids.estimate_texts(made, bare, "exhaustive", passes=7, replicates=2)["nll"].item()
     header = made.tokenizer.apply_chat_template([{"role": "user", "content": "A B"}], tokenize=True, return_dict=False)
     response = made.tokenizer.convert_tokens_to_ids(["C", "D", "E"])
 

@@ -161,14 +161,12 @@ def test_pairs_of_texts_share_a_prompt(folder):
         (HEAD + '[[targets]]\nname = "a"\nsequences = ["GAXA"]\n', "'GAXA': character 'X' at position 2"),
         (HEAD + f'[[targets]]\nname = "a"\nsequences = ["{"G" * 41}"]\n', "41 tokens, but the model takes at most 40"),
         (HEAD + '[[targets]]\nname = "a"\ncount = 2\nlength = 3\n', "drawn from a law: give a [law]"),
-        (HEAD + ON_A_LAW + TEXTS, "a study cannot score both sequences of a law and records"),
+        (
+            HEAD + ON_A_LAW + TEXTS,
+            "records.jsonl, record 'long', position 7: symbol ' ' is outside the alphabet ACGT",
+        ),
         (HEAD + ON_A_LAW.replace("seed = 5", 'alphabet = "ACGX"'), "character 'X'"),
         (HEAD.replace("tiny", "absent") + ON_A_LAW, "there is no model at"),
-        (
-            HEAD.split("[model]", maxsplit=1)[0]
-            + ON_A_LAW.replace("count = 3\nlength = 6\ncontext = 2", 'records = "r"'),
-            "a [model]",
-        ),
         (
             HEAD.split("[model]", maxsplit=1)[0] + '[[targets]]\nname = "a"\nsequences = ["A"]\n',
             "give a [law], or a [model]",

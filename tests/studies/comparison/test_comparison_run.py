@@ -61,7 +61,7 @@ def test_a_subset_of_a_study_has_the_same_numbers(study, tmp_path, old, new):
 
 def test_batches_and_the_order_of_groups_change_no_number(study, tmp_path):
     whole = study["draws"].to_dataset()
-    for batch_size, passes in ((1, "[4]"), (37, "[4, 8, 31]"), (5000, "[4, 8, 31]")):
+    for batch_size, passes in ((1, "[8]"), (37, "[4, 8, 31]"), (5000, "[4, 8, 31]")):
         again = rerun(tmp_path, "passes = [4, 8, 31]", f"passes = {passes}", batch_size=batch_size)
         same = whole["estimate"].sel(estimator=again["estimator"], passes=again["passes"])
         np.testing.assert_array_equal(again["estimate"], same)
@@ -144,7 +144,7 @@ def test_few_hard_tokens_are_flagged(tmp_path):
     path = tmp_path / "hard.toml"
     sequences = ["AAAAAA", "CAAAAA", "GAAAAA"]
     path.write_text(
-        SMALL_STUDY.partition("[law]")[0]
+        SMALL_STUDY.partition("[law]")[0].replace("31]", "63]")
         + f'[law]\nkind = "table"\nalphabet = "ACG"\nsequences = {sequences}\nprobabilities = [0.98, 0.01, 0.01]\n'
         + '[[targets]]\nname = "one hard token"\nsequences = ["CAAAAA"]\n'
     )

@@ -5,8 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
+import infodis_stats as ids
 from estimators import Cell, Coupled, InputError, PassesError, estimator, make_pairs, make_targets
 from infodis_stats.studies.design.grid import lay_out
+from tests.support.small_studies import SMALL_STUDY
 
 ITEMS = [*make_targets([[0, 1, 0], [1, 1, 2]]), *make_targets([[0, 1, 2, 3, 0, 1]], context=1)]
 SAMPLERS = [estimator(name) for name in ("time-free", "chain", "exhaustive")]
@@ -59,3 +61,25 @@ def test_pairs_of_unequal_length_need_passes_for_both_sides():
 def test_grids_too_large_for_memory_are_rejected_at_once():
     with pytest.raises(InputError, match="does not fit into memory"):
         lay_out(ITEMS, SAMPLERS, (2**27,), 4)
+
+
+def test_an_estimator_that_can_never_run_is_refused_before_anything_runs(tmp_path):
+    text = SMALL_STUDY.replace('"exhaustive"', '"chain", "chain+antithetic"').replace(
+        "passes = [4, 8, 31]", "passes = [1]"
+    )
+    (tmp_path / "study.toml").write_text(text)
+    with pytest.raises(ids.InputError) as caught:
+        ids.run_study(tmp_path / "study.toml", ledger=tmp_path / "ledger")
+    assert str(caught.value).startswith("chain cannot run with any of the passes in any group (chain needs at least 3 ")
+    assert str(caught.value).endswith("; the same holds for chain+antithetic")
+    assert not list((tmp_path / "ledger").glob("*/*.npy"))
+
+
+def test_control_one_group_is_enough_to_run(tmp_path):
+    """Three passes suffice for a chain of the three positions of one of the groups."""
+    text = SMALL_STUDY.replace('"exhaustive"', '"chain"').replace("passes = [4, 8, 31]", "passes = [3]")
+    (tmp_path / "study.toml").write_text(text)
+    tree = ids.run_study(tmp_path / "study.toml")
+    draws = tree["draws"]["estimate"].sel(estimator="chain")
+    assert draws.isel(item=slice(4)).isnull().all()
+    assert draws.isel(item=slice(4, None)).notnull().all()

@@ -210,7 +210,7 @@ class TestRun:
             (
                 '{ name = "short", count = 4, length = 6, context = 2, seed = 1 }',
                 '{ name = "short", sequences = ["ACGT", "ACG"] }',
-                "strings must have equal length",
+                "needs items of one scored length, got 3 to 4",
             ),
             (
                 'estimators = ["time-free", "uniform-count+stratified", "chain", "block-chain", "time-integral"]\n'

@@ -20,7 +20,7 @@ pairs = [{ name = "a", count = 2, length = 5, context = 1, edit = "unrelated", s
         ('rivals = ["time-free", ', 'rivals = ["time-free", "time-free", ', 0, "rivals must differ"),
         ("passes = [4, 8]", "passes = [4, 4]", 0, "passes must differ"),
         ("replicates = 8", "replicates = 5", 5, "must be at least 6, got 5"),
-        ('"chain", ', '"chian", ', 0, "there is no estimator 'chian'; did you mean chain"),
+        ('"chain", ', '"chian", ', 6, "there is no estimator 'chian'; did you mean chain"),
         ('name = "Two letters"', 'name = "A <b>chain</b>"', 0, "subject names must differ"),
         ('{ name = "short",', '{ name = "long",', 9, "group names must differ"),
         (
@@ -31,7 +31,7 @@ pairs = [{ name = "a", count = 2, length = 5, context = 1, edit = "unrelated", s
         ),
         ("most_passes = 4", "most_pases = 4", 19, "unknown key 'subjects.1.most_pases'; did you mean 'most_passes'?"),
         ("order = 1, ", "ordr = 1, ", 11, "unknown key 'subjects.0.law.ordr'; did you mean 'order'?"),
-        ("count = 3, length = 16", "cuont = 3, length = 16", 12, "unknown key 'subjects.0.targets.1.cuont'"),
+        ("count = 3, length = 16", "cuont = 3, length = 16", 14, "unknown key 'subjects.0.targets.1.cuont'"),
         ("replicates = 8", 'replicates = 8\ncontrasts = ["coupled"]', 0, "contrasts = "),
         ("seed = 3\n", "seed = 3\nreference = 'chain'\n", 4, "unknown key 'reference'"),
     ],

@@ -132,3 +132,16 @@ def test_a_single_family_has_no_lead():
     assert (found["best_masked"], found["best_noised"]) == ("triangular", "")
     assert found["lead"].isnull()
     assert found["lead_ci"].isnull().all()
+
+
+def test_texts_of_several_lengths_are_refused_and_of_one_length_compared(tmp_path):
+    text = SMALL_INFORMATION.replace("count = 3, length = 25, seed = 1", 'records = "a.txt"')
+    (tmp_path / "study.toml").write_text(text)
+    (tmp_path / "a.txt").write_text("ABBA\nBBA\n")
+    with pytest.raises(ids.InputError, match="group '25' of 'Hidden' needs whole sequences of one length, without"):
+        ids.run_study(tmp_path / "study.toml")
+    (tmp_path / "a.txt").write_text("ABBABBAAB\nBBAABABBA\n")
+    tree = ids.run_study(tmp_path / "study.toml")
+    law = ids.HiddenMarkov.random(2, "AB", seed=5)
+    exact = law.nll(law.encode(["ABBABBAAB", "BBAABABBA"]))
+    np.testing.assert_allclose(tree["truth"]["truth"].values[-2:], exact, rtol=1e-12)

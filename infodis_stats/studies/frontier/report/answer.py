@@ -73,17 +73,18 @@ def _auto(summary: xr.Dataset, name: str) -> str:
     """Return the regret of auto in words, on average and at worst."""
     part = summary.sel(estimator=name)
     regret, ends = part["regret"], part["regret_ci"]
-    counted = np.isfinite(regret.values) & (regret.values > 0)
+    with np.errstate(divide="ignore"):
+        counted = np.isfinite(np.log(ends.values)).all(axis=-1)
     if not counted.any():
         return f"{name}: nothing to compare it with."
     logs = np.log(ends.values[counted])
     errors = (logs[:, 1] - logs[:, 0]) / (2 * norm.ppf((1 + summary.attrs["ci_prob"]) / 2))
     mean = analysis.geometric_mean(np.log(regret.values[counted]), errors, summary.attrs["ci_prob"])
-    worst = regret.where(np.isfinite(regret)).argmax(["group", "passes"])
+    worst = regret.where(counted).argmax(["group", "passes"])
     largest, bounds = regret[worst], ends[worst].values.tolist()
     missed, alone = int(np.isposinf(regret).sum()), int((regret == 0).sum())
-    exact = f" In {missed} more cells another estimator is exact and it is not." if missed else ""
-    exact += f" In {alone} more cells it is exact and no other is." if alone else ""
+    exact = f" Cells in which another estimator is exact and it is not: {missed}." if missed else ""
+    exact += f" Cells in which it is exact and no other is: {alone}." if alone else ""
     return (
         f"{name}: its variance is on average {band(float(mean.mean), float(mean.lower), float(mean.upper))} times that "
         f"of the best other estimator over {int(counted.sum())} cells, at most {band(float(largest), *bounds)} "
