@@ -26,6 +26,7 @@ from estimators.arguments import check_count
 from estimators.evaluate import Progress
 from estimators.streams import root_seed
 from infodis_stats.analysis import student_t, variance
+from infodis_stats.analysis.replicates import check_level
 from infodis_stats.estimates.settings import Device, Execution, named_estimator
 from infodis_stats.laws import Law
 from infodis_stats.results.labels import CI_BOUND, Variable, describe
@@ -169,6 +170,7 @@ def estimate_information(
     >>> curve["information"].values.round(2), curve["exact"].values.round(2)
     (array([5.05, 1.21, 0.  ]), array([4.96, 1.18, 0.  ]))
     """
+    check_level(level)
     curve = plan_curve(
         law, noise, length=length, estimator=estimator, sequences=sequences, passes=passes, levels=levels, seed=seed
     )

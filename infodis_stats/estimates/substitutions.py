@@ -249,6 +249,8 @@ def rank_substitutions(scan: xr.Dataset) -> pd.DataFrame:
     1          A2G     -0.283   worse
     2          A2T     -0.655   worse
     """
+    if not isinstance(scan, xr.Dataset) or not {"position", "symbol", "replicate", "ci_bound"} <= set(scan.dims):
+        raise InputError(f"a ranking needs the whole result of scan_substitutions, got {type(scan).__name__}")
     flat = scan.drop_dims("replicate").assign(
         cautions=caution_keys(scan["cautions"]), verdict=(("position", "symbol"), scan_verdicts(scan))
     )

@@ -382,7 +382,7 @@ def rank_texts(
     >>> ids.rank_texts(austen, "It is a truth ", ["universally", "zniverselly"], passes=8)["leader"].item()
     'universally'
     """
-    if per not in UNITS:
+    if not isinstance(per, str) or per not in UNITS:
         raise InputError(f"per must be one of {', '.join(UNITS)}, got {per!r}")
     answers = list(dict.fromkeys(as_answers(answers)))
     if len(answers) < 2:

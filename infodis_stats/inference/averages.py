@@ -11,6 +11,7 @@ from estimators import InputError
 from estimators.arguments import check_count
 from infodis_stats import analysis
 from infodis_stats.results.labels import CI_BOUND, Variable, describe, estimates_of
+from infodis_stats.results.quantity import quantity_of
 from infodis_stats.results.validity import CAUTIONS
 
 __all__ = ["average", "split_budget"]
@@ -85,7 +86,7 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
     [1.7  1.72]
     [1.66 1.77]
     """
-    name = _quantity(result, "an average")
+    name, result = quantity_of(result, "an average", "degrees", "forward_passes")
     confidence = result.attrs["ci_prob"] if level is None else level
     documents = estimates_of(result, name)
     means = {name: analysis.average(documents, of, level=confidence)}
@@ -175,7 +176,7 @@ def split_budget(result: xr.Dataset, budget: int, document_cost: float = 0.0) ->
     >>> split.attrs["best"], int(split["documents"].sel(document_passes=split.attrs["best"]))
     (19, 50)
     """
-    name = _quantity(result, "a split")
+    name, result = quantity_of(result, "a split", "degrees", "forward_passes")
     documents = estimates_of(result, name)
     between = analysis.components(documents).between
     check_count("budget", budget)
@@ -220,14 +221,6 @@ def _candidates(passes: float, within: float, between: float, document_cost: flo
     grid = passes * 2.0 ** np.arange(-3, 4)
     inside = [best] if grid[0] <= best <= grid[-1] else []
     return np.unique(np.maximum(1, np.round([*grid, *inside]))).astype(np.int64)
-
-
-def _quantity(result: xr.Dataset, purpose: str) -> str:
-    known = result.data_vars if isinstance(result, xr.Dataset) else ()
-    name = next((quantity for quantity in ("nll", "log_ratio") if quantity in known), None)
-    if name is None or "degrees" not in known or "forward_passes" not in known:
-        raise InputError(f"{purpose} needs the result of estimate_nll, estimate_log_ratio or another estimate")
-    return name
 
 
 def _per_unit(

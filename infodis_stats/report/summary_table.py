@@ -9,12 +9,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import InputError
 from infodis_stats.diagnostics.verdict import concise
 from infodis_stats.inference.decisions import decide
 from infodis_stats.io.tables import markdown_table, printable, terminal_table
 from infodis_stats.report.numbers import percent, significant
 from infodis_stats.results.labels import with_estimates
+from infodis_stats.results.quantity import quantity_of
 from infodis_stats.results.validity import caution_sentences
 
 __all__ = ["Summary", "made_by", "summary"]
@@ -39,6 +39,7 @@ AVERAGES = {
 UNITS = {"token": "length", "byte": "bytes", "word": "words"}
 """Units of a text, with the variable that counts them."""
 
+ENDINGS = {"token": "token", "forward_passes": "passes run"}
 HEADINGS = {
     "correlation": "correlation",
     "coupling_gain": "coupling gain",
@@ -117,7 +118,8 @@ def summary(result: xr.Dataset) -> Summary:
     Parameters
     ----------
     result : xarray.Dataset
-        Of `estimate_nll`, `estimate_log_ratio` or another estimate, or of `average` or `split_budget`.
+        Of `estimate_nll`, `estimate_log_ratio` or another estimate, or of `average` or `split_budget`. A single item,
+        such as ``result.isel(sequence=0)``, has one row.
 
     Returns
     -------
@@ -143,14 +145,11 @@ def summary(result: xr.Dataset) -> Summary:
     |          0 | 12.72 | 0.42 |   11.97 |   13.81 |   13.38 |           32 |
     |          1 | 12.98 | 0.45 |   12.11 |   13.96 |   13.90 |           33 |
     """
-    known = result.data_vars if isinstance(result, xr.Dataset) else ()
-    if "of" in getattr(result, "attrs", {}):
+    if isinstance(result, xr.Dataset) and "of" in result.attrs and "ci_bound" in result.dims:
         return _average_table(result)
-    if "expected_se" in known:
+    if isinstance(result, xr.Dataset) and "expected_se" in result and "best" in result.attrs:
         return _split_table(result)
-    name = next((quantity for quantity in ("nll", "log_ratio") if quantity in known), None)
-    if name is None or result[name].ndim != 1 or f"{name}_replicate" not in result:
-        raise InputError("a summary needs the result of estimate_nll, estimate_log_ratio or another estimate")
+    name, result = quantity_of(result, "a summary")
     unit = str(result[name].dims[0])
     lower, upper = (result[f"{name}_ci"].sel(ci_bound=bound).values for bound in ("lower", "upper"))
     error = result[f"{name}_se"].values
@@ -180,7 +179,7 @@ def summary(result: xr.Dataset) -> Summary:
             decimals |= dict.fromkeys(numbers, per_unit)
             # The table would be too wide: the intervals of all units are proportional.
             unprinted += [] if unit == "token" else [*numbers, f"{unit}s"]
-    columns["passes run"] = result["forward_passes"].values
+    columns |= {heading: result[key].values for key, heading in ENDINGS.items() if key in result}
     if "failed" in result and (result["failed"] != "").any():
         columns["failed"] = result["failed"].values
     frame = pd.DataFrame(columns)
