@@ -243,6 +243,7 @@ def test_bad_pairs_are_one_sentence(text, sentence):
             1,
         ),
         ({"ctx": "A man", "endings": ["runs", "is"], "label": ""}, "A man", (" runs", " is"), None),
+        ({"ctx": "A man", "endings": ["runs", ""], "label": 0}, "A man", (" runs", ""), 0),
         ({"goal": "To rest,", "sol1": "a", "sol2": "b", "label": 0}, "To rest,", (" a", " b"), 0),
         ({"goal": "To rest,\n", "sol1": "a", "sol2": "b", "label": -1}, "To rest,\n", ("a", "b"), None),
         ({"question": "q", "choices": ["3", "4"], "answer": 1, "subject": "s"}, "q", (" 3", " 4"), 1),
