@@ -134,6 +134,11 @@ def _add_scoring(add: Add) -> None:
     )
     ratio.add_argument("second", nargs="?", help="file with the second texts, in the same order")
     ratio.add_argument(
+        "--model2",
+        metavar="MODEL",
+        help="compare the texts of one file under two models: log p under the first model minus that under this one",
+    )
+    ratio.add_argument(
         "--decoupled", action="store_true", help="draw independent masks for the two sequences of a pair"
     )
     for command in (nll, ratio):

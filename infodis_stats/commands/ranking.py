@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from estimators import InputError, ModelError
 from infodis_stats.analysis.accuracy import accuracy
+from infodis_stats.commands.failures import report_failed
 from infodis_stats.commands.models import as_prompted, chat_attributes, read_model
 from infodis_stats.commands.reading import reading
 from infodis_stats.estimates.texts import rank_texts
@@ -21,8 +22,6 @@ from infodis_stats.report.numbers import band
 from infodis_stats.results.provenance import model_conventions, model_fingerprint
 
 __all__ = ["rank"]
-
-REASONS = 3  # that are printed
 
 
 def rank(options: argparse.Namespace) -> None:
@@ -48,8 +47,7 @@ def rank(options: argparse.Namespace) -> None:
     finally:  # also when it is interrupted: what is done is shown
         if rows:
             _show(rows, failed, model, options)
-    if failed:
-        raise InputError(f"{len(failed)} of {len(asked)} questions have no answer: {_reasons(failed)}")
+    report_failed(failed, len(asked), "questions")
 
 
 def _failed(model: TextModel, questions: Sequence[Question]) -> dict[str, str]:
@@ -63,12 +61,6 @@ def _failed(model: TextModel, questions: Sequence[Question]) -> dict[str, str]:
         except InputError as error:
             failed[question.name] = f"{question.source}, {error}" if question.source else str(error)
     return failed
-
-
-def _reasons(failed: Mapping[str, str]) -> str:
-    shown = list(failed.values())[:REASONS]
-    more = len(failed) - len(shown)
-    return "; ".join(shown) + (f"; and {more} more" if more else "")
 
 
 def _show(rows: list[dict[str, Any]], failed: Mapping[str, str], model: TextModel, options: argparse.Namespace) -> None:

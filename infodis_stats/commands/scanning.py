@@ -3,13 +3,15 @@
 import argparse
 import json
 import re
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from estimators import InputError
+from estimators import InfodisError, InputError
+from infodis_stats.commands.failures import report_failed
 from infodis_stats.commands.likelihoods import attributes_of
 from infodis_stats.commands.models import read_model
 from infodis_stats.commands.reading import reading
@@ -33,12 +35,22 @@ def scan(options: argparse.Namespace) -> None:
     """Score every single substitution of the sequences in a file, and write and print the ranking."""
     writable_folder(options.out)
     model = read_model(options.model, options)
-    scans = {}
-    for record in read_records(options.file, **reading(options)):
-        try:
-            scans[record.name] = _scan(model, record, options)
-        except InputError as error:
-            raise InputError(f"{options.file}, {record.name!r}: {error}") from error
+    records = read_records(options.file, **reading(options))
+    scans: dict[str, xr.Dataset] = {}
+    failed: dict[str, str] = {}
+    try:
+        for record in records:
+            try:
+                scans[record.name] = _scan(model, record, options)
+            except InfodisError as error:
+                failed[record.name] = f"{options.file}, {record.name!r}: {error}"
+    finally:  # also when it is interrupted: what is done is written
+        if scans:
+            _show(scans, options)
+    report_failed(failed, len(records), "sequences")
+
+
+def _show(scans: Mapping[str, xr.Dataset], options: argparse.Namespace) -> None:
     page = write_scans(scans, options.out)
     if options.json:
         entries = [

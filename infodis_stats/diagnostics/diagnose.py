@@ -28,8 +28,6 @@ def diagnose_result(result: xr.Dataset) -> Diagnosis:
             "cautions of each"
         )
     name, result = quantity_of(result, "a diagnosis", "degrees")
-    if not result[name].size:
-        raise InputError(f"the result has no {result[name].dims[0]}, so there is nothing to diagnose")
     failed = failure_verdicts(result, name)
     result = result.isel({result[name].dims[0]: np.isfinite(result[name].values)})
     labels: list[object] = result[result[name].dims[0]].values.tolist()

@@ -38,7 +38,7 @@ from infodis_stats.estimates.settings import (
     rows_per_call,
 )
 from infodis_stats.laws import Law
-from infodis_stats.models.vocabulary import alternatives, symbol_names, symbol_tokens
+from infodis_stats.models.vocabulary import alternatives, printed_symbols, symbol_names, symbol_tokens
 from infodis_stats.results.error_bars import ErrorBar, interval_kind
 from infodis_stats.results.labels import Variable, describe, estimates_of, replicates_dataset
 from infodis_stats.results.provenance import provenance_attributes
@@ -196,11 +196,12 @@ def scan_substitutions(
         if execution.progress is not None:
             execution.progress(1)
 
+    names = symbol_names(model, np.concatenate([target.tokens[sites], others]))  # together, so that they are unique
     dataset = _labelled(rows, changed, sampling.replicates, level, **exact).assign_coords(
         position=("position", sites, {"long_name": "index into the tokens, from 0"}),
         site=("position", sites + 1, {"long_name": "position, counted from 1"}),
-        original=("position", symbol_names(model, target.tokens[sites]), {"long_name": "symbol of the original"}),
-        symbol=("symbol", symbol_names(model, others), {"long_name": "symbol of the mutant"}),
+        original=("position", names[: len(sites)], {"long_name": "symbol of the original"}),
+        symbol=("symbol", names[len(sites) :], {"long_name": "symbol of the mutant"}),
         token=("symbol", others, {"long_name": "token of the symbol"}),
     )
     dataset.attrs = provenance_attributes(
@@ -211,7 +212,7 @@ def scan_substitutions(
         level=level,
         forward_passes=forward_passes,
         interval=request.kind,
-    ) | {"sequence": "".join(symbol_names(model, target.tokens))}
+    ) | {"sequence": "".join(printed_symbols(model, target.tokens))}
     return dataset
 
 

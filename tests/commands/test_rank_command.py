@@ -68,7 +68,7 @@ def test_bad_questions_are_left_out_and_named_and_the_others_are_kept(tmp_path, 
     assert [row["question"] for row in found["rows"]] == ["opening", "line 3", "line 4", "007"]
     assert (found["rows"][-1]["answer"], found["rows"][-1]["right"]) == ("happy", True)
     assert list(found["failed"]) == ["strange", "same"]
-    assert err.startswith("infodis-stats: 2 of 6 questions have no answer: ")
+    assert err.startswith("infodis-stats: 2 of 6 questions left out: ")
     assert "some.jsonl, line 5, 'strange': character" in err
     assert "'same': all answers are the same" in err
     assert main(["rank", "austen", str(path), "--passes", "8"]) == 2

@@ -52,5 +52,5 @@ def test_a_folder_is_a_path(study, folder):
 
 def test_parts_of_a_result_are_refused(result):
     assert ids.diagnose(result.isel(sequence=0)).verdicts
-    assert "has no sequence" in refusal(ids.diagnose, result.isel(sequence=slice(0, 0)))
+    assert "with at least one sequence" in refusal(ids.diagnose, result.isel(sequence=slice(0, 0)))
     assert ids.diagnose(result.isel(sequence=[0])).verdicts
