@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,10 @@ from tqdm import tqdm
 from estimators import InputError
 from infodis_stats.commands.likelihoods import attributes_of
 from infodis_stats.commands.models import as_prompted, chat_attributes, read_model
-from infodis_stats.commands.reading import reading
+from infodis_stats.commands.reading import naming, reading
 from infodis_stats.estimates.order_gap import order_gap
 from infodis_stats.estimates.order_swaps import order_swaps
-from infodis_stats.io.records import read_records
+from infodis_stats.io.records import Record, read_records
 from infodis_stats.io.tables import terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.laws.records import encode_records
@@ -38,10 +39,13 @@ COLUMNS = {
 def consistency(options: argparse.Namespace) -> None:
     """Compare whole orders in which sequences can be revealed, or swaps of two neighbours in an order."""
     model = read_model(options.model, options)
-    names, tokens, given = _sequences(model, options)
+    texts = read_records(options.file, **reading(options))
+    with naming(texts):
+        tokens, given = _sequences(model, texts, options)
+    names = [record.name for record in texts]
     streams = None if isinstance(model, Law) else names  # the random numbers of a law's sequence depend on its symbols
     arguments = {name: getattr(options, name) for name in ("seed", "level", "batch_size", "device")}
-    with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+    with naming(texts), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
         arguments |= {"context": given, "names": streams, "progress": bar.update}
         if options.tolerance is not None:
             arguments["tolerance"] = options.tolerance
@@ -64,17 +68,16 @@ def consistency(options: argparse.Namespace) -> None:
 
 
 def _sequences(
-    model: Law | TextModel, options: argparse.Namespace
-) -> tuple[list[str], list[NDArray[np.int64]], list[NDArray[np.bool_]] | int]:
-    """Return the names, the tokens and the given positions."""
-    texts = read_records(options.file, **reading(options))
+    model: Law | TextModel, texts: Sequence[Record], options: argparse.Namespace
+) -> tuple[list[NDArray[np.int64]], list[NDArray[np.bool_]] | int]:
+    """Return the tokens and the given positions."""
     if isinstance(model, Law):
-        return [record.name for record in texts], *encode_records(model, texts, options.context)
+        return encode_records(model, texts, options.context)
     if options.context:
         raise InputError("--context is for laws; for a network, give the prompts in a JSON file")
     records = as_prompted(texts, model, options)
     pairs = [conditioned(model, record.name, record.prompt, record.response, record.suffix) for record in records]
-    return [record.name for record in records], [tokens for tokens, _ in pairs], [given for _, given in pairs]
+    return [tokens for tokens, _ in pairs], [given for _, given in pairs]
 
 
 def _frame(result: xr.Dataset) -> pd.DataFrame:

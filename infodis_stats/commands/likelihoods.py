@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from estimators import InputError
 from infodis_stats.commands.models import as_prompted, chat_attributes, read_model, with_default_loading
-from infodis_stats.commands.reading import reading
+from infodis_stats.commands.reading import naming, reading
 from infodis_stats.estimates import estimate_log_ratio, estimate_nll
 from infodis_stats.estimates.model_log_ratio import estimate_model_log_ratio
 from infodis_stats.estimates.texts import estimate_text_ratios, estimate_texts
@@ -37,15 +37,16 @@ def nll(options: argparse.Namespace) -> None:
     """Estimate the negative log-likelihoods of the sequences or records in a file, under a law or a network."""
     _check_out(options)
     model = read_model(options.model, options)
+    texts = read_records(options.file, **reading(options))
     if isinstance(model, Law):
-        texts = read_records(options.file, **reading(options))
         tokens, context = encode_records(model, texts, options.context)
-        result = estimate_nll(model, tokens, options.estimator, context=context, **_sampling(options))
+        with naming(texts):
+            result = estimate_nll(model, tokens, options.estimator, context=context, **_sampling(options))
         _show(result.assign_coords(sequence=[record.name for record in texts]), options)
         return
     _check_context(options)
-    records = as_prompted(read_records(options.file, **reading(options)), model, options)
-    with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+    records = as_prompted(texts, model, options)
+    with naming(texts), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
         result = estimate_texts(
             model,
             records,
@@ -65,24 +66,25 @@ def ratio(options: argparse.Namespace) -> None:
     if options.model2 is not None:
         _show(_under_two_models(model, options), options)
         return
+    sides = _sides(options)
     if isinstance(model, Law):
-        sides = _sides(options)
         (first, context), (second, other) = (encode_records(model, side, options.context) for side in sides)
-        result = estimate_log_ratio(
-            model,
-            first,
-            second,
-            options.estimator,
-            coupled=coupled,
-            context=context,
-            second_context=other,
-            **_sampling(options),
-        )
+        with naming(*sides):
+            result = estimate_log_ratio(
+                model,
+                first,
+                second,
+                options.estimator,
+                coupled=coupled,
+                context=context,
+                second_context=other,
+                **_sampling(options),
+            )
         _show(result.assign_coords(pair=[record.name for record in sides[0]]), options)
         return
     _check_context(options)
-    pairs = as_prompted([_pair(*both) for both in zip(*_sides(options), strict=True)], model, options)
-    with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+    pairs = as_prompted([_pair(*both) for both in zip(*sides, strict=True)], model, options)
+    with naming(*sides), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
         result = estimate_text_ratios(
             model,
             pairs,
@@ -107,11 +109,12 @@ def _under_two_models(model: Law | TextModel, options: argparse.Namespace) -> xr
     else:
         _check_context(options)
         records = as_prompted(texts, model, options)
-        rows = [conditioned(model, record.name, record.prompt, record.response, record.suffix) for record in records]
+        with naming(texts):
+            rows = [conditioned(model, one.name, one.prompt, one.response, one.suffix) for one in records]
         tokens, given = [row.tokens for row in rows], [row.given for row in rows]
     settings = _sampling(options)
     del settings["precision"], settings["most_passes"]
-    with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+    with naming(texts), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
         result = estimate_model_log_ratio(
             model,
             second,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from estimators import Estimator, InputError, make_pairs, make_targets
 from estimators.evaluate import Progress
 from estimators.model import needs_context
+from infodis_stats.estimates.labelled_errors import labelled_errors
 from infodis_stats.estimates.log_ratio import log_ratio_of
 from infodis_stats.estimates.nll import nll_of
 from infodis_stats.estimates.pipeline import estimate
@@ -181,12 +182,13 @@ def estimate_texts(
         owners += [owner] * len(parts)
     level_of_each = IntervalRequest(interval, level, simultaneous).level_of_each(len(records))
     given = [piece.given for piece in pieces]
-    pieces_result = estimate(
-        nll_of(model, make_targets([piece.tokens for piece in pieces], given), estimator, None),
-        SamplingPlan(passes, replicates, seed, precision, most_passes),
-        IntervalRequest(interval, level_of_each),
-        Execution(batch_size, device, progress),
-    )
+    with labelled_errors([repr(records[owner].name) for owner in owners]):
+        pieces_result = estimate(
+            nll_of(model, make_targets([piece.tokens for piece in pieces], given), estimator, None),
+            SamplingPlan(passes, replicates, seed, precision, most_passes),
+            IntervalRequest(interval, level_of_each),
+            Execution(batch_size, device, progress),
+        )
 
     windows_of = np.bincount(owners, minlength=len(records))
     problems = _problems(pieces_result, owners, windows_of)
@@ -320,13 +322,14 @@ def estimate_text_ratios(
     pairs = as_pairs(pairs)
     sides = [conditioned_alternatives(model, pair.name, pair.prompt, [pair.first, pair.second]) for pair in pairs]
     (firsts, given), (seconds, other) = (zip(*side, strict=True) for side in zip(*sides, strict=True))
-    items = make_pairs(firsts, seconds, given, second_context=other)
-    result = estimate(
-        log_ratio_of(model, items, estimator, None, coupled=coupled),
-        SamplingPlan(passes, replicates, seed, precision, most_passes),
-        IntervalRequest(interval, level, simultaneous),
-        Execution(batch_size, device, progress),
-    )
+    with labelled_errors([repr(pair.name) for pair in pairs]):
+        items = make_pairs(firsts, seconds, given, second_context=other)
+        result = estimate(
+            log_ratio_of(model, items, estimator, None, coupled=coupled),
+            SamplingPlan(passes, replicates, seed, precision, most_passes),
+            IntervalRequest(interval, level, simultaneous),
+            Execution(batch_size, device, progress),
+        )
     return result.assign_coords(pair=[pair.name for pair in pairs])
 
 

@@ -143,6 +143,8 @@ def read_text(path: Path | str) -> str:
         raise InputError(f"{path} cannot be read: {reason}") from error
     except ValueError as error:
         raise InputError(f"{str(path)!a} cannot be read: it is not a valid file name") from error
+    except TypeError as error:
+        raise InputError(f"a file must be named by a string or a Path, got {type(path).__name__}") from error
     if len(text) > MOST_CHARACTERS:
         raise InputError(f"{path} cannot be read: it has more than {MOST_CHARACTERS} characters")
     return text.removeprefix("\ufeff")

@@ -50,7 +50,7 @@ def encode_records(
     rows, given = [], []
     for record in records:
         if context and (record.prompt or record.suffix):
-            raise InputError(f"{record.label} has a prompt or a suffix: --context is for sequences without them")
+            raise InputError(f"{record.label} has a prompt or a suffix: context= is for sequences without them")
         parts = [text.strip(blanks) for text in (record.prompt, record.response, record.suffix)]
         encoded = [_encoded(law, record, *part) for part in zip(("prompt", "response", "suffix"), parts, strict=True)]
         before, scored, _ = map(len, encoded)
@@ -60,7 +60,18 @@ def encode_records(
         positions = np.arange(len(row))
         rows.append(row)
         given.append((positions < before) | (positions >= before + scored))
+    _check_lengths(law, records, rows)
     return rows, given if any(mask.any() for mask in given) else context
+
+
+def _check_lengths(law: Law, records: Sequence[Record], rows: Sequence[NDArray[np.int64]]) -> None:
+    # Some laws have sequences of one length only: one record of each length is enough to see.
+    longest = {len(row): (record, row) for record, row in zip(records, rows, strict=True)}
+    for record, row in longest.values():
+        try:
+            law.nll(row[None])
+        except InputError as error:
+            raise InputError(f"{record.label}: {error}") from error
 
 
 def _encoded(law: Law, record: Record, part: str, text: str) -> NDArray[np.int64]:

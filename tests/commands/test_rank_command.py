@@ -106,7 +106,6 @@ def test_questions_are_parsed():
         ("{", "x, line 1: not valid JSON"),
         ("[]", "x contains nothing to score"),
         ("[[1]]", 'x, element 1: needs a JSON object with "answers" .*, got a list'),
-        ('{"answers": ["a", ""]}', "x, line 1: answer 1 is empty"),
         ('{"answers": ["a"]}', 'x, line 1: "answers" must be a list of at least 2 strings'),
         ('{"answers": ["a", "b"], "correct": 2}', 'x, line 1: "correct" must be the index of an answer, 0 to 1, got 2'),
         (
@@ -130,3 +129,15 @@ def test_laws_and_answers_with_unknown_symbols_are_rejected(questions, tmp_path,
     strange.write_text('{"answers": ["\\u1234", "a"], "id": "odd"}')
     assert main(["rank", "austen", str(strange)]) == 2
     assert "'odd'" in capsys.readouterr().err
+
+
+def test_a_question_with_an_empty_answer_is_left_out_and_named(tmp_path, capsys):
+    path = tmp_path / "questions.jsonl"
+    path.write_text(
+        '{"ctx": "It is a", "endings": ["trvth", "truth"], "label": "1"}\n'
+        '{"id": "q", "ctx": "He", "endings": ["said", ""]}\n'
+    )
+    assert main(["rank", "austen", str(path), "--passes", "8", "--json"]) == 2
+    printed = capsys.readouterr()
+    assert [row["answer"] for row in json.loads(printed.out)["rows"]] == [" truth"]
+    assert "questions.jsonl, line 2, 'q'" in printed.err

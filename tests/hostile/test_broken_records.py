@@ -1,6 +1,7 @@
 """Hostile records, pairs and questions are read correctly or rejected in one sentence with the place."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,12 @@ from hypothesis import strategies as st
 import infodis_stats as ids
 from infodis_stats.io.files import read_text
 from infodis_stats.io.records import (
+    Record,
+    as_answers,
+    as_pairs,
+    as_questions,
+    as_record,
+    as_records,
     parse_pairs,
     parse_questions,
     parse_records,
@@ -129,3 +136,82 @@ def test_an_endless_file_is_rejected(monkeypatch):
 def test_a_line_of_millions_of_letters_is_a_record():
     (record,) = parse_records(">a\n" + "ACGT\n" * 10**6, "x.fasta")
     assert len(record.response) == 4 * 10**6
+
+
+SHAPES = [
+    ["response", "prompt", "suffix"],
+    ["text", "meta"],
+    ["prompt", "first", "second"],
+    ["sentence_good", "sentence_bad", "UID"],
+    ["prompt", "chosen", "rejected"],
+    ["prompt", "answers", "correct"],
+    ["ctx", "endings", "label"],
+    ["goal", "sol1", "sol2", "label"],
+    ["question", "choices", "answer"],
+    ["query", "choices", "gold"],
+]
+LABELS = st.sampled_from([0, 1, "0", "A", "B", None, [1], 5, -1, 1.0, "Z", "", True, [0, 1], {}])
+OPTIONS = st.one_of(
+    st.just(["c", "d"]),
+    st.lists(st.text(max_size=2), max_size=3),
+    st.just({"text": ["a", "b"], "label": ["A", "B"]}),
+    st.just({"text": ["a", "b"], "label": ["1"]}),
+)
+USUAL = dict.fromkeys(("answers", "endings", "choices"), OPTIONS) | dict.fromkeys(
+    ("correct", "label", "answer", "gold"), LABELS
+)
+
+
+@st.composite
+def shaped_entries(draw):
+    """Draw objects of one shape, a few of them with a key too many, a key too few or a value of another type."""
+    entries = []
+    for _ in range(draw(st.integers(1, 2))):
+        keys = list(draw(st.shared(st.sampled_from(SHAPES), key="shape")))
+        fault = draw(st.integers(0, 9))
+        if fault == 7:
+            keys.append(draw(st.sampled_from([*KEYS, "lable", "promt", "meta"])))
+        if fault == 8:
+            keys.remove(draw(st.sampled_from(keys)))
+        entries.append({key: draw(USUAL.get(key, st.text("abc \n{>é", min_size=1, max_size=4))) for key in keys})
+        if fault == 9 and keys:
+            entries[-1][draw(st.sampled_from(keys))] = draw(VALUES)
+    return entries
+
+
+@FUZZ
+@given(shaped_entries(), st.sampled_from(["lines", "array", "object", "indented"]))
+def test_shapes_are_the_same_in_every_form(entries, form):
+    written = {
+        "lines": "\n".join(json.dumps(entry) for entry in entries),
+        "array": json.dumps(entries),
+        "object": json.dumps({"version": 1, "data": entries}),
+        "indented": json.dumps(entries, indent=1),
+    }[form]
+    for parse, convert in ((parse_records, as_records), (parse_pairs, as_pairs), (parse_questions, as_questions)):
+        found = right_or_typed(lambda parse=parse: parse(written, "x"))
+        checked(found)
+        same = right_or_typed(lambda convert=convert: convert(entries))
+        assert (found is None) == (same is None)
+        if found is not None and form != "lines":
+            assert found == same
+        elif found is not None:
+            assert [replace(item, name="") for item in found] == [replace(item, name="") for item in same]
+
+
+@FUZZ
+@given(st.one_of(VALUES, st.lists(st.tuples(VALUES, VALUES)), st.binary(), st.sets(st.text()), st.complex_numbers()))
+def test_python_objects(given):
+    for convert in (as_records, as_pairs, as_questions, as_record, as_answers):
+        found = right_or_typed(lambda convert=convert: convert(given))
+        checked(found if isinstance(found, list) and found and isinstance(found[0], Record) else None)
+
+
+@FUZZ
+@given(st.lists(PIECES, max_size=12))
+def test_a_suffix_changes_no_record(pieces):
+    text = "".join(pieces)
+    plain = right_or_typed(lambda: parse_records(text, "x"))
+    for suffix in (".txt", ".md", ".fasta", ".FA", ".jsonl", ".JSON"):
+        found = right_or_typed(lambda suffix=suffix: parse_records(text, f"x{suffix}"))
+        assert found is None or plain is None or found == plain

@@ -102,6 +102,8 @@ def test_prose_that_looks_odd_is_plain_lines(text):
     [
         ("> Hello there\nI quote you", "x begins as FASTA does, but line 2 is not a sequence of symbols"),
         ("> quoted\n> mail", "x begins as FASTA does, but has headers only"),
+        ("> Hi\nthanks", "x begins as FASTA does, but line 2 is not a sequence of symbols"),
+        (">quote\nYes\nNo", "x begins as FASTA does, but line 2 is not a sequence of symbols"),
         ("ACGT\n>a\nGT", "x, line 2 is like a header of FASTA, but there is none before line 1"),
         ("{'response': 'a'}", "x, line 1: not valid JSON"),
         ('{"response": "a"\n{"response": "b"}', "x, line 1: not valid JSON"),
@@ -165,6 +167,8 @@ def test_bad_records_are_one_sentence(text, where, sentence):
 def test_missing_files_and_formats_are_one_sentence(tmp_path):
     with pytest.raises(ids.InputError, match="cannot be read: No such file"):
         read_records(tmp_path / "absent.jsonl")
+    with pytest.raises(ids.InputError, match="a file must be named by a string or a Path, got list"):
+        read_records(["a"])
     with pytest.raises(ids.InputError, match="file_format must be lines, fasta or json, got 'jsonl'"):
         parse_records("a", "x", file_format="jsonl")
 
@@ -239,6 +243,7 @@ def test_bad_pairs_are_one_sentence(text, sentence):
             1,
         ),
         ({"ctx": "A man", "endings": ["runs", "is"], "label": ""}, "A man", (" runs", " is"), None),
+        ({"ctx": "A man", "endings": ["runs", ""], "label": 0}, "A man", (" runs", ""), 0),
         ({"goal": "To rest,", "sol1": "a", "sol2": "b", "label": 0}, "To rest,", (" a", " b"), 0),
         ({"goal": "To rest,\n", "sol1": "a", "sol2": "b", "label": -1}, "To rest,\n", ("a", "b"), None),
         ({"question": "q", "choices": ["3", "4"], "answer": 1, "subject": "s"}, "q", (" 3", " 4"), 1),

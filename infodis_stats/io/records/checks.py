@@ -73,8 +73,8 @@ def _texts(item: Record | TextPair | Question) -> list[tuple[str, object, bool]]
             return [prompt, ("the response", item.response, True), ("the suffix", item.suffix, False)]
         case TextPair():
             return [prompt, ("the first text", item.first, True), ("the second text", item.second, True)]
-        case Question():
-            return [prompt, *((f"answer {index}", answer, True) for index, answer in enumerate(item.answers))]
+        case Question():  # one without text is left out when it is asked, and the others are kept
+            return [prompt, *((f"answer {index}", answer, False) for index, answer in enumerate(item.answers))]
 
 
 def _is_unicode(text: str) -> bool:

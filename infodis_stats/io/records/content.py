@@ -24,7 +24,7 @@ UNREAD = {
     for suffix in suffixes
 }
 JSON_START = re.compile(r"""\{\s*(?:["'}]|\w+\s*:|$)|\[\s*(?:[\[{"'\]]|$)""")
-SEQUENCE = re.compile(r"[^\W_]?[\w*~+-]*")
+SEQUENCE = re.compile(r"(?![A-Z][a-z]+$)[\w*~+-]+")  # no word such as Yes, with one capital
 BLOCK = 10  # symbols between two blanks in the sequences of many databases
 
 
@@ -72,9 +72,10 @@ def format_of(text: str, where: str, stated: str | None) -> str:
     Notes
     -----
     JSON begins with ``{`` or ``[`` and what follows these in JSON: a quote, another bracket, or the end of the line.
-    FASTA begins with a header (``>``), or a comment (``;``), and each other line is a sequence: one word, or symbols or
-    blocks of ten with blanks between them. A text that begins in this way but goes on as something else is refused, and
-    so is a text where only later lines look so; all else is plain lines.
+    FASTA begins with a header (``>``) or a comment (``;``), and each other line is a sequence: one word, or symbols or
+    blocks of ten with blanks between them. Where a blank follows a ``>``, as in quoted mail, sequences are upper-case.
+    A text that begins as FASTA or JSON but goes on as something else is refused, and so is a text where only later
+    lines are headers or objects. All else is plain lines.
 
     Examples
     --------
@@ -123,7 +124,8 @@ def _is_fasta(lines: list[tuple[int, str]], where: str) -> bool:
     (first, start), choice = lines[0], "state file_format='fasta' or file_format='lines'"
     headers = [number for number, line in lines if line.startswith(">")]
     others = [(number, line) for number, line in lines if not line.startswith((">", ";"))]
-    prose = [(number, line) for number, line in others if not _is_sequence(line)]
+    quoted = any(line.startswith("> ") for _, line in lines)  # as in mail, where the other lines may be one word
+    prose = [(n, line) for n, line in others if not _is_sequence(line) or (quoted and line != line.upper())]
     if start.startswith(";") and not headers:
         return bool(others) and not prose
     if not headers or (prose and not start.startswith((">", ";"))):

@@ -325,7 +325,7 @@ def _sentence(errors: Sequence[Any], fields: Mapping[str, str]) -> str:
 
 
 def _after(prompt: str, answer: str) -> str:
-    joined = not prompt or prompt[-1:].isspace() or answer[:1].isspace()
+    joined = not prompt or not answer or prompt[-1:].isspace() or answer[:1].isspace()
     return answer if joined else f" {answer}"
 
 
