@@ -175,7 +175,10 @@ def test_pairs_of_texts_share_a_prompt(folder):
             HEAD + '[[targets]]\nname = "a"\nrecords = "records.jsonl"\ncontext = 1\n',
             "context cannot be combined with records",
         ),
-        (HEAD + '[[targets]]\nname = "a"\nrecords = "records.jsonl"\ncount = 1\nlength = 1\n', "give one of"),
+        (
+            HEAD + '[[targets]]\nname = "a"\nrecords = "records.jsonl"\ncount = 1\nlength = 1\n',
+            "give either count and length",
+        ),
     ],
 )
 def test_input_that_cannot_be_scored_is_rejected_in_one_sentence(folder, text, words):
