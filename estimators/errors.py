@@ -12,6 +12,10 @@ class InfodisError(Exception):
     (True, True)
     """
 
+    def __str__(self) -> str:
+        """Return the sentence on one line, even if it quotes a value of several."""
+        return " ".join(line.strip() for line in super().__str__().splitlines())
+
 
 class InputError(InfodisError, ValueError):
     """An argument, a token or a file that cannot be used as it is.

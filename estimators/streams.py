@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from estimators.errors import InputError
+from estimators.arguments import check_count
 
 __all__ = ["root_seed", "skip", "stream", "twins"]
 
@@ -18,8 +18,7 @@ def root_seed(rng: np.random.Generator | np.random.SeedSequence | int) -> np.ran
         return rng
     if isinstance(rng, np.random.Generator):
         return np.random.SeedSequence(rng.integers(0, 2**32, size=4, dtype=np.uint32).tolist())
-    if rng < 0:
-        raise InputError(f"seed must be at least 0, got {rng}")
+    check_count("seed", rng, least=0)
     return np.random.SeedSequence(rng)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -123,7 +123,11 @@ def token_arrays(tokens: Tokens) -> list[NDArray[np.int64]]:
 
 
 def _check_names(names: Any) -> None:
-    if isinstance(names, str) or not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+    try:
+        strings = not isinstance(names, str) and len(names) >= 0 and all(isinstance(name, str) for name in names)
+    except TypeError:
+        strings = False
+    if not strings:
         raise InputError("names must be a sequence of strings, one for each row")
     for name in names:
         if any("\ud800" <= symbol <= "\udfff" for symbol in name):

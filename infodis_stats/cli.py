@@ -1,10 +1,13 @@
 """The command line: parses arguments and returns an exit status. Errors are one sentence, with status 2."""
 
 import argparse
+import os
 import re
+import select
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 __all__ = ["main"]
 
@@ -15,6 +18,7 @@ MODEL = (
     "'austen', a .safetensors file from 'train', hf:FOLDER_OR_ID, a TOML file (such as a study) with a [law] table, or "
     "package.module:object, a model of your own (with --allow-import)"
 )
+CLOSED_PIPE = 141  # as a shell reports a command that SIGPIPE ended
 KINDS = "comparison, calibration, corpora, frontier or information"
 SEQUENCES = (
     "texts: one per line, FASTA, or JSON objects with a response and optionally a prompt, one per line or in an array; "
@@ -24,12 +28,44 @@ SEQUENCES = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    options = _parser().parse_args(arguments)
     try:
-        return _run(options)
-    except KeyboardInterrupt:
-        print("infodis-stats: interrupted", file=sys.stderr)
-        return 130
+        try:
+            return _run(_parser().parse_args(arguments))
+        except KeyboardInterrupt:
+            print("infodis-stats: interrupted", file=sys.stderr)
+            return 130
+        finally:
+            sys.stdout.flush()  # a closed pipe fails here, not at exit
+    except BrokenPipeError:
+        if not _silence_closed():
+            raise
+        return CLOSED_PIPE
+
+
+def _silence_closed() -> bool:
+    """Return whether the reader of an output stream has gone; what is left for it is dropped, at exit too."""
+    closed = [stream for stream in (sys.stdout, sys.stderr) if _reader_has_gone(stream.fileno())]
+    for stream in closed:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return bool(closed)
+
+
+def _reader_has_gone(descriptor: int) -> bool:
+    # Another pipe, such as one to a worker, can break too: that is an error to report.
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return bool(poll.poll(0))
+
+
+class _Version(argparse.Action):
+    """Prints the version, which takes longer to read than --help takes."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Print the version and exit."""
+        from infodis_stats import __version__
+
+        print(f"infodis-stats {__version__}")
+        parser.exit()
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -50,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="infodis-stats",
         description="Likelihoods of masked and discrete diffusion models with confidence intervals, in nats.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def add(name: str, summary: str) -> argparse.ArgumentParser:
@@ -96,6 +133,11 @@ def _add_scoring(add: Add) -> None:
         help="JSON objects with a first and a second text and optionally a prompt; or the first texts, in any format",
     )
     ratio.add_argument("second", nargs="?", help="file with the second texts, in the same order")
+    ratio.add_argument(
+        "--model2",
+        metavar="MODEL",
+        help="compare the texts of one file under two models: log p under the first model minus that under this one",
+    )
     ratio.add_argument(
         "--decoupled", action="store_true", help="draw independent masks for the two sequences of a pair"
     )
@@ -234,7 +276,12 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--error", type=float, default=0.05, help="largest probability of a wrong choice per question (default 0.05)"
     )
-    parser.add_argument("--per-token", action="store_true", help="compare NLL per token instead of the total")
+    parser.add_argument(
+        "--per",
+        choices=["none", "token", "byte"],
+        default="none",
+        help="compare the NLL of whole answers, per token or per byte (default none)",
+    )
 
 
 def _add_interval(parser: argparse.ArgumentParser) -> None:

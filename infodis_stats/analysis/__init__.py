@@ -51,7 +51,7 @@ from infodis_stats.analysis.efficiency import (
 )
 from infodis_stats.analysis.elimination import Elimination, eliminate
 from infodis_stats.analysis.half_ranks import HalfRanks, half_ranks
-from infodis_stats.analysis.intervals import Interval, bca, hall, level_of_each, student_t, widen
+from infodis_stats.analysis.intervals import Interval, bca, hall, level_of_each, nonnegative, student_t, widen
 from infodis_stats.analysis.jensen_gap import JensenGap, jensen_gap
 from infodis_stats.analysis.moments import Bias, bias, family_wise, mean_squared_error, pooled_bias, variance
 from infodis_stats.analysis.replicates import Estimates, all_equal, check_level, rounding
@@ -107,6 +107,7 @@ __all__ = [
     "log_variance",
     "mask_share",
     "mean_squared_error",
+    "nonnegative",
     "noticeable_coverage",
     "pareto_khat",
     "pooled_bias",

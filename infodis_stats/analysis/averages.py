@@ -10,9 +10,10 @@ from statsmodels.stats.proportion import proportion_confint
 
 from estimators.errors import InputError
 from infodis_stats.analysis.components import check_documents, satterthwaite
+from infodis_stats.analysis.decisions import least_false_nulls
 from infodis_stats.analysis.intervals import Interval
 from infodis_stats.analysis.population import population_mean
-from infodis_stats.analysis.replicates import Estimates, FloatArray, check_level
+from infodis_stats.analysis.replicates import Estimates, check_level
 
 __all__ = ["Average", "Of", "average", "win_rate"]
 
@@ -250,8 +251,8 @@ def win_rate(estimates: Estimates, of: Of, level: float = 0.95) -> Average:
     noisy = ~exact
     degrees = estimates.degrees[noisy]
     # Lower confidence bounds on the numbers of positive and of negative documents.
-    above = (exact & (statistic > 0)).sum() + _at_least(stats.t.sf(statistic[noisy], degrees), tail)
-    below = (exact & (statistic < 0)).sum() + _at_least(stats.t.cdf(statistic[noisy], degrees), tail)
+    above = (exact & (statistic > 0)).sum() + least_false_nulls(stats.t.sf(statistic[noisy], degrees), tail)
+    below = (exact & (statistic < 0)).sum() + least_false_nulls(stats.t.cdf(statistic[noisy], degrees), tail)
     ends = np.array([above + tied.sum() / 2, documents - below - tied.sum() / 2]) / documents
     estimate = float(np.clip(shares.mean(), *ends))
     if of == "population":
@@ -262,7 +263,7 @@ def win_rate(estimates: Estimates, of: Of, level: float = 0.95) -> Average:
 
 
 def _check_of(of: str) -> None:
-    if of not in ("these", "population"):
+    if not isinstance(of, str) or of not in ("these", "population"):
         raise InputError(f"of must be 'these' or 'population', got {of!r}")
 
 
@@ -271,11 +272,3 @@ def _enough(estimates: Estimates) -> int:
     if documents < 2:
         raise InputError("an average over the population needs at least 2 documents, got 1")
     return documents
-
-
-def _at_least(p_values: FloatArray, tail: float) -> int:
-    """Return a lower ``1 - tail`` confidence bound on the number of false nulls among independent p-values."""
-    large = int((p_values > tail).sum())
-    nulls = np.arange(large, len(p_values) + 1)
-    possible = nulls - large <= stats.binom.ppf(1 - tail, nulls, tail)
-    return len(p_values) - int(nulls[possible].max())

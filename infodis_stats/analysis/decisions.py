@@ -6,7 +6,7 @@ from scipy import stats
 from infodis_stats.analysis.moments import family_wise
 from infodis_stats.analysis.replicates import Estimates, FloatArray
 
-__all__ = ["false_discovery_signs", "family_wise_signs", "signs"]
+__all__ = ["false_discovery_signs", "family_wise_signs", "least_false_nulls", "signs"]
 
 
 def signs(estimates: Estimates) -> FloatArray:
@@ -121,6 +121,23 @@ def false_discovery_signs(estimates: Estimates, *, independent: bool) -> FloatAr
     if known.any():
         adjusted[known] = stats.false_discovery_control(family[known], method="bh" if independent else "by")
     return np.asarray(adjusted.min(axis=0))
+
+
+def least_false_nulls(p_values: FloatArray, tail: float, threshold: float | None = None) -> int:
+    """Return a lower ``1 - tail`` confidence bound on the number of false nulls among independent p-values.
+
+    Among true nulls, the number of p-values up to the threshold, by default ``tail``, is binomial.
+
+    Examples
+    --------
+    >>> least_false_nulls(np.array([1e-6, 1e-4, 0.4, 0.01]), tail=0.025)
+    2
+    """
+    limit = tail if threshold is None else threshold
+    large = int((p_values > limit).sum())
+    nulls = np.arange(large, len(p_values) + 1)
+    possible = nulls - large <= stats.binom.ppf(1 - tail, nulls, limit)
+    return len(p_values) - int(nulls[possible].max())
 
 
 def _one_sided(estimates: Estimates) -> FloatArray:

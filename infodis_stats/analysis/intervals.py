@@ -16,7 +16,7 @@ from infodis_stats.analysis.replicates import (
     rounding,
 )
 
-__all__ = ["Interval", "bca", "hall", "hall_quantiles", "level_of_each", "student_t", "widen"]
+__all__ = ["Interval", "bca", "hall", "hall_quantiles", "level_of_each", "nonnegative", "student_t", "widen"]
 
 
 RESAMPLED_VALUES = 2**16  # per chunk, to fit into the processor cache
@@ -69,6 +69,28 @@ def student_t(draws: ArrayLike, level: float = 0.95) -> Interval:
     quantile = stats.t.ppf((1 + level) / 2, replicates - 1)
     half_width = quantile * values.std(axis=-1, ddof=1) / np.sqrt(replicates)
     return Interval(np.asarray(mean - half_width), np.asarray(mean + half_width))
+
+
+def nonnegative(interval: Interval, estimate: ArrayLike) -> Interval:
+    """Intervals of a quantity that is at least 0, without the values below 0: this does not change their coverage.
+
+    Parameters
+    ----------
+    interval : Interval
+        Arrays of shape (...).
+    estimate : array_like, shape (...)
+        A negative estimate stays in its interval, so that it can be seen; an interval below 0 is unchanged, because it
+        shows that something is wrong.
+
+    Examples
+    --------
+    >>> interval = nonnegative(Interval(np.array([-1.0, -3.0, -3.0]), np.array([3.0, 1.0, -1.0])), [1.0, -1.0, -2.0])
+    >>> interval.lower, interval.upper
+    (array([ 0., -1., -3.]), array([ 3.,  1., -1.]))
+    """
+    smallest = np.minimum(np.asarray(estimate), 0.0)
+    lower = np.where(interval.upper < 0, interval.lower, np.maximum(interval.lower, smallest))
+    return Interval(lower, interval.upper)
 
 
 def bca(draws: ArrayLike, rng: np.random.Generator, level: float = 0.95, resamples: int = 999) -> Interval:

@@ -108,7 +108,7 @@ def check_level(level: float) -> None:
     """
     try:
         inside = bool(0 < level < 1)
-    except TypeError:  # a string, say
+    except (TypeError, ValueError):  # a string or an array, say
         inside = False
     if not inside:
         raise InputError(f"a confidence level must be between 0 and 1, got {level!r}")

@@ -16,6 +16,7 @@ from infodis_stats.commands.option_names import with_options
 from infodis_stats.diagnostics.models import ModelCheck, Validation, check_model, validate_model
 from infodis_stats.diagnostics.verdict import Diagnosis, Verdict
 from infodis_stats.io.records import read_records
+from infodis_stats.io.tables import markdown_table
 from infodis_stats.models import MaskedLanguageModel
 from infodis_stats.report import write_model_check
 from infodis_stats.report.model_check import validation_table
@@ -121,7 +122,6 @@ def _report(validation: Validation) -> str:
     """Return Markdown that can be pasted into a bug report."""
     found = validation.check
     losses = validation_table(validation)
-    losses["text"] = losses["text"].str.replace("|", r"\|", regex=False).str.replace("\n", " ", regex=False)
     numbers = ["right"] * (losses.shape[1] - 1)
     settings = pd.DataFrame(
         [
@@ -136,9 +136,9 @@ def _report(validation: Validation) -> str:
         [
             found.overall,
             validation.answer,
-            losses.to_markdown(index=False, disable_numparse=True, colalign=["left", *numbers]),
+            markdown_table(losses, ["left", *numbers]),
             "\n".join(f"- {_line(verdict)}" for verdict in found.diagnosis.verdicts),
-            settings.to_markdown(index=False, disable_numparse=True),
+            markdown_table(settings),
         ]
     )
 

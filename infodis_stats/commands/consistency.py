@@ -16,6 +16,7 @@ from infodis_stats.commands.reading import reading
 from infodis_stats.estimates.order_gap import order_gap
 from infodis_stats.estimates.order_swaps import order_swaps
 from infodis_stats.io.records import read_records
+from infodis_stats.io.tables import terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.laws.records import encode_records
 from infodis_stats.models import TextModel, conditioned
@@ -58,7 +59,7 @@ def consistency(options: argparse.Namespace) -> None:
         print(json.dumps({"attributes": attributes, "sequences": rows}, indent=1))
         return
     shown = frame.map(lambda value: significant(value) if isinstance(value, float) else value)
-    print(shown.to_markdown(index=False, tablefmt="simple", disable_numparse=True))
+    print(terminal_table(shown))
     print(f"\nnats; {_answer(result)}")
 
 

@@ -7,11 +7,15 @@ import pandas as pd
 import torch
 
 from estimators import InfodisError, estimator, estimator_names
+from infodis_stats.io.tables import terminal_table
 from infodis_stats.laws import MarkovChain
 from infodis_stats.results.error_bars import interval_kind, interval_names
-from infodis_stats.results.provenance import versions
+from infodis_stats.results.provenance import installed_version, versions
 
 __all__ = ["doctor", "estimators", "intervals"]
+
+OPTIONAL = ("transformers", "tokenizers", "safetensors", "einops", "accelerate", "sentencepiece", "distributed")
+"""Packages that Hugging Face models and clusters need."""
 
 
 def estimators(options: argparse.Namespace) -> None:
@@ -37,7 +41,7 @@ def _print(rows: list[dict[str, object]], options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(rows, indent=1))
     else:
-        print(pd.DataFrame(rows).to_markdown(index=False, tablefmt="simple"))
+        print(terminal_table(pd.DataFrame(rows)))
 
 
 def doctor(options: argparse.Namespace) -> None:
@@ -46,7 +50,8 @@ def doctor(options: argparse.Namespace) -> None:
     tokens = law.sample(1, length=6, seed=0)
     estimate = estimator("exhaustive").sample(law, tokens, passes=63, replicates=1, rng=0)
     error = abs(float(estimate[0, 0] - law.nll(tokens)[0]))
-    findings = versions() | {
+    findings = versions() | {package: installed_version(package) for package in OPTIONAL}
+    findings |= {
         "torch threads": str(torch.get_num_threads()),
         "cuda": "yes" if torch.cuda.is_available() else "no",
         "check": f"exhaustive enumeration differs from the exact NLL by {error:.1e} nats: "

@@ -5,21 +5,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from estimators import InputError
-from infodis_stats.commands.models import as_prompted, chat_attributes, read_model
+from infodis_stats.commands.models import as_prompted, chat_attributes, read_model, with_default_loading
 from infodis_stats.commands.reading import reading
 from infodis_stats.estimates import estimate_log_ratio, estimate_nll
+from infodis_stats.estimates.model_log_ratio import estimate_model_log_ratio
 from infodis_stats.estimates.texts import estimate_text_ratios, estimate_texts
 from infodis_stats.inference.averages import average
 from infodis_stats.io.files import StoreError, atomic_path, writable_folder
 from infodis_stats.io.records import Record, TextPair, read_pairs, read_records
 from infodis_stats.io.store import netcdf
+from infodis_stats.io.tables import csv_table, terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.laws.records import encode_records
+from infodis_stats.models import TextModel, conditioned
 from infodis_stats.report import summary, write_diagnosis
 from infodis_stats.report.numbers import band
 from infodis_stats.report.summary_table import AVERAGES
@@ -57,6 +62,9 @@ def ratio(options: argparse.Namespace) -> None:
     _check_out(options)
     coupled = not options.decoupled
     model = read_model(options.model, options)
+    if options.model2 is not None:
+        _show(_under_two_models(model, options), options)
+        return
     if isinstance(model, Law):
         sides = _sides(options)
         (first, context), (second, other) = (encode_records(model, side, options.context) for side in sides)
@@ -84,6 +92,37 @@ def ratio(options: argparse.Namespace) -> None:
             **_sampling(options),
         )
     _show(result.assign_attrs(chat_attributes(options, model)), options)
+
+
+def _under_two_models(model: Law | TextModel, options: argparse.Namespace) -> xr.Dataset:
+    """Compare the texts of one file under two models; the options of networks are those of the first."""
+    for value, name in ((options.second, "SECOND"), (options.precision, "--precision")):
+        if value is not None:
+            raise InputError(f"--model2 compares the texts of one file; it takes no {name}")
+    second = read_model(options.model2, with_default_loading(options))
+    texts = read_records(options.first, **reading(options))
+    given: list[NDArray[np.bool_]] | int
+    if isinstance(model, Law):
+        tokens, given = encode_records(model, texts, options.context)
+    else:
+        _check_context(options)
+        records = as_prompted(texts, model, options)
+        rows = [conditioned(model, record.name, record.prompt, record.response, record.suffix) for record in records]
+        tokens, given = [row.tokens for row in rows], [row.given for row in rows]
+    settings = _sampling(options)
+    del settings["precision"], settings["most_passes"]
+    with tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+        result = estimate_model_log_ratio(
+            model,
+            second,
+            tokens,
+            options.estimator,
+            coupled=not options.decoupled,
+            context=given,
+            progress=bar.update,
+            **settings,
+        )
+    return result.assign_coords(sequence=[record.name for record in texts])
 
 
 def _sampling(options: argparse.Namespace) -> dict[str, Any]:
@@ -171,19 +210,25 @@ def _averages(result: xr.Dataset) -> list[str]:
     except InputError as error:  # an estimate lacks a remainder that is only bounded
         return [f"No average: {error}."]
     known = caution_sentences(result)
+    averages = [name for name in AVERAGES if name in these]
+    table = pd.DataFrame(
+        {
+            "average": [AVERAGES[name] for name in averages],
+            "of these": [_band(these, name) for name in averages],
+            "of their population": [_band(population, name) for name in averages],
+        }
+    )
     return [
-        f"Average of these: {_bands(these)}.",
-        f"Average of the population: {_bands(population)}.",
+        "",
+        terminal_table(table),
+        "",
         *(f"Caution ({key}): {words}." for key, words in caution_sentences(population).items() if key not in known),
     ]
 
 
-def _bands(averaged: xr.Dataset) -> str:
-    def interval(name: str) -> str:
-        lower, upper = averaged[f"{name}_ci"].values.tolist()
-        return band(float(averaged[name]), lower, upper, digits=4)
-
-    return ", ".join(f"{words} {interval(name)}" for name, words in AVERAGES.items() if name in averaged)
+def _band(averaged: xr.Dataset, name: str) -> str:
+    lower, upper = averaged[f"{name}_ci"].values.tolist()
+    return band(float(averaged[name]), lower, upper, digits=4)
 
 
 def attributes_of(result: xr.Dataset) -> dict[str, object]:
@@ -196,7 +241,7 @@ def _write(result: xr.Dataset, frame: pd.DataFrame, path: Path) -> None:
     try:
         with atomic_path(path) as beside:
             if path.suffix == ".csv":
-                frame.to_csv(beside, index=False)
+                beside.write_text(csv_table(frame), encoding="utf-8", newline="")
             else:
                 beside.write_bytes(netcdf(result))
     except OSError as error:

@@ -23,6 +23,7 @@ __all__ = [
     "loading_options",
     "read_model",
     "search_current_folder",
+    "with_default_loading",
 ]
 
 Prompted = TypeVar("Prompted", Record, TextPair, Question)
@@ -73,6 +74,12 @@ def load_network(name: str, options: argparse.Namespace) -> TextModel:
 def loading_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return the options of Hugging Face models that the command line gives, as `load_model` takes them."""
     return {option: value for option in LOADING if (value := getattr(options, option)) is not None}
+
+
+def with_default_loading(options: argparse.Namespace) -> argparse.Namespace:
+    """Return the options without those of networks, for a second model, which has the conventions of its family."""
+    defaults = dict.fromkeys(LOADING) | {"autocast": None, "compile": False, "chat_template": False}
+    return argparse.Namespace(**vars(options) | defaults | {"system_prompt": None})
 
 
 def search_current_folder(options: argparse.Namespace) -> None:

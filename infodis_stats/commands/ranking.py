@@ -2,18 +2,23 @@
 
 import argparse
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
-from estimators import InputError
+from estimators import InputError, ModelError
+from infodis_stats.analysis.accuracy import accuracy
+from infodis_stats.commands.failures import report_failed
 from infodis_stats.commands.models import as_prompted, chat_attributes, read_model
 from infodis_stats.commands.reading import reading
 from infodis_stats.estimates.texts import rank_texts
 from infodis_stats.io.records import Question, read_questions
+from infodis_stats.io.tables import terminal_table
 from infodis_stats.laws import Law
-from infodis_stats.models import TextModel
+from infodis_stats.models import TextModel, conditioned_alternatives
+from infodis_stats.report.numbers import band
 from infodis_stats.results.provenance import model_conventions, model_fingerprint
 
 __all__ = ["rank"]
@@ -25,18 +30,63 @@ def rank(options: argparse.Namespace) -> None:
     model = read_model(options.model, options)
     if isinstance(model, Law):
         raise InputError("rank needs a network, because its questions are text; a law scores sequences of symbols only")
-    with tqdm(as_prompted(questions, model, options), unit="question", disable=None) as bar:
-        rows = [_row(model, question, options) for question in bar]
+    asked = as_prompted(questions, model, options)
+    failed = _failed(model, asked)
+    if len(failed) == len(asked):
+        raise InputError(f"no question can be scored: {next(iter(failed.values()))}")
+    rows: list[dict[str, Any]] = []
+    try:
+        with tqdm(
+            [question for question in asked if question.name not in failed], unit="question", disable=None
+        ) as bar:
+            for question in bar:
+                try:
+                    rows.append(_row(model, question, options))
+                except ModelError as error:
+                    failed[question.name] = str(error)
+    finally:  # also when it is interrupted: what is done is shown
+        if rows:
+            _show(rows, failed, model, options)
+    report_failed(failed, len(asked), "questions")
+
+
+def _failed(model: TextModel, questions: Sequence[Question]) -> dict[str, str]:
+    """Return why questions cannot be scored, by their names, before anything is run."""
+    failed = {}
+    for question in questions:
+        try:
+            if len(set(question.answers)) < 2:
+                raise InputError(f"{question.name!r}: all answers are the same")
+            conditioned_alternatives(model, question.name, question.prompt, question.answers)
+        except InputError as error:
+            failed[question.name] = f"{question.source}, {error}" if question.source else str(error)
+    return failed
+
+
+def _show(rows: list[dict[str, Any]], failed: Mapping[str, str], model: TextModel, options: argparse.Namespace) -> None:
     totals = _totals(rows)
+    known = [row for row in rows if row["right"] is not None]
+    share = (
+        None
+        if not known
+        else accuracy(
+            [row["right"] for row in known], [row["p value"] for row in known], 1 - options.error, options.error
+        )
+    )
+    if share is not None:
+        ends = {"these": share.these, "population": share.population}
+        totals |= {"share right": share.estimate}
+        totals |= {f"share right, {name}": [float(end.lower), float(end.upper)] for name, end in ends.items()}
     if options.json:
         made_with = {
             "model": model_fingerprint(model),
             "model_conventions": json.loads(model_conventions(model)),
             **chat_attributes(options, model),
         }
-        print(json.dumps(totals | {"error": options.error, "attributes": made_with, "rows": rows}, indent=1))
+        document = totals | {"error": options.error, "per": options.per, "attributes": made_with, "rows": rows}
+        print(json.dumps(document | {"failed": dict(failed)}, indent=1))
         return
-    print(pd.DataFrame(rows).to_markdown(index=False, tablefmt="simple", floatfmt=".2g"))
+    print(terminal_table(pd.DataFrame(rows)))
     print(
         f"\n{totals['settled']} of {totals['questions']} questions settled, each with probability at most "
         f"{options.error:g} that another answer is more likely under the model; {totals['passes run']} passes run"
@@ -46,15 +96,18 @@ def rank(options: argparse.Namespace) -> None:
             f"correct: {totals['right']} of {totals['with a key']}; among settled questions "
             f"{totals['settled and right']} of {totals['settled with a key']}"
         )
+    if share is not None:
+        lower, upper = (float(end) for end in (share.population.lower, share.population.upper))
+        print(
+            f"share right: {band(100 * share.estimate, 100 * lower, 100 * upper)} % "
+            f"({100 * (1 - options.error):g} % confidence interval for questions like these, open ones included)"
+        )
 
 
 def _row(model: TextModel, question: Question, options: argparse.Namespace) -> dict[str, Any]:
-    names = ("error", "per_token", "passes", "replicates", "most_passes", "seed", "batch_size", "device")
+    names = ("error", "per", "passes", "replicates", "most_passes", "seed", "batch_size", "device")
     settings = {name: getattr(options, name) for name in names}
-    try:
-        result = rank_texts(model, question.prompt, question.answers, options.estimator, **settings)
-    except InputError as error:
-        raise InputError(f"{options.file}, {question.name!r}: {error}") from error
+    result = rank_texts(model, question.prompt, question.answers, options.estimator, **settings)
     leader = result["leader"].item()
     return {
         "question": question.name,
@@ -66,7 +119,7 @@ def _row(model: TextModel, question: Question, options: argparse.Namespace) -> d
     }
 
 
-def _totals(rows: list[dict[str, Any]]) -> dict[str, int]:
+def _totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
     settled = [row for row in rows if row["settled"]]
     return {
         "questions": len(rows),

@@ -3,19 +3,22 @@
 import argparse
 import json
 import re
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from estimators import InputError
+from estimators import InfodisError, InputError
+from infodis_stats.commands.failures import report_failed
 from infodis_stats.commands.likelihoods import attributes_of
 from infodis_stats.commands.models import read_model
 from infodis_stats.commands.reading import reading
 from infodis_stats.estimates.substitutions import rank_substitutions, scan_substitutions
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.records import Record, read_records
+from infodis_stats.io.tables import printable, terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.models import TextModel
 from infodis_stats.models.vocabulary import alternatives, encode_sequence, symbol_tokens
@@ -32,12 +35,22 @@ def scan(options: argparse.Namespace) -> None:
     """Score every single substitution of the sequences in a file, and write and print the ranking."""
     writable_folder(options.out)
     model = read_model(options.model, options)
-    scans = {}
-    for record in read_records(options.file, **reading(options)):
-        try:
-            scans[record.name] = _scan(model, record, options)
-        except InputError as error:
-            raise InputError(f"{options.file}, {record.name!r}: {error}") from error
+    records = read_records(options.file, **reading(options))
+    scans: dict[str, xr.Dataset] = {}
+    failed: dict[str, str] = {}
+    try:
+        for record in records:
+            try:
+                scans[record.name] = _scan(model, record, options)
+            except InfodisError as error:
+                failed[record.name] = f"{options.file}, {record.name!r}: {error}"
+    finally:  # also when it is interrupted: what is done is written
+        if scans:
+            _show(scans, options)
+    report_failed(failed, len(records), "sequences")
+
+
+def _show(scans: Mapping[str, xr.Dataset], options: argparse.Namespace) -> None:
     page = write_scans(scans, options.out)
     if options.json:
         entries = [
@@ -51,11 +64,11 @@ def scan(options: argparse.Namespace) -> None:
         print(json.dumps({"scans": entries}, indent=1))
         return
     for name, result in scans.items():
-        print(f"\n{name}\n")
+        print(f"\n{printable(name)}\n")
         for sentence in scan_answer(result):
             print(sentence)
         for title, table in ranking_tables(result, PRINTED).items():
-            print(f"\n{title}\n\n{table.to_markdown(index=False, tablefmt='simple', disable_numparse=True)}")
+            print(f"\n{title}\n\n{terminal_table(table)}")
         print("\n" + "\n".join(made_by(result)))
     print(f"\nThe report is {page}")
 

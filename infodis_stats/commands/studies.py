@@ -11,6 +11,7 @@ from estimators import InputError
 from infodis_stats.commands.models import search_current_folder
 from infodis_stats.execution import Ledger, progress_of
 from infodis_stats.io.files import writable_folder, write_new_text
+from infodis_stats.io.tables import printable, terminal_table
 from infodis_stats.studies import (
     document_of,
     records_template,
@@ -71,7 +72,7 @@ def study(options: argparse.Namespace) -> None:
         page = write_document(document, tree, options.out)
     for title, table in document.headlines.items():
         print(f"\n{title}\n")
-        print(table.to_markdown(index=False, tablefmt="simple", disable_numparse=True))
+        print(terminal_table(table))
     print()
     for sentence in document.answer:
         print(sentence)
@@ -92,12 +93,12 @@ def status(options: argparse.Namespace) -> None:
     """Print the progress of a study and the estimated remaining time."""
     progress = progress_of(options.folder / LEDGER)
     done, blocks, passes_done, passes = progress.totals
-    facts = {name: _shown(value) for name, value in progress.facts.items()}
+    facts = {name: printable(value) if isinstance(value, str) else value for name, value in progress.facts.items()}
     print(f"{facts['title']} ({facts['study']})\n")
-    rows = [(_shown(name), *counts) for name, counts in progress.sections.items()]
     columns = ["section", "blocks done", "blocks", "passes done", "passes"]
-    table = pd.DataFrame([*rows, ("all", done, blocks, passes_done, passes)], columns=columns)
-    print(table.to_markdown(index=False, tablefmt="simple", intfmt=","))
+    rows = [*(progress.sections.items()), ("all", (done, blocks, passes_done, passes))]
+    table = pd.DataFrame([(name, *(f"{count:,}" for count in counts)) for name, counts in rows], columns=columns)
+    print(terminal_table(table, ["left", *["right"] * 4]))
     print()
     left = blocks - done
     if progress.running and not left:
@@ -113,11 +114,6 @@ def status(options: argparse.Namespace) -> None:
         print(f"{done} of {blocks} blocks are complete. No run is active; to continue, run the same command again.")
     else:
         print("All blocks are complete.")
-
-
-def _shown(value: str | int) -> str | int:
-    """Escape control characters, which a terminal would obey."""
-    return value if isinstance(value, int) or value.isprintable() else ascii(value)
 
 
 def _duration(seconds: float) -> str:

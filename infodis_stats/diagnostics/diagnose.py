@@ -9,6 +9,7 @@ from infodis_stats.diagnostics.construction import failure_verdicts, item_cautio
 from infodis_stats.diagnostics.sampling import running_verdicts, stream_verdicts, tail_verdicts
 from infodis_stats.diagnostics.truth import precision_verdicts, truth_verdicts
 from infodis_stats.diagnostics.verdict import Diagnosis
+from infodis_stats.results.quantity import quantity_of
 
 __all__ = ["diagnose_result"]
 
@@ -21,19 +22,12 @@ def diagnose_result(result: xr.Dataset) -> Diagnosis:
     InputError
         If it is not such a result.
     """
-    known = result.data_vars if isinstance(result, xr.Dataset) else ()
-    name = next((quantity for quantity in ("nll", "log_ratio") if quantity in known), None)
-    if name is None or not {f"{name}_replicate", "degrees"} <= set(known) or "cautions" not in known:
-        raise InputError("a diagnosis needs the result of estimate_nll, estimate_log_ratio or another estimate")
-    if result[name].ndim == 0:
-        raise InputError("a diagnosis needs a list of sequences: select with a list, as in result.isel(sequence=[0])")
-    if result[name].size == 0:
-        raise InputError("the result has no sequence, so there is nothing to diagnose")
-    if result[name].ndim != 1:
+    if isinstance(result, xr.Dataset) and "symbol" in result.dims:
         raise InputError(
             "a scan has no diagnosis, because its substitutions share their masks: rank_substitutions names the "
             "cautions of each"
         )
+    name, result = quantity_of(result, "a diagnosis", "degrees")
     failed = failure_verdicts(result, name)
     result = result.isel({result[name].dims[0]: np.isfinite(result[name].values)})
     labels: list[object] = result[result[name].dims[0]].values.tolist()

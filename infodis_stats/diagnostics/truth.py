@@ -58,7 +58,7 @@ def truth_verdicts(result: xr.Dataset, name: str, estimates: Estimates, draws: l
 
 
 def precision_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:
-    """Return a verdict on the precision; a caution where an interval reaches below 0, which no likelihood does."""
+    """Return a verdict on the precision; a caution where an interval ends at 0, below which there is no likelihood."""
     value, lower, upper = (
         result[name].values,
         *(result[f"{name}_ci"].sel(ci_bound=end).values for end in ("lower", "upper")),
@@ -69,11 +69,11 @@ def precision_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:
         open_sign = int(((lower <= 0) & (upper >= 0)).sum())
         reason = f"{len(value) - open_sign} of {len(value)} intervals exclude 0"
         return [Verdict("precision", "fine", reason, "", measured)]
-    below = (lower < -rounding(value)) & (half > rounding(value))
+    below = (lower <= 0) & (half > rounding(value))
     if below.any():
         items = tuple(result[result[name].dims[0]].values[below].tolist())
         whose = concise(items)
-        reason = f"an interval reaches below 0, which is impossible ({whose}): it is too wide to use"
+        reason = f"an interval reaches 0, the NLL of a certain sequence ({whose}): it is too wide to use"
         return [Verdict("precision", "caution", reason, "take more passes or replicates", measured, items)]
     relative = np.median(half / np.maximum(value, rounding(value)))
     return [Verdict("precision", "fine", f"a half-width is {100 * relative:.2g} % of its estimate", "", measured)]

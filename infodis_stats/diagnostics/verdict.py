@@ -6,6 +6,7 @@ from typing import get_args
 
 import pandas as pd
 
+from infodis_stats.io.tables import markdown_table, printable, terminal_table
 from infodis_stats.results.validity import Word
 
 __all__ = ["Diagnosis", "Verdict", "Word", "concise"]
@@ -92,13 +93,13 @@ class Diagnosis:
 
     def to_markdown(self) -> str:
         """Return the table as Markdown."""
-        return str(self.to_dataframe().to_markdown(index=False))
+        return markdown_table(self.to_dataframe())
 
     def __str__(self) -> str:
         """Return the overall verdict and the table."""
         frame = self.to_dataframe()
         widths = [14, 10, 44, 32, 32]
-        table = frame.to_markdown(index=False, tablefmt="simple", maxcolwidths=widths) if len(frame) else ""
+        table = terminal_table(frame, widths=widths) if len(frame) else ""
         return f"{self.overall}\n\n{table}".rstrip()
 
 
@@ -110,6 +111,6 @@ def concise(names: Iterable[object], most: int = 3) -> str:
     >>> concise("abc"), concise(range(5))
     ('a, b, c', '0, 1, 2 and 2 more')
     """
-    every = [str(name) for name in names]
+    every = [printable(str(name)) for name in names]
     more = f" and {len(every) - most} more" if len(every) > most else ""
     return ", ".join(every[:most]) + more

@@ -6,6 +6,7 @@ from typing import cast
 import numpy as np
 
 from estimators import Contrast, Coupled, Decoupled, Draw, Estimator
+from estimators.arguments import check_flag
 from infodis_stats.analysis.replicates import FloatArray
 from infodis_stats.estimates.settings import named_estimator
 from infodis_stats.results.labels import Variable
@@ -20,6 +21,7 @@ CONTRAST_VARIABLES = {
 
 def contrast_named(estimator: str | Estimator, *, coupled: bool) -> Contrast:
     """Return the difference of two estimates by an estimator or its name, with shared masks or independent ones."""
+    check_flag("coupled", coupled)
     chosen = named_estimator(estimator)
     return Coupled(chosen) if coupled else Decoupled(chosen)
 

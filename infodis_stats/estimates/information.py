@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +22,11 @@ from estimators import (
     Stratified,
     make_targets,
 )
+from estimators.arguments import check_count
 from estimators.evaluate import Progress
+from estimators.streams import root_seed
 from infodis_stats.analysis import student_t, variance
+from infodis_stats.analysis.replicates import check_level
 from infodis_stats.estimates.settings import Device, Execution, named_estimator
 from infodis_stats.laws import Law
 from infodis_stats.results.labels import CI_BOUND, Variable, describe
@@ -69,10 +73,16 @@ def exact_information(law: Law, noise: Noise, total_noise: ArrayLike, length: in
     >>> exact_information(law, ids.Uniform(), [0.0, 0.5, 2.0], length=4).round(3)
     array([4.956, 1.697, 0.098])
     """
-    amounts = np.asarray(total_noise, dtype=np.float64)
+    _check_law_and_noise(law, noise)
+    try:
+        amounts = np.asarray(total_noise, dtype=np.float64)
+    except (TypeError, ValueError):
+        amounts = np.array(np.nan)
     if amounts.ndim != 1 or not (amounts >= 0).all():
-        raise InputError(f"total_noise must be numbers of at least 0 in one dimension, got {amounts}")
+        raise InputError(f"total_noise must be numbers of at least 0 in one dimension, got {reprlib.repr(total_noise)}")
     size, states = law.vocabulary_size, noise.states(law.vocabulary_size)
+    if length is not None:
+        check_count("length", length)
     length = law.length if length is None else length
     if length is not None and states**length > MOST_NOISED:
         raise InputError(
@@ -160,6 +170,7 @@ def estimate_information(
     >>> curve["information"].values.round(2), curve["exact"].values.round(2)
     (array([5.05, 1.21, 0.  ]), array([4.96, 1.18, 0.  ]))
     """
+    check_level(level)
     curve = plan_curve(
         law, noise, length=length, estimator=estimator, sequences=sequences, passes=passes, levels=levels, seed=seed
     )
@@ -247,17 +258,24 @@ def plan_curve(
     seed: int = 0,
 ) -> Curve:
     """Draw the sequences of a curve and plan their cells; arguments as in `estimate_information`."""
+    _check_law_and_noise(law, noise)
     sampler = _score_entropy(noise, estimator)
-    if levels < 2:
-        raise InputError(f"levels must be at least 2, got {levels}")
-    if sequences < 2:
-        raise InputError(f"an interval needs at least 2 sequences, got {sequences}")
-    sequence_seed, draw_seed = np.random.SeedSequence(seed).spawn(2)
+    check_count("levels", levels, least=2)
+    check_count("sequences", sequences, least=2)
+    check_count("passes", passes)
+    sequence_seed, draw_seed = root_seed(seed).spawn(2)
     tokens = law.sample(sequences, length, sequence_seed)
     # Named by number: a sequence that is drawn twice gets independent noise each time.
     targets = make_targets(tokens, names=[str(index) for index in range(sequences)])
     cells = [Cell(sampler, target, passes, 1) for target in targets]
     return Curve(law, noise, sampler, cells, draw_seed, np.linspace(0.0, 1.0, levels))
+
+
+def _check_law_and_noise(law: object, noise: object) -> None:
+    if not isinstance(law, Law):
+        raise InputError(f"information is that of an exact law, got {type(law).__name__}")
+    if not isinstance(noise, Noise):
+        raise InputError(f"noise must be a noise such as Uniform() or Absorbing(), got {type(noise).__name__}")
 
 
 def _score_entropy(noise: Noise, estimator: str | Estimator | None) -> Estimator:

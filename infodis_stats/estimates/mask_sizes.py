@@ -9,10 +9,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import Cell, ConditionalModel, Estimator, Evaluation, InputError, make_targets
+from estimators.arguments import check_count
 from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
 from estimators.target import Context, Tokens
-from infodis_stats.analysis import centred, student_t, variance
+from infodis_stats.analysis import centred, nonnegative, student_t, variance
 from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
@@ -133,8 +134,7 @@ def estimate_sizes(
         raise InputError(
             f"{sampler.name} is biased, so its contributions have no meaning; use uniform-count+stratified"
         )
-    if bins < 1:
-        raise InputError(f"bins must be at least 1, got {bins}")
+    check_count("bins", bins)
     plan = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
     execution = Execution(batch_size, device, progress)
     targets = make_targets(tokens, context, names)
@@ -148,7 +148,7 @@ def estimate_sizes(
     mean, widths = parts.mean(axis=-1), np.diff(edges)
     total = mean.sum(axis=-1, keepdims=True)
     share = np.divide(mean, total, out=np.full(mean.shape, np.nan), where=total > 0)
-    band = student_t(parts, 1 - (1 - level) / widths.shape[1])
+    band = nonnegative(student_t(parts, 1 - (1 - level) / widths.shape[1]), mean)
     dims = ("sequence", "bin")
     dataset = describe(
         xr.Dataset(

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from estimators import Cell, Chain, ConditionalModel, InputError, make_targets
+from estimators import Cell, Chain, ConditionalModel, make_targets
+from estimators.arguments import check_count, check_share
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import jensen_gap
@@ -98,8 +99,8 @@ def order_gap(
     >>> gaps["order_gap"].values, gaps["one_law"].values
     (array([0., 0.]), array([1, 1]))
     """
-    if orders < 3:
-        raise InputError(f"orders must be at least 3, got {orders}")
+    check_count("orders", orders, least=3)
+    check_count("seed", seed, least=0)
     check_tolerance(tolerance)
     targets = make_targets(tokens, context, names)
     cells = [Cell(Chain(), target, target.length, orders) for target in targets]
@@ -144,5 +145,4 @@ def order_gap(
 
 def check_tolerance(tolerance: float) -> None:
     """Refuse a tolerance outside (0, 1) nats. Raises `InputError`."""
-    if not 0 < tolerance < 1:
-        raise InputError(f"tolerance must be between 0 and 1 nat, got {tolerance}")
+    check_share("tolerance", tolerance)

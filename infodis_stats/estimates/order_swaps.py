@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from statsmodels.stats.proportion import proportion_confint
 
 from estimators import Cell, ConditionalModel, Evaluation, InputError, Job, MaskPlan, make_targets
+from estimators.arguments import check_count
 from estimators.designs import IID, draw_points
 from estimators.evaluate import Progress
 from estimators.sampling import Sampler
@@ -132,8 +133,8 @@ def order_swaps(
     >>> swaps["one_law"].item(), swaps["swaps_beyond_ci"].values.round(2)
     (1, array([[0.  , 0.12]]))
     """
-    if swaps < 1:
-        raise InputError(f"swaps must be at least 1, got {swaps}")
+    check_count("swaps", swaps)
+    check_count("seed", seed, least=0)
     check_tolerance(tolerance)
     check_level(level)
     targets = make_targets(tokens, context, names)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from estimators import Cell, Draw, Estimator, InputError, Model, Target, make_targets
+from estimators.arguments import check_share
 from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats import analysis
@@ -26,7 +27,9 @@ from infodis_stats.results.validity import caution_variable
 __all__ = ["rank_candidates"]
 
 VARIABLES = {
-    "leader": Variable("1", "candidate with the smallest negative log-likelihood, in sum or per token as requested"),
+    "leader": Variable(
+        "1", "candidate with the smallest negative log-likelihood, in sum or per unit of size as requested"
+    ),
     "status": Variable("1", "best, eliminated, or open where the budget is spent"),
     "p_value": Variable("1", "p-value of the claim that the leader is the best"),
 }
@@ -42,7 +45,7 @@ def rank_candidates(
     *,
     context: Context = None,
     error: float = 0.05,
-    per_token: bool = False,
+    sizes: ArrayLike | None = None,
     passes: int = 16,
     replicates: int = 8,
     most_passes: int = 4096,
@@ -67,8 +70,9 @@ def rank_candidates(
         As in `estimate_nll`; the given tokens must be the same for all.
     error : float, default 0.05
         Largest probability that the race ends with a wrong leader, or with one of several equally good candidates.
-    per_token : bool, default False
-        Whether the mean over scored tokens is compared instead of the sum.
+    sizes : array_like, shape (candidate,), optional
+        Sizes by which the negative log-likelihoods are divided, such as the numbers of tokens or bytes; default: the
+        sums are compared.
     passes : int, default 16
         Forward passes that one replicate may use per candidate.
     replicates : int, default 8
@@ -81,7 +85,7 @@ def rank_candidates(
     Returns
     -------
     xarray.Dataset
-        Over ``candidate``: ``nll`` in nats, ``log_ratio`` to the leader (per token where that is compared) and
+        Over ``candidate``: ``nll`` in nats, ``log_ratio`` to the leader (per unit of size where that is compared) and
         ``log_ratio_ci (candidate, ci_bound)``, ``status`` ("best", "eliminated", "open"), ``length``, ``replicates``,
         ``forward_passes``, ``cautions (candidate, caution)``, and ``exact`` under a law. Scalars: ``leader``, and the
         ``p_value`` of the claim that it is the best. The chance that a race ends with a wrong leader, or with an
@@ -129,7 +133,7 @@ def rank_candidates(
     race = _Race(
         model=model,
         cells=[Cell(asked.sampler.settled(longest, passes, model), target, passes, replicates) for target in targets],
-        scales=lengths if per_token else np.ones_like(lengths),
+        scales=_scales(sizes, len(targets)),
         level=1 - error / (len(targets) - 1),
         most=most_passes // passes,
         execution=execution,
@@ -154,7 +158,7 @@ def rank_candidates(
     dataset["p_value"] = ((), finish.p_value)
     dataset = describe(dataset, VARIABLES)
     interval = {"ci_kind": CI_KIND, "ci_prob": 1 - error}
-    words = f"log-likelihood ratio{' per token' if per_token else ''}, candidate over leader"
+    words = f"log-likelihood ratio{'' if sizes is None else ' per unit of size'}, candidate over leader"
     dataset["log_ratio"].attrs = {"units": "nat", "long_name": words}
     dataset["log_ratio_ci"].attrs = {"units": "nat", "long_name": f"confidence interval of the {words}"} | interval
     bars = error_bars(draws, "anytime", 1 - error)
@@ -168,7 +172,7 @@ def rank_candidates(
         level=1 - error,
         forward_passes=sum(outcome.forward_passes),
     )
-    dataset.attrs |= {"ci_kind": CI_KIND, "most_passes": most_passes, "per_token": int(per_token)}
+    dataset.attrs |= {"ci_kind": CI_KIND, "most_passes": most_passes, "per_size": int(sizes is not None)}
     return dataset
 
 
@@ -186,7 +190,7 @@ class _Race:
     # Cells of the first round, what their estimates are divided by, the confidence level of a pair, most replicates.
     model: Model
     cells: list[Cell]
-    scales: NDArray[np.int64]
+    scales: NDArray[np.float64]
     level: float
     most: int
     execution: Execution
@@ -230,7 +234,7 @@ class _Race:
         return mean, min(float(interval.lower[-1]), mean - margin), max(float(interval.upper[-1]), mean + margin)
 
     def _margins(
-        self, draws: Sequence[Draw], scores: NDArray[np.float64], scales: NDArray[np.int64], leader: int
+        self, draws: Sequence[Draw], scores: NDArray[np.float64], scales: NDArray[np.float64], leader: int
     ) -> NDArray[np.float64]:
         # How far each gap to the leader may be off by what the passes missed.
         unseen, lost = np.zeros((2, len(draws)))
@@ -261,11 +265,22 @@ def _with_shared_stream(targets: list[Target]) -> list[Target]:
     ]
 
 
+def _scales(sizes: ArrayLike | None, count: int) -> NDArray[np.float64]:
+    if sizes is None:
+        return np.ones(count)
+    try:
+        scales = np.asarray(sizes, dtype=np.float64)
+    except (TypeError, ValueError):
+        scales = np.zeros(())
+    if scales.shape != (count,) or not (np.isfinite(scales) & (scales > 0)).all():
+        raise InputError(f"sizes must be {count} positive numbers, one per candidate, got {sizes!r}")
+    return scales
+
+
 def _check(targets: list[Target], error: float) -> None:
     if len(targets) < 2:
         raise InputError(f"a ranking needs at least 2 candidates, got {len(targets)}")
-    if not 0 < error < 1:
-        raise InputError(f"error must be between 0 and 1, got {error}")
+    check_share("error", error)
     given = [np.delete(target.tokens, target.scored) for target in targets]
     given_positions = [np.delete(np.arange(len(target.tokens)), target.scored) for target in targets]
     for target, tokens, positions in zip(targets, given, given_positions, strict=True):

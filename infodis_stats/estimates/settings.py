@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from estimators import Cell, Draw, Estimator, Evaluation, InputError, Job, Model, draw, evaluate, registry
+from estimators.arguments import check_count, check_flag
 from estimators.evaluate import Progress
 from infodis_stats.analysis import level_of_each
 from infodis_stats.analysis.replicates import check_level
@@ -91,7 +92,7 @@ class IntervalRequest:
     Raises
     ------
     InputError
-        If there is no such kind, or the level is outside (0, 1).
+        If there is no such kind, the level is outside (0, 1), or ``simultaneous`` is neither True nor False.
     """
 
     kind: str = "auto"
@@ -101,6 +102,7 @@ class IntervalRequest:
     def __post_init__(self) -> None:
         interval_kind(self.kind)
         check_level(self.level)
+        check_flag("simultaneous", self.simultaneous)
 
     def level_of_each(self, count: int) -> float:
         """Return the confidence level of each of ``count`` intervals."""
@@ -122,7 +124,7 @@ class Execution:
     Raises
     ------
     InputError
-        If the batch size is not a positive integer.
+        If the batch size is not a positive integer, the device not a device, or the callback not a function.
     """
 
     batch_size: int | None = None
@@ -132,6 +134,10 @@ class Execution:
     def __post_init__(self) -> None:
         if self.batch_size is not None:
             check_count("batch_size", self.batch_size)
+        if not isinstance(self.device, torch.device | str):
+            raise InputError(f"device must be a torch device such as 'cpu' or 'cuda', got {type(self.device).__name__}")
+        if self.progress is not None and not callable(self.progress):
+            raise InputError(f"progress must be a function of a number of passes, got {type(self.progress).__name__}")
 
     def draw(self, model: Model, cells: Iterable[Cell], seed: Seed, *, keep_failed: bool = False) -> Iterator[Draw]:
         """Sample cells, as `estimators.draw` does."""
@@ -155,22 +161,6 @@ class Execution:
             progress=None if silent else self.progress,
             keep_failed=True,
         )
-
-
-def check_count(name: str, value: object, least: int = 1) -> None:
-    """Refuse anything but an integer of at least 1, or of at least 0. Raises `InputError`.
-
-    Examples
-    --------
-    >>> check_count("passes", "16")
-    Traceback (most recent call last):
-    estimators.errors.InputError: passes must be a positive integer, got '16' (str)
-    """
-    kind = "positive" if least else "non-negative"
-    if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise InputError(f"{name} must be a {kind} integer, got {value!r} ({type(value).__name__})")
-    if value < least:
-        raise InputError(f"{name} must be a {kind} integer, got {value}")
 
 
 def rows_per_call(model: Model | None, batch_size: int | None) -> int | None:

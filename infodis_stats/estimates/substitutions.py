@@ -29,9 +29,16 @@ from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.loss_profile import own_profile
-from infodis_stats.estimates.settings import Device, IntervalRequest, SamplingPlan, named_estimator, rows_per_call
+from infodis_stats.estimates.settings import (
+    Device,
+    Execution,
+    IntervalRequest,
+    SamplingPlan,
+    named_estimator,
+    rows_per_call,
+)
 from infodis_stats.laws import Law
-from infodis_stats.models.vocabulary import alternatives, symbol_names, symbol_tokens
+from infodis_stats.models.vocabulary import alternatives, printed_symbols, symbol_names, symbol_tokens
 from infodis_stats.results.error_bars import ErrorBar, interval_kind
 from infodis_stats.results.labels import Variable, describe, estimates_of, replicates_dataset
 from infodis_stats.results.provenance import provenance_attributes
@@ -157,6 +164,7 @@ def scan_substitutions(
     target = replace(make_targets([np.asarray(tokens)], given)[0], label="the sequence")
     sampling = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
     request = IntervalRequest(level=level)
+    execution = Execution(batch_size, device, progress)
     settled = asked.settled(target, sampling.passes, model)
     cell = Cell(Coupled(asked), target, sampling.passes, sampling.replicates)
     sites = _positions(positions, target)
@@ -174,8 +182,8 @@ def scan_substitutions(
         plan,
         np.repeat(sites, changed.sum(axis=1)),
         np.broadcast_to(others, changed.shape)[changed],
-        batch_size=rows_per_call(model, batch_size),
-        device=device,
+        batch_size=rows_per_call(model, execution.batch_size),
+        device=execution.device,
     )
     rows, forward_passes = [], 0
     original = None
@@ -185,14 +193,15 @@ def scan_substitutions(
         else:
             rows.append(_row(replace(cell, sampler=Coupled(settled)), evaluation, original, model, request))
         forward_passes += evaluation.forward_passes
-        if progress is not None:
-            progress(1)
+        if execution.progress is not None:
+            execution.progress(1)
 
+    names = symbol_names(model, np.concatenate([target.tokens[sites], others]))  # together, so that they are unique
     dataset = _labelled(rows, changed, sampling.replicates, level, **exact).assign_coords(
         position=("position", sites, {"long_name": "index into the tokens, from 0"}),
         site=("position", sites + 1, {"long_name": "position, counted from 1"}),
-        original=("position", symbol_names(model, target.tokens[sites]), {"long_name": "symbol of the original"}),
-        symbol=("symbol", symbol_names(model, others), {"long_name": "symbol of the mutant"}),
+        original=("position", names[: len(sites)], {"long_name": "symbol of the original"}),
+        symbol=("symbol", names[len(sites) :], {"long_name": "symbol of the mutant"}),
         token=("symbol", others, {"long_name": "token of the symbol"}),
     )
     dataset.attrs = provenance_attributes(
@@ -203,7 +212,7 @@ def scan_substitutions(
         level=level,
         forward_passes=forward_passes,
         interval=request.kind,
-    ) | {"sequence": "".join(symbol_names(model, target.tokens))}
+    ) | {"sequence": "".join(printed_symbols(model, target.tokens))}
     return dataset
 
 
@@ -241,6 +250,8 @@ def rank_substitutions(scan: xr.Dataset) -> pd.DataFrame:
     1          A2G     -0.283   worse
     2          A2T     -0.655   worse
     """
+    if not isinstance(scan, xr.Dataset) or not {"position", "symbol", "replicate", "ci_bound"} <= set(scan.dims):
+        raise InputError(f"a ranking needs the whole result of scan_substitutions, got {type(scan).__name__}")
     flat = scan.drop_dims("replicate").assign(
         cautions=caution_keys(scan["cautions"]), verdict=(("position", "symbol"), scan_verdicts(scan))
     )

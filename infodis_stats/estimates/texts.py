@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -30,6 +31,10 @@ VARIABLES = {
 }
 
 
+Per = Literal["none", "token", "byte"]
+"""What the negative log-likelihoods of answers are divided by."""
+
+UNITS: tuple[Per, ...] = get_args(Per)
 NAN = float("nan")
 NO_BAR = ErrorBar("", NAN, NAN, NAN, NAN)  # for a record without an estimate
 
@@ -137,7 +142,9 @@ def estimate_texts(
     Returns
     -------
     xarray.Dataset
-        As `estimate_nll`'s, over ``sequence`` (the records' names), and ``bits_per_token``, ``bits_per_token_ci``.
+        As `estimate_nll`'s, over ``sequence`` (the records' names), with ``bytes`` (UTF-8) and ``words`` (separated by
+        white space) of the responses, and the NLL in bits per scored token, byte and word: ``bits_per_token``,
+        ``bits_per_byte``, ``bits_per_word (sequence)``, each with ``_ci (sequence, ci_bound)``.
 
     Raises
     ------
@@ -208,8 +215,13 @@ def estimate_texts(
         **{name: pieces_result[name].values for name in ("reached", "replicates") if name in pieces_result},
         **({"failed": problems} if any(problems) else {}),
     )
-    result["bits_per_token"] = result["nll"] / lengths / np.log(2)
-    result["bits_per_token_ci"] = result["nll_ci"] / lengths[:, None] / np.log(2)
+    responses = [record.response for record in records]
+    result["bytes"] = "sequence", [len(response.encode(errors="surrogatepass")) for response in responses]
+    result["words"] = "sequence", [len(response.split()) for response in responses]
+    for unit, count in (("token", "length"), ("byte", "bytes"), ("word", "words")):
+        counts = result[count].where(result[count] > 0)  # a blank response has no words
+        result[f"bits_per_{unit}"] = result["nll"] / counts / np.log(2)
+        result[f"bits_per_{unit}_ci"] = result["nll_ci"] / counts / np.log(2)
     result = describe(result, PRECISION_VARIABLES | VARIABLES)
     cautions = np.zeros((len(records), pieces_result.sizes["caution"]), dtype=bool)
     np.logical_or.at(cautions, owners, pieces_result["cautions"].values)
@@ -325,7 +337,7 @@ def rank_texts(
     estimator: str | Estimator = "auto",
     *,
     error: float = 0.05,
-    per_token: bool = False,
+    per: Per = "none",
     passes: int = 16,
     replicates: int = 8,
     most_passes: int = 4096,
@@ -343,14 +355,17 @@ def rank_texts(
     prompt : str
         May be empty.
     answers : sequence of str
-        At least 2, all different.
-    estimator, error, per_token, passes, replicates, most_passes, seed, batch_size, device, progress
+        At least 2 different ones; a repeated answer is scored once.
+    per : {"none", "token", "byte"}, default "none"
+        Whether the sums of the answers are compared, or their means over scored tokens, or over their UTF-8 bytes.
+    estimator, error, passes, replicates, most_passes, seed, batch_size, device, progress
         As in `rank_candidates`.
 
     Returns
     -------
     xarray.Dataset
-        As `rank_candidates`'s; the candidates are the answers.
+        As `rank_candidates`'s; the candidates are the different answers, in their order. The attribute ``per`` is the
+        unit.
 
     Raises
     ------
@@ -364,20 +379,25 @@ def rank_texts(
     >>> ids.rank_texts(austen, "It is a truth ", ["universally", "zniverselly"], passes=8)["leader"].item()
     'universally'
     """
-    answers = as_answers(answers)
-    if len(set(answers)) < len(answers):
-        raise InputError("answers must differ, but one is repeated")
-    if not answers:
-        raise InputError("a ranking needs at least 2 candidates, got 0")
+    if not isinstance(per, str) or per not in UNITS:
+        raise InputError(f"per must be one of {', '.join(UNITS)}, got {per!r}")
+    answers = list(dict.fromkeys(as_answers(answers)))
+    if len(answers) < 2:
+        raise InputError(f"a ranking needs at least 2 different answers, got {len(answers)}")
     check_text_model(model, type(model).__name__)
     tokens, given = zip(*conditioned_alternatives(model, " / ".join(answers), prompt, answers), strict=True)
+    sizes = {
+        "none": None,
+        "token": [int((~context).sum()) for context in given],
+        "byte": [len(answer.encode()) for answer in answers],
+    }[per]
     result = rank_candidates(
         model,
         tokens,
         estimator,
         context=given,
         error=error,
-        per_token=per_token,
+        sizes=sizes,
         passes=passes,
         replicates=replicates,
         most_passes=most_passes,
@@ -387,4 +407,4 @@ def rank_texts(
         progress=progress,
     )
     result["leader"] = ((), answers[int(result["leader"])], result["leader"].attrs)
-    return result.assign_coords(candidate=list(answers))
+    return result.assign_coords(candidate=answers).assign_attrs(per=per)

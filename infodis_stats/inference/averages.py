@@ -1,18 +1,25 @@
 """Averages over a data set, and how to split a budget between more masks and more documents."""
 
+import reprlib
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import InputError
+from estimators.arguments import check_count
 from infodis_stats import analysis
 from infodis_stats.results.labels import CI_BOUND, Variable, describe, estimates_of
+from infodis_stats.results.quantity import quantity_of
 from infodis_stats.results.validity import CAUTIONS
 
 __all__ = ["average", "split_budget"]
 
 VARIABLES = {
     "nll_per_token": Variable("nat", "negative log-likelihood per scored token"),
+    "bits_per_token_macro": Variable("bit", "mean over documents of the negative log-likelihood per scored token"),
+    "bits_per_byte_macro": Variable("bit", "mean over documents of the negative log-likelihood per byte"),
     "perplexity": Variable("1", "perplexity per scored token"),
     "win_rate": Variable("1", "share of pairs whose log-likelihood ratio is above zero"),
     "mask_share": Variable("1", "share of the variance between texts that is noise of the masks"),
@@ -48,13 +55,15 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
     Returns
     -------
     xarray.Dataset
-        For likelihoods: ``nll`` (per document), ``nll_per_token`` (total over all tokens, so long documents weigh
-        more), and its ``bits_per_token`` and ``perplexity``. For ratios: ``log_ratio`` (per pair) and ``win_rate``, the
-        share of pairs above zero (`infodis_stats.analysis.win_rate`). Each has ``_se`` (except the win-rate) and ``_ci
-        (ci_bound)``. ``mask_share`` is the share of the variance between documents that is noise of the masks.
-        ``cautions (caution)`` hold for at least one document, or, ``few-documents-dominate``, for an average over the
-        population: ``dominated (average)`` says for which, and ``effective_documents (average)`` how many documents
-        carry its variance. `summary` prints the result.
+        For likelihoods: ``nll`` (per document), ``nll_per_token`` (micro: the total over all tokens, so long documents
+        weigh more), its ``bits_per_token`` and ``perplexity``, and ``bits_per_token_macro``, the mean over documents of
+        each document's bits per token, so all documents weigh the same. For texts also ``bits_per_byte`` and
+        ``bits_per_word`` (micro) and ``bits_per_byte_macro``. For ratios: ``log_ratio`` (per pair) and ``win_rate``,
+        the share of pairs above zero (`infodis_stats.analysis.win_rate`). Each has ``_se`` (except the win-rate) and
+        ``_ci (ci_bound)``; those of likelihoods are `infodis_stats.analysis.nonnegative`. ``mask_share`` is the share
+        of the variance between documents that is noise of the masks. ``cautions (caution)`` hold for at least one
+        document, or, ``few-documents-dominate``, for an average over the population: ``dominated (average)`` says for
+        which, and ``effective_documents (average)`` how many documents carry its variance. `summary` prints the result.
 
     Raises
     ------
@@ -77,14 +86,13 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
     [1.7  1.72]
     [1.66 1.77]
     """
-    name = _quantity(result, "an average")
+    name, result = quantity_of(result, "an average", "degrees", "forward_passes")
     confidence = result.attrs["ci_prob"] if level is None else level
     documents = estimates_of(result, name)
     means = {name: analysis.average(documents, of, level=confidence)}
     if name == "nll":
-        means["nll_per_token"] = analysis.average(documents, of, result["length"].values, confidence)
-    values = {key: _entry(mean) for key, mean in means.items()}
-    if name == "nll":
+        means |= _per_unit(result, documents, of, confidence)
+        values = {key: _entry(mean) for key, mean in means.items()}
         estimate, error, ends = values["nll_per_token"]
         with np.errstate(over="ignore"):  # infinite beyond 709 nats per token
             perplexity, perplexity_ends = np.exp(estimate), np.exp(ends)
@@ -93,7 +101,7 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
             "perplexity": (perplexity, perplexity * error if error else 0.0, perplexity_ends),
         }
     else:
-        values["win_rate"] = _entry(analysis.win_rate(documents, of, confidence))
+        values = {name: _bounds(means[name]), "win_rate": _bounds(analysis.win_rate(documents, of, confidence))}
     averaged = xr.Dataset(
         {key: estimate for key, (estimate, _, _) in values.items()}
         | {f"{key}_se": error for key, (_, error, _) in values.items() if key != "win_rate"}
@@ -119,7 +127,8 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
                 averaged[key + suffix].attrs = about | {"long_name": words + about["long_name"]}
     averaged.attrs = result.attrs | {"of": of, "ci_prob": confidence, "documents": result[name].size}
     if name == "nll":
-        averaged.attrs["tokens"] = int(result["length"].sum())
+        counts = {"tokens": "length", "bytes": "bytes", "words": "words"}
+        averaged.attrs |= {word: int(result[count].sum()) for word, count in counts.items() if count in result}
     return averaged
 
 
@@ -167,11 +176,12 @@ def split_budget(result: xr.Dataset, budget: int, document_cost: float = 0.0) ->
     >>> split.attrs["best"], int(split["documents"].sel(document_passes=split.attrs["best"]))
     (19, 50)
     """
-    name = _quantity(result, "a split")
+    name, result = quantity_of(result, "a split", "degrees", "forward_passes")
     documents = estimates_of(result, name)
     between = analysis.components(documents).between
-    if document_cost < 0:
-        raise InputError(f"document_cost must be at least 0 passes, got {document_cost}")
+    check_count("budget", budget)
+    if not isinstance(document_cost, int | float | np.integer | np.floating) or not 0 <= document_cost < np.inf:
+        raise InputError(f"document_cost must be a number of passes of at least 0, got {reprlib.repr(document_cost)}")
     spent = result["forward_passes"].values
     passes, within = float(spent.mean()), float((spent * documents.standard_error**2).mean())
     candidates = _candidates(passes, within, between, document_cost)
@@ -213,13 +223,37 @@ def _candidates(passes: float, within: float, between: float, document_cost: flo
     return np.unique(np.maximum(1, np.round([*grid, *inside]))).astype(np.int64)
 
 
-def _quantity(result: xr.Dataset, purpose: str) -> str:
-    known = result.data_vars if isinstance(result, xr.Dataset) else ()
-    name = next((quantity for quantity in ("nll", "log_ratio") if quantity in known), None)
-    if name is None or "degrees" not in known or "forward_passes" not in known:
-        raise InputError(f"{purpose} needs the result of estimate_nll, estimate_log_ratio or another estimate")
-    return name
+def _per_unit(
+    result: xr.Dataset, documents: analysis.Estimates, of: analysis.Of, level: float
+) -> dict[str, analysis.Average]:
+    """Return the averages per token, and of texts per byte and per word: totals over all, and means over documents."""
+    bits, lengths = _divided(documents, np.full(documents.estimate.shape, np.log(2))), result["length"].values
+    means = {
+        "nll_per_token": analysis.average(documents, of, lengths, level),
+        "bits_per_token_macro": analysis.average(_divided(bits, lengths), of, level=level),
+    }
+    for unit, count in (("byte", "bytes"), ("word", "words")):
+        if count in result and (result[count] > 0).all():  # a blank text has no words
+            means[f"bits_per_{unit}"] = analysis.average(bits, of, result[count].values, level)
+    if "bits_per_byte" in means:
+        means["bits_per_byte_macro"] = analysis.average(_divided(bits, result["bytes"].values), of, level=level)
+    return means
+
+
+def _divided(documents: analysis.Estimates, sizes: NDArray[np.float64 | np.int64]) -> analysis.Estimates:
+    return replace(
+        documents,
+        estimate=documents.estimate / sizes,
+        standard_error=documents.standard_error / sizes,
+        unseen=np.asarray(documents.unseen) / sizes,
+    )
 
 
 def _entry(mean: analysis.Average) -> tuple[float, float, FloatArray]:
+    """Return the average of a likelihood, with its standard error and interval."""
+    interval = analysis.nonnegative(mean.interval, mean.estimate)
+    return mean.estimate, mean.standard_error, np.array([interval.lower, interval.upper])
+
+
+def _bounds(mean: analysis.Average) -> tuple[float, float, FloatArray]:
     return mean.estimate, mean.standard_error, np.array([mean.interval.lower, mean.interval.upper])

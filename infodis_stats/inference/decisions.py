@@ -10,8 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import InputError
+from estimators.arguments import check_choice, check_share
 from infodis_stats import analysis
 from infodis_stats.results.labels import Variable, describe, estimates_of
+from infodis_stats.results.quantity import quantity_of
 from infodis_stats.results.validity import NO_CLAIM
 
 __all__ = ["decide"]
@@ -44,6 +46,8 @@ CONTROLS = {
     ),
 }
 
+
+RATIOS = "estimate_log_ratio, estimate_text_ratios or estimate_model_log_ratio"
 
 FEW_PASSES = 2.0  # that carry the spread of a pair: hardly more than one
 FEWEST_PAIRS = 3  # with so few passes, and at least a tenth of all
@@ -111,15 +115,11 @@ def decide(
     >>> decided["likelier"].values.tolist(), decided.attrs["claims"]
     (['first', 'open', 'first'], 2)
     """
-    known = result.data_vars if isinstance(result, xr.Dataset) else ()
-    if "log_ratio" not in known or "degrees" not in known or result["log_ratio"].ndim != 1:
-        raise InputError(
-            "a decision needs the result of estimate_log_ratio, estimate_text_ratios or estimate_model_log_ratio"
-        )
-    if not 0 < error < 1:
-        raise InputError(f"error must be between 0 and 1, got {error}")
-    if control not in CONTROLS:
-        raise InputError(f"control must be one of {', '.join(CONTROLS)}, got {control!r}")
+    name, result = quantity_of(result, "a decision", "degrees", of=RATIOS)
+    if name != "log_ratio":
+        raise InputError(f"a decision needs the result of {RATIOS}, got likelihoods")
+    check_share("error", error)
+    check_choice("control", control, CONTROLS)
     if (result["interval"] == "anytime").any():
         raise InputError(
             "a t test is not valid for anytime intervals, whose replicates may have been stopped by their values; "

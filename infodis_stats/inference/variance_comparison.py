@@ -7,10 +7,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import InputError, registry
+from estimators.arguments import check_flag
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.analysis.replicates import all_equal
 from infodis_stats.results.labels import CI_BOUND, Variable, check_complete, describe
+from infodis_stats.results.quantity import quantity_of
 
 __all__ = ["compare_variances"]
 
@@ -76,17 +78,21 @@ def compare_variances(
     >>> ids.compare_variances(strata, plain).attrs["verdict"].partition(":")[0]
     'take the first'
     """
-    name = _quantity(first)
+    purpose = "a comparison of variances"
+    name, first = quantity_of(first, purpose, "forward_passes")
+    other, second = quantity_of(second, purpose, "forward_passes")
     check_complete(first)
     check_complete(second)
     unit = str(first[name].dims[0])
-    if _quantity(second) != name or second[name].dims != first[name].dims:
+    if other != name or second[name].dims != first[name].dims:
         raise InputError("variances can be compared only between two results of one kind")
     if not np.array_equal(first[unit].values, second[unit].values):
         raise InputError(f"variances can be compared only over the same {unit}s in the same order")
     first_draws, second_draws = (
         result[f"{name}_replicate"].transpose(unit, "replicate").values for result in (first, second)
     )
+    if paired is not None:
+        check_flag("paired", paired)
     shared = _share_masks(first, second) if paired is None else paired
     if shared:
         fewest = min(first_draws.shape[1], second_draws.shape[1])
@@ -159,16 +165,6 @@ def _biased_verdict(biased: list[bool], errors: FloatArray | None) -> str:
     if all(biased) or biased[("first", "second").index(better)]:
         return f"no recommendation: {which} biased by construction, which more passes do not mend; {sizes}."
     return f"take the {better}: {which} biased by construction; {sizes}."
-
-
-def _quantity(result: xr.Dataset) -> str:
-    known = result.data_vars if isinstance(result, xr.Dataset) else ()
-    for name in ("nll", "log_ratio"):
-        if name in known and f"{name}_replicate" in known and result[name].ndim == 1:
-            return name
-    raise InputError(
-        "a comparison of variances needs two results of estimate_nll, estimate_log_ratio or another estimate"
-    )
 
 
 def _share_masks(first: xr.Dataset, second: xr.Dataset) -> bool:

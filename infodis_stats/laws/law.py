@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr
 from torch import Tensor
 
+from estimators.arguments import check_count
 from estimators.errors import InputError, TokenError
 from estimators.noise.process import Noise
 from estimators.target import scored_masks
@@ -495,6 +496,7 @@ class Law(ABC):
         return length
 
     def _check_length(self, length: int) -> None:
+        check_count("length", length, least=0)
         if self.length is not None and length != self.length:
             raise InputError(f"sequences must have length {self.length} under this law, got length {length}")
         if length < 1:

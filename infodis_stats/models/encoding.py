@@ -103,6 +103,8 @@ def encoded_alternatives(
     >>> first.tokens[first.given].tolist() == second.tokens[second.given].tolist()
     True
     """
+    if not all(isinstance(part, str) for part in (prompt, *texts, suffix)):
+        raise InputError(f"{name!r}: prompt, text and suffix must be strings")
     if not all(texts):
         raise InputError(f"{name!r}: the text to score is empty")
     try:

@@ -8,7 +8,17 @@ from infodis_stats.laws import Law
 from infodis_stats.models import Denoiser, TextModel
 from infodis_stats.models.encoding import encoded_sequence
 
-__all__ = ["RESIDUES", "alternatives", "check_same_symbols", "encode_sequence", "symbol_names", "symbol_tokens"]
+__all__ = [
+    "RESIDUES",
+    "alternatives",
+    "check_same_symbols",
+    "encode_sequence",
+    "printed_symbols",
+    "symbol_names",
+    "symbol_tokens",
+]
+
+MOSTLY = 0.5  # of the tokens of a protein are residues
 
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 """The 20 standard amino-acid residues."""
@@ -119,7 +129,8 @@ def alternatives(model: ConditionalModel, tokens: NDArray[np.int64]) -> NDArray[
     """Return the default substitutes for the tokens of a sequence.
 
     For a law or a `Denoiser`, these are the whole alphabet. For another text model they are the 20 standard residues,
-    if each is a single token and the sequence consists of them. Otherwise they are the distinct tokens of the sequence.
+    if each is a single token and most tokens of the sequence are residues: a protein may have some unknown residues or
+    gaps, such as X, U, B or -. Otherwise they are the distinct tokens of the sequence.
 
     Examples
     --------
@@ -137,13 +148,32 @@ def alternatives(model: ConditionalModel, tokens: NDArray[np.int64]) -> NDArray[
             residues = symbol_tokens(model, RESIDUES)
         except InputError:
             residues = tokens[:0]
-        if np.isin(tokens, residues).all():
+        if np.isin(tokens, residues).mean() > MOSTLY:
             return residues
     return np.unique(tokens)
 
 
 def symbol_names(model: ConditionalModel, tokens: NDArray[np.int64]) -> list[str]:
-    """Return the symbol of each token, or its number if the model has no alphabet."""
+    """Return the symbol of each token, or its number if the model has no alphabet.
+
+    Where different tokens print alike, as parts of a character in byte-level tokenizers do, the number is added.
+
+    Examples
+    --------
+    >>> from infodis_stats.laws import MarkovChain
+    >>> symbol_names(MarkovChain.random(order=1, alphabet="ACGT", seed=0), np.array([3, 0]))
+    ['T', 'A']
+    """
+    names = printed_symbols(model, tokens)
+    kinds: dict[str, set[int]] = {}
+    for name, token in zip(names, tokens.tolist(), strict=True):
+        kinds.setdefault(name, set()).add(token)
+    pairs = zip(names, tokens.tolist(), strict=True)
+    return [f"{name} ({token})" if len(kinds[name]) > 1 else name for name, token in pairs]
+
+
+def printed_symbols(model: ConditionalModel, tokens: NDArray[np.int64]) -> list[str]:
+    """Return what each token prints as: its symbol, or its number if the model has no alphabet."""
     if isinstance(model, Law):
         return [model.alphabet[token] for token in tokens]
     if isinstance(model, TextModel):

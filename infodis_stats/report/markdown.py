@@ -1,12 +1,12 @@
 """Documents as Markdown: text from data is escaped."""
 
-import html
 import re
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from infodis_stats.diagnostics import Verdict
+from infodis_stats.io.tables import literal, printable
 from infodis_stats.report.document import (
     OVERALL,
     Answer,
@@ -23,7 +23,7 @@ from infodis_stats.report.document import (
     Verdicts,
 )
 
-__all__ = ["cells", "code", "escaped", "plain", "render_markdown", "table"]
+__all__ = ["cells", "code", "escaped", "render_markdown", "table"]
 
 CHECKS = ("check", "verdict", "reason", "what to do", "measured")
 
@@ -65,7 +65,7 @@ def _section(section: Section) -> list[str]:  # noqa: PLR0911  one for each type
         case Table(frame):
             return [table(frame)]
         case Figure(name, title, _, caption):
-            return [f"![{plain(title)}](figures/{name}.svg)", escaped(caption)]
+            return [f"![{literal(title)}](figures/{name}.svg)", escaped(caption)]
         case Points(items, lead):
             terms = [f"**{escaped(term)}**: " if term else "" for term, _ in items]
             return [escaped(lead), _listed(term + escaped(text) for term, (_, text) in zip(terms, items, strict=True))]
@@ -98,7 +98,7 @@ def _verdicts(section: Verdicts) -> list[str]:
 
 def _check(verdict: Verdict) -> str:
     texts = (verdict.check.replace("-", " "), verdict.verdict, verdict.reason, verdict.advice, verdict.measured)
-    return _row([plain(text) for text in texts])
+    return _row([literal(text) for text in texts])
 
 
 def _named(verdict: Verdict) -> str:
@@ -142,11 +142,5 @@ def code(text: str, language: str = "") -> str:
     return f"{fence}{language}\n{text}\n{fence}"
 
 
-def plain(text: str) -> str:
-    """Return text on one line that Markdown shows literally, also in a cell of a table."""
-    shown = re.sub(r"([\\`*_\[\]~$])", r"\\\1", html.escape(text, quote=False))
-    return " ".join(shown.replace("|", "&#124;").split())
-
-
 def _cell(text: str) -> str:
-    return escaped(text).replace("|", "&#124;")  # a backslash before it would itself be escaped by one
+    return escaped(printable(text)).replace("|", "&#124;")  # a backslash before it would itself be escaped by one

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infodis_stats.io.files import StoreError, atomic_path, sweep, writable_folder
+from infodis_stats.io.tables import csv_table
 from infodis_stats.report.document import Document
 from infodis_stats.report.html import render_html
 from infodis_stats.report.markdown import render_markdown
@@ -17,7 +18,7 @@ def files_of(document: Document, stem: str) -> dict[str, str]:
         f"{stem}.md": render_markdown(document),
         f"{stem}.html": render_html(document),
         **{f"figures/{name}.svg": svg for name, svg in document.figures.items()},
-        **{f"tables/{name}.csv": frame.to_csv(index=False) for name, frame in document.tables.items()},
+        **{f"tables/{name}.csv": csv_table(frame) for name, frame in document.tables.items()},
     }
 
 

@@ -10,6 +10,7 @@ import xarray as xr
 from infodis_stats.estimates.substitutions import rank_substitutions
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.store import write_store
+from infodis_stats.io.tables import csv_table
 from infodis_stats.report.conventions import model_points
 from infodis_stats.report.document import (
     Answer,
@@ -68,7 +69,7 @@ def write_scans(scans: Mapping[str, xr.Dataset], folder: Path | str) -> Path:
     rankings = [rank_substitutions(scan) for scan in scans.values()]
     for name, ranking in zip(scans, rankings, strict=True):
         ranking.insert(0, "sequence", name)
-    files = files_of(scan_document(scans), "scan") | {"scan.csv": pd.concat(rankings).to_csv(index=False)}
+    files = files_of(scan_document(scans), "scan") | {"scan.csv": csv_table(pd.concat(rankings))}
     groups = {f"scan-{number}": scan.assign_attrs(name=name) for number, (name, scan) in enumerate(scans.items(), 1)}
     write_store(xr.DataTree.from_dict(groups), folder / "scan.nc")
     write_texts(files, folder)

@@ -9,12 +9,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import InputError
 from infodis_stats.diagnostics.verdict import concise
 from infodis_stats.inference.decisions import decide
-from infodis_stats.report.markdown import cells
+from infodis_stats.io.tables import markdown_table, printable, terminal_table
 from infodis_stats.report.numbers import percent, significant
 from infodis_stats.results.labels import with_estimates
+from infodis_stats.results.quantity import quantity_of
 from infodis_stats.results.validity import caution_sentences
 
 __all__ = ["Summary", "made_by", "summary"]
@@ -27,13 +27,20 @@ AVERAGES = {
     "nll": "nats per document",
     "nll_per_token": "nats per token",
     "bits_per_token": "bits per token",
+    "bits_per_byte": "bits per byte",
+    "bits_per_word": "bits per word",
+    "bits_per_token_macro": "bits per token, mean over documents",
+    "bits_per_byte_macro": "bits per byte, mean over documents",
     "perplexity": "perplexity",
     "log_ratio": "log ratio per pair, nats",
     "win_rate": "win-rate of the first",
 }
 
+UNITS = {"token": "length", "byte": "bytes", "word": "words"}
+"""Units of a text, with the variable that counts them."""
+
+ENDINGS = {"token": "token", "forward_passes": "passes run"}
 HEADINGS = {
-    "bits_per_token": "bits per token",
     "correlation": "correlation",
     "coupling_gain": "coupling gain",
     "exact": "exact",
@@ -54,6 +61,8 @@ class Summary:
         Decimals of each cell: errors have two digits, and estimates as many decimals as their errors.
     notes : tuple of str
         Provenance and cautions.
+    unprinted : frozenset of str, default empty
+        Columns of ``frame`` that only `to_dataframe` returns.
 
     Examples
     --------
@@ -67,6 +76,7 @@ class Summary:
     frame: pd.DataFrame
     decimals: dict[str, NDArray[np.int64]]
     notes: tuple[str, ...]
+    unprinted: frozenset[str] = frozenset()
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return the numbers in full precision."""
@@ -74,26 +84,26 @@ class Summary:
 
     def to_markdown(self) -> str:
         """Return the rounded table as Markdown."""
-        return cells(self._rounded()).to_markdown(index=False, disable_numparse=True, colalign=self._alignment())
+        return markdown_table(self._rounded(), self._alignment())
 
     def to_latex(self) -> str:
         """Return the rounded table as LaTeX (booktabs)."""
         sides = "".join(side[0] for side in self._alignment())
-        return self._rounded().to_latex(index=False, escape=True, column_format=sides)
+        return self._rounded().map(printable).to_latex(index=False, escape=True, column_format=sides)
 
     def __str__(self) -> str:
         """Return the table and the notes."""
-        table = self._rounded().to_markdown(
-            index=False, tablefmt="simple", disable_numparse=True, colalign=self._alignment()
-        )
-        return "\n".join([table, "", *self.notes])
+        return "\n".join([terminal_table(self._rounded(), self._alignment()), "", *self.notes])
 
     def _alignment(self) -> tuple[str, ...]:
-        numeric = [pd.api.types.is_numeric_dtype(kind) for kind in self.frame.dtypes]
+        numeric = [pd.api.types.is_numeric_dtype(self.frame[name].dtype) for name in self._printed()]
         return tuple("right" if is_number else "left" for is_number in numeric)
 
     def _rounded(self) -> pd.DataFrame:
-        return pd.DataFrame({name: self._texts(name) for name in self.frame.columns})
+        return pd.DataFrame({name: self._texts(name) for name in self._printed()})
+
+    def _printed(self) -> list[str]:
+        return [name for name in self.frame.columns if name not in self.unprinted]
 
     def _texts(self, name: str) -> list[str]:
         values = self.frame[name].tolist()
@@ -108,7 +118,8 @@ def summary(result: xr.Dataset) -> Summary:
     Parameters
     ----------
     result : xarray.Dataset
-        Of `estimate_nll`, `estimate_log_ratio` or another estimate, or of `average` or `split_budget`.
+        Of `estimate_nll`, `estimate_log_ratio` or another estimate, or of `average` or `split_budget`. A single item,
+        such as ``result.isel(sequence=0)``, has one row.
 
     Returns
     -------
@@ -134,14 +145,11 @@ def summary(result: xr.Dataset) -> Summary:
     |          0 | 12.72 | 0.42 |   11.97 |   13.81 |   13.38 |           32 |
     |          1 | 12.98 | 0.45 |   12.11 |   13.96 |   13.90 |           33 |
     """
-    known = result.data_vars if isinstance(result, xr.Dataset) else ()
-    if "of" in getattr(result, "attrs", {}):
+    if isinstance(result, xr.Dataset) and "of" in result.attrs and "ci_bound" in result.dims:
         return _average_table(result)
-    if "expected_se" in known:
+    if isinstance(result, xr.Dataset) and "expected_se" in result and "best" in result.attrs:
         return _split_table(result)
-    name = next((quantity for quantity in ("nll", "log_ratio") if quantity in known), None)
-    if name is None or result[name].ndim != 1 or f"{name}_replicate" not in result:
-        raise InputError("a summary needs the result of estimate_nll, estimate_log_ratio or another estimate")
+    name, result = quantity_of(result, "a summary")
     unit = str(result[name].dims[0])
     lower, upper = (result[f"{name}_ci"].sel(ci_bound=bound).values for bound in ("lower", "upper"))
     error = result[f"{name}_se"].values
@@ -161,17 +169,31 @@ def summary(result: xr.Dataset) -> Summary:
         likelier[np.isfinite(result[name].values)] = decided["likelier"].values
         columns["likelier"] = likelier
     columns |= {heading: result[key].values for key, heading in HEADINGS.items() if key in result}
-    if "bits_per_token" in result:
-        bits = result["bits_per_token_ci"]
-        columns |= {f"bits {end}": bits.sel(ci_bound=end).values for end in ("lower", "upper")}
-        columns["tokens"] = result["length"].values
-        per_token = _decimals(np.where(agree, 0.0, error) / result["length"].values / math.log(2))
-        decimals |= dict.fromkeys(("bits per token", "bits lower", "bits upper"), per_token)
-    columns["passes run"] = result["forward_passes"].values
+    unprinted: list[str] = []
+    for unit, count in UNITS.items():
+        if (quantity := f"bits_per_{unit}") in result:
+            numbers = _per_unit(result, quantity, unit)
+            columns |= numbers | {f"{unit}s": result[count].values}
+            with np.errstate(divide="ignore", invalid="ignore"):  # a blank text has no words
+                per_unit = _decimals(np.where(agree, 0.0, error) / result[count].values / math.log(2))
+            decimals |= dict.fromkeys(numbers, per_unit)
+            # The table would be too wide: the intervals of all units are proportional.
+            unprinted += [] if unit == "token" else [*numbers, f"{unit}s"]
+    columns |= {heading: result[key].values for key, heading in ENDINGS.items() if key in result}
     if "failed" in result and (result["failed"] != "").any():
         columns["failed"] = result["failed"].values
     frame = pd.DataFrame(columns)
-    return Summary(frame, decimals, (*made_by(result), *_points(agree)))
+    notes = (*made_by(result), *_points(agree))
+    return Summary(frame, decimals, notes, frozenset(unprinted) - {"bits per byte"})
+
+
+def _per_unit(result: xr.Dataset, quantity: str, unit: str) -> dict[str, FloatArray]:
+    """Return the columns of a quantity in bits per unit, with its interval."""
+    prefix = "bits" if unit == "token" else f"bits per {unit}"
+    ends = result[f"{quantity}_ci"]
+    return {f"bits per {unit}": result[quantity].values} | {
+        f"{prefix} {end}": ends.sel(ci_bound=end).values for end in ("lower", "upper")
+    }
 
 
 def _average_table(result: xr.Dataset) -> Summary:
@@ -194,8 +216,8 @@ def _average_table(result: xr.Dataset) -> Summary:
     places = np.where(np.isnan(error), 3, _decimals(np.where(agree, 0.0, error)))
     attributes = result.attrs
     documents = f"{attributes['documents']} documents"
-    if "tokens" in attributes:
-        documents += f", {attributes['tokens']} tokens"
+    for unit in ("tokens", "bytes", "words"):
+        documents += f", {attributes[unit]} {unit}" if unit in attributes else ""
     notes = [
         f"For these {documents}: the error is that of the masks alone."
         if attributes["of"] == "these"

@@ -321,7 +321,7 @@ def interval_kind(name: str) -> IntervalKind:
     >>> interval_kind("hall").summary
     "Student's t over the independent passes of all replicates, transformed for skewness"
     """
-    if name not in KINDS:
+    if not isinstance(name, str) or name not in KINDS:
         raise InputError(f"there is no interval {name!r}; there are {', '.join(KINDS)}")
     return KINDS[name]
 

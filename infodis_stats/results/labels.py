@@ -55,8 +55,13 @@ SHARED = {
     "replicates": Variable("1", "replicates that were drawn"),
     "effective_positions": Variable("1", "number of positions that carry the loss"),
     "full_mask_ratio": Variable("1", "loss of the fully masked pass over the negative log-likelihood"),
-    "bits_per_token": Variable("bit", "negative log-likelihood per scored token"),
-    "bits_per_token_ci": Variable("bit", "confidence interval of the negative log-likelihood per scored token"),
+    "bytes": Variable("1", "bytes of the response in UTF-8"),
+    "words": Variable("1", "words of the response, separated by white space"),
+    **{
+        f"bits_per_{unit}{suffix}": Variable("bit", f"{words}negative log-likelihood per {unit_words}")
+        for unit, unit_words in (("token", "scored token"), ("byte", "byte"), ("word", "word"))
+        for suffix, words in (("", ""), ("_ci", "confidence interval of the "))
+    },
 }
 """Variables that several modules compute."""
 
@@ -109,7 +114,8 @@ def replicates_dataset(
     -------
     xarray.Dataset
         ``name``, ``name_se (item)``, ``name_ci (item, ci_bound)``, ``name_replicate (item, replicate)`` and the others;
-        with bars also ``interval``, ``degrees``, ``skewness``, ``effective_passes`` and ``unseen (item)``.
+        with bars also ``interval``, ``degrees``, ``skewness``, ``effective_passes`` and ``unseen (item)``. Intervals of
+        likelihoods are `infodis_stats.analysis.nonnegative`.
     """
     unit, coordinate = labels
     count = (~np.isnan(estimates)).sum(axis=-1)
@@ -128,6 +134,9 @@ def replicates_dataset(
     within = analysis.rounding(mean)
     lower = np.where((lower > mean) & (lower <= mean + within), mean, lower)
     upper = np.where((upper < mean) & (upper >= mean - within), mean, upper)
+    if name == "nll":  # of discrete tokens: no probability exceeds 1
+        possible = analysis.nonnegative(analysis.Interval(lower, upper), mean)
+        lower, upper = possible.lower, possible.upper
     units, words = SHARED[name]
     dataset = xr.Dataset(
         {

@@ -19,6 +19,7 @@ from infodis_stats.io.store import SCHEMA
 __all__ = [
     "arithmetic_digest",
     "code_digest",
+    "installed_version",
     "model_conventions",
     "model_fingerprint",
     "provenance_attributes",
@@ -34,6 +35,20 @@ _version = cache(metadata.version)  # parsing the metadata takes half of the tim
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that numbers depend on."""
     return {"python": platform.python_version()} | {package: _version(package) for package in _PACKAGES}
+
+
+def installed_version(package: str) -> str:
+    """Return the version of a package, or "not installed".
+
+    Examples
+    --------
+    >>> installed_version("a package that nobody has")
+    'not installed'
+    """
+    try:
+        return _version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 _NO_NUMBERS = ("cli.py", "commands", "report", "report.py", "verdicts.py")  # these compute no numbers

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pandas as pd
 import pytest
@@ -43,19 +44,26 @@ def test_several_sequences_are_averaged_at_the_end(capsys, study_file):
     sequences.write_text("ACGTAC\nGG\nTTA\n")
     status, out, _ = run(capsys, "nll", study_file, sequences, "--estimator", "exhaustive", "--passes", 63)
     assert status == 0
-    these, population, caution = out.splitlines()[-3:]
-    assert these.startswith("Average of these: nats per document ")
-    assert "[" not in these  # all masks: the interval is a point
-    assert population.startswith("Average of the population: nats per document ")
-    assert population.count("[") == 4
+    *_, heading, _, document, token, bits, macro, perplexity, _, caution = out.splitlines()
+    assert heading.split("  ")[0] == "average"
+    for row, name in (
+        (document, "nats per document"),
+        (token, "nats per token"),
+        (bits, "bits per token"),
+        (macro, "bits per token, mean over documents"),
+        (perplexity, "perplexity"),
+    ):
+        assert row.startswith(f"{name} ")
+        assert row.count("[") == 1  # all masks: the interval of these sequences is a point
     assert caution.startswith("Caution (few-documents-dominate): ")
-    assert caution.endswith(" (nll, nll_per_token).")
+    assert caution.endswith(" (nll, nll_per_token, bits_per_token_macro).")
     _, out, _ = run(capsys, "ratio", study_file, sequences, sequences)
-    assert out.splitlines()[-3].endswith("win-rate of the first 0.5000.")
+    (share,) = [row for row in out.splitlines() if row.startswith("win-rate of the first")]
+    assert share.split()[4] == "0.5000"
     sequences.write_text("ACGTAC\nGGTACC\nTTATGC\n" * 3)
     assert "few-documents" not in run(capsys, "nll", study_file, sequences)[1]
     sequences.write_text("ACGTAC\n")
-    assert "on average" not in run(capsys, "nll", study_file, sequences)[1]
+    assert "of their population" not in run(capsys, "nll", study_file, sequences)[1]
 
 
 def test_a_diagnosis_is_written_to_the_given_folder(capsys, study_file):
@@ -91,7 +99,15 @@ def test_estimators_and_doctor(capsys):
     status, out, _ = run(capsys, "doctor")
     assert status == 0
     assert "fine" in out
-    assert "torch" in json.loads(run(capsys, "doctor", "--json")[1])
+    found = json.loads(run(capsys, "doctor", "--json")[1])
+    assert "torch" in found
+    assert found["transformers"] == version("transformers")
+    assert {"tokenizers", "safetensors", "einops", "distributed"} <= set(found)
+
+
+def test_doctor_says_which_optional_packages_are_missing(capsys, monkeypatch):
+    monkeypatch.setattr("infodis_stats.commands.information.OPTIONAL", ("a-package-that-nobody-has",))
+    assert json.loads(run(capsys, "doctor", "--json")[1])["a-package-that-nobody-has"] == "not installed"
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,10 @@ def test_a_network_is_inconsistent(capsys, text):
 
 
 def test_bad_input_is_one_sentence(capsys, text):
-    for asked, words in ((["--context", 2], "--context is for laws"), (["--orders", 2], "orders must be at least 3")):
+    for asked, words in (
+        (["--context", 2], "--context is for laws"),
+        (["--orders", 2], "orders must be an integer of at least 3"),
+    ):
         status, _, err = run(capsys, "austen", text, *asked)
         assert status == 2
         assert words in err

@@ -6,6 +6,8 @@ import pytest
 
 from estimators import InputError
 from infodis_stats.cli import main
+from infodis_stats.commands import ranking
+from infodis_stats.estimates.texts import rank_texts
 from infodis_stats.io.records import Question, parse_questions
 
 FILE = """
@@ -35,10 +37,62 @@ def test_it_prints_answers_and_the_number_of_correct_ones(questions, capsys):
         "right": 1,
         "settled and right": 1,
     }
-    assert main(["rank", "austen", questions, "--passes", "8", "--per-token"]) == 0
+    assert main(["rank", "austen", questions, "--passes", "8", "--per", "token"]) == 0
     printed = capsys.readouterr().out
     assert "correct: 1 of 2; among settled questions 1 of 2" in printed
     assert "universally" in printed
+
+
+def test_ids_and_answers_that_look_like_numbers_are_printed_as_they_are(tmp_path, capsys):
+    path = tmp_path / "questions.jsonl"
+    path.write_text(
+        '{"id": "007", "prompt": "It is ", "answers": ["1812.50", "zzzzzzzzzzzzzzzz"]}\n'
+        '{"id": "1e3", "prompt": "It is ", "answers": ["31415", "zzzzzzzzzzzzzzzz"]}\n'
+    )
+    assert main(["rank", "austen", str(path), "--passes", "8"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:4]]
+    assert [row[:2] for row in rows] == [["007", "1812.50"], ["1e3", "31415"]]
+
+
+def test_bad_questions_are_left_out_and_named_and_the_others_are_kept(tmp_path, capsys):
+    path = tmp_path / "some.jsonl"
+    path.write_text(
+        FILE
+        + '{"id": "strange", "answers": ["\\u4e2d", "a"]}\n'
+        + '{"id": "007", "prompt": "She was ", "answers": ["happy", "happy", "zzzzz"], "correct": 1}\n'
+        + '{"id": "same", "answers": ["a", "a"]}\n'
+    )
+    assert main(["rank", "austen", str(path), "--passes", "8", "--json"]) == 2
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert [row["question"] for row in found["rows"]] == ["opening", "line 3", "line 4", "007"]
+    assert (found["rows"][-1]["answer"], found["rows"][-1]["right"]) == ("happy", True)
+    assert list(found["failed"]) == ["strange", "same"]
+    assert err.startswith("infodis-stats: 2 of 6 questions left out: ")
+    assert "some.jsonl, line 5, 'strange': character" in err
+    assert "'same': all answers are the same" in err
+    assert main(["rank", "austen", str(path), "--passes", "8"]) == 2
+    assert " 007 " in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_an_interrupted_ranking_shows_what_is_done(questions, capsys, monkeypatch):
+    ranked = []
+
+    def interrupted(*arguments, **settings):
+        if ranked:
+            raise KeyboardInterrupt
+        ranked.append(rank_texts(*arguments, **settings))
+        return ranked[0]
+
+    monkeypatch.setattr(ranking, "rank_texts", interrupted)
+    assert main(["rank", "austen", questions, "--passes", "8"]) == 130
+    assert "1 of 1 questions settled" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("per", ["none", "token", "byte"])
+def test_answers_are_compared_in_the_unit_asked_for(per, questions, capsys):
+    assert main(["rank", "austen", questions, "--passes", "8", "--per", per, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["per"] == per
 
 
 def test_questions_are_parsed():

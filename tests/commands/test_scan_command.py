@@ -78,7 +78,7 @@ def test_a_network_is_scanned(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["bad.txt"], "bad.txt, 'line 2': string 0, position 1: symbol 'X' is outside the alphabet ACGT"),
+        (["bad.txt"], "bad.txt, 'line 1': string 0, position 1: symbol 'X' is outside the alphabet ACGT"),
         (["good.txt", "--symbols", "AX"], "'line 1': symbol 'X' is not a token of the model; its alphabet is ACGT"),
         (["good.txt", "--positions", "3-9"], "'line 1': --positions 3-9 is outside the scored positions, 1 to 8"),
         (["good.txt", "--positions", "0"], "--positions 0 is outside the scored positions, 1 to 8"),
@@ -97,7 +97,7 @@ def test_a_network_is_scanned(capsys, tmp_path):
 def test_errors_are_one_line_with_exit_status_2(capsys, study_file, monkeypatch, arguments, sentence):
     folder = study_file.parent
     monkeypatch.chdir(folder)
-    files = {"bad.txt": "ACGT\nAXGT\n", "good.txt": "ACGTACGT\n", "empty.txt": "\n"}
+    files = {"bad.txt": "AXGT\n", "good.txt": "ACGTACGT\n", "empty.txt": "\n"}
     for name, text in (files | {"prompts.jsonl": '{"prompt": "AC", "response": "GT"}\n'}).items():
         (folder / name).write_text(text)
     status, out, err = run(capsys, "scan", study_file, *arguments, "--out", folder / "out")
@@ -112,3 +112,16 @@ def test_a_sequence_too_long_for_the_model_is_reported(capsys, tmp_path):
     status, _, err = run(capsys, "scan", "austen", tmp_path / "long.txt", "--out", tmp_path / "out", *FAST)
     assert status == 2
     assert "'line 1': a sequence of 129 characters exceeds the model's maximum of 128" in err
+
+
+def test_sequences_that_cannot_be_scanned_are_left_out_and_named(tmp_path, capsys):
+    law = tmp_path / "law.toml"
+    law.write_text('[law]\nkind = "markov-chain"\norder = 1\nalphabet = "ACGT"\nseed = 0\n')
+    (tmp_path / "some.fasta").write_text(">one\nACGT\n>bad\nACXT\n>two\nGG\n")
+    arguments = [law, tmp_path / "some.fasta", "--out", tmp_path / "out", "--passes", 4, "--json"]
+    status, out, err = run(capsys, "scan", *arguments)
+    assert status == 2
+    assert [scan["name"] for scan in json.loads(out)["scans"]] == ["one", "two"]
+    assert err.startswith("infodis-stats: 1 of 3 sequences left out: ")
+    assert "'bad'" in err
+    assert (tmp_path / "out" / "scan.html").exists()

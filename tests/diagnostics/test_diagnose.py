@@ -100,11 +100,18 @@ def test_three_simultaneous_intervals_that_miss_are_too_many():
         assert words(result)["exact value"] == verdict
 
 
-def test_an_interval_below_zero_gets_a_caution():
+def test_an_interval_that_ends_at_zero_gets_a_caution():
     law = ids.TableLaw(["AA", "AB", "BB"], [0.5, 0.25, 0.25])
     result = ids.estimate_nll(law, law.encode(["AA"]), "time-free", passes=1, replicates=3, seed=3)
-    assert float(result["nll_ci"][0, 0]) < 0
+    assert float(result["nll_ci"][0, 0]) == 0
     assert words(result)["precision"] == "caution"
+
+
+def test_a_certain_sequence_has_no_caution():
+    law = ids.TableLaw(["AA", "BB"], [1.0, 0.0])
+    result = ids.estimate_nll(law, law.encode(["AA"]), "time-free", passes=4, replicates=3)
+    assert result["nll_ci"].values.tolist() == [[0, 0]]
+    assert words(result)["precision"] == "fine"
 
 
 def test_ratios_and_missing_replicates():

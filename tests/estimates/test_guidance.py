@@ -141,18 +141,18 @@ def test_a_model_that_masks_the_context_has_no_score_ratios(model):
 
 def test_texts_are_scored_given_their_prompt(model):
     made = model()
-    records = [ids.Record("one", "A B", "C D E"), ids.Record("no prompt", "", "C D E")]
+    records = [ids.Record("one", "A B ", "C D E"), ids.Record("no prompt", "", "C D E")]
     found = ids.estimate_texts(made, records, **ALL)["nll"].values
-    rows = [made.encode(record.prompt + " " + record.response) for record in records]
+    rows = [made.encode(record.prompt + record.response) for record in records]
     expected = [slow_nll(made.network, row, context=len(row) - 3) for row in rows]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     plain = model(0.0)
     unguided = ids.estimate_texts(plain, records, **ALL)["nll"].values
     # Without a prompt there is nothing to mask, so guidance changes nothing.
     np.testing.assert_allclose(np.abs(found - unguided) < 1e-5, [False, True])
-    pair = ids.TextPair("pair", "A B", "C D E", "F G H")
+    pair = ids.TextPair("pair", "A B ", "C D E", "F G H")
     ratio = ids.estimate_text_ratios(made, [pair], **ALL)["log_ratio"].item()
-    (second,) = ids.estimate_texts(made, [ids.Record("two", "A B", "F G H")], **ALL)["nll"].values
+    (second,) = ids.estimate_texts(made, [ids.Record("two", "A B ", "F G H")], **ALL)["nll"].values
     assert ratio == pytest.approx(second - found[0], abs=1e-5)
     positions = ids.estimate_positions(made, records[0], **ALL)
     assert positions["nll"].sum().item() == pytest.approx(found[0], abs=1e-5)
@@ -162,7 +162,7 @@ def test_texts_are_scored_given_their_prompt(model):
 
 def test_records_of_several_windows_have_no_guidance(model):
     made = model()
-    long = ids.Record("long", "A B", "C D E F " * 20)
+    long = ids.Record("long", "A B ", "C D E F " * 20)
     with pytest.raises(InputError, match="'long': guidance masks the prompt, which only the first of the 2 windows"):
         ids.estimate_texts(made, [long], overlap=8, passes=4)
     plain = model(0.0)

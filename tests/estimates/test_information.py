@@ -144,8 +144,8 @@ def test_provenance_is_recorded_and_unknown_values_are_left_out():
         ({"estimator": "uniform-count"}, "needs a score entropy"),
         ({"estimator": "score-entropy(absorbing)"}, "needs a score entropy"),
         ({"estimator": "score-entropy(uniform,end=0.5)"}, "stops before"),
-        ({"levels": 1}, "levels must be at least 2"),
-        ({"sequences": 1}, "at least 2 sequences"),
+        ({"levels": 1}, "levels must be an integer of at least 2, got 1"),
+        ({"sequences": 1}, "sequences must be an integer of at least 2, got 1"),
         ({"length": None}, "needs a length"),
     ],
 )

@@ -50,16 +50,22 @@ def test_order_and_batch_size_change_nothing():
             np.testing.assert_array_equal(other[name], whole[name])
 
 
-def test_per_token_compares_means_and_may_change_the_winner():
+def test_sizes_divide_the_sums_and_may_change_the_winner():
     short, long = LAW.encode(["ACGT"])[0], LAW.encode(["ACAAAAAAAA"])[0]
     few, many = LAW.nll([short], context=2)[0], LAW.nll([long], context=2)[0]
     assert few < many
     assert few / 2 > many / 8
     assert ids.rank_candidates(LAW, [short, long], **ASKED)["leader"] == 0
-    per_token = ids.rank_candidates(LAW, [short, long], **ASKED, per_token=True)
-    assert per_token["leader"] == 1
-    lower, upper = per_token["log_ratio_ci"].values[0]
+    divided = ids.rank_candidates(LAW, [short, long], **ASKED, sizes=[2, 8])
+    assert divided["leader"] == 1
+    lower, upper = divided["log_ratio_ci"].values[0]
     assert lower <= many / 8 - few / 2 <= upper < 0
+
+
+@pytest.mark.parametrize("sizes", [[1], [1, 0], [1, float("nan")], "ab", [1, -2], object()])
+def test_sizes_are_positive_numbers(sizes):
+    with pytest.raises(ids.InputError, match="sizes must be 2 positive numbers, one per candidate"):
+        ids.rank_candidates(LAW, TOKENS[:2], **ASKED, sizes=sizes)
 
 
 def test_an_exact_estimator_decides_at_the_first_look():
@@ -116,9 +122,9 @@ def test_texts_and_names():
     result = ids.rank_texts(austen, "It is a truth ", ["universally", "zniverselly", "univ"], passes=8)
     assert result["candidate"].values.tolist() == ["universally", "zniverselly", "univ"]
     assert result["status"].sel(candidate="zniverselly") == "eliminated"
-    with pytest.raises(ids.InputError, match="answers must differ"):
+    with pytest.raises(ids.InputError, match="at least 2 different answers, got 1"):
         ids.rank_texts(austen, "It is a truth ", ["univ", "univ"])
-    with pytest.raises(ids.InputError, match="at least 2 candidates, got 0"):
+    with pytest.raises(ids.InputError, match="at least 2 different answers, got 0"):
         ids.rank_texts(austen, "It is a truth ", [])
 
 

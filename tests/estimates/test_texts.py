@@ -58,6 +58,45 @@ def test_records_are_estimated_given_their_prompts(model):
     assert result["bits_per_token"].attrs["units"] == "bit"
 
 
+def test_texts_are_measured_in_bits_per_byte_and_per_word():
+    wide = Denoiser(DenoiserConfig("ab é", length=16, layers=1, width=16, heads=2)).eval()
+    result = estimate_texts(wide, [Record("accents", "ab ", "é  bé a ")], passes=4, replicates=4)
+    assert (result["length"].item(), result["bytes"].item(), result["words"].item()) == (8, 10, 3)
+    for unit, count in (("byte", 10), ("word", 3)):
+        per_unit = result[f"bits_per_{unit}"]
+        assert per_unit.item() == pytest.approx(result["nll"].item() / np.log(2) / count)
+        np.testing.assert_allclose(result[f"bits_per_{unit}_ci"], result["nll_ci"] / np.log(2) / count)
+        assert per_unit.attrs == {"units": "bit", "long_name": f"negative log-likelihood per {unit}"}
+
+
+def test_averages_of_texts_are_micro_and_macro(model):
+    records = [Record(text, "", text) for text in ("a b", "abc abc", "bb", "caba b")]
+    result = estimate_texts(model, records, "uniform-count+stratified", passes=4, replicates=4)
+    bits = result["nll"].values / np.log(2)
+    sizes = {"token": result["length"].values, "byte": result["bytes"].values, "word": result["words"].values}
+    for of in ("these", "population"):
+        averaged = ids.average(result, of)
+        for unit, size in sizes.items():
+            assert averaged[f"bits_per_{unit}"].item() == pytest.approx(bits.sum() / size.sum())
+        for unit in ("token", "byte"):
+            macro = averaged[f"bits_per_{unit}_macro"]
+            assert macro.item() == pytest.approx((bits / sizes[unit]).mean())
+            assert abs(macro - averaged[f"bits_per_{unit}"]) > 0.01  # control: the two differ
+        assert averaged.attrs["bytes"] == 3 + 7 + 2 + 6
+    macro_error = np.sqrt(((result["nll_se"].values / np.log(2) / sizes["byte"]) ** 2).sum()) / 4
+    assert ids.average(result, "these")["bits_per_byte_macro_se"].item() == pytest.approx(macro_error)
+
+
+def test_a_summary_of_texts_prints_bits_per_byte_and_returns_the_rest(model):
+    table = ids.summary(estimate_texts(model, [Record("one", "ab", "ca b")], passes=4, replicates=4))
+    heading = str(table).splitlines()[0]
+    assert "bits per byte" in heading
+    assert "bits per word" not in heading
+    frame = table.to_dataframe()
+    assert frame["words"].tolist() == [2]
+    assert (frame["bits per word"] == 2 * frame["bits per byte"]).all()
+
+
 def test_long_records_are_the_sum_of_their_windows(model):
     text = "abcab cabca bcab"
     result = estimate_texts(model, [Record("long", "ab", text)], "exhaustive", overlap=4, passes=63, replicates=2)

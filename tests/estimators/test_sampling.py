@@ -136,7 +136,7 @@ def test_plans_that_exceed_memory_and_negative_seeds_are_refused():
     sampler = estimator("time-free")
     with pytest.raises(InputError, match="1000000000000 passes x 2 replicates over 5 positions does not fit"):
         sampler.sample(ArbitraryLosses(5), TOKENS, passes=10**12, replicates=2, rng=0)
-    with pytest.raises(InputError, match="seed must be at least 0, got -1"):
+    with pytest.raises(InputError, match="seed must be a non-negative integer, got -1"):
         sampler.sample(ArbitraryLosses(5), TOKENS, passes=4, replicates=2, rng=-1)
 
 

@@ -90,7 +90,7 @@ def test_results_that_cannot_be_compared_are_rejected(plain):
         (fewer, "over the same sequences in the same order"),
         (pairs, "two results of one kind"),
         (plain, "both results are the same draw"),
-        (plain["nll"], "needs two results of estimate_nll"),
+        (plain["nll"], "needs the result of estimate_nll"),
         (estimated("time-free", replicates=2), "at least 3 replicates, got 2"),
     ]:
         with pytest.raises(ids.InputError, match=message):

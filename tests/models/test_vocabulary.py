@@ -58,7 +58,8 @@ def test_alternatives_are_the_alphabet_the_residues_or_the_symbols_that_occur():
     assert alternatives(LAW, np.array([0])).tolist() == [0, 1, 2, 3]
     assert alternatives(DENOISER, np.array([0])).tolist() == [0, 1, 2, 3]
     assert symbol_names(PROTEIN, alternatives(PROTEIN, encode_sequence(PROTEIN, "EVE"))) == list(RESIDUES)
-    assert symbol_names(PROTEIN, alternatives(PROTEIN, encode_sequence(PROTEIN, "VEX"))) == ["E", "V", "X"]
+    assert symbol_names(PROTEIN, alternatives(PROTEIN, encode_sequence(PROTEIN, "VEX"))) == list(RESIDUES)
+    assert symbol_names(PROTEIN, alternatives(PROTEIN, encode_sequence(PROTEIN, "XEX"))) == ["E", "X"]
     assert symbol_names(MOLECULE, alternatives(MOLECULE, encode_sequence(MOLECULE, "O Cl O"))) == ["O", "Cl"]
     assert alternatives(object(), np.array([7, 3, 7])).tolist() == [3, 7]
 
@@ -97,3 +98,35 @@ def test_a_named_unknown_token_does_not_hide_other_unknown_parts():
             PROTEIN.encode(text)
     with pytest.raises(ids.InputError, match="token 1 of the text is the mask, which cannot be scored or given"):
         PROTEIN.encode("E <mask> V")
+
+
+class AlikeBytes:
+    """A model whose tokens 1 and 2 are parts of one character, and print alike."""
+
+    longest = 8
+    consistent = True
+
+    def token_nll(self, tokens, masked):
+        return masked * (1.0 + tokens.double())
+
+    def encode(self, text):
+        return np.array([ord(symbol) - ord("a") for symbol in text])
+
+    def decode(self, tokens):
+        return "".join("a\ufffd\ufffdd"[token] for token in tokens)
+
+    def describe(self):
+        return "bytes"
+
+    def fingerprint(self):
+        return "0" * 64
+
+
+def test_tokens_that_print_alike_have_names_of_their_own_and_are_substituted():
+    model, tokens = AlikeBytes(), np.array([1, 0, 3])
+    assert symbol_names(model, np.array([1, 0, 2, 1])) == ["\ufffd (1)", "a", "\ufffd (2)", "\ufffd (1)"]
+    assert symbol_names(model, np.array([1, 0, 1])) == ["\ufffd", "a", "\ufffd"]
+    scan = ids.scan_substitutions(model, tokens, symbols=np.arange(4), passes=8, replicates=2)
+    frame = ids.rank_substitutions(scan)
+    assert len(frame) == 9, "three others at each position"
+    assert frame["log_ratio"].values == pytest.approx(sorted([-1, 1, -2, -1, -2, -3, 3, 2, 1], reverse=True), abs=1e-9)

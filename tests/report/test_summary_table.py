@@ -113,9 +113,15 @@ def test_texts_are_reported_in_bits(tmp_path):
 def test_averages_have_the_digits_that_their_errors_justify(result):
     table = ids.summary(ids.average(result, "population"))
     frame = table.to_dataframe()
-    assert frame["average"].tolist() == ["nats per document", "nats per token", "bits per token", "perplexity"]
+    assert frame["average"].tolist() == [
+        "nats per document",
+        "nats per token",
+        "bits per token",
+        "bits per token, mean over documents",
+        "perplexity",
+    ]
     assert frame["estimate"][0] == pytest.approx(float(result["nll"].mean()))
-    for row in str(table).splitlines()[2:6]:
+    for row in str(table).splitlines()[2:7]:
         estimate, error, lower, upper = row.split()[-4:]
         assert len(error.replace(".", "").lstrip("0")) == 2
         assert len({len(text.partition(".")[2]) for text in (estimate, error, lower, upper)}) == 1

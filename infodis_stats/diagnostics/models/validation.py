@@ -13,6 +13,7 @@ from estimators import InputError, estimator
 from estimators.masked.plan import mask_plan
 from infodis_stats.diagnostics.models.check import ModelCheck, check_model
 from infodis_stats.diagnostics.models.trial import Trial, clear, make_trial
+from infodis_stats.io.tables import terminal_table
 from infodis_stats.models import MaskedLanguageModel
 from infodis_stats.models.huggingface.plain import plain_nll
 
@@ -50,7 +51,7 @@ class Validation:
 
     def __str__(self) -> str:
         """Return the check, the result and the table."""
-        return f"{self.check}\n\n{self.answer}\n\n{self.table.to_markdown(index=False, tablefmt='simple')}"
+        return f"{self.check}\n\n{self.answer}\n\n{terminal_table(self.table)}"
 
 
 def validate_model(

@@ -137,7 +137,7 @@ def as_answers(answers: Any) -> tuple[str, ...]:
     >>> as_answers(["truth", "trvth"])
     ('truth', 'trvth')
     """
-    if isinstance(answers, str | bytes | Mapping | Path) or not isinstance(answers, Iterable):
+    if isinstance(answers, str | bytes | Mapping | Path) or not _has_elements(answers):
         raise InputError(f"answers must be a list of strings, got {_type(answers)}")
     found = [_plain(answer, "the answers") for answer in answers]
     for index, answer in enumerate(found):
@@ -157,7 +157,7 @@ def _made(given: Any, what: str, kind: _Kind[Made]) -> list[Made]:
         advice = "put the tuple into a list"
     elif isinstance(given, Set):
         advice = "a set has no order"
-    elif not isinstance(given, Iterable):
+    elif not _has_elements(given):
         advice = f"{kind.reader} reads files"
     else:
         advice = ""
@@ -169,6 +169,11 @@ def _made(given: Any, what: str, kind: _Kind[Made]) -> list[Made]:
         place = f"element {index + 1}" if labels is None else str(labels[index])
         made.append(_element(element, Entry("" if labels is None else what, place, element), kind))
     return checked(made, what)
+
+
+def _has_elements(given: object) -> bool:
+    # Arrays and tensors are iterables, even those without a dimension.
+    return isinstance(given, Iterable) and getattr(given, "ndim", 1) > 0
 
 
 def _is_counted(index: "pd.Index[Any]") -> bool:

@@ -347,7 +347,7 @@ def _index(key: str, label: Label, answers: Sequence[str], labels: Sequence[str]
     index = label if isinstance(label, int) else _number(written)
     if not 0 <= index < len(answers):
         raise wrong
-    if written in answers and answers[index] != written:
+    if written and written in answers and answers[index] != written:
         raise InputError(f'"{key}" is {written!r}, which is both a label and the text of another answer')
     return index
 

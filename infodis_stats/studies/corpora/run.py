@@ -135,6 +135,7 @@ def _corpus(bits: FloatArray, base: FloatArray | None, level: float) -> xr.Datas
     means = bits[:, -1].mean(axis=-1)
     texts = analysis.Estimates.of_replicates(bits[:, -1])
     mean = analysis.average(texts, "population", level=level)
+    interval = analysis.nonnegative(mean.interval, mean.estimate)
     difference, ends = 0.0, np.zeros(2)
     areas, bounds = np.full(bits.shape[1], np.nan), np.full((bits.shape[1], 2), np.nan)
     if base is not None:
@@ -148,7 +149,7 @@ def _corpus(bits: FloatArray, base: FloatArray | None, level: float) -> xr.Datas
         {
             "texts": len(bits),
             "bits_per_token": mean.estimate,
-            "bits_per_token_ci": (CI_BOUND[0], np.array([mean.interval.lower, mean.interval.upper])),
+            "bits_per_token_ci": (CI_BOUND[0], np.array([interval.lower, interval.upper])),
             "dominated": mean.dominated,
             "difference": difference,
             "difference_ci": (CI_BOUND[0], ends),
