@@ -26,13 +26,20 @@ class CorpusSpec(TomlTable):
         Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] | None,
         Field(description="instead of records: a list of texts"),
     ] = None
-    maps: Annotated[int, Field(ge=0, description="the first texts, whose cost is drawn character by character")] = 0
+    maps: Annotated[
+        int, Field(ge=0, description="number of texts, from the first, whose cost is drawn character by character")
+    ] = 0
 
     @model_validator(mode="after")
     def _one_source(self) -> "CorpusSpec":
         if (self.records is None) == (self.sequences is None):
             raise ValueError(f"corpus {self.name!r}: give one of records and sequences")
         return self
+
+    @property
+    def source(self) -> str:
+        """Where the texts are from, in messages."""
+        return f"corpus {self.name!r}" if self.records is None else str(self.records)
 
     def texts(self) -> list[Record]:
         """Return the records of the corpus."""
