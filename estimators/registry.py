@@ -4,6 +4,7 @@ Every other estimator has a name of its own.
 """
 
 import difflib
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -122,7 +123,8 @@ def estimator(name: str) -> Estimator:
     if parsed is None or plain is None:
         names = estimator_names()
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+        kinds = dict.fromkeys(re.split("[+(]", known)[0] for known in names)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(kinds)}"
         raise InputError(f"there is no estimator {name!r}; {hint}")
     return _with_values(plain, parsed, f"estimator {name!r}") if parsed.words or parsed.values else plain
 

@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import shlex
+from pathlib import Path
 
 import pandas as pd
 
@@ -31,8 +32,11 @@ LEDGER = "ledger"
 def init(options: argparse.Namespace) -> None:
     """Write a study file that runs as it is, on texts of the user's own if there are any."""
     out = options.out
+    if Path(options.kind).is_file():
+        raise InputError(f"{options.kind!r} is a file, not a kind of study: name your own texts with records=")
     if options.records:
-        text = records_template(options.kind, options.records, options.model or "austen", folder=out.parent)
+        model = "austen" if options.model is None else options.model
+        text = records_template(options.kind, options.records, model, folder=out.parent)
     elif options.model is not None:
         raise InputError("model= scores texts of your own: name them with records=")
     else:

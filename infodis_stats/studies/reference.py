@@ -10,7 +10,7 @@ from infodis_stats.studies.design.toml import MOST, tables_in
 from infodis_stats.studies.design.toml_text import toml_value
 from infodis_stats.studies.kinds import kind_named, kinds_by_name
 
-__all__ = ["opening_first", "study_reference", "study_schema"]
+__all__ = ["is_list", "opening_first", "study_reference", "study_schema"]
 
 
 def study_schema(kind: str = "comparison") -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _table(table: type[BaseModel], path: str, level: int) -> Iterator[str]:
         tables, header = tables_in(field.annotation), f"{path}{key}"
         if not tables:
             continue
-        brackets = f"[[{header}]]" if _is_list(field) else f"[{header}]"
+        brackets = f"[[{header}]]" if is_list(field) else f"[{header}]"
         yield f"{'#' * level} `{brackets}`"
         for inner in tables:
             if len(tables) > 1:
@@ -89,12 +89,13 @@ def _properties(table: type[BaseModel]) -> dict[str, Any]:
     return dict(table.model_json_schema()["properties"])
 
 
-def _is_list(field: FieldInfo) -> bool:
+def is_list(field: FieldInfo) -> bool:
+    """Return whether a key is a list, such as of tables."""
     return str(field.annotation).startswith("tuple[")
 
 
 def _table_words(key: str, field: FieldInfo) -> str:
-    return f"list of tables, see `[[{key}]]`" if _is_list(field) else f"table, see `[{key}]`"
+    return f"list of tables, see `[[{key}]]`" if is_list(field) else f"table, see `[{key}]`"
 
 
 def _default(field: FieldInfo) -> str:

@@ -27,6 +27,8 @@ class Spec:
     ----------
     text : str
         The study file.
+    needs_model : bool
+        Whether something is scored by neither a law nor a model that the study names.
 
     Raises
     ------
@@ -55,7 +57,8 @@ class Spec:
 
     def __init__(self, **keys: Any) -> None:
         data = plain(_laws_as_tables(keys), "Spec")
-        check_study(data, where="Spec", folder=Path(), model=LATER if _lacks_model(data) else "")
+        self.needs_model: Final = _lacks_model(data)
+        check_study(data, where="Spec", folder=Path(), model=LATER if self.needs_model else "")
         self.text: Final = toml_text(data)
 
     def __repr__(self) -> str:

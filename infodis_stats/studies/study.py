@@ -110,21 +110,30 @@ def run_study(
     >>> dict(tree["draws"]["estimate"].sizes)
     {'item': 2, 'estimator': 2, 'passes': 1, 'replicate': 8}
     """
-    _check_arguments(spec, ledger=ledger, workers=workers, scheduler=scheduler, device=device)
+    switches = {
+        "trust_remote_code": trust_remote_code,
+        "allow_import": allow_import,
+        "show_progress": show_progress,
+    }
+    _check_arguments(spec, ledger=ledger, workers=workers, scheduler=scheduler, device=device, **switches)
     if scheduler is not None and workers != 1:
         raise InputError("give either workers or a scheduler: the workers of a cluster are started separately")
     if model is not None:
         _check_model(model, kept=ledger is not None, workers=workers, scheduler=scheduler)
-    text, path, shown = _text_of(spec)
+    text, path, shown = _text_of(spec, model)
     name = "" if model is None else _name(model)
     study = _Study(path, text, trust_remote_code, allow_import, name, model)
     open_executor = processes(workers) if scheduler is None else cluster(scheduler)
-    title = parse_study(text, path, name)[1].title
+    title = parse_study(text, path, name, shown)[1].title
     with contextlib.ExitStack() as stack:
         if ledger is None:
             ledger = stack.enter_context(tempfile.TemporaryDirectory(prefix="infodis-stats-"))
         study_run = StudyRun(study, Path(ledger).resolve(), batch_size, str(device))
-        facts = {"title": title, "study": shown, "workers": workers if scheduler is None else scheduler}
+        facts = {
+            "title": title,
+            "study": shown or "a study in Python",
+            "workers": workers if scheduler is None else scheduler,
+        }
         return run(study_run, open_executor, show_progress=show_progress, **facts)
 
 
@@ -170,22 +179,31 @@ class _Study:
         return tree
 
 
-def _text_of(spec: Path | str | Spec | Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return the text of a study file, its path, and what to call it."""
+def _text_of(spec: Path | str | Spec | Mapping[str, Any], model: Model | None) -> tuple[str, str, str]:
+    """Return the text of a study file, its path, and its path as it was given; empty if it was not."""
     if isinstance(spec, Mapping):
         spec = Spec(**spec)
     if isinstance(spec, Spec):
-        return spec.text, str(Path.cwd() / "Spec"), "a study in Python"
+        if spec.needs_model and model is None:
+            raise InputError("the study names neither a law nor a model: give run_study a model in memory as model=")
+        return spec.text, str(Path.cwd() / "Spec"), ""
     return read_text(spec), str(Path(spec).resolve()), str(spec)
 
 
-def _check_arguments(spec: Any, *, ledger: Any, workers: Any, scheduler: Any, device: Any) -> None:
+def _check_arguments(spec: Any, *, ledger: Any, workers: Any, scheduler: Any, device: Any, **switches: Any) -> None:
     """Refuse arguments of the wrong type."""
-    keys = isinstance(spec, Mapping) and all(isinstance(key, str) for key in spec)
-    if not (keys or isinstance(spec, str | Path | Spec)):
+    if not isinstance(spec, str | Path | Spec | Mapping):
         raise InputError(
             f"a study is the path of a study file, a Spec or a dictionary of its keys, got {type(spec).__name__}"
         )
+    if isinstance(spec, str) and "\n" in spec:
+        raise InputError(
+            "a study is the path of a study file, got a text of several lines: write the text to a file, or give the "
+            "dictionary that tomllib.loads(text) returns"
+        )
+    other = [key for key in spec if not isinstance(key, str)] if isinstance(spec, Mapping) else []
+    if other:
+        raise InputError(f"the keys of a study must be strings, got {other[0]!r}")
     if ledger is not None and not isinstance(ledger, str | Path):
         raise InputError(f"ledger must be the path of a folder, got {type(ledger).__name__}")
     if isinstance(workers, bool) or not isinstance(workers, Integral):
@@ -194,7 +212,9 @@ def _check_arguments(spec: Any, *, ledger: Any, workers: Any, scheduler: Any, de
         raise InputError(
             f"scheduler must be an address or the path of a scheduler file, got {type(scheduler).__name__}"
         )
-
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise InputError(f"{name} must be True or False, got {value!r}")
     try:
         torch.device(device)
     except (RuntimeError, TypeError) as error:

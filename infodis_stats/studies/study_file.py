@@ -32,7 +32,9 @@ def read_study(path: Path | str) -> tuple[StudySpec, str]:
     return parse_study(text, path)[1], text
 
 
-def parse_study(text: str, path: Path | str, model: str = "") -> tuple[StudyKind[Any], Any]:
+def parse_study(
+    text: str, path: Path | str, model: str = "", shown: Path | str | None = None
+) -> tuple[StudyKind[Any], Any]:
     """Check the text of the study file at a path, and return its kind and its specification.
 
     Parameters
@@ -41,8 +43,11 @@ def parse_study(text: str, path: Path | str, model: str = "") -> tuple[StudyKind
     path : Path or str
     model : str
         Name that stands for a model in memory, which scores what the study names no ``[model]`` for.
+    shown : Path or str, optional
+        The path in messages, if it differs; empty: the study was written in Python, so that messages name no lines.
     """
-    return check_study(parsed(text, path), where=str(path), folder=Path(path).parent, text=text, model=model)
+    where, lines = ("Spec", "") if shown == "" else (str(path if shown is None else shown), text)
+    return check_study(parsed(text, where), where=where, folder=Path(path).parent, text=lines, model=model)
 
 
 def check_study(

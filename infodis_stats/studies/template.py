@@ -15,7 +15,8 @@ from infodis_stats.studies.design.laws import read_law_table
 from infodis_stats.studies.design.toml import tables_in
 from infodis_stats.studies.design.toml_text import toml_key, toml_text, toml_value
 from infodis_stats.studies.kinds import kind_named
-from infodis_stats.studies.reference import opening_first
+from infodis_stats.studies.reference import is_list, opening_first
+from infodis_stats.studies.study_file import check_study
 
 __all__ = ["records_template", "study_template"]
 
@@ -58,7 +59,8 @@ def records_template(kind: str, records: Sequence[Path | str], model: str, *, fo
     Raises
     ------
     InputError
-        If a file cannot be read, or there are no studies of this kind on texts.
+        If a file cannot be read, a file is given twice, there is no such model, or there are no studies of this kind
+        on texts.
     """
     example = kind_named(kind).example
     make = {"comparison": _comparison, "calibration": _calibration, "corpora": _corpora}.get(kind)
@@ -67,18 +69,26 @@ def records_template(kind: str, records: Sequence[Path | str], model: str, *, fo
             f"a study of the kind {kind!r} needs sequences of one length, not texts: choose comparison, calibration or "
             "corpora"
         )
-    groups = [_group(Path(file), Path(folder)) for file in records]
-    return _document(kind, {**example, **make(groups, _scored_by(model, Path(folder)))})
+    stems = [Path(file).stem for file in records]
+    groups = [
+        _group(Path(file), Path(folder), alone=stems.count(stem) == 1)
+        for file, stem in zip(records, stems, strict=True)
+    ]
+    study = {**example, **make(groups, _scored_by(model, Path(folder)))}
+    study = {key: value for key, value in study.items() if value is not None}
+    check_study(study, where="the study", folder=Path(folder))
+    return _document(kind, study)
 
 
 Group = tuple[dict[str, Any], bool]
 """The table of a file of texts, and whether it has pairs."""
 
 
-def _group(file: Path, folder: Path) -> Group:
+def _group(file: Path, folder: Path, *, alone: bool) -> Group:
     if str(file) == "-":
         raise InputError("a study reads its texts from files, not from standard input")
-    return {"name": file.stem, "records": _relative(file, folder)}, _paired(file)
+    path = _relative(file, folder)
+    return {"name": file.stem if alone else path, "records": path}, _paired(file)
 
 
 def _paired(file: Path) -> bool:
@@ -147,12 +157,12 @@ def _document(kind: str, data: Mapping[str, Any]) -> str:
     schema = kind_named(kind).schema
     opening = [
         f"# A study of the kind {kind!r} for infodis-stats. Run it: infodis-stats study FILE --out FOLDER",
-        "# Remove the '#' before a key to change its default; # [name] is a table of its own.",
+        "# '#key = value' is a default: remove the '#' to change it. '# key: ...' has no default: add key = value.",
+        "# '# [name]: ...' and '# [[name]]: ...' are tables that may be added; [[name]] may be repeated.",
         f"# All keys, with their types: infodis-stats schema {kind}",
         "",
     ]
-    chosen = {key: value for key, value in data.items() if value is not None}
-    return "\n".join([*opening, *_lines(schema, chosen, (), kind), ""])
+    return "\n".join([*opening, *_lines(schema, data, (), kind), ""])
 
 
 def _lines(table: type[BaseModel], data: Mapping[str, Any], path: tuple[str, ...], kind: str) -> list[str]:
@@ -172,7 +182,8 @@ def _lines(table: type[BaseModel], data: Mapping[str, Any], path: tuple[str, ...
                 *_lines(tables_in(field.annotation)[0], {}, (*path, key), kind),
             ]
         else:
-            mentions.append(f"# [{_header(path, key)}]: {_meaning(key, field)}")
+            header = f"[{_header(path, key)}]"
+            mentions.append(f"# {f'[{header}]' if is_list(field) else header}: {_meaning(key, field)}")
     return [*lines, *mentions, *sections]
 
 

@@ -173,7 +173,7 @@ class Unpicklable(Letters):
 @pytest.mark.parametrize(
     ("keys", "options", "sentence"),
     [
-        (TEXTS, {}, "give a [law], or a [model], or both"),
+        (TEXTS, {}, "the study names neither a law nor a model"),
         (TEXTS, {"model": "austen"}, "name 'austen' in the [model] table of the study instead"),
         (
             TEXTS,
@@ -215,7 +215,7 @@ def test_arguments_that_cannot_work_are_one_sentence(keys, options, sentence, tm
     [
         (5, "a study is the path of a study file, a Spec or a dictionary of its keys, got int"),
         (None, "a study is the path of a study file, a Spec or a dictionary of its keys, got NoneType"),
-        ({5: 1}, "a Spec or a dictionary of its keys, got dict"),
+        ({5: 1}, "the keys of a study must be strings, got 5"),
         (KEYS | {"pases": 1} | DRAWN, "Spec: unknown key 'pases'; did you mean 'passes'?"),
         (
             {key: KEYS[key] for key in ("title", "passes")} | DRAWN,
@@ -249,3 +249,57 @@ def test_laws_are_named_with_their_defaults(tmp_path):
     tree = ids.run_study(KEYS | DRAWN | {"law": {"kind": "hidden-markov"}})
     (law,) = json.loads(tree["provenance"].attrs["laws"])
     assert law == 'kind = "hidden-markov", alphabet = "ACGT", states = 4, seed = 0, concentration = 1.0, stay = 0.95'
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ({1: 2}, "the keys of a study must be strings, got 1"),
+        (SMALL_STUDY, "got a text of several lines: write the text to a file, or give the dictionary that"),
+        (KEYS | TEXTS, "the study names neither a law nor a model: give run_study a model in memory as model="),
+    ],
+)
+def test_what_run_study_cannot_take_is_said_in_a_sentence(spec, sentence):
+    with pytest.raises(ids.InputError) as caught:
+        ids.run_study(spec)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("switch", ["trust_remote_code", "allow_import", "show_progress"])
+@pytest.mark.parametrize("value", ["no", 0, None])
+def test_switches_are_true_or_false(switch, value):
+    """A text such as "no" would permit what it seems to forbid."""
+    with pytest.raises(ids.InputError, match=f"^{switch} must be True or False, got {value!r}$"):
+        ids.run_study(KEYS | DRAWN, **{switch: value})
+
+
+def test_messages_name_a_study_as_it_was_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("study.toml").write_text(SMALL_STUDY.replace("seed = 3", "sed = 3"))
+    with pytest.raises(ids.InputError, match=r"^study\.toml, line 2: unknown key 'sed'"):
+        ids.run_study("study.toml")
+    model = {"model": {"name": "austen"}}
+    with pytest.raises(ids.InputError, match=r"^Spec names a model already"):
+        ids.run_study(KEYS | TEXTS | model, model=Letters())
+
+
+def test_texts_that_a_model_cannot_take_are_named_with_their_source(tmp_path):
+    (tmp_path / "bad.jsonl").write_text('{"response": "ACGT"}\n{"response": "ACGTACGTACGTACGTACGTACGT"}\n')
+    records = [{"name": "a", "records": str(tmp_path / "bad.jsonl")}]
+    listed = [{"name": "a", "sequences": ["ACGT", "ACGTACGTACGTACGTACGTACGT"]}]
+    corpora = kinds_by_name()["corpora"].example | {
+        "corpora": [
+            {"name": "a", "sequences": ["ACGT"]},
+            {"name": "b", "sequences": ["AC", "ACGTACGTACGTACGTACGTACGT"]},
+        ],
+        "reference": "a",
+        "model": None,
+    }
+    for spec, source in (
+        (KEYS | {"targets": records}, r"bad\.jsonl, 'line 2'"),
+        (KEYS | {"targets": listed}, "group 'a', 'sequence 1'"),
+        (corpora, "corpus 'b', 'text 2'"),
+    ):
+        with pytest.raises(ids.InputError, match=source):
+            ids.run_study(spec, model=Letters())

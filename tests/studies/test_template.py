@@ -51,7 +51,7 @@ def test_every_key_is_explained_and_every_default_is_valid(kind):
     # Spelling out the defaults changes nothing.
     assert parse_study(uncommented, "study.toml")[1] == spec
     for key, field in name.schema.model_fields.items():
-        assert re.search(rf"^# .*\n#?(\[+{key}\]+|{key} = )|^# \[?{key}\]?: ", template, flags=re.MULTILINE), key
+        assert re.search(rf"^# .*\n#?(\[+{key}\]+|{key} = )|^# \[*{key}\]*: ", template, flags=re.MULTILINE), key
         assert field.description
 
 
@@ -80,6 +80,10 @@ def test_init_never_overwrites(folder, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["texts/my.jsonl"], "'texts/my.jsonl' is a file, not a kind of study: name your own texts with --records"),
+        (["--records", "texts/my.jsonl", "--model", "austin"], "there is no model 'austin'; did you mean 'austen'?"),
+        (["--records", "texts/my.jsonl", "--model", ""], "the study: model.name must not be empty"),
+        (["--records", "texts/my.jsonl", "texts/my.jsonl"], "the names of targets must differ from one another"),
         (["fronteer"], "there is no kind of study 'fronteer'; did you mean 'frontier'?"),
         (["--out", "absent/study.toml"], "absent/study.toml cannot be written: No such file or directory"),
         (["--model", "austen"], "--model scores texts of your own: name them with --records"),
@@ -110,6 +114,19 @@ def test_texts_of_the_user_are_scored_by_three_estimators(folder, capsys):
     found = ids.estimate_texts(ids.load_model("austen"), records, passes=16, replicates=64, seed=4)
     truth = tree["truth"].to_dataset()
     assert (abs(found["nll"].values - truth["truth"].values) < 5 * (found["nll_se"] + truth["truth_se"].values)).all()
+
+
+def test_files_of_one_name_are_named_by_their_paths(folder):
+    (folder / "my.jsonl").write_text((folder / "texts" / "my.jsonl").read_text())
+    template = records_template("comparison", ["texts/my.jsonl", "my.jsonl"], "austen")
+    groups = parse_study(template, folder / "study.toml")[1].groups
+    assert [group.name for group in groups] == ["texts/my.jsonl", "my.jsonl"]
+
+
+def test_tables_that_may_be_added_are_shown_as_toml_has_them():
+    template = study_template("frontier")
+    assert "\n# [subjects.model]: " in template
+    assert "\n# [[subjects.pairs]]: " in template
 
 
 @pytest.mark.parametrize(

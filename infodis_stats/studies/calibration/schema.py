@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from estimators import Contrast, Estimator
 from infodis_stats.studies.design.scenario import Scenario
-from infodis_stats.studies.design.spec import StudySpec, check_distinct
+from infodis_stats.studies.design.spec import StudySpec, check_distinct, check_names
 from infodis_stats.studies.design.target_schema import (
     Contrasts,
     Estimators,
@@ -14,9 +14,10 @@ from infodis_stats.studies.design.target_schema import (
     Passes,
     Subjects,
     check_contrasts,
+    check_most_passes,
     named_samplers,
 )
-from infodis_stats.studies.design.toml import Count
+from infodis_stats.studies.design.toml import MOST, Count, StudyKeyError
 
 __all__ = ["CalibrationSpec"]
 
@@ -47,7 +48,7 @@ class CalibrationSpec(StudySpec):
     contrasts: Contrasts = ()
     subjects: Subjects
     truth_passes: Annotated[
-        int, Field(ge=16, description="passes of the long run that gives a network's reference value")
+        int, Field(ge=16, le=MOST, description="passes of the long run that gives a network's reference value")
     ] = 4096
 
     @model_validator(mode="after")
@@ -59,11 +60,13 @@ class CalibrationSpec(StudySpec):
                 "estimators": self.estimators,
                 "intervals": self.intervals,
                 "levels": self.levels,
-                "subject names": [subject.name for subject in self.subjects],
             }
         )
         if self.draws < max(self.replicates):
-            raise ValueError(f"draws must be at least the largest of replicates, {max(self.replicates)}")
+            problem = f"draws must be at least the largest of replicates, {max(self.replicates)}, got {self.draws}"
+            raise StudyKeyError(problem, "draws")
+        check_names("subjects", self.subjects)
+        check_most_passes(self.subjects, self.passes)
         check_contrasts(self.subjects, self.contrasts)
         return self
 

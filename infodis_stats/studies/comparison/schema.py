@@ -6,9 +6,9 @@ from pydantic import Field, model_validator
 
 from estimators import Contrast, Estimator
 from infodis_stats.studies.design.scenario import Scenario
-from infodis_stats.studies.design.spec import StudySpec, check_distinct
+from infodis_stats.studies.design.spec import StudySpec, check_distinct, check_one_of
 from infodis_stats.studies.design.target_schema import Contrasts, Estimators, Passes, Scored, named_samplers
-from infodis_stats.studies.design.toml import hint
+from infodis_stats.studies.design.toml import MOST, StudyKeyError
 
 __all__ = ["ComparedSpec", "ComparisonSpec"]
 
@@ -31,10 +31,12 @@ class ComparedSpec(StudySpec):
     def _comparable(self) -> "ComparedSpec":
         check_distinct({"passes": self.passes, "estimators": self.estimators})
         names = [sampler.name for sampler in self.samplers()]
-        if self.reference not in names:
-            raise ValueError(f"reference {self.reference!r} is none of {', '.join(names)}{hint(self.reference, names)}")
+        check_one_of("reference", self.reference, names, "reference")
         if self.replicates < self.interval_replicates:
-            raise ValueError(f"replicates must be at least interval_replicates, {self.interval_replicates}")
+            problem = (
+                f"replicates must be at least interval_replicates, {self.interval_replicates}, got {self.replicates}"
+            )
+            raise StudyKeyError(problem, "replicates")
         return self
 
     def samplers(self) -> list[Estimator] | list[Contrast]:
@@ -50,7 +52,7 @@ class ContrastedSpec(Scored):
     @model_validator(mode="after")
     def _contrasts_of_pairs(self) -> "ContrastedSpec":
         if bool(self.pairs) != bool(self.contrasts):
-            raise ValueError('contrasts = ["coupled", "decoupled"] and [[pairs]] go together')
+            raise StudyKeyError('contrasts = ["coupled", "decoupled"] and [[pairs]] go together', "contrasts")
         return self
 
 
@@ -59,7 +61,7 @@ class ComparisonSpec(ComparedSpec, ContrastedSpec):
 
     kind: Annotated[Literal["comparison"], Field(description="kind of study")] = "comparison"
     truth_passes: Annotated[
-        int, Field(ge=16, description="passes of the long run that gives a network's reference value")
+        int, Field(ge=16, le=MOST, description="passes of the long run that gives a network's reference value")
     ] = 4096
 
     def scenarios(self) -> list[Scenario]:

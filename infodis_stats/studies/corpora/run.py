@@ -42,7 +42,7 @@ def compare_corpora(subjects: Sequence[Subject], spec: CorporaSpec) -> Steps:
     assert network is not None
     sampler = spec.sampler()
     records = [(corpus, record) for corpus in spec.corpora for record in corpus.texts()]
-    targets = record_targets(network, [record for _, record in records])
+    targets = record_targets(network, [record for _, record in records], [corpus.source for corpus, _ in records])
     mapped = _mapped([corpus.name for corpus, _ in records], {corpus.name: corpus.maps for corpus in spec.corpora})
     cells = [Cell(sampler, target, passes, spec.replicates) for passes in spec.passes for target in targets]
     most = cells[-len(targets) :]

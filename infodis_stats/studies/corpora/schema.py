@@ -8,9 +8,9 @@ from estimators import Estimator, estimator
 from infodis_stats.io.records import Record, read_records
 from infodis_stats.studies.design.models import ModelSpec
 from infodis_stats.studies.design.scenario import Scenario
-from infodis_stats.studies.design.spec import StudySpec, check_distinct
+from infodis_stats.studies.design.spec import StudySpec, check_distinct, check_names, check_one_of
 from infodis_stats.studies.design.target_schema import EstimatorName, Passes
-from infodis_stats.studies.design.toml import File, Name, Text, TomlTable, hint
+from infodis_stats.studies.design.toml import File, Name, Text, TomlTable
 
 __all__ = ["CorporaSpec", "CorpusSpec"]
 
@@ -26,13 +26,20 @@ class CorpusSpec(TomlTable):
         Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] | None,
         Field(description="instead of records: a list of texts"),
     ] = None
-    maps: Annotated[int, Field(ge=0, description="the first texts, whose cost is drawn character by character")] = 0
+    maps: Annotated[
+        int, Field(ge=0, description="number of texts, from the first, whose cost is drawn character by character")
+    ] = 0
 
     @model_validator(mode="after")
     def _one_source(self) -> "CorpusSpec":
         if (self.records is None) == (self.sequences is None):
             raise ValueError(f"corpus {self.name!r}: give one of records and sequences")
         return self
+
+    @property
+    def source(self) -> str:
+        """Where the texts are from, in messages."""
+        return f"corpus {self.name!r}" if self.records is None else str(self.records)
 
     def texts(self) -> list[Record]:
         """Return the records of the corpus."""
@@ -67,9 +74,9 @@ class CorporaSpec(StudySpec):
     @model_validator(mode="after")
     def _consistent(self) -> "CorporaSpec":
         names = [corpus.name for corpus in self.corpora]
-        check_distinct({"passes": self.passes, "corpus names": names})
-        if self.reference not in names:
-            raise ValueError(f"reference {self.reference!r} is none of {', '.join(names)}{hint(self.reference, names)}")
+        check_distinct({"passes": self.passes})
+        check_names("corpora", self.corpora)
+        check_one_of("reference", self.reference, names, "reference")
         return self
 
     def scenarios(self) -> list[Scenario]:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from estimators import InputError
 from infodis_stats.io.files import read_text
@@ -26,11 +26,11 @@ __all__ = [
 ]
 
 
-Alphabet = Annotated[Text, Field(description="distinct symbols")]
+Alphabet = Annotated[Text, Field(description="the symbols, each of them once")]
 LawSeed = Annotated[Seed, Field(description="seed from which the law is drawn")]
 Concentration = Annotated[
     float,
-    Field(gt=0, description="of the Dirichlet distributions of the drawn probabilities; 1 is uniform, small is spiky"),
+    Field(gt=0, description="concentration of the Dirichlet distributions that the probabilities are drawn from"),
 ]
 
 
@@ -63,9 +63,11 @@ class TableSpec(TomlTable):
 class MarkovChainSpec(TomlTable):
     """A `MarkovChain`: drawn from a seed, or given by ``initial`` and ``transition``."""
 
-    kind: Annotated[Literal["markov-chain"], Field(description="a symbol depends on the order symbols before it")]
+    kind: Annotated[
+        Literal["markov-chain"], Field(description="a Markov chain: each symbol depends on some symbols before it")
+    ]
     alphabet: Alphabet = "ACGT"
-    order: Annotated[int, Field(ge=0, le=8, description="number of symbols that a symbol depends on")] = 4
+    order: Annotated[int, Field(ge=0, le=8, description="number of preceding symbols that each symbol depends on")] = 4
     seed: LawSeed = 0
     concentration: Concentration = 1.0
     initial: Annotated[Numbers | None, Field(description="given law: probabilities of the first symbols")] = None
@@ -166,9 +168,15 @@ class IndependentSpec(TomlTable):
         return IndependentLaw.random(self.length, self.alphabet, spread=self.spread, seed=self.seed)
 
 
-LawSpec = Annotated[
-    TableSpec | MarkovChainSpec | HiddenMarkovSpec | CodeSpec | IndependentSpec, Field(discriminator="kind")
-]
+AnyLaw = TableSpec | MarkovChainSpec | HiddenMarkovSpec | CodeSpec | IndependentSpec
+
+
+def _built(spec: AnyLaw) -> AnyLaw:
+    spec.build()  # the law itself checks its alphabet, its sizes and its probabilities
+    return spec
+
+
+LawSpec = Annotated[AnyLaw, Field(discriminator="kind"), AfterValidator(_built)]
 
 
 DRAWN = ("count", "length", "order", "states", "spread", "seed", "concentration", "stay")

@@ -10,7 +10,8 @@ from infodis_stats.results.error_bars import interval_names
 from infodis_stats.studies.design.laws import LawSpec
 from infodis_stats.studies.design.models import ModelSpec
 from infodis_stats.studies.design.scenario import Scenario
-from infodis_stats.studies.design.toml import Count, File, Name, Seed, TomlTable, hint
+from infodis_stats.studies.design.spec import check_names
+from infodis_stats.studies.design.toml import Count, File, Name, Seed, StudyKeyError, TomlTable, hint
 
 __all__ = [
     "Contrasts",
@@ -24,6 +25,7 @@ __all__ = [
     "Subjects",
     "TargetsSpec",
     "check_contrasts",
+    "check_most_passes",
     "named_samplers",
 ]
 
@@ -59,6 +61,10 @@ Contrasts = Annotated[
 ]
 
 
+def _all_given(length: int, context: int) -> str:
+    return f"context must be less than length, {length}, or nothing is scored, got {context}"
+
+
 class TargetsSpec(TomlTable):
     """A group of targets: drawn from the law, or ``sequences``, or the support of a table law, or a file of records."""
 
@@ -86,9 +92,13 @@ class TargetsSpec(TomlTable):
     @model_validator(mode="after")
     def _one_source(self) -> "TargetsSpec":
         if sum(source is not None for source in (self.sequences, self.count, self.records)) != 1:
-            raise ValueError("give one of count and length, or sequences, or records")
+            raise ValueError("give either count and length, or sequences, or records")
         if self.count is not None and self.length is None:
             raise ValueError("count requires length")
+        if self.length is not None and self.count is None:
+            raise StudyKeyError("length requires count", "length")
+        if self.length is not None and self.length <= self.context:
+            raise StudyKeyError(_all_given(self.length, self.context), "context")
         if (self.count or 0) * (self.length or 0) > MOST_SYMBOLS:
             raise ValueError(f"count x length must be at most {MOST_SYMBOLS}")
         if self.records is not None and self.context:
@@ -130,6 +140,8 @@ class PairsSpec(TomlTable):
                 raise ValueError("give count, length and edit, or records")
         elif any(value is not None for value in drawn) or self.context:
             raise ValueError("records cannot be combined with count, length, edit or context")
+        if self.length is not None and self.length <= self.context:
+            raise StudyKeyError(_all_given(self.length, self.context), "context")
         if self.second_length is not None and self.edit != "unrelated":
             raise ValueError('second_length requires edit = "unrelated"')
         if self.second_length is not None and self.second_length <= self.context:
@@ -177,9 +189,7 @@ class Scored(TomlTable):
             raise ValueError("give a [law], or a [model], or both: the law's sequences are then scored by the model")
         if self.law is None and any(group.drawn for group in self.groups):
             raise ValueError("sequences are drawn from a law: give a [law]")
-        names = [group.name for group in self.groups]
-        if len(set(names)) < len(names):
-            raise ValueError("group names must differ from one another")
+        check_names("targets" if self.targets else "pairs", self.groups)
         return self
 
     @property
@@ -220,10 +230,19 @@ Subjects = Annotated[
 
 
 def check_contrasts(subjects: Iterable[SubjectSpec], contrasts: Sequence[str]) -> None:
-    """Refuse pairs without contrasts and contrasts without pairs; raises ValueError that names the subject."""
-    for subject in subjects:
+    """Refuse pairs without contrasts and contrasts without pairs; raises StudyKeyError that names the subject."""
+    for index, subject in enumerate(subjects):
         if bool(subject.pairs) != bool(contrasts):
-            raise ValueError(f'subject {subject.name!r}: contrasts = ["coupled", "decoupled"] and pairs go together')
+            problem = f'subject {subject.name!r}: contrasts = ["coupled", "decoupled"] and pairs go together'
+            raise StudyKeyError(problem, *(("contrasts",) if contrasts else ("subjects", index, "pairs")))
+
+
+def check_most_passes(subjects: Sequence[SubjectSpec], passes: Sequence[int]) -> None:
+    """Refuse a subject that no number of passes is left for; raises StudyKeyError."""
+    for index, subject in enumerate(subjects):
+        if subject.most_passes is not None and subject.most_passes < min(passes):
+            problem = f"subject {subject.name!r} cannot run: most_passes must be at least the smallest of passes, "
+            raise StudyKeyError(f"{problem}{min(passes)}, got {subject.most_passes}", "subjects", index, "most_passes")
 
 
 def named_samplers(estimators: Iterable[str], contrasts: Iterable[str] = ()) -> list[Estimator] | list[Contrast]:

@@ -1,6 +1,7 @@
 """Groups of targets or pairs: drawn from a law or read from a file, with the law's exact values."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,12 +54,15 @@ def _targets(subject: Subject, spec: TargetsSpec) -> Group:
         if reader is None:
             assert given is not None
             return Group(spec.name, tuple(make_targets(given.rows, given.context)), exact)
-        return Group(spec.name, tuple(record_targets(reader, records)), exact)
+        return Group(spec.name, tuple(record_targets(reader, records, [str(spec.records)] * len(records))), exact)
     if law is None:
         assert reader is not None
         assert isinstance(spec.sequences, tuple)
-        rows = [conditioned(reader, text, "", text)[0] for text in spec.sequences]
-        return Group(spec.name, tuple(make_targets(rows, spec.context)), None)
+        with _in(f"group {spec.name!r}"):
+            rows = [
+                conditioned(reader, f"sequence {index}", "", text).tokens for index, text in enumerate(spec.sequences)
+            ]
+            return Group(spec.name, tuple(make_targets(rows, spec.context)), None)
     if isinstance(spec.sequences, tuple):
         texts = [(f"group {spec.name!r}, sequence {index}", text) for index, text in enumerate(spec.sequences)]
         listed = Sequences.encoded(law, [(label, "", text, "") for label, text in texts], spec.context)
@@ -85,7 +89,7 @@ def _pairs(subject: Subject, spec: PairsSpec) -> Group:
             first, second = sides
             items = make_pairs(first.rows, second.rows, first.context, second_context=second.context)
             return Group(spec.name, tuple(items), exact)
-        return Group(spec.name, tuple(_text_pairs(reader, pairs)), exact)
+        return Group(spec.name, tuple(_text_pairs(reader, pairs, str(spec.records))), exact)
     assert law is not None
     assert spec.count is not None
     first_seed, second_seed = np.random.SeedSequence(spec.seed).spawn(2)
@@ -99,17 +103,28 @@ def _pairs(subject: Subject, spec: PairsSpec) -> Group:
     return Group(spec.name, tuple(make_pairs(subject.rows(before), subject.rows(after), spec.context)), exact)
 
 
-def record_targets(network: TextModel, records: Sequence[Record]) -> list[Target]:
-    """Return the target of each record, which must fit into the network whole."""
-    rows, given = zip(
-        *(conditioned(network, record.name, record.prompt, record.response, record.suffix) for record in records),
-        strict=True,
-    )
+def record_targets(network: TextModel, records: Sequence[Record], sources: Sequence[str]) -> list[Target]:
+    """Return the target of each record, which must fit into the network whole; messages name its source."""
+    encoded = []
+    for record, source in zip(records, sources, strict=True):
+        with _in(source):
+            encoded.append(conditioned(network, record.name, record.prompt, record.response, record.suffix))
+    rows, given = zip(*encoded, strict=True)
     return make_targets(rows, given)
 
 
-def _text_pairs(network: TextModel, pairs: Sequence[TextPair]) -> list[Pair]:
-    sides = [conditioned_alternatives(network, pair.name, pair.prompt, [pair.first, pair.second]) for pair in pairs]
+@contextlib.contextmanager
+def _in(source: str) -> Iterator[None]:
+    """Put the source of a text before what is wrong with it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{source}, {error}") from error
+
+
+def _text_pairs(network: TextModel, pairs: Sequence[TextPair], source: str) -> list[Pair]:
+    with _in(source):
+        sides = [conditioned_alternatives(network, pair.name, pair.prompt, [pair.first, pair.second]) for pair in pairs]
     (firsts, given), (seconds, other) = (zip(*side, strict=True) for side in zip(*sides, strict=True))
     return make_pairs(firsts, seconds, given, second_context=other)
 

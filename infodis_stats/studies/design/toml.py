@@ -20,11 +20,13 @@ from infodis_stats.studies.design.toml_text import toml_value
 Spec = TypeVar("Spec", bound=BaseModel)
 
 __all__ = [
+    "MOST",
     "Count",
     "File",
     "Name",
     "Numbers",
     "Seed",
+    "StudyKeyError",
     "Text",
     "TomlTable",
     "checked",
@@ -77,6 +79,21 @@ def _beside(name: object, info: ValidationInfo) -> object:
 
 File = Annotated[Path, BeforeValidator(_beside)]
 """A file, named relative to the folder of the document."""
+
+
+class StudyKeyError(ValueError):
+    """A problem of one key of a table that is seen only beside other keys; its message gets the line of that key.
+
+    Parameters
+    ----------
+    sentence : str
+    *keys : str or int
+        The path of the key in the table.
+    """
+
+    def __init__(self, sentence: str, *keys: int | str) -> None:
+        super().__init__(sentence)
+        self.keys = keys
 
 
 class TomlTable(BaseModel):
@@ -190,6 +207,7 @@ def _problems(error: ValidationError, data: Mapping[str, Any], kind: type[BaseMo
     meant = {(*problem.keys[:-1], problem.meant) for problem in problems if problem.meant}
     deeper = {problem.keys[:depth] for problem in problems for depth in range(len(problem.keys))}
     lists = {problem.keys for problem in problems if problem.type == "tuple_type"}
+    short = {problem.keys for problem in problems if problem.type == "too_short"}
     words = {problem.keys for problem in problems if problem.type == "literal_error"}
     return [
         replace(problem, sentence=problem.sentence.replace(" must be ", " must be a list or ", 1))
@@ -199,6 +217,7 @@ def _problems(error: ValidationError, data: Mapping[str, Any], kind: type[BaseMo
         if not (problem.type == "missing" and problem.keys in meant)
         and not (problem.type in ("literal_error", "too_short") and problem.keys in deeper)
         and not (problem.type == "tuple_type" and problem.keys in words)
+        and not (problem.type == "literal_error" and problem.keys in short)
     ]
 
 
@@ -209,37 +228,48 @@ def _problem(error: Any, data: Mapping[str, Any], kind: type[BaseModel]) -> _Pro
     if sort == "extra_forbidden":
         key, fields = str(keys[-1]), {name for table in tables for name in table.model_fields}
         place = _place(key, kind, len(keys) > 1)
-        near = [] if place else difflib.get_close_matches(key, sorted(fields), n=1)
+        near = [] if place else _near(key, fields, _present(data, keys[:-1]))
         advice = f"; did you mean {near[0]!r}?" if near else place
         return _Problem(keys, f"unknown key {path!r}{advice}", sort, *near)
     if sort == "missing":
         return _Problem(keys, f"key {path!r} is missing", sort)
     message = str(error["msg"])
     if sort == "value_error":
-        return _Problem(keys, message.removeprefix("Value error, "), sort)
+        cause = error["ctx"]["error"]
+        inner = cause.keys if isinstance(cause, StudyKeyError) else ()
+        return _Problem((*keys, *inner), message.removeprefix("Value error, "), sort)
     return _Problem(keys, _sentence(error, path, _field(kind, location)), sort)
 
 
 def _sentence(error: Any, path: str, field: FieldInfo | None) -> str:
     """Say what a value must be, in the words of TOML."""
     sort, context, value = error["type"], error.get("ctx", {}), error["input"]
+    tables = tables_in(field.annotation) if field else []
     if sort.startswith("union_tag"):
-        kinds = [name for table in tables_in(field.annotation) for name in _tags(table)] if field else []
-        got = value.get("kind") if isinstance(value, dict) else None
-        said = f", got {_got(got)}{hint(got, kinds)}" if got is not None else ""
-        return f"{path}.kind must be {_either(map(repr, kinds))}{said}"
+        return _tag_sentence(path, value, [name for table in tables for name in _tags(table)])
     if sort in ("model_type", "model_attributes_type", "dict_type"):
         example = f" such as {toml_value(field.examples[0])}" if field and field.examples else ""
-        return f"{path} must be a table{example}, got {_got(value)}"
-    if sort == "literal_error":
+        said = f" must be a table{example}, got {_got(value)}"
+    elif sort == "tuple_type" and isinstance(value, dict) and tables:
+        said = f" must be a list of tables, [[{path}]] in TOML, got one table"
+    elif sort == "literal_error":
         allowed = [part.strip("'") for part in context["expected"].replace(" or ", ", ").split(", ")]
-        return f"{path} must be {context['expected']}, got {_got(value)}{hint(value, allowed)}"
-    if sort in RULES:
+        said = f" must be {context['expected']}, got {_got(value)}{hint(value, allowed)}"
+    elif sort in RULES:
         limits = {name: f"{limit:g}" if isinstance(limit, float) else limit for name, limit in context.items()}
         limits["values"] = "value" if context.get("min_length") == 1 else "values"
-        return f"{path} {RULES[sort].format(**limits)}, got {_got(value)}"
-    message = str(error["msg"])
-    return f"{path}: {message[0].lower()}{message[1:]}, got {_got(value)}"
+        said = f" {RULES[sort].format(**limits)}, got {_got(value)}"
+    else:
+        message = str(error["msg"])
+        said = f": {message[0].lower()}{message[1:]}, got {_got(value)}"
+    return path + said
+
+
+def _tag_sentence(path: str, value: object, kinds: Sequence[str]) -> str:
+    got = value.get("kind") if isinstance(value, dict) else None
+    if got is None:
+        return f"key '{path}.kind' is missing: it must be {_either(map(repr, kinds))}"
+    return f"{path}.kind must be {_either(map(repr, kinds))}, got {_got(got)}{hint(got, kinds)}"
 
 
 def _got(value: object) -> str:
@@ -258,6 +288,20 @@ def _place(key: str, kind: type[BaseModel], nested: bool) -> str:
     inner = {name: tables_in(field.annotation) for name, field in kind.model_fields.items()}
     places = [name for name, tables in inner.items() if any(key in table.model_fields for table in tables)]
     return f"; {key!r} is a key of {_either(places)}" if places else ""
+
+
+def _near(key: str, names: set[str], present: set[str]) -> list[str]:
+    """Return the name that an unknown key stands for, if any: one that is there already only if it differs little."""
+    matches = difflib.get_close_matches(key, sorted(names))
+    close = difflib.get_close_matches(key, matches, cutoff=0.8)
+    return [name for name in matches if name not in present or name in close][:1]
+
+
+def _present(data: Any, keys: Keys) -> set[str]:
+    """Return the keys of the table at a path."""
+    for key in keys:
+        data = data[key]
+    return set(data)
 
 
 def _tables(kind: type[BaseModel], location: Keys) -> list[type[BaseModel]]:

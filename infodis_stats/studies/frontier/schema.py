@@ -6,16 +6,16 @@ from pydantic import Field, model_validator
 
 from estimators import Contrast, Estimator
 from infodis_stats.studies.design.scenario import Scenario
-from infodis_stats.studies.design.spec import StudySpec, check_distinct
+from infodis_stats.studies.design.spec import StudySpec, check_distinct, check_names, check_one_of
 from infodis_stats.studies.design.target_schema import (
     Contrasts,
     Estimators,
     Passes,
     Subjects,
     check_contrasts,
+    check_most_passes,
     named_samplers,
 )
-from infodis_stats.studies.design.toml import hint
 
 __all__ = ["FrontierSpec"]
 
@@ -43,14 +43,14 @@ class FrontierSpec(StudySpec):
                 "passes": self.passes,
                 "estimators": self.estimators,
                 "rivals": self.rivals,
-                "subject names": [subject.name for subject in self.subjects],
             }
         )
+        check_names("subjects", self.subjects)
+        check_most_passes(self.subjects, self.passes)
         check_contrasts(self.subjects, self.contrasts)
         names = [sampler.name for sampler in self.samplers()]
         for rival in self.rivals:
-            if rival not in names:
-                raise ValueError(f"rival {rival!r} is none of {', '.join(names)}{hint(rival, names)}")
+            check_one_of("rivals", rival, names, "rival")
         return self
 
     def scenarios(self) -> list[Scenario]:

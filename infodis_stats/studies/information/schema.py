@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from infodis_stats.studies.comparison.schema import ComparedSpec
 from infodis_stats.studies.design.scenario import Scenario
-from infodis_stats.studies.design.spec import check_distinct
+from infodis_stats.studies.design.spec import check_distinct, check_names
 from infodis_stats.studies.design.target_schema import Scored
 from infodis_stats.studies.design.toml import Count, Name, TomlTable
 
@@ -38,6 +38,11 @@ class CurvesSpec(TomlTable):
     sequences: Annotated[int, Field(ge=2, description="sequences drawn from the law for each curve")] = 256
     passes: Annotated[Count, Field(description="forward passes per sequence")] = 32
 
+    @model_validator(mode="after")
+    def _noises_differ(self) -> "CurvesSpec":
+        check_distinct({"noises": self.noises})
+        return self
+
 
 class InformationSpec(ComparedSpec):
     """Subjects x estimators x passes x replicates; for each group of sequences a curve under each noise."""
@@ -67,7 +72,7 @@ class InformationSpec(ComparedSpec):
 
     @model_validator(mode="after")
     def _names_differ(self) -> "InformationSpec":
-        check_distinct({"subject names": [subject.name for subject in self.subjects], "noises": self.curves.noises})
+        check_names("subjects", self.subjects)
         return self
 
     def scenarios(self) -> list[Scenario]:

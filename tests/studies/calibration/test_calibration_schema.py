@@ -13,13 +13,14 @@ from tests.support.small_studies import SMALL_CALIBRATION
     [
         ("intervals =", "interval =", 8, "unknown key 'interval'; did you mean 'intervals'?"),
         ('"student-t"', '"studnet-t"', 8, "there is no interval 'studnet-t'; did you mean 'student-t'?"),
-        ('"student-t"', '"auto"', 0, "intervals must differ"),
-        ("replicates = [1, 4]", "replicates = [4, 4]", 0, "replicates must differ"),
+        ('"student-t"', '"auto"', 8, "intervals must differ"),
+        ("replicates = [1, 4]", "replicates = [4, 4]", 5, "replicates must differ"),
         ("levels = [0.8, 0.95]", "levels = [0.8, 95]", 9, "levels.1 must be less than 1"),
-        ("draws = 40", "draws = 3", 0, "draws must be at least the largest of replicates, 4"),
+        ("most_passes = 4", "most_passes = 3", 16, "subject 'Three letters' cannot run: most_passes must be at least"),
+        ("draws = 40", "draws = 3", 6, "draws must be at least the largest of replicates, 4"),
         ('"uniform-count", ', '"unifrom-count", ', 7, "there is no estimator 'unifrom-count'; did you mean"),
-        ('name = "Three letters"', 'name = "A <b>chain</b>"', 0, "subject names must differ"),
-        ("draws = 40", 'draws = 40\ncontrasts = ["coupled"]', 0, "contrasts = "),
+        ('name = "Three letters"', 'name = "A <b>chain</b>"', 15, "the names of subjects must differ"),
+        ("draws = 40", 'draws = 40\ncontrasts = ["coupled"]', 7, "contrasts = "),
     ],
 )
 def test_errors_name_the_line(tmp_path, old, new, line, words):

@@ -158,7 +158,10 @@ def test_pairs_of_texts_share_a_prompt(folder):
     ("text", "words"),
     [
         (HEAD + '[[targets]]\nname = "a"\nrecords = "absent.jsonl"\n', "absent.jsonl cannot be read"),
-        (HEAD + '[[targets]]\nname = "a"\nsequences = ["GAXA"]\n', "'GAXA': character 'X' at position 2"),
+        (
+            HEAD + '[[targets]]\nname = "a"\nsequences = ["GAXA"]\n',
+            "group 'a', 'sequence 0': character 'X' at position 2",
+        ),
         (HEAD + f'[[targets]]\nname = "a"\nsequences = ["{"G" * 41}"]\n', "41 tokens, but the model takes at most 40"),
         (HEAD + '[[targets]]\nname = "a"\ncount = 2\nlength = 3\n', "drawn from a law: give a [law]"),
         (
@@ -175,7 +178,10 @@ def test_pairs_of_texts_share_a_prompt(folder):
             HEAD + '[[targets]]\nname = "a"\nrecords = "records.jsonl"\ncontext = 1\n',
             "context cannot be combined with records",
         ),
-        (HEAD + '[[targets]]\nname = "a"\nrecords = "records.jsonl"\ncount = 1\nlength = 1\n', "give one of"),
+        (
+            HEAD + '[[targets]]\nname = "a"\nrecords = "records.jsonl"\ncount = 1\nlength = 1\n',
+            "give either count and length",
+        ),
     ],
 )
 def test_input_that_cannot_be_scored_is_rejected_in_one_sentence(folder, text, words):

@@ -166,7 +166,7 @@ def test_without_maps_there_is_no_section_for_them(folder):
         ('kind = "corpora"', 'kind = "corpus"', "line 1: kind must be 'comparison', 'calibration', 'corpora'"),
         ('reference = "even"', 'reference = "evn"', "reference 'evn' is none of even, odd"),
         ("uniform-count+stratified", "uniform-count+stratfied", "did you mean uniform-count+stratified"),
-        ('"odd <i>ones</i>"', '"even"', "corpus names must differ"),
+        ('"odd <i>ones</i>"', '"even"', "the names of corpora must differ"),
         ('records = "odd.jsonl"', 'record = "odd.jsonl"', "unknown key 'corpora.1.record'; did you mean 'records'?"),
         ("passes = [1, 4]", "passes = [4, 4]", "passes must differ"),
         ('records = "odd.jsonl"', 'records = "other.jsonl"', "other.jsonl cannot be read"),

@@ -136,3 +136,36 @@ def test_the_same_typo_in_two_tables_has_two_lines(tmp_path):
     said = complaint(tmp_path, text)
     assert "line 13: unknown key 'subjects.0.targets.0.cnt'" in said
     assert "line 14: unknown key 'subjects.0.targets.1.cnt'" in said
+
+
+def test_a_problem_between_keys_has_the_line_of_the_wrong_one(tmp_path):
+    wrong = {
+        "context = 2": ("context = 7", "line 18: context must be less than length, 7, or nothing is scored, got 7"),
+        'alphabet = "ACGT"': ('alphabet = "AACG"', "line 8: alphabet must have distinct symbols, but 'AACG' repeats"),
+        "seed = 5": ("initial = [0.5, 0.6]\ntransition = [[1, 0], [0, 1]]", "line 8: transition must have one axis"),
+        "[[targets]]\n": (
+            "[targets]\n",
+            "line 14: targets must be a list of tables, [[targets]] in TOML, got one table",
+        ),
+    }
+    for old, (new, sentence) in wrong.items():
+        text = SMALL_STUDY.split('\n[[targets]]\nname = "shorter"')[0]
+        assert old in text
+        assert complaint(tmp_path, text.replace(old, new, 1)).startswith(f", {sentence}"), new
+
+
+def test_a_key_that_is_there_is_not_suggested_unless_it_is_a_near_copy(tmp_path):
+    assert complaint(tmp_path, SMALL_FRONTIER.replace("seed = 3", "seed = 3\ntruth_passes = 16", 1)).endswith(
+        ", line 4: unknown key 'truth_passes'"
+    )
+    assert complaint(tmp_path, SMALL_STUDY.replace("seed = 3", "seed = 3\nsede = 4", 1)).endswith(
+        ", line 3: unknown key 'sede'"
+    )
+    assert complaint(tmp_path, SMALL_STUDY.replace("seed = 3", "seed = 3\nreplicats = 4", 1)).endswith(
+        ", line 3: unknown key 'replicats'; did you mean 'replicates'?"
+    )
+
+
+def test_one_value_has_one_problem(tmp_path):
+    text = SMALL_STUDY.replace("count = 4\nlength = 7\ncontext = 2", "sequences = []")
+    assert complaint(tmp_path, text) == ", line 16: targets.0.sequences must have at least 1 value, got []"

@@ -16,13 +16,14 @@ pairs = [{ name = "a", count = 2, length = 5, context = 1, edit = "unrelated", s
     ("old", "new", "line", "words"),
     [
         ("rivals =", "rival =", 7, "unknown key 'rival'; did you mean 'rivals'?"),
-        ('rivals = ["time-free"', 'rivals = ["chain+antithetic"', 0, "rival 'chain+antithetic' is none of time-free"),
-        ('rivals = ["time-free", ', 'rivals = ["time-free", "time-free", ', 0, "rivals must differ"),
-        ("passes = [4, 8]", "passes = [4, 4]", 0, "passes must differ"),
+        ('rivals = ["time-free"', 'rivals = ["chain+antithetic"', 7, "rival 'chain+antithetic' is none of time-free"),
+        ('rivals = ["time-free", ', 'rivals = ["time-free", "time-free", ', 7, "rivals must differ"),
+        ("most_passes = 4", "most_passes = 3", 19, "subject 'Two letters' cannot run: most_passes must be at least"),
+        ("passes = [4, 8]", "passes = [4, 4]", 4, "passes must differ"),
         ("replicates = 8", "replicates = 5", 5, "must be at least 6, got 5"),
         ('"chain", ', '"chian", ', 6, "there is no estimator 'chian'; did you mean chain"),
-        ('name = "Two letters"', 'name = "A <b>chain</b>"', 0, "subject names must differ"),
-        ('{ name = "short",', '{ name = "long",', 9, "group names must differ"),
+        ('name = "Two letters"', 'name = "A <b>chain</b>"', 18, "the names of subjects must differ"),
+        ('{ name = "short",', '{ name = "long",', 14, "the names of targets must differ"),
         (
             "most_passes = 4",
             "most_passes = 0",
@@ -32,7 +33,7 @@ pairs = [{ name = "a", count = 2, length = 5, context = 1, edit = "unrelated", s
         ("most_passes = 4", "most_pases = 4", 19, "unknown key 'subjects.1.most_pases'; did you mean 'most_passes'?"),
         ("order = 1, ", "ordr = 1, ", 11, "unknown key 'subjects.0.law.ordr'; did you mean 'order'?"),
         ("count = 3, length = 16", "cuont = 3, length = 16", 14, "unknown key 'subjects.0.targets.1.cuont'"),
-        ("replicates = 8", 'replicates = 8\ncontrasts = ["coupled"]', 0, "contrasts = "),
+        ("replicates = 8", 'replicates = 8\ncontrasts = ["coupled"]', 6, "contrasts = "),
         ("seed = 3\n", "seed = 3\nreference = 'chain'\n", 4, "unknown key 'reference'"),
     ],
 )

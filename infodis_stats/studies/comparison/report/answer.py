@@ -81,7 +81,7 @@ def coverage_sentences(summary: xr.Dataset) -> list[str]:
         index = np.unravel_index(np.nanargmin(flagged.values), flagged.shape)
         worst = flagged[tuple(int(position) for position in index)]
         sentences.append(
-            f"Estimators with a caution: as little as {percent(float(worst))} % "
+            f"The lowest coverage of an estimator with a caution is {percent(float(worst))} % "
             f"({worst['estimator'].item()}, {worst['group'].item()}, over all passes)."
         )
     return sentences
