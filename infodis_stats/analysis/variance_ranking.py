@@ -88,8 +88,12 @@ def rank_variances(
     estimate, the probability is at most ``1 - level`` that any of the pairs with it is wrongly called different.
     The p-values are those of `relative_efficiency` and adjusted by Holm's procedure; intervals have Bonferroni's
     level, and where Holm's procedure rejects equality, they end at 1 if they would contain it [1]_. Therefore an
-    estimator is significantly different from the best if and only if its interval has no value below 1. Estimators with `same_draws`
-    are the same: they are tied, and equality with them is not tested.
+    estimator is significantly different from the best if and only if its interval has no value below 1. Estimators
+    with `same_draws` are the same: they are tied, and equality with them is not tested.
+
+    Measured false claims in percent, nominal 5, that one of three equal estimators is worse than the best, for one
+    sequence and 8 replicates (400 simulations, standard error 1.1): 3.0 for normal terms, 3.5 for gamma 4, 3.3 for
+    gamma 1, and 6.3 for two estimators with gamma 1 terms and one with normal terms.
 
     References
     ----------

@@ -1,7 +1,7 @@
 """Comparison of many results on the same items: one ranking by variance per pass, with ties."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import xarray as xr
@@ -31,18 +31,20 @@ VARIABLES = {
 NOT_RANKED = {"biased": "biased", "infinite-variance": "infinite variance"}
 """Cautions under which the spread of the replicates is not the error, with the standing of such a result."""
 
+MODEL = ("model", "model_conventions", "second_model", "second_model_conventions")
+CHAT = ("chat_template", "chat_template_sha256", "system_prompt")
 FEWEST_REPLICATES = 3
 SHOWN = 3  # names in a verdict
 
 FloatArray = NDArray[np.float64]
 
 
-def compare(results: Sequence[xr.Dataset], *, level: float = 0.95, seed: int = 0) -> xr.Dataset:
+def compare(results: Iterable[xr.Dataset], *, level: float = 0.95, seed: int = 0) -> xr.Dataset:
     """Rank many results on the same items by their variance per pass, and say which are tied with the best.
 
     Parameters
     ----------
-    results : sequence of xarray.Dataset
+    results : iterable of xarray.Dataset
         At least two results of `estimate_nll`, `estimate_log_ratio` or `estimate_texts`, all of one kind, with one
         model, on the same items in the same order. Estimators, passes, replicates and seeds may differ. At least 3
         replicates.
@@ -88,7 +90,11 @@ def compare(results: Sequence[xr.Dataset], *, level: float = 0.95, seed: int = 0
     time-free: worse
     published-d1: biased
     """
-    results = _checked(results)
+    analysis.check_level(level)
+    return _compared(_checked(results), level, seed)
+
+
+def _compared(results: list[xr.Dataset], level: float, seed: int) -> xr.Dataset:
     name = quantity_of(results[0])
     unit = str(results[0][name].dims[0])
     labels = np.array(_labels(results))
@@ -131,9 +137,9 @@ def compare(results: Sequence[xr.Dataset], *, level: float = 0.95, seed: int = 0
         ),
         VARIABLES,
     )
-    place = {"best": 0, "tied": 1, "worse": 1}
-    compared = compared.isel(estimator=np.lexsort((variance, [place.get(word, 2) for word in standing.tolist()])))
-    shared = {key: results[0].attrs[key] for key in ("model", "model_conventions") if key in results[0].attrs}
+    last = np.isin(standing, list(NOT_RANKED.values()))
+    compared = compared.isel(estimator=np.lexsort((variance, standing != "best", last)))
+    shared = {key: results[0].attrs[key] for key in (*MODEL, *CHAT) if key in results[0].attrs}
     compared.attrs = {
         "quantity": name,
         "unit": unit,
@@ -146,13 +152,14 @@ def compare(results: Sequence[xr.Dataset], *, level: float = 0.95, seed: int = 0
     return compared
 
 
-def _checked(results: Sequence[xr.Dataset]) -> list[xr.Dataset]:
+def _checked(results: Iterable[xr.Dataset]) -> list[xr.Dataset]:
     """Check that the results are of one kind, with one model, on the same items, and that no two are the same draw."""
-    if isinstance(results, xr.Dataset) or not isinstance(results, Sequence):
+    if isinstance(results, xr.Dataset | xr.DataArray | str | dict) or not isinstance(results, Iterable):
         raise InputError(
             "results must be a list of results of estimate_nll, estimate_log_ratio or another estimate, "
             f"got {type(results).__name__}"
         )
+    results = list(results)
     if len(results) < 2:
         raise InputError(f"a comparison needs at least two results, got {len(results)}")
     name = quantity_of(results[0])
@@ -166,7 +173,7 @@ def _checked(results: Sequence[xr.Dataset]) -> list[xr.Dataset]:
                 f"results must be over the same {unit}s in the same order, but those of result {row} "
                 f"({result.attrs['estimator']}) are not those of result 0"
             )
-        for key in ("model", "model_conventions", "second_model", "second_model_conventions"):
+        for key in (*MODEL, *CHAT):
             if result.attrs.get(key) != results[0].attrs.get(key):
                 raise InputError(
                     f"results must be of one model, but result {row} ({result.attrs['estimator']}) has another "
@@ -184,7 +191,7 @@ def _checked(results: Sequence[xr.Dataset]) -> list[xr.Dataset]:
                 f"a comparison of variances needs at least {FEWEST_REPLICATES} replicates, but result {row} "
                 f"({result.attrs['estimator']}) has {drawn}"
             )
-    return list(results)
+    return results
 
 
 def _same_items(first: xr.Dataset, second: xr.Dataset) -> bool:

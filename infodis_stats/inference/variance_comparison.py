@@ -166,7 +166,7 @@ def _biased_verdict(biased: list[bool], errors: FloatArray | None) -> str:
 
 
 def quantity_of(result: xr.Dataset) -> str:
-    """Return what a result estimates, ``"nll"`` or ``"log_ratio"``; raises `InputError` if it has no replicates of it."""
+    """Return what a result estimates, ``"nll"`` or ``"log_ratio"``; `InputError` if it has no replicates of it."""
     known = result.data_vars if isinstance(result, xr.Dataset) else ()
     for name in ("nll", "log_ratio"):
         if name in known and f"{name}_replicate" in known and result[name].ndim == 1:
