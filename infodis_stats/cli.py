@@ -163,6 +163,8 @@ def _add_scoring(add: Add) -> None:
     scan.add_argument("--out", type=Path, required=True, help="folder for scan.html, scan.md, scan.csv, scan.nc")
     scan.add_argument("--positions", help="positions to substitute, from 1, such as 10-20,25 (default: all)")
     scan.add_argument("--symbols", help="substitutes, such as ACGT (default: the alphabet, or the amino-acid residues)")
+    compare = add("compare", "rank estimators by their variance per pass on the same sequences")
+    _add_comparison(compare)
     rank = add("rank", "choose the most likely answer to each question, sampling only until the choice is settled")
     _add_question(rank)
     for command in (nll, ratio, rank):
@@ -180,9 +182,9 @@ def _add_scoring(add: Add) -> None:
 
     consistency = add("consistency", "test whether the conditionals of a model come from one joint distribution")
     _add_orders(consistency)
-    for command in (nll, ratio, rank, consistency):
+    for command in (nll, ratio, rank, consistency, compare):
         _add_chat(command)
-    for command in (nll, ratio, rank, consistency, scan):
+    for command in (nll, ratio, rank, consistency, scan, compare):
         _add_reading(command, fasta=command is not rank)
 
 
@@ -282,6 +284,27 @@ def _add_question(parser: argparse.ArgumentParser) -> None:
         default="none",
         help="compare the NLL of whole answers, per token or per byte (default none)",
     )
+
+
+def _add_comparison(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help=MODEL)
+    parser.add_argument("file", help=SEQUENCES)
+    parser.add_argument(
+        "--estimators",
+        required=True,
+        metavar="NAME,NAME,...",
+        help="estimators to compare, separated by commas; 'infodis-stats estimators' lists them",
+    )
+    parser.add_argument(
+        "--overlap", type=int, metavar="TOKENS", help="score longer texts in windows with this many tokens of context"
+    )
+    _add_interval(parser)
+    group = parser.add_argument_group("sampling")
+    group.add_argument("--passes", type=int, default=16, help="forward passes per replicate (default 16)")
+    group.add_argument("--replicates", type=int, default=16, help="independent replicates (default 16)")
+    group.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
+    group.add_argument("--json", action="store_true", help="print JSON")
+    _add_model(parser)
 
 
 def _add_interval(parser: argparse.ArgumentParser) -> None:

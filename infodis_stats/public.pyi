@@ -23,6 +23,7 @@ from .estimates.texts import rank_texts as rank_texts
 from .inference.averages import average as average
 from .inference.averages import split_budget as split_budget
 from .inference.decisions import decide as decide
+from .inference.estimator_comparison import compare as compare
 from .inference.variance_comparison import compare_variances as compare_variances
 from .io.files import StoreError as StoreError
 from .io.records import Record as Record

@@ -14,6 +14,7 @@ warning.
 - `decisions`: p-values for the signs of many means, with multiple-testing adjustment
 - `elimination`: successive elimination of candidates, with sequential p-values
 - `efficiency`, `variance_comparison`: variance ratios of two estimators; tests of equal variances
+- `variance_ranking`: many estimators by their variances, ties with the best included
 - `selection`: regret of each estimator relative to the best one, by cross-fitting; geometric means
 - `convergence`: log variances and their slope in the log number of passes
 - `averages`, `components`: averages, win rates and variance components over documents
@@ -58,6 +59,7 @@ from infodis_stats.analysis.replicates import Estimates, all_equal, check_level,
 from infodis_stats.analysis.selection import GeometricMean, Regret, geometric_mean, regret, same_draws
 from infodis_stats.analysis.tails import pareto_khat
 from infodis_stats.analysis.variance_comparison import VarianceComparison, brown_forsythe, compare_variances
+from infodis_stats.analysis.variance_ranking import VarianceRanking, rank_variances
 
 __all__ = [
     "ALLOWED",
@@ -77,6 +79,7 @@ __all__ = [
     "Regret",
     "Slope",
     "VarianceComparison",
+    "VarianceRanking",
     "VarianceSum",
     "all_equal",
     "auroc",
@@ -111,6 +114,7 @@ __all__ = [
     "noticeable_coverage",
     "pareto_khat",
     "pooled_bias",
+    "rank_variances",
     "regret",
     "relative_efficiency",
     "rounding",

@@ -1,6 +1,7 @@
 """The commands: each is a function of the same name, from parsed arguments to tables, JSON or files."""
 
 from infodis_stats.commands.checking import check, validate
+from infodis_stats.commands.comparing import compare
 from infodis_stats.commands.consistency import consistency
 from infodis_stats.commands.information import doctor, estimators, intervals
 from infodis_stats.commands.likelihoods import nll, ratio
@@ -12,6 +13,7 @@ from infodis_stats.commands.training import train
 
 __all__ = [
     "check",
+    "compare",
     "consistency",
     "doctor",
     "estimators",

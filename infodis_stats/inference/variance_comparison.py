@@ -14,7 +14,7 @@ from infodis_stats.analysis.replicates import all_equal
 from infodis_stats.results.labels import CI_BOUND, Variable, check_complete, describe
 from infodis_stats.results.quantity import quantity_of
 
-__all__ = ["compare_variances"]
+__all__ = ["compare_variances", "is_biased", "passes_of", "sampled_by"]
 
 VARIABLES = {
     "variance_ratio": Variable("1", "variance of the first over that of the second, at equal passes"),
@@ -101,13 +101,13 @@ def compare_variances(
             raise InputError(
                 "both results are the same draw; estimate one of them with another seed, estimator or model"
             )
-    costs = (_passes(first, name), _passes(second, name))
+    costs = (passes_of(first, name), passes_of(second, name))
     rng = stream(root_seed(seed), "variance comparison")
     comparison = analysis.compare_variances(first_draws, second_draws, rng, costs=costs, paired=shared, level=level)
     claimed = comparison.adjusted < 1 - level
     side = np.where(comparison.items.ratio < 1, "first", "second")
     smaller = np.where(np.isnan(comparison.adjusted), "exact", np.where(claimed, side, "open"))
-    biased = [_is_biased(result) for result in (first, second)]
+    biased = [is_biased(result) for result in (first, second)]
     if any(biased):
         smaller = np.full(smaller.shape, "biased")
     errors = _errors(first, second, (first_draws, second_draws))
@@ -141,7 +141,8 @@ def compare_variances(
     return compared
 
 
-def _is_biased(result: xr.Dataset) -> bool:
+def is_biased(result: xr.Dataset) -> bool:
+    """Return whether the estimator of a result is biased by construction, for some item or all."""
     return bool(result["cautions"].sel(caution="biased").any())
 
 
@@ -170,10 +171,11 @@ def _biased_verdict(biased: list[bool], errors: FloatArray | None) -> str:
 def _share_masks(first: xr.Dataset, second: xr.Dataset) -> bool:
     """Return whether the random streams were the same; they depend on item, seed, estimator and passes."""
     alike = all(first.attrs[key] == second.attrs[key] for key in ("seed", "passes"))
-    return alike and _sampled_by(first) == _sampled_by(second)
+    return alike and sampled_by(first) == sampled_by(second)
 
 
-def _sampled_by(result: xr.Dataset) -> list[str]:
+def sampled_by(result: xr.Dataset) -> list[str]:
+    """Return the contrast and the names of the random streams: one for all items, or one for each."""
     contrast, _, name = result.attrs["estimator"].rpartition(" ")
     estimators = (
         result["estimator"].values.tolist() if "estimator" in result else json.loads(result.attrs["choices"]) or [name]
@@ -189,7 +191,7 @@ def _stream_name(name: str) -> str:
         return name
 
 
-def _passes(result: xr.Dataset, name: str) -> FloatArray:
+def passes_of(result: xr.Dataset, name: str) -> FloatArray:
     """Return the passes that one replicate of each item really ran."""
     drawn = result[f"{name}_replicate"].notnull().sum("replicate")
     return np.asarray((result["forward_passes"] / drawn).values, dtype=np.float64)

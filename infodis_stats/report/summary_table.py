@@ -118,8 +118,8 @@ def summary(result: xr.Dataset) -> Summary:
     Parameters
     ----------
     result : xarray.Dataset
-        Of `estimate_nll`, `estimate_log_ratio` or another estimate, or of `average` or `split_budget`. A single item,
-        such as ``result.isel(sequence=0)``, has one row.
+        Of `estimate_nll`, `estimate_log_ratio` or another estimate, or of `average`, `split_budget` or `compare`. A
+        single item, such as ``result.isel(sequence=0)``, has one row.
 
     Returns
     -------
@@ -149,6 +149,8 @@ def summary(result: xr.Dataset) -> Summary:
         return _average_table(result)
     if isinstance(result, xr.Dataset) and "expected_se" in result and "best" in result.attrs:
         return _split_table(result)
+    if isinstance(result, xr.Dataset) and "standing" in result:
+        return _comparison_table(result)
     name, result = quantity_of(result, "a summary")
     unit = str(result[name].dims[0])
     lower, upper = (result[f"{name}_ci"].sel(ci_bound=bound).values for bound in ("lower", "upper"))
@@ -257,6 +259,38 @@ def _split_table(result: xr.Dataset) -> Summary:
             "Fewer passes for each of even more documents may be better, but the pilot does not extrapolate that far."
         )
     return Summary(frame, {}, (advice, *reasons, *made_by(result)))
+
+
+def _comparison_table(result: xr.Dataset) -> Summary:
+    """Tabulate what `compare` returns, one row per estimator, the best first."""
+    lower, upper = result["variance_ratio_ci"].values.T
+    columns = {
+        "estimator": result["estimator"].values,
+        "standing": result["standing"].values,
+        "variance per pass": result["variance_per_pass"].values,
+        "ratio to best": result["variance_ratio"].values,
+        "lower": lower,
+        "upper": upper,
+        "p value": result["variance_ratio_p"].values,
+    }
+    columns |= {"rmse": result["rmse"].values} if "rmse" in result else {}
+    columns |= {
+        "passes": result["passes"].values,
+        "replicates": result["replicates"].values,
+        "passes run": result["forward_passes"].values,
+    }
+    attributes = result.attrs
+    items = f"{attributes['items']} {attributes['unit']}" + ("s" if attributes["items"] > 1 else "")
+    notes = [
+        attributes["verdict"],
+        f"{items}; nats^2; simultaneous {100 * attributes['ci_prob']:g} % intervals of the ratio; p values adjusted by "
+        "Holm's procedure",
+    ]
+    sentences = caution_sentences(result)
+    for key, words in sentences.items():
+        held = result["cautions"].sel(caution=key).values
+        notes.append(f"Caution ({key}: {', '.join(result['estimator'].values[held].tolist())}): {words}.")
+    return Summary(pd.DataFrame(columns), {}, tuple(notes))
 
 
 def _decimals(error: FloatArray) -> NDArray[np.int64]:
