@@ -156,7 +156,7 @@ def test_texts_are_scored_given_their_prompt(model):
     assert ratio == pytest.approx(second - found[0], abs=1e-5)
     positions = ids.estimate_positions(made, records[0], **ALL)
     assert positions["nll"].sum().item() == pytest.approx(found[0], abs=1e-5)
-    leader = ids.rank_texts(made, "A B", ["C D E", "F G H"], **ALL)["leader"].item()
+    leader = ids.rank_texts(made, "A B ", ["C D E", "F G H"], **ALL)["leader"].item()
     assert leader == ("C D E" if ratio > 0 else "F G H")
 
 
