@@ -162,6 +162,11 @@ def _add_scoring(add: Add) -> None:
     scan.add_argument("file", help="sequences: one per line, FASTA or JSON; - for standard input")
     scan.add_argument("--out", type=Path, required=True, help="folder for scan.html, scan.md, scan.csv, scan.nc")
     scan.add_argument("--positions", help="positions to substitute, from 1, such as 10-20,25 (default: all)")
+    scan.add_argument(
+        "--mutants",
+        metavar="LIST",
+        help="score these mutants instead, such as K2A,Y5F:I6V, or a file with one per line; the table is mutants.csv",
+    )
     scan.add_argument("--symbols", help="substitutes, such as ACGT (default: the alphabet, or the amino-acid residues)")
     compare = add("compare", "rank estimators by their variance per pass on the same sequences")
     _add_comparison(compare)

@@ -12,6 +12,7 @@ from .estimates import rank_candidates as rank_candidates
 from .estimates.information import estimate_information as estimate_information
 from .estimates.information import exact_information as exact_information
 from .estimates.mask_sizes import estimate_sizes as estimate_sizes
+from .estimates.mutants import score_mutants as score_mutants
 from .estimates.order_gap import order_gap as order_gap
 from .estimates.order_swaps import order_swaps as order_swaps
 from .estimates.positions import estimate_positions as estimate_positions

@@ -14,14 +14,15 @@ from estimators import InfodisError, InputError
 from infodis_stats.commands.failures import report_failed
 from infodis_stats.commands.likelihoods import attributes_of
 from infodis_stats.commands.models import read_model
-from infodis_stats.commands.reading import reading
+from infodis_stats.commands.mutants import score_listed
+from infodis_stats.commands.reading import reading, sequence_tokens
 from infodis_stats.estimates.substitutions import rank_substitutions, scan_substitutions
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.records import Record, read_records
 from infodis_stats.io.tables import printable, terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.models import TextModel
-from infodis_stats.models.vocabulary import alternatives, encode_sequence, symbol_tokens
+from infodis_stats.models.vocabulary import alternatives, symbol_tokens
 from infodis_stats.report import write_scans
 from infodis_stats.report.scan import ranking_tables, scan_answer
 from infodis_stats.report.summary_table import made_by
@@ -36,6 +37,9 @@ def scan(options: argparse.Namespace) -> None:
     writable_folder(options.out)
     model = read_model(options.model, options)
     records = read_records(options.file, **reading(options))
+    if options.mutants is not None:
+        score_listed(model, records, options)
+        return
     scans: dict[str, xr.Dataset] = {}
     failed: dict[str, str] = {}
     try:
@@ -74,12 +78,7 @@ def _show(scans: Mapping[str, xr.Dataset], options: argparse.Namespace) -> None:
 
 
 def _scan(model: Law | TextModel, record: Record, options: argparse.Namespace) -> xr.Dataset:
-    if record.prompt or record.suffix:
-        raise InputError(
-            "a scan needs sequences without a prompt: put the prompt in front of the sequence and give its length with "
-            "--context"
-        )
-    tokens = encode_sequence(model, record.response.strip() if isinstance(model, Law) else record.response)
+    tokens = sequence_tokens(model, record)
     positions = np.arange(options.context, len(tokens))
     if options.positions is not None and positions.size:
         positions = _positions(options.positions, positions)
