@@ -109,12 +109,13 @@ def estimate_sizes(
         ``size_nll_replicate (sequence, bin, replicate)`` in nats; over bins they add up to the negative
         log-likelihood. ``size_share (sequence, bin)`` is their share (NaN where the loss is 0),
         ``size_loss (sequence, bin)`` the mean of ``g(m)`` in the bin, ``fewest_masked`` and
-        ``most_masked (sequence, bin)`` its sizes. The band holds for all bins of a sequence at once (Bonferroni).
+        ``most_masked (sequence, bin)`` its sizes. The band holds for all bins of a sequence at once (Bonferroni). If the
+        model fails on some sequences, their rows have no estimate, and ``failed (sequence)`` says why.
 
     Raises
     ------
     InputError, ModelError
-        If an argument is wrong, or the model fails on a sequence.
+        If an argument is wrong, or the model fails on every sequence.
 
     References
     ----------
@@ -139,10 +140,10 @@ def estimate_sizes(
     execution = Execution(batch_size, device, progress)
     targets = make_targets(tokens, context, names)
     cells = [Cell(sampler, target, plan.passes, plan.replicates) for target in targets]
-    draws = list(execution.draw(model, cells, plan.seed))
+    outcome = outcome_of([model], list(execution.draw(model, cells, plan.seed, keep_failed=True)), execution)
+    draws = outcome.kept
     bars = error_bars(draws, "student-t", level)
-    outcome = outcome_of([model], draws, execution).complete()
-    lengths = np.array([target.length for target in targets])
+    lengths = np.array(outcome.lengths)
     edges = np.linspace(0, lengths, min(bins, int(lengths.min())) + 1, axis=-1).round().astype(np.int64)
     parts = np.stack([size_nll(draw.evaluations[0], ends).T for draw, ends in zip(draws, edges, strict=True)])
     mean, widths = parts.mean(axis=-1), np.diff(edges)
@@ -150,6 +151,7 @@ def estimate_sizes(
     share = np.divide(mean, total, out=np.full(mean.shape, np.nan), where=total > 0)
     band = nonnegative(student_t(parts, 1 - (1 - level) / widths.shape[1]), mean)
     dims = ("sequence", "bin")
+    labels: list[object] = list(names or range(len(targets)))
     dataset = describe(
         xr.Dataset(
             {
@@ -163,18 +165,19 @@ def estimate_sizes(
                 "most_masked": (dims, edges[:, 1:]),
                 "forward_passes": ("sequence", [draw.forward_passes for draw in draws]),
             },
-            coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
+            coords={"sequence": outcome.labels_kept(labels), CI_BOUND[0]: CI_BOUND[1]},
         ),
         VARIABLES,
     )
     cautions = cautions_of_draws(draws, outcome.profiles, bars, models=[model])
     dataset["cautions"] = caution_variable(["sequence"], cautions, [len(cautions)])
+    dataset = outcome.with_failed(dataset, labels)
     dataset.attrs = provenance_attributes(
         model,
         cells[0],
         lengths.tolist(),
         seed=seed,
         level=level,
-        forward_passes=sum(draw.forward_passes for draw in draws),
+        forward_passes=sum(draw.forward_passes for draw in outcome.draws),
     ) | {"ci_kind": "student-t, simultaneous over bins (Bonferroni)"}
     return dataset

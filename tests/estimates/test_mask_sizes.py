@@ -118,3 +118,29 @@ def test_bad_input_is_rejected(asked, words):
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
     with pytest.raises(ids.InputError, match=words):
         ids.estimate_sizes(law, law.sample(1, length=5, seed=1), **asked)
+
+
+class FailsOn:
+    """A law that gives NaN for one sequence."""
+
+    def __init__(self, law, row):
+        self.law, self.row = law, torch.as_tensor(row)
+
+    def token_nll(self, tokens, masked):
+        failing = (tokens == self.row).all(dim=1, keepdim=True)
+        return torch.where(failing, float("nan"), self.law.token_nll(tokens, masked))
+
+
+def test_sequences_that_the_model_fails_on_are_named_and_the_others_kept():
+    law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    tokens, names = law.sample(3, length=12, seed=1), ["a", "b", "c"]
+    model = FailsOn(law, tokens[1])
+    found = ids.estimate_sizes(model, tokens, bins=3, names=names)
+    alone = ids.estimate_sizes(model, tokens[[0, 2]], bins=3, names=["a", "c"])
+    for name in ("size_nll", "size_nll_ci", "size_share", "most_masked"):
+        np.testing.assert_array_equal(found[name].sel(sequence=["a", "c"]), alone[name])
+    assert found["size_nll"].sel(sequence="b").isnull().all()
+    assert (found["failed"] != "").values.tolist() == [False, True, False]
+    assert "the model returned NaN as a loss" in found["failed"].values[1]
+    with pytest.raises(ids.ModelError, match="the model returned NaN as a loss"):
+        ids.estimate_sizes(model, tokens[[1]], bins=3)
