@@ -109,8 +109,8 @@ def estimate_sizes(
         ``size_nll_replicate (sequence, bin, replicate)`` in nats; over bins they add up to the negative
         log-likelihood. ``size_share (sequence, bin)`` is their share (NaN where the loss is 0),
         ``size_loss (sequence, bin)`` the mean of ``g(m)`` in the bin, ``fewest_masked`` and
-        ``most_masked (sequence, bin)`` its sizes. The band holds for all bins of a sequence at once (Bonferroni). If the
-        model fails on some sequences, their rows have no estimate, and ``failed (sequence)`` says why.
+        ``most_masked (sequence, bin)`` its sizes. The band holds for all bins of a sequence at once (Bonferroni).
+        If the model fails on some sequences, their rows have no estimate, and ``failed (sequence)`` says why.
 
     Raises
     ------
