@@ -236,9 +236,9 @@ class PublishedD1(Estimator):
 class PublishedPLL(Estimator):
     """The pseudo-log-likelihood of masked language models: every position masked alone, ``L`` passes.
 
-    The sum of ``-log p(x_i | all others)``: each loss has all the context there is, so that it is at most the
-    likelihood's part where knowing more tokens helps. It is not a likelihood: the bias is ``sum_i c(i, {i}) - NLL``,
-    from 0 for independent tokens to minus the whole NLL where the others determine each token. It has no spread.
+    The sum of ``-log p(x_i | all others)``. It is not a likelihood: each token is conditioned on all others, before and
+    after it. The bias is ``sum_i c(i, {i}) - NLL``: 0 for independent tokens, and minus the whole NLL where each token
+    is determined by the others. Nothing is drawn, so all replicates are equal.
 
     References
     ----------

@@ -37,7 +37,7 @@ def distant_lags(masks: NDArray[np.bool_], losses: NDArray[np.float64]) -> Lags:
     Returns
     -------
     tuple of int
-        At most 4 of ``-(length - 1) .. length - 1``; almost always none.
+        At most 6 of ``-(length - 1) .. length - 1``; almost always none.
 
     Examples
     --------

@@ -46,7 +46,7 @@ class Shape(BaseModel, Generic[Made]):
 
     def made(self, name: str, source: str) -> Made:
         """Return what the object says."""
-        raise NotImplementedError
+        raise NotImplementedError  # every shape has its own
 
     @classmethod
     def required(cls) -> list[str]:
