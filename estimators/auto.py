@@ -1,5 +1,6 @@
 """The best estimator for a length, a number of passes and a kind of model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from estimators.model import Model, is_consistent, noise_of, prices_masks
 from estimators.noise.process import Noise
 from estimators.noise.schedule import Polynomial
 from estimators.plan import Plan
+from estimators.reduction import Reduction
 from estimators.score_entropy.estimator import ScoreEntropy
 
 __all__ = ["Auto"]
@@ -88,3 +90,15 @@ class Auto(Estimator):
     def reduce(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Reduce as the chosen estimator does: a plan of its own has it chosen again."""
         return self.choose(plan.length, plan.passes).estimator.reduce(plan, losses)
+
+    def reductions(self, plan: Plan, losses: Sequence[NDArray[np.float64]]) -> list[Reduction]:
+        """Reduce as the chosen estimator does; see `Estimator.reductions`."""
+        return self.choose(plan.length, plan.passes).estimator.reductions(plan, losses)
+
+    def part_count(self, length: int, passes: int) -> int:
+        """Return how many parts the chosen estimator has; see `Estimator.part_count`."""
+        return self.choose(length, passes).estimator.part_count(length, passes)
+
+    def has_within_variance(self, length: int, passes: int) -> bool:
+        """Return whether the chosen estimator has one; see `Estimator.has_within_variance`."""
+        return self.choose(length, passes).estimator.has_within_variance(length, passes)

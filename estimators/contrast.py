@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from estimators.estimator import Applied, Estimator
 from estimators.evaluate import Evaluation, Job, Progress
 from estimators.model import Model
+from estimators.reduction import Reduction
 from estimators.sampling import Cell, sample
 from estimators.streams import twins
 from estimators.target import Context, Pair, Tokens, make_pairs
-from estimators.within_variance import WithinVariance, added
+from estimators.within_variance import WithinVariance, added, from_parts
 
 __all__ = ["Contrast", "Coupled", "Decoupled"]
 
@@ -69,6 +70,18 @@ class Contrast(Applied[Pair]):
     @abstractmethod
     def generators(self, rng: np.random.Generator) -> tuple[np.random.Generator, np.random.Generator]:
         """Return the generators of the two sides, fresh from ``rng``."""
+
+    def reduced(self, evaluations: tuple[Evaluation, ...]) -> Reduction:
+        """Reduce each side and subtract: ``NLL(second) - NLL(first) = log p(first) - log p(second)``."""
+        first, second = (super(Contrast, self).reduced((side,)) for side in evaluations)
+        difference = second.estimates - first.estimates
+        return Reduction(difference, self.variance_of(evaluations, first, second), (first.estimates, second.estimates))
+
+    @abstractmethod
+    def variance_of(
+        self, evaluations: tuple[Evaluation, ...], first: Reduction, second: Reduction
+    ) -> WithinVariance | None:
+        """Estimate the variance of the difference of two sides that were reduced by themselves."""
 
     def sample(
         self,
@@ -160,6 +173,28 @@ class Coupled(Contrast):
             return evaluations
         return (replace(first, losses=second.losses - first.losses),)
 
+    def reduced(self, evaluations: tuple[Evaluation, ...]) -> Reduction:
+        """Reduce both sides and the difference of their losses at once where they have equal masks, else each side."""
+        merged = self.merged(evaluations)
+        if len(merged) > 1:
+            return super().reduced(evaluations)
+        losses = [side.losses for side in (*evaluations, *merged)]
+        first, second, difference = self.estimator.reductions(merged[0].plan, losses)
+        return replace(difference, sides=(first.estimates, second.estimates))
+
+    def variance_of(
+        self, evaluations: tuple[Evaluation, ...], first: Reduction, second: Reduction
+    ) -> WithinVariance | None:
+        """Estimate the variance from the differences of parts, as the sides are not independent."""
+        parts = self.combined_parts(evaluations)
+        return from_parts(parts) if parts is not None and parts.shape[1] > 1 else None
+
+    def has_combined_variance(self, item: Pair, passes: int) -> bool:
+        """Return whether the difference has a variance: that of the estimator, or that of several parts."""
+        if item.first.length == item.second.length:
+            return super().has_combined_variance(item, passes)
+        return self.combined_part_count(item, passes) > 1
+
 
 @dataclass(frozen=True)
 class Decoupled(Contrast):
@@ -194,8 +229,10 @@ class Decoupled(Contrast):
         first, second = rng.spawn(2)
         return first, second
 
-    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> WithinVariance | None:
+    def variance_of(
+        self, evaluations: tuple[Evaluation, ...], first: Reduction, second: Reduction
+    ) -> WithinVariance | None:
         """Add the variances of the two sides."""
-        variances = [self.estimator.within_variance(side.plan, side.losses) for side in evaluations]
-        known = [variance for variance in variances if variance is not None]
-        return added(*known) if len(known) == len(variances) else None
+        if first.within_variance is None or second.within_variance is None:
+            return None
+        return added(first.within_variance, second.within_variance)

@@ -13,6 +13,7 @@ from estimators.evaluate import Evaluation, Job, Progress
 from estimators.model import Model
 from estimators.noise.process import Noise
 from estimators.plan import Plan
+from estimators.reduction import Reduction
 from estimators.sampling import Cell, Item, Sampler, sample
 from estimators.streams import skip
 from estimators.target import Context, Target, Tokens, make_targets
@@ -74,35 +75,42 @@ class Applied(Sampler[Item]):
         )
 
     def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Reduce each side; of two, subtract: ``NLL(second) - NLL(first) = log p(first) - log p(second)``."""
-        return _difference([self.applied.reduce(side.plan, side.losses) for side in self.merged(evaluations)])
+        """Return the estimates alone."""
+        return self.reduced(evaluations).estimates
 
-    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> WithinVariance | None:
-        """Estimate the variance of each replicate: from its passes if it has one side, from its parts if it has two."""
-        sides = self.merged(evaluations)
-        if len(sides) == 1:
-            return self.applied.within_variance(sides[0].plan, sides[0].losses)
-        parts = self.combined_parts(evaluations)
-        return from_parts(parts) if parts.shape[1] > 1 else None
+    def reduced(self, evaluations: tuple[Evaluation, ...]) -> Reduction:
+        """Reduce the losses of the only side."""
+        (side,) = evaluations
+        (reduction,) = self.applied.reductions(side.plan, [side.losses])
+        return reduction
 
-    def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
-        """Subtract part by part where the sides have equally many, else replicate by replicate."""
+    def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64] | None:
+        """Return the parts of the only side; of two, subtract part by part where they have equally many."""
         parts = [self.applied.parts(side.plan, side.losses) for side in self.merged(evaluations)]
-        equally_many = len({side.shape for side in parts}) == 1
-        return _difference(parts) if equally_many else self.combine(evaluations)[:, None]
+        if len(parts) == 1:
+            return parts[0]
+        first, second = parts
+        if first is None or second is None or first.shape != second.shape:
+            return None
+        return second - first
 
+    def combined_part_count(self, item: Item, passes: int) -> int:
+        """Return how many parts the sides have, if equally many, else 1."""
+        counts = {self.applied.part_count(side.length, passes) for side in item.sides}
+        return counts.pop() if len(counts) == 1 else 1
 
-def _difference(sides: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return the second of two sides less the first; a single side itself."""
-    return sides[0] if len(sides) == 1 else sides[1] - sides[0]
+    def has_combined_variance(self, item: Item, passes: int) -> bool:
+        """Return whether each side has a within-replicate variance."""
+        return all(self.applied.has_within_variance(side.length, passes) for side in item.sides)
 
 
 class Estimator(Applied[Target]):
     """A random plan of weighted passes whose weighted losses estimate a negative log-likelihood.
 
-    Subclasses provide `name`, `summary` and `plan`; those that reduce by more than a weighted sum override `reduce`.
-    What the rest of the code has to know of an estimator is declared as an attribute, with a default here: nothing
-    else depends on the class of an estimator.
+    Subclasses provide `name`, `summary` and `plan`. Those that reduce by more than a weighted sum override `reduce`, or
+    `reductions` if one computation serves several loss arrays or gives the variance as well; those that give a variance
+    say when, by `part_count` or `has_within_variance`. What the rest of the code has to know of an estimator is
+    declared as an attribute, with a default here: nothing else depends on the class of an estimator.
 
     Attributes
     ----------
@@ -254,22 +262,55 @@ class Estimator(Applied[Target]):
         estimates: NDArray[np.float64] = (plan.weights * losses).reshape(plan.replicates, -1).sum(axis=1)
         return estimates
 
-    def parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    def reductions(self, plan: Plan, losses: Sequence[NDArray[np.float64]]) -> list[Reduction]:
+        """Reduce several arrays of token losses of one plan: to estimates and their within-replicate variances.
+
+        Parameters
+        ----------
+        plan : Plan
+        losses : sequence of arrays of float64, shape (replicates, passes, length)
+            Nats.
+
+        Returns
+        -------
+        list of Reduction
+            One for each array.
+
+        Examples
+        --------
+        >>> from estimators import estimator
+        >>> uniform = estimator("uniform-count")
+        >>> plan = uniform.plan(length=3, passes=4, replicates=2, rng=np.random.default_rng(0))
+        >>> coin, die = uniform.reductions(plan, [plan.masks * np.log(2.0), plan.masks * np.log(6.0)])
+        >>> coin.estimates.round(3), die.estimates.round(3), die.within_variance.degrees
+        (array([2.079, 2.079]), array([5.375, 5.375]), array([3., 3.]))
+        """
+        return [Reduction(self.reduce(plan, each), self.within_variance(plan, each)) for each in losses]
+
+    def parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Return the independent, identically distributed estimates whose mean each replicate is, in nats.
 
         Returns
         -------
-        array of float64, shape (replicates, parts)
-            The replicate itself, as a single part, where all of its passes depend on one another.
+        array of float64, shape (replicates, parts), or None
+            None where all passes of a replicate depend on one another: it is a single part.
         """
-        return self.reduce(plan, losses)[:, None]
+        return None
 
     def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
         """Estimate the within-replicate variance of each replicate; None where its passes do not allow it."""
         if self.exact:
             return WithinVariance(np.zeros(plan.replicates), np.full(plan.replicates, np.inf))
         parts = self.parts(plan, losses)
-        return from_parts(parts) if parts.shape[1] > 1 else None
+        return from_parts(parts) if parts is not None and parts.shape[1] > 1 else None
+
+    def part_count(self, length: int, passes: int) -> int:
+        """Return how many `parts` a replicate has, from the scored positions and the passes that it may use."""
+        return 1
+
+    def has_within_variance(self, length: int, passes: int) -> bool:
+        """Return whether a replicate has a within-replicate variance, without computing one."""
+        return self.exact or self.part_count(length, passes) > 1
 
     def informed(self, plan: Plan, squares: NDArray[np.float64]) -> "Estimator":
         """Return the estimator that has learned from a pilot's plan and its squared terms (replicates, passes)."""

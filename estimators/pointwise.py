@@ -32,13 +32,23 @@ class Pointwise(Estimator):
         """Draw independent replicates of the plan; see `Estimator.plan`."""
         return self.plan_of(draw_points(self.design, length, passes, replicates, rng))
 
-    def parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    def parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Return the terms of independent passes, or of independent groups of them; see `Estimator.parts`."""
-        together = TOGETHER.get(self.design.dependence, 0)
-        if not together or plan.passes % together:
-            return super().parts(plan, losses)
-        groups: NDArray[np.float64] = pass_terms(plan, losses).reshape(plan.replicates, -1, together).mean(axis=-1)
+        count = self.part_count(plan.length, plan.passes)
+        if count == 1:
+            return None
+        groups: NDArray[np.float64] = pass_terms(plan, losses).reshape(plan.replicates, count, -1).mean(axis=-1)
         return groups
+
+    def part_count(self, length: int, passes: int) -> int:
+        """Return how many groups of passes are independent; see `Estimator.part_count`."""
+        together = TOGETHER.get(self.design.dependence, 0)
+        return passes // together if together and passes % together == 0 else 1
+
+    def has_within_variance(self, length: int, passes: int) -> bool:
+        """Return whether there are several parts or strata; see `Estimator.has_within_variance`."""
+        strata = self.design.dependence == "strata" and passes >= FEWEST_STRATA
+        return strata or super().has_within_variance(length, passes)
 
     def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
         """Estimate each replicate's variance: from its parts, or from one pass in each stratum of the quantile."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from estimators.errors import InputError
 from estimators.evaluate import Evaluation, Job, Progress, evaluate
 from estimators.model import Model
+from estimators.reduction import Reduction
 from estimators.streams import root_seed, stream
 from estimators.target import Pair, Target
 from estimators.within_variance import WithinVariance
@@ -70,16 +71,27 @@ class Sampler(ABC, Generic[Item]):
     def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
         """Reduce the losses of the item's jobs to one number per replicate, in nats: shape (replicates,)."""
 
-    def combined_variance(self, evaluations: tuple[Evaluation, ...]) -> WithinVariance | None:
-        """Estimate the within-replicate variance of each replicate; None where its passes do not allow it."""
-        return None
+    def reduced(self, evaluations: tuple[Evaluation, ...]) -> Reduction:
+        """Reduce the losses once: to the numbers of `combine`, with their within-replicate variances if there are any.
 
-    def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
+        A draw keeps it; nothing reduces its losses again.
+        """
+        return Reduction(self.combine(evaluations))
+
+    def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64] | None:
         """Return the independent estimates whose mean each replicate is: shape (replicates, parts), nats.
 
-        The replicate itself, as a single part, where nothing else is known.
+        None where nothing else is known than the replicate itself.
         """
-        return self.combine(evaluations)[:, None]
+        return None
+
+    def combined_part_count(self, item: Item, passes: int) -> int:
+        """Return how many `combined_parts` a replicate has, without drawing it."""
+        return 1
+
+    def has_combined_variance(self, item: Item, passes: int) -> bool:
+        """Return whether replicates have a within-replicate variance, without drawing one."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -129,6 +141,16 @@ class Cell:
         """Passes planned over all replicates and sides, repeats included."""
         return self.passes * self.replicates * len(self.item.sides)
 
+    @property
+    def part_count(self) -> int:
+        """Independent parts of one replicate."""
+        return self.sampler.combined_part_count(self.item, self.passes)
+
+    @property
+    def has_within_variance(self) -> bool:
+        """Whether its replicates have a within-replicate variance."""
+        return self.sampler.has_combined_variance(self.item, self.passes)
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -138,8 +160,8 @@ class Draw:
     ----------
     cell : Cell
         With the sampler that really sampled.
-    estimates : array of float64, shape (replicates,)
-        Nats.
+    reduction : Reduction
+        The estimates, with their within-replicate variances.
     evaluations : tuple of Evaluation
         The losses behind the estimates: one evaluation for a target, two for a pair.
     pilot_passes : int
@@ -160,7 +182,7 @@ class Draw:
     """
 
     cell: Cell
-    estimates: NDArray[np.float64]
+    reduction: Reduction
     evaluations: tuple[Evaluation, ...]
     pilot_passes: int = 0
     problem: str | None = None
@@ -169,11 +191,11 @@ class Draw:
     def of(
         cls, cell: Cell, evaluations: Sequence[Evaluation], pilot_passes: int = 0, problem: str | None = None
     ) -> "Draw":
-        """Combine the evaluations of a cell's jobs, unless the model has failed in a pilot or in one of them."""
+        """Reduce the evaluations of a cell's jobs, once, unless the model has failed in a pilot or in one of them."""
         parts = tuple(evaluations)
         problem = problem or _problem(parts)
-        estimates = np.full(cell.replicates, np.nan) if problem else cell.sampler.combine(parts)
-        return cls(cell, estimates, parts, pilot_passes, problem)
+        reduction = Reduction(np.full(cell.replicates, np.nan)) if problem else cell.sampler.reduced(parts)
+        return cls(cell, reduction, parts, pilot_passes, problem)
 
     @classmethod
     def concatenate(cls, draws: Sequence["Draw"]) -> "Draw":
@@ -182,11 +204,21 @@ class Draw:
         sides = zip(*(part.evaluations for part in draws), strict=True)
         return cls(
             cell,
-            np.concatenate([part.estimates for part in draws]),
+            Reduction.concatenate([part.reduction for part in draws]),
             tuple(Evaluation.concatenate(side) for side in sides),
             sum(part.pilot_passes for part in draws),
             next((part.problem for part in draws if part.problem), None),
         )
+
+    @property
+    def estimates(self) -> NDArray[np.float64]:
+        """The estimate of each replicate: (replicates,), nats."""
+        return self.reduction.estimates
+
+    @property
+    def within_variance(self) -> WithinVariance | None:
+        """The within-replicate variance of each replicate; None where its passes do not allow it."""
+        return self.reduction.within_variance
 
     @property
     def forward_passes(self) -> int:
@@ -202,17 +234,13 @@ class Draw:
             part = slice(start, start + replicates)
             evaluations = tuple(side.replicates_in(part) for side in self.evaluations)
             cell = replace(self.cell, replicates=replicates)
-            yield Draw(cell, self.estimates[part], evaluations, problem=self.problem)
-
-    @cached_property
-    def within_variance(self) -> WithinVariance | None:
-        """The within-replicate variance of each replicate; None where its passes do not allow it."""
-        return self.cell.sampler.combined_variance(self.evaluations)
+            yield Draw(cell, self.reduction.part(part), evaluations, problem=self.problem)
 
     @cached_property
     def parts(self) -> NDArray[np.float64]:
         """Independent estimates whose mean each replicate is: (replicates, parts), nats."""
-        return self.cell.sampler.combined_parts(self.evaluations)
+        parts = self.cell.sampler.combined_parts(self.evaluations)
+        return self.estimates[:, None] if parts is None else parts
 
 
 class _Pilot(NamedTuple):

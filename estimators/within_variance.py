@@ -4,6 +4,7 @@ It gives intervals where there are few replicates, or a single one. All arrays h
 replicate is judged by itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,15 @@ class WithinVariance:
 
     variance: FloatArray
     degrees: FloatArray
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["WithinVariance"]) -> "WithinVariance":
+        """Join the replicates of several parts."""
+        return cls(np.concatenate([part.variance for part in parts]), np.concatenate([part.degrees for part in parts]))
+
+    def part(self, replicates: slice) -> "WithinVariance":
+        """Return the variances of some of the replicates."""
+        return WithinVariance(self.variance[replicates], self.degrees[replicates])
 
 
 def from_parts(parts: FloatArray) -> WithinVariance:

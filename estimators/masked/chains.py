@@ -40,7 +40,7 @@ class _Chains(Estimator):
     def chains(self, length: int, passes: int) -> int:
         """Return how many chains share the passes; with each at least one pass."""
 
-    def parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    def parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Return what each chain, or each antithetic pair of chains, estimates; see `Estimator.parts`.
 
         Block chains leave passes unused, and the passes that are used may hold another number of chains: the replicate
@@ -49,14 +49,25 @@ class _Chains(Estimator):
         chains = self.chains(plan.length, plan.passes)
         together = 2 if self.antithetic else 1
         if chains % together or plan.passes % chains:
-            return super().parts(plan, losses)
+            return None
         count = chains // together
         weights = plan.weights.sum(axis=-1).reshape(plan.replicates, count, -1).sum(axis=-1)
         if not np.allclose(weights, plan.length / count):  # the weights of whole chains add up to their share
-            return super().parts(plan, losses)
+            return None
         terms = pass_terms(plan, losses).reshape(plan.replicates, count, -1)
         parts: NDArray[np.float64] = terms.mean(axis=-1)
         return parts
+
+    def part_count(self, length: int, passes: int) -> int:
+        """Return how many chains, or pairs of them, `parts` sees in the passes that a plan uses."""
+        chains = self.chains(length, passes)
+        blocks = min(passes // chains, length)
+        seen, together = self.chains(length, chains * blocks), 2 if self.antithetic else 1
+        count = seen // together
+        if seen % together or chains * blocks % seen:
+            return 1
+        group = chains * blocks // count
+        return count if group * length % blocks == 0 else 1  # else their weights do not add up to equal shares
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """Draw independent replicates of the plan; see `Estimator.plan`.

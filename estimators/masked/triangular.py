@@ -96,6 +96,10 @@ class Triangular(Estimator):
         shares = _shares(_edges(plan.length), plan.passes)
         return from_strata(contributions, np.repeat(np.arange(len(shares)), shares))
 
+    def has_within_variance(self, length: int, passes: int) -> bool:
+        """Return True: each stratum has several draws, or a single mask."""
+        return True
+
 
 def _edges(length: int) -> NDArray[np.int64]:
     numbers = np.arange(length + 1)

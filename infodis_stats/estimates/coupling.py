@@ -1,7 +1,6 @@
 """Contrasts: two sides by one estimator, their correlation, and how much variance coupling saves."""
 
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 
@@ -42,7 +41,6 @@ def contrast_variables(draws: Sequence[Draw]) -> dict[str, FloatArray]:
 
 def _products(draw: Draw) -> tuple[float, float, float]:
     """Return the squares of the two sides' deviations, and their product; draws may differ in their replicates."""
-    estimator = cast("Contrast", draw.cell.sampler).estimator
-    sides = np.stack([estimator.reduce(side.plan, side.losses) for side in draw.evaluations])
+    sides = np.stack(draw.reduction.sides)
     first, second = sides - sides.mean(axis=-1, keepdims=True)
     return float(first @ first), float(second @ second), float(first @ second)

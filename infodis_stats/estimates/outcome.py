@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from estimators import Draw, Model, ModelError, Target
+from estimators.reduction import Reduction
 from infodis_stats.estimates.loss_profile import LossProfile, loss_profiles
 from infodis_stats.estimates.settings import Execution
 from infodis_stats.laws import Law
@@ -139,7 +140,8 @@ def _judged(
     problem = profile.problem or (IMPOSSIBLE if impossible else None)
     if problem is None:
         return draw, profile, exact
-    return replace(draw, estimates=np.full(draw.cell.replicates, np.nan), problem=problem), profile, None
+    nothing = Reduction(np.full(draw.cell.replicates, np.nan))
+    return replace(draw, reduction=nothing, problem=problem), profile, None
 
 
 def _exact_values(models: Sequence[Model], draws: Sequence[Draw]) -> list[float] | list[None]:

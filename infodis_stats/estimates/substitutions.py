@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -51,6 +53,8 @@ VARIABLES = {
 }
 
 FloatArray = NDArray[np.float64]
+
+REDUCED_TOGETHER = 16  # mutants, whose losses are held at once
 
 ORIGINAL = ErrorBar("", 0.0, float("inf"), 0.0, 0.0)
 
@@ -186,15 +190,19 @@ def scan_substitutions(
         device=execution.device,
     )
     rows, forward_passes = [], 0
-    original = None
-    for evaluation in evaluations:
-        if original is None:
-            original = evaluation
-        else:
-            rows.append(_row(replace(cell, sampler=Coupled(settled)), evaluation, original, model, request))
-        forward_passes += evaluation.forward_passes
-        if execution.progress is not None:
-            execution.progress(1)
+
+    def counted() -> Iterator[Evaluation]:
+        nonlocal forward_passes
+        for evaluation in evaluations:
+            forward_passes += evaluation.forward_passes
+            if execution.progress is not None:
+                execution.progress(1)
+            yield evaluation
+
+    mutants = counted()
+    original, coupled = next(mutants), replace(cell, sampler=Coupled(settled))
+    while together := list(islice(mutants, REDUCED_TOGETHER)):
+        rows += _rows(coupled, together, original, model, request)
 
     names = symbol_names(model, np.concatenate([target.tokens[sites], others]))  # together, so that they are unique
     dataset = _labelled(rows, changed, sampling.replicates, level, **exact).assign_coords(
@@ -274,15 +282,24 @@ def scan_verdicts(scan: xr.Dataset) -> NDArray[np.str_]:
     return np.where(claimed, np.where(estimates > 0, "better", "worse"), "")
 
 
-def _row(
-    cell: Cell, mutant: Evaluation, original: Evaluation, model: ConditionalModel, request: IntervalRequest
-) -> _Row:
-    """Return the row of a mutant: as the first side of a pair, so that its log ratio is mutant over original."""
-    pair = Pair(mutant.target, original.target, mutant.target.label, mutant.target.key)
-    draw = Draw.of(replace(cell, item=pair), (mutant, original))
-    bar = interval_kind(request.kind).error_bar(draw, request.level)
-    (cautions,) = cautions_of_draws([draw], [own_profile(draw)], [bar], models=(model, model))
-    return _Row(draw.estimates, bar, cautions)
+def _rows(
+    cell: Cell,
+    mutants: Sequence[Evaluation],
+    original: Evaluation,
+    model: ConditionalModel,
+    request: IntervalRequest,
+) -> list[_Row]:
+    """Return the row of each mutant: as the first side of a pair, so that its log ratio is mutant over original."""
+    differences = [original.losses - mutant.losses for mutant in mutants]
+    reductions = cast("Coupled", cell.sampler).estimator.reductions(original.plan, differences)
+    rows = []
+    for mutant, reduction in zip(mutants, reductions, strict=True):
+        pair = Pair(mutant.target, original.target, mutant.target.label, mutant.target.key)
+        draw = Draw(replace(cell, item=pair), reduction, (mutant, original))
+        bar = interval_kind(request.kind).error_bar(draw, request.level)
+        (cautions,) = cautions_of_draws([draw], [own_profile(draw)], [bar], models=(model, model))
+        rows.append(_Row(draw.estimates, bar, cautions))
+    return rows
 
 
 def _positions(positions: ArrayLike | None, target: Target) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from estimators import Cell, Draw, Evaluation, InputError, Model
+from estimators import Cell, Draw, InputError, Model
 from estimators.estimator import estimator_of
 from estimators.streams import root_seed, stream
 from estimators.within_variance import WithinVariance, added
@@ -98,14 +98,18 @@ class IntervalKind(ABC):
     most_skewness: ClassVar[float] = MOST_SKEWNESS
 
     @abstractmethod
-    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
-        """Return the intervals of a sample from its spread: points where there is none.
+    def check(self, cell: Cell) -> None:
+        """Refuse a cell that is too small for an interval, without drawing it.
 
         Raises
         ------
         InputError
-            If the sample is too small for them; the message says what is needed.
+            The message says what is needed.
         """
+
+    @abstractmethod
+    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals of a sample that is large enough, from its spread: points where there is none."""
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample, with what its passes may have missed; see `infodis_stats.results.missed`.
@@ -115,6 +119,7 @@ class IntervalKind(ABC):
         InputError
             If the sample is too small for them; the message says what is needed.
         """
+        self.check(sample.cell)
         spread = self.from_spread(sample, level)
         bars = _with_missed(spread, sample, level)
         skewness = np.abs(position_skewness(sample, bars.standard_error))
@@ -142,9 +147,13 @@ class StudentTInterval(IntervalKind):
     name = "student-t"
     summary = "Student's t over the replicates; needs 2, and is 1.4 times too wide with 4"
 
+    def check(self, cell: Cell) -> None:
+        """Refuse fewer than 2 replicates."""
+        _check_replicates(cell, self.name)
+
     def from_spread(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample."""
-        values = _replicates(sample, self.name)
+        values = sample.estimates
         return _over_replicates(self.name, values, analysis.student_t(values, level))
 
 
@@ -154,9 +163,13 @@ class BcaInterval(IntervalKind):
     name = "bca"
     summary = "BCa bootstrap over the replicates; too narrow below 32"
 
+    def check(self, cell: Cell) -> None:
+        """Refuse fewer than 2 replicates."""
+        _check_replicates(cell, self.name)
+
     def from_spread(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample."""
-        values = _replicates(sample, self.name)
+        values = sample.estimates
         return _over_replicates(
             self.name, values, analysis.bca(values, _interval_stream(sample.draw, self.name), level)
         )
@@ -168,9 +181,13 @@ class AnytimeInterval(IntervalKind):
     name = "anytime"
     summary = "right-Haar t-mixture over the replicates; covers at all numbers of replicates at once"
 
+    def check(self, cell: Cell) -> None:
+        """Refuse fewer than 2 replicates."""
+        _check_replicates(cell, self.name)
+
     def from_spread(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample."""
-        values = _replicates(sample, self.name)
+        values = sample.estimates
         running = analysis.confidence_sequence(values, level)
         return _over_replicates(self.name, values, analysis.Interval(running.lower[..., -1], running.upper[..., -1]))
 
@@ -182,14 +199,18 @@ class DesignBootstrapInterval(IntervalKind):
     most_skewness = MOST_CORRECTED
     summary = "hull of Student's t and a bootstrap that redraws the masks: for few hard tokens; needs 2 replicates"
 
-    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
-        """Return the intervals of a sample."""
-        estimator = estimator_of(sample.draw.cell.sampler)
+    def check(self, cell: Cell) -> None:
+        """Refuse what is no weighted sum of masked losses, and fewer than 2 replicates."""
+        estimator = estimator_of(cell.sampler)
         if estimator is not None and not (estimator.weighted_sum and estimator.family == "masked"):
             raise InputError(
                 f"{self.name} redraws weighted sums of masked losses, unlike {estimator.name}; use student-t or design"
             )
-        values = _replicates(sample, self.name)
+        _check_replicates(cell, self.name)
+
+    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals of a sample."""
+        values = sample.estimates
         # All intervals share one set of new masks, so that none depends on the others.
         weights = _redrawn(sample.draw, sample.size, _interval_stream(sample.draw, self.name))
         baselines = [_baselines(block) for block in sample.draw.blocks(sample.size)]
@@ -205,14 +226,18 @@ class DesignInterval(IntervalKind):
     name = "design"
     summary = "Student's t with the within-replicate variance of the design; works with 1 replicate"
 
-    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
-        """Return the intervals of a sample."""
-        within, cell = sample.within_variance, sample.draw.cell
-        if within is None:
+    def check(self, cell: Cell) -> None:
+        """Refuse a design without a within-replicate variance."""
+        if not cell.has_within_variance:
             raise InputError(
                 f"{cell.sampler.name} has no within-replicate variance here ({cell.passes} passes); "
                 "use student-t, with at least 2 replicates"
             )
+
+    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals of a sample."""
+        within = sample.within_variance
+        assert within is not None
         centre, error = sample.estimates.mean(axis=-1), np.sqrt(within.variance) / sample.size
         # Where parts agree up to rounding, their spread is rounding too and has no degrees of freedom.
         degrees = np.where(error > analysis.rounding(centre), within.degrees, np.inf)
@@ -226,10 +251,17 @@ class DesignHallInterval(IntervalKind):
     summary = "design, or student-t where that is impossible, transformed for positions of unequal loss"
     most_skewness = MOST_CORRECTED
 
+    def check(self, cell: Cell) -> None:
+        """Refuse what neither of the two kinds accepts."""
+        self.base(cell).check(cell)
+
+    def base(self, cell: Cell) -> IntervalKind:
+        """Return the kind of interval that is transformed."""
+        return DesignInterval() if cell.has_within_variance else StudentTInterval()
+
     def from_spread(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample."""
-        base = StudentTInterval() if sample.within_variance is None else DesignInterval()
-        bars = base.from_spread(sample, level)
+        bars = self.base(sample.cell).from_spread(sample, level)
         skewness = position_skewness(sample, bars.standard_error)
         quantile = np.asarray(stats.t.ppf((1 + level) / 2, bars.degrees))
         low, high = hall_quantiles(skewness, quantile)
@@ -249,16 +281,18 @@ class HallInterval(IntervalKind):
     name = "hall"
     summary = "Student's t over the independent passes of all replicates, transformed for skewness"
 
-    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
-        """Return the intervals of a sample."""
-        parts, cell = sample.parts, sample.draw.cell
-        count = parts.shape[1]
+    def check(self, cell: Cell) -> None:
+        """Refuse fewer than 8 independent parts."""
+        count = cell.part_count * cell.replicates
         if count < FEWEST_PARTS:
             raise InputError(
                 f"{self.name} needs at least {FEWEST_PARTS} independent parts; {cell.sampler.name} has {count} in "
-                f"{cell.passes} passes x {sample.size} replicates"
+                f"{cell.passes} passes x {cell.replicates} replicates"
             )
-        return _over_replicates(self.name, parts, analysis.hall(parts, level))
+
+    def from_spread(self, sample: Sample, level: float) -> ErrorBars:
+        """Return the intervals of a sample."""
+        return _over_replicates(self.name, sample.parts, analysis.hall(sample.parts, level))
 
 
 class AutoInterval(IntervalKind):
@@ -267,25 +301,29 @@ class AutoInterval(IntervalKind):
     name = "auto"
     summary = "the narrowest of these that covers, by the estimator and the number of replicates"
 
+    def check(self, cell: Cell) -> None:
+        """Refuse what the kind that is chosen refuses."""
+        self.choose(cell).check(cell)
+
     def from_spread(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample."""
-        return self.choose(sample).from_spread(sample, level)
+        return self.choose(sample.cell).from_spread(sample, level)
 
     def error_bars(self, sample: Sample, level: float) -> ErrorBars:
         """Return the intervals of a sample, of the kind that is chosen for it."""
-        return self.choose(sample).error_bars(sample, level)
+        return self.choose(sample.cell).error_bars(sample, level)
 
-    def choose(self, sample: Sample) -> IntervalKind:
+    def choose(self, cell: Cell) -> IntervalKind:
         """Choose by construction: statistics of the sample are not used."""
-        estimator = estimator_of(sample.draw.cell.sampler)
+        estimator = estimator_of(cell.sampler)
         if estimator is not None:
-            if estimator.skewed_parts and sample.parts.shape[1] >= FEWEST_PARTS:
+            if estimator.skewed_parts and cell.part_count * cell.replicates >= FEWEST_PARTS:
                 return HallInterval()
             if estimator.independent_masks:
                 return DesignHallInterval()
-            if estimator.conservative_within_variance and sample.size >= ENOUGH_REPLICATES:
+            if estimator.conservative_within_variance and cell.replicates >= ENOUGH_REPLICATES:
                 return StudentTInterval()
-        return StudentTInterval() if sample.draw.within_variance is None else DesignInterval()
+        return DesignInterval() if cell.has_within_variance else StudentTInterval()
 
 
 KINDS: dict[str, IntervalKind] = {
@@ -342,12 +380,7 @@ def check_interval(model: Model, cells: Sequence[Cell], kind: str) -> None:
     """
     interval = interval_kind(kind)
     for cell in {tuple(side.length for side in cell.item.sides): cell for cell in cells}.values():
-        if isinstance(interval, AutoInterval) and cell.replicates > 1:
-            continue
-        settled = replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, model))
-        jobs = settled.sampler.jobs(cell.item, cell.passes, cell.replicates, np.random.default_rng(0))
-        nothing = tuple(Evaluation(job.target, job.plan, np.zeros(job.plan.weights.shape), 0) for job in jobs)
-        interval.error_bar(Draw(settled, np.zeros(cell.replicates), nothing), 0.5)
+        interval.check(replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, model)))
 
 
 def sum_of(bars: Sequence[ErrorBar], centre: float, level: float) -> ErrorBar:
@@ -392,10 +425,9 @@ def _with_missed(bars: ErrorBars, sample: Sample, level: float) -> ErrorBars:
     )
 
 
-def _replicates(sample: Sample, name: str) -> FloatArray:
-    if sample.size < 2:
-        raise InputError(f"a {name} interval needs at least 2 replicates, got {sample.size}")
-    return sample.estimates
+def _check_replicates(cell: Cell, name: str) -> None:
+    if cell.replicates < 2:
+        raise InputError(f"a {name} interval needs at least 2 replicates, got {cell.replicates}")
 
 
 def _over_replicates(name: str, values: FloatArray, interval: analysis.Interval) -> ErrorBars:

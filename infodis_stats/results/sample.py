@@ -1,11 +1,11 @@
 """A sample: the replicates of a draw, divided among intervals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators import Draw
+from estimators import Cell, Draw
 from estimators.within_variance import WithinVariance, added
 from infodis_stats import analysis
 
@@ -27,6 +27,11 @@ class Sample:
 
     draw: Draw
     size: int
+
+    @property
+    def cell(self) -> Cell:
+        """The cell of one interval."""
+        return replace(self.draw.cell, replicates=self.size)
 
     @property
     def estimates(self) -> FloatArray:

@@ -7,6 +7,7 @@ import pytest
 
 import infodis_stats as ids
 from estimators import Cell, Draw
+from estimators.reduction import Reduction
 from infodis_stats.analysis import student_t
 from infodis_stats.cli import main
 from infodis_stats.estimates import precision
@@ -157,7 +158,7 @@ def stopped_coverage(monkeypatch, first, trials=1500):
     covered = 0
     for row in np.random.default_rng(5).normal(size=(trials, 400)):
         count = 2
-        while more := rule.next_round(Draw(Cell(ids.Exhaustive(), target, 1, count), row[:count], ())):
+        while more := rule.next_round(Draw(Cell(ids.Exhaustive(), target, 1, count), Reduction(row[:count]), ())):
             count += more
         interval = student_t(row[:count])
         covered += int(interval.lower <= 0 <= interval.upper)

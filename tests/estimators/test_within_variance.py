@@ -1,5 +1,7 @@
 """The within-replicate variance, against the exact variance and the variance over many replicates."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from estimators import (
     Cell,
     Coupled,
     Decoupled,
+    PassesError,
     draw,
     estimator,
     estimator_names,
@@ -120,6 +123,36 @@ class TestWithinVariance:
     )
     def test_is_none_where_it_cannot_be_estimated(self, name, passes):
         assert drawn(name, passes, 2).within_variance is None
+
+
+class TestDeclared:
+    """What is declared of a length and a number of passes is what the passes allow."""
+
+    @pytest.mark.parametrize("name", estimator_names())
+    def test_of_targets(self, name):
+        sampler, rng = estimator(name), np.random.default_rng(0)
+        compared = 0
+        for length, passes in product((1, 2, 3, 6), (1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 64)):
+            try:
+                plan = sampler.plan(length, passes, 2, rng)
+            except PassesError:
+                continue
+            losses = rng.random(plan.weights.shape) * (plan.weights > 0)
+            (reduction,), parts = sampler.reductions(plan, [losses]), sampler.parts(plan, losses)
+            count, known = 1 if parts is None else parts.shape[1], reduction.within_variance is not None
+            asked = sampler.part_count(length, passes), sampler.has_within_variance(length, passes)
+            assert asked == (count, known), (length, passes)
+            compared += 1
+        assert compared
+
+    @pytest.mark.parametrize("kind", [Coupled, Decoupled])
+    @pytest.mark.parametrize("name", ["time-free", "regression", "chain", "exhaustive", "uniform-count+stratified"])
+    def test_of_pairs(self, name, kind):
+        for item in (TestContrasts.PAIR, TestContrasts.UNEQUAL):
+            cell = Cell(kind(estimator(name)), item, 64, 2)
+            (found,) = draw(MODEL, [cell], 3)
+            known = found.parts.shape[1], found.within_variance is not None
+            assert (cell.part_count, cell.has_within_variance) == known
 
 
 class TestContrasts:

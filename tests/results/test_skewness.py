@@ -133,7 +133,7 @@ def test_maths_effective_passes_are_those_of_weighted_deviations():
     side = Evaluation(make_targets([[0, 0]])[0], MaskPlan(masks[None], masks[None] / 4), losses[None], 4)
     (one,) = draw(Static([1.0, 1.0]), [Cell(estimator("uniform-count"), side.target, 4, 1)], rng=0)
     squares = (losses - losses.mean(axis=0)).sum(axis=1) ** 2
-    replaced = type(one)(one.cell, one.estimates, (side,))
+    replaced = type(one)(one.cell, one.reduction, (side,))
     assert effective_passes(Sample(replaced, 1))[0] == pytest.approx(squares.sum() ** 2 / (squares**2).sum())
 
 

@@ -1,5 +1,6 @@
 """The estimator: stratified sizes, reduced by regression."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from estimators.masked.plan import MaskPlan, mask_plan
 from estimators.masked.regression.damping import Adjusted, adjusted
 from estimators.masked.regression.strata import full_mask_passes, size_strata, sized_masks
 from estimators.plan import Plan
+from estimators.reduction import Reduction
 from estimators.within_variance import WithinVariance, from_residuals
 
 __all__ = ["Regression"]
@@ -66,19 +68,30 @@ class Regression(Estimator):
 
     def reduce(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn token losses (replicates, passes, length) into estimates (replicates,), both in nats."""
-        return np.array([replicate.estimate for replicate in self._adjusted(plan, losses)])
+        (reduction,) = self.reductions(plan, [losses])
+        return reduction.estimates
 
-    def within_variance(self, plan: Plan, losses: NDArray[np.float64]) -> WithinVariance | None:
-        """Estimate each replicate's variance from the residuals of its passes; see `Estimator.within_variance`.
+    def reductions(self, plan: Plan, losses: Sequence[NDArray[np.float64]]) -> list[Reduction]:
+        """Estimate each replicate, and its variance from the residuals of its passes; see `Estimator.reductions`.
 
         Residuals may have a trend in the masked share, which the strata account for: it is fitted. The predictions of
         the passes were fitted to overlapping sets of passes, which the residuals do not show: they are multiplied by
         1.15, and by 1.35 where predictions of all positions share the coefficients of distant lags.
         """
-        drawn = plan.passes - full_mask_passes(plan.length, plan.passes)
-        if drawn < FEWEST_RESIDUALS:
+        every = [self._adjusted(plan, each) for each in losses]
+        return [
+            Reduction(np.array([replicate.estimate for replicate in replicates]), self._variance(plan, replicates))
+            for replicates in every
+        ]
+
+    def has_within_variance(self, length: int, passes: int) -> bool:
+        """Return whether there are residuals enough; see `Estimator.has_within_variance`."""
+        return passes - full_mask_passes(length, passes) >= FEWEST_RESIDUALS
+
+    def _variance(self, plan: Plan, replicates: Sequence[Adjusted]) -> WithinVariance | None:
+        if not self.has_within_variance(plan.length, plan.passes):
             return None
-        replicates = self._adjusted(plan, losses)
+        drawn = plan.passes - full_mask_passes(plan.length, plan.passes)
         residuals = np.stack([replicate.residuals[:drawn] for replicate in replicates])
         factors = np.array([SHARED_LAGS if replicate.has_lags else SHARED for replicate in replicates])
         about_trend = from_residuals(drawn * residuals, plan.hidden_fractions[:, :drawn])

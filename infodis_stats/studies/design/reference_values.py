@@ -156,7 +156,8 @@ class LossProfiler(Sampler[Target]):
 
     def combine(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64]:
         """Reduce the losses of the pilot."""
-        return PILOT.combine(evaluations[:1])
+        pilot, _ = evaluations
+        return PILOT.reduce(pilot.plan, pilot.losses)
 
 
 def _profile(draw: Draw) -> dict[str, ArrayLike]:
