@@ -31,6 +31,8 @@ class Job:
     ----------
     target : Target
     plan : Plan
+    counted : bool, default True
+        Whether its passes count as progress.
 
     Examples
     --------
@@ -42,6 +44,7 @@ class Job:
 
     target: Target
     plan: Plan
+    counted: bool = True
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ class _Work:
         self.job = job
         self.inputs: Inputs = plan.inputs(target)
         needed = self.inputs.row_of_pass[self.inputs.row_of_pass >= 0]
-        self.counts = np.bincount(needed, minlength=len(self.inputs))
+        self.counts = np.bincount(needed, minlength=len(self.inputs)) * job.counted
         self.free = len(self.inputs.row_of_pass) - len(needed)
         self.losses = np.zeros((len(self.inputs), target.length))
         self.next = 0

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -20,7 +20,7 @@ from estimators.streams import root_seed, stream
 from estimators.target import Pair, Target
 from estimators.within_variance import WithinVariance
 
-__all__ = ["Cell", "Draw", "Sampler", "draw", "sample"]
+__all__ = ["Beside", "Cell", "Draw", "Sampler", "draw", "sample"]
 
 LARGEST_PLAN = 2**28  # token weights of a cell: some gigabytes
 
@@ -164,6 +164,8 @@ class Draw:
         The estimates, with their within-replicate variances.
     evaluations : tuple of Evaluation
         The losses behind the estimates: one evaluation for a target, two for a pair.
+    beside : tuple of Evaluation
+        What was evaluated beside them and is not reduced.
     pilot_passes : int
         Passes that were run before, in a pilot.
     problem : str, optional
@@ -184,18 +186,25 @@ class Draw:
     cell: Cell
     reduction: Reduction
     evaluations: tuple[Evaluation, ...]
+    beside: tuple[Evaluation, ...] = ()
     pilot_passes: int = 0
     problem: str | None = None
 
     @classmethod
     def of(
-        cls, cell: Cell, evaluations: Sequence[Evaluation], pilot_passes: int = 0, problem: str | None = None
+        cls,
+        cell: Cell,
+        evaluations: Sequence[Evaluation],
+        beside: Sequence[Evaluation] = (),
+        *,
+        pilot_passes: int = 0,
+        problem: str | None = None,
     ) -> "Draw":
         """Reduce the evaluations of a cell's jobs, once, unless the model has failed in a pilot or in one of them."""
         parts = tuple(evaluations)
         problem = problem or _problem(parts)
         reduction = Reduction(np.full(cell.replicates, np.nan)) if problem else cell.sampler.reduced(parts)
-        return cls(cell, reduction, parts, pilot_passes, problem)
+        return cls(cell, reduction, parts, tuple(beside), pilot_passes, problem)
 
     @classmethod
     def concatenate(cls, draws: Sequence["Draw"]) -> "Draw":
@@ -206,6 +215,7 @@ class Draw:
             cell,
             Reduction.concatenate([part.reduction for part in draws]),
             tuple(Evaluation.concatenate(side) for side in sides),
+            tuple(evaluation for part in draws for evaluation in part.beside),
             sum(part.pilot_passes for part in draws),
             next((part.problem for part in draws if part.problem), None),
         )
@@ -222,8 +232,9 @@ class Draw:
 
     @property
     def forward_passes(self) -> int:
-        """Passes really run, over all replicates, those of a pilot included."""
-        return self.pilot_passes + sum(evaluation.forward_passes for evaluation in self.evaluations)
+        """Passes really run, over all replicates, those of a pilot and those beside included."""
+        run = sum(evaluation.forward_passes for evaluation in (*self.evaluations, *self.beside))
+        return self.pilot_passes + run
 
     def blocks(self, replicates: int) -> Iterator["Draw"]:
         """Yield draws of that many replicates each, in order; what is left over is dropped.
@@ -241,6 +252,10 @@ class Draw:
         """Independent estimates whose mean each replicate is: (replicates, parts), nats."""
         parts = self.cell.sampler.combined_parts(self.evaluations)
         return self.estimates[:, None] if parts is None else parts
+
+
+Beside = Callable[[Cell, Sequence[Job]], Sequence[Job]]
+"""Returns what is to be evaluated beside a cell, given its jobs."""
 
 
 class _Pilot(NamedTuple):
@@ -265,6 +280,7 @@ def draw(
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
     keep_failed: bool = False,
+    beside: Beside | None = None,
 ) -> Iterator[Draw]:
     """Sample many cells through shared batches, lazily and in order.
 
@@ -282,6 +298,8 @@ def draw(
     keep_failed : bool, default False
         Whether a cell whose losses came out NaN, infinite or negative is yielded with its `problem`, so that the others
         finish, instead of ending the run.
+    beside : callable, optional
+        Returns jobs that share the batches of a cell's own jobs, which it is given; the draw has their evaluations.
 
     Yields
     ------
@@ -299,7 +317,7 @@ def draw(
     [[2.0794, 2.0794], [2.0794, 2.0794]]
     """
     root = root_seed(rng)
-    planned: deque[tuple[Cell, int, _Pilot]] = deque()
+    planned: deque[tuple[Cell, int, int, _Pilot]] = deque()
 
     def piloted(sampler: Sampler[Any], item: Target | Pair, keys: tuple[str, ...]) -> tuple[Sampler[Any], _Pilot]:
         jobs = sampler.pilot_jobs(item, stream(root, *keys, "pilot"))
@@ -314,16 +332,18 @@ def draw(
             sampler, pilot = piloted(settled, given.item, keys)
             cell = replace(given, sampler=sampler)
             parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, stream(root, *keys), first=cell.first)
-            planned.append((cell, len(parts), pilot))
-            yield from parts
+            others = () if beside is None else beside(cell, parts)
+            planned.append((cell, len(parts), len(others), pilot))
+            yield from (*parts, *others)
 
     evaluations = evaluate(
         model, jobs(), batch_size=batch_size, device=device, progress=progress, keep_failed=keep_failed
     )
     for first in evaluations:
-        cell, count, pilot = planned.popleft()
+        cell, count, others, pilot = planned.popleft()
         parts = (first, *islice(evaluations, count - 1))
-        yield Draw.of(cell, parts, pilot.forward_passes, pilot.problem)
+        aside = tuple(islice(evaluations, others))
+        yield Draw.of(cell, parts, aside, pilot_passes=pilot.forward_passes, problem=pilot.problem)
 
 
 def sample(

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from estimators import Draw, Evaluation, Job, MaskPlan, Model
+from estimators import Cell, Draw, Evaluation, Job, MaskPlan, Model
 from estimators.model import prices_masks
-from infodis_stats.estimates.settings import Execution
+from estimators.plan import Plan
+from estimators.sampling import Beside
 from infodis_stats.results.validity import effective_positions
 
-__all__ = ["LossProfile", "loss_profiles", "own_profile"]
+__all__ = ["LossProfile", "full_mask_job", "full_masks", "loss_profile"]
 
 NO_LOSS = 1e-9  # nats: a sequence of probability 1 has no profile
 
@@ -25,85 +26,65 @@ class LossProfile:
         Number of positions that carry the loss.
     full_mask_ratio : float
         Loss of the fully masked pass over the negative log-likelihood; infinite where no other pass has any loss, NaN
-        for a model that prices no masks.
-    forward_passes : int
-        Passes run for the profile: none where the plan has the full mask.
+        where that pass was not run.
     problem : str, optional
         Where and how the model failed on the full mask; None where it did not.
     """
 
     effective_positions: float
     full_mask_ratio: float
-    forward_passes: int
     problem: str | None = None
 
 
-def loss_profiles(models: Sequence[Model], draws: Sequence[Draw], execution: Execution) -> list[LossProfile]:
-    """Return the profile of each draw, from its own losses and, where they lack the full mask, one more pass.
+def full_masks(models: Sequence[Model]) -> Beside:
+    """Return what is evaluated beside a cell for its profile: the full mask of each side whose own plan lacks it.
 
     Parameters
     ----------
     models : sequence of Model
-        One for each side of a draw.
-    draws : sequence of Draw
-    execution : Execution
+        One for each side.
     """
-    sides = [
-        _side_profiles(model, [draw.evaluations[side] for draw in draws], execution)
-        for side, model in enumerate(models)
-    ]
-    return [
-        LossProfile(
-            min(side.effective_positions for side in item_sides),
-            max(side.full_mask_ratio for side in item_sides),
-            sum(side.forward_passes for side in item_sides),
-            next((side.problem for side in item_sides if side.problem), None),
-        )
-        for item_sides in zip(*sides, strict=True)
-    ]
+
+    def beside(cell: Cell, jobs: Sequence[Job]) -> list[Job]:
+        if cell.first:  # the first round of a stream had it
+            return []
+        full = [full_mask_job(model, job) for model, job in zip(models, jobs, strict=True)]
+        return [job for job in full if job is not None]
+
+    return beside
 
 
-def own_profile(draw: Draw) -> LossProfile:
-    """Return the profile of a draw from its own losses; the ratio is NaN where they lack the full mask."""
-    losses = [(side, _full_mask_loss(side)) for side in draw.evaluations]
+def full_mask_job(model: Model, job: Job) -> Job | None:
+    """Return the fully masked pass of a target; None if its job has that pass, or the model prices no masks."""
+    if not prices_masks(model) or len(_full_mask_passes(job.plan)):
+        return None
+    everything = np.ones((1, 1, job.target.length))
+    return Job(job.target, MaskPlan(everything.astype(bool), everything), counted=False)
+
+
+def loss_profile(draw: Draw) -> LossProfile:
+    """Return the profile of a draw, from its own losses and, where they lack the full mask, those beside them."""
+    ratios, problems = [], []
+    for side in draw.evaluations:
+        passes = _full_mask_passes(side.plan)
+        run = next((run for run in draw.beside if run.target is side.target), None)
+        if len(passes):
+            ratios.append(_ratio(float(side.losses[tuple(passes[0])].sum()), side))
+        elif run is not None:
+            ratios.append(_ratio(float(run.losses.sum()), side))
+            problems.append(run.problem)
+        else:
+            ratios.append(float("nan"))
     return LossProfile(
         min(float(effective_positions(side.position_losses)) for side in draw.evaluations),
-        max(float("nan") if loss is None else _ratio(loss, side) for side, loss in losses),
-        forward_passes=0,
+        max(ratios),
+        next((problem for problem in problems if problem), None),
     )
 
 
-def _side_profiles(model: Model, sides: Sequence[Evaluation], execution: Execution) -> list[LossProfile]:
-    if not prices_masks(model):
-        return [LossProfile(float(effective_positions(side.position_losses)), float("nan"), 0) for side in sides]
-    losses = [_full_mask_loss(side) for side in sides]
-    unseen = (side.target for side, loss in zip(sides, losses, strict=True) if loss is None)
-    jobs = (Job(target, _full_mask(target.length)) for target in unseen)
-    runs = execution.evaluate(model, jobs, silent=True)
-    profiles = []
-    for side, seen in zip(sides, losses, strict=True):
-        positions = float(effective_positions(side.position_losses))
-        if seen is None:
-            run = next(runs)
-            profiles.append(
-                LossProfile(positions, _ratio(float(run.losses.sum()), side), run.forward_passes, run.problem)
-            )
-        else:
-            profiles.append(LossProfile(positions, _ratio(seen, side), 0))
-    return profiles
-
-
-def _full_mask(length: int) -> MaskPlan:
-    everything = np.ones((1, 1, length))
-    return MaskPlan(everything.astype(bool), everything)
-
-
-def _full_mask_loss(side: Evaluation) -> float | None:
-    """Return the total loss where all positions are masked, if the plan has such a pass."""
-    if not isinstance(side.plan, MaskPlan):
-        return None
-    full = np.argwhere(side.plan.masks.all(axis=-1))
-    return float(side.losses[tuple(full[0])].sum()) if len(full) else None
+def _full_mask_passes(plan: Plan) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """Return the replicate and the pass of each full mask: (masks, 2)."""
+    return np.argwhere(plan.masks.all(axis=-1)) if isinstance(plan, MaskPlan) else np.empty((0, 2), dtype=np.int64)
 
 
 def _ratio(full_mask_loss: float, side: Evaluation) -> float:

@@ -15,6 +15,7 @@ from estimators.masked.plan import mask_plan
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import centred, nonnegative, student_t, variance
 from infodis_stats.estimates.cautions import cautions_of_draws
+from infodis_stats.estimates.loss_profile import full_masks
 from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.results.error_bars import error_bars
@@ -140,7 +141,8 @@ def estimate_sizes(
     execution = Execution(batch_size, device, progress)
     targets = make_targets(tokens, context, names)
     cells = [Cell(sampler, target, plan.passes, plan.replicates) for target in targets]
-    outcome = outcome_of([model], list(execution.draw(model, cells, plan.seed, keep_failed=True)), execution)
+    drawn = execution.draw(model, cells, plan.seed, keep_failed=True, beside=full_masks([model]))
+    outcome = outcome_of([model], list(drawn))
     draws = outcome.kept
     bars = error_bars(draws, "student-t", level)
     lengths = np.array(outcome.lengths)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import tee
 
 import numpy as np
 import xarray as xr
@@ -12,6 +13,7 @@ from estimators import (
     Cell,
     Draw,
     Estimator,
+    Evaluation,
     InputError,
     Job,
     Model,
@@ -23,6 +25,7 @@ from estimators.evaluate import Progress
 from estimators.streams import root_seed, stream
 from estimators.target import Context, Tokens
 from infodis_stats.estimates.coupling import CONTRAST_VARIABLES, contrast_named, contrast_variables
+from infodis_stats.estimates.loss_profile import full_mask_job
 from infodis_stats.estimates.pipeline import Quantity, estimate
 from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
 from infodis_stats.models.vocabulary import check_same_symbols
@@ -111,12 +114,20 @@ def estimate_model_log_ratio(
     )
     execution = Execution(batch_size, device, progress)
 
-    def draw_under_both(cells: Iterable[Cell]) -> list[Draw]:
+    def draw_under_both(cells: Iterable[Cell]) -> Iterator[Draw]:
         model, root = quantity.model, root_seed(seed)
-        settled = [replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, model)) for cell in cells]
-        jobs = zip(*(_jobs(cell, root) for cell in settled), strict=True)
-        sides = map(execution.evaluate, quantity.models, jobs)
-        return [Draw.of(cell, evaluations) for cell, *evaluations in zip(settled, *sides, strict=True)]
+        settled = (replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, model)) for cell in cells)
+        planned, *copies = tee(((cell, _jobs(cell, root, quantity.models)) for cell in settled), 3)
+
+        def evaluated(side: int) -> Iterator[Evaluation]:
+            jobs = (job for _, sides in copies[side] for job in sides[side] if job is not None)
+            return execution.evaluate(quantity.models[side], jobs)
+
+        streams = evaluated(0), evaluated(1)
+        for cell, sides in planned:
+            own = [next(evaluations) for evaluations in streams]
+            full = [next(evaluations) for evaluations, (_, job) in zip(streams, sides, strict=True) if job is not None]
+            yield Draw.of(cell, own, full)
 
     plan, request = SamplingPlan(passes, replicates, seed), IntervalRequest(interval, level, simultaneous)
     result = estimate(quantity, plan, request, execution, draw_under_both)
@@ -130,6 +141,8 @@ def _under_both(target: Target) -> Pair:
     return Pair(first, second, target.label, target.key)
 
 
-def _jobs(cell: Cell, root: np.random.SeedSequence) -> tuple[Job, ...]:
+def _jobs(cell: Cell, root: np.random.SeedSequence, models: Sequence[Model]) -> list[tuple[Job, Job | None]]:
+    """Plan each side, and its full mask if the plan lacks it."""
     rng = stream(root, cell.item.key, cell.sampler.stream_name, str(cell.passes))
-    return cell.sampler.jobs(cell.item, cell.passes, cell.replicates, rng)
+    jobs = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, rng)
+    return [(job, full_mask_job(model, job)) for model, job in zip(models, jobs, strict=True)]

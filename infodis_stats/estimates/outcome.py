@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from estimators import Draw, Model, ModelError, Target
 from estimators.reduction import Reduction
-from infodis_stats.estimates.loss_profile import LossProfile, loss_profiles
-from infodis_stats.estimates.settings import Execution
+from infodis_stats.estimates.loss_profile import LossProfile, loss_profile
 from infodis_stats.laws import Law
 from infodis_stats.results.labels import describe
 
@@ -88,7 +87,7 @@ class Outcome:
         return describe(dataset.drop_dims(unit).assign(columns))
 
 
-def outcome_of(models: Sequence[Model], draws: Sequence[Draw], execution: Execution) -> Outcome:
+def outcome_of(models: Sequence[Model], draws: Sequence[Draw]) -> Outcome:
     """Return the outcome of draws: their loss profiles, exact values and problems.
 
     A draw also fails if the model fails on the full mask, which may not be among its masks, or if the likelihood is 0
@@ -100,7 +99,6 @@ def outcome_of(models: Sequence[Model], draws: Sequence[Draw], execution: Execut
     models : sequence of Model
         One for each side of a draw.
     draws : sequence of Draw
-    execution : Execution
 
     Raises
     ------
@@ -108,16 +106,14 @@ def outcome_of(models: Sequence[Model], draws: Sequence[Draw], execution: Execut
         If there is no estimate at all, with the problem of the first draw.
     """
     sampled = [draw for draw in draws if not draw.problem]
-    known = zip(loss_profiles(models, sampled, execution), _exact_values(models, sampled), strict=True)
+    known = zip(map(loss_profile, sampled), _exact_values(models, sampled), strict=True)
     judged = [_judged(draw, *((None, None) if draw.problem else next(known))) for draw in draws]
     kept = [item for item in judged if item[0].problem is None]
     if not kept:
         _refuse_failed([draw for draw, _, _ in judged])
     return Outcome(
         draws=[draw for draw, _, _ in judged],
-        forward_passes=[
-            draw.forward_passes + (profile.forward_passes if profile else 0) for draw, profile, _ in judged
-        ],
+        forward_passes=[draw.forward_passes for draw, _, _ in judged],
         kept=[draw for draw, _, _ in kept],
         profiles=[profile for _, profile, _ in kept if profile],
         exact=[exact for _, _, exact in kept if exact is not None],

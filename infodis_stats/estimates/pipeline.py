@@ -10,6 +10,7 @@ from estimators import Cell, Contrast, Draw, Estimator, Model, Pair, Target
 from estimators.estimator import estimator_of
 from estimators.model import is_consistent
 from infodis_stats.estimates.cautions import cautions_of_draws
+from infodis_stats.estimates.loss_profile import full_masks
 from infodis_stats.estimates.outcome import Outcome, outcome_of
 from infodis_stats.estimates.precision import PRECISION_VARIABLES, DrawCells, Precision, draw_rounds, padded
 from infodis_stats.estimates.remainder import (
@@ -98,10 +99,11 @@ def estimate(
     check_interval(quantity.model, cells, request.kind)
 
     def draw_under_one(round_cells: Iterable[Cell]) -> Iterable[Draw]:
-        return execution.draw(quantity.model, round_cells, plan.seed, keep_failed=True)
+        beside = full_masks(quantity.models)
+        return execution.draw(quantity.model, round_cells, plan.seed, keep_failed=True, beside=beside)
 
     draws = draw_rounds(cells, rule, draw_cells or draw_under_one)
-    outcome = outcome_of(quantity.models, draws, execution)
+    outcome = outcome_of(quantity.models, draws)
     bars = error_bars(outcome.kept, request.kind, level_of_each)
     missing = remainders(quantity.models, outcome.kept, bars)
     labels = list(quantity.names or range(len(cells)))

@@ -16,6 +16,7 @@ from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats import analysis
 from infodis_stats.estimates.cautions import cautions_of_draws
+from infodis_stats.estimates.loss_profile import full_masks
 from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.results.error_bars import error_bars
@@ -140,7 +141,7 @@ def rank_candidates(
     )
     finish = race.run(plan.seed)
     draws = finish.draws
-    outcome = outcome_of([model], draws, execution).complete()
+    outcome = outcome_of([model], draws).complete()
     ratios = np.array([race.log_ratio(index, finish) for index in range(len(targets))])
     dataset = xr.Dataset(
         {
@@ -201,7 +202,8 @@ class _Race:
         running, spent, more = np.arange(len(self.cells)), 0, self.cells[0].replicates
         while more:
             cells = [replace(self.cells[index], replicates=more, first=spent) for index in running]
-            for index, draw in zip(running, self.execution.draw(self.model, cells, seed), strict=True):
+            drawing = self.execution.draw(self.model, cells, seed, beside=full_masks([self.model]))
+            for index, draw in zip(running, drawing, strict=True):
                 drawn[index].append(draw)
             spent += more
             scores = np.stack([self._scores(int(index), drawn[index]) for index in running])

@@ -9,6 +9,7 @@ import torch
 from estimators import Cell, Draw, Estimator, Evaluation, InputError, Job, Model, draw, evaluate, registry
 from estimators.arguments import check_count, check_flag
 from estimators.evaluate import Progress
+from estimators.sampling import Beside
 from infodis_stats.analysis import level_of_each
 from infodis_stats.analysis.replicates import check_level
 from infodis_stats.laws import Law
@@ -139,7 +140,15 @@ class Execution:
         if self.progress is not None and not callable(self.progress):
             raise InputError(f"progress must be a function of a number of passes, got {type(self.progress).__name__}")
 
-    def draw(self, model: Model, cells: Iterable[Cell], seed: Seed, *, keep_failed: bool = False) -> Iterator[Draw]:
+    def draw(
+        self,
+        model: Model,
+        cells: Iterable[Cell],
+        seed: Seed,
+        *,
+        keep_failed: bool = False,
+        beside: Beside | None = None,
+    ) -> Iterator[Draw]:
         """Sample cells, as `estimators.draw` does."""
         return draw(
             model,
@@ -149,16 +158,17 @@ class Execution:
             device=self.device,
             progress=self.progress,
             keep_failed=keep_failed,
+            beside=beside,
         )
 
-    def evaluate(self, model: Model, jobs: Iterable[Job], *, silent: bool = False) -> Iterator[Evaluation]:
-        """Evaluate jobs, as `estimators.evaluate` does, and keep failed ones; ``silent``: report no progress."""
+    def evaluate(self, model: Model, jobs: Iterable[Job]) -> Iterator[Evaluation]:
+        """Evaluate jobs, as `estimators.evaluate` does, and keep failed ones."""
         return evaluate(
             model,
             jobs,
             batch_size=rows_per_call(model, self.batch_size),
             device=self.device,
-            progress=None if silent else self.progress,
+            progress=self.progress,
             keep_failed=True,
         )
 

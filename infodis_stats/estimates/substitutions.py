@@ -30,7 +30,7 @@ from estimators.masked.plan import mask_plan
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.estimates.cautions import cautions_of_draws
-from infodis_stats.estimates.loss_profile import own_profile
+from infodis_stats.estimates.loss_profile import loss_profile
 from infodis_stats.estimates.settings import (
     Device,
     Execution,
@@ -297,7 +297,7 @@ def _rows(
         pair = Pair(mutant.target, original.target, mutant.target.label, mutant.target.key)
         draw = Draw(replace(cell, item=pair), reduction, (mutant, original))
         bar = interval_kind(request.kind).error_bar(draw, request.level)
-        (cautions,) = cautions_of_draws([draw], [own_profile(draw)], [bar], models=(model, model))
+        (cautions,) = cautions_of_draws([draw], [loss_profile(draw)], [bar], models=(model, model))
         rows.append(_Row(draw.estimates, bar, cautions))
     return rows
 
