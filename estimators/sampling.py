@@ -20,9 +20,10 @@ from estimators.streams import root_seed, stream
 from estimators.target import Pair, Target
 from estimators.within_variance import WithinVariance
 
-__all__ = ["Beside", "Cell", "Draw", "Sampler", "draw", "sample"]
+__all__ = ["Beside", "Cell", "Draw", "Sampler", "draw", "joined", "sample"]
 
-LARGEST_PLAN = 2**28  # token weights of a cell: some gigabytes
+LARGEST_PLAN = 2**28  # token weights that are planned and run at once: some gigabytes
+LARGEST_DRAW = 2**32  # token weights of a draw, which holds all of its losses
 
 Item = TypeVar("Item", bound=Target | Pair)
 
@@ -129,17 +130,27 @@ class Cell:
             raise InputError(f"replicates must be at least 1, got {self.replicates}")
         if self.first < 0:
             raise InputError(f"the first replicate needs a number of at least 0, got {self.first}")
-        length = max(side.length for side in self.item.sides)
-        if self.passes * self.replicates * length > LARGEST_PLAN:
+        weights = self.passes * self._length
+        if weights > LARGEST_PLAN or weights * self.replicates > LARGEST_DRAW:
             raise InputError(
-                f"a plan of {self.passes} passes x {self.replicates} replicates over {length} positions does not fit "
-                "into memory; use fewer passes or replicates"
+                f"a plan of {self.passes} passes x {self.replicates} replicates over {self._length} positions does not "
+                "fit into memory; use fewer passes or replicates"
             )
 
     @property
     def planned_passes(self) -> int:
         """Passes planned over all replicates and sides, repeats included."""
         return self.passes * self.replicates * len(self.item.sides)
+
+    @property
+    def _length(self) -> int:
+        return max(side.length for side in self.item.sides)
+
+    def chunks(self) -> Iterator["Cell"]:
+        """Yield cells whose replicates follow one another and whose plans are small enough to be run at once."""
+        most = LARGEST_PLAN // (self.passes * self._length)
+        for start in range(0, self.replicates, most):
+            yield replace(self, first=self.first + start, replicates=min(most, self.replicates - start))
 
     @property
     def part_count(self) -> int:
@@ -209,6 +220,8 @@ class Draw:
     @classmethod
     def concatenate(cls, draws: Sequence["Draw"]) -> "Draw":
         """Join draws of one stream, each of which begins where the one before stopped."""
+        if len(draws) == 1:
+            return draws[0]
         cell = replace(draws[0].cell, replicates=sum(part.cell.replicates for part in draws))
         sides = zip(*(part.evaluations for part in draws), strict=True)
         return cls(
@@ -264,6 +277,15 @@ class _Pilot(NamedTuple):
     problem: str | None
 
 
+class _Planned(NamedTuple):
+    # A cell, a chunk of it, and how many jobs the chunk has, its own and beside them.
+    whole: Cell
+    chunk: Cell
+    jobs: int
+    beside: int
+    pilot: _Pilot
+
+
 def _problem(evaluations: Sequence[Evaluation]) -> str | None:
     """Say how the model failed, and on which side of a pair."""
     sides = ("first side, ", "second side, ") if len(evaluations) > 1 else ("",)
@@ -317,7 +339,7 @@ def draw(
     [[2.0794, 2.0794], [2.0794, 2.0794]]
     """
     root = root_seed(rng)
-    planned: deque[tuple[Cell, int, int, _Pilot]] = deque()
+    planned: deque[_Planned] = deque()
 
     def piloted(sampler: Sampler[Any], item: Target | Pair, keys: tuple[str, ...]) -> tuple[Sampler[Any], _Pilot]:
         jobs = sampler.pilot_jobs(item, stream(root, *keys, "pilot"))
@@ -330,20 +352,37 @@ def draw(
             settled = given.sampler.settled(given.item, given.passes, model)
             keys = (given.item.key, settled.stream_name, str(given.passes))
             sampler, pilot = piloted(settled, given.item, keys)
-            cell = replace(given, sampler=sampler)
-            parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, stream(root, *keys), first=cell.first)
-            others = () if beside is None else beside(cell, parts)
-            planned.append((cell, len(parts), len(others), pilot))
-            yield from (*parts, *others)
+            for cell in replace(given, sampler=sampler).chunks():
+                rng = stream(root, *keys)
+                parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, rng, first=cell.first)
+                others = () if beside is None else beside(cell, parts)
+                planned.append(_Planned(given, cell, len(parts), len(others), pilot))
+                pilot = _Pilot(0, pilot.problem)
+                yield from (*parts, *others)
 
     evaluations = evaluate(
         model, jobs(), batch_size=batch_size, device=device, progress=progress, keep_failed=keep_failed
     )
-    for first in evaluations:
-        cell, count, others, pilot = planned.popleft()
-        parts = (first, *islice(evaluations, count - 1))
-        aside = tuple(islice(evaluations, others))
-        yield Draw.of(cell, parts, aside, pilot_passes=pilot.forward_passes, problem=pilot.problem)
+
+    def chunks() -> Iterator[tuple[Cell, Draw]]:
+        for first in evaluations:
+            plan = planned.popleft()
+            parts, others = (first, *islice(evaluations, plan.jobs - 1)), tuple(islice(evaluations, plan.beside))
+            passes, problem = plan.pilot
+            yield plan.whole, Draw.of(plan.chunk, parts, others, pilot_passes=passes, problem=problem)
+
+    yield from joined(chunks())
+
+
+def joined(chunks: Iterable[tuple[Cell, Draw]]) -> Iterator[Draw]:
+    """Yield the whole draw of each cell, given the draws of its `chunks`, each with the cell, in order."""
+    drawn: list[Draw] = []
+    for cell, chunk in chunks:
+        drawn.append(chunk)
+        if sum(part.cell.replicates for part in drawn) == cell.replicates:
+            whole = Draw.concatenate(drawn)
+            drawn.clear()
+            yield whole
 
 
 def sample(

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from estimators import Contrast, Coupled, Decoupled, Draw, Estimator
+from estimators import Contrast, Coupled, Decoupled, Estimator
 from estimators.arguments import check_flag
 from infodis_stats.analysis.replicates import FloatArray
+from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.estimates.settings import named_estimator
 from infodis_stats.results.labels import Variable
 
@@ -25,13 +26,13 @@ def contrast_named(estimator: str | Estimator, *, coupled: bool) -> Contrast:
     return Coupled(chosen) if coupled else Decoupled(chosen)
 
 
-def contrast_variables(draws: Sequence[Draw]) -> dict[str, FloatArray]:
+def contrast_variables(statistics: Sequence[DrawStatistics]) -> dict[str, FloatArray]:
     """Return the correlation of the two sides of each draw over its replicates, and the gain from it.
 
     The gain is the variance that independent sides would have over the variance of the difference. Both are NaN where a
     side does not vary.
     """
-    first, second, cross = np.array([_products(draw) for draw in draws]).T
+    first, second, cross = np.array([_products(item) for item in statistics]).T
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             "correlation": cross / np.sqrt(first * second),
@@ -39,8 +40,8 @@ def contrast_variables(draws: Sequence[Draw]) -> dict[str, FloatArray]:
         }
 
 
-def _products(draw: Draw) -> tuple[float, float, float]:
+def _products(statistics: DrawStatistics) -> tuple[float, float, float]:
     """Return the squares of the two sides' deviations, and their product; draws may differ in their replicates."""
-    sides = np.stack(draw.reduction.sides)
+    sides = np.stack(statistics.reduction.sides)
     first, second = sides - sides.mean(axis=-1, keepdims=True)
     return float(first @ first), float(second @ second), float(first @ second)

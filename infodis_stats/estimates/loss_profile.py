@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from estimators import Cell, Draw, Evaluation, Job, MaskPlan, Model
 from estimators.model import prices_masks
@@ -11,7 +12,7 @@ from estimators.plan import Plan
 from estimators.sampling import Beside
 from infodis_stats.results.validity import effective_positions
 
-__all__ = ["LossProfile", "full_mask_job", "full_masks", "loss_profile"]
+__all__ = ["NO_PROFILE", "LossProfile", "full_masks", "loss_profile"]
 
 NO_LOSS = 1e-9  # nats: a sequence of probability 1 has no profile
 
@@ -27,13 +28,26 @@ class LossProfile:
     full_mask_ratio : float
         Loss of the fully masked pass over the negative log-likelihood; infinite where no other pass has any loss, NaN
         where that pass was not run.
+    sees_full_mask : bool
+        Whether every replicate of either side has the full mask, so that none misses the nearly full masks unseen.
+    largest_loss : float
+        Loss of the most expensive position, in nats.
+    totals : tuple of float
+        Mean weighted sum of the losses of each side, in nats.
     problem : str, optional
         Where and how the model failed on the full mask; None where it did not.
     """
 
     effective_positions: float
     full_mask_ratio: float
+    sees_full_mask: bool
+    largest_loss: float
+    totals: tuple[float, ...]
     problem: str | None = None
+
+
+NO_PROFILE = LossProfile(float("nan"), float("nan"), False, float("nan"), ())
+"""The profile where the model failed."""
 
 
 def full_masks(models: Sequence[Model]) -> Beside:
@@ -48,13 +62,13 @@ def full_masks(models: Sequence[Model]) -> Beside:
     def beside(cell: Cell, jobs: Sequence[Job]) -> list[Job]:
         if cell.first:  # the first round of a stream had it
             return []
-        full = [full_mask_job(model, job) for model, job in zip(models, jobs, strict=True)]
+        full = [_full_mask_job(model, job) for model, job in zip(models, jobs, strict=True)]
         return [job for job in full if job is not None]
 
     return beside
 
 
-def full_mask_job(model: Model, job: Job) -> Job | None:
+def _full_mask_job(model: Model, job: Job) -> Job | None:
     """Return the fully masked pass of a target; None if its job has that pass, or the model prices no masks."""
     if not prices_masks(model) or len(_full_mask_passes(job.plan)):
         return None
@@ -64,31 +78,41 @@ def full_mask_job(model: Model, job: Job) -> Job | None:
 
 def loss_profile(draw: Draw) -> LossProfile:
     """Return the profile of a draw, from its own losses and, where they lack the full mask, those beside them."""
-    ratios, problems = [], []
-    for side in draw.evaluations:
-        passes = _full_mask_passes(side.plan)
-        run = next((run for run in draw.beside if run.target is side.target), None)
-        if len(passes):
-            ratios.append(_ratio(float(side.losses[tuple(passes[0])].sum()), side))
-        elif run is not None:
-            ratios.append(_ratio(float(run.losses.sum()), side))
-            problems.append(run.problem)
-        else:
-            ratios.append(float("nan"))
+    sides = [_side_profile(side, draw) for side in draw.evaluations]
     return LossProfile(
-        min(float(effective_positions(side.position_losses)) for side in draw.evaluations),
-        max(ratios),
-        next((problem for problem in problems if problem), None),
+        min(side.effective_positions for side in sides),
+        max(side.full_mask_ratio for side in sides),
+        all(side.sees_full_mask for side in sides),
+        max(side.largest_loss for side in sides),
+        tuple(total for side in sides for total in side.totals),
+        next((side.problem for side in sides if side.problem), None),
     )
 
 
-def _full_mask_passes(plan: Plan) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+def _side_profile(side: Evaluation, draw: Draw) -> LossProfile:
+    weighted, replicates = side.plan.weights * side.losses, side.plan.replicates
+    full = _full_mask_passes(side.plan)
+    run = next((run for run in draw.beside if run.target is side.target), None)
+    if len(full):
+        ratio = _ratio(float(side.losses[tuple(full[0])].sum()), float(weighted.sum()) / replicates)
+    else:
+        ratio = float("nan") if run is None else _ratio(float(run.losses.sum()), float(weighted.sum()) / replicates)
+    return LossProfile(
+        float(effective_positions(side.position_losses)),
+        ratio,
+        len(np.unique(full[:, 0])) == replicates,
+        float(weighted.sum(axis=(0, 1)).max()) / replicates,
+        (float(weighted.sum(axis=(1, 2)).mean()),),
+        None if run is None or len(full) else run.problem,
+    )
+
+
+def _full_mask_passes(plan: Plan) -> NDArray[np.int64]:
     """Return the replicate and the pass of each full mask: (masks, 2)."""
     return np.argwhere(plan.masks.all(axis=-1)) if isinstance(plan, MaskPlan) else np.empty((0, 2), dtype=np.int64)
 
 
-def _ratio(full_mask_loss: float, side: Evaluation) -> float:
-    nll = float((side.plan.weights * side.losses).sum()) / side.plan.replicates
+def _ratio(full_mask_loss: float, nll: float) -> float:
     if nll > NO_LOSS:
         return full_mask_loss / nll
     return 1.0 if full_mask_loss <= NO_LOSS else float("inf")

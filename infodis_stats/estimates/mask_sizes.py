@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -15,10 +16,10 @@ from estimators.masked.plan import mask_plan
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import centred, nonnegative, student_t, variance
 from infodis_stats.estimates.cautions import cautions_of_draws
+from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.estimates.loss_profile import full_masks
 from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
-from infodis_stats.results.error_bars import error_bars
 from infodis_stats.results.labels import CI_BOUND, Variable, describe
 from infodis_stats.results.provenance import provenance_attributes
 from infodis_stats.results.validity import caution_variable
@@ -64,11 +65,27 @@ def size_nll(evaluation: Evaluation, edges: NDArray[np.int64]) -> NDArray[np.flo
     >>> size_nll(evaluation, np.array([0, 3, 6])).shape
     (4, 2)
     """
-    plan = mask_plan(evaluation.plan, "sizes")
-    belongs = (np.searchsorted(edges, plan.masks.sum(axis=2)) - 1)[..., None] == np.arange(len(edges) - 1)
-    weight = (plan.weights.sum(axis=2)[..., None] * belongs).sum(axis=1)
-    loss = ((plan.weights * evaluation.losses).sum(axis=2)[..., None] * belongs).sum(axis=1)
-    return centred(loss, weight, np.diff(edges))
+    return _Passes.of(evaluation).size_nll(edges)
+
+
+@dataclass(frozen=True, eq=False)
+class _Passes:
+    # Of each pass (replicates, passes): masked positions, sum of the weights, sum of the weighted losses.
+    sizes: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    losses: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> _Passes:
+        plan = mask_plan(evaluation.plan, "sizes")
+        losses = (plan.weights * evaluation.losses).sum(axis=2)
+        return cls(plan.masks.sum(axis=2), plan.weights.sum(axis=2), losses)
+
+    def size_nll(self, edges: NDArray[np.int64]) -> NDArray[np.float64]:
+        belongs = (np.searchsorted(edges, self.sizes) - 1)[..., None] == np.arange(len(edges) - 1)
+        weight = (self.weights[..., None] * belongs).sum(axis=1)
+        loss = (self.losses[..., None] * belongs).sum(axis=1)
+        return centred(loss, weight, np.diff(edges))
 
 
 def estimate_sizes(
@@ -142,12 +159,15 @@ def estimate_sizes(
     targets = make_targets(tokens, context, names)
     cells = [Cell(sampler, target, plan.passes, plan.replicates) for target in targets]
     drawn = execution.draw(model, cells, plan.seed, keep_failed=True, beside=full_masks([model]))
-    outcome = outcome_of([model], list(drawn))
-    draws = outcome.kept
-    bars = error_bars(draws, "student-t", level)
+    statistics, passes_of = [], []
+    for draw in drawn:
+        statistics.append(DrawStatistics.of(draw, "student-t", level))
+        passes_of.append(_Passes.of(draw.evaluations[0]))
+    outcome = outcome_of([model], statistics)
     lengths = np.array(outcome.lengths)
     edges = np.linspace(0, lengths, min(bins, int(lengths.min())) + 1, axis=-1).round().astype(np.int64)
-    parts = np.stack([size_nll(draw.evaluations[0], ends).T for draw, ends in zip(draws, edges, strict=True)])
+    kept = zip(outcome.of_kept(passes_of), edges, strict=True)
+    parts = np.stack([passes_of_item.size_nll(ends).T for passes_of_item, ends in kept])
     mean, widths = parts.mean(axis=-1), np.diff(edges)
     total = mean.sum(axis=-1, keepdims=True)
     share = np.divide(mean, total, out=np.full(mean.shape, np.nan), where=total > 0)
@@ -165,13 +185,13 @@ def estimate_sizes(
                 "size_loss": (dims, mean / widths),
                 "fewest_masked": (dims, edges[:, :-1] + 1),
                 "most_masked": (dims, edges[:, 1:]),
-                "forward_passes": ("sequence", [draw.forward_passes for draw in draws]),
+                "forward_passes": ("sequence", [item.forward_passes for item in outcome.kept]),
             },
-            coords={"sequence": outcome.labels_kept(labels), CI_BOUND[0]: CI_BOUND[1]},
+            coords={"sequence": outcome.of_kept(labels), CI_BOUND[0]: CI_BOUND[1]},
         ),
         VARIABLES,
     )
-    cautions = cautions_of_draws(draws, outcome.profiles, bars, models=[model])
+    cautions = cautions_of_draws(outcome.kept, models=[model])
     dataset["cautions"] = caution_variable(["sequence"], cautions, [len(cautions)])
     dataset = outcome.with_failed(dataset, labels)
     dataset.attrs = provenance_attributes(
@@ -180,6 +200,6 @@ def estimate_sizes(
         lengths.tolist(),
         seed=seed,
         level=level,
-        forward_passes=sum(draw.forward_passes for draw in outcome.draws),
+        forward_passes=outcome.forward_passes,
     ) | {"ci_kind": "student-t, simultaneous over bins (Bonferroni)"}
     return dataset

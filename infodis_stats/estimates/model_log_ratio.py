@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import tee
+from itertools import islice
 
 import numpy as np
 import xarray as xr
@@ -13,7 +14,6 @@ from estimators import (
     Cell,
     Draw,
     Estimator,
-    Evaluation,
     InputError,
     Job,
     Model,
@@ -22,10 +22,11 @@ from estimators import (
     make_targets,
 )
 from estimators.evaluate import Progress
+from estimators.sampling import joined
 from estimators.streams import root_seed, stream
 from estimators.target import Context, Tokens
 from infodis_stats.estimates.coupling import CONTRAST_VARIABLES, contrast_named, contrast_variables
-from infodis_stats.estimates.loss_profile import full_mask_job
+from infodis_stats.estimates.loss_profile import full_masks
 from infodis_stats.estimates.pipeline import Quantity, estimate
 from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
 from infodis_stats.models.vocabulary import check_same_symbols
@@ -115,19 +116,9 @@ def estimate_model_log_ratio(
     execution = Execution(batch_size, device, progress)
 
     def draw_under_both(cells: Iterable[Cell]) -> Iterator[Draw]:
-        model, root = quantity.model, root_seed(seed)
+        model = quantity.model
         settled = (replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, model)) for cell in cells)
-        planned, *copies = tee(((cell, _jobs(cell, root, quantity.models)) for cell in settled), 3)
-
-        def evaluated(side: int) -> Iterator[Evaluation]:
-            jobs = (job for _, sides in copies[side] for job in sides[side] if job is not None)
-            return execution.evaluate(quantity.models[side], jobs)
-
-        streams = evaluated(0), evaluated(1)
-        for cell, sides in planned:
-            own = [next(evaluations) for evaluations in streams]
-            full = [next(evaluations) for evaluations, (_, job) in zip(streams, sides, strict=True) if job is not None]
-            yield Draw.of(cell, own, full)
+        return joined(_chunks(settled, quantity.models, root_seed(seed), execution))
 
     plan, request = SamplingPlan(passes, replicates, seed), IntervalRequest(interval, level, simultaneous)
     result = estimate(quantity, plan, request, execution, draw_under_both)
@@ -141,8 +132,37 @@ def _under_both(target: Target) -> Pair:
     return Pair(first, second, target.label, target.key)
 
 
-def _jobs(cell: Cell, root: np.random.SeedSequence, models: Sequence[Model]) -> list[tuple[Job, Job | None]]:
-    """Plan each side, and its full mask if the plan lacks it."""
+def _chunks(
+    cells: Iterable[Cell], models: Sequence[Model], root: np.random.SeedSequence, execution: Execution
+) -> Iterator[tuple[Cell, Draw]]:
+    """Draw the chunks of cells, each side under its model; planned as far ahead as one of the models needs."""
+    chunks = ((cell, chunk) for cell in cells for chunk in cell.chunks())
+    planned: deque[tuple[Cell, Cell, list[list[Job]]]] = deque()
+    waiting: list[deque[list[Job]]] = [deque() for _ in models]
+
+    def plan_next() -> bool:
+        for cell, chunk in chunks:
+            planned.append((cell, chunk, _jobs(chunk, root, models)))
+            for side, jobs in zip(waiting, planned[-1][-1], strict=True):
+                side.append(jobs)
+            return True
+        return False
+
+    def jobs_of(side: deque[list[Job]]) -> Iterator[Job]:
+        while side or plan_next():
+            yield from side.popleft()
+
+    streams = [execution.evaluate(model, jobs_of(side)) for model, side in zip(models, waiting, strict=True)]
+    for first in streams[0]:
+        cell, chunk, sides = planned.popleft()
+        own = [first, *(next(stream) for stream in streams[1:])]
+        full = [run for stream, jobs in zip(streams, sides, strict=True) for run in islice(stream, len(jobs) - 1)]
+        yield cell, Draw.of(chunk, own, full)
+
+
+def _jobs(cell: Cell, root: np.random.SeedSequence, models: Sequence[Model]) -> list[list[Job]]:
+    """Plan each side, with its full mask if it has one beside it."""
     rng = stream(root, cell.item.key, cell.sampler.stream_name, str(cell.passes))
-    jobs = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, rng)
-    return [(job, full_mask_job(model, job)) for model, job in zip(models, jobs, strict=True)]
+    jobs = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, rng, first=cell.first)
+    full = full_masks(models)(cell, jobs)
+    return [[job, *(other for other in full if other.target is job.target)] for job in jobs]

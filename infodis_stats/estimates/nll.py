@@ -126,7 +126,7 @@ def nll_of(
         names=names,
         variables=lambda outcome: {
             "length": outcome.lengths,
-            "effective_positions": [profile.effective_positions for profile in outcome.profiles],
-            "full_mask_ratio": [profile.full_mask_ratio for profile in outcome.profiles],
+            "effective_positions": [item.profile.effective_positions for item in outcome.kept],
+            "full_mask_ratio": [item.profile.full_mask_ratio for item in outcome.kept],
         },
     )

@@ -104,8 +104,9 @@ def order_gap(
     check_tolerance(tolerance)
     targets = make_targets(tokens, context, names)
     cells = [Cell(Chain(), target, target.length, orders) for target in targets]
-    draws = list(Execution(batch_size, device, progress).draw(model, cells, seed))
-    chains = np.stack([draw.estimates for draw in draws])
+    draws = Execution(batch_size, device, progress).draw(model, cells, seed)
+    estimates, forward_passes = zip(*((draw.estimates, draw.forward_passes) for draw in draws), strict=True)
+    chains = np.stack(estimates)
     lengths = np.array([target.length for target in targets])
     gap = jensen_gap(chains, level)
     dataset = describe(
@@ -119,7 +120,7 @@ def order_gap(
                 "effective_orders": ("sequence", gap.effective),
                 "one_law": ("sequence", (np.ptp(chains, axis=-1) <= 2 * tolerance * lengths).astype(np.int64)),
                 "length": ("sequence", lengths),
-                "forward_passes": ("sequence", [draw.forward_passes for draw in draws]),
+                "forward_passes": ("sequence", list(forward_passes)),
             },
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
         ),
@@ -132,7 +133,7 @@ def order_gap(
         lengths.tolist(),
         seed=seed,
         level=level,
-        forward_passes=sum(draw.forward_passes for draw in draws),
+        forward_passes=sum(forward_passes),
     ) | {
         "passes": int(lengths.max()),
         "ci_kind": "chi-square of the jackknife",

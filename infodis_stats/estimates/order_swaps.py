@@ -139,8 +139,9 @@ def order_swaps(
     check_level(level)
     targets = make_targets(tokens, context, names)
     cells = [Cell(OrderSwap(), target, PASSES, swaps) for target in targets]
-    draws = list(Execution(batch_size, device, progress).draw(model, cells, seed))
-    defects = np.stack([draw.estimates for draw in draws])
+    draws = Execution(batch_size, device, progress).draw(model, cells, seed)
+    estimates, forward_passes = zip(*((draw.estimates, draw.forward_passes) for draw in draws), strict=True)
+    defects = np.stack(estimates)
     beyond = (np.abs(defects) > 4 * tolerance).sum(axis=-1)
     ends = proportion_confint(beyond, swaps, alpha=1 - level, method="beta")
     dataset = describe(
@@ -152,7 +153,7 @@ def order_swaps(
                 "swaps_beyond_ci": (("sequence", CI_BOUND[0]), np.stack(ends, axis=-1)),
                 "one_law": ("sequence", (beyond == 0).astype(np.int64)),
                 "length": ("sequence", [target.length for target in targets]),
-                "forward_passes": ("sequence", [draw.forward_passes for draw in draws]),
+                "forward_passes": ("sequence", list(forward_passes)),
             },
             coords={"sequence": list(names or range(len(targets))), CI_BOUND[0]: CI_BOUND[1]},
         ),
@@ -165,6 +166,6 @@ def order_swaps(
         [target.length for target in targets],
         seed=seed,
         level=level,
-        forward_passes=sum(draw.forward_passes for draw in draws),
+        forward_passes=sum(forward_passes),
     ) | {"ci_kind": "clopper-pearson", "tolerance": tolerance}
     return dataset

@@ -2,19 +2,20 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from estimators import Draw, Model, ModelError, Target
-from estimators.reduction import Reduction
-from infodis_stats.estimates.loss_profile import LossProfile, loss_profile
+from estimators import Model, ModelError, Target
+from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.laws import Law
 from infodis_stats.results.labels import describe
 
 __all__ = ["Outcome", "outcome_of"]
+
+T = TypeVar("T")
 
 NOTHING = {"f": np.nan, "i": 0, "b": False, "U": ""}
 """The values of a failed item, by the kind of a variable."""
@@ -24,45 +25,46 @@ IMPOSSIBLE = "the law gives it probability 0, so the likelihood is 0 and has no 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """All draws, and those that have an estimate.
+    """The statistics of all draws, and of those that have an estimate.
 
     Attributes
     ----------
-    draws : list of Draw
-        All draws; failed ones have a `problem`.
-    forward_passes : list of int
-        Passes run for each draw, those of profiles included.
-    kept : list of Draw
-        Draws that have an estimate.
-    profiles : list of LossProfile
-        Of the kept draws.
+    every : list of DrawStatistics
+        Failed draws have a `problem`.
     exact : list of float
         Of the kept draws; empty unless the models are exact laws.
     """
 
-    draws: list[Draw]
-    forward_passes: list[int]
-    kept: list[Draw]
-    profiles: list[LossProfile]
+    every: list[DrawStatistics]
     exact: list[float]
+
+    @property
+    def kept(self) -> list[DrawStatistics]:
+        """The statistics of the draws that have an estimate."""
+        return [item for item in self.every if item.problem is None]
 
     def complete(self) -> "Outcome":
         """Return this outcome. Raises `ModelError` if a draw has failed, with the problem of the first one."""
-        _refuse_failed(self.draws)
+        _refuse_failed(self.every)
         return self
 
-    def labels_kept(self, labels: Sequence[object]) -> list[object]:
-        """Return the labels of the draws that are kept."""
-        return [label for label, draw in zip(labels, self.draws, strict=True) if draw.problem is None]
+    def of_kept(self, values: Sequence[T]) -> list[T]:
+        """Return those of values over all draws that belong to the kept ones."""
+        return [value for value, item in zip(values, self.every, strict=True) if item.problem is None]
 
     @property
     def lengths(self) -> list[int]:
         """Scored positions of the items that are kept."""
-        return [draw.cell.item.sides[0].length for draw in self.kept]
+        return [item.cell.item.sides[0].length for item in self.kept]
+
+    @property
+    def forward_passes(self) -> int:
+        """Passes run for all draws."""
+        return sum(item.forward_passes for item in self.every)
 
     def variables(self) -> dict[str, Any]:
         """Return the variables over the draws that are kept: their passes, and exact values where they are known."""
-        passes = self.labels_kept(self.forward_passes)
+        passes = [item.forward_passes for item in self.kept]
         return {"forward_passes": passes} | ({"exact": self.exact} if self.exact else {})
 
     def with_failed(self, dataset: xr.Dataset, labels: Sequence[object]) -> xr.Dataset:
@@ -71,81 +73,66 @@ class Outcome:
         Unchanged if no draw has failed. Variables of failed rows are NaN, 0, False or empty, except ``length`` and
         ``forward_passes``.
         """
-        kept = np.array([draw.problem is None for draw in self.draws])
+        kept = np.array([item.problem is None for item in self.every])
         if kept.all():
             return dataset
         unit = str(dataset["forward_passes"].dims[0])
-        lengths = [draw.cell.item.sides[0].length for draw in self.draws]
-        known = {"length": lengths, "forward_passes": self.forward_passes}
+        known = {
+            "length": [item.cell.item.sides[0].length for item in self.every],
+            "forward_passes": [item.forward_passes for item in self.every],
+        }
         columns: dict[Hashable, Any] = {unit: (unit, list(labels))}
         for name, variable in dataset.data_vars.items():
             values = np.full((len(kept), *variable.shape[1:]), NOTHING[variable.dtype.kind], dtype=variable.dtype)
             values[...] = known.get(str(name), values)
             values[kept] = variable.values
             columns[name] = (variable.dims, values, variable.attrs)
-        columns["failed"] = (unit, [draw.problem or "" for draw in self.draws])
+        columns["failed"] = (unit, [item.problem or "" for item in self.every])
         return describe(dataset.drop_dims(unit).assign(columns))
 
 
-def outcome_of(models: Sequence[Model], draws: Sequence[Draw]) -> Outcome:
-    """Return the outcome of draws: their loss profiles, exact values and problems.
+def outcome_of(models: Sequence[Model], statistics: Sequence[DrawStatistics]) -> Outcome:
+    """Return the outcome of draws: their statistics, exact values and problems.
 
-    A draw also fails if the model fails on the full mask, which may not be among its masks, or if the likelihood is 0
-    under an exact law: the losses may still be finite, because noise makes every sequence possible and few
-    masks may miss the impossible part.
+    A draw also fails if the likelihood is 0 under an exact law: the losses may still be finite, because noise makes
+    every sequence possible and few masks may miss the impossible part.
 
     Parameters
     ----------
     models : sequence of Model
         One for each side of a draw.
-    draws : sequence of Draw
+    statistics : sequence of DrawStatistics
 
     Raises
     ------
     ModelError
         If there is no estimate at all, with the problem of the first draw.
     """
-    sampled = [draw for draw in draws if not draw.problem]
-    known = zip(map(loss_profile, sampled), _exact_values(models, sampled), strict=True)
-    judged = [_judged(draw, *((None, None) if draw.problem else next(known))) for draw in draws]
-    kept = [item for item in judged if item[0].problem is None]
-    if not kept:
-        _refuse_failed([draw for draw, _, _ in judged])
-    return Outcome(
-        draws=[draw for draw, _, _ in judged],
-        forward_passes=[draw.forward_passes for draw, _, _ in judged],
-        kept=[draw for draw, _, _ in kept],
-        profiles=[profile for _, profile, _ in kept if profile],
-        exact=[exact for _, _, exact in kept if exact is not None],
-    )
+    sampled = [item for item in statistics if item.problem is None]
+    values = iter(_exact_values(models, sampled))
+    exact = [None if item.problem else next(values) for item in statistics]
+    impossible = [value is not None and not np.isfinite(value) for value in exact]
+    every = [
+        replace(item, problem=IMPOSSIBLE) if without else item
+        for item, without in zip(statistics, impossible, strict=True)
+    ]
+    if all(item.problem for item in every):
+        _refuse_failed(every)
+    return Outcome(every, [value for value in exact if value is not None and np.isfinite(value)])
 
 
-def _refuse_failed(draws: Sequence[Draw]) -> None:
-    for draw in draws:
-        if draw.problem is not None:
-            raise ModelError(f"{draw.cell.item.label}, {draw.problem}")
+def _refuse_failed(statistics: Sequence[DrawStatistics]) -> None:
+    for item in statistics:
+        if item.problem is not None:
+            raise ModelError(f"{item.cell.item.label}, {item.problem}")
 
 
-def _judged(
-    draw: Draw, profile: LossProfile | None, exact: float | None
-) -> tuple[Draw, LossProfile | None, float | None]:
-    """Return the draw (with its problem, if it has no estimate), its profile, and its exact value under laws."""
-    if profile is None:
-        return draw, None, None
-    impossible = exact is not None and not np.isfinite(exact)
-    problem = profile.problem or (IMPOSSIBLE if impossible else None)
-    if problem is None:
-        return draw, profile, exact
-    nothing = Reduction(np.full(draw.cell.replicates, np.nan))
-    return replace(draw, reduction=nothing, problem=problem), profile, None
-
-
-def _exact_values(models: Sequence[Model], draws: Sequence[Draw]) -> list[float] | list[None]:
+def _exact_values(models: Sequence[Model], statistics: Sequence[DrawStatistics]) -> list[float] | list[None]:
     """Return the negative log-likelihood of each target, or the log ratio of two, under exact laws; else None."""
     laws = [model for model in models if isinstance(model, Law)]
-    if not draws or len(laws) < len(models):
-        return [None] * len(draws)
-    nlls = [_law_nlls(law, [draw.cell.item.sides[side] for draw in draws]) for side, law in enumerate(laws)]
+    if not statistics or len(laws) < len(models):
+        return [None] * len(statistics)
+    nlls = [_law_nlls(law, [item.cell.item.sides[side] for item in statistics]) for side, law in enumerate(laws)]
     with np.errstate(invalid="ignore"):  # two sides of probability 0 have no ratio: NaN
         values: list[float] = (nlls[0] if len(nlls) == 1 else nlls[1] - nlls[0]).tolist()
     return values

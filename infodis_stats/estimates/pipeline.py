@@ -10,6 +10,7 @@ from estimators import Cell, Contrast, Draw, Estimator, Model, Pair, Target
 from estimators.estimator import estimator_of
 from estimators.model import is_consistent
 from infodis_stats.estimates.cautions import cautions_of_draws
+from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.estimates.loss_profile import full_masks
 from infodis_stats.estimates.outcome import Outcome, outcome_of
 from infodis_stats.estimates.precision import PRECISION_VARIABLES, DrawCells, Precision, draw_rounds, padded
@@ -22,7 +23,7 @@ from infodis_stats.estimates.remainder import (
     shifted,
 )
 from infodis_stats.estimates.settings import Execution, IntervalRequest, SamplingPlan
-from infodis_stats.results.error_bars import check_interval, error_bars
+from infodis_stats.results.error_bars import check_interval
 from infodis_stats.results.labels import Variable, describe, replicates_dataset
 from infodis_stats.results.provenance import provenance_attributes
 from infodis_stats.results.validity import caution_variable
@@ -102,24 +103,27 @@ def estimate(
         beside = full_masks(quantity.models)
         return execution.draw(quantity.model, round_cells, plan.seed, keep_failed=True, beside=beside)
 
-    draws = draw_rounds(cells, rule, draw_cells or draw_under_one)
-    outcome = outcome_of(quantity.models, draws)
-    bars = error_bars(outcome.kept, request.kind, level_of_each)
-    missing = remainders(quantity.models, outcome.kept, bars)
-    labels = list(quantity.names or range(len(cells)))
+    statistics = {
+        index: DrawStatistics.of(draw, request.kind, level_of_each)
+        for index, draw in draw_rounds(cells, rule, draw_cells or draw_under_one)
+    }
+    outcome = outcome_of(quantity.models, [statistics[index] for index in range(len(cells))])
+    kept = outcome.kept
+    missing = remainders(quantity.models, kept)
+    labels: list[object] = list(quantity.names or range(len(cells)))
     dataset = replicates_dataset(
         quantity.name,
-        padded(outcome.kept) + known_part(missing),
-        labels=(quantity.unit, outcome.labels_kept(labels)),
+        padded(kept) + known_part(missing),
+        labels=(quantity.unit, outcome.of_kept(labels)),
         level=request.level,
-        bars=shifted(bars, missing),
-        estimator=[(estimator_of(draw.cell.sampler) or draw.cell.sampler).name for draw in outcome.kept],
+        bars=shifted([item.bar for item in kept], missing),
+        estimator=[(estimator_of(item.cell.sampler) or item.cell.sampler).name for item in kept],
         **quantity.variables(outcome),
-        **({} if rule is None else rule.variables(outcome.kept)),
+        **({} if rule is None else rule.variables(kept)),
         **remainder_variables(missing),
         **outcome.variables(),
     )
-    cautions = cautions_of_draws(outcome.kept, outcome.profiles, bars, missing, models=quantity.models)
+    cautions = cautions_of_draws(kept, missing, models=quantity.models)
     dataset = describe(dataset, PRECISION_VARIABLES | REMAINDER_VARIABLES | dict(quantity.labels))
     dataset["cautions"] = caution_variable([quantity.unit], cautions, [len(cautions)])
     dataset.attrs = provenance_attributes(
@@ -128,9 +132,9 @@ def estimate(
         [max(side.length for side in item.sides) for item in quantity.items],
         seed=plan.seed,
         level=request.level,
-        forward_passes=sum(outcome.forward_passes),
+        forward_passes=outcome.forward_passes,
         interval=request.kind,
         simultaneous=request.simultaneous,
     )
-    dataset.attrs |= {} if rule is None else rule.attributes(outcome.kept)
+    dataset.attrs |= {} if rule is None else rule.attributes(kept)
     return outcome.with_failed(dataset, labels)

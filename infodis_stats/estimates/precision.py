@@ -1,6 +1,6 @@
 """Sampling to a precision: replicates are added until an interval is narrow enough or a budget is spent."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from estimators import Cell, Draw, InputError
 from infodis_stats.analysis.replicates import all_equal
+from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.results.error_bars import ErrorBar, interval_kind
 from infodis_stats.results.labels import Variable
 
@@ -108,63 +109,67 @@ class Precision:
         """Return what `of` reads."""
         return f"{100 * self.half_width:g}%" if self.relative else f"{self.half_width:g}"
 
-    def reached(self, draw: Draw) -> bool:
-        """Return whether the interval is narrow enough, with enough degrees of freedom."""
-        bar, goal = self._bar(draw)
-        exact = bool(all_equal(draw.estimates)) and len(draw.estimates) > 1
-        return exact or (bar.degrees >= FEWEST_DEGREES and (bar.upper - bar.lower) / 2 <= goal)
+    def reached(self, estimates: NDArray[np.float64], bar: ErrorBar) -> bool:
+        """Return whether the interval of estimates is narrow enough, with enough degrees of freedom."""
+        exact = bool(all_equal(estimates)) and len(estimates) > 1
+        return exact or (bar.degrees >= FEWEST_DEGREES and (bar.upper - bar.lower) / 2 <= self._goal(estimates))
 
     def next_round(self, draw: Draw) -> int:
         """Return how many replicates follow; 0 if the precision is reached, the budget is spent or the model failed."""
-        if draw.problem or self.reached(draw):
+        if draw.problem:
             return 0
-        bar, goal = self._bar(draw)
-        count = len(draw.estimates)
+        bar = interval_kind(self.interval).error_bar(draw, self.level)
+        if self.reached(draw.estimates, bar):
+            return 0
+        count, goal = len(draw.estimates), self._goal(draw.estimates)
         needed = count * ((bar.upper - bar.lower) / 2 / goal) ** 2 if goal else np.inf
         smallest = LARGEST_STEP if bar.degrees < FEWEST_DEGREES else SMALLEST_STEP
         total = int(np.ceil(np.clip(needed, count * smallest, count * LARGEST_STEP)))
         return max(0, min(total, self.most_passes // draw.cell.passes) - count)
 
-    def _bar(self, draw: Draw) -> tuple[ErrorBar, float]:
-        # The interval, and the half-width that it should have.
-        size = abs(float(draw.estimates.mean())) if self.relative else 1.0
-        return interval_kind(self.interval).error_bar(draw, self.level), self.half_width * size
+    def _goal(self, estimates: NDArray[np.float64]) -> float:
+        # The half-width that the interval should have.
+        return self.half_width * (abs(float(estimates.mean())) if self.relative else 1.0)
 
-    def variables(self, draws: Sequence[Draw]) -> dict[str, list[bool] | list[int]]:
+    def variables(self, statistics: Sequence[DrawStatistics]) -> dict[str, list[bool] | list[int]]:
         """Return whether each draw reached the precision, and with how many replicates."""
         return {
-            "reached": [self.reached(draw) for draw in draws],
-            "replicates": [draw.cell.replicates for draw in draws],
+            "reached": [self.reached(item.estimates, item.bar) for item in statistics],
+            "replicates": [item.cell.replicates for item in statistics],
         }
 
-    def attributes(self, draws: Sequence[Draw]) -> dict[str, str | int]:
+    def attributes(self, statistics: Sequence[DrawStatistics]) -> dict[str, str | int]:
         """Return the attributes that state the rule and the passes it saved.
 
         ``passes_saved`` compares with the fixed number of replicates that would have made every interval as narrow:
         the largest number of any draw. Both sides count planned passes.
         """
-        largest = max(draw.cell.replicates for draw in draws)
-        fixed = sum(draw.cell.planned_passes * largest // draw.cell.replicates for draw in draws)
+        cells = [item.cell for item in statistics]
+        largest = max(cell.replicates for cell in cells)
+        fixed = sum(cell.planned_passes * largest // cell.replicates for cell in cells)
         return {
             "precision": str(self),
             "most_passes": self.most_passes,
-            "passes_saved": fixed - sum(draw.cell.planned_passes for draw in draws),
+            "passes_saved": fixed - sum(cell.planned_passes for cell in cells),
         }
 
 
-def padded(draws: Sequence[Draw]) -> NDArray[np.float64]:
+def padded(statistics: Sequence[DrawStatistics]) -> NDArray[np.float64]:
     """Return the estimates (cell, replicate) in nats; NaN where a cell has fewer replicates than another."""
-    table = np.full((len(draws), max(len(draw.estimates) for draw in draws)), np.nan)
-    for row, draw in zip(table, draws, strict=True):
-        row[: len(draw.estimates)] = draw.estimates
+    table = np.full((len(statistics), max(item.cell.replicates for item in statistics)), np.nan)
+    for row, item in zip(table, statistics, strict=True):
+        row[: item.cell.replicates] = item.estimates
     return table
 
 
-def draw_rounds(cells: Sequence[Cell], precision: Precision | None, draw_cells: DrawCells) -> list[Draw]:
+def draw_rounds(
+    cells: Sequence[Cell], precision: Precision | None, draw_cells: DrawCells
+) -> Iterator[tuple[int, Draw]]:
     """Sample cells; with a precision, round by round until each is precise enough or has spent its budget.
 
     All unfinished cells share the batches of a round. Whether a cell stops depends on its own replicates alone, so its
-    numbers do not depend on the other cells; they are the same as if all its replicates had been drawn at once.
+    numbers do not depend on the other cells; they are the same as if all its replicates had been drawn at once. A draw
+    is yielded as soon as it is finished, and only unfinished ones are held.
 
     Parameters
     ----------
@@ -175,19 +180,23 @@ def draw_rounds(cells: Sequence[Cell], precision: Precision | None, draw_cells: 
     draw_cells : callable
         Draws the cells of a round, and keeps failed ones.
 
-    Returns
-    -------
-    list of Draw
-        One per cell, over all of its rounds; failed ones too.
+    Yields
+    ------
+    index : int
+        Of the cell.
+    draw : Draw
+        Over all of its rounds; failed ones too.
     """
-    draws: dict[int, Draw] = {}
+    unfinished: dict[int, Draw] = {}
     waiting = dict(enumerate(cells))
     while waiting:
         following = {}
         for index, new in zip(waiting, draw_cells(waiting.values()), strict=True):
-            draws[index] = Draw.concatenate([draws[index], new]) if index in draws else new
-            if precision is not None and (more := precision.next_round(draws[index])):
+            draw = Draw.concatenate([unfinished.pop(index), new]) if index in unfinished else new
+            if precision is not None and (more := precision.next_round(draw)):
+                unfinished[index] = draw
                 first = new.cell.first + new.cell.replicates
                 following[index] = replace(new.cell, first=first, replicates=more)
+            else:
+                yield index, draw
         waiting = following
-    return [draws[index] for index in range(len(cells))]

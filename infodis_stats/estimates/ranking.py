@@ -16,10 +16,10 @@ from estimators.evaluate import Progress
 from estimators.target import Context, Tokens
 from infodis_stats import analysis
 from infodis_stats.estimates.cautions import cautions_of_draws
+from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.estimates.loss_profile import full_masks
 from infodis_stats.estimates.outcome import outcome_of
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
-from infodis_stats.results.error_bars import error_bars
 from infodis_stats.results.labels import CI_BOUND, Variable, describe
 from infodis_stats.results.missed import is_exact, rule_of_three, unseen_sizes
 from infodis_stats.results.provenance import provenance_attributes
@@ -141,7 +141,8 @@ def rank_candidates(
     )
     finish = race.run(plan.seed)
     draws = finish.draws
-    outcome = outcome_of([model], draws).complete()
+    statistics = [DrawStatistics.of(draw, "anytime", 1 - error) for draw in draws]
+    outcome = outcome_of([model], statistics).complete()
     ratios = np.array([race.log_ratio(index, finish) for index in range(len(targets))])
     dataset = xr.Dataset(
         {
@@ -162,8 +163,7 @@ def rank_candidates(
     words = f"log-likelihood ratio{'' if sizes is None else ' per unit of size'}, candidate over leader"
     dataset["log_ratio"].attrs = {"units": "nat", "long_name": words}
     dataset["log_ratio_ci"].attrs = {"units": "nat", "long_name": f"confidence interval of the {words}"} | interval
-    bars = error_bars(draws, "anytime", 1 - error)
-    cautions = cautions_of_draws(draws, outcome.profiles, bars, models=[model])
+    cautions = cautions_of_draws(outcome.every, models=[model])
     dataset["cautions"] = caution_variable(["candidate"], cautions, [len(cautions)])
     dataset.attrs = provenance_attributes(
         model,
@@ -171,7 +171,7 @@ def rank_candidates(
         [longest.length],
         seed=seed,
         level=1 - error,
-        forward_passes=sum(outcome.forward_passes),
+        forward_passes=outcome.forward_passes,
     )
     dataset.attrs |= {"ci_kind": CI_KIND, "most_passes": most_passes, "per_size": int(sizes is not None)}
     return dataset

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from estimators import Absorbing, Contrast, Draw, Estimator, InputError, Model, ScoreModel, Target
+from estimators import Absorbing, Contrast, Estimator, InputError, Model, ScoreModel, Target
 from estimators.estimator import estimator_of
+from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.laws import Law
 from infodis_stats.results.error_bars import ErrorBar
 from infodis_stats.results.labels import Variable
@@ -102,7 +103,7 @@ def noise_remainder(model: ScoreModel, target: Target, estimator: Estimator, int
     return Remainder.between(0.0, float(_largest_divergence(kernel)[target.tokens[target.scored]].sum()))
 
 
-def remainders(models: Sequence[Model], draws: Sequence[Draw], bars: Sequence[ErrorBar]) -> list[Remainder] | None:
+def remainders(models: Sequence[Model], statistics: Sequence[DrawStatistics]) -> list[Remainder] | None:
     """Return what the estimate of each draw lacks; None if all are complete.
 
     Parameters
@@ -110,17 +111,16 @@ def remainders(models: Sequence[Model], draws: Sequence[Draw], bars: Sequence[Er
     models : sequence of Model
         One for each side of a draw.
     """
-    if all(_unfinished(draw) is None for draw in draws):
+    if all(_unfinished(item) is None for item in statistics):
         return None
     missing = []
-    for draw, bar in zip(draws, bars, strict=True):
-        estimator = _unfinished(draw)
+    for item in statistics:
+        estimator = _unfinished(item)
         assert estimator is not None
-        largest = [float((side.plan.weights * side.losses).sum(axis=(1, 2)).mean()) for side in draw.evaluations]
-        margin = bar.upper - bar.lower
+        margin = item.bar.upper - item.bar.lower
         sides = [
-            noise_remainder(cast("ScoreModel", model), side.target, estimator, value + margin)  # it gave these losses
-            for model, side, value in zip(models, draw.evaluations, largest, strict=True)
+            noise_remainder(cast("ScoreModel", model), target, estimator, total + margin)  # it gave these losses
+            for model, target, total in zip(models, item.cell.item.sides, item.profile.totals, strict=True)
         ]
         missing.append(sides[0] if len(sides) == 1 else sides[1] - sides[0])
     return missing
@@ -161,8 +161,8 @@ def check_precision(sampler: Estimator | Contrast) -> None:
         )
 
 
-def _unfinished(draw: Draw) -> Estimator | None:
-    estimator = estimator_of(draw.cell.sampler)
+def _unfinished(statistics: DrawStatistics) -> Estimator | None:
+    estimator = estimator_of(statistics.cell.sampler)
     return estimator if estimator is not None and np.isfinite(estimator.final_noise) else None
 
 

@@ -30,7 +30,7 @@ from estimators.masked.plan import mask_plan
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.estimates.cautions import cautions_of_draws
-from infodis_stats.estimates.loss_profile import loss_profile
+from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.estimates.settings import (
     Device,
     Execution,
@@ -41,7 +41,7 @@ from infodis_stats.estimates.settings import (
 )
 from infodis_stats.laws import Law
 from infodis_stats.models.vocabulary import alternatives, printed_symbols, symbol_names, symbol_tokens
-from infodis_stats.results.error_bars import ErrorBar, interval_kind
+from infodis_stats.results.error_bars import ErrorBar
 from infodis_stats.results.labels import Variable, describe, estimates_of, replicates_dataset
 from infodis_stats.results.provenance import provenance_attributes
 from infodis_stats.results.validity import NO_CLAIM, Caution, caution_keys, caution_variable
@@ -296,9 +296,9 @@ def _rows(
     for mutant, reduction in zip(mutants, reductions, strict=True):
         pair = Pair(mutant.target, original.target, mutant.target.label, mutant.target.key)
         draw = Draw(replace(cell, item=pair), reduction, (mutant, original))
-        bar = interval_kind(request.kind).error_bar(draw, request.level)
-        (cautions,) = cautions_of_draws([draw], [loss_profile(draw)], [bar], models=(model, model))
-        rows.append(_Row(draw.estimates, bar, cautions))
+        item = DrawStatistics.of(draw, request.kind, request.level)
+        (cautions,) = cautions_of_draws([item], models=(model, model))
+        rows.append(_Row(item.estimates, item.bar, cautions))
     return rows
 
 

@@ -22,7 +22,7 @@ from infodis_stats.estimates.ranking import rank_candidates
 from infodis_stats.estimates.settings import Device, Execution, IntervalRequest, SamplingPlan
 from infodis_stats.io.records import Record, TextPairs, Texts, as_answers, as_pairs, as_records
 from infodis_stats.models import TextModel, check_text_model, conditioned_alternatives, encoded_alternatives
-from infodis_stats.results.error_bars import ErrorBar, sum_of
+from infodis_stats.results.error_bars import NO_BAR, ErrorBar, sum_of
 from infodis_stats.results.labels import Variable, bars_of, describe, replicates_dataset
 
 __all__ = ["Window", "estimate_text_ratios", "estimate_texts", "rank_texts", "windows"]
@@ -36,8 +36,6 @@ Per = Literal["none", "token", "byte"]
 """What the negative log-likelihoods of answers are divided by."""
 
 UNITS: tuple[Per, ...] = get_args(Per)
-NAN = float("nan")
-NO_BAR = ErrorBar("", NAN, NAN, NAN, NAN)  # for a record without an estimate
 
 
 @dataclass(frozen=True, eq=False)

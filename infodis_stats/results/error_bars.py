@@ -20,12 +20,12 @@ from infodis_stats.results.sample import Sample
 from infodis_stats.results.skewness import effective_passes, heavy_tailed, position_skewness
 
 __all__ = [
+    "NO_BAR",
     "SAMPLE_CAUTIONS",
     "ErrorBar",
     "ErrorBars",
     "IntervalKind",
     "check_interval",
-    "error_bars",
     "interval_kind",
     "interval_names",
     "sum_of",
@@ -74,6 +74,10 @@ class ErrorBar:
     skewness: float = 0.0
     effective_passes: float = float("nan")
     unseen: float = 0.0
+
+
+NO_BAR = ErrorBar("", float("nan"), float("nan"), float("nan"), float("nan"))
+"""The error of an item without an estimate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -362,11 +366,6 @@ def interval_kind(name: str) -> IntervalKind:
     if not isinstance(name, str) or name not in KINDS:
         raise InputError(f"there is no interval {name!r}; there are {', '.join(KINDS)}")
     return KINDS[name]
-
-
-def error_bars(draws: Sequence[Draw], kind: str, level: float) -> list[ErrorBar]:
-    """Return the interval of each draw. Raises `InputError` if a draw is too small for it."""
-    return [interval_kind(kind).error_bar(draw, level) for draw in draws]
 
 
 def check_interval(model: Model, cells: Sequence[Cell], kind: str) -> None:

@@ -18,15 +18,13 @@ error that the spread does not.
 A jump inside a band that has a pass, or losses that are more than twice as large in rare masks, cannot be seen.
 """
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 from estimators import Draw, Evaluation, MaskPlan
 from estimators.estimator import estimator_of
 from infodis_stats import analysis
-from infodis_stats.results.sample import Sample
+from infodis_stats.results.sample import Sample, once_per_sample
 
 __all__ = ["is_exact", "missed_half_widths", "rule_of_three", "size_bands", "unseen_sizes"]
 
@@ -63,7 +61,7 @@ def missed_half_widths(sample: Sample, standard_error: FloatArray, level: float)
     }
 
 
-@lru_cache(maxsize=2)  # intervals of several levels have one sample
+@once_per_sample
 def _lost_and_unseen(sample: Sample) -> tuple[float, FloatArray]:
     sides = sample.draw.evaluations
     lost = max(float(side.position_losses.sum()) for side in sides)

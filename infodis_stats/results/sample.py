@@ -1,6 +1,10 @@
 """A sample: the replicates of a draw, divided among intervals."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +13,10 @@ from estimators import Cell, Draw
 from estimators.within_variance import WithinVariance, added
 from infodis_stats import analysis
 
-__all__ = ["Sample"]
+__all__ = ["Sample", "once_per_sample"]
 
 FloatArray = NDArray[np.float64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,3 +58,16 @@ class Sample:
             return None
         variance, degrees = analysis.block(within.variance, self.size), analysis.block(within.degrees, self.size)
         return added(*(WithinVariance(variance[:, replicate], degrees[:, replicate]) for replicate in range(self.size)))
+
+
+def once_per_sample(function: Callable[[Sample], T]) -> Callable[[Sample], T]:
+    """Remember the value of a function while its sample lives: intervals of several levels have one sample."""
+    known: WeakKeyDictionary[Sample, T] = WeakKeyDictionary()
+
+    @wraps(function)
+    def remembered(sample: Sample) -> T:
+        if sample not in known:
+            known[sample] = function(sample)
+        return known[sample]
+
+    return remembered

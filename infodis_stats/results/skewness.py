@@ -5,14 +5,12 @@ positions are known much better, for each position is masked in many passes. Whe
 uniformly random, the sum of the mean losses under it has the central moments of a simple random sample.
 """
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 from estimators import Evaluation, MaskPlan
 from estimators.estimator import Applied, estimator_of
-from infodis_stats.results.sample import Sample
+from infodis_stats.results.sample import Sample, once_per_sample
 
 __all__ = ["effective_losses", "effective_passes", "heavy_tailed", "position_moments", "position_skewness"]
 
@@ -47,7 +45,7 @@ def position_skewness(sample: Sample, standard_error: FloatArray) -> FloatArray:
     return skewness
 
 
-@lru_cache(maxsize=2)  # intervals of several levels have one sample
+@once_per_sample
 def _moments(sample: Sample) -> tuple[FloatArray, FloatArray]:
     seconds, thirds = zip(*(position_moments(side, sample.size) for side in _sides(sample)), strict=True)
     # Of a difference, the first side is subtracted.
@@ -88,7 +86,7 @@ def position_moments(side: Evaluation, replicates: int) -> tuple[FloatArray, Flo
     return second * (deviation**2).mean(axis=1), third * (deviation**3).mean(axis=1)
 
 
-@lru_cache(maxsize=2)
+@once_per_sample
 def heavy_tailed(sample: Sample) -> NDArray[np.bool_]:
     """Return whether few token losses carry the spread of each estimate, or their tails say that few of all do.
 
