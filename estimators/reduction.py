@@ -37,12 +37,12 @@ class Reduction:
 
     @classmethod
     def concatenate(cls, reductions: Sequence["Reduction"]) -> "Reduction":
-        """Join the replicates of several reductions by one estimator; no variance where one of them has none."""
+        """Join the replicates of several reductions; without a variance, or sides, where one of them has none."""
         variances = [part.within_variance for part in reductions if part.within_variance is not None]
         return cls(
             np.concatenate([part.estimates for part in reductions]),
             WithinVariance.concatenate(variances) if len(variances) == len(reductions) else None,
-            tuple(np.concatenate(side) for side in zip(*(part.sides for part in reductions), strict=True)),
+            tuple(np.concatenate(side) for side in zip(*(part.sides for part in reductions), strict=False)),
         )
 
     def part(self, replicates: slice) -> "Reduction":

@@ -83,7 +83,15 @@ def test_rounds_continue_without_failed_sequences(tokens):
     assert not result["reached"][BAD]
 
 
-def test_a_failure_in_a_later_round_counts(tokens):
+@pytest.mark.parametrize(
+    "estimate",
+    [
+        ids.estimate_nll,
+        lambda model, rows, *a, **how: ids.estimate_log_ratio(model, rows, rows[[1, 0, 2, 4, 5, 5]], *a, **how),
+    ],
+    ids=["nll", "ratio"],
+)
+def test_a_failure_in_a_later_round_counts(tokens, estimate):
     calls = []
 
     class Late(FailsOn):
@@ -92,7 +100,7 @@ def test_a_failure_in_a_later_round_counts(tokens):
             fine = len(calls) < 3
             return LAW.token_nll(tokens, masked) if fine else super().token_nll(tokens, masked)
 
-    result = ids.estimate_nll(Late(), tokens, "uniform-count", precision=0.05, passes=8, replicates=4)
+    result = estimate(Late(), tokens, "uniform-count", precision=0.05, passes=8, replicates=4)
     assert [bool(one) for one in result["failed"].values] == [row == BAD for row in range(6)]
 
 
