@@ -106,7 +106,7 @@ class PaddedModel(Protocol):
         masked : Tensor of bool, shape (batch, length)
             False in the padding.
         lengths : Tensor of int64, shape (batch,), optional
-            Number of tokens of each row; what follows them is padding. None: all rows have the length of the call.
+            Number of tokens of each row; what follows them is padding. None: no row has any.
         """
         ...
 

@@ -115,6 +115,16 @@ def test_a_rare_length_does_not_hold_back_what_is_evaluated():
     assert len(taken) < 100
 
 
+def test_jobs_of_one_row_before_longer_ones():
+    """More is held than fits, even after the first job has run."""
+    one_row, rows = (
+        [job for length in lengths for job in jobs_for([[0] * length], passes=passes, replicates=1)]
+        for lengths, passes in ((range(5, 8), 1), (range(20, 60), 7))
+    )
+    evaluations = list(evaluate(Broken(1.0), [*one_row, *rows], batch_size=8))
+    assert [one.losses.shape[2] for one in evaluations] == [*range(5, 8), *range(20, 60)]
+
+
 class Padded(ArbitraryLosses):
     """Takes padding, and records the rows of each call and the share of its positions that are padding."""
 
