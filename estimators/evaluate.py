@@ -58,7 +58,7 @@ class Evaluation:
     losses : array of float64, shape (replicates, passes, length)
         What each pass loses at each position: ``c(i, S)`` where masked, or the score entropy; 0 elsewhere. Nats.
     forward_passes : int
-        Passes really run: distinct ones, the empty mask left out.
+        Passes that the job needs on its own: distinct ones, the empty mask left out.
     problem : str, optional
         Where and how the model failed; the losses are then NaN. None where it did not.
     passes_per_input : int, default 1
@@ -161,6 +161,21 @@ class _Work(Rows):
         return Evaluation(self.job.target, self.job.plan, shaped, forward_passes, self.problem, self.passes_per_input)
 
 
+def _in_step(works: Iterable[_Work]) -> Iterator[tuple[_Work, ...]]:
+    """Join two jobs in a row that have equal plans, as the sides of a coupled log-ratio do."""
+    single: _Work | None = None
+    for work in works:
+        if single is not None and single.length == work.length and single.job.plan == work.job.plan:
+            yield single, work
+            single = None
+            continue
+        if single is not None:
+            yield (single,)
+        single = work
+    if single is not None:
+        yield (single,)
+
+
 class _Call:
     """Rows that a model prices at once, or in halves where memory is too small; on CUDA they may be under way."""
 
@@ -221,8 +236,10 @@ def evaluate(
     Jobs are taken from the iterable as needed, so memory does not grow with their number: at most 24 batches of rows
     are held. Rows share a call with rows of the same question and total length; if the model takes padding, with rows
     of the nearest lengths as well, as long as the shortest has at least three quarters of the longest's tokens. Within
-    a job each distinct input is run once. A call that does not fit into the memory of the device is run again with half
-    of its rows, and so are those that follow.
+    a job each distinct input is run once. Two jobs in a row with equal plans, such as the sides of a coupled log-ratio,
+    go in step: rows with the same mask share a call, in which a network may price them in one pass if they differ under
+    the mask alone; `forward_passes` counts them for both. A call that does not fit into the memory of the device is run
+    again with half of its rows, and so are those that follow.
 
     Parameters
     ----------
@@ -297,14 +314,15 @@ def evaluate(
             held -= work.batches
             yield work.result()
 
-    for work in (_Work(job, passes_per_input, batches) for job in jobs):
-        queue.append(work)
-        held += work.batches
-        if work.free:
-            report(work.free)
-        waiting.add((work,))
-        while waiting.fills_a_call(work):
-            run(work)
+    for group in _in_step(_Work(job, passes_per_input, batches) for job in jobs):
+        queue.extend(group)
+        for work in group:
+            held += work.batches
+            if work.free:
+                report(work.free)
+        waiting.add(group)
+        while waiting.fills_a_call(group[0]):
+            run(group[0])
         yield from settled()
         while held > BATCHES_HELD:
             run_first()

@@ -99,7 +99,8 @@ class Waiting(Generic[R]):
     def add(self, group: Sequence[R]) -> None:
         """Let a group of rows of one length and question wait."""
         first = group[0]
-        self._lines.setdefault(first.question, {}).setdefault(first.length, _Line()).add(group)
+        if any(rows.left for rows in group):
+            self._lines.setdefault(first.question, {}).setdefault(first.length, _Line()).add(group)
 
     def fills_a_call(self, rows: R) -> bool:
         """Return whether the rows that wait with these, of their length and question, fill a call."""

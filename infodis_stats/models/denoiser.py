@@ -17,6 +17,7 @@ from torch.nn import functional
 from estimators import InputError, TokenError
 from infodis_stats.io.files import StoreError, atomic_path
 from infodis_stats.models.losses import token_losses
+from infodis_stats.models.repeats import distinct_rows
 
 __all__ = ["Denoiser", "DenoiserConfig"]
 
@@ -168,13 +169,14 @@ class Denoiser(nn.Module):
         result: Tensor = self.norm(hidden)
         return result
 
-    def losses(self, tokens: Tensor, masked: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def losses(self, tokens: Tensor, masked: Tensor) -> Tensor:
         """Return the losses of the masked tokens in row order, (number of masked,); only they pass through the head."""
-        hidden = self.hidden(tokens, masked, lengths)[masked]
-        return token_losses(lambda part: self.head(hidden[part]), tokens[masked], self.head.out_features)
+        return self._losses(self.hidden(tokens, masked)[masked], tokens[masked])
 
     def token_nll(self, tokens: Tensor, masked: Tensor, *, lengths: Tensor | None = None) -> Tensor:
         """Return the negative log-likelihood of each masked token given the unmasked tokens of its row.
+
+        Rows that differ under their masks alone are one pass of the network.
 
         Parameters
         ----------
@@ -201,8 +203,11 @@ class Denoiser(nn.Module):
             row, position = outside.nonzero()[0].tolist()
             size = len(self.config.alphabet)
             raise TokenError(row, position, f"token {tokens[row, position]} is outside the model's {size} characters")
+        first, kind = distinct_rows(torch.where(masked, -1, tokens), lengths)
+        hidden = self.hidden(tokens[first], masked[first], None if lengths is None else lengths[first])
+        rows, positions = masked.nonzero(as_tuple=True)
         result = torch.zeros(tokens.shape, device=tokens.device)
-        result[masked] = self.losses(tokens, masked, lengths)
+        result[rows, positions] = self._losses(hidden[kind[rows], positions], tokens[rows, positions])
         return result
 
     def encode(self, text: str) -> NDArray[np.int64]:
@@ -272,6 +277,9 @@ class Denoiser(nn.Module):
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise StoreError(f"{path} is damaged: its weights do not match its configuration") from error
         return model.eval()
+
+    def _losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        return token_losses(lambda part: self.head(hidden[part]), targets, self.head.out_features)
 
     def _rotation(self, length: int, like: Tensor) -> tuple[Tensor, Tensor]:
         half = self.config.width // self.config.heads // 2

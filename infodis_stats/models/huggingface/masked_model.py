@@ -32,6 +32,7 @@ from infodis_stats.models.huggingface.padding import measure_padding
 from infodis_stats.models.huggingface.recognition import check_supported
 from infodis_stats.models.losses import check_overflow, kind_of
 from infodis_stats.models.probes import allowed_tokens
+from infodis_stats.models.repeats import distinct_rows
 
 __all__ = ["MaskedLanguageModel", "UncheckedModel"]
 
@@ -240,6 +241,8 @@ class MaskedLanguageModel:
         self, tokens: Tensor, masked: Tensor, context: Tensor | None = None, *, lengths: Tensor | None = None
     ) -> Tensor:
         """Return the negative log-likelihood of each masked token given the unmasked tokens of its row.
+
+        Rows that differ under their masks alone are one pass of the network.
 
         Parameters
         ----------
@@ -482,13 +485,15 @@ class MaskedLanguageModel:
 
     def _losses(self, tokens: Tensor, masked: Tensor, context: Tensor | None, lengths: Tensor | None = None) -> Tensor:
         """Return the losses of the masked tokens in row order, (number of masked,)."""
+        first, kind = distinct_rows(torch.where(masked, self.mask_id, tokens), context, lengths)
         rows, positions = masked.nonzero(as_tuple=True)
         positions = positions + len(self.before) - int(self.shifted)
         excluded = self.mask_id if self.exclude_mask and self.mask_id < self.vocabulary else None
-        scored = ScoredTokens(rows, positions, tokens[masked], excluded, self.guidance)
-        hidden = masked
+        scored = ScoredTokens(kind[rows], positions, tokens[masked], excluded, self.guidance)
+        tokens, hidden = tokens[first], masked[first]
+        lengths = None if lengths is None else lengths[first]
         if context is not None:  # the unconditional rows follow the others
-            tokens, hidden = torch.cat([tokens, tokens]), torch.cat([masked, masked | context])
+            tokens, hidden = torch.cat([tokens, tokens]), torch.cat([hidden, hidden | context[first]])
             lengths = None if lengths is None else torch.cat([lengths, lengths])
         inputs, noise = self.inputs(tokens, hidden, lengths), self._noise(hidden)
         padding = {} if lengths is None else {"attention_mask": self.attended(inputs, lengths)}
