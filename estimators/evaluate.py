@@ -20,7 +20,7 @@ from estimators.waiting import Rows, Waiting
 __all__ = ["Evaluation", "Job", "Progress", "evaluate"]
 
 Progress = Callable[[int], object]
-"""Called after every batch with the number of planned passes that are now evaluated, repeats included."""
+"""Called after every call, and after the use of every job, with the number of planned passes that are now done."""
 
 BATCHES_HELD = 24  # jobs that wait for fuller calls, or for an earlier job, in batches of their rows
 ROUNDING = 1e-6  # nats by which a rounded log-probability may exceed 0
@@ -252,7 +252,9 @@ def evaluate(
     device : torch.device or str, default "cpu"
         Where the model wants its input.
     progress : callable, optional
-        Called after every batch with the number of planned passes that are now evaluated, repeats included.
+        Called after every call with the number of planned passes that are now evaluated, repeats included; but for the
+        last pass of each job, which counts once its evaluation has been used. So a bar moves while the jobs of a call
+        are reduced.
     keep_failed : bool, default False
         Whether a job with a loss that is NaN, infinite or negative is yielded with its `problem`, so that the others
         finish, instead of ending the run.
@@ -297,7 +299,8 @@ def evaluate(
             failed = next((work for work, _ in call.pieces if work.problem is not None), None)
             if failed is not None and not keep_failed:
                 raise ModelError(f"{failed.job.target.label}, {failed.problem}")
-            report(sum(int(work.counts[rows].sum()) for work, rows in call.pieces))
+            passes = sum(int(work.counts[rows].sum()) for work, rows in call.pieces)
+            report(passes - len({work for work, _ in call.pieces if not work.unsettled}))
 
     def run(work: _Work) -> None:
         launched.append(_Call(model, waiting.call(work), batches, device))
@@ -313,6 +316,7 @@ def evaluate(
             work = queue.popleft()
             held -= work.batches
             yield work.result()
+            report(int(work.count > 0))
 
     for group in _in_step(_Work(job, passes_per_input, batches) for job in jobs):
         queue.extend(group)

@@ -1,6 +1,7 @@
 """Evaluation: each distinct mask runs once, batches are full, and invalid losses are rejected."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -123,6 +124,28 @@ def test_jobs_of_one_row_before_longer_ones():
     )
     evaluations = list(evaluate(Broken(1.0), [*one_row, *rows], batch_size=8))
     assert [one.losses.shape[2] for one in evaluations] == [*range(5, 8), *range(20, 60)]
+
+
+@pytest.mark.parametrize("lengths", [[4] * 40, [3, 4, 5, 6] * 10, [6, *[4] * 39]], ids=["equal", "mixed", "first"])
+def test_progress_is_reported_between_any_two_reductions_and_calls(lengths):
+    """All jobs fit into the window, and yet they are not all evaluated before the first one is reduced."""
+    events = []
+
+    class Model(ArbitraryLosses):
+        def token_nll(self, tokens, masked):
+            events.append("call")
+            return super().token_nll(tokens, masked)
+
+    def progress(passes):
+        events.extend(["passes"] * passes)
+
+    jobs = list(jobs_for([[0] * length for length in lengths], passes=4, replicates=1))
+    evaluations = evaluate(Model(6), jobs, batch_size=16, progress=progress)
+    events.extend("reduction" for _ in evaluations)
+    assert events.count("passes") == 4 * 40
+    assert not {("call", "call"), ("reduction", "reduction")} & set(pairwise(events))
+    last_call = len(events) - 1 - events[::-1].index("call")
+    assert events.index("reduction") < last_call
 
 
 class Padded(ArbitraryLosses):
