@@ -1,6 +1,6 @@
 """Rows that wait for a call of the model, and which of them share one."""
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -94,17 +94,17 @@ class Waiting(Generic[R]):
 
     def __init__(self, batches: Batches, takes_padding: Callable[[Question], bool]) -> None:
         self._batches, self._takes_padding = batches, takes_padding
-        self._lines: dict[Question, dict[int, _Line[R]]] = {}
+        self._lines: defaultdict[Question, defaultdict[int, _Line[R]]] = defaultdict(lambda: defaultdict(_Line))
 
     def add(self, group: Sequence[R]) -> None:
         """Let a group of rows of one length and question wait."""
         first = group[0]
         if any(rows.left for rows in group):
-            self._lines.setdefault(first.question, {}).setdefault(first.length, _Line()).add(group)
+            self._lines[first.question][first.length].add(group)
 
     def fills_a_call(self, rows: R) -> bool:
         """Return whether the rows that wait with these, of their length and question, fill a call."""
-        line = self._lines.get(rows.question, {}).get(rows.length)
+        line = self._lines[rows.question].get(rows.length)
         return line is not None and line.left >= self._batches.rows(rows.length)
 
     def call(self, rows: R) -> list[tuple[R, slice]]:

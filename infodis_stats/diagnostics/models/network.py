@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from estimators.model import takes_padding
 from infodis_stats.diagnostics.models.trial import CLEAR, Check, Finding, Trial, clear, half_masks, largest
 from infodis_stats.diagnostics.verdict import Verdict
 from infodis_stats.models.huggingface import Family
@@ -77,12 +78,24 @@ def _batch(trial: Trial) -> list[Finding]:
     together = trial.losses(many, masked)
     for row in (0, len(many) // 2, len(many) - 1):
         worst = max(worst, largest(together[row], trial.losses(many[row : row + 1], masked[row : row + 1])[0]))
+    if takes_padding(trial.model):
+        worst = max(worst, _padded_difference(trial, many, masked))
     measured = f"largest difference {worst:.2g} nats"
     values = {"batch_difference": worst}
     if worst > clear(trial):
         reason = "the losses of a row depend on the other rows of its batch"
         return [Finding(Verdict("batch", "do not use", reason, "score one row per call", measured), values)]
     return [Finding(Verdict("batch", "fine", "the losses of a row do not depend on its batch", "", measured), values)]
+
+
+def _padded_difference(trial: Trial, tokens: Tensor, masked: Tensor) -> float:
+    """Return the largest difference between losses of rows that are padded to three quarters or more, and alone."""
+    length = tokens.shape[1]
+    lengths = length - torch.arange(len(tokens)) % (length // 4 + 1)
+    real = torch.arange(length) < lengths[:, None]
+    together = trial.losses(torch.where(real, tokens, 0), masked & real, lengths)
+    rows = [(slice(row, row + 1), slice(0, int(lengths[row]))) for row in (0, 1, len(tokens) - 1)]
+    return max(largest(together[part], trial.losses(tokens[part], masked[part])) for part in rows)
 
 
 def _visible(trial: Trial) -> list[Finding]:
