@@ -21,7 +21,7 @@ from estimators.masked.substitutions import evaluate_substitutions
 from estimators.masked.systematic import SystematicCount
 from estimators.masked.triangular import Triangular
 from estimators.masked.without_replacement import WithoutReplacement
-from estimators.model import ConditionalModel, ContextualModel, Model, ScoreModel
+from estimators.model import ConditionalModel, ContextualModel, Model, PaddedModel, ScoreModel
 from estimators.noise.process import Absorbing, Noise, Uniform
 from estimators.noise.rate_matrix import RateMatrix
 from estimators.noise.schedule import Geometric, LogLinear, Polynomial, Schedule
@@ -66,6 +66,7 @@ __all__ = [
     "Noise",
     "NoisePlan",
     "NoisedTokens",
+    "PaddedModel",
     "Pair",
     "PassesError",
     "Plan",

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,15 +12,17 @@ from numpy.typing import NDArray
 from estimators.batches import Batches
 from estimators.errors import InputError, ModelError, TokenError
 from estimators.model import Model, forward_passes_per_row
-from estimators.plan import Inputs, Plan, Question, pass_terms
+from estimators.plan import Inputs, Plan, pass_terms
 from estimators.target import Target
+from estimators.transfers import calls_ahead, to_host
+from estimators.waiting import Rows, Waiting
 
 __all__ = ["Evaluation", "Job", "Progress", "evaluate"]
 
 Progress = Callable[[int], object]
-"""Called after every batch with the number of planned passes that are now evaluated, repeats included."""
+"""Called after every call, and after the use of every job, with the number of planned passes that are now done."""
 
-BATCHES_WAITING = 16  # rows held back for fuller batches of their own length, in batches
+BATCHES_HELD = 24  # jobs that wait for fuller calls, or for an earlier job, in batches of their rows
 ROUNDING = 1e-6  # nats by which a rounded log-probability may exceed 0
 
 
@@ -58,7 +61,7 @@ class Evaluation:
     losses : array of float64, shape (replicates, passes, length)
         What each pass loses at each position: ``c(i, S)`` where masked, or the score entropy; 0 elsewhere. Nats.
     forward_passes : int
-        Passes really run: distinct ones, the empty mask left out.
+        Passes that the job needs on its own: distinct ones, the empty mask left out.
     problem : str, optional
         Where and how the model failed; the losses are then NaN. None where it did not.
     passes_per_input : int, default 1
@@ -117,27 +120,24 @@ class Evaluation:
         return losses
 
 
-class _Work:
+class _Work(Rows):
     """A job in progress: its distinct inputs, and their losses as they arrive."""
 
-    def __init__(self, job: Job, passes_per_input: int) -> None:
+    def __init__(self, job: Job, passes_per_input: int, batches: Batches) -> None:
         target, plan = job.target, job.plan
         if plan.length != target.length:
             raise InputError(f"{target.label} has {target.length} scored positions, its plan has {plan.length}")
         self.job = job
         self.inputs: Inputs = plan.inputs(target)
+        super().__init__(self.inputs.question, len(target.tokens), len(self.inputs))
         needed = self.inputs.row_of_pass[self.inputs.row_of_pass >= 0]
         self.counts = np.bincount(needed, minlength=len(self.inputs)) * job.counted
         self.free = len(self.inputs.row_of_pass) - len(needed)
         self.losses = np.zeros((len(self.inputs), target.length))
-        self.next = 0
         self.unsettled = len(self.inputs)
+        self.batches = len(self.inputs) / batches.rows(self.length)
         self.passes_per_input = passes_per_input
         self.problem: str | None = None
-
-    @property
-    def bucket(self) -> "_Bucket":
-        return len(self.job.target.tokens), self.inputs.question
 
     def settle(self, rows: slice, losses: NDArray[np.float64]) -> None:
         """Store the losses of some inputs, over all positions; note the first that is not a loss."""
@@ -147,7 +147,7 @@ class _Work:
         wrong = np.argwhere(~(np.isfinite(losses) & (losses >= -ROUNDING)))
         if len(wrong) and self.problem is None:
             row, position = wrong[0].tolist()
-            problem = self.inputs.question.problem(losses[row, position])
+            problem = self.question.problem(losses[row, position])
             self.problem = f"position {position} (token {target.tokens[position]}): {problem}"
 
     def result(self) -> Evaluation:
@@ -164,8 +164,65 @@ class _Work:
         return Evaluation(self.job.target, self.job.plan, shaped, forward_passes, self.problem, self.passes_per_input)
 
 
-_Bucket = tuple[int, Question]
-_Pieces = list[tuple[_Work, slice]]
+def _in_step(works: Iterable[_Work]) -> Iterator[tuple[_Work, ...]]:
+    """Join two jobs in a row that have equal plans, as the sides of a coupled log-ratio do."""
+    single: _Work | None = None
+    for work in works:
+        if single is not None and single.length == work.length and single.job.plan == work.job.plan:
+            yield single, work
+            single = None
+            continue
+        if single is not None:
+            yield (single,)
+        single = work
+    if single is not None:
+        yield (single,)
+
+
+class _Call:
+    """Rows that a model prices at once, or in halves where memory is too small; on CUDA they may be under way."""
+
+    def __init__(self, model: Model, pieces: list[tuple[_Work, slice]], batches: Batches, device: torch.device) -> None:
+        self.pieces = pieces
+        self._counts = [rows.stop - rows.start for _, rows in pieces]
+        self._losses: list[Callable[[], NDArray[np.float64]]] = []
+        question = pieces[0][0].question
+        each = [work.length for work, _ in pieces]
+        longest = max(each)
+        lengths = np.repeat(each, self._counts) if min(each) < longest else None
+        inputs = [[_padded(column[rows], longest) for column in work.inputs.columns] for work, rows in pieces]
+        columns = [np.concatenate(parts) for parts in zip(*inputs, strict=True)]
+
+        def call(rows: slice) -> None:
+            part = None if lengths is None else lengths[rows]
+            try:
+                losses = question.losses(model, [column[rows] for column in columns], part, device)
+            except TokenError as error:
+                label = self._owner(rows.start + error.row).job.target.label
+                raise InputError(f"{label}, position {error.position}: {error.problem}") from error
+            self._losses.append(to_host(losses))
+
+        batches.run(call, sum(self._counts), longest)
+
+    def read(self) -> None:
+        """Wait for the losses and hand them to the jobs."""
+        losses = np.concatenate([wait() for wait in self._losses])
+        start = 0
+        for (work, rows), count in zip(self.pieces, self._counts, strict=True):
+            work.settle(rows, losses[start : start + count, : work.length])
+            start += count
+
+    def _owner(self, row: int) -> _Work:
+        return self.pieces[int(np.searchsorted(np.cumsum(self._counts), row, side="right"))][0]
+
+
+def _padded(column: NDArray[Any], longest: int) -> NDArray[Any]:
+    """Fill the rows of a column up with zeros; a column of one number per row has nothing to fill up."""
+    if column.ndim == 1 or column.shape[1] == longest:
+        return column
+    padded = np.zeros((len(column), longest), dtype=column.dtype)
+    padded[:, : column.shape[1]] = column
+    return padded
 
 
 def evaluate(
@@ -179,9 +236,13 @@ def evaluate(
 ) -> Iterator[Evaluation]:
     """Run the passes of many jobs through a model, in order, a full batch at a time.
 
-    Jobs are taken from the iterable as needed, so memory does not grow with their number. Rows share a batch with any
-    rows of the same question and total length. Within a job each distinct input is run once. A call that does not fit
-    into the memory of the device is run again with half of its rows, and so are those that follow.
+    Jobs are taken from the iterable as needed, so memory does not grow with their number: at most 24 batches of rows
+    are held. Rows share a call with rows of the same question and total length; if the model takes padding, with rows
+    of the nearest lengths as well, as long as the shortest has at least three quarters of the longest's tokens. Within
+    a job each distinct input is run once. Two jobs in a row with equal plans, such as the sides of a coupled log-ratio,
+    go in step: rows with the same mask share a call, in which a network may price them in one pass if they differ under
+    the mask alone; `forward_passes` counts them for both. A call that does not fit into the memory of the device is run
+    again with half of its rows, and so are those that follow.
 
     Parameters
     ----------
@@ -194,7 +255,9 @@ def evaluate(
     device : torch.device or str, default "cpu"
         Where the model wants its input.
     progress : callable, optional
-        Called after every batch with the number of planned passes that are now evaluated, repeats included.
+        Called after every call with the number of planned passes that are now evaluated, repeats included; but for the
+        last pass of each job, which counts once its evaluation has been used. So a bar moves while the jobs of a call
+        are reduced.
     keep_failed : bool, default False
         Whether a job with a loss that is NaN, infinite or negative is yielded with its `problem`, so that the others
         finish, instead of ending the run.
@@ -226,52 +289,54 @@ def evaluate(
     """
     device = available_device(device)
     batches, passes_per_input = Batches(batch_size, device), forward_passes_per_row(model)
+    waiting = Waiting[_Work](batches, lambda question: question.takes_padding(model))
     queue: deque[_Work] = deque()
-    buckets: dict[_Bucket, deque[_Work]] = {}
-    waiting: dict[_Bucket, int] = {}
+    launched: deque[_Call] = deque()
+    report = progress or (lambda passes: None)
+    held = 0.0
 
-    def run(bucket: _Bucket) -> None:
-        pieces, size = [], batches.rows(bucket[0])
-        room = size
-        works = buckets[bucket]
-        while room and works:
-            work = works[0]
-            stop = min(work.next + room, len(work.inputs))
-            pieces.append((work, slice(work.next, stop)))
-            room -= stop - work.next
-            work.next = stop
-            if stop == len(work.inputs):
-                works.popleft()
-        waiting[bucket] -= size - room
-        _run_batch(model, pieces, batches, device)
-        failed = next((work for work, _ in pieces if work.problem is not None), None)
-        if failed is not None and not keep_failed:
-            raise ModelError(f"{failed.job.target.label}, {failed.problem}")
-        if progress is not None:
-            progress(sum(int(work.counts[rows].sum()) for work, rows in pieces))
+    def read(most_ahead: int) -> None:
+        while len(launched) > most_ahead:
+            call = launched.popleft()
+            call.read()
+            failed = next((work for work, _ in call.pieces if work.problem is not None), None)
+            if failed is not None and not keep_failed:
+                raise ModelError(f"{failed.job.target.label}, {failed.problem}")
+            passes = sum(int(work.counts[rows].sum()) for work, rows in call.pieces)
+            report(passes - len({work for work, _ in call.pieces if not work.unsettled}))
+
+    def run(work: _Work) -> None:
+        launched.append(_Call(model, waiting.call(work), batches, device))
+        read(calls_ahead(device))
+
+    def run_first() -> None:
+        first = next((work for work in queue if work.left), None)
+        read(0) if first is None else run(first)
 
     def settled() -> Iterator[Evaluation]:
+        nonlocal held
         while queue and not queue[0].unsettled:
-            yield queue.popleft().result()
+            work = queue.popleft()
+            held -= work.batches
+            yield work.result()
+            report(int(work.count > 0))
 
-    for job in jobs:
-        work = _Work(job, passes_per_input)
-        queue.append(work)
-        if progress is not None and work.free:
-            progress(work.free)
-        if work.unsettled:
-            bucket = work.bucket
-            buckets.setdefault(bucket, deque()).append(work)
-            waiting[bucket] = waiting.get(bucket, 0) + work.unsettled
-            while waiting[bucket] >= batches.rows(bucket[0]):
-                run(bucket)
-            while sum(count / batches.rows(length) for (length, _), count in waiting.items()) > BATCHES_WAITING:
-                run(queue[0].bucket)
+    for group in _in_step(_Work(job, passes_per_input, batches) for job in jobs):
+        queue.extend(group)
+        for work in group:
+            held += work.batches
+            if work.free:
+                report(work.free)
+        waiting.add(group)
+        while waiting.fills_a_call(group[0]):
+            run(group[0])
         yield from settled()
-    for bucket in list(buckets):
-        while waiting[bucket]:
-            run(bucket)
-    yield from settled()
+        while held > BATCHES_HELD:
+            run_first()
+            yield from settled()
+    while queue:
+        run_first()
+        yield from settled()
 
 
 def available_device(device: torch.device | str) -> torch.device:
@@ -280,29 +345,3 @@ def available_device(device: torch.device | str) -> torch.device:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:  # an assertion where torch was built without the device
         raise InputError(f"the device {str(device)!r} is not available here") from error
-
-
-def _run_batch(model: Model, pieces: _Pieces, batches: Batches, device: torch.device) -> None:
-    length, question = pieces[0][0].bucket
-    inputs = [[column[rows] for column in work.inputs.columns] for work, rows in pieces]
-    columns = [np.concatenate(parts) for parts in zip(*inputs, strict=True)]
-    losses = np.empty((len(columns[0]), length))
-
-    def call(rows: slice) -> None:
-        try:
-            losses[rows] = question.losses(model, [column[rows] for column in columns], device)
-        except TokenError as error:
-            label = _owner(pieces, rows.start + error.row).job.target.label
-            raise InputError(f"{label}, position {error.position}: {error.problem}") from error
-
-    batches.run(call, len(losses), length)
-    start = 0
-    for work, rows in pieces:
-        stop = start + rows.stop - rows.start
-        work.settle(rows, losses[start:stop])
-        start = stop
-
-
-def _owner(pieces: _Pieces, row: int) -> _Work:
-    ends = np.cumsum([rows.stop - rows.start for _, rows in pieces])
-    return pieces[int(np.searchsorted(ends, row, side="right"))][0]

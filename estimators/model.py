@@ -10,6 +10,7 @@ __all__ = [
     "ConditionalModel",
     "ContextualModel",
     "Model",
+    "PaddedModel",
     "ScoreModel",
     "forward_passes_per_row",
     "gives_ratios",
@@ -17,6 +18,7 @@ __all__ = [
     "needs_context",
     "noise_of",
     "prices_masks",
+    "takes_padding",
 ]
 
 
@@ -24,7 +26,7 @@ class ConditionalModel(Protocol):
     """Anything that prices masked tokens: an exact law, a network, a user's wrapper.
 
     One call is one forward pass for each of its rows. Masks are boolean arrays and never inferred from token ids, so a
-    sequence may contain any token; mask ids, shifted logits, time arguments and padding are the wrapper's business.
+    sequence may contain any token; mask ids, shifted logits and time arguments are the wrapper's business.
 
     A model whose conditionals come from one joint law, as those of an exact law do, may declare it by an attribute
     ``consistent = True``: chains are then exact, and ``auto`` takes them. A trained network's conditionals disagree.
@@ -76,6 +78,35 @@ class ContextualModel(Protocol):
         masked : Tensor of bool, shape (batch, length)
         context : Tensor of bool, shape (batch, length)
             The given positions: never masked, never scored.
+        """
+        ...
+
+
+class PaddedModel(Protocol):
+    """A `ConditionalModel`, or one with context, whose calls may have rows of different lengths, padded on the right.
+
+    Attributes
+    ----------
+    takes_padding : bool
+        True: where the rows of a call differ in length, `token_nll` is called with ``lengths``, and padding changes no
+        loss beyond rounding. A model that does not declare it gets rows of one length.
+    """
+
+    takes_padding: bool
+
+    def token_nll(
+        self, tokens: torch.Tensor, masked: torch.Tensor, *, lengths: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Price the masked tokens as `ConditionalModel.token_nll` does.
+
+        Parameters
+        ----------
+        tokens : Tensor of int64, shape (batch, length)
+            0 in the padding, which does not stand for a token.
+        masked : Tensor of bool, shape (batch, length)
+            False in the padding.
+        lengths : Tensor of int64, shape (batch,), optional
+            Number of tokens of each row; what follows them is padding. None: no row has any.
         """
         ...
 
@@ -133,11 +164,11 @@ class ScoreModel(Protocol):
         ...
 
 
-Model = ConditionalModel | ContextualModel | ScoreModel
+Model = ConditionalModel | ContextualModel | PaddedModel | ScoreModel
 """Anything that an estimator can evaluate."""
 
 
-def prices_masks(model: object) -> TypeGuard[ConditionalModel | ContextualModel]:
+def prices_masks(model: object) -> TypeGuard[ConditionalModel | ContextualModel | PaddedModel]:
     """Return whether a model prices masked tokens: whether it is a `ConditionalModel`.
 
     Examples
@@ -164,6 +195,11 @@ def is_consistent(model: object) -> bool:
 def needs_context(model: object) -> TypeGuard[ContextualModel]:
     """Return whether a model declares that its losses depend on which tokens are context (``needs_context = True``)."""
     return bool(getattr(model, "needs_context", False))
+
+
+def takes_padding(model: object) -> TypeGuard[PaddedModel]:
+    """Return whether a model declares that its rows may be padded (``takes_padding = True``)."""
+    return bool(getattr(model, "takes_padding", False))
 
 
 def forward_passes_per_row(model: object) -> int:

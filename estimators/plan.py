@@ -17,22 +17,34 @@ __all__ = ["Inputs", "Plan", "Question", "pass_terms"]
 
 
 class Question(Protocol):
-    """How a model is asked. Equal questions about inputs of one length share a call."""
+    """How a model is asked. Equal questions about inputs of one length share a call, of several if they are padded."""
 
-    def losses(self, model: Model, columns: Sequence[NDArray[Any]], device: torch.device) -> NDArray[np.float64]:
+    def takes_padding(self, model: Model) -> bool:
+        """Return whether inputs of different lengths may share a call, padded on the right."""
+        ...
+
+    def losses(
+        self,
+        model: Model,
+        columns: Sequence[NDArray[Any]],
+        lengths: NDArray[np.int64] | None,
+        device: torch.device,
+    ) -> torch.Tensor:
         """Ask for the losses of some inputs.
 
         Parameters
         ----------
         model : Model
         columns : sequence of arrays, shape (rows, ...)
-            As `Inputs` has them.
+            As `Inputs` has them; where inputs are padded, with zeros and False.
+        lengths : array of int64, shape (rows,), or None
+            Number of tokens of each row if they differ, which only a question that takes padding is asked.
         device : torch.device
 
         Returns
         -------
-        array of float64, shape (rows, total length)
-            0 where nothing is lost.
+        Tensor of floating point, shape (rows, total length)
+            0 where nothing is lost; on any device.
 
         Raises
         ------

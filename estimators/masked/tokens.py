@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from estimators.errors import InputError, ModelError
-from estimators.model import Model, needs_context, prices_masks
+from estimators.model import Model, needs_context, prices_masks, takes_padding
+from estimators.transfers import on_device
 
 __all__ = ["MaskedTokens"]
 
@@ -18,21 +19,33 @@ __all__ = ["MaskedTokens"]
 class MaskedTokens:
     """Asks a `ConditionalModel`. The columns are tokens, masks and context, all (rows, total length)."""
 
-    def losses(self, model: Model, columns: Sequence[NDArray[Any]], device: torch.device) -> NDArray[np.float64]:
+    def takes_padding(self, model: Model) -> bool:
+        """Return whether the model does; see `Question.takes_padding`."""
+        return takes_padding(model)
+
+    def losses(
+        self,
+        model: Model,
+        columns: Sequence[NDArray[Any]],
+        lengths: NDArray[np.int64] | None,
+        device: torch.device,
+    ) -> torch.Tensor:
         """Price the masked tokens; see `Question.losses`."""
         if not prices_masks(model):
             raise InputError(
                 f"{type(model).__name__} does not price masked tokens: it has no token_nll; "
                 "a model of score ratios needs an estimator such as score-entropy(uniform)"
             )
-        masked = columns[1]
-        inputs = [torch.from_numpy(column).to(device) for column in columns]
+        tokens, masked, context = (on_device(column, device) for column in columns)
+        arguments = (tokens, masked, context) if needs_context(model) else (tokens, masked)
+        padding = {} if lengths is None else {"lengths": on_device(lengths, device)}
         with torch.no_grad():
-            returned = model.token_nll(*inputs) if needs_context(model) else model.token_nll(*inputs[:2])
+            returned = model.token_nll(*arguments, **padding)
         if not isinstance(returned, torch.Tensor) or returned.shape != masked.shape:
             got = f"shape {tuple(returned.shape)}" if isinstance(returned, torch.Tensor) else type(returned).__name__
-            raise ModelError(f"the model's token_nll must return a tensor of shape {masked.shape}, it returned {got}")
-        return np.where(masked, returned.detach().cpu().to(torch.float64).numpy(), 0.0)
+            shape = tuple(masked.shape)
+            raise ModelError(f"the model's token_nll must return a tensor of shape {shape}, it returned {got}")
+        return torch.where(masked.to(returned.device), returned.detach(), 0)
 
     def problem(self, loss: float) -> str:
         """Say what is wrong with a loss; see `Question.problem`."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from estimators.errors import InputError, ModelError, TokenError
 from estimators.model import Model, ScoreModel, gives_ratios, noise_of
 from estimators.noise.process import Noise, excess
+from estimators.transfers import on_device
 
 __all__ = ["NoisedTokens", "marginal_score_entropy", "score_entropy"]
 
@@ -111,7 +112,17 @@ class NoisedTokens:
     noise: Noise
     marginal: bool = False
 
-    def losses(self, model: Model, columns: Sequence[NDArray[Any]], device: torch.device) -> NDArray[np.float64]:
+    def takes_padding(self, model: Model) -> bool:
+        """Return False: no score model declares it; see `Question.takes_padding`."""
+        return False
+
+    def losses(
+        self,
+        model: Model,
+        columns: Sequence[NDArray[Any]],
+        lengths: NDArray[np.int64] | None,
+        device: torch.device,
+    ) -> Tensor:
         """Return the score entropy where noise acts; see `Question.losses`."""
         asked = self._asked(model)
         symbols = asked.vocabulary_size
@@ -121,9 +132,7 @@ class NoisedTokens:
             row, position = unknown[0].tolist()
             raise TokenError(row, position, f"token {tokens[row, position]} is not one of {symbols} symbols")
         noised = np.where(acts, self.noise.drawn(tokens, total_noise, keys, symbols), tokens)
-        clean, states, acting, amounts = (
-            torch.from_numpy(column).to(device) for column in (tokens, noised, acts, total_noise)
-        )
+        clean, states, acting, amounts = (on_device(column, device) for column in (tokens, noised, acts, total_noise))
         with torch.no_grad():
             returned = asked.log_ratios(states, acting, amounts, self.noise)
         shape = (*tokens.shape, self.noise.states(symbols))
@@ -133,7 +142,7 @@ class NoisedTokens:
         step = max(1, AT_ONCE // (shape[1] * shape[2]))
         parts = [slice(start, start + step) for start in range(0, len(states), step)]
         losses = [self._losses(returned[part], clean[part], states[part], amounts[part], symbols) for part in parts]
-        return torch.where(acting, torch.cat(losses), 0.0).detach().cpu().numpy()
+        return torch.where(acting, torch.cat(losses), 0.0).detach()
 
     def _losses(self, log_ratios: Tensor, clean: Tensor, states: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
         if self.marginal:

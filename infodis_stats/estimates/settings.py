@@ -120,7 +120,7 @@ class Execution:
         Rows per call of the model. None: see `rows_per_call`.
     device : torch.device or str, default "cpu"
     progress : callable, optional
-        Called after every batch with the number of planned passes that it completed.
+        Called with the number of planned passes that are now done; see `estimators.evaluate`.
 
     Raises
     ------

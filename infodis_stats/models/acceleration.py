@@ -28,6 +28,7 @@ UNCHANGED = {
     "needs_context",
     "revision",
     "shifted",
+    "takes_padding",
     "tokenizer",
     "vocabulary",
 }
@@ -115,13 +116,15 @@ class _Accelerated:
         precision = {"autocast": kind_of(self.autocast)} if self.autocast else {}
         return own | precision | ({"compile": True} if self.compiled else {})
 
-    def token_nll(self, tokens: Tensor, masked: Tensor, context: Tensor | None = None) -> Tensor:
+    def token_nll(
+        self, tokens: Tensor, masked: Tensor, context: Tensor | None = None, *, lengths: Tensor | None = None
+    ) -> Tensor:
         try:
             with torch.autocast(self.device_type, self.autocast, enabled=self.autocast is not None):
                 if isinstance(self.model, MaskedLanguageModel):
-                    losses = self.model.token_nll(tokens, masked, context)
+                    losses = self.model.token_nll(tokens, masked, context, lengths=lengths)
                 else:
-                    losses = self.model.token_nll(tokens, masked)
+                    losses = self.model.token_nll(tokens, masked, lengths=lengths)
         except (InfodisError, torch.OutOfMemoryError):
             raise
         except RuntimeError as error:

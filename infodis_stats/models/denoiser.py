@@ -17,6 +17,7 @@ from torch.nn import functional
 from estimators import InputError, TokenError
 from infodis_stats.io.files import StoreError, atomic_path
 from infodis_stats.models.losses import token_losses
+from infodis_stats.models.repeats import distinct_rows
 
 __all__ = ["Denoiser", "DenoiserConfig"]
 
@@ -76,11 +77,12 @@ class _Block(nn.Module):
             nn.Linear(config.width, 4 * config.width), nn.GELU(), nn.Linear(4 * config.width, config.width)
         )
 
-    def forward(self, hidden: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, hidden: Tensor, rotation: tuple[Tensor, Tensor], attended: Tensor | None) -> Tensor:
         batch, length, width = hidden.shape
         split = self.qkv(self.attention_norm(hidden)).view(batch, length, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(_rotate(query, rotation), _rotate(key, rotation), value)
+        query, key = _rotate(query, rotation), _rotate(key, rotation)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=attended)
         hidden = hidden + self.out(mixed.transpose(1, 2).reshape(batch, length, width))
         result: Tensor = hidden + self.mlp(self.mlp_norm(hidden))
         return result
@@ -110,10 +112,12 @@ class Denoiser(nn.Module):
     ----------
     longest : int
         Longest sequence in characters, context included.
+    takes_padding : bool
+        True: sequences of different lengths may share a call.
 
     Notes
     -----
-    Losses are float32, in nats. The losses of a row agree within 1e-5 nats across batches.
+    Losses are float32, in nats. The losses of a row agree within 1e-5 nats across batches, padded or not.
 
     References
     ----------
@@ -128,6 +132,8 @@ class Denoiser(nn.Module):
     >>> model.token_nll(tokens, torch.tensor([[False, True, True, False]])).shape
     torch.Size([1, 4])
     """
+
+    takes_padding = True
 
     def __init__(self, config: DenoiserConfig, name: str = "") -> None:
         super().__init__()
@@ -148,31 +154,37 @@ class Denoiser(nn.Module):
         """Longest sequence in characters, context included."""
         return self.config.length
 
-    def hidden(self, tokens: Tensor, masked: Tensor) -> Tensor:
-        """Return the last hidden states, (batch, length, width)."""
+    def hidden(self, tokens: Tensor, masked: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the last hidden states, (batch, length, width); those of padding mean nothing."""
         length = tokens.shape[1]
         if length > self.config.length:
             raise InputError(f"a sequence of {length} characters exceeds the model's maximum of {self.config.length}")
         hidden = self.embedding(torch.where(masked, len(self.config.alphabet), tokens))
         rotation = self._rotation(length, hidden)
+        attended = None
+        if lengths is not None:  # the same for all heads and queries
+            attended = (torch.arange(length, device=tokens.device) < lengths[:, None])[:, None, None]
         for block in self.blocks:
-            hidden = block(hidden, rotation)
+            hidden = block(hidden, rotation, attended)
         result: Tensor = self.norm(hidden)
         return result
 
     def losses(self, tokens: Tensor, masked: Tensor) -> Tensor:
         """Return the losses of the masked tokens in row order, (number of masked,); only they pass through the head."""
-        hidden = self.hidden(tokens, masked)[masked]
-        return token_losses(lambda part: self.head(hidden[part]), tokens[masked], self.head.out_features)
+        return self._losses(self.hidden(tokens, masked)[masked], tokens[masked])
 
-    def token_nll(self, tokens: Tensor, masked: Tensor) -> Tensor:
+    def token_nll(self, tokens: Tensor, masked: Tensor, *, lengths: Tensor | None = None) -> Tensor:
         """Return the negative log-likelihood of each masked token given the unmasked tokens of its row.
+
+        Rows that differ under their masks alone are one pass of the network.
 
         Parameters
         ----------
         tokens : Tensor of integers, shape (batch, length)
             Complete sequences.
         masked : Tensor of bool, shape (batch, length)
+        lengths : Tensor of int64, shape (batch,), optional
+            Number of characters of each row, if they differ; what follows them is padding.
 
         Returns
         -------
@@ -191,8 +203,11 @@ class Denoiser(nn.Module):
             row, position = outside.nonzero()[0].tolist()
             size = len(self.config.alphabet)
             raise TokenError(row, position, f"token {tokens[row, position]} is outside the model's {size} characters")
+        first, kind = distinct_rows(torch.where(masked, -1, tokens), lengths)
+        hidden = self.hidden(tokens[first], masked[first], None if lengths is None else lengths[first])
+        rows, positions = masked.nonzero(as_tuple=True)
         result = torch.zeros(tokens.shape, device=tokens.device)
-        result[masked] = self.losses(tokens, masked)
+        result[rows, positions] = self._losses(hidden[kind[rows], positions], tokens[rows, positions])
         return result
 
     def encode(self, text: str) -> NDArray[np.int64]:
@@ -262,6 +277,9 @@ class Denoiser(nn.Module):
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise StoreError(f"{path} is damaged: its weights do not match its configuration") from error
         return model.eval()
+
+    def _losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        return token_losses(lambda part: self.head(hidden[part]), targets, self.head.out_features)
 
     def _rotation(self, length: int, like: Tensor) -> tuple[Tensor, Tensor]:
         half = self.config.width // self.config.heads // 2

@@ -121,6 +121,25 @@ def test_rows_that_depend_on_their_batch_are_found() -> None:
     assert verdict_of(ids.check_model(wrapped(network("llada"))), "batch") == "fine"
 
 
+class Averages:
+    """Losses that depend on the mean of the visible tokens: of all positions, padding included, or of the sequence."""
+
+    takes_padding = True
+
+    def __init__(self, *, told: bool) -> None:
+        self.told = told
+
+    def token_nll(self, tokens: Tensor, masked: Tensor, *, lengths: Tensor | None = None) -> Tensor:
+        count = lengths if self.told and lengths is not None else torch.tensor(tokens.shape[1])
+        mean = torch.where(masked, 0, tokens).sum(dim=1) / count
+        return masked * (1 + mean)[:, None] * 0.7
+
+
+def test_padding_that_changes_losses_is_found() -> None:
+    assert verdict_of(ids.check_model(Averages(told=False)), "batch") == "do not use"
+    assert verdict_of(ids.check_model(Averages(told=True)), "batch") == "fine"
+
+
 class Doubled:
     """Losses of half their size: probabilities that sum to more than 1."""
 

@@ -220,8 +220,8 @@ class TestTexts:
         odd = int(austen.encode("q")[0])
         own = type(austen).token_nll
 
-        def token_nll(self, tokens, masked):
-            losses = own(self, tokens, masked)
+        def token_nll(self, tokens, masked, *, lengths=None):
+            losses = own(self, tokens, masked, lengths=lengths)
             return torch.where((tokens == odd).any(dim=1, keepdim=True), torch.nan, losses)
 
         monkeypatch.setattr(type(austen), "token_nll", token_nll)

@@ -1,6 +1,7 @@
 """Evaluation: each distinct mask runs once, batches are full, and invalid losses are rejected."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -100,6 +101,87 @@ def test_jobs_of_many_lengths_do_not_accumulate():
 
     next(evaluate(ArbitraryLosses(10), jobs(), batch_size=4))
     assert len(taken) < 40
+
+
+def test_a_rare_length_does_not_hold_back_what_is_evaluated():
+    """The first text waits for another of its length, which never comes, while all others fill calls of their own."""
+    taken = []
+
+    def jobs():
+        for job in jobs_for([[0] * 5, *[[0] * 4] * 1000], passes=4, replicates=1):
+            taken.append(job)
+            yield job
+
+    next(evaluate(ArbitraryLosses(5), jobs(), batch_size=8))
+    assert len(taken) < 100
+
+
+def test_jobs_of_one_row_before_longer_ones():
+    """More is held than fits, even after the first job has run."""
+    one_row, rows = (
+        [job for length in lengths for job in jobs_for([[0] * length], passes=passes, replicates=1)]
+        for lengths, passes in ((range(5, 8), 1), (range(20, 60), 7))
+    )
+    evaluations = list(evaluate(Broken(1.0), [*one_row, *rows], batch_size=8))
+    assert [one.losses.shape[2] for one in evaluations] == [*range(5, 8), *range(20, 60)]
+
+
+@pytest.mark.parametrize("lengths", [[4] * 40, [3, 4, 5, 6] * 10, [6, *[4] * 39]], ids=["equal", "mixed", "first"])
+def test_progress_is_reported_between_any_two_reductions_and_calls(lengths):
+    """All jobs fit into the window, and yet they are not all evaluated before the first one is reduced."""
+    events = []
+
+    class Model(ArbitraryLosses):
+        def token_nll(self, tokens, masked):
+            events.append("call")
+            return super().token_nll(tokens, masked)
+
+    def progress(passes):
+        events.extend(["passes"] * passes)
+
+    jobs = list(jobs_for([[0] * length for length in lengths], passes=4, replicates=1))
+    evaluations = evaluate(Model(6), jobs, batch_size=16, progress=progress)
+    events.extend("reduction" for _ in evaluations)
+    assert events.count("passes") == 4 * 40
+    assert not {("call", "call"), ("reduction", "reduction")} & set(pairwise(events))
+    last_call = len(events) - 1 - events[::-1].index("call")
+    assert events.index("reduction") < last_call
+
+
+class Padded(ArbitraryLosses):
+    """Takes padding, and records the rows of each call and the share of its positions that are padding."""
+
+    takes_padding = True
+
+    def __init__(self, length):
+        super().__init__(length)
+        self.shares = []
+
+    def token_nll(self, tokens, masked, *, lengths=None):
+        if lengths is not None:
+            assert tokens.shape[1] == lengths.max() > lengths.min()
+            beyond = torch.arange(tokens.shape[1]) >= lengths[:, None]
+            assert not tokens[beyond].any()
+            assert not masked[beyond].any()
+            self.shares.append(beyond.double().mean().item())
+        return super().token_nll(tokens, masked)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+def test_rows_of_similar_lengths_share_calls_if_the_model_takes_padding(batch_size):
+    rng = np.random.default_rng(0)
+    tokens = [rng.integers(1, 4, length) for length in rng.integers(4, 13, 60)]
+    plain, padded = ArbitraryLosses(12), Padded(12)
+    expected = list(evaluate(plain, jobs_for(tokens, passes=4, replicates=1), batch_size=batch_size))
+    evaluations = evaluate(padded, jobs_for(tokens, passes=4, replicates=1), batch_size=batch_size)
+    for one, other in zip(evaluations, expected, strict=True):
+        assert one.target.key == other.target.key
+        np.testing.assert_array_equal(one.losses, other.losses)
+    assert padded.rows == plain.rows
+    assert max(padded.calls) <= batch_size
+    assert max(padded.shares, default=0.0) <= 0.25
+    assert bool(padded.shares) == (batch_size > 1)
+    assert len(padded.calls) <= 1.2 * plain.rows / batch_size + 4  # one partial call for each factor 3/4 in length
 
 
 class Broken:

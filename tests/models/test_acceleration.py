@@ -212,6 +212,8 @@ def test_attributes_that_arithmetic_does_not_change_are_passed_through():
         assert not hasattr(fast, name)
     other = ids.accelerated(denoiser(), autocast=torch.float16)
     assert (other.vocabulary, other.conventions()) == (4, {"dtype": "float32", "autocast": "float16"})
+    assert other.takes_padding
+    assert not fast.takes_padding  # this network ignores the attention mask
     assert not hasattr(other, "mask_id")
     assert not hasattr(other, "needs_context")
 

@@ -93,6 +93,21 @@ def test_a_masked_token_is_not_seen(model):
         assert not torch.allclose(model.hidden(tokens, masked), model.hidden(revealed, masked), atol=1e-3)
 
 
+def test_a_padded_row_is_priced_as_alone_whatever_the_padding(model):
+    """Control: told that the padding belongs to the sequence, it prices it differently."""
+    tokens, masked = batch()
+    lengths = torch.tensor([10, 7, 9, 8, 7, 1])
+    masked &= torch.arange(10) < lengths[:, None]
+    fast = ids.accelerated(model)
+    with torch.no_grad():
+        padded = fast.token_nll(tokens, masked, lengths=lengths)
+        for row, length in enumerate(lengths):
+            alone = model.token_nll(tokens[row : row + 1, :length], masked[row : row + 1, :length])[0]
+            torch.testing.assert_close(padded[row, :length], alone, atol=1e-5, rtol=0)
+        assert not padded[torch.arange(10) >= lengths[:, None]].any()
+        assert (model.token_nll(tokens, masked) - padded)[1:].abs().max() > 1e-3
+
+
 def test_conditionals_sum_to_one(model):
     tokens, masked = batch(rows=1)
     position = int(masked[0].nonzero()[0])

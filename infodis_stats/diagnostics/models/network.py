@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from estimators.model import takes_padding
 from infodis_stats.diagnostics.models.trial import CLEAR, Check, Finding, Trial, clear, half_masks, largest
 from infodis_stats.diagnostics.verdict import Verdict
 from infodis_stats.models.huggingface import Family
+from infodis_stats.models.huggingface.padding import measure_padding
 from infodis_stats.models.huggingface.recognition import refused_network
 from infodis_stats.models.probes import dependence, pattern_of
 
@@ -76,12 +78,24 @@ def _batch(trial: Trial) -> list[Finding]:
     together = trial.losses(many, masked)
     for row in (0, len(many) // 2, len(many) - 1):
         worst = max(worst, largest(together[row], trial.losses(many[row : row + 1], masked[row : row + 1])[0]))
+    if takes_padding(trial.model):
+        worst = max(worst, _padded_difference(trial, many, masked))
     measured = f"largest difference {worst:.2g} nats"
     values = {"batch_difference": worst}
     if worst > clear(trial):
         reason = "the losses of a row depend on the other rows of its batch"
         return [Finding(Verdict("batch", "do not use", reason, "score one row per call", measured), values)]
     return [Finding(Verdict("batch", "fine", "the losses of a row do not depend on its batch", "", measured), values)]
+
+
+def _padded_difference(trial: Trial, tokens: Tensor, masked: Tensor) -> float:
+    """Return the largest difference between losses of rows that are padded to three quarters or more, and alone."""
+    length = tokens.shape[1]
+    lengths = length - torch.arange(len(tokens)) % (length // 4 + 1)
+    real = torch.arange(length) < lengths[:, None]
+    together = trial.losses(torch.where(real, tokens, 0), masked & real, lengths)
+    rows = [(slice(row, row + 1), slice(0, int(lengths[row]))) for row in (0, 1, len(tokens) - 1)]
+    return max(largest(together[part], trial.losses(tokens[part], masked[part])) for part in rows)
 
 
 def _visible(trial: Trial) -> list[Finding]:
@@ -217,33 +231,18 @@ def _time(trial: Trial) -> Iterator[Finding]:
 
 
 def _padding(trial: Trial) -> Iterator[Finding]:
-    """Measure what padding would change; rows of a call have one length, so there is none."""
-    model = trial.model
-    pad = model.config.get("pad_token_id")
-    if pad is None or model.family.noise is not None or model.family.arguments is not None:
+    """Measure what padding changes; where it is more than rounding, rows of a call have one length."""
+    measured = measure_padding(trial.model)
+    if measured is None:
         return
-    if "attention_mask" not in inspect.signature(model.network.forward).parameters:
-        return
-    tokens, masked = next(iter(_calls(trial)))
-    inputs = model.inputs(tokens, masked)[:, : max(1, model.longest - 2)]
-    padded = torch.cat([inputs, torch.full_like(inputs[:, :2], int(pad))], dim=1)
-    attended = torch.ones_like(padded)
-    attended[:, inputs.shape[1] :] = 0
-    try:
-        with torch.no_grad():
-            alone = model.call(inputs)
-            beside = model.call(padded, attention_mask=attended)[:, : inputs.shape[1]]
-    except Exception:  # third-party code may raise anything; nothing depends on it
-        return
-    moved = largest(alone.log_softmax(-1), beside.log_softmax(-1))
-    values = {"padding_difference": moved}
-    measured = f"padding with an attention mask changes log-probabilities by up to {moved:.2g} nats"
+    values = {"padding_difference": measured.difference}
     reason = (
-        "padding does not matter"
-        if moved <= clear(trial)
-        else "padding would change the losses, but rows are never padded"
+        "padding does not matter: texts of different lengths share calls"
+        if measured.harmless
+        else "padding changes the losses, or half precision hides it: texts of different lengths do not share calls"
     )
-    yield Finding(Verdict("padding", "fine", reason, "", measured), values)
+    found = f"padding with an attention mask changes losses by up to {measured.difference:.2g} nats"
+    yield Finding(Verdict("padding", "fine", reason, "", found), values)
 
 
 CALL_CHECKS: Mapping[str, Check] = {

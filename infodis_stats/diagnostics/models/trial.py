@@ -85,12 +85,13 @@ class Trial:
     encoded: tuple[NDArray[np.int64], ...]
     seed: int
 
-    def losses(self, tokens: Tensor, masked: Tensor) -> Tensor:
+    def losses(self, tokens: Tensor, masked: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the losses of a call of the model, float64 (batch, length); `ModelError` if it returns no losses."""
         passed = tokens.clone(), masked.clone()
         context = [torch.zeros_like(masked)] if getattr(self.model, "needs_context", False) else []
+        padding = {} if lengths is None else {"lengths": lengths}
         with torch.no_grad():
-            losses = self.model.token_nll(*passed, *context)
+            losses = self.model.token_nll(*passed, *context, **padding)
         if not isinstance(losses, Tensor) or losses.shape != masked.shape or not losses.is_floating_point():
             got = type(losses).__name__
             if isinstance(losses, Tensor):

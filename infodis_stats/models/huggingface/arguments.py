@@ -27,8 +27,8 @@ class Conventions(Protocol):
         ...
 
 
-def check_sequences(model: Conventions, tokens: Tensor, masked: Tensor) -> None:
-    """Check that a model can score sequences.
+def check_sequences(model: Conventions, tokens: Tensor, masked: Tensor, lengths: Tensor | None = None) -> None:
+    """Check that a model can score sequences, but for their padding if they have lengths of their own.
 
     Raises
     ------
@@ -44,8 +44,9 @@ def check_sequences(model: Conventions, tokens: Tensor, masked: Tensor) -> None:
         (tokens == model.mask_id, "is the mask token, which cannot be part of a sequence"),
     ]
     added = "is a special token that the model adds to every sequence: remove it"
-    first, last = torch.zeros_like(masked), torch.zeros_like(masked)
-    first[:, 0], last[:, -1] = True, True
+    places = torch.arange(tokens.shape[1], device=tokens.device)
+    ends = torch.full((1, 1), tokens.shape[1], device=tokens.device) if lengths is None else lengths[:, None]
+    first, last = places == 0, places == ends - 1
     if model.before:
         problems.append((first & (tokens == model.before[0]), added))
     elif model.shifted:
@@ -53,7 +54,8 @@ def check_sequences(model: Conventions, tokens: Tensor, masked: Tensor) -> None:
         problems.append((first & masked, problem))
     if model.after:
         problems.append((last & (tokens == model.after[-1]), added))
-    for wrong, problem in problems:
+    for found, problem in problems:
+        wrong = found & (places < ends)
         if wrong.any():
             row, position = wrong.nonzero()[0].tolist()
             raise TokenError(row, position, f"token {tokens[row, position]} {problem}")

@@ -5,7 +5,7 @@ import json
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,11 @@ from infodis_stats.models.huggingface.head import (
     lean_losses,
     logits_of,
 )
+from infodis_stats.models.huggingface.padding import measure_padding
 from infodis_stats.models.huggingface.recognition import check_supported
 from infodis_stats.models.losses import check_overflow, kind_of
+from infodis_stats.models.probes import allowed_tokens
+from infodis_stats.models.repeats import distinct_rows
 
 __all__ = ["MaskedLanguageModel", "UncheckedModel"]
 
@@ -44,7 +47,8 @@ class MaskedLanguageModel:
     elsewhere, such as the published RADD and SEDD weights.
 
     Sequences are passed without special tokens. Those in ``before`` and ``after`` are added to each sequence for the
-    network; they are never masked or scored. All rows of a call have equal length, so there is no padding.
+    network; they are never masked or scored. Sequences of different lengths share a call if the network takes an
+    attention mask and padding was measured to change nothing but rounding (``takes_padding``).
 
     On construction the network runs twice on the same input, and is refused if it adds its own noise. Networks trained
     by block diffusion or with uniform noise are recognised by their class or configuration and refused: plain calls of
@@ -91,6 +95,8 @@ class MaskedLanguageModel:
         Whether only masked positions pass through the head.
     longest : int
         Longest sequence in tokens, context included and special tokens excluded.
+    takes_padding : bool
+        Whether sequences of different lengths may share a call; measured when it is first asked for.
     vocabulary : int
         Number of outputs of the network.
 
@@ -202,6 +208,20 @@ class MaskedLanguageModel:
         """Rows of the network per row of tokens: 2 under guidance, otherwise 1."""
         return 2 if self.needs_context else 1
 
+    @cached_property
+    def takes_padding(self) -> bool:
+        """Whether sequences of different lengths may share a call; see `measure_padding`."""
+        measured = measure_padding(self)
+        return measured is not None and measured.harmless
+
+    @cached_property
+    def filler(self) -> int:
+        """The token that fills padding: that of the configuration, or any other but the mask, which networks count."""
+        named = self.config.get("pad_token_id")
+        if isinstance(named, int) and 0 <= named < self.vocabulary and named != self.mask_id:
+            return named
+        return allowed_tokens(self)[0]
+
     def conventions(self) -> dict[str, Any]:
         """Return the choices other than the weights that affect the likelihood, as results record them."""
         quantised = self.config.get("quantization_config")
@@ -217,8 +237,12 @@ class MaskedLanguageModel:
             **({"quantised": str(dict(quantised).get("quant_method"))} if quantised else {}),
         }
 
-    def token_nll(self, tokens: Tensor, masked: Tensor, context: Tensor | None = None) -> Tensor:
+    def token_nll(
+        self, tokens: Tensor, masked: Tensor, context: Tensor | None = None, *, lengths: Tensor | None = None
+    ) -> Tensor:
         """Return the negative log-likelihood of each masked token given the unmasked tokens of its row.
+
+        Rows that differ under their masks alone are one pass of the network.
 
         Parameters
         ----------
@@ -227,6 +251,8 @@ class MaskedLanguageModel:
         masked : Tensor of bool, shape (batch, length)
         context : Tensor of bool, shape (batch, length), optional
             The given positions; required under guidance, otherwise ignored.
+        lengths : Tensor of int64, shape (batch,), optional
+            Number of tokens of each row, if `takes_padding` and the rows differ; what follows them is padding.
 
         Returns
         -------
@@ -243,7 +269,7 @@ class MaskedLanguageModel:
         ModelError
             If the network overflows in half precision.
         """
-        check_sequences(self, tokens, masked)
+        check_sequences(self, tokens, masked, lengths)
         device = tokens.device
         tokens, masked = tokens.to(self._device), masked.to(self._device)
         if not self.needs_context:
@@ -256,15 +282,30 @@ class MaskedLanguageModel:
         for start in range(0, len(tokens), self._rows_per_call(tokens)):
             rows = slice(start, start + self._rows_per_call(tokens))
             given = None if context is None else context[rows]
-            result[rows][masked[rows]] = self._losses(tokens[rows], masked[rows], given).to(self._device)
+            ends = None if lengths is None else lengths[rows].to(self._device)
+            result[rows][masked[rows]] = self._losses(tokens[rows], masked[rows], given, ends).to(self._device)
         check_overflow(result, self._dtype, "dtype=torch.float32")
         return result.to(device)
 
-    def inputs(self, tokens: Tensor, masked: Tensor) -> Tensor:
-        """Return the inputs of the network (batch, length with special tokens): tokens, masks and special tokens."""
+    def inputs(self, tokens: Tensor, masked: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the inputs of the network (batch, length with special tokens): tokens, masks and special tokens.
+
+        Where rows have lengths of their own, their special tokens follow them, and the filler follows those.
+        """
         tokens, masked = tokens.to(self._device), masked.to(self._device)
         hidden = torch.where(masked, self.mask_id, tokens)
-        return torch.cat([_columns(self.before, hidden), hidden, _columns(self.after, hidden)], dim=1)
+        rows = torch.cat([_columns(self.before, hidden), hidden, _columns(self.after, hidden)], dim=1)
+        if lengths is None:
+            return rows
+        places = torch.arange(rows.shape[1], device=self._device) - len(self.before) - lengths.to(self._device)[:, None]
+        for place, token in enumerate(self.after):
+            rows = torch.where(places == place, token, rows)
+        return torch.where(places >= len(self.after), self.filler, rows)
+
+    def attended(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return the attention mask of padded inputs, int64 of their shape: 0 at padding, 1 elsewhere."""
+        ends = lengths.to(self._device)[:, None] + len(self.before) + len(self.after)
+        return (torch.arange(inputs.shape[1], device=self._device) < ends).long()
 
     def outputs(self, tokens: Tensor, masked: Tensor) -> Tensor:
         """Return the raw outputs of the network, without shift, exclusion of the mask or guidance.
@@ -442,19 +483,23 @@ class MaskedLanguageModel:
             return max(1, len(tokens))
         return max(1, FULL_LOGITS // (tokens.shape[1] * self.vocabulary * self.forward_passes_per_row))
 
-    def _losses(self, tokens: Tensor, masked: Tensor, context: Tensor | None) -> Tensor:
+    def _losses(self, tokens: Tensor, masked: Tensor, context: Tensor | None, lengths: Tensor | None = None) -> Tensor:
         """Return the losses of the masked tokens in row order, (number of masked,)."""
+        first, kind = distinct_rows(torch.where(masked, self.mask_id, tokens), context, lengths)
         rows, positions = masked.nonzero(as_tuple=True)
         positions = positions + len(self.before) - int(self.shifted)
         excluded = self.mask_id if self.exclude_mask and self.mask_id < self.vocabulary else None
-        scored = ScoredTokens(rows, positions, tokens[masked], excluded, self.guidance)
-        hidden = masked
+        scored = ScoredTokens(kind[rows], positions, tokens[masked], excluded, self.guidance)
+        tokens, hidden = tokens[first], masked[first]
+        lengths = None if lengths is None else lengths[first]
         if context is not None:  # the unconditional rows follow the others
-            tokens, hidden = torch.cat([tokens, tokens]), torch.cat([masked, masked | context])
-        inputs, noise = self.inputs(tokens, hidden), self._noise(hidden)
+            tokens, hidden = torch.cat([tokens, tokens]), torch.cat([hidden, hidden | context[first]])
+            lengths = None if lengths is None else torch.cat([lengths, lengths])
+        inputs, noise = self.inputs(tokens, hidden, lengths), self._noise(hidden)
+        padding = {} if lengths is None else {"attention_mask": self.attended(inputs, lengths)}
 
         def forward() -> object:
-            return self._forward(inputs, noise)
+            return self._forward(inputs, noise, **padding)
 
         with torch.no_grad():
             if self.head is None:

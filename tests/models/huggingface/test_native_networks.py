@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from estimators import InputError, ModelError
-from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface
+from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface, masked_model
 from infodis_stats.models.probes import attention_pattern
 from tests.support.checkpoints import word_tokenizer
 from tests.support.direct import between, randomised, slow_nll
@@ -77,6 +77,8 @@ REFUSED = {
 # Networks for images and text, for pages and tables, one that needs another package, and one for three tokens or more.
 LEFT_OUT = {"modernvbert", "neomme", "ultravbert", "qdqbert", "layoutlm", "tapas", "funnel"}
 USED = sorted(set(LISTED) - set(REFUSED) - LEFT_OUT)
+# They take no attention mask, or padding changes their losses.
+UNPADDED = {"canine", "convbert", "flaubert", "fnet", "mobilebert", "nystromformer", "xlm", "yoso"}
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script(_method)?. is deprecated:DeprecationWarning")
 
@@ -110,6 +112,19 @@ def check(model: MaskedLanguageModel, net: nn.Module, length: int) -> None:
     assert (wrong - losses).abs().max() > 1e-4
 
 
+def check_padding(model: MaskedLanguageModel) -> None:
+    """The losses of a padded row are those of the row alone, whatever stands in the padding."""
+    tokens, masked = sequences(20)
+    lengths = torch.tensor([20, 13, 16])
+    padded = torch.arange(20) >= lengths[:, None]
+    shown = torch.where(padded, model.mask_id, tokens)
+    losses = model.token_nll(shown, masked & ~padded, lengths=lengths)
+    for row, length in enumerate(lengths):
+        alone = model.token_nll(tokens[row : row + 1, :length], masked[row : row + 1, :length])[0]
+        torch.testing.assert_close(losses[row, :length], alone, atol=1e-5, rtol=1e-5)
+    assert not losses[padded].any()
+
+
 @pytest.mark.parametrize("kind", USED)
 def test_a_network_of_transformers_gives_its_own_numbers(kind: str, tmp_path: Path) -> None:
     """The same at another batch size and another length, so that padding to blocks does not matter."""
@@ -118,7 +133,33 @@ def test_a_network_of_transformers_gives_its_own_numbers(kind: str, tmp_path: Pa
     assert (model.family.name, model.mask_id, model.before, model.after) == ("bert", 12, (0,), (2,))
     for length in (7, 20):
         check(model, net, length)
+    assert model.takes_padding == (kind not in UNPADDED)
+    if model.takes_padding:
+        check_padding(model)
     assert attention_pattern(model, cheap=True).pattern == "bidirectional"
+
+
+@pytest.mark.parametrize("lean", [True, False])
+def test_guided_losses_of_padded_rows_are_those_of_the_rows_alone(lean: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = MaskedLanguageModel(network("bert"), "bert", mask_id=12, length=32, before=(0,), after=(2,), guidance=1.5)
+    assert model.takes_padding
+    if not lean:
+        model.head = None
+        monkeypatch.setattr(masked_model, "FULL_LOGITS", 1)  # row by row
+    tokens, masked = sequences(9)
+    context = torch.arange(9) < torch.tensor([[2], [1], [3]])
+    lengths = torch.tensor([7, 9, 8])
+    masked &= ~context & (torch.arange(9) < lengths[:, None])
+    losses = model.token_nll(tokens, masked, context, lengths=lengths)
+    for row, length in enumerate(lengths):
+        part = slice(row, row + 1), slice(0, length)
+        alone = model.token_nll(tokens[part], masked[part], context[part])
+        torch.testing.assert_close(losses[part], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_in_half_precision_rows_are_not_padded() -> None:
+    model = MaskedLanguageModel(network("bert").bfloat16(), "bert", mask_id=12, length=32)
+    assert not model.takes_padding
 
 
 def test_every_kind_is_used_or_left_out_for_a_reason() -> None:

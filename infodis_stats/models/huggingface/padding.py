@@ -1,0 +1,73 @@
+"""Padding: whether a network takes an attention mask, and prices a padded row as it prices the row alone."""
+
+import inspect
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from infodis_stats.models.losses import HALF
+from infodis_stats.models.probes import allowed_tokens
+
+if TYPE_CHECKING:
+    from infodis_stats.models.huggingface.masked_model import MaskedLanguageModel
+
+__all__ = ["Padding", "measure_padding"]
+
+LENGTH = 48  # of the longer probe
+ROUNDING = 1e-5  # nats, and of a loss
+
+
+class Padding(NamedTuple):
+    """What padding changes.
+
+    Attributes
+    ----------
+    difference : float
+        Largest change of a loss in nats.
+    harmless : bool
+        Whether that is rounding; False in half precision, whose own rounding is larger than what some networks add.
+    """
+
+    difference: float
+    harmless: bool
+
+
+def measure_padding(model: "MaskedLanguageModel") -> Padding | None:
+    """Price two sequences of different lengths alone and in one padded call; None if the network takes no padding.
+
+    The losses may differ by rounding in float32: by 1e-5 nats + 1e-5 of the loss.
+    """
+    length = min(LENGTH, model.longest)
+    if model.family.noise is not None or model.family.arguments is not None or length < 2:
+        return None
+    if "attention_mask" not in inspect.signature(model.network.forward).parameters:
+        return None
+    allowed = allowed_tokens(model)
+    lengths = torch.tensor([length, (2 * length + 2) // 3])
+    tokens = torch.from_numpy(np.random.default_rng(0).choice(allowed, size=(2, length)))
+    places = torch.arange(length)
+    masked = (places % 2 == 1) & (places < lengths[:, None])
+    try:
+        inputs = model.inputs(tokens, masked, lengths)
+        logits = model.call(inputs, attention_mask=model.attended(inputs, lengths))
+        padded = _losses(model, logits, tokens, masked)
+        alone = torch.cat([_alone(model, tokens[row, :end], masked[row, :end]) for row, end in enumerate(lengths)])
+    except Exception:  # third-party code may raise anything; it then gets rows of one length
+        return None
+    exact = next(model.network.parameters()).dtype not in HALF
+    harmless = exact and torch.allclose(padded, alone, rtol=ROUNDING, atol=ROUNDING)
+    return Padding((padded - alone).abs().max().item(), harmless)
+
+
+def _alone(model: "MaskedLanguageModel", tokens: Tensor, masked: Tensor) -> Tensor:
+    tokens, masked = tokens[None], masked[None]
+    return _losses(model, model.call(model.inputs(tokens, masked)), tokens, masked)
+
+
+def _losses(model: "MaskedLanguageModel", logits: Tensor, tokens: Tensor, masked: Tensor) -> Tensor:
+    """Return the losses of the masked tokens in row order."""
+    rows, positions = masked.nonzero(as_tuple=True)
+    logs = logits.cpu()[rows, positions + len(model.before) - int(model.shifted)].log_softmax(dim=-1)
+    return -logs.gather(1, tokens[masked][:, None])[:, 0]
