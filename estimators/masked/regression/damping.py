@@ -1,20 +1,24 @@
 """Subtract what is predicted, times a factor: how well the predictions have proved right."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.masked.regression.lags import distant_lags
-from estimators.masked.regression.leave_one_out import Regressed, held_out
+from estimators.masked.regression.cross_fitting import HeldOut, Passes, held_out
+from estimators.masked.regression.lags import Lags, distant_lags
+from estimators.masked.regression.settings import Settings, settings_for
 
 __all__ = ["Adjusted", "adjusted"]
 
+FloatArray = NDArray[np.float64]
+
 LARGEST_GROUP = 256  # passes that are regressed together
-FOLDS = 4
-LEARNED_FROM = 64  # passes at most: more hardly change a factor, and the cost grows as their cube
+FOLDS = 16  # of passes that are predicted together
 TRUST = 4  # weight of the prior belief in the predictions, in passes
 TOLERATED = 0.4  # share by which predictions may be farther off than a line before they count for nothing
+ROUNDING = 1e-9  # relative: smaller predictions are none
 LEARNING = 3.5  # passes: with few, predictions are far off even where they help
 
 
@@ -34,22 +38,18 @@ class Adjusted:
     """
 
     estimate: float
-    residuals: NDArray[np.float64]
+    residuals: FloatArray
     has_lags: bool
 
 
-def adjusted(
-    masks: NDArray[np.bool_],
-    weights: NDArray[np.float64],
-    losses: NDArray[np.float64],
-    strata: NDArray[np.float64],
-) -> Adjusted:
-    """Return the regression-adjusted estimate of one replicate and its residuals.
+def adjusted(masks: NDArray[np.bool_], weights: FloatArray, losses: FloatArray, strata: FloatArray) -> list[Adjusted]:
+    """Return the regression-adjusted estimate of one replicate and its residuals, for each vector of losses.
 
     It is the weighted sum less the sum over passes ``k`` of ``f_k`` times the weighted ``b_k`` less its mean over the
-    law of pass ``k``. The surrogate ``b_k`` is fitted to the other passes. The factor ``f_k``, between 0 and 1, is how
-    well the passes of other folds predict one another, and these also decide which distant lags its prior includes.
-    None of them depends on pass ``k``, so that its ``b_k`` cancel in the mean, whatever the prior and the losses.
+    law of pass ``k``. The surrogate ``b_k`` is fitted to the passes outside the fold of pass ``k``. The factor ``f_k``,
+    between 0 and 1, is how well the passes of other groups predict one another, and these also decide which distant
+    lags the surrogate includes. None of them depends on pass ``k``, so that its ``b_k`` cancel in the mean, whatever
+    the prior and the losses.
 
     Where losses follow their neighbours, the factor is near 1: it is the slope of the held-out least squares of whole
     passes. Where they jump from 0, predictions overshoot. Where tokens depend on others far away (copies at a distance,
@@ -61,8 +61,10 @@ def adjusted(
     ----------
     masks : array of bool, shape (passes, length)
         Independent, each uniformly random given its size.
-    weights, losses : arrays of float64, shape (passes, length)
+    weights : array of float64, shape (passes, length)
         0 where not masked.
+    losses : array of float64, shape (vectors, passes, length)
+        Losses of one or several targets or models under these masks; 0 where not masked.
     strata : array of float64, shape (passes, length)
         Probability of each size ``1 .. L`` in each pass. The weights are ``1 / (m * strata[:, m - 1].sum())``.
 
@@ -70,48 +72,77 @@ def adjusted(
     passes, length = masks.shape
     shares = strata / strata.sum(axis=0) / length
     groups = -(-passes // LARGEST_GROUP)
-    total, has_lags = float((weights * losses).sum()), False
-    residuals = np.zeros(passes)
-    for group in (slice(first, None, groups) for first in range(groups)):
-        predicted, residuals[group], found = _damped(masks[group], weights[group], losses[group], shares[group])
-        total -= predicted
+    totals = (weights * losses).sum(axis=(1, 2))
+    residuals = np.zeros((len(losses), passes))
+    has_lags = np.zeros(len(losses), dtype=bool)
+    for part in (slice(first, None, groups) for first in range(groups)):
+        predicted, residuals[:, part], found = _damped(
+            Passes(masks[part], weights[part], losses[:, part], shares[part])
+        )
+        totals -= predicted
         has_lags |= found
-    return Adjusted(total, residuals, has_lags)
+    return [Adjusted(*of_vector) for of_vector in zip(totals.tolist(), residuals, has_lags.tolist(), strict=True)]
 
 
-def _damped(
-    masks: NDArray[np.bool_], weights: NDArray[np.float64], losses: NDArray[np.float64], shares: NDArray[np.float64]
-) -> tuple[float, NDArray[np.float64], bool]:
-    every = np.arange(len(masks))
-    folds = every % FOLDS
-    others = [np.flatnonzero(folds != fold) for fold in range(FOLDS)]
-    others = [other[:: max(1, -(-len(other) // LEARNED_FROM))] for other in others]
-    learned = [Regressed(other, distant_lags(masks[other], losses[other])) for other in others]
-    priors = list(dict.fromkeys(subset.lags for subset in learned))  # nearly always one, without lags
-    all_passes = [Regressed(every, lags) for lags in priors]
-    predicted, residual, squares = held_out(masks, weights, losses, shares, [*learned, *all_passes])
+def _damped(passes: Passes) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    # Of each vector: what is subtracted, the residuals (vectors, passes), and whether there are lags.
+    masks, losses = passes.masks, passes.losses
+    settings = settings_for(len(masks))
+    group = np.arange(len(masks)) % settings.groups
+    lags = [
+        [distant_lags(masks[group != number], vector[group != number]) for number in range(settings.groups)]
+        for vector in losses
+    ]
+    predicted, residual = np.zeros((2, len(losses), len(masks)))
+    for chosen in dict.fromkeys(itertools.chain.from_iterable(lags)):  # nearly always one: none
+        fold_predicted, fold_residual, factors = _with_lags(passes, settings, group, chosen)
+        applies = np.array([[of_group == chosen for of_group in of_vector] for of_vector in lags])[:, group]
+        predicted += np.where(applies, factors * fold_predicted, 0.0)
+        residual += np.where(applies, fold_residual + (1.0 - factors) * fold_predicted, 0.0)
+    return predicted.sum(axis=1), residual, np.array([any(of_vector) for of_vector in lags])
+
+
+def _with_lags(
+    passes: Passes, settings: Settings, group: NDArray[np.int64], lags: Lags
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    # What is predicted, what is left, and the factors: each (vectors, passes).
+    count = len(group)
+    folds = np.arange(count) % FOLDS == np.arange(min(FOLDS, count))[:, None]
+    pairs = np.array([(group == first) | (group == second) for first, second in settings.pairs])
+    fits = held_out(passes, np.concatenate([folds, pairs]), settings.prior, lags)
+    of_pairs = HeldOut(*(part[len(folds) :] for part in fits))
     factors = np.array(
         [
-            _slope(predicted[fold, other], residual[fold, other])
-            * _reliability(masks[other], losses[other], squares[fold])
-            for fold, (other, _) in enumerate(learned)
+            [_factor(passes, of_pairs, settings.partners(number), group, vector) for number in range(settings.groups)]
+            for vector in range(len(passes.losses))
         ]
-    )[folds]
-    row = np.array([FOLDS + priors.index(subset.lags) for subset in learned])[folds]
-    predicted, residual = predicted[row, every], residual[row, every]
-    return float(factors @ predicted), residual + (1.0 - factors) * predicted, any(priors)
+    )
+    of_folds = HeldOut(*(part[: len(folds)].sum(axis=0) for part in fits))
+    return of_folds.predicted, of_folds.residual, factors[:, group]
 
 
-def _slope(predicted: NDArray[np.float64], residual: NDArray[np.float64]) -> float:
+def _factor(
+    passes: Passes, of_pairs: HeldOut, partners: list[tuple[int, int]], group: NDArray[np.int64], vector: int
+) -> float:
+    # How well the passes of a group's partners are predicted by those of neither group.
+    predicted, residual, squares = (
+        np.concatenate([part[pair, vector, group == partner] for pair, partner in partners]) for part in of_pairs
+    )
+    others = np.isin(group, [partner for _, partner in partners])
+    reliability = _reliability(passes.masks[others], passes.losses[vector, others], float(squares.sum()))
+    return _slope(predicted, residual) * reliability
+
+
+def _slope(predicted: FloatArray, residual: FloatArray) -> float:
     square = float(predicted @ predicted)
-    if square == 0.0:
+    if square <= ROUNDING**2 * float(residual @ residual):  # nothing is predicted, and the factor does not matter
         return 1.0
     belief = TRUST / len(predicted)
     slope = 1.0 + float(predicted @ residual) / square
     return min(max((slope + belief) / (1.0 + belief), 0.0), 1.0)
 
 
-def _reliability(masks: NDArray[np.bool_], losses: NDArray[np.float64], squares: float) -> float:
+def _reliability(masks: NDArray[np.bool_], losses: FloatArray, squares: float) -> float:
     # Held-out errors against those of a line, which is fitted: 1 if they are no larger, 0 if they are much larger.
     passes, _ = tokens = np.nonzero(masks)
     if not passes.size:

@@ -99,4 +99,7 @@ class Regression(Estimator):
 
     def _adjusted(self, plan: Plan, losses: NDArray[np.float64]) -> list[Adjusted]:
         strata, masks = size_strata(plan.length, plan.passes), mask_plan(plan, "regressions").masks
-        return [adjusted(*replicate, strata) for replicate in zip(masks, plan.weights, losses, strict=True)]
+        return [
+            adjusted(*replicate[:2], replicate[2][None], strata)[0]
+            for replicate in zip(masks, plan.weights, losses, strict=True)
+        ]

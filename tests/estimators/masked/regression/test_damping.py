@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from estimators import all_masks, estimand_weights
-from estimators.masked.regression import damping, lags, leave_one_out
+from estimators.masked.regression import cross_fitting, damping, lags
 from estimators.masked.regression.damping import adjusted
-from estimators.masked.regression.leave_one_out import Regressed
 from estimators.masked.regression.strata import size_strata
 
 
@@ -22,6 +21,12 @@ def arbitrary_losses(length, seed=3):
 def likelihood(losses):
     masks = all_masks(losses.shape[1])
     return (estimand_weights(losses.shape[1])[masks.sum(axis=1)][:, None] * losses).sum()
+
+
+def estimate_of(masks, weights, losses, strata):
+    """The adjusted sum of a single vector of losses."""
+    (result,) = adjusted(masks, weights, losses[None], strata)
+    return result.estimate
 
 
 def with_full_mask(length, passes):
@@ -49,7 +54,7 @@ def expectation(losses, strata, copies=1):
         if probability:
             chosen = np.repeat(chosen, copies)
             weights = masks[chosen] * weight[chosen, None]
-            total += probability * adjusted(masks[chosen], weights, losses[chosen], repeated).estimate
+            total += probability * estimate_of(masks[chosen], weights, losses[chosen], repeated)
     return total
 
 
@@ -68,31 +73,41 @@ def test_maths_unbiased_with_the_full_mask_as_a_stratum():
     assert expectation(losses, with_full_mask(3, 3)) == pytest.approx(likelihood(losses), rel=1e-12)
 
 
-@pytest.mark.parametrize(("group", "positions", "halo"), [(1, 16, 0), (2, 16, 0), (256, 2, 0), (256, 1, 1), (2, 2, 1)])
-def test_maths_unbiased_in_groups_of_passes_and_blocks_of_positions(monkeypatch, group, positions, halo):
+@pytest.mark.parametrize(
+    ("group", "positions", "folds"), [(1, 64, 16), (2, 64, 16), (256, 2, 16), (2, 1, 2), (256, 64, 2)]
+)
+def test_maths_unbiased_in_groups_of_passes_blocks_of_positions_and_few_folds(monkeypatch, group, positions, folds):
     monkeypatch.setattr(damping, "LARGEST_GROUP", group)
-    monkeypatch.setattr(leave_one_out, "BLOCK", 1)
-    monkeypatch.setattr(leave_one_out, "FEWEST_POSITIONS", positions)
-    monkeypatch.setattr(leave_one_out, "HALO", halo)
+    monkeypatch.setattr(cross_fitting, "POSITIONS", positions)
+    monkeypatch.setattr(damping, "FOLDS", folds)
+    losses = arbitrary_losses(3)
+    assert expectation(losses, size_strata(3, 3)) == pytest.approx(likelihood(losses), rel=1e-12)
+
+
+@pytest.mark.parametrize("passes", [24, 25, 96])
+def test_maths_unbiased_with_the_settings_of_more_passes(monkeypatch, passes):
+    """Priors and groups that few passes do not have."""
+    more = damping.settings_for(passes)
+    monkeypatch.setattr(damping, "settings_for", lambda count: more)
     losses = arbitrary_losses(3)
     assert expectation(losses, size_strata(3, 3)) == pytest.approx(likelihood(losses), rel=1e-12)
 
 
 def test_maths_control_a_surrogate_fitted_to_its_own_pass_is_biased():
-    """Every pass occurs twice: leaving out one copy leaves the other in the fit. Each has the right distribution."""
+    """Every pass occurs 3 times: leaving out one leaves its copies in the fit. Each has the right distribution."""
     losses = arbitrary_losses(3)
-    assert abs(expectation(losses, size_strata(3, 2), copies=2) / likelihood(losses) - 1) > 0.01
+    assert abs(expectation(losses, size_strata(3, 2), copies=3) / likelihood(losses) - 1) > 0.01
 
 
 def test_maths_control_a_factor_fitted_to_its_own_pass_is_biased(monkeypatch):
-    """The same factors, estimated from all passes."""
+    """The same factors, raised by the losses of the first group of passes."""
     losses = arbitrary_losses(3)
-    fair = damping.held_out
+    fair = damping._factor
 
-    def leaking(masks, weights, losses, shares, subsets):
-        return fair(masks, weights, losses, shares, [subsets[-1]] * len(subsets))
+    def leaking(passes, of_pairs, partners, group, vector):
+        return max(fair(passes, of_pairs, partners, group, vector), passes.losses[vector, group == 0].mean())
 
-    monkeypatch.setattr(damping, "held_out", leaking)
+    monkeypatch.setattr(damping, "_factor", leaking)
     assert abs(expectation(losses, size_strata(3, 3)) / likelihood(losses) - 1) > 1e-4
 
 
@@ -111,20 +126,17 @@ def test_maths_unbiased_with_lags_chosen_by_other_passes(monkeypatch):
 def test_maths_control_lags_chosen_by_the_pass_itself_are_biased(monkeypatch):
     weak_lags(monkeypatch)
     losses = arbitrary_losses(3)
-    fair = damping.held_out
+    monkeypatch.setattr(damping, "distant_lags", lambda masks, losses: lags.distant_lags(full.masks, full.losses[0]))
+    fair = damping._damped
 
-    def leaking(masks, weights, losses, shares, subsets):
-        chosen = lags.distant_lags(masks, losses)
-        return fair(masks, weights, losses, shares, [Regressed(subset.passes, chosen) for subset in subsets])
+    def remembering(passes):
+        nonlocal full
+        full = passes
+        return fair(passes)
 
-    monkeypatch.setattr(damping, "held_out", leaking)
+    full = None
+    monkeypatch.setattr(damping, "_damped", remembering)
     assert abs(expectation(losses, size_strata(3, 3)) / likelihood(losses) - 1) > 1e-4
-
-
-def test_maths_unbiased_with_factors_estimated_from_few_passes(monkeypatch):
-    monkeypatch.setattr(damping, "LEARNED_FROM", 1)
-    losses = arbitrary_losses(3)
-    assert expectation(losses, size_strata(3, 3)) == pytest.approx(likelihood(losses), rel=1e-12)
 
 
 def test_maths_the_slope_is_that_of_held_out_least_squares():
@@ -160,14 +172,14 @@ def test_contract_the_estimate_scales_with_the_losses(passes):
         masks * rng.random(masks.shape),
         size_strata(10, passes),
     )
-    once = adjusted(masks, weights, losses, strata).estimate
-    assert adjusted(masks, weights, -1e6 * losses, strata).estimate == pytest.approx(-1e6 * once, rel=1e-9)
-    assert adjusted(masks, weights, 0.0 * losses, strata).estimate == 0.0
+    once = estimate_of(masks, weights, losses, strata)
+    assert estimate_of(masks, weights, -1e6 * losses, strata) == pytest.approx(-1e6 * once, rel=1e-9)
+    assert estimate_of(masks, weights, 0.0 * losses, strata) == 0.0
 
 
 def test_contract_empty_masks_contribute_nothing():
     masks = np.zeros((4, 3), dtype=bool)
-    assert adjusted(masks, 1.0 * masks, 1.0 * masks, size_strata(3, 4)).estimate == 0.0
+    assert estimate_of(masks, 1.0 * masks, 1.0 * masks, size_strata(3, 4)) == 0.0
 
 
 def variances(table, passes, undamped, monkeypatch, replicates=300):
@@ -185,7 +197,7 @@ def variances(table, passes, undamped, monkeypatch, replicates=300):
         masks = every[rows]
         weights = masks / (strata.sum(axis=0)[sizes[rows] - 1] * sizes[rows])[:, None]
         before.append((weights * table[rows]).sum())
-        after.append(adjusted(masks, weights, table[rows], strata).estimate)
+        after.append(estimate_of(masks, weights, table[rows], strata))
     return np.var(before), np.var(after)
 
 

@@ -1,0 +1,291 @@
+"""Predict passes from all passes but those of a split, with the exact mean of the predictions.
+
+A surrogate is fitted without the passes that it predicts. Given the shared coefficients ``beta``, the positions are
+independent: at each, the losses of the passes that mask it are ``x' beta`` plus a Gaussian process of its own, whose
+precision matrix ``Q`` over these passes is inverted once. To leave out the passes ``h`` of a split takes no further
+fit: with ``r`` the losses less ``x' beta``, the held-out residuals are ``Q_hh^-1 (Q r)_h``, and a product ``a' Q b``
+becomes ``a' Q b - (Q a)_h' Q_hh^-1 (Q b)_h``. The shared coefficients of nearby clusters alone are linked, so that
+their precision matrix is block-tridiagonal. The cost is proportional to positions and splits, and, with the inversion,
+to the square of the passes.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from estimators.masked.regression.lags import Lags, expected_terms, lag_terms
+from estimators.masked.regression.prior import Prior, mean_products
+from estimators.masked.regression.shared_coefficients import SharedSystem, shared_system, solve_tridiagonal
+
+__all__ = ["HeldOut", "Passes", "held_out"]
+
+FloatArray = NDArray[np.float64]
+
+POSITIONS = 64  # fitted together: clusters across the border of two blocks have a coefficient in each
+TOGETHER = 256  # positions times splits of a batch: what it needs stays in the cache
+
+
+class HeldOut(NamedTuple):
+    """Predictions of the passes that each split holds out; 0 for the others. Linear in the losses, but `squares`.
+
+    Attributes
+    ----------
+    predicted : array of float64, shape (splits, vectors, passes)
+        The sum over positions of the weighted surrogate, less its mean.
+    residual : array of float64, shape (splits, vectors, passes)
+        The sum over positions of the weighted loss less the surrogate.
+    squares : array of float64, shape (splits, vectors, passes)
+        The sum over masked positions of the squared loss less the surrogate.
+    """
+
+    predicted: FloatArray
+    residual: FloatArray
+    squares: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Passes:
+    """The passes of a replicate and their losses.
+
+    Attributes
+    ----------
+    masks : array of bool, shape (passes, length)
+    weights : array of float64, shape (passes, length)
+        0 where not masked.
+    losses : array of float64, shape (vectors, passes, length)
+        Of one or several targets or models under these masks, 0 where not masked. They share the expensive steps.
+    shares : array of float64, shape (passes, length)
+        Weight of each size ``1 .. L`` in the mean of a pass: the mean of its weighted surrogate ``b`` over its random
+        mask is the sum over sizes of the share times the sum over positions of the mean of ``b(i, S)`` over masks of
+        that size.
+    """
+
+    masks: NDArray[np.bool_]
+    weights: FloatArray
+    losses: FloatArray
+    shares: FloatArray
+
+
+def held_out(passes: Passes, splits: NDArray[np.bool_], prior: Prior, lags: Lags = ()) -> HeldOut:
+    """Predict the passes that each split holds out from all other passes.
+
+    Parameters
+    ----------
+    passes : Passes
+    splits : array of bool, shape (splits, passes)
+        The passes that each split holds out together.
+    prior : Prior
+    lags : tuple of int, default ()
+        Distant lags of the surrogate.
+    """
+    count, length = passes.masks.shape
+    results = np.zeros((3, len(splits), len(passes.losses), count))
+    blocks = -(-length // POSITIONS)
+    ends = [length * block // blocks for block in range(blocks + 1)]
+    means = mean_products(length, int(prior.orders.max())) @ passes.shares.T
+    for inside in itertools.starmap(slice, itertools.pairwise(ends)):
+        block = _Block.of(passes.masks, passes.losses, inside, prior, lags)
+        weights = np.append(passes.weights, np.zeros((1, length)), axis=0).T[inside]
+        lag_means = expected_terms(length, inside, lags, passes.shares) if lags else np.zeros((0, count))
+        first = 0
+        for fits in block.fits([block.without(held) for held in _batches(splits, len(weights))]):
+            part = slice(first, first := first + len(fits.passes))
+            means_of_passes = fits.coefficients.mT @ means + fits.of_lags.mT @ lag_means
+            results[:, part] += fits.token_sums(weights)
+            results[0, part] -= splits[part, None] * means_of_passes
+    return HeldOut(*results)
+
+
+def _batches(splits: NDArray[np.bool_], positions: int) -> Iterator[NDArray[np.bool_]]:
+    # Splits that hold out equally many passes, a few at a time.
+    most = max(1, TOGETHER // positions)
+    for _, equal in itertools.groupby(splits, np.count_nonzero):
+        alike = np.stack(list(equal))
+        yield from (alike[first : first + most] for first in range(0, len(alike), most))
+
+
+class _Fits(NamedTuple):
+    # Of some splits the passes held out, with predictions and residuals of their tokens, and the coefficients of the
+    # fits, summed over positions: by order of the terms, and of the lags.
+    passes: NDArray[np.int64]  # (splits, positions, slots)
+    predictions: FloatArray  # (splits, positions, slots, vectors)
+    residuals: FloatArray
+    coefficients: FloatArray  # (splits, orders, vectors)
+    of_lags: FloatArray  # (splits, lag terms, vectors)
+
+    def token_sums(self, weights: FloatArray) -> FloatArray:
+        """Sum predictions, residuals and squares over the tokens of each pass: (3, splits, vectors, passes).
+
+        The weights have shape (positions, passes + 1).
+        """
+        splits, vectors, count = len(self.passes), self.residuals.shape[-1], weights.shape[1]
+        weight = weights[np.arange(len(weights))[:, None], self.passes][..., None]
+        owner = (self.passes + count * np.arange(splits)[:, None, None]).ravel()
+        sums = []
+        for tokens in (weight * self.predictions, weight * self.residuals, self.residuals**2):
+            by_pass = [np.bincount(owner, tokens[..., vector].ravel(), splits * count) for vector in range(vectors)]
+            sums.append(np.stack(by_pass).reshape(vectors, splits, count)[..., :-1].swapaxes(0, 1))
+        return np.stack(sums)
+
+
+class _Columns(NamedTuple):
+    # Where the columns of a block are: losses, shared terms, terms of the lags, sums of a position's own by order.
+    losses: slice
+    shared: slice
+    lags: slice
+    orders: slice
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Some positions, the passes that mask each (padded by a pass that masks nothing), and what all fits need."""
+
+    prior: Prior
+    system: SharedSystem
+    columns: _Columns
+    passes: NDArray[np.int64]  # (positions, slots)
+    losses: FloatArray  # (positions, passes + 1, vectors)
+    precision: FloatArray  # Q: (positions, slots, slots)
+    rows: FloatArray  # Q times the columns: (positions, slots, columns)
+    products: FloatArray  # the columns times Q times the columns: (positions, columns, columns)
+
+    @classmethod
+    def of(cls, masks: NDArray[np.bool_], losses: FloatArray, inside: slice, prior: Prior, lags: Lags) -> "_Block":
+        count = len(masks)
+        masked = np.append(masks, np.zeros((1, masks.shape[1]), dtype=bool), axis=0).T[inside]
+        passes, present = _first(masked)
+        passes[~present] = count
+        terms = _terms(masks, inside, passes, prior)
+        scaled = terms * prior.alone[:, None]
+        covariance = torch.from_numpy(terms).mT @ torch.from_numpy(scaled)
+        covariance.diagonal(dim1=-2, dim2=-1).add_(prior.noise)
+        identity = torch.eye(passes.shape[1], dtype=torch.float64).expand_as(covariance)
+        inverse = torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), identity, upper=False)
+        precision = inverse.mT @ inverse
+        observed = np.append(losses, np.zeros((len(losses), 1, masks.shape[1])), axis=1).transpose(2, 1, 0)[inside]
+        parts = [
+            np.take_along_axis(observed, passes[..., None], axis=1),
+            terms[:, 1 : 1 + len(prior.shape)].transpose(0, 2, 1),
+            _lag_terms(masks, inside, passes, lags),
+            scaled.transpose(0, 2, 1) @ prior.order_sums,
+        ]
+        ends = np.cumsum([0, *(part.shape[-1] for part in parts)]).tolist()
+        columns = torch.from_numpy(np.concatenate(parts, axis=-1))
+        rows = precision @ columns
+        return cls(
+            prior,
+            shared_system(prior, len(passes)),
+            _Columns(*itertools.starmap(slice, itertools.pairwise(ends))),
+            passes,
+            observed,
+            precision.numpy(),
+            rows.numpy(),
+            (columns.mT @ rows).numpy(),
+        )
+
+    def without(self, held: NDArray[np.bool_]) -> "_Without":
+        """Leave out the passes that each split holds out: (splits, passes)."""
+        is_held = np.append(held, np.zeros((len(held), 1), dtype=bool), axis=1)[:, self.passes]
+        slots, present = _first(is_held.reshape(-1, is_held.shape[-1]))
+        position, count = np.tile(np.arange(len(self.passes)), len(held))[:, None], slots.shape[1]
+        inner = self.precision[position[..., None], slots[:, :, None], slots[:, None, :]]
+        inner *= present[:, :, None] & present[:, None, :]
+        inner.reshape(len(slots), -1)[:, :: count + 1] += ~present
+        factor = torch.linalg.cholesky(torch.from_numpy(inner))
+        rows = torch.from_numpy(self.rows[position, slots] * present[..., None])
+        rows = torch.linalg.solve_triangular(factor, rows, upper=False).numpy()
+
+        def by_split(array: NDArray[Any]) -> NDArray[Any]:
+            return array.reshape(len(held), -1, *array.shape[1:])
+
+        products, columns = self.products - by_split(rows.transpose(0, 2, 1) @ rows), self.columns
+        linked, sides = products[:, :, columns.shared], np.r_[columns.losses, columns.lags]
+        return _Without(
+            by_split(np.where(present, self.passes[position, slots], self.losses.shape[1] - 1)),
+            by_split(factor.numpy()),
+            by_split(rows),
+            products[:, :, columns.orders],
+            products[:, :, columns.lags].sum(axis=1),
+            np.stack([self.system.matrix(split) for split in linked[..., columns.shared]]),
+            np.stack([self.system.right_side(split) for split in linked[..., sides]]),
+        )
+
+    def fits(self, left_out: Sequence["_Without"]) -> Iterator[_Fits]:
+        """Yield the fits without the passes left out."""
+        matrices, sides = (
+            np.concatenate([left.matrix for left in left_out]),
+            np.concatenate([left.side for left in left_out]),
+        )
+        solved = solve_tridiagonal(matrices, sides)
+        for left in left_out:
+            part, solved = solved[: len(left.side)], solved[len(left.side) :]
+            yield self._fit(left, part)
+
+    def _fit(self, left: "_Without", solved: FloatArray) -> _Fits:
+        losses, shared_terms, lags, _ = self.columns
+        given, slopes = solved[..., losses], solved[..., losses.stop :]
+        links = left.side[..., losses.stop :].mT
+        reduced = np.eye(links.shape[1]) + left.lagged[..., lags] - links @ slopes
+        of_lags = np.linalg.solve(reduced, left.lagged[..., losses] - links @ given).astype(np.float64, copy=False)
+        shared = (given - slopes @ of_lags)[:, self.system.places]
+
+        def unexplained(part: FloatArray) -> FloatArray:
+            rest: FloatArray = part[..., losses] - part[..., shared_terms] @ shared
+            return rest - part[..., lags] @ of_lags[:, None]
+
+        factor, rest = torch.from_numpy(left.factor), torch.from_numpy(unexplained(left.rows))
+        residuals = torch.linalg.solve_triangular(factor.mT, rest, upper=True).numpy()
+        observed = self.losses[np.arange(len(self.passes))[:, None], left.passes]
+        sums = unexplained(left.products).sum(axis=1)
+        sums += self.prior.order_sums[1 : 1 + len(self.prior.shape)].T @ shared.sum(axis=1)
+        return _Fits(left.passes, observed - residuals, residuals, sums, of_lags)
+
+
+class _Without(NamedTuple):
+    # A block without the passes that some splits hold out.
+    passes: NDArray[np.int64]  # held out: (splits, positions, slots)
+    factor: FloatArray  # of their precision, lower triangular: (splits, positions, slots, slots)
+    rows: FloatArray  # theirs, divided by the factor: (splits, positions, slots, columns)
+    products: FloatArray  # of the sums by order with all columns: (splits, positions, orders, columns)
+    lagged: FloatArray  # of the lags' terms with all columns, summed over positions: (splits, lag terms, columns)
+    matrix: FloatArray  # of the shared coefficients
+    side: FloatArray  # of the shared coefficients: losses, then lags
+
+
+def _first(chosen: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    # The places of what is chosen in each row, in order, padded to the most of any row; and which are no padding.
+    most = max(1, int(chosen.sum(axis=1).max()))
+    places = np.argsort(~chosen, axis=1, kind="stable")[:, :most]
+    return places, np.take_along_axis(chosen, places, axis=1)
+
+
+def _terms(masks: NDArray[np.bool_], inside: slice, passes: NDArray[np.int64], prior: Prior) -> FloatArray:
+    # Of the passes (positions, slots): (positions, terms, slots); 0 where a cluster leads out of the sequence.
+    reach, (count, length) = prior.reach, masks.shape
+    signs = np.zeros((length + 2 * reach, count + 1), dtype=np.int8)
+    signs[reach : reach + length, :count] = np.where(masks.T, 1, -1)
+    window = np.arange(inside.start, inside.stop)[:, None] + np.arange(2 * reach + 1)
+    near = signs[window[..., None], passes[:, None, :]]
+    terms = np.empty((len(passes), len(prior.offsets), passes.shape[1]), dtype=np.int8)
+    terms[:, prior.orders == 0] = passes[:, None] < count
+    for order in range(1, int(prior.orders.max()) + 1):
+        which = prior.orders == order
+        first, *others = (np.array([offsets for offsets in prior.offsets if len(offsets) == order]) + reach).T
+        product = near[:, first]
+        for other in others:
+            product *= near[:, other]
+        terms[:, which] = product
+    return terms.astype(np.float64)
+
+
+def _lag_terms(masks: NDArray[np.bool_], inside: slice, passes: NDArray[np.int64], lags: Lags) -> FloatArray:
+    if not lags:
+        return np.zeros((*passes.shape, 0))
+    terms = lag_terms(np.where(masks.T, 1.0, -1.0), lags)[inside]
+    none = np.zeros((len(terms), 1, terms.shape[-1]))
+    return np.take_along_axis(np.append(terms, none, axis=1), passes[..., None], axis=1)

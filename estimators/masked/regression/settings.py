@@ -1,0 +1,56 @@
+"""How much is fitted to how many passes: few passes determine few coefficients."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from estimators.masked.regression.prior import Prior, make_prior
+
+__all__ = ["Settings", "settings_for"]
+
+FEW, MANY = 24, 96  # passes
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """The prior, and how the passes are grouped to learn the factors.
+
+    Attributes
+    ----------
+    prior : Prior
+    groups : int
+        Groups of passes; each has a factor.
+    pairs : tuple of (int, int)
+        The pairs of groups that are held out together: how well one of them is predicted is learned without the other.
+    """
+
+    prior: Prior
+    groups: int
+    pairs: tuple[tuple[int, int], ...]
+
+    def partners(self, group: int) -> list[tuple[int, int]]:
+        """Return the pairs that a group belongs to: the number of the pair, and the other group."""
+        return [(number, sum(pair) - group) for number, pair in enumerate(self.pairs) if group in pair]
+
+
+def settings_for(passes: int) -> Settings:
+    """Return the settings for a number of passes.
+
+    Examples
+    --------
+    >>> settings_for(16).groups, settings_for(128).pairs
+    (8, ((0, 2), (1, 3)))
+    """
+    if passes <= FEW:
+        return _settings(0.003, 0.003, groups=8, apart=(1, 2, 3, 4))
+    if passes < MANY:
+        return _settings(0.001, 0.0003, groups=8, apart=(1, 4))
+    return _settings(0.003, 0.0003, groups=4, apart=(2,))
+
+
+@lru_cache(maxsize=8)
+def _settings(shared_from: float, alone_from: float, *, groups: int, apart: tuple[int, ...]) -> Settings:
+    # The groups in a circle, paired with those so far on.
+    pairs = {tuple(sorted((group, (group + far) % groups))) for far in apart for group in range(groups)}
+    return Settings(
+        make_prior(shared_from, alone_from), groups, tuple((first, second) for first, second in sorted(pairs))
+    )
