@@ -1,8 +1,9 @@
 """The regression-adjusted estimator: what can be predicted of a loss is subtracted, and its exact mean added back.
 
 ``estimator.py`` draws the plan, ``strata.py`` is the law of the masks' sizes, ``prior.py`` says how losses are
-correlated, ``lags.py`` finds correlations far away, ``leave_one_out.py`` predicts each pass from the others,
-``damping.py`` scales the prediction by how well it has proved right.
+correlated, ``lags.py`` finds correlations far away, ``cross_fitting.py`` predicts passes from the others with the
+systems of ``shared_coefficients.py``, ``damping.py`` scales the prediction by how well it has proved right,
+``settings.py`` says how much is fitted to how many passes.
 """
 
 from estimators.masked.regression.estimator import Regression

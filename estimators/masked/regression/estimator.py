@@ -27,9 +27,9 @@ class Regression(Estimator):
     """Stratified sizes; the part of each loss that the other passes predict is replaced by its exact mean.
 
     A control variate: pass ``k`` contributes ``sum_i W (c - f b)(i, S_k)`` and ``f`` times the mean of ``sum_i W b(i,
-    S)`` over the law of its mask. Here ``b`` is the Gaussian-process regression of the losses of the other passes on
-    their masks, and the factor ``f``, between 0 and 1, is how well they predict one another. As passes are independent,
-    every replicate is unbiased, for every model. With a single pass there is nothing to learn from, and the estimate is
+    S)`` over the law of its mask. Here ``b`` is the Bayesian linear regression of the losses of other passes on products
+    of the signs of nearby positions, and the factor ``f``, between 0 and 1, is how well they predict one another. As
+    passes are independent, every replicate is unbiased, for every model. With a single pass there is nothing to learn from, and the estimate is
     the weighted sum.
 
     Neighbours are neighbours among the scored positions: the context is the same in all passes and explains nothing. A
@@ -78,10 +78,12 @@ class Regression(Estimator):
         the passes were fitted to overlapping sets of passes, which the residuals do not show: they are multiplied by
         1.15, and by 1.35 where predictions of all positions share the coefficients of distant lags.
         """
-        every = [self._adjusted(plan, each) for each in losses]
+        strata, masks = size_strata(plan.length, plan.passes), mask_plan(plan, "regressions").masks
+        vectors = np.stack(losses, axis=1)
+        replicates = [adjusted(*replicate, strata) for replicate in zip(masks, plan.weights, vectors, strict=True)]
         return [
-            Reduction(np.array([replicate.estimate for replicate in replicates]), self._variance(plan, replicates))
-            for replicates in every
+            Reduction(np.array([replicate.estimate for replicate in of_vector]), self._variance(plan, of_vector))
+            for of_vector in zip(*replicates, strict=True)
         ]
 
     def has_within_variance(self, length: int, passes: int) -> bool:
@@ -96,10 +98,3 @@ class Regression(Estimator):
         factors = np.array([SHARED_LAGS if replicate.has_lags else SHARED for replicate in replicates])
         about_trend = from_residuals(drawn * residuals, plan.hidden_fractions[:, :drawn])
         return WithinVariance(factors**2 * about_trend.variance, np.full(plan.replicates, drawn - 2.0))
-
-    def _adjusted(self, plan: Plan, losses: NDArray[np.float64]) -> list[Adjusted]:
-        strata, masks = size_strata(plan.length, plan.passes), mask_plan(plan, "regressions").masks
-        return [
-            adjusted(*replicate[:2], replicate[2][None], strata)[0]
-            for replicate in zip(masks, plan.weights, losses, strict=True)
-        ]
