@@ -48,7 +48,7 @@ def write_run(rows: Sequence[Row], name: str) -> None:
 
 
 def write_table() -> Path:
-    """Write `reports/speed.md` from the runs that are kept; a single one stands in both columns."""
+    """Write `reports/speed.md` from the runs that are kept."""
     before, after = (_run(name) for name in ("before", "after"))
     cells = [*after.index, *(cell for cell in before.index if cell not in after.index)]
     rows = []
@@ -77,7 +77,8 @@ def write_table() -> Path:
 
 def _run(name: str) -> pd.DataFrame:
     path = RUNS / f"{name}.csv"
-    return pd.read_csv(path if path.exists() else RUNS / "before.csv").set_index(["section", "cell"])
+    index = ["section", "cell"]
+    return pd.read_csv(path).set_index(index) if path.exists() else pd.DataFrame(columns=index).set_index(index)
 
 
 def _number(value: float) -> str:
