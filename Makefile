@@ -4,13 +4,13 @@ BIN := .venv/bin
 OLD := .venv-transformers4
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: report test test-slow test-transformers4 lint format bench reports robustness clean
+.PHONY: report test test-slow test-transformers4 lint format bench gpu reports robustness clean
 
 report: .venv/ready  ## compare the estimators on the paper's DNA problem and write a report
 	$(BIN)/infodis-stats study reports/dna_markov.toml --out out/dna_markov
 
 # One process per core, each with one thread.
-test test-slow test-transformers4 robustness: export OMP_NUM_THREADS = 1
+test test-slow test-transformers4 robustness bench: export OMP_NUM_THREADS = 1
 
 # Many tests start processes, which import everything: without compiled modules that takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -39,8 +39,11 @@ format: .venv/ready
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .venv/ready  ## measure speed and memory; nothing is asserted
-	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' --benchmark-enable --benchmark-only
+bench: .venv/ready  ## measure speed and memory, and write reports/speed.md; nothing is asserted
+	$(BIN)/python -m tests.benchmarks
+
+gpu:  ## check and measure on an accelerator, with any Python that has torch, numpy and transformers
+	PYTHONPATH=. $(PYTHON) tests/gpu/run.py | tee reports/gpu.md
 
 robustness: .venv/ready  ## kill, starve and tamper with studies, and write what was lost
 	$(BIN)/python -m tests.support.robustness
@@ -84,4 +87,4 @@ $(OLD).txt: constraints.txt constraints-transformers4.txt
 	@cat constraints-transformers4.txt >> $@
 
 clean:
-	rm -rf .venv $(OLD) $(OLD).txt out .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf .venv $(OLD) $(OLD).txt out .pytest_cache .mypy_cache .ruff_cache

@@ -6,14 +6,14 @@ All values are in nats. The public names of `estimators` are public here too.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import lazy_loader
+from infodis_stats.lazy import attach
 
 if TYPE_CHECKING:
     from estimators import *  # noqa: F403
     from infodis_stats.public import *  # noqa: F403
 
 # Imported on first use: everything together takes seconds, and the command line's --help needs none of it.
-_import_public, _, __all__ = lazy_loader.attach_stub(__name__, str(Path(__file__).with_name("public.pyi")))
+_import_public, _, __all__ = attach(__name__, Path(__file__).with_name("public.pyi"))
 
 __version__: str
 

@@ -1,6 +1,7 @@
 """The command line: parses arguments and returns an exit status. Errors are one sentence, with status 2."""
 
 import argparse
+import gc
 import os
 import re
 import select
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     try:
         try:
-            return _run(_parser().parse_args(arguments))
+            return _run(_parser().parse_args(arguments), ours=arguments is None)
         except KeyboardInterrupt:
             print("infodis-stats: interrupted", file=sys.stderr)
             return 130
@@ -68,13 +69,20 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _run(options: argparse.Namespace) -> int:
-    # Imported here because torch, xarray and statsmodels take seconds, which --help does not need.
+def _run(options: argparse.Namespace, *, ours: bool) -> int:
+    """Run a command, in a process of ours or in that of somebody else, such as a notebook."""
+    if ours:
+        gc.disable()  # imports leave no garbage, and the search for it, here and at exit, takes as long as they do
+    # Imported here because torch takes a second, which --help does not need.
     from estimators import InfodisError
     from infodis_stats import commands
 
+    command = getattr(commands, options.command)  # imports what this command needs
+    if ours:
+        gc.freeze()
+        gc.enable()
     try:
-        getattr(commands, options.command)(options)
+        command(options)
     except InfodisError as error:
         print(f"infodis-stats: {commands.with_options(str(error), vars(options))}", file=sys.stderr)
         return 2

@@ -21,11 +21,11 @@ from .estimates.substitutions import scan_substitutions as scan_substitutions
 from .estimates.texts import estimate_text_ratios as estimate_text_ratios
 from .estimates.texts import estimate_texts as estimate_texts
 from .estimates.texts import rank_texts as rank_texts
-from .inference.averages import average as average
-from .inference.averages import split_budget as split_budget
-from .inference.decisions import decide as decide
-from .inference.estimator_comparison import compare as compare
-from .inference.variance_comparison import compare_variances as compare_variances
+from .inference import average as average
+from .inference import compare as compare
+from .inference import compare_variances as compare_variances
+from .inference import decide as decide
+from .inference import split_budget as split_budget
 from .io.files import StoreError as StoreError
 from .io.records import Record as Record
 from .io.records import TextPair as TextPair

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import estimators
 import infodis_stats as ids
 
 STUB = Path(ids.__file__).with_name("public.pyi")
+LAZY = {stub.parent for stub in STUB.parent.rglob("__init__.pyi")}
 
 
 def test_the_stub_is_the_list_of_public_names():
@@ -24,6 +26,21 @@ def test_the_stub_is_the_list_of_public_names():
 @pytest.mark.parametrize("name", [*ids.__all__, *estimators.__all__])
 def test_public_names_are_documented(name):
     assert getattr(ids, name).__doc__
+
+
+@pytest.mark.parametrize("folder", sorted(LAZY), ids=lambda folder: folder.name)
+def test_lazy_packages_give_the_names_of_their_stubs(folder):
+    package = import_module(".".join(("infodis_stats", *folder.relative_to(STUB.parent).parts)))
+    imports = ast.parse((folder / "__init__.pyi").read_text()).body
+    names = {alias.asname: line.module for line in imports for alias in line.names}
+    assert names
+    assert set(dir(package)) == set(package.__all__) == set(names)
+    # Python would bind a module of the same name over the function.
+    assert names.keys() & {path.stem for path in folder.iterdir()} == set()
+    for name, module in names.items():
+        assert getattr(package, name) is getattr(import_module(f"{package.__name__}.{module}"), name)
+    with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'nothing'"):
+        package.nothing  # noqa: B018
 
 
 def test_control_unlisted_names_are_missing():

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from estimators.errors import InputError
 from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, check_level
@@ -175,7 +175,7 @@ def slope(passes: ArrayLike, log_variances: ArrayLike, standard_error: ArrayLike
         scatter = (residuals**2).sum(axis=-1, keepdims=True) / (points - 2) / spread
         variance = np.maximum(carried, np.where(points > 2, scatter, 0.0))
     result, spread_of_slope = estimate[..., 0], np.sqrt(variance)[..., 0]
-    half_width = stats.norm.ppf((1 + level) / 2) * spread_of_slope
+    half_width = scipy.stats.norm.ppf((1 + level) / 2) * spread_of_slope
     return Slope(
         np.asarray(result),
         np.asarray(spread_of_slope),

@@ -1,9 +1,9 @@
 """Multiple testing of signs: which of many means are positive, and which are negative."""
 
 import numpy as np
-from scipy import stats
+import scipy
 
-from infodis_stats.analysis.moments import family_wise
+from infodis_stats.analysis.multiple_testing import family_wise
 from infodis_stats.analysis.replicates import Estimates, FloatArray
 
 __all__ = ["false_discovery_signs", "family_wise_signs", "least_false_nulls", "signs"]
@@ -119,7 +119,7 @@ def false_discovery_signs(estimates: Estimates, *, independent: bool) -> FloatAr
     known = ~np.isnan(family)
     adjusted = np.full(family.shape, np.nan)
     if known.any():
-        adjusted[known] = stats.false_discovery_control(family[known], method="bh" if independent else "by")
+        adjusted[known] = scipy.stats.false_discovery_control(family[known], method="bh" if independent else "by")
     return np.asarray(adjusted.min(axis=0))
 
 
@@ -136,11 +136,11 @@ def least_false_nulls(p_values: FloatArray, tail: float, threshold: float | None
     limit = tail if threshold is None else threshold
     large = int((p_values > limit).sum())
     nulls = np.arange(large, len(p_values) + 1)
-    possible = nulls - large <= stats.binom.ppf(1 - tail, nulls, limit)
+    possible = nulls - large <= scipy.stats.binom.ppf(1 - tail, nulls, limit)
     return len(p_values) - int(nulls[possible].max())
 
 
 def _one_sided(estimates: Estimates) -> FloatArray:
     """p-values (2, ...) of the one-sided t tests whose nulls are mean <= 0 and mean >= 0."""
     statistic = estimates.statistic
-    return np.asarray(stats.t.sf(np.stack([statistic, -statistic]), estimates.degrees))
+    return np.asarray(scipy.stats.t.sf(np.stack([statistic, -statistic]), estimates.degrees))

@@ -1,8 +1,8 @@
 """Discrimination of two samples by a score: AUROC and its confidence interval."""
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
 
 from estimators.errors import InputError
 from infodis_stats.analysis.intervals import Interval
@@ -39,7 +39,7 @@ def auroc(low: ArrayLike, high: ArrayLike) -> FloatArray:
     m, n = below.shape[-1], above.shape[-1]
     if not m or not n:
         raise InputError("an AUROC needs at least one score in both samples")
-    ranks = stats.rankdata(np.concatenate([below, above], axis=-1), axis=-1)
+    ranks = scipy.stats.rankdata(np.concatenate([below, above], axis=-1), axis=-1)
     return np.asarray((ranks[..., m:].sum(axis=-1) - n * (n + 1) / 2) / (m * n))
 
 
@@ -89,7 +89,7 @@ def auroc_interval(area: ArrayLike, low: int, high: int, level: float = 0.95) ->
     areas = np.asarray(area, dtype=np.float64)
     if ((areas < 0) | (areas > 1)).any():
         raise InputError("an AUROC must be between 0 and 1")
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = float(scipy.stats.norm.ppf((1 + level) / 2))
 
     def excess(theta: float, measured: float) -> float:
         spread = (1 - theta) / (2 - theta) + theta / (1 + theta)
@@ -100,8 +100,10 @@ def auroc_interval(area: ArrayLike, low: int, high: int, level: float = 0.95) ->
         if np.isnan(measured):
             return np.nan, np.nan
         # An area of 0 or 1 is itself a root; the other root is the end of the interval.
-        lower = 0.0 if measured == 0 else optimize.brentq(excess, 0.0, min(measured, INSIDE), args=(measured,))
-        upper = 1.0 if measured == 1 else optimize.brentq(excess, max(measured, 1 - INSIDE), 1.0, args=(measured,))
+        lower = 0.0 if measured == 0 else scipy.optimize.brentq(excess, 0.0, min(measured, INSIDE), args=(measured,))
+        upper = (
+            1.0 if measured == 1 else scipy.optimize.brentq(excess, max(measured, 1 - INSIDE), 1.0, args=(measured,))
+        )
         return lower, upper
 
     bounds = np.array([ends(measured) for measured in areas.ravel().tolist()]).reshape(*areas.shape, 2)

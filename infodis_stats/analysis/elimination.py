@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from estimators.errors import InputError
-from infodis_stats.analysis.confidence_sequence import confidence_sequence, sequential_p_value
 from infodis_stats.analysis.replicates import FloatArray, as_draws, rounding
+from infodis_stats.analysis.sequential import confidence_sequence, sequential_p_value
 
 __all__ = ["Elimination", "eliminate"]
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special, stats
 
 from infodis_stats.analysis.replicates import (
     LEAST_SKEWNESS,
@@ -66,7 +66,7 @@ def student_t(draws: ArrayLike, level: float = 0.95) -> Interval:
     values = as_draws(draws, 2, "an interval")
     replicates = values.shape[-1]
     mean = values.mean(axis=-1)
-    quantile = stats.t.ppf((1 + level) / 2, replicates - 1)
+    quantile = scipy.special.stdtrit(replicates - 1, (1 + level) / 2)
     half_width = quantile * values.std(axis=-1, ddof=1) / np.sqrt(replicates)
     return Interval(np.asarray(mean - half_width), np.asarray(mean + half_width))
 
@@ -164,15 +164,15 @@ def _bca_ends(cells: FloatArray, shares: FloatArray, level: float) -> tuple[Floa
     slack = rounding(mean)
     # A resample that permutes the sample is a tie, however its sum is rounded.
     below = ((resampled < mean - slack).sum(axis=-1) + (resampled <= mean + slack).sum(axis=-1)) / 2
-    bias = special.ndtri(np.clip(below, 0.5, resamples - 0.5) / resamples)
+    bias = scipy.special.ndtri(np.clip(below, 0.5, resamples - 0.5) / resamples)
     apart = cells - mean
     apart /= np.abs(apart).max(axis=-1, keepdims=True)  # so that cubes do not underflow
     acceleration = (apart**3).sum(axis=-1) / 6 / (apart**2).sum(axis=-1) ** 1.5
     resampled.sort(axis=-1)
     ends = []
-    for quantile in special.ndtri([(1 - level) / 2, (1 + level) / 2]).tolist():
+    for quantile in scipy.special.ndtri([(1 - level) / 2, (1 + level) / 2]).tolist():
         shift = bias + quantile
-        place = special.ndtr(bias + shift / (1 - acceleration * shift)) * (resamples - 1)
+        place = scipy.special.ndtr(bias + shift / (1 - acceleration * shift)) * (resamples - 1)
         left = np.floor(place).astype(np.int64)
         pair = np.stack([left, np.minimum(left + 1, resamples - 1)], axis=-1)
         near, far = np.take_along_axis(resampled, pair, axis=-1).T
@@ -212,7 +212,7 @@ def widen(interval: Interval, estimate: ArrayLike, error: ArrayLike, level: floa
     array([2.148])
     """
     check_level(level)
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = float(scipy.special.ndtri((1 + level) / 2))
     centre, tau = np.asarray(estimate, dtype=np.float64), z * np.asarray(error, dtype=np.float64)
     below, above = centre - interval.lower, interval.upper - centre
     # A bootstrap interval may exclude its estimate; the half-width of that side is negative.
@@ -258,8 +258,8 @@ def hall(draws: ArrayLike, level: float = 0.95) -> Interval:
     point = all_equal(values)
     # Equal draws have no skewness; symmetric values replace them.
     varied = np.where(point[..., None], np.arange(count, dtype=np.float64), values)
-    skewness = np.asarray(stats.skew(varied, axis=-1, bias=False) / np.sqrt(count))
-    lower, upper = hall_quantiles(skewness, stats.t.ppf((1 + level) / 2, count - 1))
+    skewness = np.asarray(scipy.stats.skew(varied, axis=-1, bias=False) / np.sqrt(count))
+    lower, upper = hall_quantiles(skewness, scipy.special.stdtrit(count - 1, (1 + level) / 2))
     scale = spread / np.sqrt(count)
     return Interval(np.asarray(mean - scale * upper), np.asarray(mean - scale * lower))
 

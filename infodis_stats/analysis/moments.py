@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, as_truth, rounding
 
-__all__ = ["Bias", "bias", "family_wise", "mean_squared_error", "pooled_bias", "variance"]
+__all__ = ["Bias", "bias", "mean_squared_error", "pooled_bias", "variance"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +137,7 @@ def pooled_bias(draws: ArrayLike, truth: ArrayLike, axis: int, truth_se: ArrayLi
 def _t_test(error: FloatArray, standard_error: FloatArray, exact: NDArray[np.bool_], degrees: FloatArray) -> Bias:
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(exact, 0.0, error / standard_error)
-    p_value = np.asarray(2 * stats.t.sf(np.abs(z), degrees))
+    p_value = np.asarray(2 * scipy.stats.t.sf(np.abs(z), degrees))
     return Bias(error, standard_error, z, p_value)
 
 
@@ -196,37 +195,3 @@ def mean_squared_error(draws: ArrayLike, truth: ArrayLike) -> FloatArray:
     values = as_draws(draws, 1, "a mean squared error")
     error = values - as_truth(truth, values)[..., None]
     return np.asarray((error**2).mean(axis=-1))
-
-
-def family_wise(p_values: ArrayLike) -> FloatArray:
-    """Adjust p-values for the family-wise error rate by Holm's procedure [1]_.
-
-    If hypotheses with an adjusted p-value below alpha are rejected, the probability of any false rejection is at most
-    alpha, under any dependence between cells.
-
-    Parameters
-    ----------
-    p_values : array_like, any shape
-        NaN cells are omitted and stay NaN.
-
-    Returns
-    -------
-    ndarray of float64
-        Adjusted p-values, same shape.
-
-    References
-    ----------
-    .. [1] S. Holm, A simple sequentially rejective multiple test procedure, Scand. J. Statistics 6, 1979.
-
-    Examples
-    --------
-    >>> family_wise([[0.01, 0.04], [0.03, float("nan")]])
-    array([[0.03, 0.06],
-           [0.06,  nan]])
-    """
-    values = np.asarray(p_values, dtype=np.float64)
-    adjusted = np.full(values.shape, np.nan)
-    known = ~np.isnan(values)
-    if known.any():
-        adjusted[known] = multipletests(values[known], method="holm")[1]
-    return adjusted

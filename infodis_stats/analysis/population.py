@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from infodis_stats.analysis.intervals import Interval, hall_quantiles
 from infodis_stats.analysis.replicates import FloatArray, rounding
@@ -54,7 +54,7 @@ def population_mean(values: FloatArray, sizes: FloatArray, level: float) -> Popu
     --------
     >>> values = np.array([1.0, 2.0, 1.5, 2.5, 3.0, 2.0, 1.0, 30.0])
     >>> found = population_mean(values, np.ones(8), level=0.95)
-    >>> plain = stats.t.interval(0.95, 7, values.mean(), stats.sem(values))
+    >>> plain = scipy.stats.t.interval(0.95, 7, values.mean(), scipy.stats.sem(values))
     >>> bool(np.isclose(found.interval.lower, plain[0])), bool(found.interval.upper > plain[1])
     (True, True)
     >>> round(found.effective_documents, 1), found.dominated
@@ -65,11 +65,11 @@ def population_mean(values: FloatArray, sizes: FloatArray, level: float) -> Popu
     residuals = (values - estimate * sizes) / np.sqrt(_others(sizes))
     standard_error = float(np.sqrt((residuals**2).sum()) / total)
     degrees = size_degrees(sizes)
-    quantile = stats.t.ppf((1 + level) / 2, degrees)
+    quantile = float(scipy.special.stdtrit(degrees, (1 + level) / 2))
     ends = np.array([-quantile, quantile])
     varied = standard_error > rounding(estimate)
     if varied and documents >= FEWEST_FOR_SKEWNESS:
-        skewness = stats.skew(residuals / np.abs(residuals).max(), bias=False)
+        skewness = scipy.stats.skew(residuals / np.abs(residuals).max(), bias=False)
         if abs(skewness) > SIGNIFICANT_SKEWNESS * _skewness_error(documents):
             lower, upper = hall_quantiles(skewness / np.sqrt(documents), quantile)
             # On the side of the short tail, Hall's end is inside Student's: the union keeps the outer one.

@@ -13,6 +13,7 @@ __all__ = [
     "all_equal",
     "as_draws",
     "as_truth",
+    "block",
     "check_level",
     "check_resamples",
     "rounding",
@@ -289,3 +290,36 @@ class Estimates:
             plain = np.where(exact_zero, 0.0, nearer / self.standard_error)
             hall = ((1.0 + skewness * plain / 3.0) ** 3 - 1.0) / skewness + skewness / 6.0
         return np.where(np.abs(skewness) < LEAST_SKEWNESS, plain, hall)
+
+
+def block(draws: ArrayLike, size: int) -> FloatArray:
+    """Divide replicates into disjoint blocks, to measure the coverage of intervals based on `size` replicates.
+
+    Parameters
+    ----------
+    draws : array_like, shape (..., R)
+        Independent replicates.
+    size : int
+        Replicates per block, from 1 to R.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., R // size, size)
+        Blocks in order; the last ``R % size`` replicates are dropped.
+
+    Raises
+    ------
+    InputError
+        If the size is below 1 or above R.
+
+    Examples
+    --------
+    >>> block([1.0, 2.0, 3.0, 4.0, 5.0], size=2)
+    array([[1., 2.],
+           [3., 4.]])
+    """
+    if size < 1:
+        raise InputError(f"a block needs at least 1 replicate, got {size}")
+    values = as_draws(draws, size, f"a block of {size}")
+    blocks = values.shape[-1] // size
+    return values[..., : blocks * size].reshape(*values.shape[:-1], blocks, size)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from estimators.errors import InputError
 from infodis_stats.analysis.convergence import LogVariance, log_variance
@@ -138,7 +138,7 @@ def regret(draws: ArrayLike, candidates: ArrayLike, level: float = 0.95) -> Regr
     defined = allowed.any(axis=0) & ~np.isnan(whole.estimate)
     log_ratio = np.where(defined, log_ratio, np.nan)
     log_error = np.where(np.isinf(log_ratio), 0.0, np.sqrt(squared_error))
-    half_width = stats.norm.ppf((1 + level) / 2) * log_error
+    half_width = scipy.stats.norm.ppf((1 + level) / 2) * log_error
     lower, upper = np.exp(log_ratio - half_width), np.exp(log_ratio + half_width)
     winner = np.where(allowed.any(axis=0), smallest(whole.estimate)[0], -1)
     is_winner = np.arange(len(values)).reshape(-1, *[1] * winner.ndim) == winner
@@ -182,7 +182,7 @@ def geometric_mean(logs: ArrayLike, log_errors: ArrayLike, level: float = 0.95) 
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.where(kept, values, 0.0).sum(axis=0) / count
         error = np.sqrt(np.where(kept, errors**2, 0.0).sum(axis=0)) / count
-    half_width = stats.norm.ppf((1 + level) / 2) * error
+    half_width = scipy.stats.norm.ppf((1 + level) / 2) * error
     return GeometricMean(
         np.exp(mean), np.exp(mean - half_width), np.exp(mean + half_width), np.isposinf(values).sum(axis=0)
     )

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from estimators.errors import InputError
 from infodis_stats.analysis.efficiency import Efficiency, relative_efficiency
-from infodis_stats.analysis.moments import family_wise
+from infodis_stats.analysis.multiple_testing import family_wise
 from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws
 
 __all__ = ["VarianceComparison", "brown_forsythe", "compare_variances"]
@@ -168,6 +168,6 @@ def brown_forsythe(first: ArrayLike, second: ArrayLike, *, paired: bool = False)
     if any(constant):
         return float("nan") if all(constant) else 0.0
     if not paired:
-        return float(stats.levene(left, right, center="median").pvalue)
+        return float(scipy.stats.levene(left, right, center="median").pvalue)
     gaps = np.abs(left - np.median(left)) - np.abs(right - np.median(right))
-    return 1.0 if bool(all_equal(gaps)) else float(stats.ttest_1samp(gaps, 0.0).pvalue)
+    return 1.0 if bool(all_equal(gaps)) else float(scipy.stats.ttest_1samp(gaps, 0.0).pvalue)

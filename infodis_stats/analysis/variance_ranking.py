@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from estimators.errors import InputError
 from infodis_stats.analysis.efficiency import relative_efficiency, variance_ratio, variance_sum
-from infodis_stats.analysis.moments import family_wise
+from infodis_stats.analysis.multiple_testing import family_wise
 from infodis_stats.analysis.replicates import FloatArray, check_level
 from infodis_stats.analysis.selection import same_draws
 

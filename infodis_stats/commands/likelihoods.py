@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from estimators import InputError
+from infodis_stats import inference, report
 from infodis_stats.commands.models import as_prompted, chat_attributes, read_model, with_default_loading
 from infodis_stats.commands.reading import naming, reading
 from infodis_stats.estimates import estimate_log_ratio, estimate_nll
 from infodis_stats.estimates.model_log_ratio import estimate_model_log_ratio
 from infodis_stats.estimates.texts import estimate_text_ratios, estimate_texts
-from infodis_stats.inference.averages import average
 from infodis_stats.io.files import StoreError, atomic_path, writable_folder
 from infodis_stats.io.records import Record, TextPair, read_pairs, read_records
 from infodis_stats.io.store import netcdf
@@ -25,7 +25,6 @@ from infodis_stats.io.tables import csv_table, terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.laws.records import encode_records
 from infodis_stats.models import TextModel, conditioned
-from infodis_stats.report import summary, write_diagnosis
 from infodis_stats.report.numbers import band
 from infodis_stats.report.summary_table import AVERAGES
 from infodis_stats.results.validity import caution_sentences
@@ -191,12 +190,12 @@ def _check_out(options: argparse.Namespace) -> None:
 
 def _show(result: xr.Dataset, options: argparse.Namespace) -> None:
     """Write the requested files, and print the result."""
-    table = summary(result)
+    table = report.summary(result)
     frame = table.to_dataframe()
     if options.out is not None:
         _write(result, frame, options.out)
     if options.diagnosis is not None:
-        write_diagnosis(result, options.diagnosis)
+        report.write_diagnosis(result, options.diagnosis)
     if options.json:
         rows = json.loads(frame.to_json(orient="records"))
         print(json.dumps({"attributes": attributes_of(result), f"{frame.columns[0]}s": rows}, indent=1))
@@ -209,7 +208,7 @@ def _averages(result: xr.Dataset) -> list[str]:
     if result["forward_passes"].size < 2:
         return []
     try:
-        these, population = average(result, "these"), average(result, "population")
+        these, population = inference.average(result, "these"), inference.average(result, "population")
     except InputError as error:  # an estimate lacks a remainder that is only bounded
         return [f"No average: {error}."]
     known = caution_sentences(result)

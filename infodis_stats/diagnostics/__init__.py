@@ -1,6 +1,5 @@
 """Diagnostics: checks of results that end in a verdict in words."""
 
-from infodis_stats.diagnostics.diagnose import diagnose_result
-from infodis_stats.diagnostics.verdict import Diagnosis, Verdict
+from infodis_stats.lazy import attach
 
-__all__ = ["Diagnosis", "Verdict", "diagnose_result"]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

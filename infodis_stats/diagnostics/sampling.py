@@ -7,9 +7,9 @@ concatenated wrongly. Each is family-wise over the sequences at `FALSE_ALARMS`.
 
 import arviz_stats  # noqa: F401  (registers the accessor)
 import numpy as np
+import scipy
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from infodis_stats.analysis import confidence_sequence, pareto_khat
 from infodis_stats.analysis.replicates import FloatArray, all_equal, rounding
@@ -70,7 +70,7 @@ def stream_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdi
     common = min(len(row) for row in series)
     table = np.stack([row[:common] for row in series])
     halves = _halves_p(series)
-    together = float(stats.friedmanchisquare(*table.T).pvalue) if len(series) > 1 else 1.0
+    together = float(scipy.stats.friedmanchisquare(*table.T).pvalue) if len(series) > 1 else 1.0
     alarms = rejected([*halves, together, _repeats_p(table)])
     reasons = []
     items = tuple(label for (_, label), alarm in zip(chosen, alarms[:-2], strict=True) if alarm)
@@ -98,7 +98,7 @@ def _halves_p(series: list[FloatArray]) -> FloatArray:
         np.array([[summary(half) for half in pair] for pair in halves]).T for summary in (np.mean, _sd, len)
     )
     flat = (sds <= rounding(means)).all(axis=0)  # ties, as of few masks
-    test = stats.ttest_ind_from_stats(
+    test = scipy.stats.ttest_ind_from_stats(
         means[0], np.where(flat, 1.0, sds[0]), counts[0], means[1], sds[1], counts[1], equal_var=False
     )
     return np.where(flat, 1.0, test.pvalue)
@@ -173,7 +173,7 @@ def _grubbs_p(draws: FloatArray) -> float:
     if room <= 0:
         return 0.0
     t = np.sqrt(count * (count - 2) * squared / room)
-    return float(min(1.0, 2 * count * stats.t.sf(t, count - 2)))
+    return float(min(1.0, 2 * count * scipy.stats.t.sf(t, count - 2)))
 
 
 def running_verdicts(draws: list[FloatArray], labels: list[object]) -> list[Verdict]:

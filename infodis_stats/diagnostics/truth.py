@@ -1,8 +1,8 @@
 """Verdicts from the exact value, where it is known, and from values that no likelihood can have."""
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import stats
 
 from infodis_stats.analysis import Estimates, bias, level_of_each
 from infodis_stats.analysis.replicates import FloatArray, rounding
@@ -42,7 +42,7 @@ def truth_verdicts(result: xr.Dataset, name: str, estimates: Estimates, draws: l
     covered = (lower - slack <= exact) & (exact <= upper + slack)
     level = level_of_each(result.attrs["ci_prob"], len(exact), simultaneous=bool(result.attrs.get("ci_simultaneous")))
     varied = upper - lower > 2 * slack
-    short = float(stats.binom.cdf((covered & varied).sum(), varied.sum(), level))
+    short = float(scipy.stats.binom.cdf((covered & varied).sum(), varied.sum(), level))
     alarms = rejected([*tests, short])
     largest = float(np.abs(z).max())
     measured = f"{int(covered.sum())} of {len(covered)} intervals contain the exact value; largest |z| {largest:.3g}"

@@ -1,8 +1,5 @@
 """Likelihoods and likelihood ratios with their error bars: the functions that most users need."""
 
-from infodis_stats.estimates.log_ratio import estimate_log_ratio
-from infodis_stats.estimates.model_log_ratio import estimate_model_log_ratio
-from infodis_stats.estimates.nll import estimate_nll
-from infodis_stats.estimates.ranking import rank_candidates
+from infodis_stats.lazy import attach
 
-__all__ = ["estimate_log_ratio", "estimate_model_log_ratio", "estimate_nll", "rank_candidates"]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -9,8 +9,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from infodis_stats import inference
 from infodis_stats.diagnostics.verdict import concise
-from infodis_stats.inference.decisions import decide
 from infodis_stats.io.tables import markdown_table, printable, terminal_table
 from infodis_stats.report.numbers import percent, significant
 from infodis_stats.results.labels import with_estimates
@@ -166,7 +166,7 @@ def summary(result: xr.Dataset) -> Summary:
     places = _decimals(np.where(agree, 0.0, error))
     decimals = dict.fromkeys((name, "se", "lower", "upper", "exact"), places)
     if name == "log_ratio" and not (result["interval"] == "anytime").any():
-        decided = decide(with_estimates(result), 1 - result.attrs["ci_prob"], "family-wise")
+        decided = inference.decide(with_estimates(result), 1 - result.attrs["ci_prob"], "family-wise")
         likelier = np.full(result[name].size, "", dtype=decided["likelier"].dtype)
         likelier[np.isfinite(result[name].values)] = decided["likelier"].values
         columns["likelier"] = likelier

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from estimators import Cell, Draw, InputError, Model
 from estimators.estimator import estimator_of
@@ -267,7 +267,7 @@ class DesignHallInterval(IntervalKind):
         """Return the intervals of a sample."""
         bars = self.base(sample.cell).from_spread(sample, level)
         skewness = position_skewness(sample, bars.standard_error)
-        quantile = np.asarray(stats.t.ppf((1 + level) / 2, bars.degrees))
+        quantile = np.asarray(special.stdtrit(bars.degrees, (1 + level) / 2), dtype=np.float64)
         low, high = hall_quantiles(skewness, quantile)
         centre = sample.estimates.mean(axis=-1)
         return replace(
@@ -407,7 +407,7 @@ def _with_missed(bars: ErrorBars, sample: Sample, level: float) -> ErrorBars:
     equal = bars.standard_error <= rounding
     # Without spread an estimate is not exact even if nothing was lost: its degrees of freedom are finite.
     degrees = max(1.0, sample.draw.cell.passes * sample.size - 1.0)
-    quantile = float(stats.t.ppf((1 + level) / 2, degrees))
+    quantile = float(special.stdtrit(degrees, (1 + level) / 2))
     narrow = missed["unseen-sizes"] > np.maximum((bars.upper - bars.lower) / 2, rounding)
     unseen = np.where(narrow, missed["unseen-sizes"], 0.0)
     lower = np.where(equal, centre - missed["no-spread"], bars.lower)
@@ -436,7 +436,7 @@ def _over_replicates(name: str, values: FloatArray, interval: analysis.Interval)
 
 
 def _students_t(name: str, centre: FloatArray, error: FloatArray, degrees: FloatArray, level: float) -> ErrorBars:
-    half_width = stats.t.ppf((1 + level) / 2, degrees) * error
+    half_width = special.stdtrit(degrees, (1 + level) / 2) * error
     return ErrorBars(name, error, degrees, centre - half_width, centre + half_width)
 
 

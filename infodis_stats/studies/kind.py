@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from infodis_stats.diagnostics import Verdict
-from infodis_stats.report.document import Document
-from infodis_stats.studies.design.result import Steps
-from infodis_stats.studies.design.scenario import Subject
 from infodis_stats.studies.design.spec import StudySpec
-from infodis_stats.studies.view import Study
+
+if TYPE_CHECKING:  # a study file is checked, explained and written without these
+    from infodis_stats.diagnostics import Verdict
+    from infodis_stats.report.document import Document
+    from infodis_stats.studies.design.result import Steps
+    from infodis_stats.studies.design.scenario import Subject
+    from infodis_stats.studies.view import Study
 
 __all__ = ["StudyKind"]
 
@@ -40,8 +42,8 @@ class StudyKind(Generic[Spec]):
 
     name: str
     schema: type[Spec]
-    run: Callable[[Sequence[Subject], Spec], Steps]
-    verdicts: Callable[[Study], list[Verdict]]
-    document: Callable[[Study], Document]
+    run: "Callable[[Sequence[Subject], Spec], Steps]"
+    verdicts: "Callable[[Study], list[Verdict]]"
+    document: "Callable[[Study], Document]"
     example: Mapping[str, Any]
     compares_estimators: bool = False

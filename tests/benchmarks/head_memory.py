@@ -34,7 +34,7 @@ class Network(nn.Module):
 class Task:
     """Rows of random tokens, half of them masked, and the two ways to score them."""
 
-    def __init__(self, vocabulary: int = 126_464, rows: int = 8, length: int = 1_024) -> None:
+    def __init__(self, vocabulary: int = 126_464, rows: int = 2, length: int = 1_024) -> None:
         torch.manual_seed(0)
         self.model = MaskedLanguageModel(Network(vocabulary), "llada", mask_id=vocabulary - 1, length=length)
         self.tokens = torch.randint(vocabulary - 1, (rows, length))

@@ -1,7 +1,6 @@
 """The command line from a new user's point of view."""
 
 import json
-import subprocess
 import sys
 from importlib.metadata import version
 
@@ -106,7 +105,7 @@ def test_estimators_and_doctor(capsys):
 
 
 def test_doctor_says_which_optional_packages_are_missing(capsys, monkeypatch):
-    monkeypatch.setattr("infodis_stats.commands.information.OPTIONAL", ("a-package-that-nobody-has",))
+    monkeypatch.setattr("infodis_stats.commands.installation.OPTIONAL", ("a-package-that-nobody-has",))
     assert json.loads(run(capsys, "doctor", "--json")[1])["a-package-that-nobody-has"] == "not installed"
 
 
@@ -225,19 +224,6 @@ def test_model_errors_are_one_line(capsys, study_file, arguments, sentence):
     assert sentence in err
     assert err.count("\n") == 1
     assert not list(study_file.parent.glob("*.safetensors"))
-
-
-def test_help_imports_no_heavy_packages():
-    code = """
-import sys
-from infodis_stats.cli import main
-try:
-    main(["--help"])
-except SystemExit:
-    print("torch" in sys.modules)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "False"
 
 
 def test_an_interrupt_is_reported(capsys, monkeypatch):

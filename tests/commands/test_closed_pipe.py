@@ -41,7 +41,7 @@ def test_a_closed_stream_of_errors_is_no_error():
 
 
 def test_control_another_broken_pipe_is_an_error(monkeypatch):
-    def broken(_):
+    def broken(*_, **__):
         raise BrokenPipeError
 
     monkeypatch.setattr(cli, "_run", broken)

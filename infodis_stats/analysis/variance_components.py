@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from estimators.errors import InputError
 from estimators.within_variance import WithinVariance, added
@@ -114,11 +114,11 @@ def components(estimates: Estimates, level: float = 0.95) -> Components:
     spread, within = float(values.var(ddof=1)), float(squares.mean())
     tail = (1 - level) / 2
     # Negative excess kurtosis is truncated at 0, because small samples underestimate the kurtosis.
-    excess = max(0.0, float(stats.kurtosis(values, bias=False))) if spread > 0 else 0.0
+    excess = max(0.0, float(scipy.stats.kurtosis(values, bias=False))) if spread > 0 else 0.0
     spread_degrees = 2 * documents / (excess + 2 * documents / (documents - 1))
     ends = _difference(spread, within, spread_degrees, min(satterthwaite(estimates), MOST_DEGREES), tail)
     scatter = float(squares.std(ddof=1)) / np.sqrt(documents)
-    factor = np.exp(stats.t.ppf(1 - tail, documents - 1) * scatter / within) if within > 0 else 1.0
+    factor = np.exp(scipy.stats.t.ppf(1 - tail, documents - 1) * scatter / within) if within > 0 else 1.0
     return Components(
         max(0.0, spread - within),
         within,
@@ -163,8 +163,8 @@ def _difference(first: float, second: float, m: float, n: float, tail: float) ->
     """Half-widths below and above the difference of two variance estimates with m and n degrees of freedom."""
     squares = []
     for side in (1 - tail, tail):  # the upper half-width exchanges the tails
-        ratio = stats.f.ppf(side, m, n)
-        g, h = 1 - m / stats.chi2.ppf(side, m), n / stats.chi2.ppf(1 - side, n) - 1
+        ratio = scipy.stats.f.ppf(side, m, n)
+        g, h = 1 - m / scipy.stats.chi2.ppf(side, m), n / scipy.stats.chi2.ppf(1 - side, n) - 1
         cross = ((ratio - 1) ** 2 - g**2 * ratio**2 - h**2) / ratio
         squares.append(g**2 * first**2 + h**2 * second**2 + cross * first * second)
     below, above = np.sqrt(np.maximum(0.0, squares)).tolist()

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from estimators.errors import InputError
 from infodis_stats.analysis.replicates import FloatArray, as_draws, check_level
@@ -87,7 +87,7 @@ def half_ranks(draws: Sequence[ArrayLike], bins: int, rng: np.random.Generator, 
         first += np.bincount(place[:half], minlength=bins)
         expected += held * half / count
         chances = [
-            np.convolve(chance, stats.hypergeom(count, half, in_bin).pmf(np.arange(in_bin + 1)))
+            np.convolve(chance, scipy.stats.hypergeom(count, half, in_bin).pmf(np.arange(in_bin + 1)))
             for chance, in_bin in zip(chances, held.tolist(), strict=True)
         ]
     tail = (1 - level) / (2 * bins)

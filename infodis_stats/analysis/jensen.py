@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, check_level
 
@@ -129,5 +129,7 @@ def _ends(estimate: FloatArray, error: FloatArray, most: int, level: float) -> t
     point: NDArray[np.bool_] = error == 0
     with np.errstate(divide="ignore", invalid="ignore"):
         degrees = np.where(point, 1.0, np.minimum(2 * (estimate / error) ** 2, most))
-    lower, upper = (degrees * estimate / stats.chi2.ppf(side, degrees) for side in ((1 + level) / 2, (1 - level) / 2))
+    lower, upper = (
+        degrees * estimate / scipy.stats.chi2.ppf(side, degrees) for side in ((1 + level) / 2, (1 - level) / 2)
+    )
     return np.where(point, estimate, lower), np.where(point, estimate, upper)

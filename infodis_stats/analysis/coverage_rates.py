@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from estimators.errors import InputError
-from infodis_stats.analysis.replicates import FloatArray, as_draws, check_level, rounding
+from infodis_stats.analysis.replicates import FloatArray, check_level, rounding
 
-__all__ = ["ALLOWED", "Coverage", "block", "coverage", "coverage_of_counts", "coverage_test"]
+__all__ = ["ALLOWED", "Coverage", "coverage", "coverage_of_counts", "coverage_test"]
 
 ALLOWED = 0.01  # shortfall of coverage below nominal that is of no practical importance
 
@@ -162,7 +161,7 @@ def coverage_test(measured: Coverage, level: float) -> FloatArray:
     check_level(level)
     count = measured.count
     covered = count - measured.missed_low - measured.missed_high
-    tail = np.minimum(stats.binom.cdf(covered, count, level), stats.binom.sf(covered - 1, count, level))
+    tail = np.minimum(scipy.stats.binom.cdf(covered, count, level), scipy.stats.binom.sf(covered - 1, count, level))
     return np.asarray(np.where(count > 0, np.minimum(2 * tail, 1.0), np.nan))
 
 
@@ -197,38 +196,5 @@ def noticeable_coverage(count: int, level: float, significance: float = 0.05) ->
     if count <= 0:
         return -1.0
     covered = np.arange(count + 1)
-    low = np.flatnonzero(2 * stats.binom.cdf(covered, count, level) < significance)
+    low = np.flatnonzero(2 * scipy.stats.binom.cdf(covered, count, level) < significance)
     return float(covered[low[-1]] / count) if len(low) else -1.0
-
-
-def block(draws: ArrayLike, size: int) -> FloatArray:
-    """Divide replicates into disjoint blocks, to measure the coverage of intervals based on `size` replicates.
-
-    Parameters
-    ----------
-    draws : array_like, shape (..., R)
-        Independent replicates.
-    size : int
-        Replicates per block, from 1 to R.
-
-    Returns
-    -------
-    ndarray of float64, shape (..., R // size, size)
-        Blocks in order; the last ``R % size`` replicates are dropped.
-
-    Raises
-    ------
-    InputError
-        If the size is below 1 or above R.
-
-    Examples
-    --------
-    >>> block([1.0, 2.0, 3.0, 4.0, 5.0], size=2)
-    array([[1., 2.],
-           [3., 4.]])
-    """
-    if size < 1:
-        raise InputError(f"a block needs at least 1 replicate, got {size}")
-    values = as_draws(draws, size, f"a block of {size}")
-    blocks = values.shape[-1] // size
-    return values[..., : blocks * size].reshape(*values.shape[:-1], blocks, size)

@@ -1,0 +1,3 @@
+from .diagnose import diagnose_result as diagnose_result
+from .verdict import Diagnosis as Diagnosis
+from .verdict import Verdict as Verdict

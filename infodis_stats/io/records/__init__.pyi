@@ -1,0 +1,17 @@
+from .kinds import Question as Question
+from .kinds import Record as Record
+from .kinds import TextPair as TextPair
+from .objects import Text as Text
+from .objects import TextPairs as TextPairs
+from .objects import Texts as Texts
+from .objects import as_answers as as_answers
+from .objects import as_pairs as as_pairs
+from .objects import as_questions as as_questions
+from .objects import as_record as as_record
+from .objects import as_records as as_records
+from .reading import parse_pairs as parse_pairs
+from .reading import parse_questions as parse_questions
+from .reading import parse_records as parse_records
+from .reading import read_pairs as read_pairs
+from .reading import read_questions as read_questions
+from .reading import read_records as read_records

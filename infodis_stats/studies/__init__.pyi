@@ -1,0 +1,12 @@
+from .diagnosis import diagnose as diagnose
+from .diagnosis import estimator_verdicts as estimator_verdicts
+from .reference import study_reference as study_reference
+from .reference import study_schema as study_schema
+from .report import document_of as document_of
+from .report import rewrite_report as rewrite_report
+from .report import write_document as write_document
+from .report import write_report as write_report
+from .spec import Spec as Spec
+from .study import run_study as run_study
+from .template import records_template as records_template
+from .template import study_template as study_template

@@ -1,0 +1,1 @@
+"""What needs an accelerator: one script, run by `make gpu`."""
