@@ -27,10 +27,10 @@ class Regression(Estimator):
     """Stratified sizes; the part of each loss that the other passes predict is replaced by its exact mean.
 
     A control variate: pass ``k`` contributes ``sum_i W (c - f b)(i, S_k)`` and ``f`` times the mean of ``sum_i W b(i,
-    S)`` over the law of its mask. Here ``b`` is the Bayesian linear regression of the losses of other passes on products
-    of the signs of nearby positions, and the factor ``f``, between 0 and 1, is how well they predict one another. As
-    passes are independent, every replicate is unbiased, for every model. With a single pass there is nothing to learn from, and the estimate is
-    the weighted sum.
+    S)`` over the law of its mask. Here ``b`` is the Bayesian linear regression of the losses of other passes on
+    products of the signs of nearby positions, and the factor ``f``, between 0 and 1, is how well they predict one
+    another. As passes are independent, every replicate is unbiased, for every model. With a single pass there is
+    nothing to learn from, and the estimate is the weighted sum.
 
     Neighbours are neighbours among the scored positions: the context is the same in all passes and explains nothing. A
     coupled contrast of equal lengths regresses the difference of the losses.
