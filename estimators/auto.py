@@ -1,13 +1,14 @@
 """The best estimator for a length, a number of passes and a kind of model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from estimators.designs import Stratified
+from estimators.errors import InputError
 from estimators.estimator import Choice, Estimator
 from estimators.masked.chains import BlockChain, Chain
 from estimators.masked.exhaustive import Exhaustive
@@ -25,6 +26,8 @@ __all__ = ["Auto"]
 FEW_PASSES = 3  # to learn a regression from
 FEW_POSITIONS = 8  # and no more than two passes for each
 FEW_MASKS = 6  # positions: drawing a mask twice is then what costs
+GAIN_PER_PASS = 0.05  # by which a regression's variance is lower than that of block chains (reports/frontier_text)
+SECONDS_PER_POSITION = 5e-4  # of a regression on one thread, whatever the passes (reports/speed.md)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,15 @@ class Auto(Estimator):
     noise : Noise, optional
         The noise of a model that gives score ratios and prices no masked tokens: a score entropy is then chosen,
         averaged over each position's own noise only if the ratios come from one law.
+    pass_cost : float, optional
+        What a forward pass of one sequence costs, in seconds. A regression is then chosen only if its variance is lower
+        than that of what could be run in its own time. None: passes are what costs. It is declared and never measured,
+        so that no number depends on the machine.
+
+    Raises
+    ------
+    InputError
+        If ``pass_cost`` is not a positive number.
 
     Notes
     -----
@@ -48,9 +60,19 @@ class Auto(Estimator):
 
     consistent: bool = False
     noise: Noise | None = None
+    pass_cost: float | None = None
 
-    name: ClassVar[str] = "auto"
+    kind: ClassVar[str] = "auto"
     summary: ClassVar[str] = "the best of these for the number of scored positions, the passes and the model"
+
+    def __post_init__(self) -> None:
+        if self.pass_cost is not None and not 0.0 < self.pass_cost < float("inf"):
+            raise InputError(f"auto needs a positive number of seconds for pass_cost, got {self.pass_cost:g}")
+
+    @property
+    def name(self) -> str:
+        """The name, such as ``"auto"`` or ``"auto(pass_cost=0.005)"``."""
+        return self.kind if self.pass_cost is None else f"{self.kind}(pass_cost={self.pass_cost:g})"
 
     def choose(self, length: int, passes: int) -> Choice:
         """Choose for a number of scored positions and of passes of one replicate.
@@ -59,25 +81,39 @@ class Auto(Estimator):
         --------
         >>> Auto().choose(length=3, passes=8).estimator.name, Auto().choose(length=40, passes=16).estimator.name
         ('exhaustive', 'regression')
+        >>> Auto(pass_cost=1e-4).choose(length=40, passes=16).estimator.name
+        'block-chain+antithetic'
         """
         if self.noise is not None:
             marginal = self.consistent and self.noise.joins_all
             score_entropy = ScoreEntropy(self.noise, Polynomial(), Stratified(), marginal=marginal)
             return Choice(score_entropy, "score ratios: many passes at low noise, where they vary most")
-        if 2**length - 1 <= passes:
-            return Choice(Exhaustive(), "all masks fit into the passes: exact")
-        if self.consistent and passes >= length:
-            return Choice(Chain(), "conditionals of one law and a pass for each position: exact")
+        exact = self._exact(length, passes)
+        if exact is not None:
+            return exact
         if passes <= FEW_PASSES or (length <= FEW_POSITIONS and passes <= 2 * length):
             return Choice(BlockChain(antithetic=passes > 1), "too few passes or positions to learn a regression from")
         if length <= FEW_MASKS and passes >= length:
             return Choice(WithoutReplacement(), "few masks: none is drawn twice")
+        if self._is_costly(length, passes):
+            return Choice(BlockChain(antithetic=True), "a regression takes longer than the passes that it saves")
         return Choice(Regression(), "enough passes and positions to learn from")
+
+    def _exact(self, length: int, passes: int) -> Choice | None:
+        if 2**length - 1 <= passes:
+            return Choice(Exhaustive(), "all masks fit into the passes: exact")
+        if self.consistent and passes >= length:
+            return Choice(Chain(), "conditionals of one law and a pass for each position: exact")
+        return None
+
+    def _is_costly(self, length: int, passes: int) -> bool:
+        saved = float("inf") if self.pass_cost is None else GAIN_PER_PASS * passes * passes * self.pass_cost
+        return SECONDS_PER_POSITION * length > saved
 
     def knowing(self, model: Model) -> "Auto":
         """Return the rules for a model, which may say that its conditionals are consistent, and what its noise is."""
         noise = self.noise if prices_masks(model) else noise_of(model) or self.noise
-        return Auto(self.consistent or is_consistent(model), noise)
+        return replace(self, consistent=self.consistent or is_consistent(model), noise=noise)
 
     def choice(self, length: int, passes: int, model: Model) -> Choice:
         """Return what the rules choose, knowing the model."""

@@ -69,7 +69,7 @@ def _catalogue(family: Family | None = None) -> dict[str, Estimator]:
     points = (PointEstimator(mask_map, design) for mask_map in MASK_MAPS.values() for design in designs)
     noised = (replace(plain, design=design) for plain in score_entropies() for design in designs)
     families: dict[Family, dict[str, Estimator]] = {
-        "masked": {Auto.name: Auto()} | {point.name: point for point in points} | OTHERS,
+        "masked": {Auto.kind: Auto()} | {point.name: point for point in points} | OTHERS,
         "noised": {noisy.name: noisy for noisy in noised},
     }
     return families[family] if family else families["masked"] | families["noised"]
@@ -94,7 +94,8 @@ def estimator(name: str) -> Estimator:
     name : str
         A mask map (``time-integral``, ``time-free``, ``uniform-count``, ``root-count``), with independent points, or
         with a design after it: ``+antithetic``, ``+stratified``, ``+latin-hypercube``, ``+sobol``;
-        ``time-integral(eps=0.001)`` cuts the integral. Or one of the others: ``auto``, ``systematic``, ``chain``,
+        ``time-integral(eps=0.001)`` cuts the integral. Or one of the others: ``auto``, which
+        ``auto(pass_cost=0.005)`` tells how many seconds a pass of one sequence takes, ``systematic``, ``chain``,
         ``chain+antithetic``, ``block-chain``, ``triangular``, ``without-replacement``, ``regression``, ``exhaustive``,
         or what a public implementation computes, such as ``published-llada``; `estimator_names` lists them all.
         From noised tokens: ``score-entropy(NOISE)`` or ``marginal-score-entropy(NOISE)``, with a noise (``absorbing``,
@@ -131,7 +132,7 @@ def estimator(name: str) -> Estimator:
 
 def _without_values(name: Name) -> Estimator | None:
     """Return the masked estimator of a name but for the values in its parentheses; None if there is none."""
-    if name.plain == Auto.name:
+    if name.plain == Auto.kind:
         return Auto()
     if name.kind in MASK_MAPS and name.design in ("", *DESIGNS):
         return PointEstimator(MASK_MAPS[name.kind], DESIGNS.get(name.design, IID()))
@@ -139,14 +140,16 @@ def _without_values(name: Name) -> Estimator | None:
 
 
 def _with_values(plain: Estimator, name: Name, where: str) -> Estimator:
-    """Return an estimator whose mask map has the parameters of a name instead of its own."""
-    parameters = {kind: vars(mask_map) for kind, mask_map in MASK_MAPS.items()}
+    """Return an estimator with the parameters of a name instead of its own."""
+    parameters = {kind: tuple(vars(mask_map)) for kind, mask_map in MASK_MAPS.items()} | {Auto.kind: ("pass_cost",)}
     for key in (*name.words, *name.values):
         if key in name.words or key not in parameters.get(name.kind, ()):
             others = [kind for kind, known in parameters.items() if key in known]
             only = f", only {' and '.join(others)} has" if others else ""
             raise InputError(f"{where}: {name.kind} has no {key}{only}")
-    assert isinstance(plain, PointEstimator)  # only mask maps have parameters
     values = {key: number(where, key, value, float) for key, value in name.values.items()}
+    if isinstance(plain, Auto):
+        return replace(plain, pass_cost=values["pass_cost"])
+    assert isinstance(plain, PointEstimator)  # nothing else has parameters
     mask_map: Any = plain.mask_map
     return replace(plain, mask_map=replace(mask_map, **values))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from estimators.masked.regression.cross_fitting import HeldOut, Passes, held_out
 from estimators.masked.regression.lags import Lags, distant_lags
-from estimators.masked.regression.settings import Settings, settings_for
+from estimators.masked.regression.settings import GROUPS, Settings, settings_for
 
 __all__ = ["Adjusted", "adjusted"]
 
@@ -88,10 +88,9 @@ def _damped(passes: Passes) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     # Of each vector: what is subtracted, the residuals (vectors, passes), and whether there are lags.
     masks, losses = passes.masks, passes.losses
     settings = settings_for(len(masks))
-    group = np.arange(len(masks)) % settings.groups
+    group = np.arange(len(masks)) % GROUPS
     lags = [
-        [distant_lags(masks[group != number], vector[group != number]) for number in range(settings.groups)]
-        for vector in losses
+        [distant_lags(masks[group != number], vector[group != number]) for number in range(GROUPS)] for vector in losses
     ]
     predicted, residual = np.zeros((2, len(losses), len(masks)))
     for chosen in dict.fromkeys(itertools.chain.from_iterable(lags)):  # nearly always one: none
@@ -113,7 +112,7 @@ def _with_lags(
     of_pairs = HeldOut(*(part[len(folds) :] for part in fits))
     factors = np.array(
         [
-            [_factor(passes, of_pairs, settings.partners(number), group, vector) for number in range(settings.groups)]
+            [_factor(passes, of_pairs, settings.partners(number), group, vector) for number in range(GROUPS)]
             for vector in range(len(passes.losses))
         ]
     )

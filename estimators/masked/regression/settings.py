@@ -5,9 +5,10 @@ from functools import lru_cache
 
 from estimators.masked.regression.prior import Prior, make_prior
 
-__all__ = ["Settings", "settings_for"]
+__all__ = ["GROUPS", "Settings", "settings_for"]
 
-FEW, MANY = 24, 96  # passes
+GROUPS = 8  # of passes; each has a factor
+FEW, MANY = 24, 64  # passes
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,14 +18,11 @@ class Settings:
     Attributes
     ----------
     prior : Prior
-    groups : int
-        Groups of passes; each has a factor.
     pairs : tuple of (int, int)
         The pairs of groups that are held out together: how well one of them is predicted is learned without the other.
     """
 
     prior: Prior
-    groups: int
     pairs: tuple[tuple[int, int], ...]
 
     def partners(self, group: int) -> list[tuple[int, int]]:
@@ -37,20 +35,16 @@ def settings_for(passes: int) -> Settings:
 
     Examples
     --------
-    >>> settings_for(16).groups, settings_for(128).pairs
-    (8, ((0, 2), (1, 3)))
+    >>> len(settings_for(16).pairs), settings_for(128).pairs
+    (28, ((0, 4), (1, 5), (2, 6), (3, 7)))
     """
     if passes <= FEW:
-        return _settings(0.003, 0.003, groups=8, apart=(1, 2, 3, 4))
-    if passes < MANY:
-        return _settings(0.001, 0.0003, groups=8, apart=(1, 4))
-    return _settings(0.003, 0.0003, groups=4, apart=(2,))
+        return _settings(0.003, 0.003, apart=(1, 2, 3, 4))
+    return _settings(0.001, 0.0003, apart=(1, 4) if passes < MANY else (4,))
 
 
 @lru_cache(maxsize=8)
-def _settings(shared_from: float, alone_from: float, *, groups: int, apart: tuple[int, ...]) -> Settings:
+def _settings(shared_from: float, alone_from: float, *, apart: tuple[int, ...]) -> Settings:
     # The groups in a circle, paired with those so far on.
-    pairs = {tuple(sorted((group, (group + far) % groups))) for far in apart for group in range(groups)}
-    return Settings(
-        make_prior(shared_from, alone_from), groups, tuple((first, second) for first, second in sorted(pairs))
-    )
+    pairs = {tuple(sorted((group, (group + far) % GROUPS))) for far in apart for group in range(GROUPS)}
+    return Settings(make_prior(shared_from, alone_from), tuple((first, second) for first, second in sorted(pairs)))
