@@ -1,6 +1,5 @@
 """Subtract what is predicted, times a factor: how well the predictions have proved right."""
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,32 +23,32 @@ LEARNING = 3.5  # passes: with few, predictions are far off even where they help
 
 @dataclass(frozen=True, eq=False)
 class Adjusted:
-    """The estimate of one replicate, and the residual of each pass.
+    """The estimates of some replicates, and the residual of each pass.
 
     Attributes
     ----------
-    estimate : float
+    estimates : array of float64, shape (replicates, vectors)
         Nats.
-    residuals : array of float64, shape (passes,)
+    residuals : array of float64, shape (replicates, vectors, passes)
         The weighted loss of each pass less what the others predict of it, nats: how far the pass moves the estimate off
         its mean, if the prediction is taken as given.
-    has_lags : bool
+    has_lags : array of bool, shape (replicates, vectors)
         Whether a prediction uses distant lags, whose coefficients all positions share.
     """
 
-    estimate: float
+    estimates: FloatArray
     residuals: FloatArray
-    has_lags: bool
+    has_lags: NDArray[np.bool_]
 
 
-def adjusted(masks: NDArray[np.bool_], weights: FloatArray, losses: FloatArray, strata: FloatArray) -> list[Adjusted]:
-    """Return the regression-adjusted estimate of one replicate and its residuals, for each vector of losses.
+def adjusted(masks: NDArray[np.bool_], weights: FloatArray, losses: FloatArray, strata: FloatArray) -> Adjusted:
+    """Return the regression-adjusted estimates of some replicates and their residuals, for each vector of losses.
 
-    It is the weighted sum less the sum over passes ``k`` of ``f_k`` times the weighted ``b_k`` less its mean over the
-    law of pass ``k``. The surrogate ``b_k`` is fitted to the passes outside the fold of pass ``k``. The factor ``f_k``,
-    between 0 and 1, is how well the passes of other groups predict one another, and these also decide which distant
-    lags the surrogate includes. None of them depends on pass ``k``, so that its ``b_k`` cancel in the mean, whatever
-    the prior and the losses.
+    An estimate is the weighted sum less the sum over passes ``k`` of ``f_k`` times the weighted ``b_k`` less its mean
+    over the law of pass ``k``. The surrogate ``b_k`` is fitted to the passes outside the fold of pass ``k``. The factor
+    ``f_k``, between 0 and 1, is how well the passes of other groups predict one another, and these also decide which
+    distant lags the surrogate includes. None of them depends on pass ``k``, so that its ``b_k`` cancel in the mean,
+    whatever the prior and the losses.
 
     Where losses follow their neighbours, the factor is near 1: it is the slope of the held-out least squares of whole
     passes. Where they jump from 0, predictions overshoot. Where tokens depend on others far away (copies at a distance,
@@ -59,96 +58,104 @@ def adjusted(masks: NDArray[np.bool_], weights: FloatArray, losses: FloatArray, 
 
     Parameters
     ----------
-    masks : array of bool, shape (passes, length)
+    masks : array of bool, shape (replicates, passes, length)
         Independent, each uniformly random given its size.
-    weights : array of float64, shape (passes, length)
+    weights : array of float64, shape (replicates, passes, length)
         0 where not masked.
-    losses : array of float64, shape (vectors, passes, length)
+    losses : array of float64, shape (replicates, vectors, passes, length)
         Losses of one or several targets or models under these masks; 0 where not masked.
     strata : array of float64, shape (passes, length)
         Probability of each size ``1 .. L`` in each pass. The weights are ``1 / (m * strata[:, m - 1].sum())``.
-
     """
-    passes, length = masks.shape
+    replicates, vectors, passes, length = losses.shape
     shares = strata / strata.sum(axis=0) / length
     groups = -(-passes // LARGEST_GROUP)
-    totals = (weights * losses).sum(axis=(1, 2))
-    residuals = np.zeros((len(losses), passes))
-    has_lags = np.zeros(len(losses), dtype=bool)
+    estimates = (weights[:, None] * losses).sum(axis=(2, 3))
+    residuals = np.zeros((replicates, vectors, passes))
+    has_lags = np.zeros((replicates, vectors), dtype=bool)
     for part in (slice(first, None, groups) for first in range(groups)):
-        predicted, residuals[:, part], found = _damped(
-            Passes(masks[part], weights[part], losses[:, part], shares[part])
+        predicted, residuals[..., part], found = _damped(
+            Passes(masks[:, part], weights[:, part], losses[:, :, part], shares[part])
         )
-        totals -= predicted
+        estimates -= predicted
         has_lags |= found
-    return [Adjusted(*of_vector) for of_vector in zip(totals.tolist(), residuals, has_lags.tolist(), strict=True)]
+    return Adjusted(estimates, residuals, has_lags)
 
 
 def _damped(passes: Passes) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    # Of each vector: what is subtracted, the residuals (vectors, passes), and whether there are lags.
-    masks, losses = passes.masks, passes.losses
-    settings = settings_for(len(masks))
-    group = np.arange(len(masks)) % GROUPS
+    # What is subtracted (replicates, vectors), the residuals (replicates, vectors, passes), and whether there are lags.
+    replicates, vectors, count, _ = passes.losses.shape
+    settings = settings_for(count)
+    group = np.arange(count) % GROUPS
     lags = [
-        [distant_lags(masks[group != number], vector[group != number]) for number in range(GROUPS)] for vector in losses
+        [_lags_of_groups(masks, losses, group) for losses in of_vectors]
+        for masks, of_vectors in zip(passes.masks, passes.losses, strict=True)
     ]
-    predicted, residual = np.zeros((2, len(losses), len(masks)))
-    for chosen in dict.fromkeys(itertools.chain.from_iterable(lags)):  # nearly always one: none
-        fold_predicted, fold_residual, factors = _with_lags(passes, settings, group, chosen)
-        applies = np.array([[of_group == chosen for of_group in of_vector] for of_vector in lags])[:, group]
-        predicted += np.where(applies, factors * fold_predicted, 0.0)
-        residual += np.where(applies, fold_residual + (1.0 - factors) * fold_predicted, 0.0)
-    return predicted.sum(axis=1), residual, np.array([any(of_vector) for of_vector in lags])
+    predicted, residual = np.zeros((2, replicates, vectors, count))
+    for chosen in {of_group for of_vectors in lags for of_groups in of_vectors for of_group in of_groups}:
+        applies = np.array([[[of_group == chosen for of_group in of_vector] for of_vector in of] for of in lags])
+        some = np.flatnonzero(applies.any(axis=(1, 2)))  # nearly always all, without lags
+        fold_predicted, fold_residual, factors = _with_lags(passes.of(some), settings, group, chosen)
+        here = applies[some][:, :, group]
+        predicted[some] += np.where(here, factors * fold_predicted, 0.0)
+        residual[some] += np.where(here, fold_residual + (1.0 - factors) * fold_predicted, 0.0)
+    return predicted.sum(axis=2), residual, np.array([[any(of_vector) for of_vector in of] for of in lags])
+
+
+def _lags_of_groups(masks: NDArray[np.bool_], losses: FloatArray, group: NDArray[np.int64]) -> list[Lags]:
+    # The lags that the passes of all other groups show.
+    others = (group != np.arange(GROUPS)[:, None])[..., None]
+    return distant_lags(masks & others, losses * others)
 
 
 def _with_lags(
     passes: Passes, settings: Settings, group: NDArray[np.int64], lags: Lags
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    # What is predicted, what is left, and the factors: each (vectors, passes).
+    # What is predicted, what is left, and the factors: each (replicates, vectors, passes).
     count = len(group)
     folds = np.arange(count) % FOLDS == np.arange(min(FOLDS, count))[:, None]
     pairs = np.array([(group == first) | (group == second) for first, second in settings.pairs])
     fits = held_out(passes, np.concatenate([folds, pairs]), settings.prior, lags)
     of_pairs = HeldOut(*(part[len(folds) :] for part in fits))
-    factors = np.array(
-        [
-            [_factor(passes, of_pairs, settings.partners(number), group, vector) for number in range(GROUPS)]
-            for vector in range(len(passes.losses))
-        ]
+    factors = np.stack(
+        [_factors(passes, of_pairs, settings.partners(number), group) for number in range(GROUPS)], axis=-1
     )
     of_folds = HeldOut(*(part[: len(folds)].sum(axis=0) for part in fits))
-    return of_folds.predicted, of_folds.residual, factors[:, group]
+    return of_folds.predicted, of_folds.residual, factors[..., group]
 
 
-def _factor(
-    passes: Passes, of_pairs: HeldOut, partners: list[tuple[int, int]], group: NDArray[np.int64], vector: int
-) -> float:
-    # How well the passes of a group's partners are predicted by those of neither group.
+def _factors(
+    passes: Passes, of_pairs: HeldOut, partners: list[tuple[int, int]], group: NDArray[np.int64]
+) -> FloatArray:
+    # How well the passes of a group's partners are predicted by those of neither group: (replicates, vectors).
     predicted, residual, squares = (
-        np.concatenate([part[pair, vector, group == partner] for pair, partner in partners]) for part in of_pairs
+        np.concatenate([part[pair][..., group == partner] for pair, partner in partners], axis=-1) for part in of_pairs
     )
     others = np.isin(group, [partner for _, partner in partners])
-    reliability = _reliability(passes.masks[others], passes.losses[vector, others], float(squares.sum()))
+    reliability = _reliability(passes.masks[:, None, others], passes.losses[:, :, others], squares.sum(axis=-1))
     return _slope(predicted, residual) * reliability
 
 
-def _slope(predicted: FloatArray, residual: FloatArray) -> float:
-    square = float(predicted @ predicted)
-    if square <= ROUNDING**2 * float(residual @ residual):  # nothing is predicted, and the factor does not matter
-        return 1.0
-    belief = TRUST / len(predicted)
-    slope = 1.0 + float(predicted @ residual) / square
-    return min(max((slope + belief) / (1.0 + belief), 0.0), 1.0)
+def _slope(predicted: FloatArray, residual: FloatArray) -> FloatArray:
+    # Of held-out least squares, over the last axis.
+    if not predicted.shape[-1]:
+        return np.ones(predicted.shape[:-1])
+    square = np.square(predicted).sum(axis=-1)
+    nothing = square <= ROUNDING**2 * np.square(residual).sum(axis=-1)  # is predicted, and the factor does not matter
+    belief = TRUST / predicted.shape[-1]
+    slope = 1.0 + (predicted * residual).sum(axis=-1) / np.where(nothing, 1.0, square)
+    return np.where(nothing, 1.0, np.clip((slope + belief) / (1.0 + belief), 0.0, 1.0))
 
 
-def _reliability(masks: NDArray[np.bool_], losses: FloatArray, squares: float) -> float:
+def _reliability(masks: NDArray[np.bool_], losses: FloatArray, squares: FloatArray) -> FloatArray:
     # Held-out errors against those of a line, which is fitted: 1 if they are no larger, 0 if they are much larger.
-    passes, _ = tokens = np.nonzero(masks)
-    if not passes.size:
-        return 1.0
-    masked, loss = masks.mean(axis=1)[passes], losses[tokens]
-    masked, loss = masked - masked.mean(), loss - loss.mean()
-    spread = float(masked @ masked)
-    line = float(loss @ loss) - (float(masked @ loss) ** 2 / spread if spread > 0.0 else 0.0)
-    worst = 1.0 + TOLERATED + (LEARNING / len(masks)) ** 2
-    return min(max((worst * line - squares) / (TOLERATED * line), 0.0), 1.0) if line > 0.0 else 0.0
+    # Masks and losses (..., passes, length), squares (...).
+    tokens = masks.sum(axis=(-2, -1), keepdims=True)
+    masked = masks.mean(axis=-1, keepdims=True)
+    masked = masks * (masked - (masks * masked).sum(axis=(-2, -1), keepdims=True) / np.maximum(tokens, 1))
+    loss = masks * (losses - losses.sum(axis=(-2, -1), keepdims=True) / np.maximum(tokens, 1))
+    spread, crossed = np.square(masked).sum(axis=(-2, -1)), (masked * loss).sum(axis=(-2, -1))
+    line = np.square(loss).sum(axis=(-2, -1)) - crossed**2 / np.where(spread > 0.0, spread, np.inf)
+    worst = 1.0 + TOLERATED + (LEARNING / max(masks.shape[-2], 1)) ** 2
+    reliable = np.clip((worst * line - squares) / (TOLERATED * np.where(line > 0.0, line, 1.0)), 0.0, 1.0)
+    return np.where(tokens[..., 0, 0] == 0, 1.0, np.where(line > 0.0, reliable, 0.0))

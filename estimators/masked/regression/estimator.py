@@ -79,22 +79,20 @@ class Regression(Estimator):
         1.15, and by 1.35 where predictions of all positions share the coefficients of distant lags.
         """
         strata, masks = size_strata(plan.length, plan.passes), mask_plan(plan, "regressions").masks
-        vectors = np.stack(losses, axis=1)
-        replicates = [adjusted(*replicate, strata) for replicate in zip(masks, plan.weights, vectors, strict=True)]
+        result = adjusted(masks, plan.weights, np.stack(losses, axis=1), strata)
         return [
-            Reduction(np.array([replicate.estimate for replicate in of_vector]), self._variance(plan, of_vector))
-            for of_vector in zip(*replicates, strict=True)
+            Reduction(result.estimates[:, vector], self._variance(plan, result, vector))
+            for vector in range(len(losses))
         ]
 
     def has_within_variance(self, length: int, passes: int) -> bool:
         """Return whether there are residuals enough; see `Estimator.has_within_variance`."""
         return passes - full_mask_passes(length, passes) >= FEWEST_RESIDUALS
 
-    def _variance(self, plan: Plan, replicates: Sequence[Adjusted]) -> WithinVariance | None:
+    def _variance(self, plan: Plan, result: Adjusted, vector: int) -> WithinVariance | None:
         if not self.has_within_variance(plan.length, plan.passes):
             return None
         drawn = plan.passes - full_mask_passes(plan.length, plan.passes)
-        residuals = np.stack([replicate.residuals[:drawn] for replicate in replicates])
-        factors = np.array([SHARED_LAGS if replicate.has_lags else SHARED for replicate in replicates])
-        about_trend = from_residuals(drawn * residuals, plan.hidden_fractions[:, :drawn])
+        about_trend = from_residuals(drawn * result.residuals[:, vector, :drawn], plan.hidden_fractions[:, :drawn])
+        factors = np.where(result.has_lags[:, vector], SHARED_LAGS, SHARED)
         return WithinVariance(factors**2 * about_trend.variance, np.full(plan.replicates, drawn - 2.0))

@@ -25,38 +25,42 @@ SHARED = 0.5
 ROUNDING = 1e-9  # relative: smaller deviations are none
 
 
-def distant_lags(masks: NDArray[np.bool_], losses: NDArray[np.float64]) -> Lags:
+def distant_lags(masks: NDArray[np.bool_], losses: NDArray[np.float64]) -> list[Lags]:
     """Return the lags at which losses depend significantly on masks, the most significant ones first.
 
     Parameters
     ----------
-    masks : array of bool, shape (passes, length)
-    losses : array of float64, shape (passes, length)
+    masks : array of bool, shape (samples, passes, length)
+        A pass that masks nothing does not count.
+    losses : array of float64, shape (samples, passes, length)
         0 where not masked.
 
     Returns
     -------
-    tuple of int
-        At most 6 of ``-(length - 1) .. length - 1``; almost always none.
+    list of tuple of int
+        For each sample at most 6 of ``-(length - 1) .. length - 1``; almost always none.
 
     Examples
     --------
-    >>> masks = np.random.default_rng(0).random((16, 40)) < 0.5
-    >>> copies = masks & np.roll(masks, 20, axis=1)  # a loss only where the copy, 20 positions on, is masked as well
-    >>> sorted(distant_lags(masks, copies.astype(np.float64)))
-    [-20, 20]
+    >>> masks = np.random.default_rng(0).random((1, 16, 40)) < 0.5
+    >>> copies = masks & np.roll(masks, 20, axis=2)  # a loss only where the copy, 20 positions on, is masked as well
+    >>> [sorted(lags) for lags in distant_lags(masks, copies.astype(np.float64))]
+    [[-20, 20]]
     """
-    length = masks.shape[1]
+    samples, _, length = masks.shape
+    if length <= NEAREST:
+        return [()] * samples
     deviation, sign = _deviations(masks, losses), _sign_deviations(masks)
-    if length <= NEAREST or np.square(deviation).sum() <= (ROUNDING**2) * np.square(losses).sum():
-        return ()
+    varied = np.square(deviation).sum(axis=(1, 2)) > ROUNDING**2 * np.square(losses).sum(axis=(1, 2))
     total, square = _at_lags(deviation, sign), _at_lags(deviation**2, sign**2)
     lags = np.arange(-(length - 1), length)
-    present = (np.abs(lags) >= NEAREST) & (square > ROUNDING * square.max())
-    score = np.zeros(len(lags))
-    score[present] = np.abs(total[present]) / np.sqrt(square[present])
-    order = np.argsort(-score, kind="stable")[:MOST]
-    return tuple(int(lags[index]) for index in order if score[index] > SIGNIFICANT)
+    present = (np.abs(lags) >= NEAREST) & (square > ROUNDING * square.max(axis=1, keepdims=True)) & varied[:, None]
+    score = np.where(present, np.abs(total), 0.0) / np.sqrt(np.where(present, square, 1.0))
+    found: list[Lags] = [()] * samples
+    for sample in np.flatnonzero((score > SIGNIFICANT).any(axis=1)):
+        order = np.argsort(-score[sample], kind="stable")[:MOST]
+        found[sample] = tuple(int(lags[index]) for index in order if score[sample, index] > SIGNIFICANT)
+    return found
 
 
 def lag_terms(signs: NDArray[np.float64], lags: Lags) -> NDArray[np.float64]:
@@ -109,26 +113,26 @@ def _subsets(lags: Lags) -> list[list[int]]:
 
 def _deviations(masks: NDArray[np.bool_], losses: NDArray[np.float64]) -> NDArray[np.float64]:
     # Of masked tokens from the mean of their position and a line in the masked share.
-    counts = np.maximum(masks.sum(axis=0), 1)
-    loss = masks * (losses - (masks * losses).sum(axis=0) / counts)
-    share = masks.mean(axis=1)[:, None] * masks
-    share = masks * (share - share.sum(axis=0) / counts)
-    spread = np.square(share).sum()
-    slope = float((share * loss).sum() / spread) if spread > 0.0 else 0.0
+    counts = np.maximum(masks.sum(axis=1, keepdims=True), 1)
+    loss = masks * (losses - (masks * losses).sum(axis=1, keepdims=True) / counts)
+    share = masks.mean(axis=2, keepdims=True) * masks
+    share = masks * (share - share.sum(axis=1, keepdims=True) / counts)
+    spread = np.square(share).sum(axis=(1, 2), keepdims=True)
+    slope = (share * loss).sum(axis=(1, 2), keepdims=True) / np.where(spread > 0.0, spread, np.inf)
     deviations: NDArray[np.float64] = loss - slope * share
     return deviations
 
 
 def _sign_deviations(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
     # Of the signs of other positions from their mean, given the size of the mask and one masked position.
-    length, sizes = masks.shape[1], masks.sum(axis=1, keepdims=True)
+    length, sizes = masks.shape[2], masks.sum(axis=2, keepdims=True)
     deviations: NDArray[np.float64] = np.where(masks, 1.0, -1.0) - (2.0 * (sizes - 1) / max(length - 1, 1) - 1.0)
     return deviations
 
 
 def _at_lags(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     # Sum over passes and positions of first at i times second at i + d, for the lags d = -(L - 1) .. L - 1.
-    length = first.shape[1]
+    length = first.shape[2]
     spectra = np.conj(np.fft.rfft(first, 2 * length)) * np.fft.rfft(second, 2 * length)
-    sums = np.fft.irfft(spectra.sum(axis=0), 2 * length)
-    return np.concatenate([sums[length + 1 :], sums[:length]])
+    sums = np.fft.irfft(spectra.sum(axis=1), 2 * length)
+    return np.concatenate([sums[:, length + 1 :], sums[:, :length]], axis=1)

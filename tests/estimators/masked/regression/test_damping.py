@@ -25,8 +25,7 @@ def likelihood(losses):
 
 def estimate_of(masks, weights, losses, strata):
     """The adjusted sum of a single vector of losses."""
-    (result,) = adjusted(masks, weights, losses[None], strata)
-    return result.estimate
+    return adjusted(masks[None], weights[None], losses[None, None], strata).estimates[0, 0]
 
 
 def with_full_mask(length, passes):
@@ -102,12 +101,12 @@ def test_maths_control_a_surrogate_fitted_to_its_own_pass_is_biased():
 def test_maths_control_a_factor_fitted_to_its_own_pass_is_biased(monkeypatch):
     """The same factors, raised by the losses of the first group of passes."""
     losses = arbitrary_losses(3)
-    fair = damping._factor
+    fair = damping._factors
 
-    def leaking(passes, of_pairs, partners, group, vector):
-        return max(fair(passes, of_pairs, partners, group, vector), passes.losses[vector, group == 0].mean())
+    def leaking(passes, of_pairs, partners, group):
+        return np.maximum(fair(passes, of_pairs, partners, group), passes.losses[:, :, group == 0].mean(axis=(2, 3)))
 
-    monkeypatch.setattr(damping, "_factor", leaking)
+    monkeypatch.setattr(damping, "_factors", leaking)
     assert abs(expectation(losses, size_strata(3, 3)) / likelihood(losses) - 1) > 1e-4
 
 
@@ -126,16 +125,11 @@ def test_maths_unbiased_with_lags_chosen_by_other_passes(monkeypatch):
 def test_maths_control_lags_chosen_by_the_pass_itself_are_biased(monkeypatch):
     weak_lags(monkeypatch)
     losses = arbitrary_losses(3)
-    monkeypatch.setattr(damping, "distant_lags", lambda masks, losses: lags.distant_lags(full.masks, full.losses[0]))
-    fair = damping._damped
 
-    def remembering(passes):
-        nonlocal full
-        full = passes
-        return fair(passes)
+    def leaking(masks, losses, group):
+        return lags.distant_lags(np.stack([masks] * damping.GROUPS), np.stack([losses] * damping.GROUPS))
 
-    full = None
-    monkeypatch.setattr(damping, "_damped", remembering)
+    monkeypatch.setattr(damping, "_lags_of_groups", leaking)
     assert abs(expectation(losses, size_strata(3, 3)) / likelihood(losses) - 1) > 1e-4
 
 
