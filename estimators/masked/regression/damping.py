@@ -1,6 +1,7 @@
 """Subtract what is predicted, times a factor: how well the predictions have proved right."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def adjusted(masks: NDArray[np.bool_], weights: FloatArray, losses: FloatArray, 
     replicates, vectors, passes, length = losses.shape
     shares = strata / strata.sum(axis=0) / length
     groups = -(-passes // LARGEST_GROUP)
-    estimates = (weights[:, None] * losses).sum(axis=(2, 3))
+    estimates = _summed(weights[:, None] * losses)
     residuals = np.zeros((replicates, vectors, passes))
     has_lags = np.zeros((replicates, vectors), dtype=bool)
     for part in (slice(first, None, groups) for first in range(groups)):
@@ -150,12 +151,18 @@ def _slope(predicted: FloatArray, residual: FloatArray) -> FloatArray:
 def _reliability(masks: NDArray[np.bool_], losses: FloatArray, squares: FloatArray) -> FloatArray:
     # Held-out errors against those of a line, which is fitted: 1 if they are no larger, 0 if they are much larger.
     # Masks and losses (..., passes, length), squares (...).
-    tokens = masks.sum(axis=(-2, -1), keepdims=True)
+    tokens = _summed(masks)[..., None, None]
     masked = masks.mean(axis=-1, keepdims=True)
-    masked = masks * (masked - (masks * masked).sum(axis=(-2, -1), keepdims=True) / np.maximum(tokens, 1))
-    loss = masks * (losses - losses.sum(axis=(-2, -1), keepdims=True) / np.maximum(tokens, 1))
-    spread, crossed = np.square(masked).sum(axis=(-2, -1)), (masked * loss).sum(axis=(-2, -1))
-    line = np.square(loss).sum(axis=(-2, -1)) - crossed**2 / np.where(spread > 0.0, spread, np.inf)
+    masked = masks * (masked - _summed(masks * masked)[..., None, None] / np.maximum(tokens, 1))
+    loss = masks * (losses - _summed(losses)[..., None, None] / np.maximum(tokens, 1))
+    spread, crossed = _summed(np.square(masked)), _summed(masked * loss)
+    line = _summed(np.square(loss)) - crossed**2 / np.where(spread > 0.0, spread, np.inf)
     worst = 1.0 + TOLERATED + (LEARNING / max(masks.shape[-2], 1)) ** 2
     reliable = np.clip((worst * line - squares) / (TOLERATED * np.where(line > 0.0, line, 1.0)), 0.0, 1.0)
     return np.where(tokens[..., 0, 0] == 0, 1.0, np.where(line > 0.0, reliable, 0.0))
+
+
+def _summed(values: NDArray[Any]) -> NDArray[Any]:
+    # Over the last two axes as one: the rounding of a sum over two depends on the axes before.
+    total: NDArray[Any] = values.reshape(*values.shape[:-2], -1).sum(axis=-1)
+    return total
