@@ -35,11 +35,11 @@ class HeldOut(NamedTuple):
 
     Attributes
     ----------
-    predicted : array of float64, shape (splits, replicates, vectors, passes)
+    predicted : array of float64, shape (splits, vectors, passes)
         The sum over positions of the weighted surrogate, less its mean.
-    residual : array of float64, shape (splits, replicates, vectors, passes)
+    residual : array of float64, shape (splits, vectors, passes)
         The sum over positions of the weighted loss less the surrogate.
-    squares : array of float64, shape (splits, replicates, vectors, passes)
+    squares : array of float64, shape (splits, vectors, passes)
         The sum over masked positions of the squared loss less the surrogate.
     """
 
@@ -50,14 +50,14 @@ class HeldOut(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Passes:
-    """The passes of some replicates and their losses.
+    """The passes of a replicate and their losses.
 
     Attributes
     ----------
-    masks : array of bool, shape (replicates, passes, length)
-    weights : array of float64, shape (replicates, passes, length)
+    masks : array of bool, shape (passes, length)
+    weights : array of float64, shape (passes, length)
         0 where not masked.
-    losses : array of float64, shape (replicates, vectors, passes, length)
+    losses : array of float64, shape (vectors, passes, length)
         Of one or several targets or models under these masks, 0 where not masked. They share the expensive steps.
     shares : array of float64, shape (passes, length)
         Weight of each size ``1 .. L`` in the mean of a pass: the mean of its weighted surrogate ``b`` over its random
@@ -69,10 +69,6 @@ class Passes:
     weights: FloatArray
     losses: FloatArray
     shares: FloatArray
-
-    def of(self, replicates: NDArray[np.int64]) -> "Passes":
-        """Return the passes of some replicates."""
-        return Passes(self.masks[replicates], self.weights[replicates], self.losses[replicates], self.shares)
 
 
 def held_out(passes: Passes, splits: NDArray[np.bool_], prior: Prior, lags: Lags = ()) -> HeldOut:
@@ -87,35 +83,22 @@ def held_out(passes: Passes, splits: NDArray[np.bool_], prior: Prior, lags: Lags
     lags : tuple of int, default ()
         Distant lags of the surrogate.
     """
-    replicates, count, length = passes.masks.shape
-    results = np.zeros((3, len(splits), replicates, passes.losses.shape[1], count))
+    count, length = passes.masks.shape
+    results = np.zeros((3, len(splits), len(passes.losses), count))
     blocks = -(-length // POSITIONS)
     ends = [length * block // blocks for block in range(blocks + 1)]
     means = mean_products(length, int(prior.orders.max())) @ passes.shares.T
     for inside in itertools.starmap(slice, itertools.pairwise(ends)):
+        block = _Block.of(passes.masks, passes.losses, inside, prior, lags)
+        weights = np.append(passes.weights, np.zeros((1, length)), axis=0).T[inside]
         lag_means = expected_terms(length, inside, lags, passes.shares) if lags else np.zeros((0, count))
-        for some in _alike(passes.masks[:, :, inside]):
-            part = passes.of(some)
-            block, weights = _Block.of(part, inside, prior, lags), _by_position(part.weights[..., None], inside)[..., 0]
-            left_out = [block.without(held) for held in _batches(splits, len(block.passes))]
-            sums, of_means = [], []
-            for fits in block.fits(left_out):
-                sums.append(fits.token_sums(weights))
-                of_means.append(fits.coefficients.mT @ means + fits.of_lags.mT @ lag_means)
-            shape = len(splits), len(some), *results.shape[3:]
-            results[:, :, some] += np.concatenate(sums, axis=1).reshape(3, *shape)
-            results[0][:, some] -= splits[:, None, None] * np.concatenate(of_means).reshape(shape)
+        first = 0
+        for fits in block.fits([block.without(held) for held in _batches(splits, len(weights))]):
+            part = slice(first, first := first + len(fits.passes))
+            means_of_passes = fits.coefficients.mT @ means + fits.of_lags.mT @ lag_means
+            results[:, part] += fits.token_sums(weights)
+            results[0, part] -= splits[part, None] * means_of_passes
     return HeldOut(*results)
-
-
-def _alike(masks: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
-    # Replicates with equally many passes at most at a position, a few at a time: the rounding of a replicate must not
-    # depend on the others.
-    slots = masks.sum(axis=1).max(axis=1)
-    most = max(1, TOGETHER // masks.shape[2])
-    for number in np.unique(slots):
-        alike = np.flatnonzero(slots == number)
-        yield from (alike[first : first + most] for first in range(0, len(alike), most))
 
 
 def _batches(splits: NDArray[np.bool_], positions: int) -> Iterator[NDArray[np.bool_]]:
@@ -127,26 +110,26 @@ def _batches(splits: NDArray[np.bool_], positions: int) -> Iterator[NDArray[np.b
 
 
 class _Fits(NamedTuple):
-    # Of some fits (splits x replicates) the passes held out, with predictions and residuals of their tokens, and the
-    # coefficients, summed over positions: by order of the terms, and of the lags.
-    passes: NDArray[np.int64]  # (fits, positions, slots)
-    predictions: FloatArray  # (fits, positions, slots, vectors)
+    # Of some splits the passes held out, with predictions and residuals of their tokens, and the coefficients of the
+    # fits, summed over positions: by order of the terms, and of the lags.
+    passes: NDArray[np.int64]  # (splits, positions, slots)
+    predictions: FloatArray  # (splits, positions, slots, vectors)
     residuals: FloatArray
-    coefficients: FloatArray  # (fits, orders, vectors)
-    of_lags: FloatArray  # (fits, lag terms, vectors)
+    coefficients: FloatArray  # (splits, orders, vectors)
+    of_lags: FloatArray  # (splits, lag terms, vectors)
 
     def token_sums(self, weights: FloatArray) -> FloatArray:
-        """Sum predictions, residuals and squares over the tokens of each pass: (3, fits, vectors, passes).
+        """Sum predictions, residuals and squares over the tokens of each pass: (3, splits, vectors, passes).
 
-        The weights have shape (all positions, passes + 1).
+        The weights have shape (positions, passes + 1).
         """
-        fits, vectors, count = len(self.passes), self.residuals.shape[-1], weights.shape[-1]
-        weight = weights[_all_positions(self.passes, len(weights)), self.passes][..., None]
-        owner = (self.passes + count * np.arange(fits)[:, None, None]).ravel()
+        splits, vectors, count = len(self.passes), self.residuals.shape[-1], weights.shape[1]
+        weight = weights[np.arange(len(weights))[:, None], self.passes][..., None]
+        owner = (self.passes + count * np.arange(splits)[:, None, None]).ravel()
         sums = []
         for tokens in (weight * self.predictions, weight * self.residuals, self.residuals**2):
-            by_pass = [np.bincount(owner, tokens[..., vector].ravel(), fits * count) for vector in range(vectors)]
-            sums.append(np.stack(by_pass).reshape(vectors, fits, count)[..., :-1].swapaxes(0, 1))
+            by_pass = [np.bincount(owner, tokens[..., vector].ravel(), splits * count) for vector in range(vectors)]
+            sums.append(np.stack(by_pass).reshape(vectors, splits, count)[..., :-1].swapaxes(0, 1))
         return np.stack(sums)
 
 
@@ -160,38 +143,35 @@ class _Columns(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Some positions, the passes that mask each (padded by a pass that masks nothing), and what all fits need.
-
-    The first axis of all arrays is that of the positions of one replicate, then those of the next.
-    """
+    """Some positions, the passes that mask each (padded by a pass that masks nothing), and what all fits need."""
 
     prior: Prior
     system: SharedSystem
     columns: _Columns
-    passes: NDArray[np.int64]  # (all positions, slots)
-    losses: FloatArray  # (all positions, passes + 1, vectors)
-    precision: FloatArray  # Q: (all positions, slots, slots)
-    rows: FloatArray  # Q times the columns: (all positions, slots, columns)
-    products: FloatArray  # the columns times Q times the columns: (all positions, columns, columns)
+    passes: NDArray[np.int64]  # (positions, slots)
+    losses: FloatArray  # (positions, passes + 1, vectors)
+    precision: FloatArray  # Q: (positions, slots, slots)
+    rows: FloatArray  # Q times the columns: (positions, slots, columns)
+    products: FloatArray  # the columns times Q times the columns: (positions, columns, columns)
 
     @classmethod
-    def of(cls, data: Passes, inside: slice, prior: Prior, lags: Lags) -> "_Block":
-        replicates, count, _ = data.masks.shape
-        masked = _by_position(data.masks[..., None], inside)[..., 0]
-        passes, present = _first(masked, max(1, int(masked.sum(axis=1).max())))
+    def of(cls, masks: NDArray[np.bool_], losses: FloatArray, inside: slice, prior: Prior, lags: Lags) -> "_Block":
+        count = len(masks)
+        masked = np.append(masks, np.zeros((1, masks.shape[1]), dtype=bool), axis=0).T[inside]
+        passes, present = _first(masked)
         passes[~present] = count
-        terms = _terms(data.masks, inside, passes, prior)
+        terms = _terms(masks, inside, passes, prior)
         scaled = terms * prior.alone[:, None]
         covariance = torch.from_numpy(terms).mT @ torch.from_numpy(scaled)
         covariance.diagonal(dim1=-2, dim2=-1).add_(prior.noise)
         identity = torch.eye(passes.shape[1], dtype=torch.float64).expand_as(covariance)
         inverse = torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), identity, upper=False)
         precision = inverse.mT @ inverse
-        observed = _by_position(np.moveaxis(data.losses, 1, -1), inside)
+        observed = np.append(losses, np.zeros((len(losses), 1, masks.shape[1])), axis=1).transpose(2, 1, 0)[inside]
         parts = [
             np.take_along_axis(observed, passes[..., None], axis=1),
             terms[:, 1 : 1 + len(prior.shape)].transpose(0, 2, 1),
-            _lag_terms(data.masks, inside, passes, lags),
+            _lag_terms(masks, inside, passes, lags),
             scaled.transpose(0, 2, 1) @ prior.order_sums,
         ]
         ends = np.cumsum([0, *(part.shape[-1] for part in parts)]).tolist()
@@ -199,7 +179,7 @@ class _Block:
         rows = precision @ columns
         return cls(
             prior,
-            shared_system(prior, len(passes) // replicates),
+            shared_system(prior, len(passes)),
             _Columns(*itertools.starmap(slice, itertools.pairwise(ends))),
             passes,
             observed,
@@ -211,8 +191,7 @@ class _Block:
     def without(self, held: NDArray[np.bool_]) -> "_Without":
         """Leave out the passes that each split holds out: (splits, passes)."""
         is_held = np.append(held, np.zeros((len(held), 1), dtype=bool), axis=1)[:, self.passes]
-        most = min(max(1, int(np.count_nonzero(held[0]))), self.passes.shape[1])
-        slots, present = _first(is_held.reshape(-1, is_held.shape[-1]), most)
+        slots, present = _first(is_held.reshape(-1, is_held.shape[-1]))
         position, count = np.tile(np.arange(len(self.passes)), len(held))[:, None], slots.shape[1]
         inner = self.precision[position[..., None], slots[:, :, None], slots[:, None, :]]
         inner *= present[:, :, None] & present[:, None, :]
@@ -221,24 +200,19 @@ class _Block:
         rows = torch.from_numpy(self.rows[position, slots] * present[..., None])
         rows = torch.linalg.solve_triangular(factor, rows, upper=False).numpy()
 
-        positions = len(self.system.places)
+        def by_split(array: NDArray[Any]) -> NDArray[Any]:
+            return array.reshape(len(held), -1, *array.shape[1:])
 
-        def by_fit(array: NDArray[Any]) -> NDArray[Any]:
-            return array.reshape(-1, positions, *array.shape[1:])
-
-        columns = self.columns
-        products = by_fit(rows.transpose(0, 2, 1) @ rows)
-        products = self.products.reshape(-1, *products[0].shape) - products.reshape(len(held), -1, *products[0].shape)
-        products = products.reshape(-1, *products.shape[2:])
+        products, columns = self.products - by_split(rows.transpose(0, 2, 1) @ rows), self.columns
         linked, sides = products[:, :, columns.shared], np.r_[columns.losses, columns.lags]
         return _Without(
-            by_fit(np.where(present, self.passes[position, slots], self.losses.shape[1] - 1)),
-            by_fit(factor.numpy()),
-            by_fit(rows),
+            by_split(np.where(present, self.passes[position, slots], self.losses.shape[1] - 1)),
+            by_split(factor.numpy()),
+            by_split(rows),
             products[:, :, columns.orders],
             products[:, :, columns.lags].sum(axis=1),
-            self.system.matrix(linked[..., columns.shared]),
-            self.system.right_side(linked[..., sides]),
+            np.stack([self.system.matrix(split) for split in linked[..., columns.shared]]),
+            np.stack([self.system.right_side(split) for split in linked[..., sides]]),
         )
 
     def fits(self, left_out: Sequence["_Without"]) -> Iterator[_Fits]:
@@ -266,7 +240,7 @@ class _Block:
 
         factor, rest = torch.from_numpy(left.factor), torch.from_numpy(unexplained(left.rows))
         residuals = torch.linalg.solve_triangular(factor.mT, rest, upper=True).numpy()
-        observed = self.losses[_all_positions(left.passes, len(self.losses)), left.passes]
+        observed = self.losses[np.arange(len(self.passes))[:, None], left.passes]
         sums = unexplained(left.products).sum(axis=1)
         sums += self.prior.order_sums[1 : 1 + len(self.prior.shape)].T @ shared.sum(axis=1)
         return _Fits(left.passes, observed - residuals, residuals, sums, of_lags)
@@ -274,44 +248,29 @@ class _Block:
 
 class _Without(NamedTuple):
     # A block without the passes that some splits hold out.
-    passes: NDArray[np.int64]  # held out: (fits, positions, slots)
-    factor: FloatArray  # of their precision, lower triangular: (fits, positions, slots, slots)
-    rows: FloatArray  # theirs, divided by the factor: (fits, positions, slots, columns)
-    products: FloatArray  # of the sums by order with all columns: (fits, positions, orders, columns)
-    lagged: FloatArray  # of the lags' terms with all columns, summed over positions: (fits, lag terms, columns)
+    passes: NDArray[np.int64]  # held out: (splits, positions, slots)
+    factor: FloatArray  # of their precision, lower triangular: (splits, positions, slots, slots)
+    rows: FloatArray  # theirs, divided by the factor: (splits, positions, slots, columns)
+    products: FloatArray  # of the sums by order with all columns: (splits, positions, orders, columns)
+    lagged: FloatArray  # of the lags' terms with all columns, summed over positions: (splits, lag terms, columns)
     matrix: FloatArray  # of the shared coefficients
     side: FloatArray  # of the shared coefficients: losses, then lags
 
 
-def _all_positions(of_fits: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    # The number of each position among those of all replicates, for an array (fits, positions, slots).
-    fits, positions, _ = of_fits.shape
-    numbers: NDArray[np.int64] = np.arange(fits * positions).reshape(fits, positions, 1) % count
-    return numbers
-
-
-def _first(chosen: NDArray[np.bool_], most: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    # The places of what is chosen in each row, in order, padded to ``most``; and which are no padding.
+def _first(chosen: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    # The places of what is chosen in each row, in order, padded to the most of any row; and which are no padding.
+    most = max(1, int(chosen.sum(axis=1).max()))
     places = np.argsort(~chosen, axis=1, kind="stable")[:, :most]
     return places, np.take_along_axis(chosen, places, axis=1)
 
 
-def _by_position(of_passes: NDArray[Any], inside: slice) -> NDArray[Any]:
-    # (replicates, passes, length, ...) as (all positions, passes + 1, ...), 0 for the last pass.
-    moved = of_passes[:, :, inside].swapaxes(1, 2)
-    padded = np.zeros((*moved.shape[:2], moved.shape[2] + 1, *moved.shape[3:]), dtype=moved.dtype)
-    padded[:, :, :-1] = moved
-    return padded.reshape(-1, *padded.shape[2:])
-
-
 def _terms(masks: NDArray[np.bool_], inside: slice, passes: NDArray[np.int64], prior: Prior) -> FloatArray:
-    # Of the passes (all positions, slots): (all positions, terms, slots); 0 where a cluster leads out of the sequence.
-    reach, (replicates, count, length) = prior.reach, masks.shape
-    signs = np.zeros((replicates, length + 2 * reach, count + 1), dtype=np.int8)
-    signs[:, reach : reach + length, :count] = np.where(masks.swapaxes(1, 2), 1, -1)
-    replicate, position = np.divmod(np.arange(len(passes)), inside.stop - inside.start)
-    window = inside.start + position[:, None] + np.arange(2 * reach + 1)
-    near = signs[replicate[:, None, None], window[..., None], passes[:, None, :]]
+    # Of the passes (positions, slots): (positions, terms, slots); 0 where a cluster leads out of the sequence.
+    reach, (count, length) = prior.reach, masks.shape
+    signs = np.zeros((length + 2 * reach, count + 1), dtype=np.int8)
+    signs[reach : reach + length, :count] = np.where(masks.T, 1, -1)
+    window = np.arange(inside.start, inside.stop)[:, None] + np.arange(2 * reach + 1)
+    near = signs[window[..., None], passes[:, None, :]]
     terms = np.empty((len(passes), len(prior.offsets), passes.shape[1]), dtype=np.int8)
     terms[:, prior.orders == 0] = passes[:, None] < count
     for order in range(1, int(prior.orders.max()) + 1):
@@ -327,7 +286,6 @@ def _terms(masks: NDArray[np.bool_], inside: slice, passes: NDArray[np.int64], p
 def _lag_terms(masks: NDArray[np.bool_], inside: slice, passes: NDArray[np.int64], lags: Lags) -> FloatArray:
     if not lags:
         return np.zeros((*passes.shape, 0))
-    replicates, count, length = masks.shape
-    terms = lag_terms(np.where(masks, 1.0, -1.0).transpose(2, 0, 1).reshape(length, -1), lags)
-    of_passes = terms.reshape(length, replicates, count, -1).transpose(1, 2, 0, 3)
-    return np.take_along_axis(_by_position(of_passes, inside), passes[..., None], axis=1)
+    terms = lag_terms(np.where(masks.T, 1.0, -1.0), lags)[inside]
+    none = np.zeros((len(terms), 1, terms.shape[-1]))
+    return np.take_along_axis(np.append(terms, none, axis=1), passes[..., None], axis=1)

@@ -1,5 +1,6 @@
 """Subtract what is predicted, times a factor: how well the predictions have proved right."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,33 +75,28 @@ def adjusted(masks: NDArray[np.bool_], weights: FloatArray, losses: FloatArray, 
     estimates = _summed(weights[:, None] * losses)
     residuals = np.zeros((replicates, vectors, passes))
     has_lags = np.zeros((replicates, vectors), dtype=bool)
-    for part in (slice(first, None, groups) for first in range(groups)):
-        predicted, residuals[..., part], found = _damped(
-            Passes(masks[:, part], weights[:, part], losses[:, :, part], shares[part])
-        )
-        estimates -= predicted
-        has_lags |= found
+    for replicate in range(replicates):
+        for part in (slice(first, None, groups) for first in range(groups)):
+            data = Passes(masks[replicate, part], weights[replicate, part], losses[replicate, :, part], shares[part])
+            predicted, residuals[replicate, :, part], found = _damped(data)
+            estimates[replicate] -= predicted
+            has_lags[replicate] |= found
     return Adjusted(estimates, residuals, has_lags)
 
 
 def _damped(passes: Passes) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    # What is subtracted (replicates, vectors), the residuals (replicates, vectors, passes), and whether there are lags.
-    replicates, vectors, count, _ = passes.losses.shape
+    # Of each vector: what is subtracted, the residuals (vectors, passes), and whether there are lags.
+    vectors, count, _ = passes.losses.shape
     settings = settings_for(count)
     group = np.arange(count) % GROUPS
-    lags = [
-        [_lags_of_groups(masks, losses, group) for losses in of_vectors]
-        for masks, of_vectors in zip(passes.masks, passes.losses, strict=True)
-    ]
-    predicted, residual = np.zeros((2, replicates, vectors, count))
-    for chosen in {of_group for of_vectors in lags for of_groups in of_vectors for of_group in of_groups}:
-        applies = np.array([[[of_group == chosen for of_group in of_vector] for of_vector in of] for of in lags])
-        some = np.flatnonzero(applies.any(axis=(1, 2)))  # nearly always all, without lags
-        fold_predicted, fold_residual, factors = _with_lags(passes.of(some), settings, group, chosen)
-        here = applies[some][:, :, group]
-        predicted[some] += np.where(here, factors * fold_predicted, 0.0)
-        residual[some] += np.where(here, fold_residual + (1.0 - factors) * fold_predicted, 0.0)
-    return predicted.sum(axis=2), residual, np.array([[any(of_vector) for of_vector in of] for of in lags])
+    lags = [_lags_of_groups(passes.masks, losses, group) for losses in passes.losses]
+    predicted, residual = np.zeros((2, vectors, count))
+    for chosen in dict.fromkeys(itertools.chain.from_iterable(lags)):  # nearly always one: none
+        fold_predicted, fold_residual, factors = _with_lags(passes, settings, group, chosen)
+        applies = np.array([[of_group == chosen for of_group in of_vector] for of_vector in lags])[:, group]
+        predicted += np.where(applies, factors * fold_predicted, 0.0)
+        residual += np.where(applies, fold_residual + (1.0 - factors) * fold_predicted, 0.0)
+    return predicted.sum(axis=1), residual, np.array([any(of_vector) for of_vector in lags])
 
 
 def _lags_of_groups(masks: NDArray[np.bool_], losses: FloatArray, group: NDArray[np.int64]) -> list[Lags]:
@@ -112,7 +108,7 @@ def _lags_of_groups(masks: NDArray[np.bool_], losses: FloatArray, group: NDArray
 def _with_lags(
     passes: Passes, settings: Settings, group: NDArray[np.int64], lags: Lags
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    # What is predicted, what is left, and the factors: each (replicates, vectors, passes).
+    # What is predicted, what is left, and the factors: each (vectors, passes).
     count = len(group)
     folds = np.arange(count) % FOLDS == np.arange(min(FOLDS, count))[:, None]
     pairs = np.array([(group == first) | (group == second) for first, second in settings.pairs])
@@ -122,25 +118,25 @@ def _with_lags(
         [_factors(passes, of_pairs, settings.partners(number), group) for number in range(GROUPS)], axis=-1
     )
     of_folds = HeldOut(*(part[: len(folds)].sum(axis=0) for part in fits))
-    return of_folds.predicted, of_folds.residual, factors[..., group]
+    return of_folds.predicted, of_folds.residual, factors[:, group]
 
 
 def _factors(
     passes: Passes, of_pairs: HeldOut, partners: list[tuple[int, int]], group: NDArray[np.int64]
 ) -> FloatArray:
-    # How well the passes of a group's partners are predicted by those of neither group: (replicates, vectors).
+    # How well the passes of a group's partners are predicted by those of neither group: (vectors,).
     predicted, residual, squares = (
-        np.concatenate([part[pair][..., group == partner] for pair, partner in partners], axis=-1) for part in of_pairs
+        np.concatenate([part[pair][:, group == partner] for pair, partner in partners], axis=1) for part in of_pairs
     )
     others = np.isin(group, [partner for _, partner in partners])
-    reliability = _reliability(passes.masks[:, None, others], passes.losses[:, :, others], squares.sum(axis=-1))
+    reliability = _reliability(passes.masks[others], passes.losses[:, others], squares.sum(axis=1))
     return _slope(predicted, residual) * reliability
 
 
 def _slope(predicted: FloatArray, residual: FloatArray) -> FloatArray:
-    # Of held-out least squares, over the last axis.
+    # Of held-out least squares: (vectors, passes) to (vectors,).
     if not predicted.shape[-1]:
-        return np.ones(predicted.shape[:-1])
+        return np.ones(len(predicted))
     square = np.square(predicted).sum(axis=-1)
     nothing = square <= ROUNDING**2 * np.square(residual).sum(axis=-1)  # is predicted, and the factor does not matter
     belief = TRUST / predicted.shape[-1]
@@ -150,7 +146,7 @@ def _slope(predicted: FloatArray, residual: FloatArray) -> FloatArray:
 
 def _reliability(masks: NDArray[np.bool_], losses: FloatArray, squares: FloatArray) -> FloatArray:
     # Held-out errors against those of a line, which is fitted: 1 if they are no larger, 0 if they are much larger.
-    # Masks and losses (..., passes, length), squares (...).
+    # Losses (vectors, passes, length), squares (vectors,).
     tokens = _summed(masks)[..., None, None]
     masked = masks.mean(axis=-1, keepdims=True)
     masked = masks * (masked - _summed(masks * masked)[..., None, None] / np.maximum(tokens, 1))

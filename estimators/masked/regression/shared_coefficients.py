@@ -42,28 +42,18 @@ class SharedSystem:
     prior_precision: FloatArray
 
     def matrix(self, products: FloatArray) -> FloatArray:
-        """Add products of shared terms (systems, positions, shared, shared): (systems, 2 x blocks, size, size)."""
-        linked = products.reshape(len(products), -1)[:, self.pairs]
-        summed = self._added(self.entries, linked, 2 * self.blocks * self.size**2)
-        matrix = summed.reshape(-1, 2 * self.blocks, self.size, self.size)
+        """Add products of shared terms (positions, shared, shared) up: (2 x blocks, size, size)."""
+        summed = np.bincount(self.entries, products.reshape(-1)[self.pairs], 2 * self.blocks * self.size**2)
+        matrix = summed.astype(np.float64, copy=False).reshape(2 * self.blocks, self.size, self.size)
         diagonal = np.arange(self.size)
-        matrix[:, : self.blocks, diagonal, diagonal] += self.prior_precision
+        matrix[: self.blocks, diagonal, diagonal] += self.prior_precision
         return matrix
 
     def right_side(self, products: FloatArray) -> FloatArray:
-        """Add products of shared terms with columns (systems, positions, shared, columns): (systems, all, columns)."""
-        columns = products.reshape(len(products), -1, products.shape[-1])
-        count = self.blocks * self.size
-        return np.stack(
-            [self._added(self.places.ravel(), column, count) for column in np.moveaxis(columns, -1, 0)], axis=-1
-        )
-
-    def _added(self, places: NDArray[np.int64], values: FloatArray, count: int) -> FloatArray:
-        # Values (systems, n) at places (n,), added up: (systems, count).
-        systems = len(values)
-        every = places + count * np.arange(systems)[:, None]
-        added = np.bincount(every.ravel(), values.ravel(), systems * count)
-        return added.astype(np.float64, copy=False).reshape(systems, count)
+        """Add products of shared terms and other columns (positions, shared, columns) up: (coefficients, columns)."""
+        side = np.zeros((self.blocks * self.size, products.shape[-1]))
+        np.add.at(side, self.places, products)
+        return side
 
 
 @lru_cache(maxsize=64)

@@ -62,13 +62,12 @@ class Ridge:
         return results
 
 
-def random_passes(length, count, vectors=1, replicates=1, seed=0):
+def random_passes(length, count, vectors=1, seed=0):
     """Masks of which one occurs twice, weights, losses that depend on the neighbours, and shares."""
     rng = np.random.default_rng(seed)
-    masks = rng.random((replicates, count, length)) < 0.5
-    masks[:, -1] = masks[:, 0]
-    near = 1.0 + 0.5 * np.roll(masks, 1, axis=2)[:, None]
-    losses = masks[:, None] * (near + rng.random((replicates, vectors, count, length)))
+    masks = rng.random((count, length)) < 0.5
+    masks[-1] = masks[0]
+    losses = masks * (1.0 + 0.5 * np.roll(masks, 1, axis=1) + rng.random((vectors, count, length)))
     return Passes(masks, masks * rng.random(masks.shape), losses, size_strata(length, count) * rng.random(length))
 
 
@@ -82,19 +81,16 @@ def random_passes(length, count, vectors=1, replicates=1, seed=0):
         (6, 20, (0.001, 0.001), (2, -3, 3)),
     ],
 )
-def test_maths_closed_forms_equal_ridge_regression_without_the_split(monkeypatch, length, count, thresholds, lags):
-    """Splits of several sizes that overlap, two vectors of losses, and more replicates than are fitted at once."""
-    monkeypatch.setattr(cross_fitting, "TOGETHER", 2 * length)
-    passes, prior = random_passes(length, count, vectors=2, replicates=3), make_prior(*thresholds)
+def test_maths_closed_forms_equal_ridge_regression_without_the_split(length, count, thresholds, lags):
+    """Splits of several sizes that overlap, and two vectors of losses."""
+    passes, prior = random_passes(length, count, vectors=2), make_prior(*thresholds)
     numbers = np.arange(count)
     splits = np.array([*(numbers % 3 == fold for fold in range(min(3, count))), numbers % 4 < 2, numbers < 0])
     computed = np.stack(held_out(passes, splits, prior, lags))
-    for replicate in range(3):
-        ridge = Ridge(passes.masks[replicate], prior, lags)
-        for (row, held), vector in itertools.product(enumerate(splits), range(2)):
-            losses = passes.losses[replicate, vector]
-            expected = ridge.held_out(held, passes.weights[replicate], losses, passes.shares)
-            np.testing.assert_allclose(computed[:, row, replicate, vector], expected, rtol=1e-9, atol=1e-11)
+    ridge = Ridge(passes.masks, prior, lags)
+    for (row, held), vector in itertools.product(enumerate(splits), range(2)):
+        expected = ridge.held_out(held, passes.weights, passes.losses[vector], passes.shares)
+        np.testing.assert_allclose(computed[:, row, vector], expected, rtol=1e-9, atol=1e-11)
 
 
 def one_split(count):
@@ -115,12 +111,11 @@ def test_maths_blocks_of_positions_differ_at_their_borders_alone(monkeypatch):
 
 @pytest.mark.parametrize("lags", [(), (5,)])
 def test_contract_linear_in_the_losses(lags):
+    one, two = (random_passes(10, 40, seed=seed).losses for seed in (0, 0))
     passes, prior = random_passes(10, 40), make_prior(0.003, 0.0003)
-    one = passes.losses
-    two = passes.masks[:, None] * np.random.default_rng(1).random(one.shape)
-    losses = np.concatenate([one, two, 1e6 * one - 3.0 * two], axis=1)
-    stacked = Passes(passes.masks, passes.weights, losses, passes.shares)
-    first, second, both = np.moveaxis(np.stack(held_out(stacked, one_split(40), prior, lags)[:2]), 3, 0)
+    two = passes.masks * np.random.default_rng(1).random(one.shape)
+    stacked = Passes(passes.masks, passes.weights, np.concatenate([one, two, 1e6 * one - 3.0 * two]), passes.shares)
+    first, second, both = np.stack(held_out(stacked, one_split(40), prior, lags)[:2]).transpose(2, 0, 1, 3)
     np.testing.assert_allclose(both, 1e6 * first - 3.0 * second, rtol=1e-9, atol=1e-6)
     nothing = Passes(passes.masks, passes.weights, 0.0 * one, passes.shares)
     assert not np.stack(held_out(nothing, one_split(40), prior, lags)).any()

@@ -104,7 +104,7 @@ def test_maths_control_a_factor_fitted_to_its_own_pass_is_biased(monkeypatch):
     fair = damping._factors
 
     def leaking(passes, of_pairs, partners, group):
-        return np.maximum(fair(passes, of_pairs, partners, group), passes.losses[:, :, group == 0].mean(axis=(2, 3)))
+        return np.maximum(fair(passes, of_pairs, partners, group), passes.losses[:, group == 0].mean(axis=(1, 2)))
 
     monkeypatch.setattr(damping, "_factors", leaking)
     assert abs(expectation(losses, size_strata(3, 3)) / likelihood(losses) - 1) > 1e-4
@@ -180,8 +180,8 @@ def variances(table, passes, undamped, monkeypatch, replicates=300):
     """Variances over random plans of the weighted sum and of the adjusted sum."""
     length = table.shape[1]
     if undamped:
-        monkeypatch.setattr(damping, "_slope", lambda predicted, residual: 1.0)
-        monkeypatch.setattr(damping, "_reliability", lambda masks, losses, squares: 1.0)
+        monkeypatch.setattr(damping, "_slope", lambda predicted, residual: np.ones(len(predicted)))
+        monkeypatch.setattr(damping, "_reliability", lambda masks, losses, squares: np.ones(len(losses)))
     strata, every, rng = size_strata(length, passes), all_masks(length), np.random.default_rng(0)
     probability = strata / np.array([math.comb(length, size) for size in range(1, length + 1)])
     sizes = every.sum(axis=1)
@@ -201,7 +201,7 @@ def test_worthless_predictions_do_no_harm(monkeypatch):
     table = np.log(2.0) * (every & np.roll(every, 5, axis=1))
     before, after = variances(table, 12, False, monkeypatch)
     assert after < 1.1 * before
-    monkeypatch.setattr(damping, "_reliability", lambda masks, losses, squares: 1.0)
+    monkeypatch.setattr(damping, "_reliability", lambda masks, losses, squares: np.ones(len(losses)))
     before, after = variances(table, 12, False, monkeypatch)
     assert after > 1.15 * before, "control: the slope of whole passes alone"
 

@@ -31,9 +31,9 @@ def test_maths_products_of_terms_add_up_and_are_solved(positions):
     for places, product, side in zip(system.places, products, sides, strict=True):
         expected[np.ix_(places, places)] += product
         right[places] += side
-    (matrix,) = system.matrix(products[None])
+    matrix = system.matrix(products)
     np.testing.assert_allclose(dense(system, matrix), expected, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(system.right_side(sides[None])[0], right, rtol=1e-12)
+    np.testing.assert_allclose(system.right_side(sides), right, rtol=1e-12)
     both = solve_tridiagonal(np.stack([matrix, 2.0 * matrix]), np.stack([right, right]))
     np.testing.assert_allclose(both[0], np.linalg.solve(expected, right), rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(2.0 * both[1], both[0], rtol=1e-8, atol=1e-12)
