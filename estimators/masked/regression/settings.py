@@ -40,7 +40,9 @@ def settings_for(passes: int) -> Settings:
     """
     if passes <= FEW:
         return _settings(0.003, 0.003, apart=(1, 2, 3, 4))
-    return _settings(0.001, 0.0003, apart=(1, 4) if passes < MANY else (4,))
+    if passes < MANY:
+        return _settings(0.001, 0.0003, apart=(1, 4))
+    return _settings(0.0015, 0.0003, apart=(4,))
 
 
 @lru_cache(maxsize=8)
