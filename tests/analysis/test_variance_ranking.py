@@ -53,6 +53,7 @@ def test_pairs_that_share_masks_are_compared_more_sharply(rng):
     assert not rank_variances(draws, rng, shared=np.ones((2, 2))).tied[1]
 
 
+@pytest.mark.slow
 def test_control_a_wrong_order_is_claimed_no_more_often_than_stated(rng):
     trials, wrong, covered = 150, 0, 0
     for _ in range(trials):

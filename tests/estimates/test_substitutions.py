@@ -339,6 +339,7 @@ class TestUnseenMasks:
             assert (values >= low - 1e-9).all()
             assert (values <= high + 1e-9).all()
 
+    @pytest.mark.slow
     def test_false_verdicts_stay_within_the_error(self):
         frames = [ids.rank_substitutions(checksum_scan(seed)) for seed in range(20)]
         runs = sum(false_claims(frame) > 0 for frame in frames)
@@ -346,6 +347,7 @@ class TestUnseenMasks:
         # Control: true verdicts are still given.
         assert all((frame.loc[frame["symbol"] == "3", "verdict"] == "worse").mean() == 1 for frame in frames)
 
+    @pytest.mark.slow
     def test_control_students_t_over_replicates_makes_false_claims(self):
         runs = 0
         for seed in range(20):

@@ -149,7 +149,8 @@ class TestCoverage:
         assert plain < 900
         assert hall > 930
 
-    @pytest.mark.parametrize("count", [40, pytest.param(80, marks=pytest.mark.slow)])
+    @pytest.mark.slow
+    @pytest.mark.parametrize("count", [40, 80])
     def test_control_students_t_misses_one_hard_token_under_antithetic_pairs(self, count):
         """Student's t fails by construction; the bootstrap of the masks covers."""
         tokens = [0, 0, 0, 1, 0, 0, 0, 0]
