@@ -43,7 +43,8 @@ bench: .venv/ready  ## measure speed and memory, and write reports/speed.md; not
 	$(BIN)/python -m tests.benchmarks
 
 gpu:  ## check and measure on an accelerator, with any Python that has torch, numpy and transformers
-	PYTHONPATH=. $(PYTHON) tests/gpu/run.py | tee reports/gpu.md
+	PYTHONPATH=. $(PYTHON) tests/gpu/run.py > reports/gpu.md.part && mv reports/gpu.md.part reports/gpu.md || { rm -f reports/gpu.md.part; exit 1; }
+	cat reports/gpu.md
 
 robustness: .venv/ready  ## kill, starve and tamper with studies, and write what was lost
 	$(BIN)/python -m tests.support.robustness

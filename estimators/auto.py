@@ -66,13 +66,15 @@ class Auto(Estimator):
     summary: ClassVar[str] = "the best of these for the number of scored positions, the passes and the model"
 
     def __post_init__(self) -> None:
-        if self.pass_cost is not None and not 0.0 < self.pass_cost < float("inf"):
-            raise InputError(f"auto needs a positive number of seconds for pass_cost, got {self.pass_cost:g}")
+        cost = self.pass_cost
+        is_number = isinstance(cost, int | float | np.integer | np.floating) and not isinstance(cost, bool)
+        if cost is not None and not (is_number and 0.0 < cost < float("inf")):
+            raise InputError(f"auto needs a positive number of seconds for pass_cost, got {cost!r}")
 
     @property
     def name(self) -> str:
         """The name, such as ``"auto"`` or ``"auto(pass_cost=0.005)"``."""
-        return self.kind if self.pass_cost is None else f"{self.kind}(pass_cost={self.pass_cost:g})"
+        return self.kind if self.pass_cost is None else f"{self.kind}(pass_cost={float(self.pass_cost)!r})"
 
     def choose(self, length: int, passes: int) -> Choice:
         """Choose for a number of scored positions and of passes of one replicate.

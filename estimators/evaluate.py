@@ -255,9 +255,9 @@ def evaluate(
     device : torch.device or str, default "cpu"
         Where the model wants its input.
     progress : callable, optional
-        Called after every call with the number of planned passes that are now evaluated, repeats included; but for the
-        last pass of each job, which counts once its evaluation has been used. So a bar moves while the jobs of a call
-        are reduced.
+        Called after every call with the number of planned passes that are now evaluated, repeats included. The
+        last pass of each job counts only once its evaluation has been used, so that a bar moves while the jobs of a
+        call are reduced.
     keep_failed : bool, default False
         Whether a job with a loss that is NaN, infinite or negative is yielded with its `problem`, so that the others
         finish, instead of ending the run.

@@ -144,6 +144,8 @@ def _with_values(plain: Estimator, name: Name, where: str) -> Estimator:
     parameters = {kind: tuple(vars(mask_map)) for kind, mask_map in MASK_MAPS.items()} | {Auto.kind: ("pass_cost",)}
     for key in (*name.words, *name.values):
         if key in name.words or key not in parameters.get(name.kind, ()):
+            if key in name.words and key in parameters.get(name.kind, ()):
+                raise InputError(f"{where}: {key} needs a value, such as {name.kind}({key}=0.001)")
             others = [kind for kind, known in parameters.items() if key in known]
             only = f", only {' and '.join(others)} has" if others else ""
             raise InputError(f"{where}: {name.kind} has no {key}{only}")

@@ -307,7 +307,8 @@ def draw(
     """Sample many cells through shared batches, lazily and in order.
 
     The numbers of a cell depend on the seed, its item, its sampler and its passes alone: not on the batch size, the
-    other cells or their order. More replicates continue the same stream; a cell can begin where another one stopped.
+    other cells or their order, but for a network's rounding. More replicates continue the same stream; a cell can begin
+    where another one stopped.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """The question that masks ask: what the masked tokens cost, given those that are revealed."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,11 @@ from estimators.model import Model, needs_context, prices_masks, takes_padding
 from estimators.transfers import on_device
 
 __all__ = ["MaskedTokens"]
+
+
+def _takes_lengths(token_nll: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(token_nll).parameters
+    return "lengths" in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,11 @@ class MaskedTokens:
         tokens, masked, context = (on_device(column, device) for column in columns)
         arguments = (tokens, masked, context) if needs_context(model) else (tokens, masked)
         padding = {} if lengths is None else {"lengths": on_device(lengths, device)}
+        if padding and not _takes_lengths(model.token_nll):
+            raise InputError(
+                f"{type(model).__name__} declares takes_padding, but its token_nll has no argument lengths; "
+                "add it, or drop the declaration"
+            )
         with torch.no_grad():
             returned = model.token_nll(*arguments, **padding)
         if not isinstance(returned, torch.Tensor) or returned.shape != masked.shape:

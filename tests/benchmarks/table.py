@@ -15,7 +15,7 @@ OPENING = """\
 # Speed and memory
 
 `make bench` measures this table anew, on one thread, in processor time unless a line says otherwise. Seconds depend on
-the machine and on its other work: compare ratios. A time is relative to a bare forward pass of the bundled `austen`
+the machine and on its load: compare ratios. A time is relative to a bare forward pass of the bundled `austen`
 model (a row of 128 characters, 0.8 million parameters) and to a product of two float64 matrices of 512 x 512, both
 measured in the same run. The column "LLaDA-8B rows" divides it by 5 ms, which a row of 512 tokens takes through that
 network on an H100: a declared constant that was not measured here. "Before" is {before}. (positions, passes) are those

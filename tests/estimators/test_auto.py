@@ -111,6 +111,23 @@ def test_the_declared_cost_is_in_the_attributes_and_changes_no_other_number():
     assert results[0]["nll"].item() != results[2]["nll"].item()
 
 
+def test_contract_the_name_gives_the_same_estimator():
+    for cost in (0.0039062499609375, 1e-5, np.float32(0.1), 3):
+        assert estimator(Auto(pass_cost=cost).name) == Auto(pass_cost=cost)
+
+
+@pytest.mark.parametrize("value", ["1e-3", True, [1.0]])
+def test_a_cost_of_another_type_is_refused(value):
+    with pytest.raises(ids.InputError, match="auto needs a positive number of seconds for pass_cost"):
+        Auto(pass_cost=value)
+
+
+@pytest.mark.parametrize("name", ["auto(pass_cost)", "time-integral(eps)"])
+def test_a_parameter_without_a_value_is_refused(name):
+    with pytest.raises(ids.InputError, match=r"needs a value, such as \w"):
+        estimator(name)
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
 def test_a_cost_that_is_no_positive_number_is_refused(value):
     with pytest.raises(ids.InputError, match="auto needs a positive number of seconds for pass_cost"):

@@ -167,6 +167,22 @@ class Padded(ArbitraryLosses):
         return super().token_nll(tokens, masked)
 
 
+def test_a_model_that_declares_padding_needs_the_argument():
+    class Unaware:
+        takes_padding = True
+
+        def token_nll(self, tokens, masked):
+            return masked.double()
+
+    targets = make_targets([[0] * 9, [0] * 10])
+    planned = [
+        Job(target, estimator("uniform-count").plan(target.length, 4, 1, np.random.default_rng(0)))
+        for target in targets
+    ]
+    with pytest.raises(InputError, match="Unaware declares takes_padding, but its token_nll has no argument lengths"):
+        list(evaluate(Unaware(), planned))
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
 def test_rows_of_similar_lengths_share_calls_if_the_model_takes_padding(batch_size):
     rng = np.random.default_rng(0)

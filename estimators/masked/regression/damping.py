@@ -72,6 +72,9 @@ def adjusted(masks: NDArray[np.bool_], weights: FloatArray, losses: FloatArray, 
     replicates, vectors, passes, length = losses.shape
     shares = strata / strata.sum(axis=0) / length
     groups = -(-passes // LARGEST_GROUP)
+    # Losses near 1, by an exact power of two: squares of huge or tiny ones overflow.
+    _, exponents = np.frexp(np.abs(losses).max(axis=(2, 3)))
+    losses = np.ldexp(losses, -exponents[..., None, None])
     estimates = _summed(weights[:, None] * losses)
     residuals = np.zeros((replicates, vectors, passes))
     has_lags = np.zeros((replicates, vectors), dtype=bool)
@@ -81,7 +84,7 @@ def adjusted(masks: NDArray[np.bool_], weights: FloatArray, losses: FloatArray, 
             predicted, residuals[replicate, :, part], found = _damped(data)
             estimates[replicate] -= predicted
             has_lags[replicate] |= found
-    return Adjusted(estimates, residuals, has_lags)
+    return Adjusted(np.ldexp(estimates, exponents), np.ldexp(residuals, exponents[..., None]), has_lags)
 
 
 def _damped(passes: Passes) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:

@@ -1,4 +1,4 @@
-"""The linear systems of the shared coefficients: block-tridiagonal, as clusters link nearby positions alone."""
+"""The linear systems of the shared coefficients: block-tridiagonal, as clusters link only nearby positions."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,7 +42,7 @@ class SharedSystem:
     prior_precision: FloatArray
 
     def matrix(self, products: FloatArray) -> FloatArray:
-        """Add products of shared terms (positions, shared, shared) up: (2 x blocks, size, size)."""
+        """Sum the products of shared terms (positions, shared, shared): (2 x blocks, size, size)."""
         summed = np.bincount(self.entries, products.reshape(-1)[self.pairs], 2 * self.blocks * self.size**2)
         matrix = summed.astype(np.float64, copy=False).reshape(2 * self.blocks, self.size, self.size)
         diagonal = np.arange(self.size)
@@ -50,7 +50,7 @@ class SharedSystem:
         return matrix
 
     def right_side(self, products: FloatArray) -> FloatArray:
-        """Add products of shared terms and other columns (positions, shared, columns) up: (coefficients, columns)."""
+        """Sum products of shared terms and columns (positions, shared, columns): (coefficients, columns)."""
         side = np.zeros((self.blocks * self.size, products.shape[-1]))
         np.add.at(side, self.places, products)
         return side

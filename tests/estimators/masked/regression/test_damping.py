@@ -171,6 +171,17 @@ def test_contract_the_estimate_scales_with_the_losses(passes):
     assert estimate_of(masks, weights, 0.0 * losses, strata) == 0.0
 
 
+@pytest.mark.parametrize("exponent", [-900, -500, 500, 900])
+def test_contract_huge_and_tiny_losses_have_the_same_estimates(exponent):
+    """Their squares overflow; powers of two change no other bit."""
+    rng = np.random.default_rng(0)
+    masks = rng.random((1, 20, 8)) < 0.5
+    weights, losses, strata = masks / 10.0, masks[:, None] * rng.random((1, 2, 20, 8)), size_strata(8, 20)
+    plain, scaled = (adjusted(masks, weights, values, strata) for values in (losses, np.ldexp(losses, exponent)))
+    np.testing.assert_array_equal(scaled.estimates, np.ldexp(plain.estimates, exponent))
+    np.testing.assert_array_equal(scaled.residuals, np.ldexp(plain.residuals, exponent))
+
+
 def test_contract_empty_masks_contribute_nothing():
     masks = np.zeros((4, 3), dtype=bool)
     assert estimate_of(masks, 1.0 * masks, 1.0 * masks, size_strata(3, 4)) == 0.0
