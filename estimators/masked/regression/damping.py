@@ -104,7 +104,7 @@ def _damped(passes: Passes) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
 
 def _lags_of_groups(masks: NDArray[np.bool_], losses: FloatArray, group: NDArray[np.int64]) -> list[Lags]:
     # The lags that the passes of all other groups show.
-    others = (group != np.arange(GROUPS)[:, None])[..., None]
+    others = (group != np.unique(group)[:, None])[..., None]
     return distant_lags(masks & others, losses * others)
 
 
@@ -114,11 +114,11 @@ def _with_lags(
     # What is predicted, what is left, and the factors: each (vectors, passes).
     count = len(group)
     folds = np.arange(count) % FOLDS == np.arange(min(FOLDS, count))[:, None]
-    pairs = np.array([(group == first) | (group == second) for first, second in settings.pairs])
-    fits = held_out(passes, np.concatenate([folds, pairs]), settings.prior, lags)
+    pairs = np.array([(group == first) | (group == second) for first, second in settings.pairs], dtype=bool)
+    fits = held_out(passes, np.concatenate([folds, pairs.reshape(-1, count)]), settings.prior, lags)
     of_pairs = HeldOut(*(part[len(folds) :] for part in fits))
     factors = np.stack(
-        [_factors(passes, of_pairs, settings.partners(number), group) for number in range(GROUPS)], axis=-1
+        [_factors(passes, of_pairs, settings.partners(number), group) for number in np.unique(group)], axis=-1
     )
     of_folds = HeldOut(*(part[: len(folds)].sum(axis=0) for part in fits))
     return of_folds.predicted, of_folds.residual, factors[:, group]
@@ -128,6 +128,8 @@ def _factors(
     passes: Passes, of_pairs: HeldOut, partners: list[tuple[int, int]], group: NDArray[np.int64]
 ) -> FloatArray:
     # How well the passes of a group's partners are predicted by those of neither group: (vectors,).
+    if not partners:
+        return np.ones(len(passes.losses))
     predicted, residual, squares = (
         np.concatenate([part[pair][:, group == partner] for pair, partner in partners], axis=1) for part in of_pairs
     )

@@ -38,15 +38,17 @@ def settings_for(passes: int) -> Settings:
     >>> len(settings_for(16).pairs), settings_for(128).pairs
     (28, ((0, 4), (1, 5), (2, 6), (3, 7)))
     """
+    groups = min(GROUPS, passes)
     if passes <= FEW:
-        return _settings(0.003, 0.003, apart=(1, 2, 3, 4))
+        return _settings(0.003, 0.003, groups, apart=(1, 2, 3, 4))
     if passes < MANY:
-        return _settings(0.001, 0.0003, apart=(1, 4))
-    return _settings(0.0015, 0.0003, apart=(4,))
+        return _settings(0.001, 0.0003, groups, apart=(1, 4))
+    return _settings(0.0015, 0.0003, groups, apart=(4,))
 
 
-@lru_cache(maxsize=8)
-def _settings(shared_from: float, alone_from: float, *, apart: tuple[int, ...]) -> Settings:
+@lru_cache(maxsize=16)
+def _settings(shared_from: float, alone_from: float, groups: int, *, apart: tuple[int, ...]) -> Settings:
     # The groups in a circle, paired with those so far on.
     pairs = {tuple(sorted((group, (group + far) % GROUPS))) for far in apart for group in range(GROUPS)}
-    return Settings(make_prior(shared_from, alone_from), tuple((first, second) for first, second in sorted(pairs)))
+    present = sorted((first, second) for first, second in pairs if second < groups)
+    return Settings(make_prior(shared_from, alone_from), tuple(present))
