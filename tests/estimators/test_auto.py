@@ -47,7 +47,18 @@ def test_draws_report_the_chosen_estimator():
     assert ratio.cell.sampler == Coupled(estimator("chain"))
 
 
-@pytest.mark.parametrize(("length", "passes"), [(2, 3), (4, 7), (4, 9), (5, 4), (6, 13), (9, 5), (9, 16)])
+@pytest.mark.parametrize(
+    ("length", "passes"),
+    [
+        (2, 3),
+        (4, 7),
+        (4, 9),
+        (5, 4),
+        (6, 13),
+        pytest.param(9, 5, marks=pytest.mark.slow),
+        pytest.param(9, 16, marks=pytest.mark.slow),
+    ],
+)
 def test_maths_unbiased_whatever_it_chooses(length, passes):
     """1,000 replicates, within 4 standard errors."""
     model, tokens = ArbitraryLosses(length, seed=5), [[0, 1, 2, 3, 0, 1, 2, 3, 0][:length]]

