@@ -62,7 +62,9 @@ def test_maths_every_position_has_expected_weight_one():
         np.testing.assert_allclose(estimand_by_mask(length).sum(axis=0), 1.0, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", UNBIASED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "regression" else name for name in UNBIASED]
+)
 def test_contract_inconsistent_conditionals_and_context(name):
     """The estimand is the mean over a random order, not the likelihood of one law; the context is never masked."""
     model = ArbitraryLosses(6, seed=1)

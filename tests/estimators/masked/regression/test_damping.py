@@ -207,6 +207,7 @@ def variances(table, passes, undamped, monkeypatch, replicates=300):
     return np.var(before), np.var(after)
 
 
+@pytest.mark.slow
 def test_worthless_predictions_do_no_harm(monkeypatch):
     """The second half copies the first. Measured: 1.02 times the variance of the weighted sum, and 1.23 undamped."""
     every = all_masks(10)
