@@ -27,7 +27,7 @@ FEW_PASSES = 3  # to learn a regression from
 FEW_POSITIONS = 8  # and no more than two passes for each
 FEW_MASKS = 6  # positions: drawing a mask twice is then what costs
 GAIN_PER_PASS = 0.05  # by which a regression's variance is lower than that of block chains (reports/frontier_text)
-SECONDS_PER_POSITION = 5e-4  # of a regression on one thread, whatever the passes (reports/speed.md)
+SECONDS_PER_POSITION = 5e-4  # of a regression on one thread, up to 128 passes (reports/speed.md)
 
 
 @dataclass(frozen=True)

@@ -303,7 +303,7 @@ def evaluate(
             if failed is not None and not keep_failed:
                 raise ModelError(f"{failed.job.target.label}, {failed.problem}")
             passes = sum(int(work.counts[rows].sum()) for work, rows in call.pieces)
-            report(passes - len({work for work, _ in call.pieces if not work.unsettled}))
+            report(passes - len({work for work, _ in call.pieces if work.job.counted and not work.unsettled}))
 
     def run(work: _Work) -> None:
         launched.append(_Call(model, waiting.call(work), batches, device))
@@ -319,13 +319,13 @@ def evaluate(
             work = queue.popleft()
             held -= work.batches
             yield work.result()
-            report(int(work.count > 0))
+            report(int(work.job.counted and work.count > 0))
 
     for group in _in_step(_Work(job, passes_per_input, batches) for job in jobs):
         queue.extend(group)
         for work in group:
             held += work.batches
-            if work.free:
+            if work.free and work.job.counted:
                 report(work.free)
         waiting.add(group)
         while waiting.fills_a_call(group[0]):

@@ -167,6 +167,28 @@ class Padded(ArbitraryLosses):
         return super().token_nll(tokens, masked)
 
 
+def test_contract_jobs_that_do_not_count_report_no_progress():
+    """Neither forwards nor back, also where one of their passes is the last or needs no input."""
+
+    class Fair:
+        def token_nll(self, tokens, masked):
+            return masked.double()
+
+    targets, counts = make_targets([[0] * 4, [1] * 4]), estimator("uniform-count")
+    plans = [counts.plan(4, 6, 1, np.random.default_rng(seed)) for seed in range(2)]
+    empty = MaskPlan(np.zeros((1, 3, 4), dtype=bool), np.zeros((1, 3, 4)))
+    planned = [
+        Job(targets[0], plans[0]),
+        Job(targets[1], plans[1], counted=False),
+        Job(targets[1], empty, counted=False),
+    ]
+    for batch_size in (1, 64):
+        reports = []
+        assert len(list(evaluate(Fair(), planned, batch_size=batch_size, progress=reports.append))) == 3
+        assert min(reports) >= 0
+        assert sum(reports) == 6
+
+
 def test_a_model_that_declares_padding_needs_the_argument():
     class Unaware:
         takes_padding = True

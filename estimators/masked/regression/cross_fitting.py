@@ -5,8 +5,8 @@ independent: at each, the losses of the passes that mask it are ``x' beta`` plus
 precision matrix ``Q`` over these passes is inverted once. To leave out the passes ``h`` of a split takes no further
 fit: with ``r`` the losses less ``x' beta``, the held-out residuals are ``Q_hh^-1 (Q r)_h``, and a product ``a' Q b``
 becomes ``a' Q b - (Q a)_h' Q_hh^-1 (Q b)_h``. Only the shared coefficients of nearby clusters are linked, so that
-their precision matrix is block-tridiagonal. The cost is proportional to positions and splits, and, with the inversion,
-to the square of the passes.
+their precision matrix is block-tridiagonal. The cost is proportional to the positions. For
+each it is that of the splits, and of an inversion that grows with the cube of the passes.
 """
 
 import itertools

@@ -143,7 +143,8 @@ def _slope(predicted: FloatArray, residual: FloatArray) -> FloatArray:
     if not predicted.shape[-1]:
         return np.ones(len(predicted))
     square = np.square(predicted).sum(axis=-1)
-    nothing = square <= ROUNDING**2 * np.square(residual).sum(axis=-1)  # is predicted, and the factor does not matter
+    # Where the predictions are rounding, any factor will do; their slope would depend on the pass itself.
+    nothing = square <= ROUNDING**2 * np.square(residual).sum(axis=-1)
     belief = TRUST / predicted.shape[-1]
     slope = 1.0 + (predicted * residual).sum(axis=-1) / np.where(nothing, 1.0, square)
     return np.where(nothing, 1.0, np.clip((slope + belief) / (1.0 + belief), 0.0, 1.0))

@@ -7,7 +7,7 @@ import pytest
 
 from estimators import all_masks
 from estimators.masked.regression import cross_fitting
-from estimators.masked.regression.cross_fitting import HeldOut, Passes, held_out
+from estimators.masked.regression.cross_fitting import Passes, held_out
 from estimators.masked.regression.lags import lag_terms
 from estimators.masked.regression.prior import make_prior
 from estimators.masked.regression.strata import size_strata
@@ -124,4 +124,3 @@ def test_contract_linear_in_the_losses(lags):
 def test_contract_nothing_held_out_predicts_nothing():
     passes = random_passes(6, 12)
     assert not np.stack(held_out(passes, np.zeros((1, 12), dtype=bool), make_prior(0.003, 0.003))).any()
-    assert HeldOut._fields == ("predicted", "residual", "squares")
