@@ -223,6 +223,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         "--held-out", type=Path, help="text file for evaluation (default: the last twentieth of the corpus)"
     )
     parser.add_argument("--length", type=int, default=128, help="longest sequence in characters (default 128)")
+    parser.add_argument("--block-size", type=int, help="characters of a block: trains a block-diffusion model")
     parser.add_argument("--layers", type=int, default=4, help="transformer layers (default 4)")
     parser.add_argument(
         "--width", type=int, default=128, help="embedding width, a multiple of twice the heads (default 128)"

@@ -20,6 +20,7 @@ from infodis_stats.studies.design.laws import read_law
 __all__ = ["train"]
 
 HELD_OUT_WINDOWS = 200
+STORED = torch.bfloat16
 
 
 def train(options: argparse.Namespace) -> None:
@@ -29,7 +30,7 @@ def train(options: argparse.Namespace) -> None:
     writable_folder(options.out.parent)
     source, alphabet, held_out = _corpus(options)
     torch.manual_seed(options.seed)
-    config = DenoiserConfig(alphabet, options.length, options.layers, options.width, options.heads)
+    config = DenoiserConfig(alphabet, options.length, options.layers, options.width, options.heads, options.block_size)
     plan = TrainingPlan(options.steps, options.batch, options.rate, min(100, options.steps), options.seed)
     model = Denoiser(config).to(options.device)
     with tqdm(total=plan.steps, unit="step", disable=None) as bar:
@@ -39,6 +40,7 @@ def train(options: argparse.Namespace) -> None:
             bar.set_postfix_str(f"{loss / math.log(2):.2f} bits per symbol", refresh=False)
 
         train_denoiser(model, source, plan, checkpoint=options.out.with_suffix(".partial"), progress=show)
+    model.to(STORED).float()  # evaluated as it is stored
     tokens = held_out(HELD_OUT_WINDOWS, torch.Generator().manual_seed(options.seed)).numpy()
     nll = estimate_nll(model, tokens, passes=16, replicates=2, seed=options.seed, device=options.device)
     bits = nll["nll"].values / options.length / math.log(2)
@@ -47,7 +49,7 @@ def train(options: argparse.Namespace) -> None:
         f"{bits.mean():.3f} bits per symbol, 95 % confidence interval {interval.lower:.3f} to {interval.upper:.3f}"
     )
     corpus = " ".join(path.name for path in options.corpus)
-    model.save(options.out, {"corpus": corpus, "plan": json.dumps(asdict(plan)), "held_out": evaluation})
+    model.to(STORED).save(options.out, {"corpus": corpus, "plan": json.dumps(asdict(plan)), "held_out": evaluation})
     print(f"Held out: {evaluation} ({HELD_OUT_WINDOWS} windows of {options.length})")
     print(f"The model is {options.out}")
 

@@ -36,6 +36,8 @@ class DenoiserConfig:
         Longest sequence in characters, context included.
     layers, width, heads : int, default 4, 128 and 4
         Size of the transformer; ``width`` must be a multiple of ``2 * heads``.
+    block_size : int, optional
+        Of a block-diffusion model: characters are predicted from the unmasked ones of their block and all earlier ones.
 
     Raises
     ------
@@ -54,6 +56,7 @@ class DenoiserConfig:
     layers: int = 4
     width: int = 128
     heads: int = 4
+    block_size: int | None = None
 
     def __post_init__(self) -> None:
         if not self.alphabet or len(set(self.alphabet)) < len(self.alphabet):
@@ -63,9 +66,15 @@ class DenoiserConfig:
                 "a denoiser needs positive sizes and a width that is a multiple of 2 x heads, got length "
                 f"{self.length}, layers {self.layers}, width {self.width}, heads {self.heads}"
             )
+        if self.block_size is not None and self.block_size < 1:
+            raise InputError(f"block_size must be a positive number of characters, got {self.block_size}")
+
+    def as_dict(self) -> dict[str, str | int]:
+        """Return the parameters, those left out excepted: what is stored with the weights."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-class _Block(nn.Module):
+class _Layer(nn.Module):
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
         self.heads = config.heads
@@ -78,12 +87,19 @@ class _Block(nn.Module):
         )
 
     def forward(self, hidden: Tensor, rotation: tuple[Tensor, Tensor], attended: Tensor | None) -> Tensor:
+        return self.attend(hidden, *self.project(hidden, rotation), attended)
+
+    def project(self, hidden: Tensor, rotation: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values, each (batch, heads, length, width / heads)."""
         batch, length, width = hidden.shape
         split = self.qkv(self.attention_norm(hidden)).view(batch, length, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4)
-        query, key = _rotate(query, rotation), _rotate(key, rotation)
+        return _rotate(query, rotation), _rotate(key, rotation), value
+
+    def attend(self, hidden: Tensor, query: Tensor, key: Tensor, value: Tensor, attended: Tensor | None) -> Tensor:
+        """Return the next hidden states."""
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=attended)
-        hidden = hidden + self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        hidden = hidden + self.out(mixed.transpose(1, 2).reshape(hidden.shape))
         result: Tensor = hidden + self.mlp(self.mlp_norm(hidden))
         return result
 
@@ -139,7 +155,7 @@ class Denoiser(nn.Module):
         super().__init__()
         self.config, self.name = config, name
         self.embedding = nn.Embedding(len(config.alphabet) + 1, config.width)
-        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(_Layer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, len(config.alphabet))
         self.apply(_initialise)
@@ -154,6 +170,11 @@ class Denoiser(nn.Module):
         """Longest sequence in characters, context included."""
         return self.config.length
 
+    @property
+    def block_size(self) -> int | None:
+        """Number of characters of a block; None of a model that is not of blocks."""
+        return self.config.block_size
+
     def hidden(self, tokens: Tensor, masked: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the last hidden states, (batch, length, width); those of padding mean nothing."""
         length = tokens.shape[1]
@@ -161,11 +182,33 @@ class Denoiser(nn.Module):
             raise InputError(f"a sequence of {length} characters exceeds the model's maximum of {self.config.length}")
         hidden = self.embedding(torch.where(masked, len(self.config.alphabet), tokens))
         rotation = self._rotation(length, hidden)
-        attended = None
+        present = None
         if lengths is not None:  # the same for all heads and queries
-            attended = (torch.arange(length, device=tokens.device) < lengths[:, None])[:, None, None]
-        for block in self.blocks:
-            hidden = block(hidden, rotation, attended)
+            present = (torch.arange(length, device=tokens.device) < lengths[:, None])[:, None, None]
+        if self.config.block_size is not None:
+            return self._block_hidden(tokens, hidden, rotation, present, self.config.block_size)
+        for layer in self.blocks:
+            hidden = layer(hidden, rotation, present)
+        result: Tensor = self.norm(hidden)
+        return result
+
+    def _block_hidden(
+        self, tokens: Tensor, hidden: Tensor, rotation: tuple[Tensor, Tensor], present: Tensor | None, size: int
+    ) -> Tensor:
+        # Each row attends to its own block, and to the keys and values of the earlier ones with nothing masked: these
+        # are computed once for all rows of the same tokens.
+        first, kind = distinct_rows(tokens)
+        clean = self.embedding(tokens[first])
+        block = torch.arange(tokens.shape[1], device=tokens.device) // size
+        earlier, own = block < block[:, None], block == block[:, None]
+        inside = own if present is None else own & present
+        attended = torch.cat([earlier.expand_as(inside), inside], dim=-1)
+        for layer in self.blocks:
+            query, key, value = layer.project(clean, rotation)
+            clean = layer.attend(clean, query, key, value, earlier | own)
+            masked_query, *masked_rest = layer.project(hidden, rotation)
+            both = (torch.cat([whole[kind], part], dim=-2) for whole, part in zip((key, value), masked_rest, strict=True))
+            hidden = layer.attend(hidden, masked_query, *both, attended)
         result: Tensor = self.norm(hidden)
         return result
 
@@ -203,7 +246,8 @@ class Denoiser(nn.Module):
             row, position = outside.nonzero()[0].tolist()
             size = len(self.config.alphabet)
             raise TokenError(row, position, f"token {tokens[row, position]} is outside the model's {size} characters")
-        first, kind = distinct_rows(torch.where(masked, -1, tokens), lengths)
+        clean = tokens if self.config.block_size else None  # later blocks see what is masked here
+        first, kind = distinct_rows(torch.where(masked, -1, tokens), lengths, clean)
         hidden = self.hidden(tokens[first], masked[first], None if lengths is None else lengths[first])
         rows, positions = masked.nonzero(as_tuple=True)
         result = torch.zeros(tokens.shape, device=tokens.device)
@@ -238,7 +282,7 @@ class Denoiser(nn.Module):
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the configuration and the weights, in hexadecimal."""
-        digest = hashlib.sha256(json.dumps(asdict(self.config)).encode())
+        digest = hashlib.sha256(json.dumps(self.config.as_dict()).encode())
         for name, tensor in sorted(self.state_dict().items()):
             digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
@@ -246,7 +290,7 @@ class Denoiser(nn.Module):
     def save(self, path: Path | str, notes: dict[str, str] | None = None) -> None:
         """Write the weights atomically as safetensors, with the configuration and notes in the header."""
         # A single entry, because safetensors writes several in random order and the bytes must be reproducible.
-        header = {"denoiser": json.dumps({"format": FORMAT, "config": asdict(self.config), "notes": notes or {}})}
+        header = {"denoiser": json.dumps({"format": FORMAT, "config": self.config.as_dict(), "notes": notes or {}})}
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         with atomic_path(Path(path)) as temporary:
             save_file(weights, temporary, metadata=header)

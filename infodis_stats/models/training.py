@@ -80,15 +80,25 @@ def law_windows(law: Law, length: int) -> Windows:
 def masked_loss(model: Denoiser, tokens: Tensor, generator: torch.Generator) -> Tensor:
     """Return an unbiased estimate of the mean negative log-likelihood bound, in nats per character.
 
-    Each row gets a uniformly random mask, with sizes from 1 to the length stratified over the batch. The loss of a row
-    is the mean over its masked characters, whose expectation is ``NLL / length``: the uniform-count estimator.
+    Each block, of a model without blocks each row, gets a uniformly random mask, with sizes from 1 to its length
+    stratified over the batch. A block of ``n`` characters of which ``m`` are masked contributes ``n / m`` times their
+    losses, whose expectation is its ``NLL``: the uniform-count estimator.
     """
     batch, length = tokens.shape
-    fractions = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
-    sizes = (fractions * length).long().clamp(max=length - 1) + 1
-    ranks = torch.rand(batch, length, generator=generator).argsort(dim=1).argsort(dim=1)
-    masked = (ranks < sizes[:, None]).to(tokens.device)
-    weights = (1 / sizes / batch)[:, None].expand(batch, length).to(tokens.device)
+    size = model.block_size or length
+    count = -(-length // size)
+    lengths = torch.full((count,), size)
+    lengths[-1] = length - (count - 1) * size
+    order = torch.arange(batch) if count == 1 else torch.randperm(batch * count, generator=generator)
+    fractions = (order + torch.rand(batch * count, generator=generator)) / (batch * count)
+    sizes = (fractions.reshape(batch, count) * lengths).long().minimum(lengths - 1) + 1
+    keys = torch.rand(batch, length, generator=generator)
+    keys = torch.nn.functional.pad(keys, (0, count * size - length), value=2.0).reshape(batch, count, size)
+    masked = keys.argsort(dim=-1).argsort(dim=-1) < sizes[..., None]
+    weights = (lengths / sizes / (length * batch))[..., None].expand(masked.shape)
+    masked, weights = (
+        part.reshape(batch, count * size)[:, :length].to(tokens.device) for part in (masked, weights)
+    )
     return (model.losses(tokens, masked) * weights[masked]).sum()
 
 
@@ -132,7 +142,7 @@ def train(
         lambda step: min(1.0, (step + 1) / plan.warmup) * 0.5 * (1 + math.cos(math.pi * step / plan.steps)),
     )
     device = next(model.parameters()).device
-    made_for = json.dumps([asdict(model.config), asdict(plan)])
+    made_for = json.dumps([model.config.as_dict(), asdict(plan)])
     done = 0
     if checkpoint is not None and checkpoint.exists():
         state = _read_checkpoint(checkpoint, made_for)
