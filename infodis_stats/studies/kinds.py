@@ -3,6 +3,7 @@
 from typing import Any
 
 from estimators import InputError
+from infodis_stats.studies.blocks import BLOCKS
 from infodis_stats.studies.calibration import CALIBRATION
 from infodis_stats.studies.comparison import COMPARISON
 from infodis_stats.studies.corpora import CORPORA
@@ -13,7 +14,7 @@ from infodis_stats.studies.kind import StudyKind
 
 __all__ = ["KINDS", "kind_named", "kinds_by_name"]
 
-KINDS: tuple[StudyKind[Any], ...] = (COMPARISON, CALIBRATION, CORPORA, FRONTIER, INFORMATION)
+KINDS: tuple[StudyKind[Any], ...] = (COMPARISON, BLOCKS, CALIBRATION, CORPORA, FRONTIER, INFORMATION)
 """Every kind; the first is the default of study files."""
 
 

@@ -28,7 +28,7 @@ def study_template(kind: str = "comparison") -> str:
 
     Parameters
     ----------
-    kind : {"comparison", "calibration", "corpora", "frontier", "information"}
+    kind : {"comparison", "blocks", "calibration", "corpora", "frontier", "information"}
 
     Raises
     ------

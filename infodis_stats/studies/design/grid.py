@@ -7,9 +7,9 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators import Cell, Contrast, Estimator, InputError, Pair, PassesError, Target
+from estimators import Cell, Contrast, Estimator, InputError, Model, Pair, PassesError, Target
 
-__all__ = ["Grid", "Samplers", "check_runs", "lay_out"]
+__all__ = ["Grid", "Samplers", "check_runs", "lay_out", "settled_cells"]
 
 Samplers = Sequence[Estimator | Contrast]
 
@@ -97,6 +97,23 @@ def lay_out(items: Sequence[Target | Pair], samplers: Samplers, passes: Sequence
             for reason in refused.values():
                 reasons.setdefault(sampler.name, reason)
     return Grid(items, samplers, passes, replicates, np.concatenate(slots), tuple(not_run), reasons)
+
+
+def settled_cells(grid: Grid, model: Model) -> tuple[list[Cell], NDArray[np.int64]]:
+    """Return the distinct cells that a model has sampled, and which of them fills each slot of the grid.
+
+    ``auto`` shares the cell of the estimator that it chooses.
+    """
+    cells: list[Cell] = []
+    known: dict[tuple[int, str, int], int] = {}
+    owners = []
+    for (item, _, column), cell in zip(grid.slots.tolist(), grid, strict=True):
+        settled = cell.settled(model)
+        owner = known.setdefault((item, settled.sampler.name, column), len(cells))
+        if owner == len(cells):
+            cells.append(settled)
+        owners.append(owner)
+    return cells, np.array(owners, dtype=np.int64)
 
 
 def check_runs(grids: Sequence[Grid]) -> None:

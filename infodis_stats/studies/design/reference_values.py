@@ -19,6 +19,7 @@ from estimators import (
     Exhaustive,
     Job,
     MaskPlan,
+    Model,
     Pair,
     Sampler,
     Target,
@@ -32,7 +33,15 @@ from infodis_stats.studies.design.scenario import Subject
 from infodis_stats.studies.design.target_sets import Group, items_of
 from infodis_stats.studies.design.variables import STUDY_VARIABLES
 
-__all__ = ["LossProfiler", "item_coords", "long_run", "truth_dataset", "truth_owners", "truth_sections"]
+__all__ = [
+    "LossProfiler",
+    "item_coords",
+    "long_run",
+    "long_runs",
+    "truth_dataset",
+    "truth_owners",
+    "truth_sections",
+]
 
 LONGEST_ENUMERATED = 12  # scored positions: all masks of shorter targets are run
 PILOT = LONG_RUN = estimator("uniform-count+stratified")
@@ -64,16 +73,23 @@ def truth_sections(
     short = [item for item in items if _enumerated(item)]
     every = [Cell(Exhaustive(), target, 2 ** target.sides[0].length, 1) for target in short]
     profiles = [Cell(LossProfiler(), side, PILOT_PASSES, 1) for item in items for side in item.sides]
-    long_runs = [] if subject.exact else [long_run(item, passes) for item in items]
-    # A child of the seed: independent of the estimates that are compared with it.
-    run_seed = np.random.SeedSequence(seed).spawn(1)[0]
     names = " ".join(sampler.name for sampler in samplers)
     keep = partial(_exact_variances, samplers=samplers)
     return (
         Section("exact variances", subject.model, every, 0, {"pass_variance": (len(samplers),)}, keep, names),
         Section("loss profiles", subject.model, profiles, 0, {"effective": (), "full": ()}, _profile),
-        Section("long runs", subject.model, long_runs, run_seed, {"value": (), "error": ()}, _average),
+        long_runs(subject.model, [] if subject.exact else items, passes=passes, seed=seed),
     )
+
+
+def long_runs(model: Model, items: Sequence[Target | Pair], *, passes: int, seed: int) -> Section:
+    """Return the section that computes the reference ``value`` of each item and its standard ``error``.
+
+    Its seed is a child of the given one: the values are independent of the estimates that are compared with them.
+    """
+    run_seed = np.random.SeedSequence(seed).spawn(1)[0]
+    cells = [long_run(item, passes) for item in items]
+    return Section("long runs", model, cells, run_seed, {"value": (), "error": ()}, _average)
 
 
 def truth_owners(subject: Subject, groups: Sequence[Group]) -> tuple[list[int], list[int], list[int]]:
@@ -100,7 +116,7 @@ def truth_dataset(
         positions, NaN elsewhere. For a network on the sequences of a law also ``law_value (item)``.
     """
     items = items_of(groups)
-    every, profiles, long_runs = columns
+    every, profiles, of_long_runs = columns
     variances = np.full((len(items), len(samplers)), np.nan)
     short, sides, _ = truth_owners(subject, groups)
     variances[short] = every["pass_variance"]
@@ -111,7 +127,7 @@ def truth_dataset(
     if subject.exact:
         value, error = np.concatenate(law_values), np.zeros(len(items))
     else:
-        value, error = long_runs["value"], long_runs["error"]
+        value, error = of_long_runs["value"], of_long_runs["error"]
     variables = {
         "length": ("item", [max(side.length for side in item.sides) for item in items]),
         "effective_positions": ("item", effective),

@@ -15,7 +15,7 @@ from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.validity import caution_variable, cautions_of
 from infodis_stats.studies.design.failed import failed_items
-from infodis_stats.studies.design.grid import Grid, lay_out
+from infodis_stats.studies.design.grid import Grid, lay_out, settled_cells
 from infodis_stats.studies.design.reference_values import item_coords
 from infodis_stats.studies.design.result import Result, Steps
 from infodis_stats.studies.design.scenario import Subject
@@ -94,16 +94,7 @@ def _part(subject: Subject, table: SubjectSpec, spec: FrontierSpec) -> _Part:
     lengths = [length for group in groups for length in [_length(group)] * len(group.items)]
     passes = [count for count in spec.passes if count <= (table.most_passes or count)]
     grid = lay_out(items_of(groups), spec.samplers(), passes, spec.replicates)
-    cells: list[Cell] = []
-    known: dict[tuple[int, str, int], int] = {}
-    owners = []
-    for (item, _, column), cell in zip(grid.slots.tolist(), grid, strict=True):
-        settled = cell.settled(subject.model)
-        owner = known.setdefault((item, settled.sampler.name, column), len(cells))
-        if owner == len(cells):
-            cells.append(settled)
-        owners.append(owner)
-    return _Part(table.name, subject, groups, lengths, grid, cells, np.array(owners, dtype=np.int64))
+    return _Part(table.name, subject, groups, lengths, grid, *settled_cells(grid, subject.model))
 
 
 def _statistics(draw: Draw) -> dict[str, ArrayLike]:

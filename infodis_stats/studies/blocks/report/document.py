@@ -1,0 +1,107 @@
+"""The report of a study of blocks."""
+
+from collections.abc import Iterator
+
+from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
+from infodis_stats.results.validity import held
+from infodis_stats.studies.blocks.report.answer import answer
+from infodis_stats.studies.blocks.report.figures import errors_figure, single_figure
+from infodis_stats.studies.blocks.report.tables import (
+    choice_table,
+    error_table,
+    numeric_tables,
+    ratio_table,
+    single_table,
+)
+from infodis_stats.studies.view import Study
+
+__all__ = ["blocks_document"]
+
+
+def blocks_document(study: Study) -> Document:
+    """Return the report of a study of blocks."""
+    sizes = dict(zip(study.summary["subject"].values.tolist(), study.summary["block_size"].values.tolist(), strict=True))
+    models = ", ".join(f"{name} (block size {size})" for name, size in sizes.items())
+    return Document(
+        title=study.attrs["title"],
+        subtitle=f"{models}; {study.truth.sizes['item']} texts",
+        sections=[
+            Answer(tuple(answer(study))),
+            Note(
+                "A block-diffusion model generates blocks of tokens from left to right, and masks tokens inside a block. "
+                "One forward pass scores all blocks of a text, each under its own mask. A single draw is an estimate "
+                "from one pass per text, which is how such models are usually evaluated. The exact value runs all masks "
+                "of each block; where a block has too many, a long run with its standard error replaces it. "
+                "Without blocks: masks are drawn over the whole text, as for a model that declares no blocks; the "
+                "mean is the same, because a random order of the text is a random order of each block. Results are "
+                "for exactly these texts."
+            ),
+            *_single(study),
+            *_variances(study),
+            *_untrusted(study),
+        ],
+        tables=numeric_tables(study),
+    )
+
+
+def _single(study: Study) -> Iterator[Section]:
+    draws = study["single"].sizes["draw"]
+    yield Heading("Single draws against exact values")
+    yield Figure(
+        "single",
+        "Errors of single draws",
+        single_figure(study),
+        f"Each blue line is one text: 5 to 95 % of its {draws} single draws minus its exact value, with the median as a "
+        "dot; the black bar is the same for all texts together, each draw of which takes one draw of every text.",
+    )
+    yield Table(single_table(study), headline="Single draws against exact values")
+    yield Note(
+        "Single draw minus exact value in bits per token: standard deviation (of a text, the root mean square over "
+        "texts), 5 and 95 % quantiles, and the share of draws whose perplexity per token is off by more than 10 %. “exact” "
+        "is the value of the whole set in bits per token, with a standard error where it is a long run; the last "
+        "column has the perplexities per token that 90 % of the single draws of the set give."
+    )
+
+
+def _variances(study: Study) -> Iterator[Section]:
+    replicates, level = study.draws.sizes["replicate"], study.summary.attrs["ci_prob"]
+    compared = ", ".join(str(count) for count in dict.fromkeys(study.summary["compared"].values.tolist()))
+    yield Heading("Variance with and without blocks")
+    yield Figure(
+        "errors",
+        "Standard error against passes",
+        errors_figure(study),
+        f"Standard error of one replicate, root mean square over {compared} texts of each model with {replicates} "
+        "replicates each. The broad line is auto, which is one of the other estimators or exhaustive; points that are "
+        "exact are not shown.",
+    )
+    for subject in study.summary["subject"].values.tolist():
+        yield Heading(f"{subject}: variance without blocks over variance with blocks", 3)
+        yield Table(ratio_table(study, subject), headline=f"{subject}: times less variance with blocks")
+    yield Note(
+        f"One column per number of passes. Above 1: less variance with blocks. Geometric means over texts; "
+        f"{100 * level:g} % intervals cover the noise of the replicates. exact: all replicates with blocks are equal, "
+        "and those without are not; in brackets how many texts the mean therefore leaves out."
+    )
+    for subject in study.summary["subject"].values.tolist():
+        yield Heading(f"{subject}: standard error, bits per token", 3)
+        yield Table(error_table(study, subject))
+    choices = choice_table(study)
+    if not choices.empty:
+        yield Heading("What auto chose", 3)
+        yield Table(choices)
+
+
+def _untrusted(study: Study) -> Iterator[Section]:
+    items = []
+    for name in ("single_summary", "summary"):
+        flags = study[name]["cautions"]
+        for estimator in flags["estimator"].values.tolist():
+            items += [
+                (estimator, f"{caution.sentence}.")
+                for caution in held(flags.sel(estimator=estimator))
+                if caution.key in ("biased", "infinite-variance")
+            ]
+    if items:
+        lead = "A caution is a reason not to trust an estimator, which holds by construction:"
+        yield Points(list(dict.fromkeys(items)), lead, warning=True)
