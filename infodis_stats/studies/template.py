@@ -48,7 +48,7 @@ def records_template(kind: str, records: Sequence[Path | str], model: str, *, fo
 
     Parameters
     ----------
-    kind : {"comparison", "calibration", "corpora"}
+    kind : {"comparison", "blocks", "calibration", "corpora"}
     records : sequence of Path or str
         Files that `read_records` or `read_pairs` reads: one group or corpus of each.
     model : str
@@ -63,11 +63,16 @@ def records_template(kind: str, records: Sequence[Path | str], model: str, *, fo
         on texts.
     """
     example = kind_named(kind).example
-    make = {"comparison": _comparison, "calibration": _calibration, "corpora": _corpora}.get(kind)
+    make = {
+        "comparison": _comparison,
+        "blocks": _blocks,
+        "calibration": _calibration,
+        "corpora": _corpora,
+    }.get(kind)
     if make is None:
         raise InputError(
-            f"a study of the kind {kind!r} needs sequences of one length, not texts: choose comparison, calibration or "
-            "corpora"
+            f"a study of the kind {kind!r} needs sequences of one length, not texts: choose comparison, blocks, "
+            "calibration or corpora"
         )
     stems = [Path(file).stem for file in records]
     groups = [
@@ -128,9 +133,16 @@ def _comparison(groups: Sequence[Group], scored_by: Mapping[str, Any]) -> dict[s
     return {**common, "targets": tables}
 
 
+def _blocks(groups: Sequence[Group], scored_by: Mapping[str, Any]) -> dict[str, Any]:
+    return {"title": "Single draws and blocks on my texts", "subjects": [_subject(groups, scored_by)]}
+
+
 def _calibration(groups: Sequence[Group], scored_by: Mapping[str, Any]) -> dict[str, Any]:
-    subject = {"name": "my texts", **scored_by, "targets": _unpaired(groups)}
-    return {"title": "Coverage of intervals on my texts", "draws": 200, "subjects": [subject]}
+    return {"title": "Coverage of intervals on my texts", "draws": 200, "subjects": [_subject(groups, scored_by)]}
+
+
+def _subject(groups: Sequence[Group], scored_by: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": "my texts", **scored_by, "targets": _unpaired(groups)}
 
 
 def _corpora(groups: Sequence[Group], scored_by: Mapping[str, Any]) -> dict[str, Any]:

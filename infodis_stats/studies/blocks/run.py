@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from estimators import Cell, Draw, InputError, Model, Pair, Target
+from estimators import Cell, Draw, Exhaustive, InputError, Model, Pair, Target
 from estimators.model import blocks_of
 from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
@@ -56,14 +56,13 @@ def compare_blocks(subjects: Sequence[Subject], spec: BlocksSpec) -> Steps:
     columns = [tuple(next(stored) for _ in range(2 + len(STRUCTURES))) for _ in parts]
     labelled = [_label(part, drawn, spec) for part, drawn in zip(parts, columns, strict=True)]
     failed: dict[str, str] = {}
-    for part, drawn, datasets in zip(parts, columns, labelled, strict=True):
-        failed |= failed_items(datasets[0]["item"].values.tolist(), *_problems(part, drawn))
+    for part, drawn, of_part in zip(parts, columns, labelled, strict=True):
+        failed |= failed_items(of_part[0]["item"].values.tolist(), *_problems(part, drawn))
     truth, single, draws = (
-        _without(describe(xr.concat(dataset, dim="item"), VARIABLES), failed)
-        for dataset in zip(*labelled, strict=True)
+        _without(describe(xr.concat(dataset, dim="item"), VARIABLES), failed) for dataset in zip(*labelled, strict=True)
     )
     single_summary = summarise_single(single, truth)
-    single_summary["cautions"] = _cautions(spec.single_samplers(), 1)
+    single_summary["cautions"] = _cautions(spec.single_samplers(), spec.draws)
     summary = summarise_variances(draws, truth, level=spec.level)
     summary["cautions"] = _cautions(spec.samplers(), spec.replicates)
     summary["chosen"] = xr.concat([_chosen(part, spec) for part in parts], dim="subject")
@@ -112,7 +111,7 @@ def _part(subject: Subject, table: SubjectSpec, spec: BlocksSpec) -> _Part:
     groups = [replace(group, name=f"{table.name}/{group.name}") for group in make_groups(subject, table)]
     items, rows = items_of(groups), _first_rows([len(group.items) for group in groups], spec.texts)
     passes = [count for count in spec.passes if count <= (table.most_passes or count)]
-    whole = [replace(items[row], blocks=()) for row in rows]  # type: ignore[call-arg]  # the schema refuses pairs
+    whole = [replace(items[row], blocks=()) for row in rows]
     structures = []
     for model, chosen in ((subject.model, [items[row] for row in rows]), (WithoutBlocks(subject.model), whole)):
         grid = lay_out(chosen, spec.samplers(), passes, spec.replicates)
@@ -125,7 +124,9 @@ def _part(subject: Subject, table: SubjectSpec, spec: BlocksSpec) -> _Part:
 def _first_rows(sizes: Sequence[int], most: int | None) -> NDArray[np.int64]:
     """Return the rows of the first items of each group."""
     starts = np.cumsum([0, *sizes[:-1]])
-    return np.concatenate([start + np.arange(min(size, most or size)) for start, size in zip(starts, sizes, strict=True)])
+    return np.concatenate(
+        [start + np.arange(min(size, most or size)) for start, size in zip(starts, sizes, strict=True)]
+    )
 
 
 def _sections(part: _Part, spec: BlocksSpec) -> list[Section]:
@@ -138,9 +139,7 @@ def _sections(part: _Part, spec: BlocksSpec) -> list[Section]:
     )
     columns = {"estimate": (spec.replicates,), "forward_passes": ()}
     structures = [
-        Section(
-            f"draws of {part.name}, {name}", drawn.model, drawn.cells, seed, columns, _statistics, may_fail=True
-        )
+        Section(f"draws of {part.name}, {name}", drawn.model, drawn.cells, seed, columns, _statistics, may_fail=True)
         for name, drawn, seed in zip(STRUCTURES, part.structures, seeds[1:], strict=True)
     ]
     return [truth, single, *structures]
@@ -163,7 +162,7 @@ def _problems(part: _Part, columns: Sequence[Columns]) -> list[tuple[NDArray[np.
 def _label(part: _Part, columns: Sequence[Columns], spec: BlocksSpec) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
     """Label the reference values, the single draws, and the draws with and without blocks of a subject."""
     known, single, *structures = columns
-    exact = [long_run(item, spec.truth_passes).sampler.exact for item in part.items]
+    exact = [isinstance(long_run(item, spec.truth_passes).sampler, Exhaustive) for item in part.items]
     truth = xr.Dataset(
         {
             "truth": ("item", known["value"]),
@@ -289,7 +288,8 @@ def _single_part(values: FloatArray, errors: FloatArray, truth: xr.Dataset) -> x
 
 def _tails(errors: FloatArray, axis: int) -> FloatArray:
     """Return quantiles in bits along a new last axis."""
-    return np.moveaxis(np.quantile(errors, TAILS, axis=axis), 0, -1) / np.log(2)
+    quantiles: FloatArray = np.quantile(errors, TAILS, axis=axis) / np.log(2)
+    return np.moveaxis(quantiles, 0, -1)
 
 
 def _off(errors: FloatArray) -> NDArray[np.bool_]:
@@ -304,7 +304,7 @@ def summarise_variances(draws: xr.Dataset, truth: xr.Dataset, *, level: float = 
     Parameters
     ----------
     draws : xarray.Dataset
-        ``estimate (structure, item, estimator, passes, replicate)`` in nats, with a coordinate ``subject`` on the items.
+        ``estimate (structure, item, estimator, passes, replicate)`` in nats; items have a coordinate ``subject``.
     truth : xarray.Dataset
         As in `summarise_single`, of these items or more.
     level : float, default 0.95
@@ -319,6 +319,7 @@ def summarise_variances(draws: xr.Dataset, truth: xr.Dataset, *, level: float = 
     """
     known = truth.sel(item=draws["item"].values)
     subjects = list(dict.fromkeys(draws["subject"].values.tolist()))
+    draws = draws.sel(structure=list(STRUCTURES))
     estimates = draws["estimate"].transpose("structure", "estimator", "passes", "item", "replicate").values
     parts = [
         _variances_part(estimates[..., member, :], known.isel(item=member), level)

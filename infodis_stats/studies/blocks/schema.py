@@ -36,14 +36,17 @@ class BlocksSpec(StudySpec):
         Estimators, Field(description="estimators whose variances are compared, with and without blocks")
     ]
     passes: Passes
-    replicates: Annotated[int, Field(ge=3, le=MOST, description="independent replicates per text, estimator and passes")]
+    replicates: Annotated[
+        int, Field(ge=3, le=MOST, description="independent replicates per text, estimator and passes")
+    ]
     texts: Annotated[
         Count | None,
         Field(description="texts of each group, from the first, whose variances are compared; default: all"),
     ] = None
     subjects: Subjects
     truth_passes: Annotated[
-        int, Field(ge=16, le=MOST, description="passes of the long run where a block has too many masks to run them all")
+        int,
+        Field(ge=16, le=MOST, description="passes of the long run where a block has too many masks to run them all"),
     ] = 4096
     level: Annotated[float, Field(gt=0, lt=1, description="confidence level of the intervals")] = 0.95
 

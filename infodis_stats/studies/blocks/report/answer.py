@@ -1,7 +1,10 @@
 """The answer of a study of blocks in words, each sentence with its number."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from infodis_stats.report.numbers import band, percent, significant
 from infodis_stats.studies.view import Study
@@ -14,7 +17,7 @@ def answer(study: Study) -> list[str]:
     summary, single = study.summary, study["single_summary"]
     names = summary["subject"].values.tolist()
     return [
-        *(_single(study, single.sel(subject=name)) for name in names),
+        *(sentence for name in names for sentence in _single(study, single.sel(subject=name))),
         *(_variances(summary.sel(subject=name)) for name in names),
     ]
 
@@ -30,59 +33,63 @@ def perplexity(bits: float) -> float:
     return float(2.0**bits)
 
 
-def _single(study: Study, part: xr.Dataset) -> str:
-    """Say how far single draws of a subject are from the exact values: the first estimator, then the others."""
-    subject, texts, bits = str(part["subject"].item()), int(part["texts"]), float(part["bits"])
+def _single(study: Study, part: xr.Dataset) -> Iterator[str]:
+    """Say how far single draws of a subject are from the exact values: the first estimator, then all of them."""
+    subject, texts = str(part["subject"].item()), int(part["texts"])
     word = "exact" if has_exact_values(study, subject) else "reference"
+    value = significant(perplexity(float(part["bits"])))
     first, *others = part["estimator"].values.tolist()
-    low, high = (significant(perplexity(bits + end)) for end in part["set_range"].sel(estimator=first).values.tolist())
-    sentences = [
-        f"{subject}: the {word} perplexity per token of the {texts} texts together is {significant(perplexity(bits))}, "
-        f"and 90 % of single draws of {first} give {low} to {high}.",
-        f"For one text, {_off(part, first)} of them are off by more than 10 %"
-        + "".join(f", {_off(part, name)} with {name}" for name in others)
-        + ".",
-    ]
-    return " ".join(sentences)
+    yield (
+        f"{subject}: the {word} perplexity per token of all {texts} texts is {value}; 90 % of the single draws of "
+        f"{first} give {_perplexities(part, first)}."
+    )
+    off = _listed([f"{percent(float(part['text_off'].sel(estimator=name)))} % of {name}" for name in (first, *others)])
+    of_others = _listed([f"{_perplexities(part, name)} ({name})" for name in others])
+    yield " ".join(
+        [
+            f"{subject}, text by text: of the single draws, {off} have a perplexity that is off by more than 10 %.",
+            *([f"For all texts, the other estimators give {of_others}."] if others else []),
+        ]
+    )
 
 
-def _off(part: xr.Dataset, name: str) -> str:
-    return f"{percent(float(part['text_off'].sel(estimator=name)))} %"
+def _perplexities(part: xr.Dataset, name: str) -> str:
+    bits, tails = float(part["bits"]), part["set_range"].sel(estimator=name).values.tolist()
+    return " to ".join(significant(perplexity(bits + end)) for end in tails)
 
 
 def _variances(part: xr.Dataset) -> str:
-    """Say how many times less variance the first estimator has with blocks, from when on it is exact, and the others."""
+    """Say how much larger the variance of the first estimator is without blocks, and where it is exact with them."""
     subject = part["subject"].item()
     first, *others = part["estimator"].values.tolist()
     main = part.sel(estimator=first)
-    finite = np.isfinite(main["ratio"].values)
-    quotes = [
-        f"{band(float(cell['ratio']), *cell['ratio_ci'].values.tolist())} at {_passes(int(cell['passes']))}"
-        for cell in (main.isel(passes=int(place)) for place in _quoted(np.flatnonzero(finite)))
-    ]
+    places = _quoted(np.flatnonzero(np.isfinite(main["ratio"].values)))
+    quotes = [f"{_ratio(cell)} ({_passes(int(cell['passes']))})" for cell in (main.isel(passes=row) for row in places)]
     exact = np.flatnonzero((main["exact_texts"] == main["compared"]).values)
     sentences = []
     if quotes:
-        sentences.append(
-            f"{subject}: planned block by block, {first} has {_listed(quotes)} times less variance than under masks "
-            "over the whole sequence."
-        )
+        sentences.append(f"{subject}: without its blocks, the variance of {first} is {_listed(quotes)} times as large.")
     if len(exact):
-        start = f"From {_passes(int(main['passes'][int(exact[0])]))} on, "
-        sentences.append(f"{start}{first} is exact with blocks, and not without them.")
+        start, masks = _passes(int(main["passes"][int(exact[0])])), 2 ** int(part["block_size"]) - 1
+        sentences.append(
+            f"From {start} on, {first} is exact with blocks, all masks of which take {masks} passes, and not without."
+        )
     ratios = part["ratio"].sel(estimator=others).values
     ratios = ratios[np.isfinite(ratios)]
     if len(ratios):
-        sentences.append(
-            f"The ratios of the other estimators are {significant(float(ratios.min()), 2)} to "
-            f"{significant(float(ratios.max()), 2)}."
-        )
-    return " ".join(sentences) if sentences else f"{subject}: no variances to compare."
+        low, high = (significant(float(end), 2) for end in (ratios.min(), ratios.max()))
+        sentences.append(f"The variances of the other estimators are {low} to {high} times as large.")
+    return " ".join(sentences) if sentences else f"{subject}: there are no variances to compare."
 
 
-def _quoted(places: np.ndarray) -> list[int]:
+def _quoted(places: NDArray[np.int64]) -> list[int]:
     """Choose the first, the middle and the last of some places."""
-    return sorted({int(places[len(places) * step // 2 if step < 2 else -1]) for step in range(3)}) if len(places) else []
+    return sorted({int(places[place]) for place in (0, len(places) // 2, -1)}) if len(places) else []
+
+
+def _ratio(cell: xr.Dataset) -> str:
+    lower, upper = cell["ratio_ci"].values.tolist()
+    return band(float(cell["ratio"]), lower, upper, digits=2)
 
 
 def _passes(count: int) -> str:
@@ -90,5 +97,5 @@ def _passes(count: int) -> str:
 
 
 def _listed(quotes: list[str]) -> str:
-    *first, last = quotes
+    *first, last = quotes or [""]
     return f"{', '.join(first)} and {last}" if first else last

@@ -9,6 +9,7 @@ from infodis_stats.studies.blocks.report.figures import errors_figure, single_fi
 from infodis_stats.studies.blocks.report.tables import (
     choice_table,
     error_table,
+    exact_in_words,
     numeric_tables,
     ratio_table,
     single_table,
@@ -20,7 +21,9 @@ __all__ = ["blocks_document"]
 
 def blocks_document(study: Study) -> Document:
     """Return the report of a study of blocks."""
-    sizes = dict(zip(study.summary["subject"].values.tolist(), study.summary["block_size"].values.tolist(), strict=True))
+    sizes = dict(
+        zip(study.summary["subject"].values.tolist(), study.summary["block_size"].values.tolist(), strict=True)
+    )
     models = ", ".join(f"{name} (block size {size})" for name, size in sizes.items())
     return Document(
         title=study.attrs["title"],
@@ -28,13 +31,14 @@ def blocks_document(study: Study) -> Document:
         sections=[
             Answer(tuple(answer(study))),
             Note(
-                "A block-diffusion model generates blocks of tokens from left to right, and masks tokens inside a block. "
-                "One forward pass scores all blocks of a text, each under its own mask. A single draw is an estimate "
-                "from one pass per text, which is how such models are usually evaluated. The exact value runs all masks "
-                "of each block; where a block has too many, a long run with its standard error replaces it. "
-                "Without blocks: masks are drawn over the whole text, as for a model that declares no blocks; the "
-                "mean is the same, because a random order of the text is a random order of each block. Results are "
-                "for exactly these texts."
+                "A block-diffusion model generates blocks of tokens from left to right, and masks tokens inside a "
+                "block. One forward pass scores all blocks of a text, each under its own mask. A single draw is an "
+                "estimate from one pass per text; published perplexities of such models are usually sums of single "
+                "draws. The exact value runs all masks of each block; where a block has too many, a long run with its "
+                "standard error is the reference value instead. Without blocks: masks are drawn over the whole text, "
+                "as for a model that declares no blocks. The mean is the same, because a random order of the text is a "
+                "random order of each block. Results are for exactly these texts. A cell, in the verdicts, is a "
+                "subject and an estimator, of variances also a number of passes, with or without blocks."
             ),
             *_single(study),
             *_variances(study),
@@ -51,15 +55,17 @@ def _single(study: Study) -> Iterator[Section]:
         "single",
         "Errors of single draws",
         single_figure(study),
-        f"Each blue line is one text: 5 to 95 % of its {draws} single draws minus its exact value, with the median as a "
-        "dot; the black bar is the same for all texts together, each draw of which takes one draw of every text.",
+        f"A blue line is one text: 5 to 95 % of its {draws} single draws minus its exact value, with a dot at the "
+        "median. The black bar is all texts together: each of its draws takes one draw of every text.",
     )
-    yield Table(single_table(study), headline="Single draws against exact values")
+    for subject in study.summary["subject"].values.tolist():
+        yield Heading(f"{subject}: {exact_in_words(study, subject)}", 3)
+        yield Table(single_table(study, subject), headline=f"{subject}: single draws against exact values")
     yield Note(
-        "Single draw minus exact value in bits per token: standard deviation (of a text, the root mean square over "
-        "texts), 5 and 95 % quantiles, and the share of draws whose perplexity per token is off by more than 10 %. “exact” "
-        "is the value of the whole set in bits per token, with a standard error where it is a long run; the last "
-        "column has the perplexities per token that 90 % of the single draws of the set give."
+        "Single draw minus exact value in bits per token, of one text (all texts pooled; SD: standard deviation of the "
+        "draws of a text, root mean square over texts) and of the set, which is all texts together. Off: share of "
+        "draws whose perplexity per token is off by more than 10 %. The last column is the range of perplexities that "
+        "90 % of the single draws of the set give."
     )
 
 

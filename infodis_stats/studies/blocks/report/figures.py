@@ -15,7 +15,7 @@ TEXT = "#8aa9c9"
 SET = "#111111"
 AUTO = "#e0b400"
 ROOM = 0.72  # of the height of a row: lines of texts
-NARROW = 0.8  # of a label, in axes
+WITH, WITHOUT = (0, ()), (0, (3.7, 1.6))  # dashes
 
 
 def single_figure(study: Study) -> str:
@@ -71,13 +71,13 @@ def errors_figure(study: Study) -> str:
             part = summary.sel(subject=subject)
             for name in names:
                 auto = name.partition("(")[0] == "auto"
-                for structure, dashes in zip(part["structure"].values.tolist(), ("-", "--"), strict=True):
+                for structure, dashes in zip(part["structure"].values.tolist(), (WITH, WITHOUT), strict=True):
                     values = part["standard_error"].sel(estimator=name, structure=structure).values.copy()
                     values[~(values > 1e-7)] = np.nan  # exact
                     axis.plot(
                         passes,
                         values,
-                        dashes,
+                        linestyle=dashes,
                         marker="o",
                         color=AUTO if auto else shade_of(name),
                         linewidth=4.5 if auto else 1.4,
@@ -99,7 +99,7 @@ def errors_figure(study: Study) -> str:
         ]
         handles += [
             Line2D([], [], color="#555555", linestyle=dashes, label=label)
-            for dashes, label in (("-", "with blocks"), ("--", "without blocks"))
+            for dashes, label in ((WITH, "with blocks"), (WITHOUT, "without blocks"))
         ]
         figure.legend(handles=handles, loc="outside right center", fontsize=8)
         return to_svg(figure, "errors")

@@ -8,7 +8,7 @@ from infodis_stats.report.numbers import band, percent, significant
 from infodis_stats.studies.blocks.report.answer import has_exact_values, perplexity
 from infodis_stats.studies.view import Study
 
-__all__ = ["choice_table", "error_table", "numeric_tables", "ratio_table", "single_table"]
+__all__ = ["choice_table", "error_table", "exact_in_words", "numeric_tables", "ratio_table", "single_table"]
 
 SHORT = {"blocks": "with", "whole sequence": "without"}
 """How tables call the two structures."""
@@ -45,34 +45,37 @@ def _ends(single: xr.Dataset) -> xr.Dataset:
     return ends.drop_vars("tail")
 
 
-def single_table(study: Study) -> pd.DataFrame:
-    """Return how far single draws are from the exact values, one row per subject and estimator."""
-    single = study["single_summary"]
+def single_table(study: Study, subject: str) -> pd.DataFrame:
+    """Return how far single draws of a subject are from the exact values, one row per estimator."""
+    single = study["single_summary"].sel(subject=subject)
     rows = []
-    for subject in single["subject"].values.tolist():
-        bits, error = float(single["bits"].sel(subject=subject)), float(single["bits_se"].sel(subject=subject))
-        known = significant(bits, 4) if has_exact_values(study, subject) else f"{significant(bits, 4)} ± {error:.2g}"
-        for name in single["estimator"].values.tolist():
-            part = single.sel(subject=subject, estimator=name)
-            low, high = part["text_range"].values.tolist()
-            least, most = part["set_range"].values.tolist()
-            rows.append(
-                {
-                    "subject": subject,
-                    "estimator": name,
-                    "exact": known,
-                    "text: sd": significant(float(part["text_sd"]), 2),
-                    "text: 5 to 95 %": f"{_signed(low)} to {_signed(high)}",
-                    "text: off (%)": percent(float(part["text_off"])),
-                    "set: sd": significant(float(part["set_sd"]), 2),
-                    "set: 5 to 95 %": f"{_signed(least)} to {_signed(most)}",
-                    "set: off (%)": percent(float(part["set_off"])),
-                    "set: perplexity": " to ".join(
-                        significant(perplexity(bits + end)) for end in (least, most)
-                    ),
-                }
-            )
+    for name in single["estimator"].values.tolist():
+        part = single.sel(estimator=name)
+        bits = float(part["bits"])
+        text, whole = part["text_range"].values.tolist(), part["set_range"].values.tolist()
+        rows.append(
+            {
+                "estimator": name,
+                "text: SD": significant(float(part["text_sd"]), 2),
+                "text: 5 to 95 %": " to ".join(map(_signed, text)),
+                "text: off (%)": percent(float(part["text_off"])),
+                "set: SD": significant(float(part["set_sd"]), 2),
+                "set: 5 to 95 %": " to ".join(map(_signed, whole)),
+                "set: off (%)": percent(float(part["set_off"])),
+                "set: perplexity": " to ".join(significant(perplexity(bits + end)) for end in whole),
+            }
+        )
     return pd.DataFrame(rows)
+
+
+def exact_in_words(study: Study, subject: str) -> str:
+    """Return the exact value of a subject's texts together: bits per token and perplexity."""
+    single = study["single_summary"].sel(subject=subject)
+    bits, error = float(single["bits"]), float(single["bits_se"])
+    value = f"{significant(bits, 4)} bits per token, perplexity {significant(perplexity(bits), 4)}"
+    return (
+        f"exact value {value}" if has_exact_values(study, subject) else f"reference value {value} (± {error:.2g} bits)"
+    )
 
 
 def _signed(value: float) -> str:
@@ -88,7 +91,8 @@ def ratio_table(study: Study, subject: str) -> pd.DataFrame:
         for passes in _run(summary):
             part = summary.sel(estimator=name, passes=passes)
             exact = int(part["exact_texts"])
-            mean = band(float(part["ratio"]), *part["ratio_ci"].values.tolist(), digits=2)
+            lower, upper = part["ratio_ci"].values.tolist()
+            mean = band(float(part["ratio"]), lower, upper, digits=2)
             counted = f" ({exact} exact)" if exact else ""
             row[str(passes)] = "exact" if exact == int(part["compared"]) else mean + counted
         rows.append(row)
@@ -102,9 +106,13 @@ def error_table(study: Study, subject: str) -> pd.DataFrame:
     for name in summary["estimator"].values.tolist():
         for structure in summary["structure"].values.tolist():
             part = summary["standard_error"].sel(estimator=name, structure=structure)
-            values = {str(passes): significant(float(part.sel(passes=passes)), 2) for passes in _run(summary)}
+            values = {str(passes): _error(float(part.sel(passes=passes))) for passes in _run(summary)}
             rows.append({"estimator": name, "blocks": SHORT[structure]} | values)
     return pd.DataFrame(rows)
+
+
+def _error(value: float) -> str:
+    return "exact" if value == 0 else significant(value, 2)
 
 
 def choice_table(study: Study) -> pd.DataFrame:
@@ -116,7 +124,9 @@ def choice_table(study: Study) -> pd.DataFrame:
             for structure in chosen["structure"].values.tolist():
                 part = chosen.sel(subject=subject, structure=structure, estimator=name)
                 if name.partition("(")[0] == "auto":
-                    cells = {str(passes): str(part.sel(passes=passes).item()) or "–" for passes in part["passes"].values}
+                    cells = {
+                        str(passes): str(part.sel(passes=passes).item()) or "–" for passes in part["passes"].values
+                    }
                     rows.append({"subject": subject, "blocks": SHORT[structure]} | cells)
     return pd.DataFrame(rows)
 
