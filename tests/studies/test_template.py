@@ -91,6 +91,7 @@ def test_init_never_overwrites(folder, capsys):
         (["--records", "-"], "a study reads its texts from files"),
         (["frontier", "--records", "reads.fasta"], "needs sequences of one length, not texts"),
         (["corpora", "--records", "reads.fasta"], "compares at least 2 files of texts, got 1"),
+        (["blocks", "--records", "reads.fasta", "--model", "law.toml"], "a law has no blocks"),
         (["calibration", "--records", "texts/pairs.jsonl"], "pairs of texts are for a study of the kind 'comparison'"),
         (["--records", "texts/pairs.jsonl", "texts/my.jsonl"], "files of texts or files of pairs of texts, not both"),
     ],

@@ -9,7 +9,7 @@ EXAMPLE: dict[str, Any] = {
     "title": "Single draws and blocks of a block-diffusion model",
     "seed": 0,
     "single": ["time-integral(eps=0.001)", "time-integral(eps=0.001)+stratified"],
-    "draws": 40,
+    "draws": 20,
     "estimators": ["auto", "uniform-count+stratified"],
     "passes": [1, 4],
     "replicates": 8,
@@ -23,7 +23,6 @@ EXAMPLE: dict[str, Any] = {
                     "sequences": [
                         "She had been forced into prudence in her youth, she learned romance as she grew older.",
                         "He was a man of sense and education, and his sister wished him to be happily married.",
-                        "It was a delightful visit; perfect, in being much too short.",
                     ],
                 }
             ],

@@ -315,7 +315,9 @@ def summarise_variances(draws: xr.Dataset, truth: xr.Dataset, *, level: float = 
         Over ``(subject, structure, estimator, passes)``: ``standard_error`` of one replicate in bits per token, root
         mean square over texts, ``bias_z`` and ``bias_p``. Over ``(subject, estimator, passes)``: ``ratio``, the
         variance without blocks over that with blocks, geometric mean over texts, with its interval, and
-        ``exact_texts``, the number of texts on which it is infinite, which the mean leaves out.
+        ``exact_texts``, the number of texts on which it is infinite, which the mean leaves out. Over ``(subject,
+        estimator)``: ``mean_ratio``, the geometric mean over texts and passes, with its interval. Over ``(subject)``:
+        ``compared``, the number of texts.
     """
     known = truth.sel(item=draws["item"].values)
     subjects = list(dict.fromkeys(draws["subject"].values.tolist()))
@@ -344,6 +346,9 @@ def _variances_part(estimates: FloatArray, known: xr.Dataset, level: float) -> x
         gaps = logs.estimate[whole] - logs.estimate[with_blocks]
     errors = np.hypot(logs.standard_error[whole], logs.standard_error[with_blocks])
     mean = analysis.geometric_mean(np.moveaxis(gaps, -1, 0), np.moveaxis(errors, -1, 0), level)
+    every_gap, every_error = (values.reshape(len(values), -1).T for values in (gaps, errors))
+    run = np.where(np.isnan(every_gap), np.inf, every_gap)  # the mean leaves out what is infinite
+    over_passes = analysis.geometric_mean(run, every_error, level)
     cells = ["structure", "estimator", "passes"]
     return xr.Dataset(
         {
@@ -353,6 +358,8 @@ def _variances_part(estimates: FloatArray, known: xr.Dataset, level: float) -> x
             "ratio": (cells[1:], mean.mean),
             "ratio_ci": ([*cells[1:], CI_BOUND[0]], np.stack([mean.lower, mean.upper], axis=-1)),
             "exact_texts": (cells[1:], mean.infinite),
+            "mean_ratio": ("estimator", over_passes.mean),
+            "mean_ratio_ci": (["estimator", CI_BOUND[0]], np.stack([over_passes.lower, over_passes.upper], axis=-1)),
             "compared": estimates.shape[-2],
         }
     )

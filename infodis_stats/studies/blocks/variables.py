@@ -25,5 +25,9 @@ VARIABLES = STUDY_VARIABLES | {
     "ratio": Variable("1", "variance without blocks over that with blocks, geometric mean over texts, finite ones"),
     "ratio_ci": Variable("1", "interval of the geometric mean of the ratio"),
     "exact_texts": Variable("1", "texts on which the estimator is exact with blocks alone; not in the mean"),
+    "mean_ratio": Variable("1", "geometric mean of the ratio over texts and passes, finite ones"),
+    "mean_ratio_ci": Variable("1", "interval of the geometric mean over texts and passes"),
+    "compared": Variable("1", "texts whose variances are compared"),
+    "block_size": Variable("1", "tokens of a block"),
     "chosen": Variable("1", "estimator that really sampled: what auto chose; empty where nothing was run"),
 }

@@ -134,6 +134,9 @@ def test_variances_are_compared_with_and_without_blocks(tree):
     part = summary.sel(subject=FIRST, estimator="uniform-count+stratified", passes=4)
     assert part["ratio"].item() == pytest.approx(np.exp(np.log(ratios).mean()))
     assert part["ratio_ci"][0] < part["ratio"] < part["ratio_ci"][1]
+    finite = summary["ratio"].sel(subject=FIRST, estimator="uniform-count+stratified").values
+    mean = summary["mean_ratio"].sel(subject=FIRST, estimator="uniform-count+stratified")
+    assert mean.item() == pytest.approx(np.exp(np.log(finite).mean()))
     errors = np.sqrt(variance[:, :2].mean(axis=1)) / 14 / np.log(2)
     assert part["standard_error"].values == pytest.approx(errors)
     auto = summary.sel(subject=FIRST, estimator="auto")
@@ -184,7 +187,7 @@ def test_the_page_agrees_with_the_summary_and_escapes_names(tree, tmp_path):
     assert "biased by construction" in page
     ids.write_report(tree, tmp_path)
     names = {path.stem for path in (tmp_path / "tables").iterdir()}
-    assert names == {"texts", "single_texts", "single", "standard_errors", "ratios"}
+    assert names == {"texts", "single_texts", "single", "standard_errors", "ratios", "mean_ratios"}
     assert render_html(document_of(ids.read_store(tmp_path))) == page
 
 

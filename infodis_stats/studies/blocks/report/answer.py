@@ -47,8 +47,8 @@ def _single(study: Study, part: xr.Dataset) -> Iterator[str]:
     of_others = _listed([f"{_perplexities(part, name)} ({name})" for name in others])
     yield " ".join(
         [
-            f"{subject}, text by text: of the single draws, {off} have a perplexity that is off by more than 10 %.",
-            *([f"For all texts, the other estimators give {of_others}."] if others else []),
+            f"{subject}, text by text: the perplexity is off by more than 10 % in this share of single draws: {off}.",
+            *([f"For all texts together, the other estimators give {of_others}."] if others else []),
         ]
     )
 
@@ -74,11 +74,12 @@ def _variances(part: xr.Dataset) -> str:
         sentences.append(
             f"From {start} on, {first} is exact with blocks, all masks of which take {masks} passes, and not without."
         )
-    ratios = part["ratio"].sel(estimator=others).values
-    ratios = ratios[np.isfinite(ratios)]
-    if len(ratios):
-        low, high = (significant(float(end), 2) for end in (ratios.min(), ratios.max()))
-        sentences.append(f"The variances of the other estimators are {low} to {high} times as large.")
+    known = [name for name in others if part["mean_ratio"].sel(estimator=name).notnull()]
+    if known:
+        means = [f"{_ratio(part.sel(estimator=name), 'mean_ratio')} ({name})" for name in known]
+        sentences.append(
+            f"The variances of the others are, on average over all passes, {_listed(means)} times as large."
+        )
     return " ".join(sentences) if sentences else f"{subject}: there are no variances to compare."
 
 
@@ -87,9 +88,9 @@ def _quoted(places: NDArray[np.int64]) -> list[int]:
     return sorted({int(places[place]) for place in (0, len(places) // 2, -1)}) if len(places) else []
 
 
-def _ratio(cell: xr.Dataset) -> str:
-    lower, upper = cell["ratio_ci"].values.tolist()
-    return band(float(cell["ratio"]), lower, upper, digits=2)
+def _ratio(part: xr.Dataset, name: str = "ratio") -> str:
+    lower, upper = part[f"{name}_ci"].values.tolist()
+    return band(float(part[name]), lower, upper, digits=2)
 
 
 def _passes(count: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from estimators import estimator
 from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
 from infodis_stats.results.validity import held
 from infodis_stats.studies.blocks.report.answer import answer
@@ -37,8 +38,8 @@ def blocks_document(study: Study) -> Document:
                 "draws. The exact value runs all masks of each block; where a block has too many, a long run with its "
                 "standard error is the reference value instead. Without blocks: masks are drawn over the whole text, "
                 "as for a model that declares no blocks. The mean is the same, because a random order of the text is a "
-                "random order of each block. Results are for exactly these texts. A cell, in the verdicts, is a "
-                "subject and an estimator, of variances also a number of passes, with or without blocks."
+                "random order of each block. Results are for exactly these texts. A cell, in the verdicts, is an "
+                "estimator on a subject; for variances, at one number of passes, with or without blocks."
             ),
             *_single(study),
             *_variances(study),
@@ -65,8 +66,10 @@ def _single(study: Study) -> Iterator[Section]:
         "Single draw minus exact value in bits per token, of one text (all texts pooled; SD: standard deviation of the "
         "draws of a text, root mean square over texts) and of the set, which is all texts together. Off: share of "
         "draws whose perplexity per token is off by more than 10 %. The last column is the range of perplexities that "
-        "90 % of the single draws of the set give."
+        "90 % of the single draws of the set give. Each block has a mask of its own; with a single pass, strata are "
+        "spread over the blocks of a text, independent points are not. The estimators:"
     )
+    yield Points([(name, estimator(name).summary) for name in study["single"]["estimator"].values.tolist()])
 
 
 def _variances(study: Study) -> Iterator[Section]:
@@ -87,7 +90,8 @@ def _variances(study: Study) -> Iterator[Section]:
     yield Note(
         f"One column per number of passes. Above 1: less variance with blocks. Geometric means over texts; "
         f"{100 * level:g} % intervals cover the noise of the replicates. exact: all replicates with blocks are equal, "
-        "and those without are not; in brackets how many texts the mean therefore leaves out."
+        "and those without are not; in brackets how many texts the mean therefore leaves out. The last column is the "
+        "geometric mean over texts and passes, exact ones left out."
     )
     for subject in study.summary["subject"].values.tolist():
         yield Heading(f"{subject}: standard error, bits per token", 3)
@@ -100,12 +104,12 @@ def _variances(study: Study) -> Iterator[Section]:
 
 def _untrusted(study: Study) -> Iterator[Section]:
     items = []
-    for name in ("single_summary", "summary"):
-        flags = study[name]["cautions"]
-        for estimator in flags["estimator"].values.tolist():
+    for group in ("single_summary", "summary"):
+        flags = study[group]["cautions"]
+        for name in flags["estimator"].values.tolist():
             items += [
-                (estimator, f"{caution.sentence}.")
-                for caution in held(flags.sel(estimator=estimator))
+                (name, f"{caution.sentence}.")
+                for caution in held(flags.sel(estimator=name))
                 if caution.key in ("biased", "infinite-variance")
             ]
     if items:

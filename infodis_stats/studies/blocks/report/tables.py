@@ -22,7 +22,7 @@ def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
     dict of DataFrame
         ``texts`` (reference value of each text, nats), ``single_texts`` (item, estimator), ``single`` (subject,
         estimator), ``standard_errors`` (subject, structure, estimator, passes), ``ratios`` (subject, estimator,
-        passes).
+        passes), ``mean_ratios`` (subject, estimator).
     """
     single = _ends(study["single_summary"])
     summary = flat(study.summary)
@@ -32,6 +32,7 @@ def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
         "single": frame(single, ["subject", "estimator"]),
         "standard_errors": frame(summary, ["subject", "structure", "estimator", "passes"]),
         "ratios": frame(summary, ["subject", "estimator", "passes"]),
+        "mean_ratios": frame(summary, ["subject", "estimator"]),
     }
 
 
@@ -95,6 +96,8 @@ def ratio_table(study: Study, subject: str) -> pd.DataFrame:
             mean = band(float(part["ratio"]), lower, upper, digits=2)
             counted = f" ({exact} exact)" if exact else ""
             row[str(passes)] = "exact" if exact == int(part["compared"]) else mean + counted
+        lower, upper = summary["mean_ratio_ci"].sel(estimator=name).values.tolist()
+        row["mean"] = band(float(summary["mean_ratio"].sel(estimator=name)), lower, upper, digits=2)
         rows.append(row)
     return pd.DataFrame(rows)
 
