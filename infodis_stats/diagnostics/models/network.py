@@ -168,7 +168,7 @@ def _normalised(trial: Trial) -> Iterator[Finding]:
 
 def _family(trial: Trial) -> list[Finding]:
     model = trial.model
-    family = model.family if model.family.refused else refused_network(model.network, model.config, model.longest)
+    family = model.family if model.family.refused else refused_network(model.network, model.config, model.longest, model.family)
     return [] if family is None else [family_finding(family)]
 
 

@@ -106,7 +106,15 @@ def repaired_network(network: nn.Module) -> nn.Module:
 
 def flash_attention_modules() -> dict[str, ModuleType]:
     """Return stand-ins for the functions of flash_attn that model code calls: the same formulas on any device."""
-    names = ("flash_attn", "flash_attn.flash_attn_interface", "flash_attn.layers", "flash_attn.layers.rotary")
+    names = (
+        "flash_attn",
+        "flash_attn.flash_attn_interface",
+        "flash_attn.layers",
+        "flash_attn.layers.rotary",
+        "flash_attn.ops",
+        "flash_attn.ops.triton",
+        "flash_attn.ops.triton.layer_norm",
+    )
     modules = {name: ModuleType(name) for name in names}
     for name, module in modules.items():
         module.__spec__ = ModuleSpec(name, None, is_package=True)
@@ -120,7 +128,15 @@ def flash_attention_modules() -> dict[str, ModuleType]:
             setattr(modules[name], function.__name__, function)
     for function in (apply_rotary_emb_torch, apply_rotary_emb_qkv_):  # type: ignore[assignment]
         setattr(modules["flash_attn.layers.rotary"], function.__name__, function)
+    modules["flash_attn.ops.triton.layer_norm"].rms_norm_fn = rms_norm_fn  # type: ignore[attr-defined]
     return modules
+
+
+def rms_norm_fn(x: Tensor, weight: Tensor, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
+    """Return states (..., width) divided by their root mean square in float32, times the weights."""
+    wide = x.float()
+    normal = wide * torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + eps) * weight.float()
+    return (normal if bias is None else normal + bias.float()).to(x.dtype)
 
 
 def flash_attn_func(  # noqa: PLR0917 (the signature of flash_attn)

@@ -12,6 +12,7 @@ from torch import nn
 from estimators import InfodisError, InputError
 from infodis_stats.io.files import StoreError
 from infodis_stats.models.huggingface.compatibility import compatible, repaired_config, repaired_network
+from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.models.huggingface.remote_code import import_class
 from infodis_stats.models.huggingface.weights import (
@@ -76,8 +77,7 @@ def read_network(
     config: Mapping[str, Any],
     code: str | None,
     dtype: torch.dtype | None,
-    *,
-    causal: bool = False,
+    family: Family,
 ) -> nn.Module:
     """Build a network and load all its weights.
 
@@ -91,8 +91,9 @@ def read_network(
         The class of Python code in the folder, which is executed. None: transformers implements the network.
     dtype : torch.dtype, optional
         Dtype of the weights; None keeps the stored one.
-    causal : bool, default False
-        Whether the network that transformers implements is a causal language model instead of a masked one.
+    family : Family
+        Whether the network that transformers implements is a causal language model instead of a masked one; and whether
+        the network predicts in blocks, and so has to compute its attention by `scaled_dot_product_attention`.
 
     Raises
     ------
@@ -110,9 +111,9 @@ def read_network(
     try:
         header = read_header(folder)
         if code is not None:
-            network = _network_with_code(transformers, folder, config, code, header, dtype)
+            network = _network_with_code(transformers, folder, config, code, header, dtype, family)
             load_weights(network, header, folder)
-        elif causal:
+        elif family.causal:
             network = _causal_network(transformers, folder, config, header, dtype)
         else:
             check_unquantised(header)
@@ -187,6 +188,7 @@ def _network_with_code(  # noqa: PLR0917
     code: str,
     header: Header,
     dtype: torch.dtype | None,
+    family: Family,
 ) -> nn.Module:
     # Newer versions of transformers can run model code written for older ones but not load its weights.
     try:
@@ -197,6 +199,8 @@ def _network_with_code(  # noqa: PLR0917
             if config_class is None:
                 raise StoreError(f"config.json in {folder} names no configuration class (AutoConfig in auto_map)")
             settings = repaired_config(_settings(config_class, folder, config), config)
+            if family.block_sizes:
+                settings._attn_implementation = settings.attn_backend = "sdpa"
             with _default_dtype(dtype or _dtype_of(settings, header)):
                 network = repaired_network(_built(kind, settings))
     except InfodisError:
