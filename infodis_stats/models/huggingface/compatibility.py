@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["compatible", "repaired_config", "repaired_network"]
+__all__ = ["compatible", "repaired_class", "repaired_config", "repaired_network"]
 
 Settings = TypeVar("Settings")
 
@@ -71,6 +71,13 @@ def default_rope(config: Any, device: Any = None, seq_len: int | None = None, **
     dim = int(width * factor)
     exponents = torch.arange(0, dim, 2, dtype=torch.int64).to(device=device, dtype=torch.float) / dim
     return 1.0 / (base**exponents), 1.0
+
+
+def repaired_class(kind: type) -> type:
+    """Remove a list of tied weights, where version 5 of transformers expects a mapping; loading ties the head itself."""
+    if isinstance(getattr(kind, "_tied_weights_keys", None), list):
+        kind._tied_weights_keys = None  # type: ignore[attr-defined]
+    return kind
 
 
 def repaired_config(settings: Settings, stored: Mapping[str, Any]) -> Settings:

@@ -11,7 +11,7 @@ from torch import nn
 
 from estimators import InfodisError, InputError
 from infodis_stats.io.files import StoreError
-from infodis_stats.models.huggingface.compatibility import compatible, repaired_config, repaired_network
+from infodis_stats.models.huggingface.compatibility import compatible, repaired_class, repaired_config, repaired_network
 from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.models.huggingface.remote_code import import_class
@@ -193,7 +193,7 @@ def _network_with_code(  # noqa: PLR0917
     # Newer versions of transformers can run model code written for older ones but not load its weights.
     try:
         with compatible(transformers):
-            kind = import_class(folder, code)
+            kind = repaired_class(import_class(folder, code))
             own = config.get("auto_map", {}).get("AutoConfig")
             config_class: Any = getattr(kind, "config_class", None) if own is None else import_class(folder, str(own))
             if config_class is None:
