@@ -157,7 +157,10 @@ def refuse_other_attention(model: "MaskedLanguageModel") -> None:
         (moved[0][masked & first & ~last].gt(rounding).any(), "losses depend on tokens of later blocks"),
         (moved[2][apart].gt(rounding).any(), "losses depend on the masks of earlier blocks"),
         (apart.any() and not moved[1][apart].any(), "losses do not depend on earlier blocks"),
-        (inner.any() and (last & ~masked).any() and not moved[0][inner].any(), "losses do not depend on their own block"),
+        (
+            inner.any() and (last & ~masked).any() and not moved[0][inner].any(),
+            "losses do not depend on their own block",
+        ),
     ]
     for found, problem in problems:
         if found:

@@ -118,11 +118,12 @@ FAMILIES = _by_name(
         ),
         Family(
             name="bd3lm",
-            about="BD3-LM: block diffusion, unused time input, mask excluded from the softmax (SUBS)",
+            about="BD3-LM: block diffusion, BOS before every sequence, mask excluded from the softmax (SUBS)",
             source="kuleshov-group/bd3lms, diffusion.py and models/hf/modeling_bd3lm.py",
             architectures=("BD3LM",),
             model_types=("bd3lm",),
             exclude_mask=True,
+            specials="bos",
             noise=no_noise,
             arguments=sampling,
             block_sizes=(4, 8, 16),
