@@ -35,7 +35,7 @@ WHERE = {False: "at its own position", True: "one position before"}
 
 @dataclass(frozen=True)
 class Convention:
-    """How a network is called: the mask, the special tokens around a sequence, and the block size if there are blocks."""
+    """How a network is called: the mask, the special tokens around a sequence, and the block size if it has blocks."""
 
     mask_id: int
     before: tuple[int, ...]
@@ -78,7 +78,7 @@ class Scores:
 
 
 def convention_findings(trial: Trial) -> Iterator[Finding]:
-    """Yield the findings on mask, special tokens around texts, block size and shift, and whether texts are predicted."""
+    """Yield the findings on mask, special tokens, block size and shift, and whether texts are predicted."""
     model = trial.model
     declared = Convention(model.mask_id, model.before, model.after, model.block_size)
     rng = np.random.default_rng(trial.seed)

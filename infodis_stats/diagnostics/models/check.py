@@ -106,12 +106,12 @@ def check_model(
     On random tokens and on texts it finds: whether identical calls agree, at the end as at the beginning and at the
     longest input; whether losses depend on tokens that are masked, or on the other rows of a batch; overflow; the
     attention pattern, by changing one token at a time, and whether it is that of the blocks that the model declares;
-    whether probabilities are normalised; how far orders disagree;
-    whether the fingerprint is stable. For a `MaskedLanguageModel` it also finds: whether its losses are those of the
-    plain computation; whether another mask, other special tokens around the texts, another shift of the logits or
-    another block size predict texts better; how much probability the mask takes; whether time matters; the effect of padding; the error of
-    half precision. For a model with a tokenizer: whether texts survive encoding and decoding, and whether prompt and
-    response meet where a token ends. An error that the model raises becomes a verdict.
+    whether probabilities are normalised; how far orders disagree; whether the fingerprint is stable. For a
+    `MaskedLanguageModel` it also finds: whether its losses are those of the plain computation; whether another mask,
+    other special tokens around the texts, another shift of the logits or another block size predict texts better; how
+    much probability the mask takes; whether time matters; the effect of padding; the error of half precision. For a
+    model with a tokenizer: whether texts survive encoding and decoding, and whether prompt and response meet where a
+    token ends. An error that the model raises becomes a verdict.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ def _halves(trial: Trial, places: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         yield places[: len(places) // 2], places[len(places) // 2 :]
     if blocks is not None:
         numbers = torch.from_numpy(blocks.numbers(places.numpy()))
-        for number in numbers.unique().tolist():
+        for number in sorted(set(numbers.tolist())):
             inside = places[numbers == number]
             if len(inside) > 1:
                 yield inside[1:], inside[:1]

@@ -1,9 +1,9 @@
 """The attention of block diffusion: a masked block sees itself and, with nothing masked, all earlier blocks.
 
-Training code gets it from one pass over ``[masked copy ; clean copy]``, twice the length. Here a clean pass computes the
-keys and values of each distinct sequence once, and every masked row is a pass of its own length that reads them. Networks
-differ in their caches, and some ignore the attention mask that they are given, so both are put in at the one function
-through which they all compute attention, `torch.nn.functional.scaled_dot_product_attention`.
+Training code gets it from one pass over ``[masked copy ; clean copy]``, twice the length. Here a clean pass computes
+the keys and values of each distinct sequence once, and every masked row is a pass of its own length that reads them.
+Networks differ in their caches, and some ignore the attention mask that they are given, so both are put in at the one
+function through which they all compute attention, `torch.nn.functional.scaled_dot_product_attention`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,8 +58,8 @@ class _Attention(TorchFunctionMode):
         length = self.allowed.shape[-2]
         if query.shape[-2] != length or key.shape[-2] != length:
             raise ModelError(
-                f"the network attends from {query.shape[-2]} to {key.shape[-2]} positions in a sequence of {length}, so "
-                "it cannot be shown its blocks"
+                f"the network attends from {query.shape[-2]} to {key.shape[-2]} positions in a sequence of {length}, "
+                "so it cannot be shown its blocks"
             )
         self.layers.append((key, value))
         key, value = self.seen(key, value)
@@ -119,6 +119,7 @@ class MaskedAttention(_Attention):
         self.clean, self.kind = clean, kind
 
     def seen(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the keys and values of the clean row, and after them those of the same pass."""
         if len(self.layers) > len(self.clean.layers):
             raise ModelError("the network does not call the same layers twice, so it cannot be shown its blocks")
         kind = self.kind.to(key.device)
@@ -132,8 +133,8 @@ def refuse_other_attention(model: "MaskedLanguageModel") -> None:
     Raises
     ------
     ModelError
-        If losses depend on a later block or on the masks of an earlier one, or do not depend on their own block or on an
-        earlier one.
+        If losses depend on a later block or on the masks of an earlier one, or do not depend on their own block or on
+        an earlier one.
     """
     assert model.blocks is not None
     length = min(model.longest, 2 * model.blocks.size)

@@ -74,7 +74,7 @@ def default_rope(config: Any, device: Any = None, seq_len: int | None = None, **
 
 
 def repaired_class(kind: type) -> type:
-    """Remove a list of tied weights, where version 5 of transformers expects a mapping; loading ties the head itself."""
+    """Remove a list of tied weights, for which version 5 of transformers expects a mapping; loading ties the head."""
     if isinstance(getattr(kind, "_tied_weights_keys", None), list):
         kind._tied_weights_keys = None  # type: ignore[attr-defined]
     return kind

@@ -200,8 +200,8 @@ REFUSED = _by_name(
             architectures=("E2D2",),
             model_types=("e2d2",),
             refused=(
-                "it is trained by block diffusion with an encoder of clean tokens, and a call of its network masks tokens "
-                "at random, so it gives no likelihoods; use a checkpoint of a family with blocks"
+                "it is trained by block diffusion with an encoder of clean tokens, and a call of its network masks "
+                "tokens at random, so it gives no likelihoods; use a checkpoint of a family with blocks"
             ),
         ),
         Family(

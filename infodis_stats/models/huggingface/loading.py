@@ -79,7 +79,7 @@ def load_huggingface(
     guidance : float, default 0
         Scale of classifier-free guidance, as in `MaskedLanguageModel`.
     block_size : int, optional
-        Positions of a block of a network trained by block diffusion. Default: that of the configuration; some name none.
+        Positions of a block of a network trained by block diffusion. Default: that of the configuration, if it has one.
     trust_remote_code : bool, default False
         Whether to run Python code stored with the weights. LLaDA, Dream, MDLM and others require it.
     device : torch.device or str, default "cpu"
@@ -100,14 +100,14 @@ def load_huggingface(
     ------
     InputError
         If transformers is not installed; the family is unknown or not supported; the mask is unknown, or the block size
-        of a family with blocks; the weights are quantised, or an adapter is beside them; an entry of ``config.json`` has the wrong type; loading requires
-        ``trust_remote_code``; or the tokenizer does not match the network.
+        of a family with blocks; the weights are quantised, or an adapter is beside them; an entry of ``config.json``
+        has the wrong type; loading requires ``trust_remote_code``; or the tokenizer does not match the network.
     StoreError
         If there is no such model, or its files are damaged, incomplete, pickle objects other than tensors, or contain
         weights that the network does not have or that are not finite.
     ModelError
         If the network cannot be called by the convention of its family, its predictions at a mask do not depend on the
-        tokens on both sides, or two identical calls differ.
+        tokens on both sides, two identical calls differ, or a network of block diffusion cannot be shown its blocks.
 
     Examples
     --------

@@ -5,7 +5,7 @@ import json
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from functools import cached_property, partial
 from typing import Any
 
@@ -58,10 +58,10 @@ class MaskedLanguageModel:
     configuration and refused: plain calls of them give numbers that look like likelihoods but are not. `check_model`
     examines a model in detail.
 
-    A network of block diffusion is a ``BlockModel``: a masked token is predicted from its own block and from all earlier
-    blocks with nothing masked. One clean pass of each distinct sequence of a call computes their keys and values; each
-    row is then a pass of its own length. Nothing is kept between calls. If logits are shifted, the first token of a block
-    is predicted by the last output of the clean block before it, as the published samplers decode it.
+    A network of block diffusion is a ``BlockModel``: a masked token is predicted from its own block and from all
+    earlier blocks with nothing masked. One clean pass of each distinct sequence of a call computes their keys and
+    values; each row is then a pass of its own length. Nothing is kept between calls. If logits are shifted, the first
+    token of a block is predicted by the last output of the clean block before it, as the published samplers decode it.
 
     If the last layer of the network computes the logits (``lean``), only masked positions pass through it, in chunks.
     Logits have the dtype of the network, and log-sum-exps are computed in float32. The losses of a row agree across
@@ -365,8 +365,8 @@ class MaskedLanguageModel:
     def shift(self, outputs: Tensor, tokens: Tensor) -> Tensor:
         """Return raw outputs one position further, where those of a network with shifted logits predict.
 
-        The first output stays where it is. At the first position of a block it is that of the last position before, with
-        nothing masked.
+        The first output stays where it is. At the first position of a block it is that of the last position before,
+        with nothing masked.
 
         Parameters
         ----------
@@ -391,7 +391,7 @@ class MaskedLanguageModel:
     def call(self, inputs: Tensor, noise: Tensor | None = None, **arguments: Any) -> Tensor:
         """Call the network by the convention of its family, with further arguments by name.
 
-        In a network of block diffusion each position sees its own block and the earlier ones, as these inputs have them.
+        In a network of block diffusion each position sees its own block and the earlier ones, as the inputs have them.
 
         Parameters
         ----------
@@ -467,14 +467,14 @@ class MaskedLanguageModel:
         self,
         inputs: Tensor,
         noise: Tensor | None,
-        attention: AbstractContextManager[Any] | None = None,
+        attention: CleanAttention | MaskedAttention | None = None,
         **arguments: Any,
     ) -> object:
-        if attention is None:
-            attention = nullcontext() if self.block_size is None else self._block_attention(inputs.shape[1])
+        if attention is None and self.block_size is not None:
+            attention = self._block_attention(inputs.shape[1])
         if self.family.arguments is not None:
             arguments = {**self.family.arguments(inputs, self._dtype), **arguments}
-        with warnings.catch_warnings(), attention:
+        with warnings.catch_warnings(), attention or nullcontext():
             if "auto_map" in self.config:  # deprecations concern the authors of the code
                 warnings.simplefilter("ignore")
             return self.network(inputs, *(() if noise is None else (noise,)), **arguments)
@@ -606,9 +606,9 @@ class MaskedLanguageModel:
             tokens, hidden = torch.cat([tokens, tokens]), torch.cat([hidden, hidden | context[first]])
             lengths = None if lengths is None else torch.cat([lengths, lengths])
         inputs, noise = self.inputs(tokens, hidden, lengths), self._noise(hidden)
-        padding = {} if lengths is None else {"attention_mask": self.attended(inputs, lengths)}
+        padding: dict[str, Any] = {} if lengths is None else {"attention_mask": self.attended(inputs, lengths)}
 
-        return self._read(partial(self._forward, inputs, noise, **padding), scored)
+        return self._read(lambda: self._forward(inputs, noise, **padding), scored)
 
     def _block_losses(self, tokens: Tensor, masked: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the losses of the masked tokens in row order: first those that clean rows predict, then the others."""
@@ -625,7 +625,7 @@ class MaskedLanguageModel:
         excluded = self.mask_id if self.exclude_mask and self.mask_id < self.vocabulary else None
         losses = torch.zeros(len(rows), device=self._device)
 
-        def read(of: Tensor, kinds: Tensor, inputs: Tensor, attention: AbstractContextManager[Any]) -> None:
+        def read(of: Tensor, kinds: Tensor, inputs: Tensor, attention: CleanAttention | MaskedAttention) -> None:
             scored = ScoredTokens(kinds[rows[of]], outputs[of], tokens[masked][of], excluded)
             noise = self._noise(inputs == self.mask_id)
             losses[of] = self._read(partial(self._forward, inputs, noise, attention), scored).to(self._device)

@@ -71,7 +71,7 @@ def of_transformers(transformers: Any, config: Mapping[str, Any]) -> bool:
     return all(name in UPSTREAM or hasattr(transformers, name) for name in named)
 
 
-def read_network(
+def read_network(  # noqa: PLR0917
     transformers: Any,
     folder: Path,
     config: Mapping[str, Any],

@@ -1,6 +1,6 @@
 """Recognition of the family of a checkpoint or network by its architecture, configuration and name."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ OTHER_BLOCKS = Family(
     about="A network that predicts in blocks",
     refused=(
         "its configuration has a block size, so it is trained by block diffusion: a plain call shows each block the "
-        f"later ones; specify the family that predicts its blocks in the same way with family= ({', '.join(WITH_BLOCKS)})"
+        "later ones; specify the family that predicts its blocks in the same way with family= "
+        f"({', '.join(WITH_BLOCKS)})"
     ),
 )
 
@@ -52,7 +53,7 @@ def refused_family(config: Mapping[str, Any], called: Family | None = None) -> F
     if family is None or (family is OTHER_BLOCKS and by_blocks):
         return None
     if family.block_sizes and called is not None and not by_blocks:
-        reason = f"it is trained by block diffusion: call it by the convention of family {family.name!r}"
+        reason = f"it is trained by block diffusion: use family={family.name!r}, with its block_size="
         return replace(family, about=family.about.partition(":")[0], refused=reason)
     return family if family.refused else None
 
@@ -148,12 +149,16 @@ def _recognised(config: Mapping[str, Any]) -> Family | None:
     if any(family.name == "bd3lm" for family in named) and config.get("cross_attn") is False:
         return FAMILIES["mdlm"]  # the same code without blocks
     named += _by_keys(config, with_blocks=any(family.block_sizes for family in named))
-    refused = [family for family in named if family.refused]
-    if refused or named:
-        return (refused or named)[0]
+    if named:
+        return _least_plain(named)
     if "tokens" in config and isinstance(config.get("model"), Mapping):
         return _score_network(config)
     return _nested(config)
+
+
+def _least_plain(named: Sequence[Family]) -> Family:
+    """Return the first family that is refused, else the first with blocks, else the first."""
+    return min(named, key=lambda family: (not family.refused, not family.block_sizes))
 
 
 def _architectures(config: Mapping[str, Any]) -> list[str]:
@@ -191,15 +196,15 @@ def _is_block(config: Mapping[str, Any], key: str) -> bool:
 
 
 def _nested(config: Mapping[str, Any]) -> Family | None:
-    """Return the refused family that a part of a configuration names, as training scripts nest them."""
+    """Return the family, refused or with blocks, that a part of a configuration names, as in training scripts."""
     for part in config.values():
         if isinstance(part, Mapping):
             kind = _text(part.get("model_type")).lower() or _text(part.get("name")).lower()
             names = [ARCHITECTURES[name] for name in _architectures(part) if name in ARCHITECTURES]
             names += [MODEL_TYPES[kind]] if kind in MODEL_TYPES else []
-            refused = [family for family in names if family.refused]
-            if refused:
-                return refused[0]
+            found = [family for family in names if family.refused or family.block_sizes]
+            if found:
+                return _least_plain(found)
     return None
 
 
