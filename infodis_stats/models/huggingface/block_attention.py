@@ -140,10 +140,9 @@ def refuse_other_attention(model: "MaskedLanguageModel") -> None:
     length = min(model.longest, 2 * model.blocks.size)
     numbers = torch.from_numpy(model.blocks.numbers(np.arange(length)))
     first, last = numbers == numbers[0], numbers == numbers[-1]
-    rng = np.random.default_rng(0)
-    symbols = np.array(allowed_tokens(model))
-    row, other = (torch.from_numpy(rng.choice(symbols, length)) for _ in range(2))
-    other = torch.where(other == row, torch.from_numpy(np.roll(symbols, 1)[np.searchsorted(symbols, row)]), other)
+    symbols = torch.tensor(allowed_tokens(model))
+    chosen = torch.from_numpy(np.random.default_rng(0).integers(len(symbols), size=length))
+    row, other = symbols[chosen], symbols[(chosen + 1) % len(symbols)]
     masked = torch.arange(length) % 2 == 1
     tokens = torch.stack([row, torch.where(last & ~masked, other, row), torch.where(first, other, row), row])
     masks = masked.repeat(4, 1)
