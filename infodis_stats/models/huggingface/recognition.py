@@ -78,8 +78,9 @@ def refused_network(network: nn.Module, config: Mapping[str, Any], length: int, 
     """
     configurations = [config]
     for module in network.modules():
-        configurations.append({"architectures": [kind.__name__ for kind in type(module).__mro__]})
         own = _as_mapping(getattr(module, "config", None))
+        names = [kind.__name__ for kind in type(module).__mro__]
+        configurations.append({"architectures": names, "cross_attn": own.get("cross_attn")})
         if own:
             configurations.append({"max_sequence_length": length} | dict(own))  # some call the length block_size
     families = (refused_family(one, called) for one in configurations)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 import infodis_stats as ids
 from estimators import InputError, ModelError
 from estimators.model import blocks_of
+from infodis_stats.cli import main
 from infodis_stats.models.huggingface import FAMILIES, MaskedLanguageModel, load_huggingface
 from infodis_stats.models.huggingface.plain import plain_nll
 from tests.support import block_networks
@@ -312,6 +313,7 @@ def test_a_network_that_only_its_block_size_identifies_is_called_as_the_user_say
 
 
 def test_a_bd3lm_without_cross_attention_has_no_blocks(tmp_path: Path) -> None:
+    """Its configuration names a block size, but only its sampler has blocks."""
     net = write(tmp_path, "bd3lm", cross_attn=False, attn_backend="sdpa")
     model = load_huggingface(tmp_path, trust_remote_code=True)
     assert (model.family.name, model.block_size) == ("mdlm", None)
@@ -320,7 +322,7 @@ def test_a_bd3lm_without_cross_attention_has_no_blocks(tmp_path: Path) -> None:
     with torch.no_grad():
         logits = net.explicit(torch.where(masked, MASK, tokens), torch.arange(LENGTH), everything)
     expected = losses(logits, tokens, masked, excluded=True)
-    torch.testing.assert_close(model.token_nll(tokens, masked), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(model.token_nll(tokens, masked), expected, atol=1e-5, rtol=1e-5)
 
 
 class Eager(block_networks.LLaDA2):
@@ -368,6 +370,19 @@ def test_a_network_that_cannot_be_shown_its_blocks_is_refused(kind: type[nn.Modu
     with pytest.raises(ModelError, match=sentence) as caught:
         wrapped(decoder(kind))
     assert "\n" not in str(caught.value)
+
+
+def test_the_block_size_of_the_command_line_replaces_that_of_the_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "fast-dllm-v2")
+    options = ["--trust-remote-code", "--mask-id", str(MASK), "--before", str(BOS), "--json"]
+    for more, size in (([], SIZE), (["--block-size", "6"], 6)):
+        main(["check", f"hf:{tmp_path}", *options, *more])
+        found = json.loads(capsys.readouterr().out)
+        assert (found["options"]["block_size"], found["measured"]["block_size"]) == (size, size)
+    assert main(["check", f"hf:{tmp_path}", *options, "--block-size", "0"]) == 2
+    assert "--block-size must be a positive integer, got 0" in capsys.readouterr().err
 
 
 def test_compiling_is_refused() -> None:
