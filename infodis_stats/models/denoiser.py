@@ -207,9 +207,7 @@ class Denoiser(nn.Module):
             query, key, value = layer.project(clean, rotation)
             clean = layer.attend(clean, query, key, value, earlier | own)
             masked_query, *masked_rest = layer.project(hidden, rotation)
-            both = (
-                torch.cat([whole[kind], part], dim=-2) for whole, part in zip((key, value), masked_rest, strict=True)
-            )
+            both = (torch.cat([whole[kind], part], dim=-2) for whole, part in zip((key, value), masked_rest, strict=True))
             hidden = layer.attend(hidden, masked_query, *both, attended)
         result: Tensor = self.norm(hidden)
         return result

@@ -1,6 +1,6 @@
 """Random decoders of block diffusion with the calls of their families; also copied as model code.
 
-Each has ``explicit``, its logits from tokens, positions and a mask of who sees whom, by sums instead of torch's attention.
+Each has ``explicit``: its logits from tokens, positions and a mask of who sees whom, without torch's attention.
 """
 
 from types import SimpleNamespace
@@ -24,7 +24,8 @@ class Layer(nn.Module):
 
     def parts(self, hidden: Tensor) -> list[Tensor]:
         """Return queries, keys and values, (batch, heads, length, width)."""
-        split = [linear(hidden).unflatten(-1, (-1, WIDTH // HEADS)) for linear in (self.query, self.key, self.value)]
+        linears: tuple[nn.Module, ...] = (self.query, self.key, self.value)
+        split = [linear(hidden).unflatten(-1, (-1, WIDTH // HEADS)) for linear in linears]
         return [part.transpose(1, 2) for part in split]
 
     def after(self, hidden: Tensor, attended: Tensor) -> Tensor:
@@ -52,7 +53,7 @@ class Decoder(nn.Module):
         """Return logits under a mask of bool (length, length)."""
         hidden = self.embedding(tokens) + self.place(positions)
         for layer in self.layers:
-            hidden = layer.explicit(hidden, allowed)
+            hidden = layer.explicit(hidden, allowed)  # type: ignore[operator]
         logits: Tensor = self.head(hidden)
         return logits
 
@@ -111,7 +112,7 @@ class FastDLLM(Decoder):
 
 
 class BD3LM(Decoder):
-    """It needs a time, takes two copies of its longest input unless it samples, and has a kernel that is not torch's."""
+    """It needs a time, takes two copies of its longest input unless it samples, and has another kernel for attention."""
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)

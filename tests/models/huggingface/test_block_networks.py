@@ -285,7 +285,7 @@ def test_a_wrong_block_size_is_refused(size: Any, sentence: str) -> None:
 
 
 def test_blocks_and_plain_networks_are_not_confused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="block_size= is for networks trained by block .* family 'llada' has no"):
+    with pytest.raises(InputError, match=r"block_size= is for networks trained by block .* family 'llada' has no"):
         wrapped(decoder(), family="llada")
     with pytest.raises(InputError, match="guidance must be 0"):
         wrapped(decoder(), guidance=1.0)

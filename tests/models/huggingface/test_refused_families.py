@@ -92,7 +92,7 @@ def test_a_subclass_of_a_refused_class_is_refused() -> None:
     class Tuned(type(network("SDARForCausalLM"))):  # type: ignore[misc] # a class made on the fly
         pass
 
-    with pytest.raises(InputError, match="SDAR.* cannot be used as a masked model"):
+    with pytest.raises(InputError, match=r"SDAR.* cannot be used as a masked model"):
         wrap(Tuned(SimpleNamespace(vocab_size=11)))
 
 
