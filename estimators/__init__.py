@@ -4,6 +4,7 @@ Needs numpy and torch only, so it can be imported inside a training loop. All va
 """
 
 from estimators.auto import Auto
+from estimators.blocks import Blocks
 from estimators.contrast import Contrast, Coupled, Decoupled
 from estimators.designs import IID, Antithetic, Design, LatinHypercube, Sobol, Stratified, Systematic
 from estimators.errors import InfodisError, InputError, ModelError, PassesError, TokenError
@@ -21,7 +22,7 @@ from estimators.masked.substitutions import evaluate_substitutions
 from estimators.masked.systematic import SystematicCount
 from estimators.masked.triangular import Triangular
 from estimators.masked.without_replacement import WithoutReplacement
-from estimators.model import ConditionalModel, ContextualModel, Model, PaddedModel, ScoreModel
+from estimators.model import BlockModel, ConditionalModel, ContextualModel, Model, PaddedModel, ScoreModel
 from estimators.noise.process import Absorbing, Noise, Uniform
 from estimators.noise.rate_matrix import RateMatrix
 from estimators.noise.schedule import Geometric, LogLinear, Polynomial, Schedule
@@ -39,6 +40,8 @@ __all__ = [
     "Antithetic",
     "Auto",
     "BlockChain",
+    "BlockModel",
+    "Blocks",
     "Cell",
     "Chain",
     "Choice",

@@ -1,14 +1,17 @@
 """Blocks: the runs of positions that a block-diffusion model generates one after the other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from estimators.errors import InputError
-from estimators.target import Target
+from estimators.target import Pair, Target
 
 __all__ = ["Blocks"]
+
+Item = TypeVar("Item", bound=Target | Pair)
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Blocks:
     --------
     >>> from estimators import make_targets
     >>> (target,) = make_targets([[0, 1, 2, 3, 4, 5, 6]], context=2)
-    >>> Blocks(3).lengths(target), Blocks(3, start=2).lengths(target)
+    >>> Blocks(3).of(target).blocks, Blocks(3, start=2).of(target).blocks
     ((1, 3, 1), (3, 2))
     """
 
@@ -48,14 +51,19 @@ class Blocks:
         """Return the number of the block of each position."""
         return (positions - self.start) // self.size
 
-    def lengths(self, target: Target) -> tuple[int, ...]:
-        """Return the number of scored positions of each block that has any.
+    def of(self, item: Item) -> Item:
+        """Return a target, or a pair of them, that knows its blocks.
 
         Raises
         ------
         InputError
             If a block is scored and a token of a later one is context, which the model does not see.
         """
+        if isinstance(item, Pair):
+            return replace(item, first=self.of(item.first), second=self.of(item.second))
+        return replace(item, blocks=self._lengths(item))
+
+    def _lengths(self, target: Target) -> tuple[int, ...]:
         scored = self.numbers(target.scored)
         given = np.delete(np.arange(len(target.tokens)), target.scored)
         unseen = given[self.numbers(given) > scored[0]]

@@ -48,8 +48,8 @@ class Contrast(Applied[Pair]):
         return self.estimator
 
     def settled(self, item: Pair, passes: int, model: Model) -> "Contrast":
-        """Return the contrast of what really samples the longer side."""
-        longer = max(item.sides, key=lambda side: side.length)
+        """Return the contrast of what really samples the longer side, or that with the longer block."""
+        longer = max(item.sides, key=lambda side: (side.longest_block, side.length))
         return replace(self, estimator=self.estimator.settled(longer, passes, model))
 
     def pilot_jobs(self, item: Pair, rng: np.random.Generator) -> tuple[Job, ...]:
@@ -130,9 +130,9 @@ class Coupled(Contrast):
     """The same masks on both sides.
 
     Contract: both sides draw from generators in one state. Either side alone has the estimator's ordinary law; targets
-    of equal length get equal masks; of unequal length, the positions that both have share their uniforms, and so do the
-    quantiles. The coupling lowers the variance where the terms of the two sides move together; nothing is promised for
-    unrelated sequences.
+    of equal length and blocks get equal masks; of unequal length, the positions that both have share their uniforms,
+    and so do the quantiles. The coupling lowers the variance where the terms of the two sides move together; nothing is
+    promised for unrelated sequences.
 
     References
     ----------
@@ -169,7 +169,7 @@ class Coupled(Contrast):
     def merged(self, evaluations: tuple[Evaluation, ...]) -> tuple[Evaluation, ...]:
         """Return the difference of the losses as one evaluation where the two sides have equal masks."""
         first, second = evaluations
-        if first.plan.length != second.plan.length:
+        if first.plan.length != second.plan.length or first.target.blocks != second.target.blocks:
             return evaluations
         return (replace(first, losses=second.losses - first.losses),)
 
@@ -179,7 +179,7 @@ class Coupled(Contrast):
         if len(merged) > 1:
             return super().reduced(evaluations)
         losses = [side.losses for side in (*evaluations, *merged)]
-        first, second, difference = self.estimator.reductions(merged[0].plan, losses)
+        first, second, difference = self.estimator.reduce_all(merged[0].plan, losses)
         return replace(difference, sides=(first.estimates, second.estimates))
 
     def variance_of(
@@ -191,7 +191,7 @@ class Coupled(Contrast):
 
     def has_combined_variance(self, item: Pair, passes: int) -> bool:
         """Return whether the difference has a variance: that of the estimator, or that of several parts."""
-        if item.first.length == item.second.length:
+        if (item.first.length, item.first.blocks) == (item.second.length, item.second.blocks):
             return super().has_combined_variance(item, passes)
         return self.combined_part_count(item, passes) > 1
 

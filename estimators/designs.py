@@ -32,6 +32,7 @@ __all__ = [
     "Stratified",
     "Systematic",
     "draw_points",
+    "spread",
 ]
 
 DIGITS = 53  # binary digits of a float64 in [0, 1)
@@ -92,6 +93,44 @@ def draw_points(
     if length < 1:
         raise InputError(f"a plan needs at least one scored position, got {length}")
     return np.stack([design.points(1 + length, passes, child) for child in rng.spawn(replicates)])
+
+
+def spread(points: NDArray[np.float64], dependence: Dependence, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Spread the quantiles of blocks evenly: of each pass, one in each of as many equal strata as there are blocks.
+
+    The points of each block keep their law, but how much is masked varies less in the sum over blocks. The order of the
+    quantiles stays, so that blocks which share generators keep nearly equal ones.
+
+    Parameters
+    ----------
+    points : array of float64, shape (blocks, passes, 1 + length)
+        Independent blocks.
+    dependence : Dependence
+        Of the passes of a block: the quantiles of each stratum are spread inside it, those of pairs with both halves.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array of float64, shape (blocks, passes, 1 + length)
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> points = draw_points(IID(), length=3, passes=1, replicates=4, rng=rng)
+    >>> np.sort(spread(points, "none", rng)[:, 0, 0] * 4).astype(int)
+    array([0, 1, 2, 3])
+    """
+    blocks, passes, _ = points.shape
+    quantiles = points[..., QUANTILE]
+    strata = passes if dependence == "strata" else 1
+    stratum = np.minimum((quantiles * strata).astype(np.int64), strata - 1)
+    ranks = (quantiles * strata - stratum).argsort(axis=0, kind="stable").argsort(axis=0)
+    evenly = (stratum + (ranks + rng.random((blocks, passes))) / blocks) / strata
+    if dependence == "pairs":
+        evenly[:, 1::2] = 1.0 - evenly[:, : passes // 2 * 2 : 2]
+    result = points.copy()
+    result[..., QUANTILE] = evenly
+    return result
 
 
 def _uniforms(dimension: int, count: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from estimators.evaluate import Evaluation, Job, Progress
+from estimators.masked.blocks import BlockPlan, parts_of_blocks, plan_blocks, reduce_blocks
 from estimators.model import Model
 from estimators.noise.process import Noise
 from estimators.plan import Plan
@@ -70,7 +71,7 @@ class Applied(Sampler[Item]):
     ) -> tuple[Job, ...]:
         """Plan each side: a job each."""
         return tuple(
-            Job(side, self.applied.plan(side.length, passes, replicates, skip(generator, first)))
+            Job(side, self.applied.plan_target(side, passes, replicates, skip(generator, first)))
             for side, generator in zip(item.sides, self.generators(rng), strict=True)
         )
 
@@ -81,12 +82,12 @@ class Applied(Sampler[Item]):
     def reduced(self, evaluations: tuple[Evaluation, ...]) -> Reduction:
         """Reduce the losses of the only side."""
         (side,) = evaluations
-        (reduction,) = self.applied.reductions(side.plan, [side.losses])
+        (reduction,) = self.applied.reduce_all(side.plan, [side.losses])
         return reduction
 
     def combined_parts(self, evaluations: tuple[Evaluation, ...]) -> NDArray[np.float64] | None:
         """Return the parts of the only side; of two, subtract part by part where they have equally many."""
-        parts = [self.applied.parts(side.plan, side.losses) for side in self.merged(evaluations)]
+        parts = [self.applied.all_parts(side.plan, side.losses) for side in self.merged(evaluations)]
         if len(parts) == 1:
             return parts[0]
         first, second = parts
@@ -96,12 +97,14 @@ class Applied(Sampler[Item]):
 
     def combined_part_count(self, item: Item, passes: int) -> int:
         """Return how many parts the sides have, if equally many, else 1."""
-        counts = {self.applied.part_count(side.length, passes) for side in item.sides}
+        lengths = {length for side in item.sides for length in side.blocks or (side.length,)}
+        counts = {self.applied.part_count(length, passes) for length in lengths}
         return counts.pop() if len(counts) == 1 else 1
 
     def has_combined_variance(self, item: Item, passes: int) -> bool:
         """Return whether each side has a within-replicate variance."""
-        return all(self.applied.has_within_variance(side.length, passes) for side in item.sides)
+        lengths = {length for side in item.sides for length in side.blocks or (side.length,)}
+        return all(self.applied.has_within_variance(length, passes) for length in lengths)
 
 
 class Estimator(Applied[Target]):
@@ -245,6 +248,19 @@ class Estimator(Applied[Target]):
             If the estimator cannot work with so few passes at this length; the message says how many it needs.
         """
 
+    def plan_target(self, target: Target, passes: int, replicates: int, rng: np.random.Generator) -> Plan:
+        """Plan the scored positions of a target: together, or the blocks of a block-diffusion model side by side."""
+        if len(target.blocks) < 2 or self.family != "masked":
+            return self.plan(target.length, passes, replicates, rng)
+        return plan_blocks(self, target.blocks, passes, replicates, rng)
+
+    def blocks_plan(self, length: int, passes: int, blocks: int, rng: np.random.Generator) -> Plan:
+        """Plan blocks of one length for one replicate; they are the "replicates" of the plan.
+
+        Blocks are independent, unless that leaves their variance unknown: they may then share what lowers it.
+        """
+        return self.plan(length, passes, blocks, rng)
+
     def reduce(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn token losses into estimates.
 
@@ -287,6 +303,14 @@ class Estimator(Applied[Target]):
         """
         return [Reduction(self.reduce(plan, each), self.within_variance(plan, each)) for each in losses]
 
+    def reduce_all(self, plan: Plan, losses: Sequence[NDArray[np.float64]]) -> list[Reduction]:
+        """Reduce as `reductions` does, a plan of blocks block by block."""
+        return reduce_blocks(self, plan, losses) if isinstance(plan, BlockPlan) else self.reductions(plan, losses)
+
+    def all_parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Return the `parts` of a plan, or of the sum over its blocks."""
+        return parts_of_blocks(self, plan, losses) if isinstance(plan, BlockPlan) else self.parts(plan, losses)
+
     def parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Return the independent, identically distributed estimates whose mean each replicate is, in nats.
 
@@ -322,7 +346,7 @@ class Estimator(Applied[Target]):
 
     def settled(self, item: Target, passes: int, model: Model) -> "Estimator":
         """Return what really samples the target: the estimator itself, or its `choice`."""
-        choice = self.choice(item.length, passes, model)
+        choice = self.choice(item.longest_block, passes, model)
         return self if choice is None else choice.estimator
 
     def sample(

@@ -1,11 +1,12 @@
 """Models as estimators see them: the protocols, and the capabilities that a model may declare."""
 
-from typing import Protocol, TypeGuard
+from typing import Protocol, TypeGuard, TypeVar
 
 import torch
 
 from estimators.blocks import Blocks
 from estimators.noise.process import Noise
+from estimators.target import Pair, Target
 
 __all__ = [
     "BlockModel",
@@ -17,12 +18,16 @@ __all__ = [
     "blocks_of",
     "forward_passes_per_row",
     "gives_ratios",
+    "in_blocks",
     "is_consistent",
     "needs_context",
     "noise_of",
     "prices_masks",
     "takes_padding",
 ]
+
+
+Item = TypeVar("Item", bound=Target | Pair)
 
 
 class ConditionalModel(Protocol):
@@ -249,6 +254,18 @@ def blocks_of(model: object) -> Blocks | None:
     """
     size = getattr(model, "block_size", None)
     return None if size is None else Blocks(size, getattr(model, "block_start", 0))
+
+
+def in_blocks(item: Item, model: object) -> Item:
+    """Return a target, or a pair, that knows the blocks of a model; the item itself if the model declares none.
+
+    Raises
+    ------
+    InputError
+        If the model declares blocks of no size, or does not see some of the context.
+    """
+    blocks = blocks_of(model)
+    return item if blocks is None else blocks.of(item)
 
 
 def forward_passes_per_row(model: object) -> int:

@@ -5,13 +5,14 @@ from abc import abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.designs import Design, draw_points
+from estimators.designs import Design, draw_points, spread
 from estimators.estimator import Estimator
 from estimators.plan import Plan, pass_terms
 from estimators.within_variance import WithinVariance, from_residuals, from_second_differences
 
 __all__ = ["Pointwise"]
 
+SPREAD = ("pairs", "strata")  # designs whose sizes are spread over blocks if passes are few
 TOGETHER = {"none": 1, "pairs": 2}  # passes that are drawn independently of all others
 FEWEST_STRATA = 4  # for residuals of a line, or second differences
 
@@ -31,6 +32,13 @@ class Pointwise(Estimator):
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> Plan:
         """Draw independent replicates of the plan; see `Estimator.plan`."""
         return self.plan_of(draw_points(self.design, length, passes, replicates, rng))
+
+    def blocks_plan(self, length: int, passes: int, blocks: int, rng: np.random.Generator) -> Plan:
+        """Plan blocks, of few passes with quantiles spread over the blocks; see `Estimator.blocks_plan`."""
+        points = draw_points(self.design, length, passes, blocks, rng)
+        if self.design.dependence in SPREAD and not self.has_within_variance(length, passes):
+            points = spread(points, self.design.dependence, rng)
+        return self.plan_of(points)
 
     def parts(self, plan: Plan, losses: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Return the terms of independent passes, or of independent groups of them; see `Estimator.parts`."""

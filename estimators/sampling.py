@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from estimators.errors import InputError
 from estimators.evaluate import Evaluation, Job, Progress, evaluate
-from estimators.model import Model
+from estimators.model import Model, in_blocks
 from estimators.reduction import Reduction
 from estimators.streams import root_seed, stream
 from estimators.target import Pair, Target
@@ -145,6 +145,17 @@ class Cell:
     @property
     def _length(self) -> int:
         return max(side.length for side in self.item.sides)
+
+    def settled(self, model: Model) -> "Cell":
+        """Return the cell as a model has it sampled: by the sampler that is chosen for it, in the model's blocks.
+
+        Raises
+        ------
+        InputError
+            If the model declares blocks of no size, or does not see some of the context.
+        """
+        item = in_blocks(self.item, model)
+        return replace(self, item=item, sampler=self.sampler.settled(item, self.passes, model))
 
     def chunks(self) -> Iterator["Cell"]:
         """Yield cells whose replicates follow one another and whose plans are small enough to be run at once."""
@@ -350,10 +361,10 @@ def draw(
 
     def jobs() -> Iterator[Job]:
         for given in cells:
-            settled = given.sampler.settled(given.item, given.passes, model)
-            keys = (given.item.key, settled.stream_name, str(given.passes))
-            sampler, pilot = piloted(settled, given.item, keys)
-            for cell in replace(given, sampler=sampler).chunks():
+            settled = given.settled(model)
+            keys = (settled.item.key, settled.sampler.stream_name, str(given.passes))
+            sampler, pilot = piloted(settled.sampler, settled.item, keys)
+            for cell in replace(settled, sampler=sampler).chunks():
                 rng = stream(root, *keys)
                 parts = cell.sampler.jobs(cell.item, cell.passes, cell.replicates, rng, first=cell.first)
                 others = () if beside is None else beside(cell, parts)

@@ -43,6 +43,8 @@ class Target:
     key : str
         What its random stream depends on: its given name, or a digest of its content and its occurrence number among
         equals; never its row number.
+    blocks : tuple of int, default ()
+        Of a block-diffusion model: the number of scored positions of each block that has any. `Blocks.of` sets it.
 
     Examples
     --------
@@ -55,11 +57,17 @@ class Target:
     scored: NDArray[np.int64]
     label: str
     key: str
+    blocks: tuple[int, ...] = ()
 
     @property
     def length(self) -> int:
         """Number of scored positions."""
         return len(self.scored)
+
+    @property
+    def longest_block(self) -> int:
+        """Number of scored positions that are planned together: of the longest block, or all."""
+        return max(self.blocks, default=self.length)
 
     @property
     def sides(self) -> tuple["Target", ...]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.designs import IID, Antithetic, draw_points
+from estimators.designs import IID, Antithetic, Design, draw_points, spread
 from estimators.errors import PassesError
 from estimators.estimator import Estimator
 from estimators.masked.plan import MaskPlan
@@ -75,9 +75,23 @@ class _Chains(Estimator):
         Passes that do not fill the chains stay unused. Targets of unequal length share their permutations and offsets
         where they have equally many chains, and nothing elsewhere.
         """
-        chains = self.chains(length, passes)
+        return self._plan_of(draw_points(self._design, length, self.chains(length, passes), replicates, rng), passes)
+
+    def blocks_plan(self, length: int, passes: int, blocks: int, rng: np.random.Generator) -> MaskPlan:
+        """Plan blocks, of a single chain or pair each with offsets spread over blocks; see `Estimator.blocks_plan`."""
+        points = draw_points(self._design, length, self.chains(length, passes), blocks, rng)
+        if not self.has_within_variance(length, passes):
+            points = spread(points, self._design.dependence, rng)
+        return self._plan_of(points, passes)
+
+    @property
+    def _design(self) -> Design:
+        return Antithetic() if self.antithetic else IID()
+
+    def _plan_of(self, points: NDArray[np.float64], passes: int) -> MaskPlan:
+        # The points have shape (replicates, chains, 1 + length).
+        replicates, chains, length = points.shape[0], points.shape[1], points.shape[2] - 1
         blocks = min(passes // chains, length)
-        points = draw_points(Antithetic() if self.antithetic else IID(), length, chains, replicates, rng)
         offsets = np.minimum((points[..., :1] * length).astype(np.int64), length - 1)
         starts = np.arange(blocks) * length + offsets  # (replicates, chains, blocks), in units of 1/blocks positions
         sizes = length - starts // blocks

@@ -1,7 +1,8 @@
 """Mask plans: weighted masks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,18 @@ class MaskPlan(Plan):
         fractions: NDArray[np.float64] = self.masks.mean(axis=-1)
         return fractions
 
+    @property
+    def block_lengths(self) -> tuple[int, ...]:
+        """Number of positions of each run that has masks of its own: one run, unless it is a plan of blocks."""
+        return (self.length,)
+
+    @property
+    def block_sizes(self) -> NDArray[np.int64]:
+        """Number of masked positions of each block in each pass: (replicates, passes, blocks)."""
+        starts = np.cumsum((0, *self.block_lengths[:-1]))
+        sizes: NDArray[np.int64] = np.add.reduceat(self.masks, starts, axis=-1, dtype=np.int64)
+        return sizes
+
     def inputs(self, target: Target) -> Inputs:
         """Return each distinct mask once; the empty one needs no pass."""
         rows = self.masks.reshape(-1, self.length)
@@ -85,16 +98,15 @@ class MaskPlan(Plan):
         columns = (np.broadcast_to(target.tokens, masked.shape), masked, np.broadcast_to(context, masked.shape))
         return Inputs(MaskedTokens(), columns, inverse.reshape(-1) - begin)
 
-    def part(self, replicates: slice) -> "MaskPlan":
+    def part(self, replicates: slice) -> Self:
         """Return the plan of some of the replicates."""
-        return MaskPlan(self.masks[replicates], self.weights[replicates])
+        return replace(self, masks=self.masks[replicates], weights=self.weights[replicates])
 
-    def joined(self, others: Sequence["MaskPlan"]) -> "MaskPlan":
+    def joined(self, others: Sequence[Self]) -> Self:
         """Return this plan's replicates and then those of others; see `Plan.concatenate`."""
         plans = (self, *others)
-        return MaskPlan(
-            np.concatenate([plan.masks for plan in plans]), np.concatenate([plan.weights for plan in plans])
-        )
+        masks, weights = (np.concatenate(arrays) for arrays in zip(*((p.masks, p.weights) for p in plans), strict=True))
+        return replace(self, masks=masks, weights=weights)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, MaskPlan):

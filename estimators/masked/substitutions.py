@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from estimators.errors import InputError
 from estimators.evaluate import Evaluation, Job, evaluate
 from estimators.masked.plan import MaskPlan
-from estimators.model import ConditionalModel
+from estimators.model import ConditionalModel, blocks_of
 from estimators.target import Target
 
 __all__ = ["evaluate_substitutions"]
@@ -34,7 +34,8 @@ def evaluate_substitutions(
     tokens, which saves passes twice. If the substituted position is masked, the model sees the mutant as it sees the
     original: only the price of that token is new. And one pass prices a new token at every masked position at once, so
     with ``A`` alternatives per position, ``A`` passes per mask serve all mutants whose substitution it masks. What
-    remains are the masks that reveal the substitution, about half of them for each mutant.
+    remains are the masks that reveal the substitution, about half of them for each mutant. Later blocks of a
+    block-diffusion model see what is masked: nothing is saved there, unless the substitution is in the last block.
 
     Parameters
     ----------
@@ -82,6 +83,9 @@ def evaluate_substitutions(
     substitutes = np.asarray(symbols, dtype=np.int64).reshape(-1)
     _check(target, places, substitutes)
     columns = np.searchsorted(target.scored, places)
+    blocks = blocks_of(model)
+    scored = np.zeros(target.length) if blocks is None else blocks.numbers(target.scored)
+    hidden = scored[columns] == scored[-1]  # where it is masked
     masks, inverse = np.unique(plan.masks.reshape(-1, plan.length), axis=0, return_inverse=True)
     inverse = inverse.reshape(plan.masks.shape[:2])
     # Layer k holds the k-th substitution of every position; a row prices what its mask has of one layer.
@@ -94,7 +98,7 @@ def evaluate_substitutions(
         (layer, row, chosen)
         for layer in range(max(seen.values(), default=0))
         for row, mask in enumerate(masks)
-        if (chosen := (layers == layer) & mask[columns]).any()
+        if (chosen := (layers == layer) & mask[columns] & hidden).any()
     ]
 
     def jobs() -> Iterator[Job]:
@@ -102,10 +106,11 @@ def evaluate_substitutions(
         for _, row, chosen in priced:
             mutant = _substituted(target, places[chosen], substitutes[chosen])
             yield Job(replace(mutant, label=f"{target.label} with substitutions"), _weightless(masks[[row]]))
-        for place, symbol, column in zip(places, substitutes, columns, strict=True):
+        for place, symbol, column, is_hidden in zip(places, substitutes, columns, hidden, strict=True):
             mutant = _substituted(target, place, symbol)
             label = f"{target.label} with token {symbol} at position {place}"
-            yield Job(replace(mutant, label=label), _weightless(masks & ~masks[:, [column]]))
+            shown = masks & ~(masks[:, [column]] & is_hidden)
+            yield Job(replace(mutant, label=label), _weightless(shown))
 
     evaluations = evaluate(model, jobs(), batch_size=batch_size, device=device)
     original = next(evaluations)
@@ -116,8 +121,8 @@ def evaluate_substitutions(
         prices[depth, row] = price.losses[0, 0]
         forward_passes += price.forward_passes
     yield Evaluation(target, plan, losses[inverse], forward_passes)
-    for column, layer, shown in zip(columns, layers, evaluations, strict=True):
-        masked = masks[:, column]  # where the mutant's losses are the original's, but for the new token's
+    for column, layer, is_hidden, shown in zip(columns, layers, hidden, evaluations, strict=True):
+        masked = masks[:, column] & is_hidden  # where the mutant's losses are the original's, but for the new token's
         mutant_losses = np.where(masked[:, None], losses, shown.losses[0])
         mutant_losses[masked, column] = prices[layer, masked, column]
         yield Evaluation(shown.target, plan, mutant_losses[inverse], shown.forward_passes)

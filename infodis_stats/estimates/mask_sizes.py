@@ -70,22 +70,35 @@ def size_nll(evaluation: Evaluation, edges: NDArray[np.int64]) -> NDArray[np.flo
 
 @dataclass(frozen=True, eq=False)
 class _Passes:
-    # Of each pass (replicates, passes): masked positions, sum of the weights, sum of the weighted losses.
+    # Of each block in each pass (replicates, passes * blocks): masked positions, and the sums of the weights and of the
+    # weighted losses; and the number of blocks that have each size.
     sizes: NDArray[np.int64]
     weights: NDArray[np.float64]
     losses: NDArray[np.float64]
+    blocks: NDArray[np.float64]
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> _Passes:
         plan = mask_plan(evaluation.plan, "sizes")
-        losses = (plan.weights * evaluation.losses).sum(axis=2)
-        return cls(plan.masks.sum(axis=2), plan.weights.sum(axis=2), losses)
+        lengths = np.array(plan.block_lengths)
+        starts, shape = np.cumsum((0, *lengths[:-1])), (plan.replicates, -1)
+        weights, losses = (
+            np.add.reduceat(part, starts, axis=2).reshape(shape)
+            for part in (plan.weights, plan.weights * evaluation.losses)
+        )
+        blocks = (lengths >= np.arange(1, lengths.max() + 1)[:, None]).sum(axis=1, dtype=np.float64)
+        return cls(plan.block_sizes.reshape(shape), weights, losses, blocks)
+
+    def widths(self, edges: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the number of sizes in each bin, over all blocks."""
+        widths: NDArray[np.float64] = np.add.reduceat(self.blocks, edges[:-1])
+        return widths
 
     def size_nll(self, edges: NDArray[np.int64]) -> NDArray[np.float64]:
         belongs = (np.searchsorted(edges, self.sizes) - 1)[..., None] == np.arange(len(edges) - 1)
         weight = (self.weights[..., None] * belongs).sum(axis=1)
         loss = (self.losses[..., None] * belongs).sum(axis=1)
-        return centred(loss, weight, np.diff(edges))
+        return centred(loss, weight, self.widths(edges))
 
 
 def estimate_sizes(
@@ -106,8 +119,9 @@ def estimate_sizes(
 ) -> xr.Dataset:
     """Estimate the contribution of masks of each size to ``-log p(scored tokens | context)``, with a simultaneous band.
 
-    ``NLL = sum_m g(m)``, where ``g(m)`` is the mean loss of a token among ``m`` masked ones. If the curve
-    rises towards ``m = L``, a few revealed tokens determine the rest; a steep rise needs many masks of that size.
+    ``NLL = sum_m g(m)``, where ``g(m)`` is the mean loss of a token among ``m`` masked ones; of a block-diffusion
+    model, the sum over blocks of the mean loss of a token among ``m`` masked ones of its block. If it rises towards
+    ``m = L``, a few revealed tokens determine the rest; a steep rise needs many masks of that size.
 
     Parameters
     ----------
@@ -116,7 +130,8 @@ def estimate_sizes(
     estimator : str or Estimator, default "uniform-count+stratified"
         Must be unbiased.
     bins : int, default 8
-        Number of equal parts of ``1..L``; at most the number of positions of the shortest sequence.
+        Number of equal parts of ``1..L``, or of the sizes in a block; at most the number of positions of the shortest
+        sequence or block.
     passes, replicates, seed, context, names, level, batch_size, device, progress
         As in `estimate_nll`; at least 2 replicates.
 
@@ -165,10 +180,11 @@ def estimate_sizes(
         passes_of.append(_Passes.of(draw.evaluations[0]))
     outcome = outcome_of([model], statistics)
     lengths = np.array(outcome.lengths)
-    edges = np.linspace(0, lengths, min(bins, int(lengths.min())) + 1, axis=-1).round().astype(np.int64)
-    kept = zip(outcome.of_kept(passes_of), edges, strict=True)
+    longest = np.array([len(each.blocks) for each in outcome.of_kept(passes_of)])
+    edges = np.linspace(0, longest, min(bins, int(longest.min())) + 1, axis=-1).round().astype(np.int64)
+    kept = list(zip(outcome.of_kept(passes_of), edges, strict=True))
     parts = np.stack([passes_of_item.size_nll(ends).T for passes_of_item, ends in kept])
-    mean, widths = parts.mean(axis=-1), np.diff(edges)
+    mean, widths = parts.mean(axis=-1), np.stack([each.widths(ends) for each, ends in kept])
     total = mean.sum(axis=-1, keepdims=True)
     share = np.divide(mean, total, out=np.full(mean.shape, np.nan), where=total > 0)
     band = nonnegative(student_t(parts, 1 - (1 - level) / widths.shape[1]), mean)

@@ -116,8 +116,7 @@ def estimate_model_log_ratio(
     execution = Execution(batch_size, device, progress)
 
     def draw_under_both(cells: Iterable[Cell]) -> Iterator[Draw]:
-        model = quantity.model
-        settled = (replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, model)) for cell in cells)
+        settled = (quantity.settled(cell) for cell in cells)
         return joined(_chunks(settled, quantity.models, root_seed(seed), execution))
 
     plan, request = SamplingPlan(passes, replicates, seed), IntervalRequest(interval, level, simultaneous)

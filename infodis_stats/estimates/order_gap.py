@@ -10,6 +10,7 @@ import xarray as xr
 from estimators import Cell, Chain, ConditionalModel, make_targets
 from estimators.arguments import check_count, check_share
 from estimators.evaluate import Progress
+from estimators.model import in_blocks
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import jensen_gap
 from infodis_stats.estimates.settings import Device, Execution
@@ -33,6 +34,14 @@ VARIABLES = {
 
 ROUNDING = 1e-4
 """Nats by which float32 arithmetic may change one conditional; the bundled network changes by 2e-6 between batches."""
+
+
+class _OneChain(Chain):
+    """A single order of each block, however many passes there are."""
+
+    def chains(self, length: int, passes: int) -> int:
+        """Return 1."""
+        return 1
 
 
 def order_gap(
@@ -103,7 +112,8 @@ def order_gap(
     check_count("seed", seed, least=0)
     check_tolerance(tolerance)
     targets = make_targets(tokens, context, names)
-    cells = [Cell(Chain(), target, target.length, orders) for target in targets]
+    known = [in_blocks(target, model) for target in targets]
+    cells = [Cell(_OneChain(), target, target.longest_block, orders) for target in known]
     draws = Execution(batch_size, device, progress).draw(model, cells, seed)
     estimates, forward_passes = zip(*((draw.estimates, draw.forward_passes) for draw in draws), strict=True)
     chains = np.stack(estimates)
@@ -135,7 +145,7 @@ def order_gap(
         level=level,
         forward_passes=sum(forward_passes),
     ) | {
-        "passes": int(lengths.max()),
+        "passes": max(cell.passes for cell in cells),
         "ci_kind": "chi-square of the jackknife",
         "tolerance": tolerance,
         "mean_order_gap": gap.mean[0],

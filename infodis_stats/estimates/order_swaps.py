@@ -41,7 +41,8 @@ class OrderSwap(Sampler[Target]):
     """The swap defect of two random positions ``i, j`` of a random mask ``S``.
 
     ``[c(i, S) + c(j, S - i)] - [c(j, S) + c(i, S - j)]``: the cost of the two in one order minus that in the other.
-    It takes three passes. ``|S|`` is uniform on 2..L.
+    It takes three passes. ``|S|`` is uniform on 2..L. Under a block-diffusion model the positions and the mask are in
+    one block, as all orders of the blocks but one are none of the model's.
     """
 
     @property
@@ -53,12 +54,17 @@ class OrderSwap(Sampler[Target]):
         self, item: Target, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
     ) -> tuple[Job, ...]:
         """Plan the target: one swap per replicate, as signed weights."""
-        length = item.length
-        if length < 2:
-            raise InputError(f"{item.label} has {length} scored position; a swap needs two")
-        points = draw_points(IID(), length, 1, replicates, skip(rng, first))[:, 0]
+        lengths = np.array(item.blocks or (item.length,))
+        if lengths.max() < 2:
+            place = "scored position" if len(lengths) == 1 else "scored position in each block"
+            raise InputError(f"{item.label} has 1 {place}; a swap needs two")
+        points = draw_points(IID(), item.length, 1, replicates, skip(rng, first))[:, 0]
+        block = np.repeat(np.arange(len(lengths)), lengths)
+        keys = np.where(lengths[block] > 1, points[:, 1:], 2.0)
+        here = block[keys.argmin(axis=-1)][:, None]
+        length = lengths[here]
         sizes = np.minimum(2 + (points[:, :1] * (length - 1)).astype(np.int64), length)
-        ranks = points[:, 1:].argsort(axis=-1, kind="stable").argsort(axis=-1)
+        ranks = np.where(block == here, keys, 2.0).argsort(axis=-1, kind="stable").argsort(axis=-1)
         first_position, second_position, mask = ranks == 0, ranks == 1, ranks < sizes
         masks = np.stack([mask, mask & ~first_position, mask & ~second_position], axis=1)
         weights = np.stack(

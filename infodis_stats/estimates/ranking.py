@@ -131,9 +131,10 @@ def rank_candidates(
     lengths = np.array([target.length for target in targets])
     longest = targets[lengths.argmax()]
     asked = Cell(named_estimator(estimator), longest, passes, replicates)
+    sampler = asked.settled(model).sampler
     race = _Race(
         model=model,
-        cells=[Cell(asked.sampler.settled(longest, passes, model), target, passes, replicates) for target in targets],
+        cells=[Cell(sampler, target, passes, replicates) for target in targets],
         scales=_scales(sizes, len(targets)),
         level=1 - error / (len(targets) - 1),
         most=most_passes // passes,

@@ -27,6 +27,7 @@ from estimators import (
 )
 from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
+from estimators.model import in_blocks
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
 from infodis_stats.estimates.cautions import cautions_of_draws
@@ -169,8 +170,9 @@ def scan_substitutions(
     sampling = SamplingPlan(passes, replicates, seed, fewest_replicates=2)
     request = IntervalRequest(level=level)
     execution = Execution(batch_size, device, progress)
-    settled = asked.settled(target, sampling.passes, model)
     cell = Cell(Coupled(asked), target, sampling.passes, sampling.replicates)
+    target = in_blocks(target, model)
+    settled = asked.settled(target, sampling.passes, model)
     sites = _positions(positions, target)
     others = alternatives(model, target.tokens) if symbols is None else symbol_tokens(model, symbols)
     changed = others != target.tokens[sites][:, None]
@@ -179,7 +181,7 @@ def scan_substitutions(
     exact = {"exact": _exact(model, target, sites, others)} if isinstance(model, Law) else {}
 
     random = stream(root_seed(sampling.seed), target.key, "substitutions", settled.name, str(sampling.passes))
-    plan = mask_plan(settled.plan(target.length, sampling.passes, sampling.replicates, random), "scans")
+    plan = mask_plan(settled.plan_target(target, sampling.passes, sampling.replicates, random), "scans")
     evaluations = evaluate_substitutions(
         model,
         target,
@@ -291,7 +293,7 @@ def _rows(
 ) -> list[_Row]:
     """Return the row of each mutant: as the first side of a pair, so that its log ratio is mutant over original."""
     differences = [original.losses - mutant.losses for mutant in mutants]
-    reductions = cast("Coupled", cell.sampler).estimator.reductions(original.plan, differences)
+    reductions = cast("Coupled", cell.sampler).estimator.reduce_all(original.plan, differences)
     rows = []
     for mutant, reduction in zip(mutants, reductions, strict=True):
         pair = Pair(mutant.target, original.target, mutant.target.label, mutant.target.key)

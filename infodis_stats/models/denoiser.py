@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import torch
@@ -203,12 +204,12 @@ class Denoiser(nn.Module):
         earlier, own = block < block[:, None], block == block[:, None]
         inside = own if present is None else own & present
         attended = torch.cat([earlier.expand_as(inside), inside], dim=-1)
-        for layer in self.blocks:
+        for layer in cast("Iterable[_Layer]", self.blocks):
             query, key, value = layer.project(clean, rotation)
             clean = layer.attend(clean, query, key, value, earlier | own)
-            masked_query, *masked_rest = layer.project(hidden, rotation)
-            both = (torch.cat([whole[kind], part], dim=-2) for whole, part in zip((key, value), masked_rest, strict=True))
-            hidden = layer.attend(hidden, masked_query, *both, attended)
+            own_query, own_key, own_value = layer.project(hidden, rotation)
+            keys, values = torch.cat([key[kind], own_key], dim=-2), torch.cat([value[kind], own_value], dim=-2)
+            hidden = layer.attend(hidden, own_query, keys, values, attended)
         result: Tensor = self.norm(hidden)
         return result
 

@@ -19,7 +19,10 @@ from infodis_stats.models.huggingface import load_huggingface
 from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.models.text_model import TextModel
 
-__all__ = ["HUGGING_FACE", "is_own", "load_model"]
+__all__ = ["BUNDLED", "HUGGING_FACE", "is_own", "load_model"]
+
+BUNDLED = ("austen", "austen-block4", "austen-block16")
+"""The names of the bundled models."""
 
 HUGGING_FACE = "hf:"
 IDENTIFIERS = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
@@ -50,7 +53,8 @@ def load_model(
     Parameters
     ----------
     name : str or Path
-        ``"austen"``, the bundled character model of English prose; the path of a ``.safetensors`` file written by
+        ``"austen"``, the bundled character model of English prose, or its block-diffusion counterparts with blocks of 4
+        and 16 characters, ``"austen-block4"`` and ``"austen-block16"``; the path of a ``.safetensors`` file written by
         ``infodis-stats train``; ``"hf:"`` followed by a local folder or hub id in Hugging Face layout; or
         ``"package.module:object"``, a model of your own: the object has the method ``token_nll(tokens, masked)``, or is
         a function or class that returns such a model when it is called without arguments.
@@ -105,8 +109,8 @@ def load_model(
         return load_huggingface(source, trust_remote_code=trust_remote_code, device=device, **given)
     for option in given:
         raise InputError(f"{option}= is an option of Hugging Face models (hf:FOLDER_OR_ID), but the model is {name!r}")
-    if name == "austen":
-        with resources.as_file(resources.files("infodis_stats.models") / "austen" / "austen.safetensors") as path:
+    if name in BUNDLED:
+        with resources.as_file(resources.files("infodis_stats.models") / "austen" / f"{name}.safetensors") as path:
             return Denoiser.load(path).to(device)
     if Path(name).suffix == ".safetensors":
         return Denoiser.load(name).to(device)
@@ -114,8 +118,8 @@ def load_model(
         raise InputError(f"{name!r} is a Hugging Face model folder: use {HUGGING_FACE + name!r}")
     if not is_own(name):
         raise InputError(
-            f"there is no model {name!r}; use 'austen', a .safetensors file, hf:FOLDER_OR_ID, or package.module:object "
-            "for a model of your own"
+            f"there is no model {name!r}; use {', '.join(map(repr, BUNDLED))}, a .safetensors file, hf:FOLDER_OR_ID, "
+            "or package.module:object for a model of your own"
         )
     if not allow_import:
         raise InputError(f"{name!r} is a module of your own, which is imported only with allow_import=True")

@@ -96,9 +96,7 @@ def masked_loss(model: Denoiser, tokens: Tensor, generator: torch.Generator) -> 
     keys = torch.nn.functional.pad(keys, (0, count * size - length), value=2.0).reshape(batch, count, size)
     masked = keys.argsort(dim=-1).argsort(dim=-1) < sizes[..., None]
     weights = (lengths / sizes / (length * batch))[..., None].expand(masked.shape)
-    masked, weights = (
-        part.reshape(batch, count * size)[:, :length].to(tokens.device) for part in (masked, weights)
-    )
+    masked, weights = (part.reshape(batch, count * size)[:, :length].to(tokens.device) for part in (masked, weights))
     return (model.losses(tokens, masked) * weights[masked]).sum()
 
 

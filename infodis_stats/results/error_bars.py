@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from estimators import Cell, Draw, InputError, Model
+from estimators import Cell, Draw, InputError
 from estimators.estimator import estimator_of
 from estimators.streams import root_seed, stream
 from estimators.within_variance import WithinVariance, added
@@ -368,8 +368,8 @@ def interval_kind(name: str) -> IntervalKind:
     return KINDS[name]
 
 
-def check_interval(model: Model, cells: Sequence[Cell], kind: str) -> None:
-    """Refuse an interval that the cells cannot have, before a single pass is spent.
+def check_interval(cells: Sequence[Cell], kind: str) -> None:
+    """Refuse an interval that settled cells cannot have, before a single pass is spent.
 
     Raises
     ------
@@ -378,8 +378,9 @@ def check_interval(model: Model, cells: Sequence[Cell], kind: str) -> None:
         within-replicate variance.
     """
     interval = interval_kind(kind)
-    for cell in {tuple(side.length for side in cell.item.sides): cell for cell in cells}.values():
-        interval.check(replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, model)))
+    kinds = {tuple((side.length, side.blocks) for side in cell.item.sides): cell for cell in cells}
+    for cell in kinds.values():
+        interval.check(cell)
 
 
 def sum_of(bars: Sequence[ErrorBar], centre: float, level: float) -> ErrorBar:

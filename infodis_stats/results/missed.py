@@ -15,6 +15,9 @@ that is the caution ``near-deterministic``.
 which ``n`` passes miss with probability ``alpha``: about ``3 / n`` at 95 % (the rule of three). This gives the standard
 error that the spread does not.
 
+The sizes of a block-diffusion model are those of its blocks, which share the bands: what no block has seen may be
+missing from all of them.
+
 A jump inside a band that has a pass, or losses that are more than twice as large in rare masks, cannot be seen.
 """
 
@@ -97,10 +100,12 @@ def unseen_sizes(side: Evaluation, replicates: int) -> FloatArray:
     if not isinstance(side.plan, MaskPlan):
         return np.zeros(count)
     kept = slice(count * replicates)
-    sizes = side.plan.masks[kept].sum(axis=-1).reshape(count, -1)
-    totals = side.losses[kept].sum(axis=-1).reshape(count, -1)
-    bands = size_bands(side.plan.length)
-    widths = np.bincount(bands)
+    lengths = np.array(side.plan.block_lengths)
+    sizes = side.plan.block_sizes[kept].reshape(count, -1)
+    totals = np.add.reduceat(side.losses[kept], np.cumsum((0, *lengths[:-1])), axis=-1).reshape(count, -1)
+    bands = size_bands(int(lengths.max()))
+    blocks = (lengths >= np.arange(1, lengths.max() + 1)[:, None]).sum(axis=1)  # that have masks of each size
+    widths = np.bincount(bands, blocks)
     band = np.where(sizes > 0, bands[sizes - 1], len(widths))  # an empty mask has no pass
     at = (np.arange(count)[:, None], band)
     masked, lost = np.zeros((2, count, len(widths) + 1))

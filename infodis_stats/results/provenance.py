@@ -14,6 +14,7 @@ import torch
 
 from estimators import Cell, Model
 from estimators.estimator import estimator_of
+from estimators.model import blocks_of
 from infodis_stats.io.store import SCHEMA
 
 __all__ = [
@@ -137,9 +138,11 @@ def provenance_attributes(
     lengths : iterable of int
         Scored positions of all items: ``auto`` may choose by length.
     """
+    blocks = blocks_of(model)
+    planned = lengths if blocks is None else [min(length, blocks.size) for length in lengths]
     return {
         "estimator": cell.sampler.name,
-        "choices": json.dumps(_choices(cell, model, lengths)),
+        "choices": json.dumps(_choices(cell, model, planned)),
         "passes": cell.passes,
         "replicates": cell.replicates,
         "seed": seed,
@@ -149,6 +152,7 @@ def provenance_attributes(
         "forward_passes": forward_passes,
         "model": model_fingerprint(model),
         "model_conventions": model_conventions(model),
+        **({} if blocks is None else {"block_size": blocks.size, "block_start": blocks.start}),
         "versions": json.dumps(versions()),
         "schema": SCHEMA,
     }

@@ -73,6 +73,19 @@ def position_moments(side: Evaluation, replicates: int) -> tuple[FloatArray, Flo
     populations*, Sankhya 6, 1944: the third moment of a simple random sample.
     """
     masks, weights, losses = _by_interval(side, replicates)
+    assert isinstance(side.plan, MaskPlan)
+    ends = np.cumsum(side.plan.block_lengths)
+    blocks = [slice(end - length, end) for end, length in zip(ends, side.plan.block_lengths, strict=True)]
+    moments = [
+        _moments_of_block(masks[..., block], weights[..., block], losses[..., block], replicates) for block in blocks
+    ]
+    second, third = np.sum(moments, axis=0)  # blocks are independent, given the sizes
+    return second, third
+
+
+def _moments_of_block(
+    masks: NDArray[np.bool_], weights: FloatArray, losses: FloatArray, replicates: int
+) -> tuple[FloatArray, FloatArray]:
     length = masks.shape[-1]
     total = weights.sum(axis=1)
     means = np.divide((weights * losses).sum(axis=1), total, out=np.full(total.shape, np.nan), where=total > 0)

@@ -193,3 +193,64 @@ def test_files_that_are_not_models_are_refused(model, tmp_path):
 def test_impossible_shapes_are_refused(wrong, message):
     with pytest.raises(ids.InputError, match=message):
         DenoiserConfig(**wrong)
+
+
+def of_blocks(size, length=12):
+    torch.manual_seed(1)
+    one = Denoiser(DenoiserConfig("abcd", length=length, layers=2, width=16, heads=2, block_size=size))
+    for parameter in one.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    return one.eval()
+
+
+def uncached(model, tokens, masked, size):
+    """The losses from masked and clean tokens side by side, 2L positions, under one block-causal mask."""
+    length = tokens.shape[1]
+    both = torch.cat([torch.where(masked, 4, tokens), tokens], dim=1)
+    block = torch.arange(length) // size
+    earlier, own, nothing = block < block[:, None], block == block[:, None], torch.zeros(length, length).bool()
+    attended = torch.cat([torch.cat([own, earlier], dim=1), torch.cat([nothing, own | earlier], dim=1)])
+    hidden = model.embedding(both)
+    rotation = tuple(part.repeat(2, 1) for part in model._rotation(length, hidden))
+    for layer in model.blocks:
+        hidden = layer(hidden, rotation, attended)
+    logits = model.head(model.norm(hidden))[:, :length]
+    losses = functional.cross_entropy(logits.transpose(1, 2), tokens, reduction="none")
+    return torch.where(masked, losses, 0.0)
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 12])
+def test_blocks_with_keys_of_the_clean_pass_equal_the_uncached_computation(size):
+    """Rows of three sequences, two of them repeated; the last block is partial. Control: blocks of another size."""
+    model = of_blocks(size)
+    tokens, masked = batch()
+    tokens[1] = tokens[3] = tokens[0]
+    with torch.no_grad():
+        found = model.token_nll(tokens, masked)
+        torch.testing.assert_close(found, uncached(model, tokens, masked, size), rtol=0, atol=1e-5)
+        assert (found - uncached(model, tokens, masked, size + 1)).abs().max() > 1e-2 or size == 12
+
+
+def test_a_block_sees_its_own_masks_and_the_clean_tokens_before_it():
+    model = of_blocks(4)
+    tokens, masked = batch(rows=1)
+    masked[0, 4:8] = torch.tensor([True, False, True, False])
+    with torch.no_grad():
+        losses = model.token_nll(tokens, masked)[0]
+        other = masked.clone()
+        other[0, :4], other[0, 8:] = True, ~masked[0, 8:]
+        assert (model.token_nll(tokens, other)[0, 4:8] == losses[4:8]).all(), "masks of other blocks"
+        for position, matters in ((1, True), (5, True), (9, False)):
+            changed = tokens.clone()
+            changed[0, position] = (changed[0, position] + 1) % 4
+            moved = model.token_nll(changed, masked)[0, 4:8] != losses[4:8]
+            assert bool(moved[masked[0, 4:8]].any()) == matters, position
+
+
+def test_block_sizes_are_positive_and_stored(tmp_path):
+    with pytest.raises(ids.InputError, match="block_size must be a positive number of characters, got 0"):
+        DenoiserConfig("abcd", block_size=0)
+    of_blocks(3).save(tmp_path / "blocks.safetensors")
+    model = Denoiser.load(tmp_path / "blocks.safetensors")
+    assert model.block_size == 3
+    assert model.fingerprint() == of_blocks(3).fingerprint() != of_blocks(4).fingerprint()

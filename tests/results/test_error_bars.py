@@ -234,13 +234,13 @@ class TestRefusals:
     def test_kinds_are_rejected_before_any_pass(self, name, passes, replicates, kind, sentence):
         model = ArbitraryLosses(LENGTH, seed=1)
         with pytest.raises(ids.InputError, match=sentence):
-            check_interval(model, [Cell(ids.estimator(name), TARGET, passes, replicates)], kind)
+            check_interval([Cell(ids.estimator(name), TARGET, passes, replicates)], kind)
         assert model.rows == 0
 
     def test_intervals_that_can_be_computed_are_accepted(self):
         for kind in interval_names():
             cells = [Cell(ids.estimator("uniform-count"), TARGET, 8, 4)]
-            check_interval(MODEL, cells, kind)
+            check_interval(cells, kind)
             assert interval_kind(kind).error_bar(drawn("uniform-count", 8, 4), 0.95).standard_error > 0
 
     def test_levels_are_between_zero_and_one(self):

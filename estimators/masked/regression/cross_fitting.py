@@ -12,6 +12,7 @@ each it is that of the splits, and of an inversion that grows with the cube of t
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,11 +23,11 @@ from estimators.masked.regression.lags import Lags, expected_terms, lag_terms
 from estimators.masked.regression.prior import Prior, mean_products
 from estimators.masked.regression.shared_coefficients import SharedSystem, shared_system, solve_tridiagonal
 
-__all__ = ["HeldOut", "Passes", "held_out"]
+__all__ = ["HeldOut", "Passes", "Run", "held_out"]
 
 FloatArray = NDArray[np.float64]
 
-POSITIONS = 64  # fitted together: clusters across the border of two blocks have a coefficient in each
+POSITIONS = 64  # fitted together: clusters across the border of two parts have a coefficient in each
 TOGETHER = 256  # positions times splits of a batch: what it needs stays in the cache
 
 
@@ -49,6 +50,41 @@ class HeldOut(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
+class Run:
+    """Blocks of one length that follow one another; of a model without blocks, a single one.
+
+    Attributes
+    ----------
+    length : int
+        Positions of a block.
+    count : int
+        Number of blocks.
+    shares : array of float64, shape (passes, length)
+        Weight of each size ``1 .. length`` in the mean of a pass: the mean of its weighted surrogate ``b`` over its
+        random mask is the sum over sizes of the share times the sum over positions of the mean of ``b(i, S)`` over
+        masks of that size.
+    """
+
+    length: int
+    count: int
+    shares: FloatArray
+
+    def parts(self) -> list[slice]:
+        """Return positions that are fitted together: of whole blocks, or of a part of a long one."""
+        pieces = -(-self.length // POSITIONS)
+        together = max(1, POSITIONS // self.length)
+        if pieces == 1:
+            starts = range(0, self.count, together)
+            return [slice(b * self.length, min(b + together, self.count) * self.length) for b in starts]
+        ends = [self.length * piece // pieces for piece in range(pieces + 1)]
+        return [
+            slice(b * self.length + start, b * self.length + stop)
+            for b in range(self.count)
+            for start, stop in itertools.pairwise(ends)
+        ]
+
+
+@dataclass(frozen=True, eq=False)
 class Passes:
     """The passes of a replicate and their losses.
 
@@ -59,16 +95,34 @@ class Passes:
         0 where not masked.
     losses : array of float64, shape (vectors, passes, length)
         Of one or several targets or models under these masks, 0 where not masked. They share the expensive steps.
-    shares : array of float64, shape (passes, length)
-        Weight of each size ``1 .. L`` in the mean of a pass: the mean of its weighted surrogate ``b`` over its random
-        mask is the sum over sizes of the share times the sum over positions of the mean of ``b(i, S)`` over masks of
-        that size.
+    runs : tuple of Run
+        Its blocks.
     """
 
     masks: NDArray[np.bool_]
     weights: FloatArray
     losses: FloatArray
-    shares: FloatArray
+    runs: tuple[Run, ...]
+
+    @property
+    def is_of_blocks(self) -> bool:
+        """Whether there are several blocks."""
+        return sum(run.count for run in self.runs) > 1
+
+    @cached_property
+    def masked_shares(self) -> FloatArray:
+        """Masked share of the block of each position: (passes, length)."""
+        lengths = [run.length for run in self.runs for _ in range(run.count)]
+        starts = np.cumsum([0, *lengths[:-1]])
+        return np.repeat(np.add.reduceat(self.masks, starts, axis=1, dtype=np.int64) / lengths, lengths, axis=1)
+
+    def of_runs(self) -> Iterator[tuple[Run, "Passes"]]:
+        """Yield each run with the passes over its positions alone."""
+        start = 0
+        for run in self.runs:
+            here = slice(start, start + run.count * run.length)
+            yield run, Passes(self.masks[:, here], self.weights[:, here], self.losses[..., here], (run,))
+            start = here.stop
 
 
 def held_out(passes: Passes, splits: NDArray[np.bool_], prior: Prior, lags: Lags = ()) -> HeldOut:
@@ -83,21 +137,20 @@ def held_out(passes: Passes, splits: NDArray[np.bool_], prior: Prior, lags: Lags
     lags : tuple of int, default ()
         Distant lags of the surrogate.
     """
-    count, length = passes.masks.shape
+    count = len(passes.masks)
     results = np.zeros((3, len(splits), len(passes.losses), count))
-    blocks = -(-length // POSITIONS)
-    ends = [length * block // blocks for block in range(blocks + 1)]
-    means = mean_products(length, int(prior.orders.max())) @ passes.shares.T
-    for inside in itertools.starmap(slice, itertools.pairwise(ends)):
-        block = _Block.of(passes.masks, passes.losses, inside, prior, lags)
-        weights = np.append(passes.weights, np.zeros((1, length)), axis=0).T[inside]
-        lag_means = expected_terms(length, inside, lags, passes.shares) if lags else np.zeros((0, count))
-        first = 0
-        for fits in block.fits([block.without(held) for held in _batches(splits, len(weights))]):
-            part = slice(first, first := first + len(fits.passes))
-            means_of_passes = fits.coefficients.mT @ means + fits.of_lags.mT @ lag_means
-            results[:, part] += fits.token_sums(weights)
-            results[0, part] -= splits[part, None] * means_of_passes
+    for run, here in passes.of_runs():
+        means = mean_products(run.length, int(prior.orders.max())) @ run.shares.T
+        padded = np.append(here.weights, np.zeros((1, here.weights.shape[1])), axis=0).T
+        for inside in run.parts():
+            part_of = _Part.of(here, run.length, inside, prior, lags)
+            lag_means = expected_terms(run.length, inside, lags, run.shares) if lags else np.zeros((0, count))
+            first = 0
+            for fits in part_of.fits([part_of.without(held) for held in _batches(splits, len(padded[inside]))]):
+                part = slice(first, first := first + len(fits.passes))
+                means_of_passes = fits.coefficients.mT @ means + fits.of_lags.mT @ lag_means
+                results[:, part] += fits.token_sums(padded[inside])
+                results[0, part] -= splits[part, None] * means_of_passes
     return HeldOut(*results)
 
 
@@ -134,7 +187,7 @@ class _Fits(NamedTuple):
 
 
 class _Columns(NamedTuple):
-    # Where the columns of a block are: losses, shared terms, terms of the lags, sums of a position's own by order.
+    # Where the columns of a part are: losses, shared terms, terms of the lags, sums of a position's own by order.
     losses: slice
     shared: slice
     lags: slice
@@ -142,7 +195,7 @@ class _Columns(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class _Block:
+class _Part:
     """Some positions, the passes that mask each (padded by a pass that masks nothing), and what all fits need."""
 
     prior: Prior
@@ -155,12 +208,13 @@ class _Block:
     products: FloatArray  # the columns times Q times the columns: (positions, columns, columns)
 
     @classmethod
-    def of(cls, masks: NDArray[np.bool_], losses: FloatArray, inside: slice, prior: Prior, lags: Lags) -> "_Block":
+    def of(cls, whole: Passes, length: int, inside: slice, prior: Prior, lags: Lags) -> "_Part":
+        masks, losses = whole.masks, whole.losses
         count = len(masks)
         masked = np.append(masks, np.zeros((1, masks.shape[1]), dtype=bool), axis=0).T[inside]
         passes, present = _first(masked)
         passes[~present] = count
-        terms = _terms(masks, inside, passes, prior)
+        terms = _terms(masks, length, inside, passes, prior)
         scaled = terms * prior.alone[:, None]
         covariance = torch.from_numpy(terms).mT @ torch.from_numpy(scaled)
         covariance.diagonal(dim1=-2, dim2=-1).add_(prior.noise)
@@ -247,7 +301,7 @@ class _Block:
 
 
 class _Without(NamedTuple):
-    # A block without the passes that some splits hold out.
+    # A part without the passes that some splits hold out.
     passes: NDArray[np.int64]  # held out: (splits, positions, slots)
     factor: FloatArray  # of their precision, lower triangular: (splits, positions, slots, slots)
     rows: FloatArray  # theirs, divided by the factor: (splits, positions, slots, columns)
@@ -264,12 +318,14 @@ def _first(chosen: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.boo
     return places, np.take_along_axis(chosen, places, axis=1)
 
 
-def _terms(masks: NDArray[np.bool_], inside: slice, passes: NDArray[np.int64], prior: Prior) -> FloatArray:
-    # Of the passes (positions, slots): (positions, terms, slots); 0 where a cluster leads out of the sequence.
-    reach, (count, length) = prior.reach, masks.shape
-    signs = np.zeros((length + 2 * reach, count + 1), dtype=np.int8)
-    signs[reach : reach + length, :count] = np.where(masks.T, 1, -1)
-    window = np.arange(inside.start, inside.stop)[:, None] + np.arange(2 * reach + 1)
+def _terms(masks: NDArray[np.bool_], length: int, inside: slice, passes: NDArray[np.int64], prior: Prior) -> FloatArray:
+    # Of the passes (positions, slots): (positions, terms, slots); 0 where a cluster leads out of its block.
+    reach, (count, positions) = prior.reach, masks.shape
+    number = np.arange(positions)
+    place = reach + number + reach * (number // length)  # as many zeros between blocks as a cluster reaches
+    signs = np.zeros((place[-1] + reach + 1, count + 1), dtype=np.int8)
+    signs[place, :count] = np.where(masks.T, 1, -1)
+    window = place[inside, None] + np.arange(-reach, reach + 1)
     near = signs[window[..., None], passes[:, None, :]]
     terms = np.empty((len(passes), len(prior.offsets), passes.shape[1]), dtype=np.int8)
     terms[:, prior.orders == 0] = passes[:, None] < count

@@ -1,13 +1,14 @@
 """Subtract what is predicted, times a factor: how well the predictions have proved right."""
 
 import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.masked.regression.cross_fitting import HeldOut, Passes, held_out
+from estimators.masked.regression.cross_fitting import HeldOut, Passes, Run, held_out
 from estimators.masked.regression.lags import Lags, distant_lags
 from estimators.masked.regression.settings import GROUPS, Settings, settings_for
 
@@ -43,7 +44,13 @@ class Adjusted:
     has_lags: NDArray[np.bool_]
 
 
-def adjusted(masks: NDArray[np.bool_], weights: FloatArray, losses: FloatArray, strata: FloatArray) -> Adjusted:
+def adjusted(
+    masks: NDArray[np.bool_],
+    weights: FloatArray,
+    losses: FloatArray,
+    lengths: Sequence[int],
+    strata: Mapping[int, FloatArray],
+) -> Adjusted:
     """Return the regression-adjusted estimates of some replicates and their residuals, for each vector of losses.
 
     An estimate is the weighted sum less the sum over passes ``k`` of ``f_k`` times the weighted ``b_k`` less its mean
@@ -61,16 +68,21 @@ def adjusted(masks: NDArray[np.bool_], weights: FloatArray, losses: FloatArray, 
     Parameters
     ----------
     masks : array of bool, shape (replicates, passes, length)
-        Independent, each uniformly random given its size.
+        Passes are independent; the mask of each block is uniformly random given its size.
     weights : array of float64, shape (replicates, passes, length)
         0 where not masked.
     losses : array of float64, shape (replicates, vectors, passes, length)
         Losses of one or several targets or models under these masks; 0 where not masked.
-    strata : array of float64, shape (passes, length)
-        Probability of each size ``1 .. L`` in each pass. The weights are ``1 / (m * strata[:, m - 1].sum())``.
+    lengths : sequence of int
+        Number of positions of each block; one, unless the losses are those of a block-diffusion model. A loss depends
+        on the masks of its block alone.
+    strata : mapping of int to array of float64, shape (passes, length)
+        By the length of a block: probability of each size ``1 .. length`` in each pass. The weights are
+        ``1 / (m * strata[:, m - 1].sum())``.
     """
-    replicates, vectors, passes, length = losses.shape
-    shares = strata / strata.sum(axis=0) / length
+    replicates, vectors, passes, _ = losses.shape
+    shares = {length: each / each.sum(axis=0) / length for length, each in strata.items()}
+    alike = [(length, len(list(run))) for length, run in itertools.groupby(lengths)]
     groups = -(-passes // LARGEST_GROUP)
     # Losses near 1, by an exact power of two: squares of huge or tiny ones overflow.
     _, exponents = np.frexp(np.abs(losses).max(axis=(2, 3)))
@@ -80,7 +92,8 @@ def adjusted(masks: NDArray[np.bool_], weights: FloatArray, losses: FloatArray, 
     has_lags = np.zeros((replicates, vectors), dtype=bool)
     for replicate in range(replicates):
         for part in (slice(first, None, groups) for first in range(groups)):
-            data = Passes(masks[replicate, part], weights[replicate, part], losses[replicate, :, part], shares[part])
+            runs = tuple(Run(length, count, shares[length][part]) for length, count in alike)
+            data = Passes(masks[replicate, part], weights[replicate, part], losses[replicate, :, part], runs)
             predicted, residuals[replicate, :, part], found = _damped(data)
             estimates[replicate] -= predicted
             has_lags[replicate] |= found
@@ -92,7 +105,7 @@ def _damped(passes: Passes) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     vectors, count, _ = passes.losses.shape
     settings = settings_for(count)
     group = np.arange(count) % GROUPS
-    lags = [_lags_of_groups(passes.masks, losses, group) for losses in passes.losses]
+    lags = [_lags_of_groups(passes, losses, group) for losses in passes.losses]
     predicted, residual = np.zeros((2, vectors, count))
     for chosen in dict.fromkeys(itertools.chain.from_iterable(lags)):  # nearly always one: none
         fold_predicted, fold_residual, factors = _with_lags(passes, settings, group, chosen)
@@ -102,10 +115,12 @@ def _damped(passes: Passes) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     return predicted.sum(axis=1), residual, np.array([any(of_vector) for of_vector in lags])
 
 
-def _lags_of_groups(masks: NDArray[np.bool_], losses: FloatArray, group: NDArray[np.int64]) -> list[Lags]:
-    # The lags that the passes of all other groups show.
+def _lags_of_groups(passes: Passes, losses: FloatArray, group: NDArray[np.int64]) -> list[Lags]:
+    # The lags that the passes of all other groups show; none in blocks, which are short.
     others = (group != np.unique(group)[:, None])[..., None]
-    return distant_lags(masks & others, losses * others)
+    if passes.is_of_blocks:
+        return [()] * len(others)
+    return distant_lags(passes.masks & others, losses * others)
 
 
 def _with_lags(
@@ -134,7 +149,9 @@ def _factors(
         np.concatenate([part[pair][:, group == partner] for pair, partner in partners], axis=1) for part in of_pairs
     )
     others = np.isin(group, [partner for _, partner in partners])
-    reliability = _reliability(passes.masks[others], passes.losses[:, others], squares.sum(axis=1))
+    reliability = _reliability(
+        passes.masks[others], passes.masked_shares[others], passes.losses[:, others], squares.sum(axis=1)
+    )
     return _slope(predicted, residual) * reliability
 
 
@@ -150,11 +167,10 @@ def _slope(predicted: FloatArray, residual: FloatArray) -> FloatArray:
     return np.where(nothing, 1.0, np.clip((slope + belief) / (1.0 + belief), 0.0, 1.0))
 
 
-def _reliability(masks: NDArray[np.bool_], losses: FloatArray, squares: FloatArray) -> FloatArray:
-    # Held-out errors against those of a line, which is fitted: 1 if they are no larger, 0 if they are much larger.
-    # Losses (vectors, passes, length), squares (vectors,).
+def _reliability(masks: NDArray[np.bool_], masked: FloatArray, losses: FloatArray, squares: FloatArray) -> FloatArray:
+    # Held-out errors against those of a line in the masked share (passes, length), which is fitted: 1 if they are no
+    # larger, 0 if they are much larger. Losses (vectors, passes, length), squares (vectors,).
     tokens = _summed(masks)[..., None, None]
-    masked = masks.mean(axis=-1, keepdims=True)
     masked = masks * (masked - _summed(masks * masked)[..., None, None] / np.maximum(tokens, 1))
     loss = masks * (losses - _summed(losses)[..., None, None] / np.maximum(tokens, 1))
     spread, crossed = _summed(np.square(masked)), _summed(masked * loss)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.designs import Stratified, draw_points
+from estimators.designs import Stratified, draw_points, spread
 from estimators.estimator import Estimator
 from estimators.masked.plan import MaskPlan, mask_plan
 from estimators.masked.regression.damping import Adjusted, adjusted
@@ -59,9 +59,20 @@ class Regression(Estimator):
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """Draw independent replicates of the plan; see `Estimator.plan`. Its weighted sum is unbiased, too."""
-        full = full_mask_passes(length, passes)
-        points = draw_points(Stratified(), length, passes - full, replicates, rng)
-        masks = sized_masks(points, passes)
+        return self._plan_of(self._points(length, passes, replicates, rng), passes)
+
+    def blocks_plan(self, length: int, passes: int, blocks: int, rng: np.random.Generator) -> MaskPlan:
+        """Plan blocks, of few passes with sizes spread over the blocks; see `Estimator.blocks_plan`."""
+        points = self._points(length, passes, blocks, rng)
+        if not self.has_within_variance(length, passes):
+            points = spread(points, Stratified.dependence, rng)
+        return self._plan_of(points, passes)
+
+    def _points(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        return draw_points(Stratified(), length, passes - full_mask_passes(length, passes), replicates, rng)
+
+    def _plan_of(self, points: NDArray[np.float64], passes: int) -> MaskPlan:
+        masks, length = sized_masks(points, passes), points.shape[-1] - 1
         sizes = masks.sum(axis=-1)
         weights = 1.0 / (size_strata(length, passes).sum(axis=0)[sizes - 1] * sizes)
         return MaskPlan(masks, masks * weights[..., None])
@@ -76,23 +87,30 @@ class Regression(Estimator):
 
         Residuals may have a trend in the masked share, which the strata account for: it is fitted. The predictions of
         the passes were fitted to overlapping sets of passes, which the residuals do not show: they are multiplied by
-        1.15, and by 1.35 where predictions of all positions share the coefficients of distant lags.
+        1.15, and by 1.35 where predictions of all positions share the coefficients of distant lags. Blocks are fitted
+        together: they share the prior, the folds and the factors.
         """
-        strata, masks = size_strata(plan.length, plan.passes), mask_plan(plan, "regressions").masks
-        result = adjusted(masks, plan.weights, np.stack(losses, axis=1), strata)
+        masked = mask_plan(plan, "regressions")
+        strata = {length: size_strata(length, plan.passes) for length in masked.block_lengths}
+        result = adjusted(masked.masks, plan.weights, np.stack(losses, axis=1), masked.block_lengths, strata)
         return [
             Reduction(result.estimates[:, vector], self._variance(plan, result, vector))
             for vector in range(len(losses))
         ]
+
+    def reduce_all(self, plan: Plan, losses: Sequence[NDArray[np.float64]]) -> list[Reduction]:
+        """Reduce all blocks together; see `Estimator.reduce_all`."""
+        return self.reductions(plan, losses)
 
     def has_within_variance(self, length: int, passes: int) -> bool:
         """Return whether there are residuals enough; see `Estimator.has_within_variance`."""
         return passes - full_mask_passes(length, passes) >= FEWEST_RESIDUALS
 
     def _variance(self, plan: Plan, result: Adjusted, vector: int) -> WithinVariance | None:
-        if not self.has_within_variance(plan.length, plan.passes):
+        longest = max(mask_plan(plan, "regressions").block_lengths)
+        if not self.has_within_variance(longest, plan.passes):
             return None
-        drawn = plan.passes - full_mask_passes(plan.length, plan.passes)
+        drawn = plan.passes - full_mask_passes(longest, plan.passes)
         about_trend = from_residuals(drawn * result.residuals[:, vector, :drawn], plan.hidden_fractions[:, :drawn])
         factors = np.where(result.has_lags[:, vector], SHARED_LAGS, SHARED)
         return WithinVariance(factors**2 * about_trend.variance, np.full(plan.replicates, drawn - 2.0))

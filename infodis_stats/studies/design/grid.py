@@ -75,16 +75,16 @@ class Grid(Sequence[Cell]):
 
 def lay_out(items: Sequence[Target | Pair], samplers: Samplers, passes: Sequence[int], replicates: int) -> Grid:
     """Lay out the grid, without the cells whose passes are too few for their sampler."""
-    lengths = [tuple(side.length for side in item.sides) for item in items]
+    lengths = [tuple((side.length, side.blocks) for side in item.sides) for item in items]
     examples = dict(
         zip(reversed(lengths), reversed(items), strict=True)
-    )  # whether a sampler works depends on lengths alone
+    )  # whether a sampler works depends on lengths and blocks alone
     slots: list[NDArray[np.int64]] = []
     not_run: list[str] = []
     reasons: dict[str, str] = {}
     for row, sampler in enumerate(samplers):
         for column, budget in enumerate(passes):
-            refused: dict[tuple[int, ...], str] = {}
+            refused: dict[object, str] = {}
             for length, item in examples.items():
                 Cell(sampler, item, budget, replicates)  # refuses what is too large before it is tried
                 try:  # the types do not say that estimators get targets, and contrasts pairs

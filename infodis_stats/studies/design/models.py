@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from infodis_stats.models.loading import HUGGING_FACE, is_own
+from infodis_stats.models.loading import BUNDLED, HUGGING_FACE, is_own
 from infodis_stats.studies.design.toml import Text, TomlTable, hint
 
 __all__ = ["ModelSpec"]
 
-BUNDLED = ("austen",)
+NAMES = ", ".join(map(repr, BUNDLED))
 
 
 def _beside(name: object, info: ValidationInfo) -> object:
@@ -35,7 +35,7 @@ def _known(name: str, info: ValidationInfo) -> str:
     bundled = name in BUNDLED or name.startswith(HUGGING_FACE) or name == (info.context or {}).get("object")
     if bundled or is_own(name) or Path(name).suffix == ".safetensors" or _exists(Path(name)):
         return name
-    forms = "; a model is 'austen', a .safetensors file, hf:FOLDER_OR_ID, or package.module:object of your own"
+    forms = f"; a model is {NAMES}, a .safetensors file, hf:FOLDER_OR_ID, or package.module:object of your own"
     raise ValueError(f"there is no model {reprlib.repr(name)}{hint(name, BUNDLED) or forms}")
 
 
@@ -50,7 +50,7 @@ class ModelSpec(TomlTable):
         Text,
         BeforeValidator(_beside),
         AfterValidator(_known),
-        Field(description="'austen', a .safetensors file, hf:FOLDER_OR_ID, or package.module:object of your own"),
+        Field(description=f"{NAMES}, a .safetensors file, hf:FOLDER_OR_ID, or package.module:object of your own"),
     ]
     family: Annotated[
         Text | None, Field(description="calling convention, such as 'llada'; default: recognised by the configuration")

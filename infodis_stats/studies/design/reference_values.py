@@ -127,16 +127,16 @@ def truth_dataset(
 
 
 def _enumerated(item: Target | Pair) -> bool:
-    return isinstance(item, Target) and item.length <= LONGEST_ENUMERATED
+    return isinstance(item, Target) and len(item.blocks) < 2 and item.length <= LONGEST_ENUMERATED
 
 
 def long_run(item: Target | Pair, passes: int) -> Cell:
     """Plan the reference value of a network: all masks where they are few enough, else a long run."""
-    exact = all(2**side.length - 1 <= max(passes, 2**LONGEST_ENUMERATED) for side in item.sides)
+    exact = all(2**side.longest_block - 1 <= max(passes, 2**LONGEST_ENUMERATED) for side in item.sides)
     chosen: Estimator = Exhaustive() if exact else LONG_RUN
     sampler = Coupled(chosen) if isinstance(item, Pair) else chosen
     if exact:
-        return Cell(sampler, item, 2 ** max(side.length for side in item.sides), 1)
+        return Cell(sampler, item, 2 ** max(side.longest_block for side in item.sides), 1)
     return Cell(sampler, item, passes // LONG_REPLICATES, LONG_REPLICATES)
 
 

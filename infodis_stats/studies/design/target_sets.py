@@ -2,12 +2,13 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from estimators import InputError, Pair, Target, make_pairs, make_targets
+from estimators.model import in_blocks
 from infodis_stats.io.records import Record, TextPair, read_pairs, read_records
 from infodis_stats.laws import TableLaw
 from infodis_stats.models import TextModel, conditioned, conditioned_alternatives
@@ -36,8 +37,12 @@ class Group:
 
 
 def make_groups(subject: Subject, spec: Scored) -> list[Group]:
-    """Make the groups of a study."""
-    return [*(_targets(subject, table) for table in spec.targets), *(_pairs(subject, table) for table in spec.pairs)]
+    """Make the groups of a study, whose items know the blocks of the model."""
+    groups = [*(_targets(subject, table) for table in spec.targets), *(_pairs(subject, table) for table in spec.pairs)]
+    return [
+        replace(group, items=tuple(in_blocks(item, subject.model) for item in group.items))  # type: ignore[arg-type]
+        for group in groups
+    ]
 
 
 def items_of(groups: Sequence[Group]) -> list[Target | Pair]:

@@ -98,7 +98,7 @@ def _part(subject: Subject, table: SubjectSpec, spec: FrontierSpec) -> _Part:
     known: dict[tuple[int, str, int], int] = {}
     owners = []
     for (item, _, column), cell in zip(grid.slots.tolist(), grid, strict=True):
-        settled = replace(cell, sampler=cell.sampler.settled(cell.item, cell.passes, subject.model))
+        settled = cell.settled(subject.model)
         owner = known.setdefault((item, settled.sampler.name, column), len(cells))
         if owner == len(cells):
             cells.append(settled)

@@ -7,7 +7,7 @@ import pytest
 
 from estimators import all_masks
 from estimators.masked.regression import cross_fitting
-from estimators.masked.regression.cross_fitting import Passes, held_out
+from estimators.masked.regression.cross_fitting import Passes, Run, held_out
 from estimators.masked.regression.lags import lag_terms
 from estimators.masked.regression.prior import make_prior
 from estimators.masked.regression.strata import size_strata
@@ -68,7 +68,8 @@ def random_passes(length, count, vectors=1, seed=0):
     masks = rng.random((count, length)) < 0.5
     masks[-1] = masks[0]
     losses = masks * (1.0 + 0.5 * np.roll(masks, 1, axis=1) + rng.random((vectors, count, length)))
-    return Passes(masks, masks * rng.random(masks.shape), losses, size_strata(length, count) * rng.random(length))
+    run = Run(length, 1, size_strata(length, count) * rng.random(length))
+    return Passes(masks, masks * rng.random(masks.shape), losses, (run,))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_maths_closed_forms_equal_ridge_regression_without_the_split(length, cou
     computed = np.stack(held_out(passes, splits, prior, lags))
     ridge = Ridge(passes.masks, prior, lags)
     for (row, held), vector in itertools.product(enumerate(splits), range(2)):
-        expected = ridge.held_out(held, passes.weights, passes.losses[vector], passes.shares)
+        expected = ridge.held_out(held, passes.weights, passes.losses[vector], passes.runs[0].shares)
         np.testing.assert_allclose(computed[:, row, vector], expected, rtol=1e-9, atol=1e-11)
 
 
@@ -114,10 +115,10 @@ def test_contract_linear_in_the_losses(lags):
     one, two = (random_passes(10, 40, seed=seed).losses for seed in (0, 0))
     passes, prior = random_passes(10, 40), make_prior(0.003, 0.0003)
     two = passes.masks * np.random.default_rng(1).random(one.shape)
-    stacked = Passes(passes.masks, passes.weights, np.concatenate([one, two, 1e6 * one - 3.0 * two]), passes.shares)
+    stacked = Passes(passes.masks, passes.weights, np.concatenate([one, two, 1e6 * one - 3.0 * two]), passes.runs)
     first, second, both = np.stack(held_out(stacked, one_split(40), prior, lags)[:2]).transpose(2, 0, 1, 3)
     np.testing.assert_allclose(both, 1e6 * first - 3.0 * second, rtol=1e-9, atol=1e-6)
-    nothing = Passes(passes.masks, passes.weights, 0.0 * one, passes.shares)
+    nothing = Passes(passes.masks, passes.weights, 0.0 * one, passes.runs)
     assert not np.stack(held_out(nothing, one_split(40), prior, lags)).any()
 
 

@@ -25,7 +25,8 @@ def likelihood(losses):
 
 def estimate_of(masks, weights, losses, strata):
     """The adjusted sum of a single vector of losses."""
-    return adjusted(masks[None], weights[None], losses[None, None], strata).estimates[0, 0]
+    length = masks.shape[-1]
+    return adjusted(masks[None], weights[None], losses[None, None], (length,), {length: strata}).estimates[0, 0]
 
 
 def with_full_mask(length, passes):
@@ -126,9 +127,9 @@ def test_maths_control_lags_chosen_by_the_pass_itself_are_biased(monkeypatch):
     weak_lags(monkeypatch)
     losses = arbitrary_losses(3)
 
-    def leaking(masks, losses, group):
+    def leaking(passes, losses, group):
         groups = len(np.unique(group))
-        return lags.distant_lags(np.stack([masks] * groups), np.stack([losses] * groups))
+        return lags.distant_lags(np.stack([passes.masks] * groups), np.stack([losses] * groups))
 
     monkeypatch.setattr(damping, "_lags_of_groups", leaking)
     assert abs(expectation(losses, size_strata(3, 3)) / likelihood(losses) - 1) > 1e-4
@@ -151,10 +152,11 @@ def test_maths_predictions_count_by_their_held_out_errors():
     design = np.stack([np.ones(len(passes)), masks.sum(axis=1)[passes]], axis=1)
     line = np.linalg.lstsq(design, losses[passes, positions], rcond=None)[1][0]
     few = (damping.LEARNING / 400) ** 2
+    share = np.broadcast_to(masks.mean(axis=1, keepdims=True), masks.shape)
     for ratio, factor in ((0.0, 1.0), (1.0, 1.0), (1.2, 0.5), (1.3, 0.25), (1.5, 0.0)):
-        assert damping._reliability(masks, losses, (ratio + few) * line) == pytest.approx(factor)
-    assert damping._reliability(masks, 0.0 * losses, 0.0) == 0.0
-    assert damping._reliability(np.zeros((2, 3), dtype=bool), np.zeros((2, 3)), 0.0) == 1.0
+        assert damping._reliability(masks, share, losses, (ratio + few) * line) == pytest.approx(factor)
+    assert damping._reliability(masks, share, 0.0 * losses, 0.0) == 0.0
+    assert damping._reliability(np.zeros((2, 3), dtype=bool), np.zeros((2, 3)), np.zeros((2, 3)), 0.0) == 1.0
 
 
 @pytest.mark.parametrize("passes", [1, 2, 40, 300])
@@ -178,7 +180,10 @@ def test_contract_huge_and_tiny_losses_have_the_same_estimates(exponent):
     rng = np.random.default_rng(0)
     masks = rng.random((1, 20, 8)) < 0.5
     weights, losses, strata = masks / 10.0, masks[:, None] * rng.random((1, 2, 20, 8)), size_strata(8, 20)
-    plain, scaled = (adjusted(masks, weights, values, strata) for values in (losses, np.ldexp(losses, exponent)))
+    plain, scaled = (
+        adjusted(masks, weights, values, masks.shape[-1:], {masks.shape[-1]: strata})
+        for values in (losses, np.ldexp(losses, exponent))
+    )
     np.testing.assert_array_equal(scaled.estimates, np.ldexp(plain.estimates, exponent))
     np.testing.assert_array_equal(scaled.residuals, np.ldexp(plain.residuals, exponent))
 
@@ -193,7 +198,7 @@ def variances(table, passes, undamped, monkeypatch, replicates=300):
     length = table.shape[1]
     if undamped:
         monkeypatch.setattr(damping, "_slope", lambda predicted, residual: np.ones(len(predicted)))
-        monkeypatch.setattr(damping, "_reliability", lambda masks, losses, squares: np.ones(len(losses)))
+        monkeypatch.setattr(damping, "_reliability", lambda masks, shares, losses, squares: np.ones(len(losses)))
     strata, every, rng = size_strata(length, passes), all_masks(length), np.random.default_rng(0)
     probability = strata / np.array([math.comb(length, size) for size in range(1, length + 1)])
     sizes = every.sum(axis=1)
@@ -214,7 +219,7 @@ def test_worthless_predictions_do_no_harm(monkeypatch):
     table = np.log(2.0) * (every & np.roll(every, 5, axis=1))
     before, after = variances(table, 12, False, monkeypatch)
     assert after < 1.1 * before
-    monkeypatch.setattr(damping, "_reliability", lambda masks, losses, squares: np.ones(len(losses)))
+    monkeypatch.setattr(damping, "_reliability", lambda masks, shares, losses, squares: np.ones(len(losses)))
     before, after = variances(table, 12, False, monkeypatch)
     assert after > 1.15 * before, "control: the slope of whole passes alone"
 
