@@ -52,8 +52,9 @@ class Decoder(nn.Module):
     def explicit(self, tokens: Tensor, positions: Tensor, allowed: Tensor) -> Tensor:
         """Return logits under a mask of bool (length, length)."""
         hidden = self.embedding(tokens) + self.place(positions)
+        layer: Any  # a Layer
         for layer in self.layers:
-            hidden = layer.explicit(hidden, allowed)  # type: ignore[operator]
+            hidden = layer.explicit(hidden, allowed)
         logits: Tensor = self.head(hidden)
         return logits
 
@@ -65,6 +66,7 @@ class Decoder(nn.Module):
     def logits(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
         """Return logits."""
         hidden = self.embedding(tokens) + self.place(torch.arange(tokens.shape[1]))
+        layer: Any  # a Layer
         for layer in self.layers:
             hidden = layer.after(hidden, self.attend(layer, hidden, mask))
         result: Tensor = self.head(hidden)
@@ -95,7 +97,8 @@ class SDAR(Decoder):
             return super().attend(layer, hidden, mask.bool())
         query, key, value = layer.parts(hidden)
         key, value = (part.repeat_interleave(HEADS // GROUPS, dim=1) for part in (key, value))
-        return (query @ key.transpose(-1, -2)).softmax(dim=-1) @ value
+        mixed: Tensor = (query @ key.transpose(-1, -2)).softmax(dim=-1) @ value
+        return mixed
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> SimpleNamespace:
         """Return an object with logits."""
@@ -112,7 +115,7 @@ class FastDLLM(Decoder):
 
 
 class BD3LM(Decoder):
-    """It needs a time, takes two copies of its longest input unless it samples, and has another kernel for attention."""
+    """It needs a time, and takes two copies of its longest input unless it samples, which it does with sdpa only."""
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)

@@ -256,6 +256,17 @@ def test_each_distinct_sequence_has_one_clean_pass_and_each_masked_row_one_of_it
     assert before == {name: id(value) for name, value in vars(model).items()}  # nothing is kept
 
 
+def test_estimates_use_the_blocks() -> None:
+    model = wrapped(decoder(), 2)
+    assert blocks_of(model) == model.blocks
+    tokens = sequences()[0][:1, :4]
+    estimate = ids.estimate_nll(model, tokens.numpy(), "exhaustive", passes=3, replicates=1)["nll"].item()
+    one = torch.arange(4)[None] % 2 == 1
+    price = [model.token_nll(tokens, masked).double() for masked in (one, ~one, one | True)]
+    # Either token of a block is the first, with the other masked.
+    assert estimate == pytest.approx(float(torch.stack(price).sum()) / 2, rel=1e-6)
+
+
 def test_a_network_without_a_separate_head_gives_the_same_losses() -> None:
     class Scaled(block_networks.LLaDA2):
         def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> SimpleNamespace:
