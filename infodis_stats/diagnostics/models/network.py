@@ -13,6 +13,7 @@ from estimators.model import blocks_of, takes_padding
 from infodis_stats.diagnostics.models.trial import CLEAR, Check, Finding, Trial, clear, half_masks, largest
 from infodis_stats.diagnostics.verdict import Verdict
 from infodis_stats.models.huggingface import Family
+from infodis_stats.models.huggingface.conventions import find_block_size
 from infodis_stats.models.huggingface.padding import measure_padding
 from infodis_stats.models.huggingface.recognition import refused_network
 from infodis_stats.models.probes import Attention, dependence, pattern_of
@@ -238,6 +239,16 @@ def _family(trial: Trial) -> list[Finding]:
     return [] if family is None else [family_finding(family)]
 
 
+def _configured_blocks(trial: Trial) -> Iterator[Finding]:
+    """Compare the block size with that of the configuration."""
+    model = trial.model
+    named = find_block_size(model.family, model.config)
+    if named is not None and named != model.block_size:
+        reason = f"the configuration has blocks of {named}, but the model is called with blocks of {model.block_size}"
+        verdict = Verdict("configuration", "caution", reason, f"load it with block_size={named}")
+        yield Finding(verdict, {"configured_block_size": named})
+
+
 def _mask(trial: Trial) -> list[Finding]:
     """Measure how much probability the mask takes from the other tokens."""
     model = trial.model
@@ -324,6 +335,7 @@ CALL_CHECKS: Mapping[str, Check] = {
 
 NETWORK_CHECKS: Mapping[str, Check] = {
     "family": _family,
+    "configuration": _configured_blocks,
     "mask": _mask,
     "time": _time,
     "padding": _padding,

@@ -80,6 +80,14 @@ class CleanAttention(_Attention):
     ----------
     numbers : Tensor of int64, shape (length,)
         The number of the block of each position.
+
+    Examples
+    --------
+    >>> tokens = torch.eye(4)[None, None]
+    >>> with CleanAttention(torch.tensor([0, 0, 1, 1])):
+    ...     functional.scaled_dot_product_attention(0 * tokens, 0 * tokens, tokens)[0, 0, [0, 2]]
+    tensor([[0.5000, 0.5000, 0.0000, 0.0000],
+            [0.2500, 0.2500, 0.2500, 0.2500]])
     """
 
     def __init__(self, numbers: Tensor) -> None:
@@ -103,6 +111,16 @@ class MaskedAttention(_Attention):
     ------
     ModelError
         If the clean pass computed no attention by `scaled_dot_product_attention`.
+
+    Examples
+    --------
+    >>> clean, masked = torch.eye(4)[None, None], -torch.eye(4)[None, None]
+    >>> with CleanAttention(torch.tensor([0, 0, 1, 1])) as attention:
+    ...     _ = functional.scaled_dot_product_attention(0 * clean, 0 * clean, clean)
+    >>> with MaskedAttention(attention, torch.tensor([0])):
+    ...     functional.scaled_dot_product_attention(0 * clean, 0 * clean, masked)[0, 0, [0, 2]]
+    tensor([[-0.5000, -0.5000,  0.0000,  0.0000],
+            [ 0.2500,  0.2500, -0.2500, -0.2500]])
     """
 
     def __init__(self, clean: CleanAttention, kind: Tensor, present: Tensor | None = None) -> None:

@@ -62,7 +62,13 @@ def _published_mask(family: Family, config: Mapping[str, Any]) -> list[int]:
 
 
 def find_block_size(family: Family, config: Mapping[str, Any]) -> int | None:
-    """Return the block size that a configuration names, for a family with blocks; None if it names none."""
+    """Return the block size that a configuration names, for a family with blocks; None if it names none.
+
+    Examples
+    --------
+    >>> find_block_size(Family(name="own", about="", block_sizes=(32,)), {"bd_size": 32})
+    32
+    """
     named = [config[name] for name in BLOCK_SIZES if config.get(name) is not None]
     return named[0] if named and family.block_sizes else None
 

@@ -267,6 +267,11 @@ def test_estimates_use_the_blocks() -> None:
     assert estimate == pytest.approx(float(torch.stack(price).sum()) / 2, rel=1e-6)
 
 
+def test_nothing_masked_costs_nothing() -> None:
+    tokens, masked = sequences()
+    assert not wrapped(decoder()).token_nll(tokens, masked & False).any()
+
+
 def test_a_network_without_a_separate_head_gives_the_same_losses() -> None:
     class Scaled(block_networks.LLaDA2):
         def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> SimpleNamespace:
@@ -392,6 +397,7 @@ def test_the_block_size_of_the_command_line_replaces_that_of_the_configuration(
         main(["check", f"hf:{tmp_path}", *options, *more])
         found = json.loads(capsys.readouterr().out)
         assert (found["options"]["block_size"], found["measured"]["block_size"]) == (size, size)
+        assert found["measured"].get("configured_block_size", size) == SIZE  # the other one is noticed
     assert main(["check", f"hf:{tmp_path}", *options, "--block-size", "0"]) == 2
     assert "--block-size must be a positive integer, got 0" in capsys.readouterr().err
 
