@@ -148,7 +148,7 @@ def _recognised(config: Mapping[str, Any]) -> Family | None:
     kind = _text(config.get("model_type")).lower()
     named += [MODEL_TYPES[kind]] if kind in MODEL_TYPES else []
     if any(family.name == "bd3lm" for family in named) and config.get("cross_attn") is False:
-        return FAMILIES["mdlm"]  # the same code without blocks
+        return FAMILIES["mdlm"]  # the same code, trained without blocks
     named += _by_keys(config, with_blocks=any(family.block_sizes for family in named))
     if named:
         return _least_plain(named)
