@@ -611,7 +611,7 @@ class MaskedLanguageModel:
         return self._read(lambda: self._forward(inputs, noise, **padding), scored)
 
     def _block_losses(self, tokens: Tensor, masked: Tensor, lengths: Tensor | None) -> Tensor:
-        """Return the losses of the masked tokens in row order; after a shift, clean rows predict first tokens of blocks."""
+        """Return the losses of masked tokens in row order; after a shift, clean rows predict first tokens of blocks."""
         clean = self.inputs(tokens, torch.zeros_like(masked), lengths)
         inputs = self.inputs(tokens, masked, lengths)
         clean_first, clean_kind = distinct_rows(clean)
