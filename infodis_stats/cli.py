@@ -390,6 +390,9 @@ def _add_model(parser: argparse.ArgumentParser, *, acceleration: bool = True) ->
         metavar="SCALE",
         help="scale of classifier-free guidance, which takes two forward passes per pass (default 0)",
     )
+    group.add_argument(
+        "--block-size", type=int, metavar="SIZE", help="positions of a block of a network of block diffusion"
+    )
     group.add_argument("--dtype", help="dtype of the weights, such as bfloat16 (default: the stored one)")
     group.add_argument("--device-map", metavar="MAP", help="distribution of the layers over devices, such as auto")
     group.add_argument("--revision", help="commit, tag or branch of a hub model")

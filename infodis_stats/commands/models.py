@@ -37,6 +37,7 @@ LOADING = (
     "shifted",
     "exclude_mask",
     "guidance",
+    "block_size",
     "dtype",
     "device_map",
     "revision",

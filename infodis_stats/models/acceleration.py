@@ -21,6 +21,8 @@ COMPILER = "inductor"
 UNCHANGED = {
     "after",
     "before",
+    "block_size",
+    "block_start",
     "exclude_mask",
     "forward_passes_per_row",
     "guidance",
@@ -83,6 +85,8 @@ def accelerated(
     network = model.network if isinstance(model, MaskedLanguageModel) else model
     if autocast is not None and autocast not in HALF:
         raise InputError(f"autocast must be torch.bfloat16 or torch.float16, got {autocast}")
+    if compile and isinstance(model, MaskedLanguageModel) and model.blocks is not None:
+        raise InputError("compile is not for networks of block diffusion, whose attention is put in while they run")
     if compile:
         blocks = [block for block in _blocks(network) if model.head not in list(block.modules())]
         if not blocks:

@@ -41,6 +41,7 @@ def load_model(
     shifted: bool | None = None,
     exclude_mask: bool | None = None,
     guidance: float | None = None,
+    block_size: int | None = None,
     dtype: torch.dtype | str | None = None,
     device_map: str | Mapping[str, Any] | None = None,
     revision: str | None = None,
@@ -59,7 +60,7 @@ def load_model(
         a function or class that returns such a model when it is called without arguments.
     device : torch.device or str, default "cpu"
         Device of the weights; pass the same device to the estimation functions. A model of your own chooses its device.
-    family, tokenizer, mask_id, before, after, shifted, exclude_mask, guidance, dtype, device_map, revision
+    family, tokenizer, mask_id, before, after, shifted, exclude_mask, guidance, block_size, dtype, device_map, revision
         As in `load_huggingface`; only Hugging Face models have these options.
     trust_remote_code : bool, default False
         Whether to run Python code stored with a Hugging Face model.
@@ -97,6 +98,7 @@ def load_model(
         "shifted": shifted,
         "exclude_mask": exclude_mask,
         "guidance": guidance,
+        "block_size": block_size,
         "dtype": dtype,
         "device_map": device_map,
         "revision": revision,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Attention", "allowed_tokens", "attention_pattern", "dependence", "pattern_of"]
 
-LENGTH = 64
+LENGTH, LONGEST = 64, 256
 SYMBOLS = 8  # distinct tokens in a probe, spread over the vocabulary
 FEWEST = 0.2  # of the losses that a pattern lets depend on a later token do so; rounding hides weak dependences
 
@@ -82,7 +82,8 @@ def dependence(model: Any, *, cheap: bool = False, seed: int = 0) -> NDArray[np.
 
 
 def _dependence(model: Any, rng: np.random.Generator, *, cheap: bool) -> NDArray[np.int8]:
-    length = min(LENGTH, int(getattr(model, "longest", LENGTH)))
+    length = max(LENGTH, min(2 * (getattr(model, "block_size", None) or 0), LONGEST))
+    length = min(length, int(getattr(model, "longest", length)))
     symbols = _symbols(model, rng)
     chosen = rng.integers(0, len(symbols), length)
     found = np.full((length, length), -1, dtype=np.int8)

@@ -157,7 +157,11 @@ ERRORS = [  # changes of the checkpoint, options, and a part of the sentence
     ({"mask_token_id": None}, "", "it is not guessed; specify it with --mask-id"),
     ({}, "--tokenizer {folder}/bert", "specify the right one with --mask-id"),
     (UNKNOWN, "", "belongs to no known family: specify one with --family (llada"),
-    (UNKNOWN | {"model_type": "a2d-qwen3"}, "", "without blocks, pass --family a2d"),
+    (
+        UNKNOWN | {"model_type": "a2d-qwen3"},
+        "",
+        "specify --family a2d if it was trained without blocks, or --family a2d-bd3lm and its --block-size",
+    ),
     ({}, "--family lada", "--family must be one of llada"),
     (
         {},

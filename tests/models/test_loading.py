@@ -136,6 +136,7 @@ def test_a_text_model_has_all_methods(own):
         {"shifted": False},
         {"exclude_mask": False},
         {"guidance": 0.0},
+        {"block_size": 4},
         {"dtype": "float32"},
         {"device_map": "auto"},
         {"revision": "main"},

@@ -516,11 +516,6 @@ def _blocks(kind: str, network: str, **settings: Any) -> dict[str, Any]:
 LENGTH = {"max_position_embeddings": 16, "vocab_size": 13}
 
 REFUSED: Mapping[str, Mapping[str, Any]] = {
-    "bd3lm": _blocks("bd3lm", "BD3LM", block_size=4, cross_attn=True, model_length=16),
-    "sdar": _blocks("sdar", "SDARForCausalLM", fuse_cross_entropy=True),
-    "sdar-moe": _blocks("sdar_moe", "SDARMoeForCausalLM"),
-    "llada2": _blocks("llada2_moe", "LLaDA2MoeModelLM"),
-    "fast-dllm-v2": _blocks("Fast_dLLM_Qwen", "Fast_dLLM_QwenForCausalLM", bd_size=32),
     "e2d2": _blocks("e2d2", "E2D2", block_size=4, backbone_config={}, noise_config={}, length=16),
     "mdlm of e2d2": _blocks("mdlm", "MDLM", backbone_config={}, noise_config={}, length=16),
     "bd3lm of e2d2": _blocks("bd3lm", "BD3LM", backbone_config={}, block_size=4, length=16),

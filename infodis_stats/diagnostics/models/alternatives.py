@@ -1,4 +1,4 @@
-"""Checks of the conventions on texts: whether another mask, other special tokens or another shift predict them better.
+"""Checks of the conventions on texts: whether another mask, special tokens, shift or block size predict them better.
 
 A network that is called by a wrong convention still gives losses, which are only too large. So texts are scored by each
 plausible convention: the best one is chosen on a few masks, and compared with the declared one on others.
@@ -26,6 +26,7 @@ CHOICE_TEXTS = 3
 MOST_MASKS, UNUSED = 24, 4  # candidates
 STANDARD_ERRORS = 3
 BETTER, EQUAL = 0.2, 0.02  # nats per token
+BLOCK_SIZES = (1, 2, 4, 8, 16, 32)
 MOST_LOSS = 100.0  # nats, in place of infinities
 LOGITS = 2**25  # per call
 
@@ -34,16 +35,18 @@ WHERE = {False: "at its own position", True: "one position before"}
 
 @dataclass(frozen=True)
 class Convention:
-    """How a network is called: the mask and the special tokens around a sequence."""
+    """How a network is called: the mask, the special tokens around a sequence, and the block size if it has blocks."""
 
     mask_id: int
     before: tuple[int, ...]
     after: tuple[int, ...]
+    block_size: int | None
 
     def of(self, model: MaskedLanguageModel) -> MaskedLanguageModel:
         """Return the same network by this convention; it is shared, not copied."""
         other = copy.copy(model)
         other.mask_id, other.before, other.after = self.mask_id, self.before, self.after
+        other.block_size = self.block_size
         return other
 
 
@@ -75,9 +78,9 @@ class Scores:
 
 
 def convention_findings(trial: Trial) -> Iterator[Finding]:
-    """Yield the findings on the mask, the special tokens around texts, the shift, and whether texts are predicted."""
+    """Yield the findings on mask, special tokens, block size and shift, and whether texts are predicted."""
     model = trial.model
-    declared = Convention(model.mask_id, model.before, model.after)
+    declared = Convention(model.mask_id, model.before, model.after, model.block_size)
     rng = np.random.default_rng(trial.seed)
     texts = _texts(trial)
     choice, test = _design(texts[:CHOICE_TEXTS], CHOICE_MASKS, rng), _design(texts, TEST_MASKS, rng)
@@ -104,6 +107,7 @@ def convention_findings(trial: Trial) -> Iterator[Finding]:
         yield _other_surroundings(around, used, beside, losses)
         used, losses = around, beside
 
+    yield from _block_size(model, used, texts, chance, rng)
     decided = [part for part in (losses, beside) if _decided(part, chance)]
     yield _shift(model.shifted, decided[0] if decided else losses, measurable=bool(decided))
     known = _informative(losses.best, chance)
@@ -113,6 +117,60 @@ def convention_findings(trial: Trial) -> Iterator[Finding]:
         "best_after": list(used.after) if known else None,
     }
     yield _prediction(usual.losses[int(model.shifted)], chance, found)
+
+
+def _block_size(
+    model: MaskedLanguageModel, used: Convention, texts: Sequence[Tensor], chance: float, rng: np.random.Generator
+) -> Iterator[Finding]:
+    """Compare block sizes on masks in the last tokens of texts, which are in one block of either size.
+
+    So the visible tokens are the same: smaller blocks would show more of them, and predict better for that alone.
+    """
+    if used.block_size is None:
+        return
+    gains = {}
+    for size in sorted({*BLOCK_SIZES, *model.family.block_sizes} - {used.block_size}):
+        other = replace(used, block_size=size)
+        halves = [_last_masks(part, (used, other), rng) for part in (texts[::2], texts[1::2])]
+        pairs = [(_scores(model, other, half), _scores(model, used, half)) for half in halves if len(half.rates) > 1]
+        if len(pairs) == 2:
+            gains[size] = pairs
+    if not gains:
+        return
+    best = max(gains, key=lambda size: float((gains[size][0][1].best - gains[size][0][0].best).mean()))
+    scores, usual = gains[best][1]
+    if not _better(scores.best, usual.best, usual.rates, chance):
+        reason = f"no other block size predicts the last tokens of these texts clearly better than {used.block_size}"
+        yield Finding(Verdict("block size", "fine", reason), {"best_block_size": used.block_size})
+        return
+    gain = usual.best.mean() - scores.best.mean()
+    reason = f"blocks of {best} predict these texts better by {gain:.2g} nats per token than those of {used.block_size}"
+    measured = f"{usual.best.mean():.2f} nats per token with {used.block_size}, {scores.best.mean():.2f} with {best}"
+    verdict = Verdict("block size", "do not use", reason, f"load it with block_size={best}", measured)
+    yield Finding(verdict, {"best_block_size": best})
+
+
+def _last_masks(texts: Sequence[Tensor], conventions: Sequence[Convention], rng: np.random.Generator) -> Design:
+    """Draw masks within the last block of each text, under either of two conventions."""
+    rows, rates = [], []
+    for tokens in texts:
+        begins = [_last_block(len(tokens), convention) for convention in conventions]
+        if begins[0] == begins[1]:
+            continue
+        first = max(1, *begins)
+        masks = torch.zeros(sum(CHOICE_MASKS), len(tokens), dtype=torch.bool)
+        for mask, index in zip(masks, np.repeat(np.arange(len(RATES)), CHOICE_MASKS), strict=True):
+            size = max(1, round(RATES[index] * (len(tokens) - first)))
+            mask[torch.from_numpy(first + rng.permutation(len(tokens) - first)[:size])] = True
+            rates += [index] * size
+        rows.append((tokens, masks))
+    return Design(tuple(rows), np.array(rates, dtype=np.int64))
+
+
+def _last_block(length: int, convention: Convention) -> int:
+    assert convention.block_size is not None
+    before = len(convention.before)
+    return (length - 1 + before) // convention.block_size * convention.block_size - before
 
 
 def _other_mask(best: int, declared: int, scores: Scores, usual: Scores) -> Finding:
@@ -226,13 +284,17 @@ def _scores(model: MaskedLanguageModel, convention: Convention, design: Design) 
         size = max(1, LOGITS // (model.vocabulary * (len(tokens) + 2)))
         for start in range(0, len(masks), size):
             masked = masks[start : start + size]
-            logits = model.outputs(tokens.expand(len(masked), -1), masked)
-            if model.exclude_mask and model.mask_id < logits.shape[-1]:
-                logits[..., model.mask_id] = -torch.inf
-            rows, places = masked.to(logits.device).nonzero(as_tuple=True)
-            targets = tokens.to(logits.device)[places]
-            at = [logits[rows, places + len(model.before) - back].log_softmax(dim=-1) for back in (0, 1)]
-            chosen = [logs.gather(1, targets[:, None])[:, 0].double().cpu().numpy() for logs in at]
+            repeated = tokens.expand(len(masked), -1)
+            outputs = model.outputs(repeated, masked)
+            rows, places = masked.to(outputs.device).nonzero(as_tuple=True)
+            targets = tokens.to(outputs.device)[places]
+            chosen = []
+            for aligned in (outputs, model.shift(outputs, repeated)):
+                logits = aligned[rows, places + len(model.before)]
+                if model.exclude_mask and model.mask_id < logits.shape[-1]:
+                    logits[:, model.mask_id] = -torch.inf
+                logs = logits.log_softmax(dim=-1).gather(1, targets[:, None])[:, 0]
+                chosen.append(logs.double().cpu().numpy())
             parts.append(-np.stack(chosen))
     losses = np.nan_to_num(np.concatenate(parts, axis=1), nan=MOST_LOSS, posinf=MOST_LOSS).clip(max=MOST_LOSS)
     return Scores(losses, design.rates)

@@ -46,7 +46,8 @@ class ModelCheck:
         One verdict per check, worst first.
     measured : mapping of str to object
         What was found: ``attention``, ``block_size``, ``deterministic``, ``shifted``, ``best_mask_id``,
-        ``best_before`` and ``best_after`` (None if they could not be measured), ``mask_cost`` and more.
+        ``best_before`` and ``best_after`` (None if they could not be measured), ``best_block_size``, ``mask_cost`` and
+        more.
     options : mapping of str to object
         The conventions that the model was loaded with, as `load_huggingface` takes them; empty for other models.
     dependence : array of int8, shape (length, length), optional
@@ -104,12 +105,13 @@ def check_model(
 
     On random tokens and on texts it finds: whether identical calls agree, at the end as at the beginning and at the
     longest input; whether losses depend on tokens that are masked, or on the other rows of a batch; overflow; the
-    attention pattern, by changing one token at a time; whether probabilities are normalised; how far orders disagree;
-    whether the fingerprint is stable. For a `MaskedLanguageModel` it also finds: whether its losses are those of the
-    plain computation; whether another mask, other special tokens around the texts or another shift of the logits
-    predict texts better; how much probability the mask takes; whether time matters; the effect of padding; the error of
-    half precision. For a model with a tokenizer: whether texts survive encoding and decoding, and whether prompt and
-    response meet where a token ends. An error that the model raises becomes a verdict.
+    attention pattern, by changing one token at a time, and whether it is that of the blocks that the model declares;
+    whether probabilities are normalised; how far orders disagree; whether the fingerprint is stable. For a
+    `MaskedLanguageModel` it also finds: whether its losses are those of the plain computation; whether another mask,
+    other special tokens around the texts, another shift of the logits or another block size predict texts better; how
+    much probability the mask takes; whether time matters; the effect of padding; the error of half precision. For a
+    model with a tokenizer: whether texts survive encoding and decoding, and whether prompt and response meet where a
+    token ends. An error that the model raises becomes a verdict.
 
     Parameters
     ----------
@@ -142,7 +144,8 @@ def check_model(
     Notes
     -----
     A block-diffusion network that is called without its block-causal mask is bidirectional, and no call shows that it
-    was trained otherwise: such networks are recognised by class and configuration.
+    was trained otherwise: such networks are recognised by class and configuration. Block sizes are compared on the last
+    tokens of texts, which have the same visible tokens under either; texts are cut to 32 tokens.
 
     Examples
     --------

@@ -5,15 +5,18 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from estimators.model import takes_padding
+from estimators.blocks import Blocks
+from estimators.model import blocks_of, takes_padding
 from infodis_stats.diagnostics.models.trial import CLEAR, Check, Finding, Trial, clear, half_masks, largest
 from infodis_stats.diagnostics.verdict import Verdict
 from infodis_stats.models.huggingface import Family
+from infodis_stats.models.huggingface.conventions import find_block_size
 from infodis_stats.models.huggingface.padding import measure_padding
 from infodis_stats.models.huggingface.recognition import refused_network
-from infodis_stats.models.probes import dependence, pattern_of
+from infodis_stats.models.probes import Attention, dependence, pattern_of
 
 __all__ = ["CALL_CHECKS", "NETWORK_CHECKS", "family_finding"]
 
@@ -50,14 +53,11 @@ def _hidden(trial: Trial) -> list[Finding]:
     tokens, worst = trial.random, 0.0
     other = tokens.flip(0)
     for masked in half_masks(trial, tokens.shape[1]):
-        places = masked.nonzero()[:, 0]
-        if len(places) < 2:
-            continue
-        kept = places[: len(places) // 2]
-        changed = tokens.clone()
-        changed[:, places[len(places) // 2 :]] = other[:, places[len(places) // 2 :]]
         rows = masked.expand(len(tokens), -1)
-        worst = max(worst, largest(trial.losses(tokens, rows)[:, kept], trial.losses(changed, rows)[:, kept]))
+        for kept, hidden in _halves(trial, masked.nonzero()[:, 0]):
+            changed = tokens.clone()
+            changed[:, hidden] = other[:, hidden]
+            worst = max(worst, largest(trial.losses(tokens, rows)[:, kept], trial.losses(changed, rows)[:, kept]))
     measured = f"largest difference {worst:.2g} nats"
     if worst > clear(trial):
         reason = "losses depend on tokens that are masked: the model sees the tokens that it predicts"
@@ -65,6 +65,42 @@ def _hidden(trial: Trial) -> list[Finding]:
         return [Finding(Verdict("masked tokens", "do not use", reason, advice, measured), {"sees_masked": True})]
     reason = "losses do not depend on the tokens under other masks"
     return [Finding(Verdict("masked tokens", "fine", reason, "", measured), {"sees_masked": False})]
+
+
+def _halves(trial: Trial, places: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield masked places, and others that must not be seen from there: later ones, and earlier ones of one block."""
+    blocks = blocks_of(trial.model)
+    if len(places) > 1:
+        yield places[: len(places) // 2], places[len(places) // 2 :]
+    if blocks is not None:
+        numbers = torch.from_numpy(blocks.numbers(places.numpy()))
+        for number in sorted(set(numbers.tolist())):
+            inside = places[numbers == number]
+            if len(inside) > 1:
+                yield inside[1:], inside[:1]
+
+
+def _blocks(trial: Trial) -> Iterator[Finding]:
+    """Check that a model of block diffusion sees earlier blocks with nothing masked."""
+    blocks = blocks_of(trial.model)
+    if blocks is None:
+        return
+    tokens = trial.random
+    numbers = torch.from_numpy(blocks.numbers(np.arange(tokens.shape[1])))
+    last = numbers == numbers[-1]
+    everywhere = torch.arange(tokens.shape[1]) >= trial.first_scored
+    losses = [trial.losses(tokens, part.expand(len(tokens), -1))[:, last] for part in (everywhere, everywhere & last)]
+    worst = largest(*losses)
+    measured = f"largest difference {worst:.2g} nats"
+    if worst > clear(trial):
+        reason = "losses depend on the masks of earlier blocks, which have to be seen with nothing masked"
+        advice = "give the network the clean tokens of earlier blocks"
+        yield Finding(Verdict("blocks", "do not use", reason, advice, measured), {"sees_noised_blocks": True})
+    elif last.all():
+        yield Finding(Verdict("blocks", "fine", f"all {len(last)} tokens are in one block: its masks were not varied"))
+    else:
+        reason = "losses do not depend on the masks of earlier blocks"
+        yield Finding(Verdict("blocks", "fine", reason, "", measured), {"sees_noised_blocks": False})
 
 
 def _batch(trial: Trial) -> list[Finding]:
@@ -124,6 +160,9 @@ def _attention(trial: Trial) -> list[Finding]:
     attention = pattern_of(matrix)
     values = {"attention": attention.pattern, "block_size": attention.block_size, "dependence": matrix}
     found = f"attention is {attention}"
+    blocks = blocks_of(trial.model)
+    if blocks is not None and attention.pattern != "none":
+        return [Finding(_keeps_to(blocks, attention, matrix, trial), values)]
     if attention.pattern == "bidirectional":
         return [Finding(Verdict("attention", "fine", f"{found}: a mask sees the tokens on both sides"), values)]
     if attention.pattern == "none":
@@ -132,7 +171,31 @@ def _attention(trial: Trial) -> list[Finding]:
         reason = "some masks do not see the tokens on both sides, in no regular pattern"
         return [Finding(Verdict("attention", "caution", reason), values)]
     advice = "specify its family with family=, or wrap it so that masks see both sides"
+    if attention.block_size:
+        advice += f", or declare block_size = {attention.block_size} if it generates blocks from left to right"
     return [Finding(Verdict("attention", "do not use", f"{found}: masks do not see all later tokens", advice), values)]
+
+
+def _keeps_to(blocks: Blocks, attention: Attention, matrix: NDArray[np.int8], trial: Trial) -> Verdict:
+    """Compare the pattern that was found with the blocks that a model declares."""
+    numbers = blocks.numbers(np.arange(len(matrix)))
+    found = f"attention is {attention}"
+    if (matrix[numbers[:, None] > numbers] == 1).any():
+        reason = f"{found}, but the model declares blocks of {blocks.size}: masks see tokens of later blocks"
+        return Verdict("attention", "do not use", reason, "correct block_size and block_start")
+    # In a block of two, shifted outputs predict the first token without the block and the second without later tokens.
+    smallest = 1 + int(bool(getattr(trial.model, "shifted", False)))
+    if attention.block_size == blocks.size or (attention.pattern == "causal" and blocks.size <= smallest):
+        return Verdict("attention", "fine", f"{found}, as the model declares")
+    if attention.pattern == "bidirectional":
+        reason = f"{found}, within the blocks of {blocks.size} that the model declares"
+        return Verdict("attention", "fine", reason)
+    if attention.pattern == "irregular":
+        return Verdict("attention", "caution", "some masks do not see all other tokens of their block")
+    reason = (
+        f"{found}, but the model declares blocks of {blocks.size}: masks do not see all other tokens of their block"
+    )
+    return Verdict("attention", "do not use", reason, "correct block_size")
 
 
 def _normalised(trial: Trial) -> Iterator[Finding]:
@@ -168,8 +231,22 @@ def _normalised(trial: Trial) -> Iterator[Finding]:
 
 def _family(trial: Trial) -> list[Finding]:
     model = trial.model
-    family = model.family if model.family.refused else refused_network(model.network, model.config, model.longest)
+    family = (
+        model.family
+        if model.family.refused
+        else refused_network(model.network, model.config, model.longest, model.family)
+    )
     return [] if family is None else [family_finding(family)]
+
+
+def _configured_blocks(trial: Trial) -> Iterator[Finding]:
+    """Compare the block size with that of the configuration."""
+    model = trial.model
+    named = find_block_size(model.family, model.config)
+    if named is not None and named != model.block_size:
+        reason = f"the configuration has blocks of {named}, but the model is called with blocks of {model.block_size}"
+        verdict = Verdict("configuration", "caution", reason, f"load it with block_size={named}")
+        yield Finding(verdict, {"configured_block_size": named})
 
 
 def _mask(trial: Trial) -> list[Finding]:
@@ -179,10 +256,10 @@ def _mask(trial: Trial) -> list[Finding]:
         return [Finding(Verdict("mask", "fine", "the network has no output for the mask"), {"mask_cost": 0.0})]
     costs = []
     for tokens, masked in _calls(trial):
-        logs = model.outputs(tokens, masked).log_softmax(dim=-1)
-        at = masked.roll(-int(model.shifted), dims=1) if model.shifted and not model.before else masked
-        start = len(model.before) - int(model.shifted and bool(model.before))
-        part = logs[:, start : start + masked.shape[1], model.mask_id][at.to(logs.device)]
+        outputs = model.outputs(tokens, masked)
+        logs = (model.shift(outputs, tokens) if model.shifted else outputs).log_softmax(dim=-1)
+        start = len(model.before)
+        part = logs[:, start : start + masked.shape[1], model.mask_id][masked.to(logs.device)]
         costs.append(-torch.log1p(-part.double().exp().clamp(max=1 - 1e-12)).mean().item())
     cost = float(np.mean(costs))
     values = {"mask_id": model.mask_id, "mask_excluded": model.exclude_mask, "mask_cost": cost}
@@ -213,8 +290,7 @@ def _time(trial: Trial) -> Iterator[Finding]:
     inputs = model.inputs(tokens, masked)
     noise = model.family.noise(masked.to(inputs.device))
     levels = [noise, noise + 1.0]
-    with torch.no_grad():
-        outputs = [model.call(inputs, level) for level in levels]
+    outputs = [model.call(inputs, level) for level in levels]
     moved = largest(outputs[0].log_softmax(-1), outputs[1].log_softmax(-1))
     values = {"time_matters": moved > clear(trial)}
     measured = f"another noise level changes log-probabilities by up to {moved:.2g} nats"
@@ -252,12 +328,14 @@ CALL_CHECKS: Mapping[str, Check] = {
     "batch": _batch,
     "finite": _finite,
     "attention": _attention,
+    "blocks": _blocks,
     "normalised": _normalised,
 }
 """The checks that need nothing but ``token_nll``."""
 
 NETWORK_CHECKS: Mapping[str, Check] = {
     "family": _family,
+    "configuration": _configured_blocks,
     "mask": _mask,
     "time": _time,
     "padding": _padding,

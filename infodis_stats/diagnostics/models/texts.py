@@ -159,6 +159,7 @@ def _in(model: MaskedLanguageModel, dtype: torch.dtype) -> MaskedLanguageModel:
         shifted=model.shifted,
         exclude_mask=model.exclude_mask,
         guidance=model.guidance,
+        block_size=model.block_size,
     )
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["compatible", "repaired_config", "repaired_network"]
+__all__ = ["compatible", "repaired_class", "repaired_config", "repaired_network"]
 
 Settings = TypeVar("Settings")
 
@@ -73,6 +73,13 @@ def default_rope(config: Any, device: Any = None, seq_len: int | None = None, **
     return 1.0 / (base**exponents), 1.0
 
 
+def repaired_class(kind: type) -> type:
+    """Remove a list of tied weights, for which version 5 of transformers expects a mapping; loading ties the head."""
+    if isinstance(getattr(kind, "_tied_weights_keys", None), list):
+        kind._tied_weights_keys = None  # type: ignore[attr-defined]
+    return kind
+
+
 def repaired_config(settings: Settings, stored: Mapping[str, Any]) -> Settings:
     """Set what model code reads from its configuration and version 5 of transformers no longer sets.
 
@@ -106,7 +113,15 @@ def repaired_network(network: nn.Module) -> nn.Module:
 
 def flash_attention_modules() -> dict[str, ModuleType]:
     """Return stand-ins for the functions of flash_attn that model code calls: the same formulas on any device."""
-    names = ("flash_attn", "flash_attn.flash_attn_interface", "flash_attn.layers", "flash_attn.layers.rotary")
+    names = (
+        "flash_attn",
+        "flash_attn.flash_attn_interface",
+        "flash_attn.layers",
+        "flash_attn.layers.rotary",
+        "flash_attn.ops",
+        "flash_attn.ops.triton",
+        "flash_attn.ops.triton.layer_norm",
+    )
     modules = {name: ModuleType(name) for name in names}
     for name, module in modules.items():
         module.__spec__ = ModuleSpec(name, None, is_package=True)
@@ -120,7 +135,15 @@ def flash_attention_modules() -> dict[str, ModuleType]:
             setattr(modules[name], function.__name__, function)
     for function in (apply_rotary_emb_torch, apply_rotary_emb_qkv_):  # type: ignore[assignment]
         setattr(modules["flash_attn.layers.rotary"], function.__name__, function)
+    modules["flash_attn.ops.triton.layer_norm"].rms_norm_fn = rms_norm_fn  # type: ignore[attr-defined]
     return modules
+
+
+def rms_norm_fn(x: Tensor, weight: Tensor, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
+    """Return states (..., width) divided by their root mean square in float32, times the weights."""
+    wide = x.float()
+    normal = wide * torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + eps) * weight.float()
+    return (normal if bias is None else normal + bias.float()).to(x.dtype)
 
 
 def flash_attn_func(  # noqa: PLR0917 (the signature of flash_attn)

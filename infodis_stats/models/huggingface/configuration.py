@@ -5,7 +5,7 @@ from typing import Any
 
 from estimators import InputError
 
-__all__ = ["LENGTHS", "NESTED", "checked_entries"]
+__all__ = ["BLOCK_SIZES", "LENGTHS", "NESTED", "checked_entries"]
 
 LENGTHS = (
     "max_position_embeddings",
@@ -15,6 +15,7 @@ LENGTHS = (
     "n_positions",
     "length",
 )
+BLOCK_SIZES = ("block_size", "bd_size", "block_length", "diffusion_block_size", "eval_block_size")
 NESTED = ("model", "text_config")  # of RADD and SEDD, and of networks that also see images
 DTYPES = ("float64", "double", "float32", "float", "bfloat16", "float16", "half", "auto")
 CLASSES = ("AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM")
@@ -41,7 +42,7 @@ KINDS: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
     (
         "an integer",
         _integer,
-        ("vocab_size", "tokens", "mask_token_id", "n_langs", "block_size", "num_random_blocks", *LENGTHS),
+        ("vocab_size", "tokens", "mask_token_id", "n_langs", "num_random_blocks", *BLOCK_SIZES, *LENGTHS),
     ),
     (
         "true or false",

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from estimators import InputError
-from infodis_stats.models.huggingface.configuration import LENGTHS, NESTED
+from infodis_stats.models.huggingface.configuration import BLOCK_SIZES, LENGTHS, NESTED
 from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.tokenizer import tokens_around
 
-__all__ = ["find_mask", "longest_input", "special_tokens"]
+__all__ = ["find_block_size", "find_mask", "longest_input", "special_tokens"]
 
 UNLIMITED = 10**6  # tokenizers without a maximum length report 1e30
 
@@ -29,7 +29,7 @@ def find_mask(family: Family, config: Mapping[str, Any], tokenizer: Any) -> int:
     named = sorted({token for token in ids if token is not None})
     if family.mask == "last":
         named = [last]
-    elif not named and family.name == "mdlm":
+    elif not named and family.name in {"mdlm", "bd3lm"}:
         named = [last]  # appended to those of a tokenizer that has no mask
     elif not named:
         named = _mask_by_word(family, tokenizer) or _published_mask(family, config)
@@ -59,6 +59,18 @@ def _published_mask(family: Family, config: Mapping[str, Any]) -> list[int]:
         if mask >= 0 and config.get("vocab_size") == vocabulary:
             return [mask]
     return []
+
+
+def find_block_size(family: Family, config: Mapping[str, Any]) -> int | None:
+    """Return the block size that a configuration names, for a family with blocks; None if it names none.
+
+    Examples
+    --------
+    >>> find_block_size(Family(name="own", about="", block_sizes=(32,)), {"bd_size": 32})
+    32
+    """
+    named = [config[name] for name in BLOCK_SIZES if config.get(name) is not None]
+    return named[0] if named and family.block_sizes else None
 
 
 def special_tokens(

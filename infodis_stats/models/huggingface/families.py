@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Mapping
 
 from estimators import InputError
-from infodis_stats.models.huggingface.family import Family, absorbing_noise, full_attention, no_noise
+from infodis_stats.models.huggingface.family import (
+    Family,
+    absorbing_noise,
+    full_attention,
+    mask_given,
+    no_noise,
+    sampling,
+)
 
 __all__ = ["BLOCKS", "FAMILIES", "OWN_CLASS", "REFUSED", "family_named"]
 
@@ -110,6 +117,56 @@ FAMILIES = _by_name(
             mask="last",
         ),
         Family(
+            name="bd3lm",
+            about="BD3-LM: block diffusion, BOS before every sequence, mask excluded from the softmax (SUBS)",
+            source="kuleshov-group/bd3lms, diffusion.py and models/hf/modeling_bd3lm.py",
+            architectures=("BD3LM",),
+            model_types=("bd3lm",),
+            exclude_mask=True,
+            specials="bos",
+            noise=no_noise,
+            arguments=sampling,
+            block_sizes=(4, 8, 16),
+        ),
+        Family(
+            name="sdar",
+            about="SDAR, SDAR-MoE, TraDo: block diffusion, plain logits",
+            source="JetAstra/SDAR, generate.py",
+            architectures=("SDARForCausalLM", "SDARModel", "SDARMoeForCausalLM", "SDARMoeModel"),
+            model_types=("sdar", "sdar_moe"),
+            mask_words=("<|MASK|>",),
+            arguments=mask_given,
+            block_sizes=(4, 8, 16, 32, 64),
+        ),
+        Family(
+            name="llada2",
+            about="LLaDA2.0, LLaDA2.1: block diffusion, plain logits",
+            source="inclusionAI/dFactory, tasks/train_llada2_bd.py",
+            architectures=("LLaDA2MoeModelLM", "LLaDA2MoeModel"),
+            model_types=("llada2_moe", "llada2_moe_veomni", "llada21_moe"),
+            mask_words=("<|mask|>",),
+            published_masks={"LLaDA2MoeModelLM": (156895, 157184)},
+            block_sizes=(32,),
+        ),
+        Family(
+            name="fast-dllm-v2",
+            about="Fast-dLLM v2: block diffusion, logits shifted by one position",
+            source="NVlabs/Fast-dLLM, v2, and the code beside its weights",
+            shifted=True,
+            architectures=("Fast_dLLM_QwenForCausalLM", "Fast_dLLM_QwenModel"),
+            model_types=("fast_dllm_qwen",),
+            mask_words=("|<MASK>|",),
+            block_sizes=(32,),
+        ),
+        Family(
+            name="a2d-bd3lm",
+            about="A2D: autoregressive models converted to diffusion and trained with blocks, plain logits",
+            source="ZHZisZZ/dllm, dllm/core/trainers/bd3lm.py",
+            causal=True,
+            mask_words=("<|mask|>",),
+            block_sizes=(32,),
+        ),
+        Family(
             name="dplm",
             about="DPLM: a protein model with the special tokens of ESM",
             source="bytedance/dplm, src/byprot/models/dplm/dplm.py",
@@ -127,8 +184,8 @@ FAMILIES = _by_name(
 """The supported families by name."""
 
 BLOCKS = (
-    "it is trained by block diffusion, which is not supported yet: a plain call shows each block the later ones, so "
-    "its numbers are not likelihoods; use a checkpoint trained without blocks"
+    "it is trained by block diffusion, and how its network is called is not known here: a plain call shows each block "
+    "the later ones, so its numbers are not likelihoods; use a checkpoint of a family with blocks"
 )
 UNIFORM = (
     "it is trained with uniform noise, which replaces tokens instead of masking them, so it does not predict masked "
@@ -137,29 +194,16 @@ UNIFORM = (
 
 REFUSED = _by_name(
     (
-        Family(name="bd3lm", about="BD3-LM", architectures=("BD3LM",), model_types=("bd3lm",), refused=BLOCKS),
         Family(
-            name="sdar",
-            about="SDAR",
-            architectures=("SDARForCausalLM", "SDARModel", "SDARMoeForCausalLM", "SDARMoeModel"),
-            model_types=("sdar", "sdar_moe"),
-            refused=BLOCKS,
+            name="e2d2",
+            about="E2D2",
+            architectures=("E2D2",),
+            model_types=("e2d2",),
+            refused=(
+                "it is trained by block diffusion with an encoder of clean tokens, and a call of its network masks "
+                "tokens at random, so it gives no likelihoods; use a checkpoint of a family with blocks"
+            ),
         ),
-        Family(
-            name="llada2",
-            about="LLaDA2",
-            architectures=("LLaDA2MoeModelLM", "LLaDA2MoeModel"),
-            model_types=("llada2_moe", "llada2_moe_veomni", "llada21_moe"),
-            refused=BLOCKS,
-        ),
-        Family(
-            name="fast-dllm-v2",
-            about="Fast-dLLM v2",
-            architectures=("Fast_dLLM_QwenForCausalLM", "Fast_dLLM_QwenModel"),
-            model_types=("fast_dllm_qwen",),
-            refused=BLOCKS,
-        ),
-        Family(name="e2d2", about="E2D2", architectures=("E2D2",), model_types=("e2d2",), refused=BLOCKS),
         Family(
             name="nemotron-labs-diffusion",
             about="Nemotron Labs Diffusion",

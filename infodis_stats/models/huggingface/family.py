@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-__all__ = ["Family", "absorbing_noise", "full_attention", "no_noise"]
+__all__ = ["Family", "absorbing_noise", "full_attention", "mask_given", "no_noise", "sampling"]
 
 MASK_RATES = (1e-3, 1 - 1e-3)  # range of the log-linear schedule in the training of SEDD and MDLM
 
@@ -38,6 +38,20 @@ def full_attention(inputs: Tensor, dtype: torch.dtype) -> dict[str, Any]:
     """Return an attention mask (batch, 1, length, length) of zeros, which lets a causal network see all positions."""
     batch, length = inputs.shape
     return {"attention_mask": torch.zeros(batch, 1, length, length, dtype=dtype, device=inputs.device)}
+
+
+def mask_given(inputs: Tensor, dtype: torch.dtype) -> dict[str, Any]:
+    """Return an attention mask (1, 1, length, length) without any True, for `CleanAttention` to replace.
+
+    SDAR needs one, and computes attention elsewhere if it is True everywhere.
+    """
+    length = inputs.shape[1]
+    return {"attention_mask": torch.zeros(1, 1, length, length, dtype=torch.bool, device=inputs.device)}
+
+
+def sampling(inputs: Tensor, dtype: torch.dtype) -> dict[str, Any]:
+    """Return the argument by which BD3-LM takes sequences of any length."""
+    return {"sample_mode": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +87,8 @@ class Family:
         Tokens that are the mask in a tokenizer which declares no mask token.
     published_masks : mapping of str to (int, int)
         By architecture: the mask id and the vocabulary size of the published checkpoints, some of which name no mask.
+    block_sizes : tuple of int
+        Block sizes of the published checkpoints of a family trained by block diffusion; empty for all others.
     refused : str
         Why networks of this family are refused, and what to do instead; empty if they are supported.
     """
@@ -91,4 +107,5 @@ class Family:
     mask: Literal["named", "last"] = "named"
     mask_words: tuple[str, ...] = ()
     published_masks: Mapping[str, tuple[int, int]] = field(default_factory=lambda: MappingProxyType({}))
+    block_sizes: tuple[int, ...] = ()
     refused: str = ""

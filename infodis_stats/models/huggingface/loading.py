@@ -13,8 +13,8 @@ from torch import nn
 
 from estimators import InputError, ModelError
 from estimators.evaluate import available_device
-from infodis_stats.models.huggingface.conventions import find_mask, longest_input, special_tokens
-from infodis_stats.models.huggingface.families import family_named
+from infodis_stats.models.huggingface.conventions import find_block_size, find_mask, longest_input, special_tokens
+from infodis_stats.models.huggingface.families import FAMILIES, family_named
 from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.folder import model_folder, read_config, refuse_adapters
 from infodis_stats.models.huggingface.masked_model import MaskedLanguageModel
@@ -46,6 +46,7 @@ def load_huggingface(
     shifted: bool | None = None,
     exclude_mask: bool | None = None,
     guidance: float = 0.0,
+    block_size: int | None = None,
     trust_remote_code: bool = False,
     device: torch.device | str = "cpu",
     device_map: str | int | Mapping[str, Any] | None = None,
@@ -77,6 +78,8 @@ def load_huggingface(
         its training.
     guidance : float, default 0
         Scale of classifier-free guidance, as in `MaskedLanguageModel`.
+    block_size : int, optional
+        Positions of a block of a network trained by block diffusion. Default: that of the configuration, if it has one.
     trust_remote_code : bool, default False
         Whether to run Python code stored with the weights. LLaDA, Dream, MDLM and others require it.
     device : torch.device or str, default "cpu"
@@ -96,15 +99,15 @@ def load_huggingface(
     Raises
     ------
     InputError
-        If transformers is not installed; the family is unknown or not supported; the mask is unknown; the weights are
-        quantised, or an adapter is beside them; an entry of ``config.json`` has the wrong type; loading requires
-        ``trust_remote_code``; or the tokenizer does not match the network.
+        If transformers is not installed; the family is unknown or not supported; the mask is unknown, or the block size
+        of a family with blocks; the weights are quantised, or an adapter is beside them; an entry of ``config.json``
+        has the wrong type; loading requires ``trust_remote_code``; or the tokenizer does not match the network.
     StoreError
         If there is no such model, or its files are damaged, incomplete, pickle objects other than tensors, or contain
         weights that the network does not have or that are not finite.
     ModelError
         If the network cannot be called by the convention of its family, its predictions at a mask do not depend on the
-        tokens on both sides, or two identical calls differ.
+        tokens on both sides, two identical calls differ, or a network of block diffusion cannot be shown its blocks.
 
     Examples
     --------
@@ -121,6 +124,7 @@ def load_huggingface(
         shifted=shifted,
         exclude_mask=exclude_mask,
         guidance=guidance,
+        block_size=block_size,
         trust_remote_code=trust_remote_code,
         device=device,
         device_map=device_map,
@@ -128,7 +132,8 @@ def load_huggingface(
         revision=revision,
     )
     model = open_checkpoint(source, options)
-    refuse_one_sided(model)
+    if model.blocks is None:
+        refuse_one_sided(model)
     return model
 
 
@@ -144,6 +149,7 @@ class LoadingOptions:
     shifted: bool | None = None
     exclude_mask: bool | None = None
     guidance: float = 0.0
+    block_size: int | None = None
     trust_remote_code: bool = False
     device: torch.device | str = "cpu"
     device_map: str | int | Mapping[str, Any] | None = None
@@ -175,7 +181,7 @@ def open_checkpoint(
             tokenizer = read_tokenizer(transformers, place, options.trust_remote_code)
         mask_id = find_mask(family, config, tokenizer) if options.mask_id is None else options.mask_id
         before, after = special_tokens(family, tokenizer, options.before, options.after)
-        network = read_network(transformers, folder, config, code, _dtype(options.dtype), causal=family.causal)
+        network = read_network(transformers, folder, config, code, _dtype(options.dtype), family)
         # Third-party code warns at its first calls, which are made here.
         return kind(
             _placed(network, options),
@@ -188,6 +194,7 @@ def open_checkpoint(
             shifted=options.shifted,
             exclude_mask=options.exclude_mask,
             guidance=options.guidance,
+            block_size=find_block_size(family, config) if options.block_size is None else options.block_size,
             config=config,
             name=folder.resolve().name if Path(source).expanduser().is_dir() else Path(source).name,
             revision=_commit(folder),
@@ -232,9 +239,12 @@ def _quiet(transformers: Any) -> Iterator[None]:
 def _family(
     config: Mapping[str, Any], named: str | None, native: Collection[str], source: str, *, accepts_all: bool
 ) -> Family:
-    refused = refused_family(config)
+    called = None if named is None else FAMILIES.get(named)
+    refused = refused_family(config, called)
     if refused is not None and accepts_all:
-        return refused
+        return called if called is not None and refused.block_sizes else refused
+    if refused is not None and refused.block_sizes:
+        raise InputError(f"{refused.about} cannot be used as a masked model: {refused.refused}")
     if refused is not None or named is None:  # naming another family does not make a refused network usable
         return find_family(config, native, source)
     return family_named(named)

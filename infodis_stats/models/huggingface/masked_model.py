@@ -4,7 +4,8 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property, partial
 from typing import Any
 
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from estimators import InfodisError, InputError, ModelError
+from estimators.blocks import Blocks
 from infodis_stats.models.huggingface.arguments import check_flag, check_integer, check_sequences, check_tokens
+from infodis_stats.models.huggingface.block_attention import CleanAttention, MaskedAttention, refuse_other_attention
 from infodis_stats.models.huggingface.families import family_named
 from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.folder import first_line
@@ -51,8 +54,14 @@ class MaskedLanguageModel:
     attention mask and padding was measured to change nothing but rounding (``takes_padding``).
 
     On construction the network runs twice on the same input, and is refused if it adds its own noise. Networks trained
-    by block diffusion or with uniform noise are recognised by their class or configuration and refused: plain calls of
-    them give numbers that look like likelihoods but are not. `check_model` examines a model in detail.
+    with uniform noise, and those of block diffusion in a family without blocks, are recognised by their class or
+    configuration and refused: plain calls of them give numbers that look like likelihoods but are not. `check_model`
+    examines a model in detail.
+
+    A network of block diffusion is a ``BlockModel``: a masked token is predicted from its own block and from all
+    earlier blocks with nothing masked. One clean pass of each distinct sequence of a call computes their keys and
+    values; each row is then a pass of its own length. Nothing is kept between calls. If logits are shifted, the first
+    token of a block is predicted by the last output of the clean block before it, as the published samplers decode it.
 
     If the last layer of the network computes the logits (``lean``), only masked positions pass through it, in chunks.
     Logits have the dtype of the network, and log-sum-exps are computed in float32. The losses of a row agree across
@@ -79,7 +88,10 @@ class MaskedLanguageModel:
         that of the family, as in its training. Other special tokens and unused outputs are always included.
     guidance : float, default 0
         Scale ``w`` of classifier-free guidance as LLaDA defines it: the logits are ``u + (w + 1) (l - u)``, where ``u``
-        are the logits with the context masked too. It needs the context and runs two forward passes per row.
+        are the logits with the context masked too. It needs the context and runs two forward passes per row. Not for
+        networks of block diffusion.
+    block_size : int, optional
+        Positions of a block, ``before`` included, of a family trained by block diffusion; required by these alone.
     config : mapping, optional
         Description of the network, as part of the fingerprint.
     name : str, optional
@@ -89,6 +101,10 @@ class MaskedLanguageModel:
 
     Attributes
     ----------
+    block_size : int or None
+        None unless the family was trained by block diffusion.
+    block_start : int
+        Where a block begins: minus the number of tokens in ``before``.
     head : Linear or None
         The layer that computes the logits; None if it cannot be separated.
     lean : bool
@@ -105,9 +121,11 @@ class MaskedLanguageModel:
     InputError
         If the mask is not a token of the network, the vocabularies of tokenizer and network do not match, the length
         leaves no room for a sequence, ``exclude_mask`` is False for ``radd`` or ``sedd``, whose last output is not a
-        probability, or the network was trained by block diffusion or with uniform noise.
+        probability, the block size is missing, not positive or given for a family without blocks, or the network was
+        trained with uniform noise, or by block diffusion in another family.
     ModelError
-        If the network cannot be called by the convention of the family, or two identical calls differ.
+        If the network cannot be called by the convention of the family, two identical calls differ, or a network of
+        block diffusion cannot be shown its blocks.
 
     Notes
     -----
@@ -152,6 +170,7 @@ class MaskedLanguageModel:
         shifted: bool | None = None,
         exclude_mask: bool | None = None,
         guidance: float = 0.0,
+        block_size: int | None = None,
         config: Mapping[str, Any] | None = None,
         name: str = "",
         revision: str = "",
@@ -172,6 +191,7 @@ class MaskedLanguageModel:
         if not isinstance(guidance, int | float) or not math.isfinite(guidance) or guidance < 0:
             raise InputError(f"guidance must be a finite number of at least 0, got {guidance!r}")
         self.guidance = float(guidance)
+        self.block_size = self._checked_block_size(block_size)
         self.config = dict(config or {})
         self.name = name
         self.revision = revision
@@ -187,6 +207,16 @@ class MaskedLanguageModel:
         self.vocabulary, self.head = self._probe()
         self._check_vocabulary()
         self._refuse_noise()
+
+    @property
+    def blocks(self) -> Blocks | None:
+        """The blocks of a network of block diffusion, in positions of a sequence without special tokens."""
+        return None if self.block_size is None else Blocks(self.block_size, self.block_start)
+
+    @property
+    def block_start(self) -> int:
+        """A position of a sequence at which a block begins."""
+        return -len(self.before)
 
     @property
     def lean(self) -> bool:
@@ -233,6 +263,7 @@ class MaskedLanguageModel:
             "shifted": self.shifted,
             "exclude_mask": self.exclude_mask,
             "guidance": self.guidance,
+            **({} if self.block_size is None else {"block_size": self.block_size}),
             "dtype": kind_of(self._dtype),
             **({"quantised": str(dict(quantised).get("quant_method"))} if quantised else {}),
         }
@@ -310,6 +341,8 @@ class MaskedLanguageModel:
     def outputs(self, tokens: Tensor, masked: Tensor) -> Tensor:
         """Return the raw outputs of the network, without shift, exclusion of the mask or guidance.
 
+        A network of block diffusion sees earlier blocks with nothing masked.
+
         Parameters
         ----------
         tokens : Tensor of int64, shape (batch, length)
@@ -319,10 +352,46 @@ class MaskedLanguageModel:
         -------
         Tensor of float32, shape (batch, length with special tokens, vocabulary)
         """
-        return self.call(self.inputs(tokens, masked), self._noise(masked.to(self._device)))
+        inputs, noise = self.inputs(tokens, masked), self._noise(masked.to(self._device))
+        if self.blocks is None:
+            return self.call(inputs, noise)
+        first, kind = distinct_rows(tokens.to(self._device))
+        attention = self._block_attention(inputs.shape[1])
+        clean = self.inputs(tokens[first.to(tokens.device)], torch.zeros_like(masked[: len(first)]))
+        with torch.no_grad():
+            self._forward(clean, None if noise is None else noise[: len(first)], attention)
+            return logits_of(self._forward(inputs, noise, MaskedAttention(attention, kind))).float()
+
+    def shift(self, outputs: Tensor, tokens: Tensor) -> Tensor:
+        """Return raw outputs one position further, where those of a network with shifted logits predict.
+
+        The first output stays where it is. At the first position of a block it is that of the last position before,
+        with nothing masked.
+
+        Parameters
+        ----------
+        outputs : Tensor of float32, shape (batch, length with special tokens, vocabulary)
+            As `outputs` returns them.
+        tokens : Tensor of int64, shape (batch, length)
+
+        Returns
+        -------
+        Tensor of float32, shape (batch, length with special tokens, vocabulary)
+        """
+        moved = torch.cat([outputs[:, :1], outputs[:, :-1]], dim=1)
+        if self.blocks is not None:
+            first, kind = distinct_rows(tokens.to(self._device))
+            unmasked = torch.zeros_like(tokens[: len(first)], dtype=torch.bool)
+            inputs = self.inputs(tokens[first.to(tokens.device)], unmasked)
+            clean = self.call(inputs, self._noise(unmasked.to(self._device)))
+            starts = self._block_numbers(inputs.shape[1]).diff().nonzero()[:, 0] + 1
+            moved[:, starts] = clean[kind][:, starts - 1]
+        return moved
 
     def call(self, inputs: Tensor, noise: Tensor | None = None, **arguments: Any) -> Tensor:
         """Call the network by the convention of its family, with further arguments by name.
+
+        In a network of block diffusion each position sees its own block and the earlier ones, as the inputs have them.
 
         Parameters
         ----------
@@ -394,13 +463,29 @@ class MaskedLanguageModel:
             raise InputError("this model has no tokenizer: specify one with tokenizer= when loading it")
         return self.tokenizer
 
-    def _forward(self, inputs: Tensor, noise: Tensor | None, **arguments: Any) -> object:
+    def _forward(
+        self,
+        inputs: Tensor,
+        noise: Tensor | None,
+        attention: CleanAttention | MaskedAttention | None = None,
+        **arguments: Any,
+    ) -> object:
+        if attention is None and self.block_size is not None:
+            attention = self._block_attention(inputs.shape[1])
         if self.family.arguments is not None:
             arguments = {**self.family.arguments(inputs, self._dtype), **arguments}
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), attention or nullcontext():
             if "auto_map" in self.config:  # deprecations concern the authors of the code
                 warnings.simplefilter("ignore")
             return self.network(inputs, *(() if noise is None else (noise,)), **arguments)
+
+    def _block_numbers(self, length: int) -> Tensor:
+        """Return the number of the block of each position of an input, (length,)."""
+        assert self.block_size is not None
+        return torch.arange(length, device=self._device) // self.block_size
+
+    def _block_attention(self, length: int) -> CleanAttention:
+        return CleanAttention(self._block_numbers(length))
 
     def _noise(self, masked: Tensor) -> Tensor | None:
         return None if self.family.noise is None else self.family.noise(masked)
@@ -447,6 +532,27 @@ class MaskedLanguageModel:
         inputs = torch.where(masked, self.mask_id, visible.to(self._device))
         return inputs, self._noise(masked), masked
 
+    def _checked_block_size(self, given: int | None) -> int | None:
+        family = self.family
+        if not family.block_sizes:
+            if given is not None:
+                raise InputError(
+                    f"block_size= is for networks trained by block diffusion, but family {family.name!r} has no blocks"
+                )
+            return None
+        if given is None:
+            published = ", ".join(map(str, family.block_sizes))
+            raise InputError(
+                f"the block size of family {family.name!r} is unknown: specify the one that it was trained with, "
+                f"block_size= (published: {published})"
+            )
+        if self.guidance:
+            raise InputError(
+                "guidance masks the context, but a network of block diffusion sees earlier blocks with nothing masked: "
+                "guidance must be 0"
+            )
+        return Blocks(check_integer("block_size", given)).size
+
     def _check_vocabulary(self) -> None:
         for name, special in (("before", self.before), ("after", self.after)):
             for token in special:
@@ -466,10 +572,10 @@ class MaskedLanguageModel:
 
     def _refuse_family(self) -> None:
         """Refuse a network whose plain calls give no likelihood, by its name, before it is called."""
-        check_supported(self.network, self.config, self._length)
+        check_supported(self.network, self.config, self._length, self.family)
 
     def _refuse_noise(self) -> None:
-        """Refuse a network that adds noise of its own."""
+        """Refuse a network that adds noise of its own, or does not keep to its blocks."""
         inputs, noise, _ = self._probe_inputs(min(PROBE_LENGTH, self._length), self.vocabulary)
         first, second = (self.call(inputs, noise).flatten(0, 1).to(self._dtype) for _ in range(2))
         if not agree(first, second):
@@ -477,6 +583,8 @@ class MaskedLanguageModel:
                 f"two identical calls of the network differ by {largest_difference(first, second):.2g} nats: it adds "
                 "its own noise, or its dropout is active in evaluation mode, so it has no likelihood"
             )
+        if self.blocks is not None:
+            refuse_other_attention(self)
 
     def _rows_per_call(self, tokens: Tensor) -> int:
         if self.lean:
@@ -485,6 +593,8 @@ class MaskedLanguageModel:
 
     def _losses(self, tokens: Tensor, masked: Tensor, context: Tensor | None, lengths: Tensor | None = None) -> Tensor:
         """Return the losses of the masked tokens in row order, (number of masked,)."""
+        if self.blocks is not None:
+            return self._block_losses(tokens, masked, lengths)
         first, kind = distinct_rows(torch.where(masked, self.mask_id, tokens), context, lengths)
         rows, positions = masked.nonzero(as_tuple=True)
         positions = positions + len(self.before) - int(self.shifted)
@@ -496,11 +606,36 @@ class MaskedLanguageModel:
             tokens, hidden = torch.cat([tokens, tokens]), torch.cat([hidden, hidden | context[first]])
             lengths = None if lengths is None else torch.cat([lengths, lengths])
         inputs, noise = self.inputs(tokens, hidden, lengths), self._noise(hidden)
-        padding = {} if lengths is None else {"attention_mask": self.attended(inputs, lengths)}
+        padding: dict[str, Any] = {} if lengths is None else {"attention_mask": self.attended(inputs, lengths)}
 
-        def forward() -> object:
-            return self._forward(inputs, noise, **padding)
+        return self._read(lambda: self._forward(inputs, noise, **padding), scored)
 
+    def _block_losses(self, tokens: Tensor, masked: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the losses of masked tokens in row order; after a shift, clean rows predict first tokens of blocks."""
+        clean = self.inputs(tokens, torch.zeros_like(masked), lengths)
+        inputs = self.inputs(tokens, masked, lengths)
+        clean_first, clean_kind = distinct_rows(clean)
+        first, kind = distinct_rows(inputs, clean_kind, lengths)
+        rows, positions = masked.nonzero(as_tuple=True)
+        positions = positions + len(self.before)
+        outputs = positions - int(self.shifted)
+        attention = self._block_attention(inputs.shape[1])
+        by_clean = attention.numbers[outputs] != attention.numbers[positions]
+        present = None if lengths is None else self.attended(inputs, lengths)[first].bool()
+        excluded = self.mask_id if self.exclude_mask and self.mask_id < self.vocabulary else None
+        losses = torch.zeros(len(rows), device=self._device)
+
+        def read(of: Tensor, kinds: Tensor, inputs: Tensor, attention: CleanAttention | MaskedAttention) -> None:
+            scored = ScoredTokens(kinds[rows[of]], outputs[of], tokens[masked][of], excluded)
+            noise = self._noise(inputs == self.mask_id)
+            losses[of] = self._read(partial(self._forward, inputs, noise, attention), scored).to(self._device)
+
+        read(by_clean, clean_kind, clean[clean_first], attention)
+        if not by_clean.all():
+            read(~by_clean, kind, inputs[first], MaskedAttention(attention, clean_kind[first], present))
+        return losses
+
+    def _read(self, forward: Callable[[], object], scored: ScoredTokens) -> Tensor:
         with torch.no_grad():
             if self.head is None:
                 return full_losses(forward, scored)

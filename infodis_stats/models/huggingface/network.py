@@ -11,7 +11,8 @@ from torch import nn
 
 from estimators import InfodisError, InputError
 from infodis_stats.io.files import StoreError
-from infodis_stats.models.huggingface.compatibility import compatible, repaired_config, repaired_network
+from infodis_stats.models.huggingface.compatibility import compatible, repaired_class, repaired_config, repaired_network
+from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.models.huggingface.remote_code import import_class
 from infodis_stats.models.huggingface.weights import (
@@ -70,14 +71,13 @@ def of_transformers(transformers: Any, config: Mapping[str, Any]) -> bool:
     return all(name in UPSTREAM or hasattr(transformers, name) for name in named)
 
 
-def read_network(
+def read_network(  # noqa: PLR0917
     transformers: Any,
     folder: Path,
     config: Mapping[str, Any],
     code: str | None,
     dtype: torch.dtype | None,
-    *,
-    causal: bool = False,
+    family: Family,
 ) -> nn.Module:
     """Build a network and load all its weights.
 
@@ -91,8 +91,9 @@ def read_network(
         The class of Python code in the folder, which is executed. None: transformers implements the network.
     dtype : torch.dtype, optional
         Dtype of the weights; None keeps the stored one.
-    causal : bool, default False
-        Whether the network that transformers implements is a causal language model instead of a masked one.
+    family : Family
+        Whether the network that transformers implements is a causal language model instead of a masked one; and whether
+        the network predicts in blocks, and so has to compute its attention by `scaled_dot_product_attention`.
 
     Raises
     ------
@@ -110,9 +111,9 @@ def read_network(
     try:
         header = read_header(folder)
         if code is not None:
-            network = _network_with_code(transformers, folder, config, code, header, dtype)
+            network = _network_with_code(transformers, folder, config, code, header, dtype, family)
             load_weights(network, header, folder)
-        elif causal:
+        elif family.causal:
             network = _causal_network(transformers, folder, config, header, dtype)
         else:
             check_unquantised(header)
@@ -187,16 +188,19 @@ def _network_with_code(  # noqa: PLR0917
     code: str,
     header: Header,
     dtype: torch.dtype | None,
+    family: Family,
 ) -> nn.Module:
     # Newer versions of transformers can run model code written for older ones but not load its weights.
     try:
         with compatible(transformers):
-            kind = import_class(folder, code)
+            kind = repaired_class(import_class(folder, code))
             own = config.get("auto_map", {}).get("AutoConfig")
             config_class: Any = getattr(kind, "config_class", None) if own is None else import_class(folder, str(own))
             if config_class is None:
                 raise StoreError(f"config.json in {folder} names no configuration class (AutoConfig in auto_map)")
             settings = repaired_config(_settings(config_class, folder, config), config)
+            if family.block_sizes:
+                settings._attn_implementation = settings.attn_backend = "sdpa"
             with _default_dtype(dtype or _dtype_of(settings, header)):
                 network = repaired_network(_built(kind, settings))
     except InfodisError:

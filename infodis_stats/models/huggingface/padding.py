@@ -39,9 +39,7 @@ def measure_padding(model: "MaskedLanguageModel") -> Padding | None:
 
     The losses may differ by rounding in float32: by 1e-5 nats + 1e-5 of the loss.
     """
-    if model.family.noise is not None or model.family.arguments is not None or model.longest < 2:
-        return None
-    if "attention_mask" not in inspect.signature(model.network.forward).parameters:
+    if model.longest < 2 or (model.blocks is None and not _takes_attention_mask(model)):
         return None
     try:
         probes = [_probe(model, min(length, model.longest), seed) for seed, length in enumerate(LENGTHS)]
@@ -53,12 +51,21 @@ def measure_padding(model: "MaskedLanguageModel") -> Padding | None:
     return Padding((padded - alone).abs().max().item(), harmless)
 
 
+def _takes_attention_mask(model: "MaskedLanguageModel") -> bool:
+    other_arguments = model.family.noise is not None or model.family.arguments is not None
+    return not other_arguments and "attention_mask" in inspect.signature(model.network.forward).parameters
+
+
 def _probe(model: "MaskedLanguageModel", length: int, seed: int) -> tuple[Tensor, Tensor]:
     """Return the losses of two sequences in one padded call and alone; the shorter has two thirds of the length."""
     lengths = torch.tensor([length, (2 * length + 2) // 3])
     tokens = torch.from_numpy(np.random.default_rng(seed).choice(allowed_tokens(model), size=(2, length)))
     places = torch.arange(length)
     masked = (places % 2 == 1) & (places < lengths[:, None])
+    if model.blocks is not None:  # their attention is put in, padding included
+        rows = [(slice(row, row + 1), slice(0, end)) for row, end in enumerate(lengths.tolist())]
+        losses = [model.token_nll(tokens[part], masked[part])[masked[part]] for part in rows]
+        return model.token_nll(tokens, masked, lengths=lengths)[masked], torch.cat(losses)
     inputs = model.inputs(tokens, masked, lengths)
     logits = model.call(inputs, attention_mask=model.attended(inputs, lengths))
     alone = torch.cat([_alone(model, tokens[row, :end], masked[row, :end]) for row, end in enumerate(lengths)])

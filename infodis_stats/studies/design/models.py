@@ -77,6 +77,10 @@ class ModelSpec(TomlTable):
         Annotated[float, Field(ge=0)] | None,
         Field(description="scale of classifier-free guidance, which takes two forward passes per pass; default: none"),
     ] = None
+    block_size: Annotated[
+        Annotated[int, Field(ge=1)] | None,
+        Field(description="positions of a block of a network of block diffusion; default: that of its configuration"),
+    ] = None
     dtype: Annotated[Text | None, Field(description="dtype of the weights, such as 'bfloat16'; default: as stored")] = (
         None
     )

@@ -62,7 +62,13 @@ def test_excluding_the_mask_from_the_softmax_is_optional(tokens: Tensor, masked:
     without, plain = model("llada", exclude_mask=True), model("llada")
     expected = slow_nll(lambda net, row: net(row).logits[:, :, :-1].log_softmax(-1), plain.network, tokens, masked)
     torch.testing.assert_close(without.token_nll(tokens, masked), expected, atol=2e-6, rtol=2e-6)
-    assert {name for name, family in FAMILIES.items() if family.exclude_mask} == {"mdlm", "smdm", "radd", "sedd"}
+    assert {name for name, family in FAMILIES.items() if family.exclude_mask} == {
+        "mdlm",
+        "smdm",
+        "radd",
+        "sedd",
+        "bd3lm",
+    }
     for family in ("radd", "sedd"):
         with pytest.raises(
             InputError, match=f"exclude_mask must be True for family '{family}': its last output is not a probability"

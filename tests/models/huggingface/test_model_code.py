@@ -434,7 +434,7 @@ def test_a_folder_without_a_configuration_class(written: Written, tokens: Tensor
         load(folder)
 
 
-@pytest.mark.parametrize("package", ["einops", "triton_absent", "flash_attn.ops.triton.layer_norm"])
+@pytest.mark.parametrize("package", ["einops", "triton_absent", "flash_attn.losses.cross_entropy"])
 @pytest.mark.parametrize("how", ["import {}", "from {} import something"])
 def test_a_missing_package_is_named(package: str, how: str, written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "einops", None)

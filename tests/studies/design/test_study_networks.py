@@ -97,6 +97,7 @@ after = []
 shifted = true
 exclude_mask = false
 guidance = 1
+block_size = 4
 dtype = "bfloat16"
 device_map = "auto"
 revision = "main"
@@ -120,6 +121,7 @@ def test_a_network_has_the_options_of_load_model(folder, loaded):
         "shifted": True,
         "exclude_mask": False,
         "guidance": 1.0,
+        "block_size": 4,
         "dtype": "bfloat16",
         "device_map": "auto",
         "revision": "main",
