@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import infodis_stats as ids
-from infodis_stats.models import Denoiser
+from infodis_stats.models import Denoiser, DenoiserConfig
 from infodis_stats.report.markdown import render_markdown
 from infodis_stats.studies import document_of
 
@@ -136,6 +136,31 @@ def test_calibrations_leave_out_failed_items(written, monkeypatch):
             np.testing.assert_array_equal(tree[group][name], variable)
     assert tree["summary"]["missed_low"].sum() > 0
     assert "Failed and left out: net/texts/1, position" in render_markdown(document_of(tree))
+
+
+BLOCKS = """
+kind = "blocks"
+title = "one fails"
+seed = 3
+single = ["uniform-count"]
+draws = 20
+estimators = ["uniform-count"]
+passes = [2]
+replicates = 4
+"""
+
+
+def test_studies_of_blocks_leave_out_failed_items(written, monkeypatch, tmp_path):
+    path = tmp_path / "blocks.safetensors"
+    Denoiser(DenoiserConfig("GATC ", length=16, layers=1, width=16, heads=2, block_size=4)).save(path)
+    text = (BLOCKS + SUBJECT).replace("{model}", str(path))
+    alone = ids.run_study(written(text.replace('"{odd}", ', ""), "alone.toml"))
+    monkeypatch.setattr(Denoiser, "token_nll", fails_on(ODD))
+    tree = ids.run_study(written(text, odd=ODD))
+    assert list(json.loads(tree["provenance"].attrs["failed"])) == ["net/texts/1"]
+    for group in ("single", "draws"):
+        np.testing.assert_array_equal(tree[group]["estimate"], alone[group]["estimate"])
+    np.testing.assert_array_equal(tree["summary"]["ratio"], alone["summary"]["ratio"])
 
 
 CORPORA = """

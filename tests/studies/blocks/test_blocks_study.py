@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import pickle
 import re
 
 import numpy as np
@@ -161,7 +162,7 @@ def test_a_model_without_its_blocks_has_the_same_likelihood_and_masks_over_the_w
     assert abs(other - values[0]) > 1e-3, "control: another block size"
     assert not hasattr(whole, "takes_padding")
     network = Denoiser(DenoiserConfig("ab", length=8, layers=1, width=16, heads=2, block_size=2))
-    assert WithoutBlocks(network).takes_padding
+    assert pickle.loads(pickle.dumps(WithoutBlocks(network))).takes_padding
     assert WithoutBlocks(network).fingerprint() != network.fingerprint()
     assert WithoutBlocks(model).fingerprint() == whole.fingerprint()
 
