@@ -24,7 +24,9 @@ from estimators.score_entropy.estimator import ScoreEntropy
 __all__ = ["Auto"]
 
 FEW_PASSES = 3  # to learn a regression from
-FEW_POSITIONS = 8  # and no more than two passes for each
+FEW_POSITIONS = 8  # and less than `PAIR` passes for each
+PAIR = 2.5  # passes per position, from which a pair of reversed chains leaves too many unused
+SHORT, SINGLE = 4, 1.5  # positions, and passes for each, up to which one whole chain beats two halves
 FEW_MASKS = 6  # positions: drawing a mask twice is then what costs
 GAIN_PER_PASS = 0.05  # by which a regression's variance is lower than that of block chains (reports/frontier_text)
 SECONDS_PER_POSITION = 5e-4  # of a regression on one thread, up to 128 passes (reports/speed.md)
@@ -93,8 +95,8 @@ class Auto(Estimator):
         exact = self._exact(length, passes)
         if exact is not None:
             return exact
-        if passes <= FEW_PASSES or (length <= FEW_POSITIONS and passes <= 2 * length):
-            return Choice(BlockChain(antithetic=passes > 1), "too few passes or positions to learn a regression from")
+        if passes <= FEW_PASSES or (length <= FEW_POSITIONS and passes < PAIR * length):
+            return self._chains(length, passes)
         if length <= FEW_MASKS and passes >= length:
             return Choice(WithoutReplacement(), "few masks: none is drawn twice")
         if self._is_costly(length, passes):
@@ -107,6 +109,16 @@ class Auto(Estimator):
         if self.consistent and passes >= length:
             return Choice(Chain(), "conditionals of one law and a pass for each position: exact")
         return None
+
+    def _chains(self, length: int, passes: int) -> Choice:
+        why = "too few passes or positions to learn a regression from"
+        if passes >= 2 * length:
+            return Choice(Chain(antithetic=True), why)
+        if length <= SHORT and passes >= SINGLE * length:
+            return Choice(WithoutReplacement(), "few masks: none is drawn twice")
+        if length <= SHORT and passes >= length:
+            return Choice(Chain(), why)
+        return Choice(BlockChain(antithetic=passes not in (1, 3)), why)  # halves would leave one of 3 passes unused
 
     def _is_costly(self, length: int, passes: int) -> bool:
         saved = float("inf") if self.pass_cost is None else GAIN_PER_PASS * passes * passes * self.pass_cost

@@ -70,7 +70,7 @@ def full_masks(models: Sequence[Model]) -> Beside:
 
 def _full_mask_job(model: Model, job: Job) -> Job | None:
     """Return the fully masked pass of a target; None if its job has that pass, or the model prices no masks."""
-    if not prices_masks(model) or len(_full_mask_passes(job.plan)):
+    if not prices_masks(model) or _full_masks(job.plan).any(axis=(0, 1)).all():
         return None
     everything = np.ones((1, 1, job.target.length))
     return Job(job.target, MaskPlan(everything.astype(bool), everything), counted=False)
@@ -91,25 +91,38 @@ def loss_profile(draw: Draw) -> LossProfile:
 
 def _side_profile(side: Evaluation, draw: Draw) -> LossProfile:
     weighted, replicates = side.plan.weights * side.losses, side.plan.replicates
-    full = _full_mask_passes(side.plan)
+    full = _full_masks(side.plan)
     run = next((run for run in draw.beside if run.target is side.target), None)
-    if len(full):
-        ratio = _ratio(float(side.losses[tuple(full[0])].sum()), float(weighted.sum()) / replicates)
-    else:
-        ratio = float("nan") if run is None else _ratio(float(run.losses.sum()), float(weighted.sum()) / replicates)
+    loss = _full_mask_loss(side, full)
+    if loss is None and run is not None:
+        loss = float(run.losses.sum())
     return LossProfile(
         float(effective_positions(side.position_losses)),
-        ratio,
-        len(np.unique(full[:, 0])) == replicates,
+        float("nan") if loss is None else _ratio(loss, float(weighted.sum()) / replicates),
+        bool(full.any(axis=1).all()),
         float(weighted.sum(axis=(0, 1)).max()) / replicates,
         (float(weighted.sum(axis=(1, 2)).mean()),),
-        None if run is None or len(full) else run.problem,
+        None if run is None else run.problem,
     )
 
 
-def _full_mask_passes(plan: Plan) -> NDArray[np.int64]:
-    """Return the replicate and the pass of each full mask: (masks, 2)."""
-    return np.argwhere(plan.masks.all(axis=-1)) if isinstance(plan, MaskPlan) else np.empty((0, 2), dtype=np.int64)
+def _full_masks(plan: Plan) -> NDArray[np.bool_]:
+    """Return whether a pass masks all of a block: (replicates, passes, blocks); of all positions, unless in blocks."""
+    if not isinstance(plan, MaskPlan):
+        return np.zeros((plan.replicates, plan.passes, 1), dtype=bool)
+    full: NDArray[np.bool_] = plan.block_sizes == plan.block_lengths
+    return full
+
+
+def _full_mask_loss(side: Evaluation, full: NDArray[np.bool_]) -> float | None:
+    """Return the loss with everything masked, each block in the first pass that masks all of it; None if one lacks."""
+    if not full.any(axis=(0, 1)).all():
+        return None
+    assert isinstance(side.plan, MaskPlan)
+    starts = np.cumsum((0, *side.plan.block_lengths[:-1]))
+    losses = np.add.reduceat(side.losses, starts, axis=-1).reshape(-1, len(starts))
+    first = full.reshape(-1, len(starts)).argmax(axis=0)
+    return float(losses[first, np.arange(len(starts))].sum())
 
 
 def _ratio(full_mask_loss: float, nll: float) -> float:

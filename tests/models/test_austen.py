@@ -1,9 +1,14 @@
 """The bundled model: English is likely, noise is not, and intervals agree with an enumeration of all masks."""
 
+from importlib import resources
+
 import numpy as np
 import pytest
+import torch
+from safetensors import safe_open
 
 import infodis_stats as ids
+from infodis_stats.models.probes import attention_pattern
 
 ENGLISH = "She was not to be prevailed upon by her mother to stay another evening."
 RECORDS = [
@@ -50,3 +55,44 @@ def test_a_short_prompt_changes_the_likelihood(model):
         model, [ids.Record("bare", "", RECORDS[0].response)], "exhaustive", passes=255, replicates=2
     )["nll"].item()
     assert given < bare - 2
+
+
+@pytest.fixture(scope="module", params=[4, 16])
+def block_model(request):
+    return ids.load_model(f"austen-block{request.param}")
+
+
+def test_the_block_models_are_as_documented(block_model):
+    size = block_model.block_size
+    digest = {4: "f6cfded00e140a4e", 16: "4fe5675cdb281842"}[size]
+    assert block_model.fingerprint().startswith(digest)
+    assert sum(parameter.numel() for parameter in block_model.parameters()) == 816_353
+    path = resources.files("infodis_stats.models") / "austen" / f"austen-block{size}.safetensors"
+    with resources.as_file(path) as file, safe_open(file, "pt") as stored:
+        assert stored.get_tensor("head.weight").dtype == torch.bfloat16
+    found = attention_pattern(block_model)
+    assert (found.pattern, found.block_size) == ("block-causal", size)
+
+
+def test_block_models_predict_english_and_not_noise(block_model):
+    shuffled = "".join(np.random.default_rng(0).permutation(list(ENGLISH)))
+    result = ids.estimate_texts(block_model, [ids.Record("text", "", ENGLISH), ids.Record("noise", "", shuffled)])
+    bits = result["bits_per_token_ci"]
+    assert bits.sel(sequence="text", ci_bound="upper").item() < 3.2
+    assert bits.sel(sequence="noise", ci_bound="lower").item() > 4.2
+
+
+def test_a_text_of_any_length_is_exact_in_15_passes_at_blocks_of_4():
+    """As blocks follow one another, the value of the whole is the sum of those of its parts, given what is before."""
+    model = ids.load_model("austen-block4")
+    whole = ids.estimate_texts(model, [ids.Record("all", "", ENGLISH)], passes=16, replicates=1)
+    assert "exhaustive" in whole.attrs["choices"]
+    assert whole.attrs["block_size"] == 4
+    assert whole.attrs["forward_passes"] == 15
+    np.testing.assert_array_equal(whole["nll_ci"].values[0], [whole["nll"].item()] * 2)
+    parts = [ids.Record("first", "", ENGLISH[:40]), ids.Record("rest", ENGLISH[:40], ENGLISH[40:])]
+    halves = ids.estimate_texts(model, parts, "exhaustive", passes=15, replicates=1)["nll"].values
+    assert halves.sum() == pytest.approx(whole["nll"].item(), abs=1e-3)
+    inside = [ids.Record("first", "", ENGLISH[:42]), ids.Record("rest", ENGLISH[:42], ENGLISH[42:])]
+    cut = ids.estimate_texts(model, inside, "exhaustive", passes=15, replicates=1)["nll"].values
+    assert abs(cut.sum() - whole["nll"].item()) > 1e-3, "control: a cut inside a block is another order"
