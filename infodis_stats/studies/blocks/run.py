@@ -176,7 +176,7 @@ def _label(part: _Part, columns: Sequence[Columns], spec: BlocksSpec) -> tuple[x
     of_single = part.single.filled(single["estimate"])[:, :, 0]
     drawn_single = xr.Dataset(
         {"estimate": ([*dims, "draw"], of_single)},
-        coords=dict(part.coords) | {"estimator": list(spec.single), "draw": np.arange(spec.draws)},
+        coords=dict(truth.coords) | {"estimator": list(spec.single), "draw": np.arange(spec.draws)},
     )
     values = [
         drawn.grid.filled(each["estimate"][drawn.owners])
@@ -185,7 +185,7 @@ def _label(part: _Part, columns: Sequence[Columns], spec: BlocksSpec) -> tuple[x
     first = part.structures[0]
     draws = xr.Dataset(
         {"estimate": (["structure", *dims, "passes", "replicate"], np.stack(values))},
-        coords=dict(xr.Dataset(coords=dict(part.coords)).isel(item=first.rows).coords)
+        coords=dict(truth.isel(item=first.rows).coords)
         | {
             "structure": list(STRUCTURES),
             "estimator": list(spec.estimators),

@@ -26,9 +26,10 @@ def blocks_document(study: Study) -> Document:
         zip(study.summary["subject"].values.tolist(), study.summary["block_size"].values.tolist(), strict=True)
     )
     models = ", ".join(f"{name} (block size {size})" for name, size in sizes.items())
+    texts = " or ".join(str(count) for count in dict.fromkeys(study["single_summary"]["texts"].values.tolist()))
     return Document(
         title=study.attrs["title"],
-        subtitle=f"{models}; {study.truth.sizes['item']} texts",
+        subtitle=f"{models}; {texts} texts of each",
         sections=[
             Answer(tuple(answer(study))),
             Note(
