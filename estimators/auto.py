@@ -26,8 +26,8 @@ __all__ = ["Auto"]
 FEW_PASSES = 3  # to learn a regression from
 FEW_POSITIONS = 8  # and less than `PAIR` passes for each
 PAIR = 2.5  # passes per position, from which a pair of reversed chains leaves too many unused
-SHORT, SINGLE = 4, 1.5  # positions, and passes for each, up to which one whole chain beats two halves
-FEW_MASKS = 6  # positions: drawing a mask twice is then what costs
+SHORT = 4  # positions: drawing a mask twice is then what costs
+SINGLE = 1.5  # passes per position up to which one whole chain is better than two halves, if positions are few
 GAIN_PER_PASS = 0.05  # by which a regression's variance is lower than that of block chains (reports/frontier_text)
 SECONDS_PER_POSITION = 5e-4  # of a regression on one thread, up to 128 passes (reports/speed.md)
 
@@ -97,7 +97,7 @@ class Auto(Estimator):
             return exact
         if passes <= FEW_PASSES or (length <= FEW_POSITIONS and passes < PAIR * length):
             return self._chains(length, passes)
-        if length <= FEW_MASKS and passes >= length:
+        if length <= SHORT:
             return Choice(WithoutReplacement(), "few masks: none is drawn twice")
         if self._is_costly(length, passes):
             return Choice(BlockChain(antithetic=True), "a regression takes longer than the passes that it saves")

@@ -96,3 +96,10 @@ def test_a_text_of_any_length_is_exact_in_15_passes_at_blocks_of_4():
     inside = [ids.Record("first", "", ENGLISH[:42]), ids.Record("rest", ENGLISH[:42], ENGLISH[42:])]
     cut = ids.estimate_texts(model, inside, "exhaustive", passes=15, replicates=1)["nll"].values
     assert abs(cut.sum() - whole["nll"].item()) > 1e-3, "control: a cut inside a block is another order"
+
+
+def test_positions_of_a_block_model_add_up():
+    model, record = ids.load_model("austen-block4"), ids.Record("text", "", ENGLISH[:21])
+    positions = ids.estimate_positions(model, record, "exhaustive", passes=15, replicates=2)
+    whole = ids.estimate_texts(model, [record], passes=16, replicates=1)["nll"].item()
+    assert positions["nll"].sum().item() == pytest.approx(whole, abs=1e-6)

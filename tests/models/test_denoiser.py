@@ -247,6 +247,20 @@ def test_a_block_sees_its_own_masks_and_the_clean_tokens_before_it():
             assert bool(moved[masked[0, 4:8]].any()) == matters, position
 
 
+def test_padded_rows_of_a_block_model_lose_what_they_lose_alone():
+    model = of_blocks(4)
+    tokens, masked = batch()
+    lengths = torch.tensor([10, 5, 6, 7, 8, 9])
+    present = torch.arange(10) < lengths[:, None]
+    tokens, masked = torch.where(present, tokens, 0), masked & present
+    with torch.no_grad():
+        padded = model.token_nll(tokens, masked, lengths=lengths)
+        for row, length in enumerate(lengths.tolist()):
+            alone = model.token_nll(tokens[[row], :length], masked[[row], :length])[0]
+            torch.testing.assert_close(padded[row, :length], alone, rtol=0, atol=1e-5)
+        assert (padded - model.token_nll(tokens, masked)).abs().max() > 1e-2, "control: padding that is seen"
+
+
 def test_block_sizes_are_positive_and_stored(tmp_path):
     with pytest.raises(ids.InputError, match="block_size must be a positive number of characters, got 0"):
         DenoiserConfig("abcd", block_size=0)

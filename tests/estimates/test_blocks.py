@@ -1,0 +1,133 @@
+"""Every estimate knows the blocks of a block-diffusion model: values agree with all masks of each block."""
+
+import numpy as np
+import pytest
+
+import infodis_stats as ids
+from tests.support.toys import ArbitraryBlocks
+
+TOKENS = np.random.default_rng(2).integers(0, 5, (3, 14))
+LENGTH = 14
+
+
+def model(start=0):
+    return ArbitraryBlocks(LENGTH, 4, start)
+
+
+def exact(tokens, context=0, start=0):
+    return ids.estimate_nll(model(start), tokens, "exhaustive", passes=15, replicates=1, context=context)["nll"].values
+
+
+def test_auto_is_exact_and_its_rows_are_distinct_masks():
+    """The full mask of the partial last block is in another pass than those of the others; nothing more is run."""
+    scored = model()
+    result = ids.estimate_nll(scored, TOKENS, passes=16)
+    assert scored.rows == result.attrs["forward_passes"] == 3 * 15
+    assert "exhaustive" in result.attrs["choices"]
+    assert (result.attrs["block_size"], result.attrs["block_start"]) == (4, 0)
+    assert not result["cautions"].any()
+    np.testing.assert_array_equal(result["nll_ci"][:, 0], result["nll"])
+
+
+@pytest.mark.parametrize("passes", [1, 3, 8])
+@pytest.mark.parametrize("context", [0, 3])
+def test_estimates_with_few_and_with_many_passes_agree_with_all_masks(passes, context):
+    """Three sequences x 2048 passes and more: within 5 standard errors; the values of blocks of 7 are not."""
+    replicates = 256 if passes > 1 else 4096
+    result = ids.estimate_nll(
+        model(2), TOKENS, passes=passes, replicates=replicates, context=context, interval="student-t"
+    )
+    error = np.maximum(result["nll_se"].values, 1e-9)
+    assert np.abs((result["nll"].values - exact(TOKENS, context, 2)) / error).max() < 5
+    other = ArbitraryBlocks(LENGTH, 7, 2)
+    wrong = ids.estimate_nll(other, TOKENS, "exhaustive", passes=127, replicates=1, context=context)["nll"].values
+    assert np.abs((result["nll"].values - wrong) / error).max() > 5, "control"
+
+
+def test_precision_ranking_and_ratios():
+    values = exact(TOKENS)
+    precise = ids.estimate_nll(model(), TOKENS, "uniform-count+stratified", passes=8, precision="5%", seed=1)
+    assert precise["reached"].all()
+    assert (np.abs(precise["nll"].values - values) < 4 * precise["nll_se"].values).all()
+    ranking = ids.rank_candidates(model(), list(TOKENS), passes=16)
+    assert ranking["leader"].item() == values.argmin()
+    ratio = ids.estimate_log_ratio(model(), TOKENS[:1], TOKENS[1:2, :13], passes=15, replicates=2)
+    expected = exact(TOKENS[1:2, :13])[0] - values[0]
+    np.testing.assert_allclose(ratio["log_ratio"].values, expected, rtol=1e-10)
+
+
+def test_the_intervals_of_coupled_ratios_cover():
+    """Near copies that differ in one block, 8 passes: 60 intervals at 95 %; fewer than 50 is improbable (1e-4)."""
+    second = TOKENS[:1].copy()
+    second[0, 5] = (second[0, 5] + 1) % 5
+    truth = exact(second)[0] - exact(TOKENS[:1])[0]
+    hits = 0
+    for seed in range(60):
+        result = ids.estimate_log_ratio(
+            model(), TOKENS[:1], second, "uniform-count+stratified", passes=8, replicates=2, seed=seed
+        )
+        low, high = result["log_ratio_ci"].values[0]
+        hits += low <= truth <= high
+    assert hits >= 50
+
+
+def test_a_scan_agrees_with_separate_values():
+    scan = ids.scan_substitutions(model(), TOKENS[0], "exhaustive", passes=15, positions=[1, 6, 13], symbols=[4, 0])
+    for position in (1, 6, 13):
+        for symbol in (4, 0):
+            if TOKENS[0, position] != symbol:
+                mutant = TOKENS[:1].copy()
+                mutant[0, position] = symbol
+                found = scan["log_ratio"].sel(position=position).values[scan["token"].values == symbol]
+                np.testing.assert_allclose(found, exact(TOKENS[:1]) - exact(mutant), atol=1e-10)
+
+
+def test_sizes_are_those_of_blocks():
+    """Blocks of 4, 4, 4 and 2: contributions add up, and agree with all masks."""
+    sizes = ids.estimate_sizes(model(), TOKENS, "uniform-count+stratified", bins=4, passes=16, replicates=64)
+    assert sizes["most_masked"].values[0].tolist() == [1, 2, 3, 4]
+    every = ids.estimate_sizes(model(), TOKENS, "exhaustive", bins=4, passes=15, replicates=2)
+    np.testing.assert_allclose(every["size_nll"].sum("bin").values, exact(TOKENS), rtol=1e-10)
+    z = (sizes["size_nll"] - every["size_nll"]).values / np.maximum(sizes["size_nll_se"].values, 1e-9)
+    assert np.abs(z).max() < 4.5
+    np.testing.assert_allclose(
+        every["size_loss"].values * [4, 4, 3, 3], every["size_nll"].values, rtol=1e-10
+    )  # two blocks have no masks of 3 or 4
+
+
+def test_orders_and_swaps_stay_within_blocks():
+    gaps = ids.order_gap(model(), TOKENS[:1], orders=400)
+    assert gaps.attrs["passes"] == 4
+    z = (gaps["order_nll"].values.mean() - exact(TOKENS[:1])[0]) / (gaps["order_nll"].values.std() / 20)
+    assert abs(z) < 4.5
+    assert ids.order_swaps(model(), TOKENS[:1], swaps=50)["swaps_beyond"].item() > 0.9
+    whole = model()
+    whole.block_size = None
+    assert ids.order_swaps(whole, TOKENS[:1], swaps=50)["swaps_beyond"].item() < 0.6, "control: most blocks differ"
+    with pytest.raises(ids.InputError, match="has 1 scored position in each block; a swap needs two"):
+        ids.order_swaps(ArbitraryBlocks(LENGTH, 1), TOKENS[:1])
+
+
+def test_two_models_with_other_blocks_are_compared_under_masks_of_whole_sequences():
+    first, second = model(), ArbitraryBlocks(LENGTH, 2, seed=1)
+    tokens = TOKENS[:1, :8]
+    result = ids.estimate_model_log_ratio(first, second, tokens, passes=16, replicates=200)
+    expected = (
+        ids.estimate_nll(second, tokens, "exhaustive", passes=3, replicates=1)["nll"].item()
+        - ids.estimate_nll(first, tokens, "exhaustive", passes=15, replicates=1)["nll"].item()
+    )
+    assert abs(result["log_ratio"].item() - expected) < 4.5 * result["log_ratio_se"].item()
+    same = ids.estimate_model_log_ratio(first, model(), tokens, passes=15, replicates=1)
+    assert same["log_ratio"].item() == 0.0
+    assert same.attrs["forward_passes"] == 30
+
+
+def test_errors_context_in_a_later_block():
+    given = np.zeros((3, LENGTH), dtype=bool)
+    given[:, 9] = True
+    for call in (
+        lambda: ids.estimate_nll(model(), TOKENS, context=given),
+        lambda: ids.estimate_model_log_ratio(model(), ArbitraryBlocks(LENGTH, 2), TOKENS, context=given),
+    ):
+        with pytest.raises(ids.InputError, match="position 9 is context, but a block-diffusion model with blocks of"):
+            call()
