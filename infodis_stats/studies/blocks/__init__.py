@@ -1,4 +1,4 @@
-"""Blocks: what a single draw of a block-diffusion model is worth, and what its block structure brings."""
+"""Blocks: how far off single draws of a block-diffusion model are, and how much variance its blocks save."""
 
 from infodis_stats.lazy import on_first_call
 from infodis_stats.studies.blocks.example import EXAMPLE

@@ -13,7 +13,7 @@ __all__ = ["answer", "has_exact_values", "perplexity"]
 
 
 def answer(study: Study) -> list[str]:
-    """Return the findings: how far off single draws are, and what the block structure brings."""
+    """Return the findings: how far off single draws are, and how much variance the blocks save."""
     summary, single = study.summary, study["single_summary"]
     names = summary["subject"].values.tolist()
     return [

@@ -87,7 +87,8 @@ def errors_figure(study: Study) -> str:
                     )
             axis.set_xscale("log", base=2)
             axis.set_yscale("log")
-            axis.set_xticks(passes, [str(count) for count in passes.tolist()])
+            run = passes[part["standard_error"].notnull().any(["structure", "estimator"]).values]
+            axis.set_xticks(run, [str(count) for count in run.tolist()])
             axis.xaxis.set_minor_formatter(NullFormatter())
             axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_title(subject, parse_math=False)
