@@ -12,7 +12,7 @@ EXAMPLE: dict[str, Any] = {
     "draws": 20,
     "estimators": ["auto", "uniform-count+stratified"],
     "passes": [1, 4],
-    "replicates": 8,
+    "replicates": 4,
     "subjects": [
         {
             "name": "blocks of 4",
