@@ -140,7 +140,7 @@ def is_exact(draw: Draw) -> bool:
     estimator = estimator_of(draw.cell.sampler)
     if estimator is not None and (estimator.deterministic or estimator.exact_when_consistent):
         return True
-    if all(side.length == 1 for side in draw.cell.item.sides):
+    if all(side.longest_block == 1 for side in draw.cell.item.sides):
         return True
     first, *others = draw.evaluations
     return bool(others) and all(

@@ -23,8 +23,8 @@ class MeanOverMasked(UniformCount):
 # The biases of the others are tested in masked/test_published.py.
 UNBIASED = [name for name in estimator_names("masked") if estimator(name).unbiased]
 # These do not fit the enumeration: threshold masks depend on the values of the keys, not just on their order;
-# masks without replacement and published-radd are enumerated elsewhere.
-OTHERWISE = ("time-integral", "without-replacement", "published-radd")
+# masks without replacement, which auto takes here, and published-radd are enumerated elsewhere.
+OTHERWISE = ("time-integral", "without-replacement", "published-radd", "auto")
 ENUMERATED = [name for name in UNBIASED if not name.startswith(OTHERWISE)]
 
 
