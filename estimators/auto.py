@@ -20,6 +20,7 @@ from estimators.noise.schedule import Polynomial
 from estimators.plan import Plan
 from estimators.reduction import Reduction
 from estimators.score_entropy.estimator import ScoreEntropy
+from estimators.target import Target
 
 __all__ = ["Auto"]
 
@@ -78,8 +79,8 @@ class Auto(Estimator):
         """The name, such as ``"auto"`` or ``"auto(pass_cost=0.005)"``."""
         return self.kind if self.pass_cost is None else f"{self.kind}(pass_cost={float(self.pass_cost)!r})"
 
-    def choose(self, length: int, passes: int) -> Choice:
-        """Choose for a number of scored positions and of passes of one replicate.
+    def choose(self, length: int, passes: int, blocks: float = 1.0) -> Choice:
+        """Choose for a number of scored positions and of passes of one replicate, and for the number of such blocks.
 
         Examples
         --------
@@ -99,7 +100,7 @@ class Auto(Estimator):
             return self._chains(length, passes)
         if length <= SHORT:
             return Choice(WithoutReplacement(), "few masks: none is drawn twice")
-        if self._is_costly(length, passes):
+        if self._is_costly(length * blocks, passes):
             return Choice(BlockChain(antithetic=True), "a regression takes longer than the passes that it saves")
         return Choice(Regression(), "enough passes and positions to learn from")
 
@@ -120,7 +121,7 @@ class Auto(Estimator):
             return Choice(Chain(), why)
         return Choice(BlockChain(antithetic=passes not in (1, 3)), why)  # halves would leave one of 3 passes unused
 
-    def _is_costly(self, length: int, passes: int) -> bool:
+    def _is_costly(self, length: float, passes: int) -> bool:
         saved = float("inf") if self.pass_cost is None else GAIN_PER_PASS * passes * passes * self.pass_cost
         return SECONDS_PER_POSITION * length > saved
 
@@ -129,9 +130,9 @@ class Auto(Estimator):
         noise = self.noise if prices_masks(model) else noise_of(model) or self.noise
         return replace(self, consistent=self.consistent or is_consistent(model), noise=noise)
 
-    def choice(self, length: int, passes: int, model: Model) -> Choice:
-        """Return what the rules choose, knowing the model."""
-        return self.knowing(model).choose(length, passes)
+    def choice(self, target: Target, passes: int, model: Model) -> Choice:
+        """Return what the rules choose for the longest block, knowing the model."""
+        return self.knowing(model).choose(target.longest_block, passes, target.length / target.longest_block)
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> Plan:
         """Draw what the chosen estimator draws; see `Estimator.plan`."""

@@ -11,6 +11,8 @@ from estimators.target import Pair, Target
 
 __all__ = ["Blocks"]
 
+LARGEST = 2**31  # positions
+
 Item = TypeVar("Item", bound=Target | Pair)
 
 
@@ -23,7 +25,8 @@ class Blocks:
     size : int
         Positions of a block.
     start : int, default 0
-        A position at which a block begins; the first and the last block of a sequence may be partial.
+        A position at which a block begins, kept modulo the size; the first and the last block of a sequence may be
+        partial.
 
     Raises
     ------
@@ -42,10 +45,15 @@ class Blocks:
     start: int = 0
 
     def __post_init__(self) -> None:
-        if not _is_integer(self.size) or self.size < 1:
-            raise InputError(f"block_size must be a positive integer, got {self.size!r}")
+        if not _is_integer(self.size) or not 1 <= self.size <= LARGEST:
+            raise InputError(f"block_size must be a positive integer, at most {LARGEST}, got {self.size!r}")
         if not _is_integer(self.start):
             raise InputError(f"block_start must be an integer, got {self.start!r}")
+        object.__setattr__(self, "start", self.start % self.size)  # equal blocks are equal values
+
+    def __str__(self) -> str:
+        """Return the blocks in words."""
+        return f"blocks of {self.size}{f' that begin at position {self.start}' if self.start else ''}"
 
     def numbers(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the number of the block of each position."""
@@ -69,8 +77,8 @@ class Blocks:
         unseen = given[self.numbers(given) > scored[0]]
         if len(unseen):
             raise InputError(
-                f"{target.label}: position {unseen[0]} is context, but a block-diffusion model with blocks of "
-                f"{self.size} does not see it when it scores position {target.scored[0]}, which is in an earlier block"
+                f"{target.label}: position {unseen[0]} is context, but a block-diffusion model with {self} "
+                f"does not see it when it scores position {target.scored[0]}, which is in an earlier block"
             )
         return tuple(np.unique(scored, return_counts=True)[1].tolist())
 

@@ -49,8 +49,7 @@ class Contrast(Applied[Pair]):
 
     def settled(self, item: Pair, passes: int, model: Model) -> "Contrast":
         """Return the contrast of what really samples the longer side, or that with the longer block."""
-        longer = max(item.sides, key=lambda side: (side.longest_block, side.length))
-        return replace(self, estimator=self.estimator.settled(longer, passes, model))
+        return replace(self, estimator=self.estimator.settled(item.longer, passes, model))
 
     def pilot_jobs(self, item: Pair, rng: np.random.Generator) -> tuple[Job, ...]:
         """Plan the pilots of both sides."""
@@ -131,8 +130,8 @@ class Coupled(Contrast):
 
     Contract: both sides draw from generators in one state. Either side alone has the estimator's ordinary law; targets
     of equal length and blocks get equal masks; of unequal length, the positions that both have share their uniforms,
-    and so do the quantiles. The coupling lowers the variance where the terms of the two sides move together; nothing is
-    promised for unrelated sequences.
+    and so do the quantiles; of blocks, those of equal length that are equally far from the first one. The coupling
+    lowers the variance where the terms of the two sides move together; nothing is promised for unrelated sequences.
 
     References
     ----------
@@ -186,6 +185,8 @@ class Coupled(Contrast):
         self, evaluations: tuple[Evaluation, ...], first: Reduction, second: Reduction
     ) -> WithinVariance | None:
         """Estimate the variance from the differences of parts, as the sides are not independent."""
+        if self.estimator.exact and first.within_variance is not None and second.within_variance is not None:
+            return added(first.within_variance, second.within_variance)
         parts = self.combined_parts(evaluations)
         return from_parts(parts) if parts is not None and parts.shape[1] > 1 else None
 
@@ -193,7 +194,7 @@ class Coupled(Contrast):
         """Return whether the difference has a variance: that of the estimator, or that of several parts."""
         if (item.first.length, item.first.blocks) == (item.second.length, item.second.blocks):
             return super().has_combined_variance(item, passes)
-        return self.combined_part_count(item, passes) > 1
+        return self.estimator.exact or self.combined_part_count(item, passes) > 1
 
 
 @dataclass(frozen=True)

@@ -250,7 +250,7 @@ class Estimator(Applied[Target]):
 
     def plan_target(self, target: Target, passes: int, replicates: int, rng: np.random.Generator) -> Plan:
         """Plan the scored positions of a target: together, or the blocks of a block-diffusion model side by side."""
-        if len(target.blocks) < 2 or self.family != "masked":
+        if not target.blocks or self.family != "masked":
             return self.plan(target.length, passes, replicates, rng)
         return plan_blocks(self, target.blocks, passes, replicates, rng)
 
@@ -340,13 +340,13 @@ class Estimator(Applied[Target]):
         """Return the estimator that has learned from a pilot's plan and its squared terms (replicates, passes)."""
         return self
 
-    def choice(self, length: int, passes: int, model: Model) -> Choice | None:
-        """Return what this estimator chooses for a length, passes and a model; None for one that does not choose."""
+    def choice(self, target: Target, passes: int, model: Model) -> Choice | None:
+        """Return what this estimator chooses for a target, passes and a model; None for one that does not choose."""
         return None
 
     def settled(self, item: Target, passes: int, model: Model) -> "Estimator":
         """Return what really samples the target: the estimator itself, or its `choice`."""
-        choice = self.choice(item.longest_block, passes, model)
+        choice = self.choice(item, passes, model)
         return self if choice is None else choice.estimator
 
     def sample(

@@ -74,6 +74,11 @@ class Target:
         """The target itself; a `Pair` has two sides."""
         return (self,)
 
+    @property
+    def longer(self) -> "Target":
+        """The target itself; of a `Pair` the side with the longer block, or the longer one."""
+        return self
+
 
 @dataclass(frozen=True, eq=False)
 class Pair:
@@ -101,6 +106,11 @@ class Pair:
     def sides(self) -> tuple[Target, ...]:
         """Both targets."""
         return (self.first, self.second)
+
+    @property
+    def longer(self) -> Target:
+        """The side with the longer block, or the longer one: `auto` chooses for it."""
+        return max(self.sides, key=lambda side: (side.longest_block, side.length))
 
 
 def token_arrays(tokens: Tokens) -> list[NDArray[np.int64]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from estimators.errors import PassesError
 from estimators.masked.plan import MaskPlan, mask_plan
 from estimators.reduction import Reduction
 from estimators.within_variance import WithinVariance, added
@@ -94,7 +95,7 @@ def plan_blocks(
     """
     runs = [(length, len(list(run))) for length, run in itertools.groupby(lengths)]
     of_replicates = [
-        [mask_plan(estimator.blocks_plan(length, passes, count, child), "blocks") for length, count in runs]
+        [_plan_run(estimator, length, passes, count, child) for length, count in runs]
         for child in rng.spawn(replicates)
     ]
     of_runs = list(zip(*of_replicates, strict=True))
@@ -105,6 +106,13 @@ def plan_blocks(
     )
     used = [plans[0].passes for plans, (_, count) in zip(of_runs, runs, strict=True) for _ in range(count)]
     return BlockPlan(masks, weights, tuple(lengths), tuple(used))
+
+
+def _plan_run(estimator: Estimator, length: int, passes: int, count: int, rng: np.random.Generator) -> MaskPlan:
+    try:
+        return mask_plan(estimator.blocks_plan(length, passes, count, rng), "blocks")
+    except PassesError as error:
+        raise PassesError(f"in blocks of {length} scored positions, {error}") from error
 
 
 def _side_by_side(replicates: Sequence[NDArray[Scalar]], passes: int) -> NDArray[Scalar]:

@@ -184,7 +184,7 @@ def estimate_information(
     dataset.attrs = provenance_attributes(
         law,
         curve.cells[0],
-        [size],
+        [curve.cells[0].item],
         seed=seed,
         level=level,
         forward_passes=sum(forward_passes),

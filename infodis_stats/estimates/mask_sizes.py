@@ -13,6 +13,7 @@ from estimators import Cell, ConditionalModel, Estimator, Evaluation, InputError
 from estimators.arguments import check_count
 from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
+from estimators.model import in_blocks
 from estimators.target import Context, Tokens
 from infodis_stats.analysis import centred, nonnegative, student_t, variance
 from infodis_stats.estimates.cautions import cautions_of_draws
@@ -179,7 +180,6 @@ def estimate_sizes(
         statistics.append(DrawStatistics.of(draw, "student-t", level))
         passes_of.append(_Passes.of(draw.evaluations[0]))
     outcome = outcome_of([model], statistics)
-    lengths = np.array(outcome.lengths)
     longest = np.array([len(each.blocks) for each in outcome.of_kept(passes_of)])
     edges = np.linspace(0, longest, min(bins, int(longest.min())) + 1, axis=-1).round().astype(np.int64)
     kept = list(zip(outcome.of_kept(passes_of), edges, strict=True))
@@ -213,7 +213,7 @@ def estimate_sizes(
     dataset.attrs = provenance_attributes(
         model,
         cells[0],
-        lengths.tolist(),
+        [in_blocks(target, model) for target in targets],
         seed=seed,
         level=level,
         forward_passes=outcome.forward_passes,

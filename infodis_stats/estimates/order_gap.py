@@ -140,7 +140,7 @@ def order_gap(
     dataset.attrs = provenance_attributes(
         model,
         cells[0],
-        lengths.tolist(),
+        known,
         seed=seed,
         level=level,
         forward_passes=sum(forward_passes),

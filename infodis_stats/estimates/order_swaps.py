@@ -14,6 +14,7 @@ from estimators import Cell, ConditionalModel, Evaluation, InputError, Job, Mask
 from estimators.arguments import check_count
 from estimators.designs import IID, draw_points
 from estimators.evaluate import Progress
+from estimators.model import in_blocks
 from estimators.sampling import Sampler
 from estimators.streams import skip
 from estimators.target import Context, Target, Tokens
@@ -169,7 +170,7 @@ def order_swaps(
     dataset.attrs = provenance_attributes(
         model,
         cells[0],
-        [target.length for target in targets],
+        [in_blocks(target, model) for target in targets],
         seed=seed,
         level=level,
         forward_passes=sum(forward_passes),

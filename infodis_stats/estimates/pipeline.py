@@ -108,7 +108,8 @@ def estimate(
         rule = Precision.of(plan.precision, plan.most_passes, level_of_each, request.kind)
         check_precision(quantity.sampler)
     cells = [Cell(quantity.sampler, item, plan.passes, plan.replicates) for item in quantity.items]
-    check_interval([quantity.settled(cell) for cell in cells], request.kind)
+    settled = [quantity.settled(cell) for cell in cells]
+    check_interval(settled, request.kind)
 
     def draw_under_one(round_cells: Iterable[Cell]) -> Iterable[Draw]:
         beside = full_masks(quantity.models)
@@ -140,7 +141,7 @@ def estimate(
     dataset.attrs = provenance_attributes(
         quantity.model,
         cells[0],
-        [max(side.length for side in item.sides) for item in quantity.items],
+        [cell.item for cell in settled],
         seed=plan.seed,
         level=request.level,
         forward_passes=outcome.forward_passes,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from estimators import Cell, Estimator, Evaluation, make_targets
 from estimators.evaluate import Progress
 from estimators.masked.plan import mask_plan
+from estimators.model import in_blocks
 from infodis_stats.analysis import centred
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.io.records import Text, as_record
@@ -115,6 +116,6 @@ def estimate_positions(
     effective = effective_positions(drawn.evaluations[0].position_losses)
     dataset["cautions"] = caution_variable([], [cautions_of(sampler, plan.replicates, effective)], [])
     dataset.attrs = provenance_attributes(
-        model, cell, [target.length], seed=seed, level=level, forward_passes=drawn.forward_passes
+        model, cell, [in_blocks(target, model)], seed=seed, level=level, forward_passes=drawn.forward_passes
     )
     return dataset

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from estimators import Cell, Draw, Estimator, InputError, Model, Target, make_targets
 from estimators.arguments import check_share
 from estimators.evaluate import Progress
+from estimators.model import in_blocks
 from estimators.target import Context, Tokens
 from infodis_stats import analysis
 from infodis_stats.estimates.cautions import cautions_of_draws
@@ -169,7 +170,7 @@ def rank_candidates(
     dataset.attrs = provenance_attributes(
         model,
         asked,
-        [longest.length],
+        [in_blocks(longest, model)],
         seed=seed,
         level=1 - error,
         forward_passes=outcome.forward_passes,

@@ -217,7 +217,7 @@ def scan_substitutions(
     dataset.attrs = provenance_attributes(
         model,
         cell,
-        [target.length],
+        [target],
         seed=sampling.seed,
         level=level,
         forward_passes=forward_passes,

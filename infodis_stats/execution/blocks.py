@@ -105,10 +105,12 @@ def _common(section: Section, device: torch.device | str) -> str:
 
 
 def _item_digest(item: Target | Pair) -> bytes:
-    """Digest the key, on which random numbers depend, and the scored tokens, which the key may not determine."""
+    """Digest the key, on which random numbers depend, and the tokens and blocks, which the key may not determine."""
     digest = hashlib.sha256(item.key.encode())
     for side in item.sides:
         digest.update(
-            np.concatenate([[side.tokens.size, side.length], side.tokens, side.scored]).astype("<i8").tobytes()
+            np.concatenate([[side.tokens.size, side.length], side.tokens, side.scored, side.blocks])
+            .astype("<i8")
+            .tobytes()
         )
     return digest.digest()

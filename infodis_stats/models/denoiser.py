@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from estimators import InputError, TokenError
+from estimators import Blocks, InputError, TokenError
 from infodis_stats.io.files import StoreError, atomic_path
 from infodis_stats.models.losses import token_losses
 from infodis_stats.models.repeats import distinct_rows
@@ -67,8 +67,8 @@ class DenoiserConfig:
                 "a denoiser needs positive sizes and a width that is a multiple of 2 x heads, got length "
                 f"{self.length}, layers {self.layers}, width {self.width}, heads {self.heads}"
             )
-        if self.block_size is not None and self.block_size < 1:
-            raise InputError(f"block_size must be a positive number of characters, got {self.block_size}")
+        if self.block_size is not None and Blocks(self.block_size).size > self.length:
+            raise InputError(f"block_size must be at most the length, {self.length}, got {self.block_size}")
 
     def as_dict(self) -> dict[str, str | int]:
         """Return the parameters, those left out excepted: what is stored with the weights."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 
-from estimators import Cell, Model
+from estimators import Cell, Model, Pair, Target
 from estimators.estimator import estimator_of
 from estimators.model import blocks_of
 from infodis_stats.io.store import SCHEMA
@@ -120,7 +120,7 @@ def model_conventions(model: object) -> str:
 def provenance_attributes(
     model: Model,
     cell: Cell,
-    lengths: Iterable[int],
+    items: Iterable[Target | Pair],
     *,
     seed: int,
     level: float,
@@ -135,14 +135,14 @@ def provenance_attributes(
     model : Model
     cell : Cell
         Any cell, as requested: ``auto`` has not chosen yet.
-    lengths : iterable of int
-        Scored positions of all items: ``auto`` may choose by length.
+    items : iterable of Target or of Pair
+        All items, as they are planned: they know their blocks if they are planned in blocks.
     """
-    blocks = blocks_of(model)
-    planned = lengths if blocks is None else [min(length, blocks.size) for length in lengths]
+    targets = [item.longer for item in items]
+    blocks = blocks_of(model) if any(target.blocks for target in targets) else None
     return {
         "estimator": cell.sampler.name,
-        "choices": json.dumps(_choices(cell, model, planned)),
+        "choices": json.dumps(_choices(cell, model, targets)),
         "passes": cell.passes,
         "replicates": cell.replicates,
         "seed": seed,
@@ -158,10 +158,11 @@ def provenance_attributes(
     }
 
 
-def _choices(cell: Cell, model: Model, lengths: Iterable[int]) -> dict[str, str]:
+def _choices(cell: Cell, model: Model, targets: Iterable[Target]) -> dict[str, str]:
     """Return what ``auto`` chose, each with its reason."""
     estimator = estimator_of(cell.sampler)
     if estimator is None:
         return {}
-    choices = [estimator.choice(length, cell.passes, model) for length in sorted(set(lengths))]
+    kinds = {(target.longest_block, target.length): target for target in targets}  # all that the choice depends on
+    choices = [estimator.choice(target, cell.passes, model) for _, target in sorted(kinds.items())]
     return {choice.estimator.name: choice.why for choice in choices if choice is not None}

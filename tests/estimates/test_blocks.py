@@ -1,9 +1,12 @@
 """Every estimate knows the blocks of a block-diffusion model: values agree with all masks of each block."""
 
+import json
+
 import numpy as np
 import pytest
 
 import infodis_stats as ids
+from estimators.model import in_blocks
 from tests.support.toys import ArbitraryBlocks
 
 TOKENS = np.random.default_rng(2).integers(0, 5, (3, 14))
@@ -120,6 +123,34 @@ def test_two_models_with_other_blocks_are_compared_under_masks_of_whole_sequence
     same = ids.estimate_model_log_ratio(first, model(), tokens, passes=15, replicates=1)
     assert same["log_ratio"].item() == 0.0
     assert same.attrs["forward_passes"] == 30
+
+
+def test_choices_are_those_of_what_was_planned():
+    """Models of other blocks are compared under whole masks; the longest block of a short target may be partial."""
+    whole = ids.estimate_model_log_ratio(model(), ArbitraryBlocks(LENGTH, 2), TOKENS, passes=16, replicates=2)
+    assert list(json.loads(whole.attrs["choices"])) == ["regression"]
+    assert "block_size" not in whole.attrs
+    partial = ids.estimate_nll(model(2), TOKENS[:1, :4], passes=3, replicates=2)
+    assert list(json.loads(partial.attrs["choices"])) == ["exhaustive"]
+    assert (partial["nll_se"] == 0).all()
+    costly = ids.estimate_nll(model(), TOKENS, "auto(pass_cost=0.00001)", passes=12, replicates=2)
+    assert "without-replacement" in costly.attrs["choices"]
+
+
+def test_auto_weighs_the_cost_of_a_regression_of_all_blocks():
+    (target,) = ids.make_targets([[0] * 512])
+    cheap = ids.estimator("auto(pass_cost=0.001)")
+    one = in_blocks(target, ArbitraryBlocks(512, 512)), in_blocks(target, ArbitraryBlocks(512, 16))
+    names = {cheap.choice(each, 32, model()).estimator.name for each in one}
+    assert names == {"block-chain+antithetic"}
+    assert cheap.choose(16, 32).estimator.name == "regression", "control: one block alone"
+
+
+def test_an_exact_ratio_needs_one_replicate_whatever_the_lengths():
+    ratio = ids.estimate_log_ratio(model(), TOKENS[:1], TOKENS[1:2, :13], "exhaustive", passes=15, replicates=1)
+    assert (ratio["log_ratio_ci"].values == ratio["log_ratio"].values).all()
+    with pytest.raises(ids.InputError, match="needs at least 2 replicates"):
+        ids.estimate_log_ratio(model(), TOKENS[:1], TOKENS[1:2, :13], "block-chain", passes=4, replicates=1)
 
 
 def test_errors_context_in_a_later_block():

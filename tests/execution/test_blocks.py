@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import infodis_stats as ids
-from estimators import Cell, estimator, make_targets
+from estimators import Blocks, Cell, estimator, make_targets
 from infodis_stats.execution import blocks
 from infodis_stats.execution.blocks import blocks_of
 from infodis_stats.models import Denoiser, DenoiserConfig
@@ -86,6 +86,15 @@ def test_a_processor_that_rounds_differently_changes_the_keys_of_laws(monkeypatc
 def test_another_type_of_device_changes_all_keys():
     assert not set(keys(section(), "cuda")) & set(keys(section()))
     assert keys(section(), "cuda:1") == keys(section(), "cuda:0")
+
+
+def test_the_blocks_of_a_model_are_part_of_a_key():
+    """A model of the user's own may declare other blocks and have the same fingerprint."""
+    one = section()
+    of_blocks = [
+        replace(one, cells=[replace(cell, item=Blocks(size).of(cell.item)) for cell in one.cells]) for size in (2, 3)
+    ]
+    assert len({key for each in (one, *of_blocks) for key in keys(each)}) == 3 * len(keys(one))
 
 
 def test_adding_estimators_and_budgets_keeps_the_other_blocks():

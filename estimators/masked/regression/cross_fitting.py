@@ -36,11 +36,11 @@ class HeldOut(NamedTuple):
 
     Attributes
     ----------
-    predicted : array of float64, shape (splits, vectors, passes)
-        The sum over positions of the weighted surrogate, less its mean.
-    residual : array of float64, shape (splits, vectors, passes)
+    predicted : array of float64, shape (splits, vectors, passes, blocks)
+        The sum over the positions of a block of the weighted surrogate, less its mean.
+    residual : array of float64, shape (splits, vectors, passes, blocks)
         The sum over positions of the weighted loss less the surrogate.
-    squares : array of float64, shape (splits, vectors, passes)
+    squares : array of float64, shape (splits, vectors, passes, blocks)
         The sum over masked positions of the squared loss less the surrogate.
     """
 
@@ -69,16 +69,16 @@ class Run:
     count: int
     shares: FloatArray
 
-    def parts(self) -> list[slice]:
-        """Return positions that are fitted together: of whole blocks, or of a part of a long one."""
+    def parts(self) -> list[tuple[slice, slice]]:
+        """Return blocks and positions that are fitted together: of whole blocks, or of a part of a long one."""
         pieces = -(-self.length // POSITIONS)
         together = max(1, POSITIONS // self.length)
         if pieces == 1:
-            starts = range(0, self.count, together)
-            return [slice(b * self.length, min(b + together, self.count) * self.length) for b in starts]
+            blocks = [slice(b, min(b + together, self.count)) for b in range(0, self.count, together)]
+            return [(each, slice(each.start * self.length, each.stop * self.length)) for each in blocks]
         ends = [self.length * piece // pieces for piece in range(pieces + 1)]
         return [
-            slice(b * self.length + start, b * self.length + stop)
+            (slice(b, b + 1), slice(b * self.length + start, b * self.length + stop))
             for b in range(self.count)
             for start, stop in itertools.pairwise(ends)
         ]
@@ -137,20 +137,23 @@ def held_out(passes: Passes, splits: NDArray[np.bool_], prior: Prior, lags: Lags
     lags : tuple of int, default ()
         Distant lags of the surrogate.
     """
-    count = len(passes.masks)
-    results = np.zeros((3, len(splits), len(passes.losses), count))
+    count, blocks = len(passes.masks), sum(run.count for run in passes.runs)
+    results = np.zeros((3, len(splits), len(passes.losses), count, blocks))
+    before = 0  # blocks
     for run, here in passes.of_runs():
         means = mean_products(run.length, int(prior.orders.max())) @ run.shares.T
         padded = np.append(here.weights, np.zeros((1, here.weights.shape[1])), axis=0).T
-        for inside in run.parts():
+        for of_blocks, inside in run.parts():
             part_of = _Part.of(here, run.length, inside, prior, lags)
             lag_means = expected_terms(run.length, inside, lags, run.shares) if lags else np.zeros((0, count))
+            at = slice(before + of_blocks.start, before + of_blocks.stop)
             first = 0
             for fits in part_of.fits([part_of.without(held) for held in _batches(splits, len(padded[inside]))]):
                 part = slice(first, first := first + len(fits.passes))
-                means_of_passes = fits.coefficients.mT @ means + fits.of_lags.mT @ lag_means
-                results[:, part] += fits.token_sums(padded[inside])
-                results[0, part] -= splits[part, None] * means_of_passes
+                means_of_passes = fits.coefficients.mT @ means + (fits.of_lags.mT @ lag_means)[:, None]
+                results[:, part, ..., at] += fits.token_sums(padded[inside])
+                results[0, part, ..., at] -= splits[part, None, :, None] * means_of_passes.transpose(0, 2, 3, 1)
+        before += run.count
     return HeldOut(*results)
 
 
@@ -164,25 +167,27 @@ def _batches(splits: NDArray[np.bool_], positions: int) -> Iterator[NDArray[np.b
 
 class _Fits(NamedTuple):
     # Of some splits the passes held out, with predictions and residuals of their tokens, and the coefficients of the
-    # fits, summed over positions: by order of the terms, and of the lags.
+    # fits, summed over the positions of each block: by order of the terms; and of the lags, which only one block has.
     passes: NDArray[np.int64]  # (splits, positions, slots)
     predictions: FloatArray  # (splits, positions, slots, vectors)
     residuals: FloatArray
-    coefficients: FloatArray  # (splits, orders, vectors)
+    coefficients: FloatArray  # (splits, blocks, orders, vectors)
     of_lags: FloatArray  # (splits, lag terms, vectors)
 
     def token_sums(self, weights: FloatArray) -> FloatArray:
-        """Sum predictions, residuals and squares over the tokens of each pass: (3, splits, vectors, passes).
+        """Sum predictions, residuals and squares over the tokens of each pass: (3, splits, vectors, passes, blocks).
 
         The weights have shape (positions, passes + 1).
         """
         splits, vectors, count = len(self.passes), self.residuals.shape[-1], weights.shape[1]
+        blocks = self.coefficients.shape[1]
         weight = weights[np.arange(len(weights))[:, None], self.passes][..., None]
-        owner = (self.passes + count * np.arange(splits)[:, None, None]).ravel()
-        sums = []
+        block = np.arange(len(weights))[:, None] // (len(weights) // blocks)
+        owner = (self.passes + count * (block + blocks * np.arange(splits)[:, None, None])).ravel()
+        size, sums = splits * blocks * count, []
         for tokens in (weight * self.predictions, weight * self.residuals, self.residuals**2):
-            by_pass = [np.bincount(owner, tokens[..., vector].ravel(), splits * count) for vector in range(vectors)]
-            sums.append(np.stack(by_pass).reshape(vectors, splits, count)[..., :-1].swapaxes(0, 1))
+            by_pass = [np.bincount(owner, tokens[..., vector].ravel(), size) for vector in range(vectors)]
+            sums.append(np.stack(by_pass).reshape(vectors, splits, blocks, count)[..., :-1].transpose(1, 0, 3, 2))
         return np.stack(sums)
 
 
@@ -199,6 +204,7 @@ class _Part:
     """Some positions, the passes that mask each (padded by a pass that masks nothing), and what all fits need."""
 
     prior: Prior
+    blocks: int
     system: SharedSystem
     columns: _Columns
     passes: NDArray[np.int64]  # (positions, slots)
@@ -233,6 +239,7 @@ class _Part:
         rows = precision @ columns
         return cls(
             prior,
+            max(1, len(passes) // length),
             shared_system(prior, len(passes)),
             _Columns(*itertools.starmap(slice, itertools.pairwise(ends))),
             passes,
@@ -295,9 +302,14 @@ class _Part:
         factor, rest = torch.from_numpy(left.factor), torch.from_numpy(unexplained(left.rows))
         residuals = torch.linalg.solve_triangular(factor.mT, rest, upper=True).numpy()
         observed = self.losses[np.arange(len(self.passes))[:, None], left.passes]
-        sums = unexplained(left.products).sum(axis=1)
-        sums += self.prior.order_sums[1 : 1 + len(self.prior.shape)].T @ shared.sum(axis=1)
+        sums = self._by_block(unexplained(left.products))
+        sums += self.prior.order_sums[1 : 1 + len(self.prior.shape)].T @ self._by_block(shared)
         return _Fits(left.passes, observed - residuals, residuals, sums, of_lags)
+
+    def _by_block(self, values: FloatArray) -> FloatArray:
+        # Sums over the positions of each block: (splits, positions, ...) to (splits, blocks, ...).
+        total: FloatArray = values.reshape(len(values), self.blocks, -1, *values.shape[2:]).sum(axis=2)
+        return total
 
 
 class _Without(NamedTuple):

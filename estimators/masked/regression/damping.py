@@ -32,9 +32,9 @@ class Adjusted:
     ----------
     estimates : array of float64, shape (replicates, vectors)
         Nats.
-    residuals : array of float64, shape (replicates, vectors, passes)
-        The weighted loss of each pass less what the others predict of it, nats: how far the pass moves the estimate off
-        its mean, if the prediction is taken as given.
+    residuals : array of float64, shape (replicates, vectors, passes, blocks)
+        The weighted loss of each pass and block less what the others predict of it, nats: how far it moves the estimate
+        off its mean, if the prediction is taken as given.
     has_lags : array of bool, shape (replicates, vectors)
         Whether a prediction uses distant lags, whose coefficients all positions share.
     """
@@ -88,7 +88,7 @@ def adjusted(
     _, exponents = np.frexp(np.abs(losses).max(axis=(2, 3)))
     losses = np.ldexp(losses, -exponents[..., None, None])
     estimates = _summed(weights[:, None] * losses)
-    residuals = np.zeros((replicates, vectors, passes))
+    residuals = np.zeros((replicates, vectors, passes, len(lengths)))
     has_lags = np.zeros((replicates, vectors), dtype=bool)
     for replicate in range(replicates):
         for part in (slice(first, None, groups) for first in range(groups)):
@@ -97,22 +97,23 @@ def adjusted(
             predicted, residuals[replicate, :, part], found = _damped(data)
             estimates[replicate] -= predicted
             has_lags[replicate] |= found
-    return Adjusted(np.ldexp(estimates, exponents), np.ldexp(residuals, exponents[..., None]), has_lags)
+    return Adjusted(np.ldexp(estimates, exponents), np.ldexp(residuals, exponents[..., None, None]), has_lags)
 
 
 def _damped(passes: Passes) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    # Of each vector: what is subtracted, the residuals (vectors, passes), and whether there are lags.
+    # Of each vector: what is subtracted, the residuals (vectors, passes, blocks), and whether there are lags.
     vectors, count, _ = passes.losses.shape
     settings = settings_for(count)
     group = np.arange(count) % GROUPS
     lags = [_lags_of_groups(passes, losses, group) for losses in passes.losses]
-    predicted, residual = np.zeros((2, vectors, count))
+    predicted, residual = np.zeros((2, vectors, count, sum(run.count for run in passes.runs)))
     for chosen in dict.fromkeys(itertools.chain.from_iterable(lags)):  # nearly always one: none
         fold_predicted, fold_residual, factors = _with_lags(passes, settings, group, chosen)
-        applies = np.array([[of_group == chosen for of_group in of_vector] for of_vector in lags])[:, group]
+        applies = np.array([[of_group == chosen for of_group in of_vector] for of_vector in lags])[:, group, None]
+        factors = factors[..., None]
         predicted += np.where(applies, factors * fold_predicted, 0.0)
         residual += np.where(applies, fold_residual + (1.0 - factors) * fold_predicted, 0.0)
-    return predicted.sum(axis=1), residual, np.array([any(of_vector) for of_vector in lags])
+    return predicted.sum(axis=(1, 2)), residual, np.array([any(of_vector) for of_vector in lags])
 
 
 def _lags_of_groups(passes: Passes, losses: FloatArray, group: NDArray[np.int64]) -> list[Lags]:
@@ -126,12 +127,12 @@ def _lags_of_groups(passes: Passes, losses: FloatArray, group: NDArray[np.int64]
 def _with_lags(
     passes: Passes, settings: Settings, group: NDArray[np.int64], lags: Lags
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    # What is predicted, what is left, and the factors: each (vectors, passes).
+    # What is predicted and what is left, each (vectors, passes, blocks), and the factors (vectors, passes).
     count = len(group)
     folds = np.arange(count) % FOLDS == np.arange(min(FOLDS, count))[:, None]
     pairs = np.array([(group == first) | (group == second) for first, second in settings.pairs], dtype=bool)
     fits = held_out(passes, np.concatenate([folds, pairs.reshape(-1, count)]), settings.prior, lags)
-    of_pairs = HeldOut(*(part[len(folds) :] for part in fits))
+    of_pairs = HeldOut(*(part[len(folds) :].sum(axis=-1) for part in fits))
     factors = np.stack(
         [_factors(passes, of_pairs, settings.partners(number), group) for number in np.unique(group)], axis=-1
     )

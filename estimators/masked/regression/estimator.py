@@ -14,7 +14,7 @@ from estimators.masked.regression.damping import Adjusted, adjusted
 from estimators.masked.regression.strata import full_mask_passes, size_strata, sized_masks
 from estimators.plan import Plan
 from estimators.reduction import Reduction
-from estimators.within_variance import WithinVariance, from_residuals
+from estimators.within_variance import WithinVariance, added, from_residuals
 
 __all__ = ["Regression"]
 
@@ -107,10 +107,13 @@ class Regression(Estimator):
         return passes - full_mask_passes(length, passes) >= FEWEST_RESIDUALS
 
     def _variance(self, plan: Plan, result: Adjusted, vector: int) -> WithinVariance | None:
-        longest = max(mask_plan(plan, "regressions").block_lengths)
-        if not self.has_within_variance(longest, plan.passes):
+        masked, of_blocks = mask_plan(plan, "regressions"), []
+        if not all(self.has_within_variance(length, plan.passes) for length in masked.block_lengths):
             return None
-        drawn = plan.passes - full_mask_passes(longest, plan.passes)
-        about_trend = from_residuals(drawn * result.residuals[:, vector, :drawn], plan.hidden_fractions[:, :drawn])
         factors = np.where(result.has_lags[:, vector], SHARED_LAGS, SHARED)
-        return WithinVariance(factors**2 * about_trend.variance, np.full(plan.replicates, drawn - 2.0))
+        for block, length in enumerate(masked.block_lengths):
+            drawn = plan.passes - full_mask_passes(length, plan.passes)
+            residuals = drawn * result.residuals[:, vector, :drawn, block]
+            about_trend = from_residuals(residuals, masked.block_sizes[:, :drawn, block] / length)
+            of_blocks.append(WithinVariance(factors**2 * about_trend.variance, np.full(plan.replicates, drawn - 2.0)))
+        return of_blocks[0] if len(of_blocks) == 1 else added(*of_blocks)

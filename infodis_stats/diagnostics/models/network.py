@@ -181,7 +181,7 @@ def _keeps_to(blocks: Blocks, attention: Attention, matrix: NDArray[np.int8], tr
     numbers = blocks.numbers(np.arange(len(matrix)))
     found = f"attention is {attention}"
     if (matrix[numbers[:, None] > numbers] == 1).any():
-        reason = f"{found}, but the model declares blocks of {blocks.size}: masks see tokens of later blocks"
+        reason = f"{found}, but the model declares {blocks}: masks see tokens of later blocks"
         return Verdict("attention", "do not use", reason, "correct block_size and block_start")
     # In a block of two, shifted outputs predict the first token without the block and the second without later tokens.
     smallest = 1 + int(bool(getattr(trial.model, "shifted", False)))
@@ -192,9 +192,7 @@ def _keeps_to(blocks: Blocks, attention: Attention, matrix: NDArray[np.int8], tr
         return Verdict("attention", "fine", reason)
     if attention.pattern == "irregular":
         return Verdict("attention", "caution", "some masks do not see all other tokens of their block")
-    reason = (
-        f"{found}, but the model declares blocks of {blocks.size}: masks do not see all other tokens of their block"
-    )
+    reason = f"{found}, but the model declares {blocks}: masks do not see all other tokens of their block"
     return Verdict("attention", "do not use", reason, "correct block_size")
 
 

@@ -163,7 +163,7 @@ def test_without_maps_there_is_no_section_for_them(folder):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('kind = "corpora"', 'kind = "corpus"', "line 1: kind must be 'comparison', 'calibration', 'corpora'"),
+        ('kind = "corpora"', 'kind = "corpus"', "line 1: kind must be 'comparison', 'blocks', 'calibration'"),
         ('reference = "even"', 'reference = "evn"', "reference 'evn' is none of even, odd"),
         ("uniform-count+stratified", "uniform-count+stratfied", "did you mean uniform-count+stratified"),
         ('"odd <i>ones</i>"', '"even"', "the names of corpora must differ"),

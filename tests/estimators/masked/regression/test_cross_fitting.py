@@ -87,7 +87,7 @@ def test_maths_closed_forms_equal_ridge_regression_without_the_split(length, cou
     passes, prior = random_passes(length, count, vectors=2), make_prior(*thresholds)
     numbers = np.arange(count)
     splits = np.array([*(numbers % 3 == fold for fold in range(min(3, count))), numbers % 4 < 2, numbers < 0])
-    computed = np.stack(held_out(passes, splits, prior, lags))
+    computed = np.stack(held_out(passes, splits, prior, lags))[..., 0]
     ridge = Ridge(passes.masks, prior, lags)
     for (row, held), vector in itertools.product(enumerate(splits), range(2)):
         expected = ridge.held_out(held, passes.weights, passes.losses[vector], passes.runs[0].shares)
@@ -116,7 +116,7 @@ def test_contract_linear_in_the_losses(lags):
     passes, prior = random_passes(10, 40), make_prior(0.003, 0.0003)
     two = passes.masks * np.random.default_rng(1).random(one.shape)
     stacked = Passes(passes.masks, passes.weights, np.concatenate([one, two, 1e6 * one - 3.0 * two]), passes.runs)
-    first, second, both = np.stack(held_out(stacked, one_split(40), prior, lags)[:2]).transpose(2, 0, 1, 3)
+    first, second, both = np.stack(held_out(stacked, one_split(40), prior, lags)[:2])[..., 0].transpose(2, 0, 1, 3)
     np.testing.assert_allclose(both, 1e6 * first - 3.0 * second, rtol=1e-9, atol=1e-6)
     nothing = Passes(passes.masks, passes.weights, 0.0 * one, passes.runs)
     assert not np.stack(held_out(nothing, one_split(40), prior, lags)).any()
