@@ -55,7 +55,7 @@ class Declaring:
     ("true", "declared", "start", "reason"),
     [
         (4, 2, 0, "but the model declares blocks of 2: masks see tokens of later blocks"),
-        (4, 4, 2, "but the model declares blocks of 4: masks see tokens of later blocks"),
+        (4, 4, 2, "but the model declares blocks of 4 that begin at position 2: masks see tokens of later blocks"),
         (None, 4, 0, "attention is bidirectional, but the model declares blocks of 4"),
         (2, 8, 0, "but the model declares blocks of 8: masks do not see all other tokens of their block"),
         (1, 4, 0, "attention is causal, but the model declares blocks of 4"),
