@@ -69,7 +69,7 @@ def expected_in_blocks(sampler, length, passes, cells=1, blocks=2):
     return np.tensordot(np.repeat(widths, len(keys)) / len(keys), weights, axes=1)
 
 
-@pytest.mark.parametrize("passes", [1, 2, 3, 6])
+@pytest.mark.parametrize("passes", [1, 3, 6])
 @pytest.mark.parametrize("name", [name for name in ENUMERATED if not name.endswith(("+latin-hypercube", "+sobol"))])
 def test_maths_each_block_is_unbiased_by_enumeration(name, passes):
     """With few passes the quantiles are spread over the blocks."""
