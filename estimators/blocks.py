@@ -45,8 +45,10 @@ class Blocks:
     start: int = 0
 
     def __post_init__(self) -> None:
-        if not _is_integer(self.size) or not 1 <= self.size <= LARGEST:
-            raise InputError(f"block_size must be a positive integer, at most {LARGEST}, got {self.size!r}")
+        if not _is_integer(self.size) or self.size < 1:
+            raise InputError(f"block_size must be a positive integer, got {self.size!r}")
+        if self.size > LARGEST:
+            raise InputError(f"block_size must be at most {LARGEST}, got {self.size}")
         if not _is_integer(self.start):
             raise InputError(f"block_start must be an integer, got {self.start!r}")
         object.__setattr__(self, "start", self.start % self.size)  # equal blocks are equal values
