@@ -1,5 +1,6 @@
 """The Jensen gap of ``exp(-x)``: the mean of ``x`` plus the log of the mean of ``exp(-x)``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,7 @@ class JensenGap:
     mean: tuple[float, float, float]
 
 
-def jensen_gap(draws: ArrayLike, level: float = 0.95) -> JensenGap:
+def jensen_gap(draws: ArrayLike, level: float = 0.95, *, parts: Sequence[int] | None = None) -> JensenGap:
     """Estimate ``E[x] + log E[exp(-x)]``, which is nonnegative, and 0 if and only if ``x`` is constant.
 
     Parameters
@@ -47,11 +48,15 @@ def jensen_gap(draws: ArrayLike, level: float = 0.95) -> JensenGap:
         R >= 3 independent draws of ``x`` in each cell, nats.
     level : float
         Confidence level in (0, 1).
+    parts : sequence of int, optional
+        How many successive cells of draws (cell, R) are independent parts of one sum, whose gap is the sum of theirs.
+        None: each cell is a sum by itself.
 
     Returns
     -------
     JensenGap
-        Arrays of shape (...). All values are 0 if the draws are equal up to rounding.
+        Arrays of shape (...), or (sum,); the effective sample size of a sum is the smallest of its parts. All values
+        are 0 if the draws are equal up to rounding.
 
     Raises
     ------
@@ -91,6 +96,8 @@ def jensen_gap(draws: ArrayLike, level: float = 0.95) -> JensenGap:
     >>> gap = jensen_gap([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]])
     >>> gap.estimate.round(3), gap.lower.round(3)
     (array([0.478, 0.   ]), array([0.129, 0.   ]))
+    >>> jensen_gap([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]], parts=[2]).estimate.round(3)
+    array([0.478])
     """
     check_level(level)
     values = as_draws(draws, 3, "a gap")
@@ -101,11 +108,17 @@ def jensen_gap(draws: ArrayLike, level: float = 0.95) -> JensenGap:
     standard_error = np.where(agree, 0.0, pseudo.std(axis=-1, ddof=1) / np.sqrt(count))
     weights = np.exp(values.min(axis=-1, keepdims=True) - values)
     effective = np.asarray(weights.sum(axis=-1) ** 2 / (weights**2).sum(axis=-1))
-    lower, upper = _ends(estimate, standard_error, count - 1, level)
     dominated = ~agree & (effective < max(FEWEST_EFFECTIVE, SMALLEST_EFFECTIVE_SHARE * count))
+    cells, most = estimate.size, np.asarray(count - 1)
+    if parts is not None:
+        starts = np.cumsum((0, *parts[:-1]))
+        estimate, variance = np.add.reduceat(estimate, starts), np.add.reduceat(standard_error**2, starts)
+        standard_error, most = np.sqrt(variance), np.asarray(parts) * (count - 1)
+        effective, dominated = np.minimum.reduceat(effective, starts), np.logical_or.reduceat(dominated, starts)
+    lower, upper = _ends(estimate, standard_error, most, level)
     upper = np.where(dominated, np.inf, upper)
     error = np.sqrt((standard_error**2).sum()) / estimate.size
-    low, high = _ends(np.asarray(estimate.mean()), np.asarray(error), estimate.size * (count - 1), level)
+    low, high = _ends(np.asarray(estimate.mean()), np.asarray(error), np.asarray(cells * (count - 1)), level)
     mean = (float(estimate.mean()), float(low), np.inf if dominated.any() else float(high))
     return JensenGap(estimate, standard_error, lower, upper, effective, mean)
 
@@ -124,7 +137,9 @@ def _pseudo_values(values: FloatArray) -> FloatArray:
     return np.asarray(count * gap - (count - 1) * left_out)
 
 
-def _ends(estimate: FloatArray, error: FloatArray, most: int, level: float) -> tuple[FloatArray, FloatArray]:
+def _ends(
+    estimate: FloatArray, error: FloatArray, most: NDArray[np.int64], level: float
+) -> tuple[FloatArray, FloatArray]:
     """Return the ends of the chi-square interval with matched degrees of freedom; a point if the error is 0."""
     point: NDArray[np.bool_] = error == 0
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,12 +1,15 @@
 """Every estimate knows the blocks of a block-diffusion model: values agree with all masks of each block."""
 
+import itertools
 import json
 
 import numpy as np
 import pytest
+import torch
 
 import infodis_stats as ids
 from estimators.model import in_blocks
+from infodis_stats.analysis import jensen_gap
 from tests.support.toys import ArbitraryBlocks
 
 TOKENS = np.random.default_rng(2).integers(0, 5, (3, 14))
@@ -109,6 +112,32 @@ def test_orders_and_swaps_stay_within_blocks():
     assert ids.order_swaps(whole, TOKENS[:1], swaps=50)["swaps_beyond"].item() < 0.6, "control: most blocks differ"
     with pytest.raises(ids.InputError, match="has 1 scored position in each block; a swap needs two"):
         ids.order_swaps(ArbitraryBlocks(LENGTH, 1), TOKENS[:1])
+
+
+def exact_gap(scored, tokens):
+    """The sum over blocks of the mean over all orders, minus minus the log of the mean probability."""
+    total = 0.0
+    for block in range(-(-len(tokens) // scored.block_size)):
+        places = range(block * scored.block_size, min((block + 1) * scored.block_size, len(tokens)))
+        costs = []
+        for order in itertools.permutations(places):
+            masks = torch.zeros(len(order), len(tokens), dtype=torch.bool)
+            for step in range(len(order)):
+                masks[step, list(order[step:])] = True
+            losses = scored.token_nll(torch.tensor(tokens).expand(len(order), -1), masks)
+            costs.append(sum(float(losses[step, place]) for step, place in enumerate(order)))
+        total += np.mean(costs) + np.log(np.mean(np.exp(-np.array(costs))))
+    return total
+
+
+def test_the_order_gap_is_the_sum_over_blocks():
+    """Within 4.5 standard errors of all orders of each block, with a finite interval; of whole orders it has none."""
+    truth = exact_gap(model(), TOKENS[0])
+    gaps = ids.order_gap(model(), TOKENS[:1], orders=300)
+    assert abs(gaps["order_gap"].item() - truth) < 4.5 * gaps["order_gap_se"].item()
+    assert np.isfinite(gaps["order_gap_ci"].values).all()
+    assert gaps["order_gap_se"].item() < 0.2 * truth
+    assert not np.isfinite(jensen_gap(gaps["order_nll"].values).upper).all(), "control"
 
 
 def test_two_models_with_other_blocks_are_compared_under_masks_of_whole_sequences():
