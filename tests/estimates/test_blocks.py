@@ -35,7 +35,7 @@ def test_auto_is_exact_and_its_rows_are_distinct_masks():
     np.testing.assert_array_equal(result["nll_ci"][:, 0], result["nll"])
 
 
-@pytest.mark.parametrize("passes", [1, 3, 8])
+@pytest.mark.parametrize("passes", [pytest.param(1, marks=pytest.mark.slow), 3, 8])
 @pytest.mark.parametrize("context", [0, 3])
 def test_estimates_with_few_and_with_many_passes_agree_with_all_masks(passes, context):
     """Three sequences x 2048 passes and more: within 5 standard errors; the values of blocks of 7 are not."""

@@ -37,7 +37,7 @@ def test_two_laws_give_the_exact_difference():
 
 
 @pytest.mark.parametrize("coupled", [True, False])
-@pytest.mark.parametrize("estimator", ["uniform-count", "regression"])
+@pytest.mark.parametrize("estimator", ["uniform-count", pytest.param("regression", marks=pytest.mark.slow)])
 def test_inconsistent_models_are_unbiased_against_enumeration(coupled, estimator):
     first, second = ArbitraryLosses(5, seed=1), ArbitraryLosses(5, seed=2)
     target, *_ = ids.make_targets([[0, 1, 2, 3, 4]])

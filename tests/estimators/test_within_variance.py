@@ -110,6 +110,7 @@ class TestWithinVariance:
         naive = from_parts(pass_terms(found.evaluations[0].plan, found.evaluations[0].losses))
         assert naive.variance.mean() > 1.7 * found.estimates.var()
 
+    @pytest.mark.slow
     def test_of_a_regression_is_not_below_the_variance_over_replicates(self):
         found = drawn("regression", 16, 600)
         assert 1.0 < found.within_variance.variance.mean() / found.estimates.var() < 2.5

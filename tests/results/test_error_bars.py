@@ -161,6 +161,7 @@ class TestCoverage:
         assert plain < 900
         assert again > 0.9 * count
 
+    @pytest.mark.slow
     def test_simultaneous_intervals_cover_jointly(self):
         law = ids.MarkovChain.random(order=1, alphabet="AB", seed=5)
         tokens = law.sample(200 * 5, length=8, seed=6)

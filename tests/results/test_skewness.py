@@ -148,7 +148,7 @@ class HeavyTails:
         return masked * self.table[(masked * 2 ** torch.arange(10)).sum(dim=1)]
 
 
-@pytest.mark.parametrize("name", ["uniform-count+stratified", "regression"])
+@pytest.mark.parametrize("name", ["uniform-count+stratified", pytest.param("regression", marks=pytest.mark.slow)])
 def test_heavy_tails_have_a_caution_and_light_ones_do_not(name):
     flagged = []
     for spread in (2.0, 0.3):

@@ -258,7 +258,7 @@ class ConvexLosses:
         return masked * (0.5 + 3 * share**6 + 0.3 * self.noise.token_nll(tokens, masked))
 
 
-@pytest.mark.parametrize("blocks", [1, 12])
+@pytest.mark.parametrize("blocks", [1, pytest.param(12, marks=pytest.mark.slow)])
 def test_maths_the_variance_of_a_regression_is_the_sum_over_blocks(blocks):
     """A bend between the strata costs nothing, in one block or in twelve: 80 draws, 16 passes (8 % accuracy)."""
     tokens = np.random.default_rng(0).integers(0, 5, (1, 8 * blocks))
@@ -295,7 +295,15 @@ def test_contract_coupled_sides_share_a_single_block(name):
         assert coupled.estimates.std() < (0.1 if name != "regression" else 0.9) * apart.estimates.std()
 
 
-@pytest.mark.parametrize("name", ["exhaustive", "regression", "uniform-count+stratified", "without-replacement"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "exhaustive",
+        pytest.param("regression", marks=pytest.mark.slow),
+        "uniform-count+stratified",
+        "without-replacement",
+    ],
+)
 def test_maths_coupled_ratios_of_blocks(name):
     """Equal first blocks cancel exactly; the difference is that of the exact values, within 4.5 standard errors."""
     model = ArbitraryBlocks(32, 4)

@@ -90,6 +90,7 @@ def test_the_summary_agrees_with_the_draws(tree):
     assert base["auroc"].isnull().all()
 
 
+@pytest.mark.slow
 def test_intervals_of_differences_have_nominal_coverage():
     """In 400 studies of corpora that differ by 0.3 bits, Welch's intervals cover 0.3 bits but not 0."""
     rng = np.random.default_rng(0)
