@@ -97,13 +97,13 @@ class Applied(Sampler[Item]):
 
     def combined_part_count(self, item: Item, passes: int) -> int:
         """Return how many parts the sides have, if equally many, else 1."""
-        lengths = {length for side in item.sides for length in side.blocks or (side.length,)}
+        lengths = {length for side in item.sides for length in side.planned}
         counts = {self.applied.part_count(length, passes) for length in lengths}
         return counts.pop() if len(counts) == 1 else 1
 
     def has_combined_variance(self, item: Item, passes: int) -> bool:
         """Return whether each side has a within-replicate variance."""
-        lengths = {length for side in item.sides for length in side.blocks or (side.length,)}
+        lengths = {length for side in item.sides for length in side.planned}
         return all(self.applied.has_within_variance(length, passes) for length in lengths)
 
 

@@ -65,9 +65,14 @@ class Target:
         return len(self.scored)
 
     @property
+    def planned(self) -> tuple[int, ...]:
+        """Numbers of scored positions that are planned together: of each block, or all."""
+        return self.blocks or (self.length,)
+
+    @property
     def longest_block(self) -> int:
-        """Number of scored positions that are planned together: of the longest block, or all."""
-        return max(self.blocks, default=self.length)
+        """Number of scored positions of the longest block, or all."""
+        return max(self.planned)
 
     @property
     def sides(self) -> tuple["Target", ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from estimators.plan import Inputs, Plan
 from estimators.target import Target
 
 __all__ = ["MaskPlan", "mask_plan"]
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,9 +84,19 @@ class MaskPlan(Plan):
     @property
     def block_sizes(self) -> NDArray[np.int64]:
         """Number of masked positions of each block in each pass: (replicates, passes, blocks)."""
-        starts = np.cumsum((0, *self.block_lengths[:-1]))
-        sizes: NDArray[np.int64] = np.add.reduceat(self.masks, starts, axis=-1, dtype=np.int64)
-        return sizes
+        return self.by_block(self.masks.astype(np.int64))
+
+    @property
+    def blocks_by_size(self) -> NDArray[np.int64]:
+        """Number of blocks that have masks of each size, from 1 to the length of the longest block."""
+        lengths = np.array(self.block_lengths)
+        count: NDArray[np.int64] = (lengths >= np.arange(1, lengths.max() + 1)[:, None]).sum(axis=1)
+        return count
+
+    def by_block(self, values: NDArray[Number]) -> NDArray[Number]:
+        """Sum over the positions of each block: (..., length) to (..., blocks)."""
+        sums: NDArray[Number] = np.add.reduceat(values, np.cumsum((0, *self.block_lengths[:-1])), axis=-1)
+        return sums
 
     def inputs(self, target: Target) -> Inputs:
         """Return each distinct mask once; the empty one needs no pass."""

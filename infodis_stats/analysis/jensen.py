@@ -84,6 +84,9 @@ def jensen_gap(draws: ArrayLike, level: float = 0.95, *, parts: Sequence[int] | 
     minus gamma 4         6.0 / 10.7, inf 14 (0.4 / 30.1)    3.7 / 12.3, inf 3 (0.3 / 20.9)
     ====================  =================================  =================================
 
+    For sums of 4 to 32 normal parts (standard deviation 0.5 or 1, 1,500 simulations) the interval lies above the gap in
+    2.1 to 3.2 %, below it in 2.3 to 3.4 %. The upper end is infinite if that of any part is: in 6 to 79 %.
+
     In the last row, rare small values dominate the mean exponential. A sample without them gives no sign of this, so
     only the lower end is reliable.
 

@@ -119,10 +119,10 @@ def _full_mask_loss(side: Evaluation, full: NDArray[np.bool_]) -> float | None:
     if not full.any(axis=(0, 1)).all():
         return None
     assert isinstance(side.plan, MaskPlan)
-    starts = np.cumsum((0, *side.plan.block_lengths[:-1]))
-    losses = np.add.reduceat(side.losses, starts, axis=-1).reshape(-1, len(starts))
-    first = full.reshape(-1, len(starts)).argmax(axis=0)
-    return float(losses[first, np.arange(len(starts))].sum())
+    blocks = full.shape[-1]
+    losses = side.plan.by_block(side.losses).reshape(-1, blocks)
+    first = full.reshape(-1, blocks).argmax(axis=0)
+    return float(losses[first, np.arange(blocks)].sum())
 
 
 def _ratio(full_mask_loss: float, nll: float) -> float:

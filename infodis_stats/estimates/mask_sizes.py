@@ -81,14 +81,11 @@ class _Passes:
     @classmethod
     def of(cls, evaluation: Evaluation) -> _Passes:
         plan = mask_plan(evaluation.plan, "sizes")
-        lengths = np.array(plan.block_lengths)
-        starts, shape = np.cumsum((0, *lengths[:-1])), (plan.replicates, -1)
+        shape = (plan.replicates, -1)
         weights, losses = (
-            np.add.reduceat(part, starts, axis=2).reshape(shape)
-            for part in (plan.weights, plan.weights * evaluation.losses)
+            plan.by_block(part).reshape(shape) for part in (plan.weights, plan.weights * evaluation.losses)
         )
-        blocks = (lengths >= np.arange(1, lengths.max() + 1)[:, None]).sum(axis=1, dtype=np.float64)
-        return cls(plan.block_sizes.reshape(shape), weights, losses, blocks)
+        return cls(plan.block_sizes.reshape(shape), weights, losses, plan.blocks_by_size.astype(np.float64))
 
     def widths(self, edges: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the number of sizes in each bin, over all blocks."""

@@ -160,10 +160,8 @@ def order_gap(
 def _by_block(draw: Draw) -> NDArray[np.float64]:
     """Return the negative log-likelihood of each block, or of everything, in each order: (blocks, orders), nats."""
     (evaluation,) = draw.evaluations
-    lengths = mask_plan(evaluation.plan, "orders").block_lengths
-    losses = (evaluation.plan.weights * evaluation.losses).sum(axis=1)
-    of_blocks: NDArray[np.float64] = np.add.reduceat(losses, np.cumsum((0, *lengths[:-1])), axis=-1).T
-    return of_blocks
+    plan = mask_plan(evaluation.plan, "orders")
+    return plan.by_block((plan.weights * evaluation.losses).sum(axis=1)).T
 
 
 def check_tolerance(tolerance: float) -> None:

@@ -43,7 +43,7 @@ class OrderSwap(Sampler[Target]):
 
     ``[c(i, S) + c(j, S - i)] - [c(j, S) + c(i, S - j)]``: the cost of the two in one order minus that in the other.
     It takes three passes. ``|S|`` is uniform on 2..L. Under a block-diffusion model the positions and the mask are in
-    one block, as all orders of the blocks but one are none of the model's.
+    one block, because the model generates blocks in one order only.
     """
 
     @property
@@ -55,7 +55,7 @@ class OrderSwap(Sampler[Target]):
         self, item: Target, passes: int, replicates: int, rng: np.random.Generator, *, first: int = 0
     ) -> tuple[Job, ...]:
         """Plan the target: one swap per replicate, as signed weights."""
-        lengths = np.array(item.blocks or (item.length,))
+        lengths = np.array(item.planned)
         if lengths.max() < 2:
             place = "scored position" if len(lengths) == 1 else "scored position in each block"
             raise InputError(f"{item.label} has 1 {place}; a swap needs two")

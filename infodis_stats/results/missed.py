@@ -100,12 +100,10 @@ def unseen_sizes(side: Evaluation, replicates: int) -> FloatArray:
     if not isinstance(side.plan, MaskPlan):
         return np.zeros(count)
     kept = slice(count * replicates)
-    lengths = np.array(side.plan.block_lengths)
     sizes = side.plan.block_sizes[kept].reshape(count, -1)
-    totals = np.add.reduceat(side.losses[kept], np.cumsum((0, *lengths[:-1])), axis=-1).reshape(count, -1)
-    bands = size_bands(int(lengths.max()))
-    blocks = (lengths >= np.arange(1, lengths.max() + 1)[:, None]).sum(axis=1)  # that have masks of each size
-    widths = np.bincount(bands, blocks)
+    totals = side.plan.by_block(side.losses[kept]).reshape(count, -1)
+    bands = size_bands(max(side.plan.block_lengths))
+    widths = np.bincount(bands, side.plan.blocks_by_size)
     band = np.where(sizes > 0, bands[sizes - 1], len(widths))  # an empty mask has no pass
     at = (np.arange(count)[:, None], band)
     masked, lost = np.zeros((2, count, len(widths) + 1))

@@ -75,3 +75,16 @@ def test_equal_draws_have_no_gap():
 def test_too_few_draws_and_invalid_levels_are_refused(draws, level):
     with pytest.raises(InputError):
         jensen_gap(draws, level)
+
+
+def test_maths_gaps_of_sums_are_sums_and_their_intervals_cover():
+    """300 sums of 6 normal parts, gap half the variance; nominal 5 % misses, 10 % are 4 standard errors more."""
+    draws, truth = np.random.default_rng(0).normal(0.0, 0.5, (1800, 24)), 6 * 0.5**2 / 2
+    sums, alone = jensen_gap(draws, parts=[6] * 300), jensen_gap(draws)
+    np.testing.assert_allclose(sums.estimate, alone.estimate.reshape(300, 6).sum(axis=1))
+
+    def misses(gap):
+        return ((sums.lower > gap) | (sums.upper < gap)).mean()
+
+    assert misses(truth) < 0.10
+    assert misses(1.5 * truth) > 0.10, "control"

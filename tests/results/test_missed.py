@@ -7,6 +7,7 @@ from scipy import stats
 
 import infodis_stats as ids
 from estimators import Cell, Evaluation, MaskPlan, draw, estimator, make_targets
+from estimators.masked.blocks import BlockPlan
 from infodis_stats.results.error_bars import interval_kind
 from infodis_stats.results.missed import size_bands, unseen_sizes
 from infodis_stats.results.sample import Sample
@@ -120,6 +121,17 @@ def evaluation_of(sizes, losses, length=8):
 )
 def test_maths_unseen_sizes_may_hold_the_losses_around_them(sizes, losses, held):
     assert unseen_sizes(evaluation_of(sizes, losses), 1)[0] == pytest.approx(held)
+
+
+def test_maths_blocks_share_the_bands_of_their_sizes():
+    """Blocks of 4 and 2: what one of them has seen is seen; what none has may be missing from both."""
+    masks = np.array([[[1, 1, 1, 1, 1, 0], [1, 1, 0, 0, 1, 1]]], dtype=bool)
+    (target,) = make_targets([[0] * 6])
+    plan = BlockPlan(masks, masks * 0.5, (4, 2), (2, 2))
+    assert unseen_sizes(Evaluation(target, plan, masks * 1.0, 2), 1)[0] == 0.0
+    masks = np.array([[[1, 1, 1, 1, 1, 1], [1, 1, 0, 0, 1, 1]]], dtype=bool)
+    plan = BlockPlan(masks, masks * 0.5, (4, 2), (2, 2))
+    assert unseen_sizes(Evaluation(target, plan, masks * 1.0, 2), 1)[0] == pytest.approx(2.0)  # size 1 of two blocks
 
 
 def test_maths_nearer_bands_count_more():

@@ -8,6 +8,7 @@ import torch
 
 import infodis_stats as ids
 from estimators import Cell, Coupled, Decoupled, Evaluation, MaskPlan, draw, estimator, make_pairs, make_targets
+from estimators.masked.blocks import BlockPlan
 from infodis_stats.results.error_bars import interval_kind
 from infodis_stats.results.sample import Sample
 from infodis_stats.results.skewness import effective_losses, effective_passes, position_moments, position_skewness
@@ -49,6 +50,24 @@ def test_maths_moments_equal_those_of_all_masks_of_a_size(losses):
         second += np.var(sums)
         third += np.mean((np.array(sums) - np.mean(sums)) ** 3)
     np.testing.assert_allclose(position_moments(side, 1), [[second], [third]], atol=1e-12)
+
+
+def test_maths_moments_of_blocks_are_those_of_all_masks_of_each_block():
+    """Two passes, of which the second masks all; the blocks are independent. Control: masks of the whole."""
+    losses, lengths, weights = np.array([1.0, 2.0, 4.0, 0.5, 9.0]), (3, 2), np.array([0.7, 1.1, 1.1, 2.0, 0.4])
+    masks = np.array([[1, 1, 0, 1, 0], [1, 1, 1, 1, 1]], dtype=bool)
+    token_weights = masks * np.stack([np.repeat([0.7, 1.9], lengths), weights.mean() * np.ones(5)])
+    plan = BlockPlan(masks[None], token_weights[None], lengths, (2, 2))
+    side = Evaluation(make_targets([[0] * 5])[0], plan, (masks * losses)[None], 2)
+    sums = [
+        0.7 * sum(first) + 1.9 * sum(second)
+        for first in itertools.combinations(losses[:3], 2)
+        for second in itertools.combinations(losses[3:], 1)
+    ]
+    expected = [[np.var(sums)], [np.mean((np.array(sums) - np.mean(sums)) ** 3)]]
+    np.testing.assert_allclose(position_moments(side, 1), expected, atol=1e-12)
+    whole = Evaluation(side.target, MaskPlan(masks[None], token_weights[None]), side.losses, 2)
+    assert not np.allclose(position_moments(whole, 1), expected, rtol=0.1)
 
 
 def test_maths_the_mean_of_replicates_is_less_skewed_by_the_root_of_their_number():

@@ -76,7 +76,7 @@ def default_rope(config: Any, device: Any = None, seq_len: int | None = None, **
 def repaired_class(kind: type) -> type:
     """Remove a list of tied weights, for which version 5 of transformers expects a mapping; loading ties the head."""
     if isinstance(getattr(kind, "_tied_weights_keys", None), list):
-        kind._tied_weights_keys = None  # type: ignore[attr-defined]
+        kind._tied_weights_keys = None  # type: ignore[attr-defined]  # of classes of transformers alone
     return kind
 
 
@@ -135,7 +135,7 @@ def flash_attention_modules() -> dict[str, ModuleType]:
             setattr(modules[name], function.__name__, function)
     for function in (apply_rotary_emb_torch, apply_rotary_emb_qkv_):  # type: ignore[assignment]
         setattr(modules["flash_attn.layers.rotary"], function.__name__, function)
-    modules["flash_attn.ops.triton.layer_norm"].rms_norm_fn = rms_norm_fn  # type: ignore[attr-defined]
+    modules["flash_attn.ops.triton.layer_norm"].rms_norm_fn = rms_norm_fn  # type: ignore[attr-defined]  # of an empty module
     return modules
 
 

@@ -181,7 +181,7 @@ def open_checkpoint(
             tokenizer = read_tokenizer(transformers, place, options.trust_remote_code)
         mask_id = find_mask(family, config, tokenizer) if options.mask_id is None else options.mask_id
         before, after = special_tokens(family, tokenizer, options.before, options.after)
-        network = read_network(transformers, folder, config, code, _dtype(options.dtype), family)
+        network = read_network(transformers, folder, config, code, _dtype(options.dtype), family=family)
         # Third-party code warns at its first calls, which are made here.
         return kind(
             _placed(network, options),

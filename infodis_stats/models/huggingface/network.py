@@ -71,12 +71,13 @@ def of_transformers(transformers: Any, config: Mapping[str, Any]) -> bool:
     return all(name in UPSTREAM or hasattr(transformers, name) for name in named)
 
 
-def read_network(  # noqa: PLR0917
+def read_network(
     transformers: Any,
     folder: Path,
     config: Mapping[str, Any],
     code: str | None,
     dtype: torch.dtype | None,
+    *,
     family: Family,
 ) -> nn.Module:
     """Build a network and load all its weights.

@@ -40,7 +40,7 @@ def make_groups(subject: Subject, spec: Scored) -> list[Group]:
     """Make the groups of a study, whose items know the blocks of the model."""
     groups = [*(_targets(subject, table) for table in spec.targets), *(_pairs(subject, table) for table in spec.pairs)]
     return [
-        replace(group, items=tuple(in_blocks(item, subject.model) for item in group.items))  # type: ignore[arg-type]
+        replace(group, items=tuple(in_blocks(item, subject.model) for item in group.items))  # type: ignore[arg-type]  # all targets, or all pairs
         for group in groups
     ]
 
