@@ -212,18 +212,22 @@ def _add_models(add: Add) -> None:
     for command in (check, validate):
         _add_check(command)
 
-    train = add("train", "train a small masked denoiser on text or on an exact law")
+    train = add("train", "train a small denoiser on text, on sequences or on an exact law")
     _add_training(train)
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("corpus", nargs="+", type=Path, help="text files, or one TOML file with a [law] table")
     parser.add_argument("--out", type=Path, required=True, help="file for the model (.safetensors)")
+    parser.add_argument("--held-out", type=Path, help="file for evaluation (default: the last twentieth of the corpus)")
+    parser.add_argument("--length", type=int, default=128, help="longest sequence in tokens (default 128)")
     parser.add_argument(
-        "--held-out", type=Path, help="text file for evaluation (default: the last twentieth of the corpus)"
+        "--bpe", type=int, metavar="TOKENS", help="learn subwords (byte pairs), so many, in place of characters"
     )
-    parser.add_argument("--length", type=int, default=128, help="longest sequence in characters (default 128)")
-    parser.add_argument("--block-size", type=int, help="characters of a block: trains a block-diffusion model")
+    parser.add_argument("--lines", action="store_true", help="each line is a sequence by itself, such as a molecule")
+    parser.add_argument("--block-size", type=int, help="tokens of a block: trains a block-diffusion model")
+    parser.add_argument("--noise", choices=["uniform"], help="train for uniform noise, not for masks")
+    parser.add_argument("--time", action="store_true", help="show the network the amount of uniform noise")
     parser.add_argument("--layers", type=int, default=4, help="transformer layers (default 4)")
     parser.add_argument(
         "--width", type=int, default=128, help="embedding width, a multiple of twice the heads (default 128)"

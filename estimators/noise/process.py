@@ -76,6 +76,18 @@ class Noise(ABC):
     def log_kernel(self, tokens: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
         """Return the log probability of each state given the tokens (row, position): (row, position, state)."""
 
+    def log_likelihood(self, noised: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
+        """Return the log probability of the states ``noised`` given each symbol: (row, position, symbol)."""
+        rows = torch.arange(len(noised), device=noised.device)[:, None]
+        return self.kernel(total_noise, symbols)[rows, noised].log()
+
+    def log_mixture(self, log_weights: Tensor, total_noise: Tensor) -> Tensor:
+        """Return ``log sum_a w(a) k(y | a)`` of each state y for log weights of symbols (row, position, symbol)."""
+        largest = log_weights.amax(dim=2, keepdim=True)
+        weights = (log_weights - largest).double().exp()
+        kernel = self.kernel(total_noise, log_weights.shape[2])
+        return (weights @ kernel.transpose(1, 2)).log() + largest
+
     @abstractmethod
     def inflow(self, noised: Tensor, symbols: int) -> Tensor:
         """Return the rate of the jump from each state to that of ``noised`` (row, position): (row, position, state).
@@ -211,6 +223,16 @@ class Uniform(_Redrawn):
         logs = changed.log()[:, None, None].repeat(1, tokens.shape[1], symbols)
         kept = (torch.exp(-total_noise) + changed).log()
         return logs.scatter_(2, tokens[..., None], kept[:, None, None].expand(*tokens.shape, 1))
+
+    def log_likelihood(self, noised: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
+        """Return `log_kernel`: the probability of a jump is that of the jump back."""
+        return self.log_kernel(noised, total_noise, symbols)
+
+    def log_mixture(self, log_weights: Tensor, total_noise: Tensor) -> Tensor:
+        """Return ``log(changed sum_a w(a) + kept w(y))``, without a kernel; see `Noise.log_mixture`."""
+        changed = torch.log(-torch.expm1(-total_noise) / log_weights.shape[2])[:, None, None].to(log_weights.dtype)
+        kept = (-total_noise)[:, None, None].to(log_weights.dtype)
+        return torch.logaddexp(changed + log_weights.logsumexp(dim=2, keepdim=True), kept + log_weights)
 
     def inflow(self, noised: Tensor, symbols: int) -> Tensor:
         """Return the same rate from each other symbol; see `Noise.inflow`."""

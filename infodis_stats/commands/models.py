@@ -13,6 +13,7 @@ from infodis_stats.io.records import Question, Record, TextPair
 from infodis_stats.laws import Law
 from infodis_stats.models import TextModel, accelerated, check_text_model, load_model
 from infodis_stats.models.huggingface.chat import chat_template_digest, with_chat_template
+from infodis_stats.models.text_model import MaskedTextModel
 from infodis_stats.studies.design.laws import read_law
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "chat_attributes",
     "load_network",
     "loading_options",
+    "read_masked_model",
     "read_model",
     "search_current_folder",
     "with_default_loading",
@@ -58,6 +60,17 @@ def read_model(name: str, options: argparse.Namespace) -> Law | TextModel:
         return model
     precision = None if options.autocast is None else getattr(torch, options.autocast)
     return accelerated(model, autocast=precision, compile=options.compile)
+
+
+def read_masked_model(name: str, options: argparse.Namespace) -> Law | MaskedTextModel:
+    """Read a model as `read_model` does, for a command that is about masks."""
+    model = read_model(name, options)
+    if isinstance(model, Law | MaskedTextModel):
+        return model
+    raise InputError(
+        f"{model.describe()} gives score ratios of noised tokens, but this command needs a model that prices masked "
+        "tokens; nll, ratio, rank and compare take either"
+    )
 
 
 def load_network(name: str, options: argparse.Namespace) -> TextModel:

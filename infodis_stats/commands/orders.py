@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from estimators import InputError
 from infodis_stats.commands.likelihoods import attributes_of
-from infodis_stats.commands.models import as_prompted, chat_attributes, read_model
+from infodis_stats.commands.models import as_prompted, chat_attributes, read_masked_model
 from infodis_stats.commands.reading import naming, reading
 from infodis_stats.estimates.order_gap import order_gap
 from infodis_stats.estimates.order_swaps import order_swaps
@@ -38,7 +38,7 @@ COLUMNS = {
 
 def consistency(options: argparse.Namespace) -> None:
     """Compare whole orders in which sequences can be revealed, or swaps of two neighbours in an order."""
-    model = read_model(options.model, options)
+    model = read_masked_model(options.model, options)
     texts = read_records(options.file, **reading(options))
     with naming(texts):
         tokens, given = _sequences(model, texts, options)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from estimators import InfodisError, InputError
 from infodis_stats.commands.failures import report_failed
 from infodis_stats.commands.likelihoods import attributes_of
-from infodis_stats.commands.models import read_model
+from infodis_stats.commands.models import read_masked_model
 from infodis_stats.commands.mutants import score_listed
 from infodis_stats.commands.reading import reading, sequence_tokens
 from infodis_stats.estimates.substitutions import rank_substitutions, scan_substitutions
@@ -21,7 +21,7 @@ from infodis_stats.io.files import writable_folder
 from infodis_stats.io.records import Record, read_records
 from infodis_stats.io.tables import printable, terminal_table
 from infodis_stats.laws import Law
-from infodis_stats.models import TextModel
+from infodis_stats.models.text_model import MaskedTextModel
 from infodis_stats.models.vocabulary import alternatives, symbol_tokens
 from infodis_stats.report import write_scans
 from infodis_stats.report.scan import ranking_tables, scan_answer
@@ -35,7 +35,7 @@ PRINTED = 8  # substitutions from each end of the ranking
 def scan(options: argparse.Namespace) -> None:
     """Score every single substitution of the sequences in a file, and write and print the ranking."""
     writable_folder(options.out)
-    model = read_model(options.model, options)
+    model = read_masked_model(options.model, options)
     records = read_records(options.file, **reading(options))
     if options.mutants is not None:
         score_listed(model, records, options)
@@ -77,7 +77,7 @@ def _show(scans: Mapping[str, xr.Dataset], options: argparse.Namespace) -> None:
     print(f"\nThe report is {page}")
 
 
-def _scan(model: Law | TextModel, record: Record, options: argparse.Namespace) -> xr.Dataset:
+def _scan(model: Law | MaskedTextModel, record: Record, options: argparse.Namespace) -> xr.Dataset:
     tokens = sequence_tokens(model, record)
     positions = np.arange(options.context, len(tokens))
     if options.positions is not None and positions.size:

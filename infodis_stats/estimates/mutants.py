@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from estimators import ConditionalModel, Estimator, InputError
+from estimators import Estimator, InputError, Model
 from estimators.evaluate import Progress
 from infodis_stats.estimates.log_ratio import estimate_log_ratio
 from infodis_stats.estimates.settings import Device
@@ -19,7 +19,7 @@ __all__ = ["score_mutants"]
 
 
 def score_mutants(
-    model: ConditionalModel,
+    model: Model,
     tokens: ArrayLike,
     mutants: Sequence[str],
     estimator: str | Estimator = "auto",
@@ -39,7 +39,7 @@ def score_mutants(
 
     Parameters
     ----------
-    model : ConditionalModel
+    model : Model
         A law or a text model, which knows the symbols.
     tokens : array of int, shape (length,)
         The original.
@@ -97,7 +97,7 @@ def score_mutants(
     return result.assign_coords(pair=list(mutants))
 
 
-def _mutated(model: ConditionalModel, original: NDArray[np.int64], mutant: str, context: int) -> NDArray[np.int64]:
+def _mutated(model: Model, original: NDArray[np.int64], mutant: str, context: int) -> NDArray[np.int64]:
     tokens, seen = original.copy(), set()
     for part in mutant.split(":"):
         match = re.fullmatch(r"\s*(\D+?)(\d+)(\D+?)\s*", part)

@@ -1,7 +1,7 @@
 """Networks as conditional models: the built-in denoiser, Hugging Face models, and loading by name."""
 
 from infodis_stats.models.acceleration import accelerated
-from infodis_stats.models.denoiser import Denoiser, DenoiserConfig
+from infodis_stats.models.denoisers import Denoiser, DenoiserConfig, UniformDenoiser
 from infodis_stats.models.encoding import Encoded, conditioned, conditioned_alternatives, encoded_alternatives
 from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface
 from infodis_stats.models.loading import load_model
@@ -13,6 +13,7 @@ __all__ = [
     "Encoded",
     "MaskedLanguageModel",
     "TextModel",
+    "UniformDenoiser",
     "accelerated",
     "check_text_model",
     "conditioned",

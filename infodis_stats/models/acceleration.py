@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from estimators import InfodisError, InputError, ModelError
-from infodis_stats.models.denoiser import Denoiser
+from infodis_stats.models.denoisers import Denoiser
 from infodis_stats.models.huggingface import MaskedLanguageModel
 from infodis_stats.models.losses import HALF, check_overflow, kind_of
 from infodis_stats.models.text_model import TextModel

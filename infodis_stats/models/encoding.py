@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators import InputError
-from infodis_stats.models.denoiser import Denoiser
+from infodis_stats.models.denoisers import Denoiser
 from infodis_stats.models.text_model import TextModel
 
 __all__ = ["Encoded", "conditioned", "conditioned_alternatives", "encoded_alternatives", "encoded_sequence"]

@@ -14,7 +14,7 @@ from torch import nn
 from estimators import InfodisError, InputError
 from estimators.evaluate import available_device
 from estimators.model import gives_ratios, prices_masks
-from infodis_stats.models.denoiser import Denoiser
+from infodis_stats.models.denoisers import load_denoiser
 from infodis_stats.models.huggingface import load_huggingface
 from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.models.text_model import TextModel
@@ -111,9 +111,9 @@ def load_model(
         raise InputError(f"{option}= is an option of Hugging Face models (hf:FOLDER_OR_ID), but the model is {name!r}")
     if name in BUNDLED:
         with resources.as_file(resources.files("infodis_stats.models") / "austen" / f"{name}.safetensors") as path:
-            return Denoiser.load(path).to(device)
+            return load_denoiser(path).to(device)
     if Path(name).suffix == ".safetensors":
-        return Denoiser.load(name).to(device)
+        return load_denoiser(name).to(device)
     if (Path(name) / "config.json").is_file():
         raise InputError(f"{name!r} is a Hugging Face model folder: use {HUGGING_FACE + name!r}")
     if not is_own(name):

@@ -1,33 +1,20 @@
-"""The protocol of models that score text: a conditional model with a tokenizer and a maximum length."""
+"""The protocols of models that score text: any model with a tokenizer and a maximum length."""
 
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators import ConditionalModel, InputError
+from estimators import ConditionalModel, InputError, ScoreModel
 
-__all__ = ["TextModel", "check_text_model"]
+__all__ = ["MaskedTextModel", "NoisedTextModel", "TextModel", "check_text_model"]
 
-METHODS = ("token_nll", "longest", "encode", "decode", "describe", "fingerprint")
+LOSSES = ("token_nll", "log_ratios")
+METHODS = ("longest", "encode", "decode", "describe", "fingerprint")
 
 
-@runtime_checkable
-class TextModel(ConditionalModel, Protocol):
-    """A ``ConditionalModel`` that converts text to tokens (a runtime-checkable protocol).
-
-    Any object with these methods, and ``token_nll(tokens, masked)`` as in ``ConditionalModel``, can be passed to the
-    functions that score text.
-
-    Examples
-    --------
-    >>> from infodis_stats import load_model
-    >>> model = load_model("austen")
-    >>> isinstance(model, TextModel)
-    True
-    >>> model.longest, model.encode("It is").shape
-    (128, (5,))
-    """
+class Texts(Protocol):
+    """What makes a model one that scores text: a tokenizer, and a maximum length."""
 
     @property
     def longest(self) -> int:
@@ -51,6 +38,32 @@ class TextModel(ConditionalModel, Protocol):
         ...
 
 
+@runtime_checkable
+class MaskedTextModel(Texts, ConditionalModel, Protocol):
+    """A ``ConditionalModel`` that converts text to tokens (a runtime-checkable protocol).
+
+    Examples
+    --------
+    >>> from infodis_stats import load_model
+    >>> model = load_model("austen")
+    >>> isinstance(model, MaskedTextModel), isinstance(model, NoisedTextModel)
+    (True, False)
+    """
+
+
+@runtime_checkable
+class NoisedTextModel(Texts, ScoreModel, Protocol):
+    """A ``ScoreModel`` that converts text to tokens (a runtime-checkable protocol), as one for uniform noise."""
+
+
+TextModel = MaskedTextModel | NoisedTextModel
+"""A model that scores text.
+
+Any object with the methods of `Texts`, and ``token_nll(tokens, masked)`` as in ``ConditionalModel`` or ``log_ratios``
+as in ``ScoreModel``, can be passed to the functions that score text.
+"""
+
+
 def check_text_model(model: object, name: str) -> TextModel:
     """Return a model that scores text; raise `InputError` if it lacks a method for that.
 
@@ -68,7 +81,9 @@ def check_text_model(model: object, name: str) -> TextModel:
             "estimate_nll or estimate_log_ratio; texts need a model such as load_model('austen')"
         )
     missing = [method for method in METHODS if not hasattr(model, method)]
+    if not any(hasattr(model, method) for method in LOSSES):
+        missing.append(" or ".join(LOSSES))
     raise InputError(
-        f"{name!r} has no {', '.join(missing)}: a model that scores text needs {', '.join(METHODS[:-1])} and "
-        f"{METHODS[-1]}, as in TextModel"
+        f"{name!r} has no {', '.join(missing)}: a model that scores text needs {', '.join(METHODS)}, and "
+        f"{LOSSES[0]} (of masked tokens) or {LOSSES[1]} (of noised ones), as in TextModel"
     )

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from estimators import ConditionalModel, InputError, Model
+from estimators import InputError, Model
 from infodis_stats.laws import Law
 from infodis_stats.models import Denoiser, TextModel
 from infodis_stats.models.encoding import encoded_sequence
@@ -77,12 +77,12 @@ def check_same_symbols(first: Model, second: Model, tokens: NDArray[np.int64]) -
             )
 
 
-def symbol_tokens(model: ConditionalModel, symbols: ArrayLike) -> NDArray[np.int64]:
+def symbol_tokens(model: Model, symbols: ArrayLike) -> NDArray[np.int64]:
     """Convert symbols to tokens, int64 of shape (symbol,).
 
     Parameters
     ----------
-    model : ConditionalModel
+    model : Model
         A law or a text model if symbols are text.
     symbols : str, or array of str or int
         A string is a list of one-character symbols; integers are tokens.
@@ -108,7 +108,7 @@ def symbol_tokens(model: ConditionalModel, symbols: ArrayLike) -> NDArray[np.int
     return np.array(tokens, dtype=np.int64)
 
 
-def _token(model: ConditionalModel, symbol: object) -> int:
+def _token(model: Model, symbol: object) -> int:
     if isinstance(symbol, int) and symbol >= 0:
         return symbol
     if not isinstance(symbol, str):
@@ -125,7 +125,7 @@ def _token(model: ConditionalModel, symbol: object) -> int:
     return int(tokens[0])
 
 
-def alternatives(model: ConditionalModel, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+def alternatives(model: Model, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the default substitutes for the tokens of a sequence.
 
     For a law or a `Denoiser`, these are the whole alphabet. For another text model they are the 20 standard residues,
@@ -142,7 +142,7 @@ def alternatives(model: ConditionalModel, tokens: NDArray[np.int64]) -> NDArray[
     if isinstance(model, Law):
         return np.arange(len(model.alphabet))
     if isinstance(model, Denoiser):
-        return np.arange(len(model.config.alphabet))
+        return np.arange(model.vocabulary)
     if isinstance(model, TextModel):
         try:
             residues = symbol_tokens(model, RESIDUES)
@@ -153,7 +153,7 @@ def alternatives(model: ConditionalModel, tokens: NDArray[np.int64]) -> NDArray[
     return np.unique(tokens)
 
 
-def symbol_names(model: ConditionalModel, tokens: NDArray[np.int64]) -> list[str]:
+def symbol_names(model: Model, tokens: NDArray[np.int64]) -> list[str]:
     """Return the symbol of each token, or its number if the model has no alphabet.
 
     Where different tokens print alike, as parts of a character in byte-level tokenizers do, the number is added.
@@ -172,7 +172,7 @@ def symbol_names(model: ConditionalModel, tokens: NDArray[np.int64]) -> list[str
     return [f"{name} ({token})" if len(kinds[name]) > 1 else name for name, token in pairs]
 
 
-def printed_symbols(model: ConditionalModel, tokens: NDArray[np.int64]) -> list[str]:
+def printed_symbols(model: Model, tokens: NDArray[np.int64]) -> list[str]:
     """Return what each token prints as: its symbol, or its number if the model has no alphabet."""
     if isinstance(model, Law):
         return [model.alphabet[token] for token in tokens]

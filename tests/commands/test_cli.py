@@ -196,7 +196,30 @@ def test_ratios_of_texts_come_from_one_file_or_from_two(capsys, tmp_path):
 def test_a_denoiser_is_trained_on_a_law(capsys, study_file):
     status, out, _ = run(capsys, "train", study_file, "--out", study_file.parent / "law.safetensors", *TINY)
     assert status == 0
-    assert "(200 windows of 8)" in out
+    assert "(200 sequences of 8 symbols)" in out
+
+
+@pytest.mark.parametrize("options", [["--noise", "uniform", "--time"], ["--noise", "uniform"], ["--bpe", 259]])
+def test_a_denoiser_of_another_kind_is_trained_on_lines(capsys, tmp_path, options):
+    corpus, model = tmp_path / "corpus.txt", tmp_path / "model.safetensors"
+    corpus.write_text("abc ab\nabcabc\nbc\n" * 20)
+    status, out, err = run(capsys, "train", corpus, "--out", model, "--lines", *options, *TINY)
+    assert (status, err) == (0, "")
+    assert " symbols)" in out
+    records = tmp_path / "two.txt"
+    records.write_text("abcab\nbc\n")
+    status, out, _ = run(capsys, "nll", model, records, "--passes", 8, "--json")
+    assert [row["nll"] > 0 for row in json.loads(out)["sequences"]] == [True, True]
+
+
+def test_commands_about_masks_refuse_a_network_for_uniform_noise(capsys, tmp_path):
+    corpus, model = tmp_path / "corpus.txt", tmp_path / "model.safetensors"
+    corpus.write_text("abc abd\n" * 60)
+    run(capsys, "train", corpus, "--out", model, "--noise", "uniform", *TINY)
+    for command in (["scan", "--out", tmp_path / "scan"], ["consistency"]):
+        status, out, err = run(capsys, *command, model, corpus)
+        assert (status, out) == (2, "")
+        assert "gives score ratios of noised tokens, but this command needs a model that prices masked tokens" in err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import infodis_stats as ids
-from infodis_stats.models.denoiser import Denoiser, DenoiserConfig
+from infodis_stats.models.denoisers import Denoiser, DenoiserConfig
 from infodis_stats.models.huggingface.masked_model import UncheckedModel
 from tests.support.block_networks import LLaDA2
 from tests.support.checked_models import VOCABULARY, Letters, verdict_of, wrapped

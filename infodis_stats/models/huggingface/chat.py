@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from estimators import ConditionalModel, InputError
+from estimators import InputError, Model
 from infodis_stats.io.records import Question, Record, TextPair
 from infodis_stats.models.huggingface.folder import first_line
 
@@ -21,7 +21,7 @@ Prompted = TypeVar("Prompted", Record, TextPair, Question)
 
 
 def with_chat_template(
-    records: Sequence[Prompted], model: ConditionalModel, *, system_prompt: str | None = None
+    records: Sequence[Prompted], model: Model, *, system_prompt: str | None = None
 ) -> list[Prompted]:
     """Put the prompts of records into the chat template of a model's tokenizer.
 
@@ -72,7 +72,7 @@ def with_chat_template(
     ]
 
 
-def chat_template_digest(model: ConditionalModel) -> str:
+def chat_template_digest(model: Model) -> str:
     """Return the SHA-256 of the chat template of a model's tokenizer, in hexadecimal.
 
     Raises
@@ -90,7 +90,7 @@ def chat_template_digest(model: ConditionalModel) -> str:
     return hashlib.sha256(_source(_tokenizer(model)).encode()).hexdigest()
 
 
-def _tokenizer(model: ConditionalModel) -> Any:
+def _tokenizer(model: Model) -> Any:
     tokenizer: Any = getattr(model, "tokenizer", None)
     if not hasattr(tokenizer, "apply_chat_template"):
         raise InputError("a chat template needs a model with a tokenizer of transformers, and this one has none")

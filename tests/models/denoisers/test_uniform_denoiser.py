@@ -1,0 +1,106 @@
+"""The uniform-noise denoiser: a score model for one noise, its files, and what it refuses."""
+
+import numpy as np
+import pytest
+import torch
+
+import infodis_stats as ids
+from infodis_stats.models import Denoiser, DenoiserConfig, UniformDenoiser, load_model
+from infodis_stats.models.text_model import MaskedTextModel, NoisedTextModel
+
+CONFIG = DenoiserConfig("abcd", length=12, layers=2, width=16, heads=2, noise="uniform", time=True)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(1)
+    one = UniformDenoiser(CONFIG)
+    for parameter in one.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    return one.eval()
+
+
+def call(model, amount=0.7, context=0):
+    tokens = torch.randint(4, (5, 9), generator=torch.Generator().manual_seed(0))
+    acts = (torch.arange(9) >= context).expand(5, 9)
+    with torch.no_grad():
+        return model.log_ratios(tokens, acts, torch.full((5,), amount, dtype=torch.float64), ids.Uniform())
+
+
+def test_ratios_are_those_of_the_leave_one_out_prediction(model):
+    """At each position the ratio of two states is that of their mixtures of kernels."""
+    tokens = torch.randint(4, (5, 9), generator=torch.Generator().manual_seed(0))
+    amount = torch.full((5,), 0.7, dtype=torch.float64)
+    with torch.no_grad():
+        clean = model.log_predictions(tokens, torch.ones(5, 9, dtype=torch.bool), amount).double().exp()
+    mixed = clean @ ids.Uniform().kernel(amount, 4)[0].T
+    expected = (mixed / mixed.gather(2, tokens[..., None])).log()
+    torch.testing.assert_close(call(model).double(), expected, atol=1e-5, rtol=0)
+
+
+def test_the_network_sees_the_amount_of_noise_and_the_context(model):
+    silent = UniformDenoiser(DenoiserConfig("abcd", length=12, layers=1, width=16, heads=2, noise="uniform")).eval()
+    with torch.no_grad():
+        predictions = [
+            one.log_predictions(
+                torch.zeros(1, 5, dtype=torch.int64),
+                torch.ones(1, 5, dtype=torch.bool),
+                torch.tensor([amount], dtype=torch.float64),
+            )
+            for one in (model, silent)
+            for amount in (0.1, 2.0)
+        ]
+    assert not torch.allclose(predictions[0], predictions[1], atol=1e-3)
+    torch.testing.assert_close(predictions[2], predictions[3], atol=0, rtol=0)
+    assert not torch.allclose(call(model)[:, 4:], call(model, context=4)[:, 4:], atol=1e-3)
+
+
+def test_the_model_scores_texts_and_round_trips(model, tmp_path):
+    path = tmp_path / "noised.safetensors"
+    model.save(path)
+    again = load_model(path)
+    assert isinstance(again, UniformDenoiser)
+    assert isinstance(again, ids.TextModel)
+    assert isinstance(again, NoisedTextModel)
+    assert not isinstance(again, MaskedTextModel)
+    assert again.fingerprint() == model.fingerprint()
+    assert again.describe().startswith("uniform denoiser noised ")
+    result = ids.estimate_texts(again, [ids.Record("one", "ab", "cdca")], passes=8, replicates=4)
+    assert "score-entropy(uniform,polynomial)+stratified" in str(result.attrs)
+    assert np.isfinite(result["nll_ci"]).all()
+
+
+@pytest.mark.parametrize("name", ["uniform-count", "chain", "exhaustive", "time-integral"])
+def test_masked_estimators_are_refused(model, name):
+    with pytest.raises(ids.InputError, match="UniformDenoiser does not price masked tokens"):
+        ids.estimate_nll(model, [[0, 1, 2]], name, passes=8)
+
+
+def test_other_noise_lengths_and_files_are_refused(model, tmp_path):
+    with pytest.raises(ids.InputError, match="made for uniform noise, the estimator asks for absorbing noise"):
+        ids.estimate_nll(model, [[0, 1]], "score-entropy(absorbing)", passes=8)
+    with pytest.raises(ids.InputError, match="13 characters exceeds the model's maximum of 12"):
+        ids.estimate_nll(model, [[0] * 13], passes=8)
+    with pytest.raises(ids.InputError, match="has no score ratios under uniform noise"):
+        ids.estimate_nll(ids.load_model("austen"), [[0, 1]], "score-entropy(uniform)", passes=8)
+    path = tmp_path / "noised.safetensors"
+    model.save(path)
+    with pytest.raises(ids.InputError, match="a network for uniform noise: use UniformDenoiser"):
+        Denoiser.load(path)
+    with pytest.raises(ids.InputError, match="a network that predicts masked tokens"):
+        UniformDenoiser(DenoiserConfig("ab", length=4, layers=1, width=4, heads=1))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"alphabet": "ab", "noise": "gaussian"}, "'uniform' or left out for masks, got 'gaussian'"),
+        ({"alphabet": "ab", "time": True}, "time is for uniform noise"),
+        ({"alphabet": "ab", "noise": "uniform", "block_size": 4}, "leave out block_size under uniform noise"),
+        ({"alphabet": "ab", "tokenizer": "{}"}, "either an alphabet or a tokenizer"),
+        ({"tokenizer": "{}"}, "must be one of the library tokenizers"),
+    ],
+)
+def test_impossible_configurations_are_refused(wrong, message):
+    with pytest.raises(ids.InputError, match=message):
+        DenoiserConfig(**wrong)
