@@ -253,6 +253,11 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
         "--batch-size", type=int, help="rows per call of the model (default: 1024 for a law, else chosen from memory)"
     )
     parser.add_argument("--device", default="cpu", help="torch device (default cpu)")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="run the study even if the folder has its report, of the same models and code; completed blocks are kept",
+    )
     _add_code(parser)
 
 

@@ -9,7 +9,7 @@ from infodis_stats.commands.models import search_current_folder
 from infodis_stats.execution import Ledger, progress_of
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.tables import printable, terminal_table
-from infodis_stats.studies import document_of, rewrite_report, run_study, write_document
+from infodis_stats.studies import document_of, kept_study, rewrite_report, run_study, write_document
 
 __all__ = ["report", "status", "study"]
 
@@ -17,22 +17,30 @@ LEDGER = "ledger"
 
 
 def study(options: argparse.Namespace) -> None:
-    """Run a study file, write its report and print the main table."""
+    """Run a study file unless its folder keeps it, write its report and print the main table."""
     writable_folder(options.out)  # fail before hours of work, not after
     if options.scheduler is not None:
         _quieten_dask()
     search_current_folder(options)
-    tree = run_study(
-        options.file,
-        ledger=options.out / LEDGER,
-        workers=options.workers,
-        scheduler=options.scheduler,
-        batch_size=options.batch_size,
-        device=options.device,
-        trust_remote_code=options.trust_remote_code,
-        allow_import=options.allow_import,
-        show_progress=True,
-    )
+    loading = {
+        "device": options.device,
+        "trust_remote_code": options.trust_remote_code,
+        "allow_import": options.allow_import,
+    }
+    tree, reported = (None, False) if options.again else kept_study(options.file, options.out, **loading)
+    if tree is None and reported:
+        print(f"{options.out} is up to date: same study, models and code; nothing to run; --again runs it")
+        return
+    if tree is None:
+        tree = run_study(
+            options.file,
+            ledger=options.out / LEDGER,
+            workers=options.workers,
+            scheduler=options.scheduler,
+            batch_size=options.batch_size,
+            show_progress=True,
+            **loading,
+        )
     document = document_of(tree)
     with Ledger(options.out / LEDGER).locked():  # so that a second run does not write the same files
         page = write_document(document, tree, options.out)

@@ -15,7 +15,8 @@ from estimators.streams import root_seed
 from infodis_stats.estimates.settings import Execution
 from infodis_stats.execution.section import Columns, Section
 from infodis_stats.laws import Law
-from infodis_stats.results.provenance import arithmetic_digest, code_digest, model_fingerprint, versions
+from infodis_stats.results.code_digest import code_digest
+from infodis_stats.results.provenance import arithmetic_digest, model_fingerprint, versions
 
 __all__ = ["Block", "blocks_of"]
 
@@ -88,7 +89,7 @@ def _common(section: Section, device: torch.device | str) -> str:
     seed = root_seed(section.seed)
     return json.dumps(
         [
-            code_digest(),
+            code_digest(getattr(section.keep, "func", section.keep).__module__),  # func: of a partial
             versions(),
             model_fingerprint(section.model),
             arithmetic_digest()

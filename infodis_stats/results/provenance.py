@@ -5,8 +5,7 @@ import json
 import platform
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib import metadata, resources
-from importlib.abc import Traversable
+from importlib import metadata
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -19,7 +18,6 @@ from infodis_stats.io.store import SCHEMA
 
 __all__ = [
     "arithmetic_digest",
-    "code_digest",
     "installed_version",
     "model_conventions",
     "model_fingerprint",
@@ -50,28 +48,6 @@ def installed_version(package: str) -> str:
         return _version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
-
-
-_NO_NUMBERS = ("cli.py", "commands", "report", "report.py", "verdicts.py")  # these compute no numbers
-
-
-@cache
-def code_digest() -> str:
-    """Return the SHA-256 of the code that computes numbers, in hexadecimal: it also covers unreleased changes."""
-    digest = hashlib.sha256()
-    for package in ("estimators", "infodis_stats"):
-        _update(digest, resources.files(package))
-    return digest.hexdigest()
-
-
-def _update(digest: "hashlib._Hash", folder: Traversable) -> None:
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if entry.name in _NO_NUMBERS:
-            continue
-        if entry.is_dir():
-            _update(digest, entry)
-        elif entry.name.endswith(".py"):
-            digest.update(entry.name.encode() + b"\0" + entry.read_bytes())
 
 
 @cache

@@ -7,6 +7,7 @@ from .report import rewrite_report as rewrite_report
 from .report import write_document as write_document
 from .report import write_report as write_report
 from .spec import Spec as Spec
+from .study import kept_study as kept_study
 from .study import run_study as run_study
 from .template import records_template as records_template
 from .template import study_template as study_template

@@ -14,6 +14,7 @@ from infodis_stats.report.conventions import conventions_in_words
 from infodis_stats.report.document import Code, Document, Heading, Points, Section, Verdicts
 from infodis_stats.report.page import files_of, write_texts
 from infodis_stats.studies.diagnosis import diagnose, estimator_verdicts
+from infodis_stats.studies.digest import digest_in_words
 from infodis_stats.studies.kinds import kind_named
 from infodis_stats.studies.view import Study
 
@@ -140,6 +141,7 @@ def _provenance(study: Study) -> Iterator[Section]:
             ("", ", ".join(f"{package} {number}" for package, number in versions.items())),
             *(("", f"Failed and left out: {item}, {problem}") for item, problem in failed.items()),
             *(("", f"Not run: {reason}") for reason in not_run),
+            *(("", digest_in_words(digest)) for digest in [facts.get("digest", "")] if digest),
         ]
     )
     yield Code(facts["spec"], "toml")

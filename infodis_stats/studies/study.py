@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import xarray as xr
@@ -22,10 +22,12 @@ from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.results.provenance import model_conventions, model_fingerprint, versions
 from infodis_stats.studies.design.laws import law_in_words
 from infodis_stats.studies.design.scenario import Subject, make_subjects
+from infodis_stats.studies.digest import has_report, stored_study, study_digest
+from infodis_stats.studies.kind import StudyKind
 from infodis_stats.studies.spec import Spec
 from infodis_stats.studies.study_file import parse_study
 
-__all__ = ["run_study"]
+__all__ = ["Kept", "kept_study", "run_study"]
 
 
 def run_study(
@@ -137,6 +139,49 @@ def run_study(
         return run(study_run, open_executor, show_progress=show_progress, **facts)
 
 
+class Kept(NamedTuple):
+    """What a folder keeps of a study: the study itself if it is there, and whether the report is one of it."""
+
+    study: xr.DataTree | None = None
+    report: bool = False
+
+
+def kept_study(
+    file: Path | str,
+    folder: Path,
+    *,
+    device: torch.device | str = "cpu",
+    trust_remote_code: bool = False,
+    allow_import: bool = False,
+) -> Kept:
+    """Return what a folder keeps of a study file, by the digest of its keys, texts, models and code.
+
+    Parameters
+    ----------
+    file : Path or str
+    folder : Path
+        As `write_report` wrote it; damaged files do not count.
+    device, trust_remote_code, allow_import
+        As in `run_study`; the models are loaded if the folder has something to compare.
+
+    Raises
+    ------
+    InputError
+        If the study file cannot be read or is invalid, or needs code that is not permitted.
+    """
+    text, path, shown = _text_of(file, None)
+    title = parse_study(text, path, "", shown)[1].title
+    if not any((folder / name).is_file() for name in ("study.nc", "report.md")):
+        return Kept()
+    _, spec, subjects = _Study(path, text, trust_remote_code, allow_import).prepared(str(device))
+    digest = study_digest(spec, subjects)
+    tree = stored_study(folder, digest)
+    if tree is not None:  # the title and the comments may have changed
+        tree.attrs["title"] = title
+        tree["provenance"].attrs["spec"] = text
+    return Kept(tree, has_report(folder, digest))
+
+
 @dataclass(frozen=True)
 class _Study:
     """A study file as it was read, what code it may run, and its model in memory; every worker starts from it."""
@@ -150,33 +195,37 @@ class _Study:
 
     def __call__(self, device: str) -> Workflow[xr.DataTree]:
         """Run the study."""
-        kind, spec = parse_study(self.text, self.path, self.model_name)
-        scenarios = spec.scenarios()
-        objects = {} if self.model is None else {self.model_name: self.model}
-        subjects = make_subjects(
-            scenarios,
-            device,
-            trust_remote_code=self.trust_remote_code,
-            allow_import=self.allow_import,
-            objects=objects,
-        )
+        kind, spec, subjects = self.prepared(device)
         result = yield from kind.run(subjects, spec)
         provenance = {
             "spec": self.text,
             "seed": spec.seed,
             "model": "; ".join(dict.fromkeys(model_fingerprint(subject.model) for subject in subjects)),
             "model_conventions": _conventions(subjects),
-            "laws": json.dumps([law_in_words(law) for law, _ in scenarios if law is not None]),
+            "laws": json.dumps([law_in_words(law) for law, _ in spec.scenarios() if law is not None]),
             "versions": json.dumps(versions()),
             "forward_passes": result.forward_passes,
             "failed": json.dumps(dict(result.failed)),
             "not_run": json.dumps(sorted(set(result.not_run))),
+            "digest": study_digest(spec, subjects),
         }
         if self.model is not None:
             provenance["model_in_memory"] = _statement(self.model)
         tree = xr.DataTree.from_dict({**result.datasets, "provenance": xr.Dataset(attrs=provenance)})
         tree.attrs = {"title": spec.title, "kind": kind.name, "schema": SCHEMA, **result.attributes}
         return tree
+
+    def prepared(self, device: str) -> tuple[StudyKind[Any], Any, list[Subject]]:
+        """Return the kind of the study, its checked keys, and its subjects, whose models are loaded."""
+        kind, spec = parse_study(self.text, self.path, self.model_name)
+        subjects = make_subjects(
+            spec.scenarios(),
+            device,
+            trust_remote_code=self.trust_remote_code,
+            allow_import=self.allow_import,
+            objects={} if self.model is None else {self.model_name: self.model},
+        )
+        return kind, spec, subjects
 
 
 def _text_of(spec: Path | str | Spec | Mapping[str, Any], model: Model | None) -> tuple[str, str, str]:

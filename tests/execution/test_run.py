@@ -279,7 +279,7 @@ def test_different_code_or_packages_start_afresh(study, tmp_path, monkeypatch, c
     finished(path, tmp_path, ledger=tmp_path / "ledger")
     count = len(computed)
     if what == "code":
-        monkeypatch.setattr(blocks, "code_digest", lambda: "other")
+        monkeypatch.setattr(blocks, "code_digest", lambda _: "other")
     else:
         monkeypatch.setattr(blocks, "versions", lambda: provenance.versions() | {"torch": "0"})
     finished(path, tmp_path, ledger=tmp_path / "ledger")
@@ -312,7 +312,7 @@ class TestWorkers:
         assert_no_children()
 
     def test_workers_with_different_code_are_rejected(self, study, tmp_path, quick_workers, monkeypatch):
-        monkeypatch.setattr(blocks, "code_digest", lambda: "other")  # only in this process
+        monkeypatch.setattr(blocks, "code_digest", lambda _: "other")  # only in this process
         with pytest.raises(
             WorkError, match=f"a worker on {re.escape(run.socket.gethostname())} would compute different"
         ):
