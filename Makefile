@@ -51,7 +51,7 @@ robustness: .venv/ready  ## kill, starve and tamper with studies, and write what
 
 STUDIES := $(basename $(notdir $(wildcard reports/*.toml)))
 
-reports: .venv/ready  ## make the committed reports anew (hours, most of them for the frontier)
+reports: .venv/ready  ## run the studies whose committed reports are not up to date (hours if all of them)
 	for study in $(STUDIES); do \
 		$(BIN)/infodis-stats study reports/$$study.toml --out reports/$$study || exit 1; \
 	done

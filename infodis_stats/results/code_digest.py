@@ -14,6 +14,7 @@ __all__ = ["code_digest"]
 
 PACKAGES = ("estimators", "infodis_stats")
 NO_NUMBERS = (
+    "infodis_stats/__main__.py",
     "infodis_stats/cli.py",
     "infodis_stats/commands",
     "infodis_stats/diagnostics",

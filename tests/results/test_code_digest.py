@@ -1,4 +1,4 @@
-"""The digest of the code covers what computes the numbers of a kind of study, and nothing that leaves them as they are."""
+"""The digest of the code covers what computes the numbers of a kind of study, and nothing else."""
 
 import ast
 import shutil
@@ -73,8 +73,7 @@ def test_comments_docstrings_and_formatting_do_not_count(copied):
     path.write_text("# A comment.\n" + ast.unparse(tree))  # without comments, laid out anew
     assert path.read_text() != original
     assert digest(COMPARISON) == expected
-    changed = path.read_text().replace(" + 1", " + 2", 1)
-    assert changed != path.read_text()
+    changed = path.read_text().replace(" + 1", " + 2")
     path.write_text(changed)
     assert digest(COMPARISON) != expected
 
@@ -105,21 +104,24 @@ def test_control_the_report_of_studies_imports_code_that_does_not_count():
     assert not ignored(PurePosixPath("infodis_stats/studies/design/grid"))
 
 
-REGISTRY = ("study.py", "study_file.py", "spec.py")  # of all kinds, of which they take the one that is named
+REGISTRY = ("studies/study.py", "studies/study_file.py", "studies/spec.py", "studies/*/__init__.py")
+"""What knows all kinds and all parts of a kind, of which it calls run."""
 
 
 def counted_files():
     for package in code.PACKAGES:
         for path, text in code._files(Path(str(resources.files(package))), PurePosixPath(package)):
-            if path.name not in REGISTRY or path.parts[-2] != "studies":
+            if not any(path.match(pattern) for pattern in REGISTRY):
                 yield path, text
 
 
 def ignored(path: PurePosixPath) -> bool:
-    places = [place for place in (path, path.with_suffix(".py"), *path.parents)]
+    places = (path, path.with_suffix(".py"), *path.parents)
     return any(place.match(pattern) for place in places for pattern in code.NO_NUMBERS)
 
 
 def without_type_checking(tree: ast.Module) -> ast.Module:
-    tree.body = [node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))]
+    tree.body = [
+        node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+    ]
     return tree

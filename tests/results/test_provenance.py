@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -13,7 +12,6 @@ import torch
 
 import infodis_stats as ids
 from infodis_stats.models import Denoiser, DenoiserConfig, MaskedLanguageModel
-from infodis_stats.results import provenance
 from infodis_stats.results.provenance import arithmetic_digest, model_conventions, model_fingerprint
 from tests.support import tiny_networks
 
