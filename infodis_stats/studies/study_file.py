@@ -63,7 +63,7 @@ def check_study(
 def _with_model(kind: StudyKind[Any], data: Mapping[str, Any], where: str, model: str) -> Mapping[str, Any]:
     """Put the name of a model where the study names none."""
     table = {"model": {"name": model}}
-    if "model" in kind.schema.model_fields:
+    if "model" in kind.schema.model_fields and not data.get("subjects"):
         if "model" in data:
             raise InputError(f"{where} names a model already: leave out either [model] or model=")
         return {**data, **table}

@@ -114,9 +114,9 @@ def _part(subject: Subject, table: SubjectSpec, spec: BlocksSpec) -> _Part:
     whole = [replace(items[row], blocks=()) for row in rows]
     structures = []
     for model, chosen in ((subject.model, [items[row] for row in rows]), (WithoutBlocks(subject.model), whole)):
-        grid = lay_out(chosen, spec.samplers(), passes, spec.replicates)
+        grid = lay_out(chosen, spec.samplers(), passes, spec.replicates, model)
         structures.append(_Drawn(model, grid, *settled_cells(grid, model), rows))
-    single = lay_out(items, spec.single_samplers(), [1], spec.draws)
+    single = lay_out(items, spec.single_samplers(), [1], spec.draws, subject.model)
     coords = item_coords(groups) | {"subject": ("item", [table.name] * len(items))}
     return _Part(table.name, subject.model, blocks.size, items, coords, single, tuple(structures))
 
@@ -162,7 +162,7 @@ def _problems(part: _Part, columns: Sequence[Columns]) -> list[tuple[NDArray[np.
 def _label(part: _Part, columns: Sequence[Columns], spec: BlocksSpec) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
     """Label the reference values, the single draws, and the draws with and without blocks of a subject."""
     known, single, *structures = columns
-    exact = [isinstance(long_run(item, spec.truth_passes).sampler, Exhaustive) for item in part.items]
+    exact = [isinstance(long_run(item, spec.truth_passes, part.model).sampler, Exhaustive) for item in part.items]
     truth = xr.Dataset(
         {
             "truth": ("item", known["value"]),

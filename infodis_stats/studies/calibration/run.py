@@ -52,7 +52,8 @@ def calibrate(subjects: Sequence[Subject], spec: CalibrationSpec) -> Steps:
     ]
     budgets = [[count for count in spec.passes if count <= (table.most_passes or count)] for table in spec.subjects]
     grids = [
-        lay_out(items_of(groups), samplers, passes, spec.draws) for groups, passes in zip(grouped, budgets, strict=True)
+        lay_out(items_of(groups), samplers, passes, spec.draws, subject.model)
+        for subject, groups, passes in zip(subjects, grouped, budgets, strict=True)
     ]
     check_runs(grids)
     known = [

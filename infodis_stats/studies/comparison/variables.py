@@ -20,5 +20,13 @@ VARIABLES = STUDY_VARIABLES | {
     "slope": Variable("1", "slope of log variance on log passes"),
     "slope_ci": Variable("1", "interval of the slope"),
     "khat_median": Variable("1", "median Pareto k-hat over the group"),
+    "value": Variable("nat", "mean reference value of the items that subjects share"),
+    "value_se": Variable("nat", "standard error of the mean reference value, of the long runs"),
+    "bits": Variable("bit", "reference value per scored position"),
+    "items": Variable("1", "items on which no subject failed"),
+    "best": Variable("1", "estimator with the least variance, chosen on the first half of the replicates"),
+    "best_variance": Variable("nat2", "variance of one replicate of the best estimator, averaged over the items"),
+    "lead": Variable("1", "variance of the best of the first subject over that of the best, on the second half"),
+    "lead_ci": Variable("1", "bootstrap interval of the lead"),
     "passes_run": Variable("1", "forward passes really run, per replicate and sequence"),
 }

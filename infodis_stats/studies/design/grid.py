@@ -7,7 +7,9 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators import Cell, Contrast, Estimator, InputError, Model, Pair, PassesError, Target
+from estimators import Auto, Cell, Contrast, Estimator, InputError, Model, Pair, PassesError, Target
+from estimators.estimator import estimator_of
+from estimators.model import gives_ratios, noise_of, prices_masks
 
 __all__ = ["Grid", "Samplers", "check_runs", "lay_out", "settled_cells"]
 
@@ -27,7 +29,7 @@ class Grid(Sequence[Cell]):
     slots : array of int64, shape (cell, 3)
         Indices of the item, the sampler and the passes of each cell, ordered by sampler, then by passes.
     not_run : tuple of str
-        Why samplers cannot work with some numbers of passes.
+        Why samplers cannot work with some numbers of passes, or with the model.
     refused : mapping of str to str
         The first reason, by the name of the sampler.
     """
@@ -73,8 +75,10 @@ class Grid(Sequence[Cell]):
         return grid
 
 
-def lay_out(items: Sequence[Target | Pair], samplers: Samplers, passes: Sequence[int], replicates: int) -> Grid:
-    """Lay out the grid, without the cells whose passes are too few for their sampler."""
+def lay_out(
+    items: Sequence[Target | Pair], samplers: Samplers, passes: Sequence[int], replicates: int, model: Model
+) -> Grid:
+    """Lay out the grid, without samplers that the model does not suit, and cells with too few passes for their own."""
     lengths = [tuple((side.length, side.blocks) for side in item.sides) for item in items]
     examples = dict(
         zip(reversed(lengths), reversed(items), strict=True)
@@ -83,6 +87,11 @@ def lay_out(items: Sequence[Target | Pair], samplers: Samplers, passes: Sequence
     not_run: list[str] = []
     reasons: dict[str, str] = {}
     for row, sampler in enumerate(samplers):
+        unsuited = _unsuited(sampler, model)
+        if unsuited:
+            not_run.append(unsuited)
+            reasons[sampler.name] = unsuited
+            continue
         for column, budget in enumerate(passes):
             refused: dict[object, str] = {}
             for length, item in examples.items():
@@ -96,7 +105,29 @@ def lay_out(items: Sequence[Target | Pair], samplers: Samplers, passes: Sequence
             not_run += refused.values()
             for reason in refused.values():
                 reasons.setdefault(sampler.name, reason)
-    return Grid(items, samplers, passes, replicates, np.concatenate(slots), tuple(not_run), reasons)
+    return Grid(
+        items,
+        samplers,
+        passes,
+        replicates,
+        np.concatenate([np.empty((0, 3), dtype=np.int64), *slots]),
+        tuple(not_run),
+        reasons,
+    )
+
+
+def _unsuited(sampler: Estimator | Contrast, model: Model) -> str:
+    """Say why a sampler cannot run on a model; empty if it can."""
+    estimator, name = estimator_of(sampler), type(model).__name__
+    if isinstance(estimator, Auto):
+        return ""
+    if estimator.noise is None:
+        return "" if prices_masks(model) else f"{sampler.name} needs the losses of masked tokens, {name} has none"
+    if not gives_ratios(model):
+        return f"{sampler.name} needs score ratios, {name} has none"
+    made_for = noise_of(model) or estimator.noise
+    wanted = f"{sampler.name} needs score ratios under {estimator.noise.name} noise"
+    return "" if made_for == estimator.noise else f"{wanted}, {name} was made for {made_for.name} noise"
 
 
 def settled_cells(grid: Grid, model: Model) -> tuple[list[Cell], NDArray[np.int64]]:

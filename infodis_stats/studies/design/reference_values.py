@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from estimators import (
+    Auto,
     Cell,
     Contrast,
     Coupled,
@@ -26,6 +27,7 @@ from estimators import (
     estimator,
 )
 from estimators.estimator import estimator_of
+from estimators.model import prices_masks
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import describe
 from infodis_stats.results.validity import effective_positions
@@ -70,9 +72,10 @@ def truth_sections(
         numbers are independent of the study's.
     """
     items = items_of(groups)
-    short = [item for item in items if _enumerated(item)]
+    priced = items if prices_masks(subject.model) else []
+    short = [item for item in priced if _enumerated(item)]
     every = [Cell(Exhaustive(), target, 2 ** target.sides[0].length, 1) for target in short]
-    profiles = [Cell(LossProfiler(), side, PILOT_PASSES, 1) for item in items for side in item.sides]
+    profiles = [Cell(LossProfiler(), side, PILOT_PASSES, 1) for item in priced for side in item.sides]
     names = " ".join(sampler.name for sampler in samplers)
     keep = partial(_exact_variances, samplers=samplers)
     return (
@@ -88,15 +91,16 @@ def long_runs(model: Model, items: Sequence[Target | Pair], *, passes: int, seed
     Its seed is a child of the given one: the values are independent of the estimates that are compared with them.
     """
     run_seed = np.random.SeedSequence(seed).spawn(1)[0]
-    cells = [long_run(item, passes) for item in items]
+    cells = [long_run(item, passes, model) for item in items]
     return Section("long runs", model, cells, run_seed, {"value": (), "error": ()}, _average)
 
 
 def truth_owners(subject: Subject, groups: Sequence[Group]) -> tuple[list[int], list[int], list[int]]:
     """Return the index of the item of each cell of the `truth_sections`."""
     items = list(enumerate(items_of(groups)))
-    short = [index for index, item in items if _enumerated(item)]
-    sides = [index for index, item in items for _ in item.sides]
+    priced = items if prices_masks(subject.model) else []
+    short = [index for index, item in priced if _enumerated(item)]
+    sides = [index for index, item in priced for _ in item.sides]
     return short, sides, [] if subject.exact else [index for index, _ in items]
 
 
@@ -113,7 +117,8 @@ def truth_dataset(
     xarray.Dataset
         ``truth``, ``truth_se``, ``length``, ``effective_positions``, ``full_mask_ratio (item)`` (of a pair: the worse
         side), and ``exact_pass_variance (item, estimator)`` for independent points on targets of at most 12 scored
-        positions, NaN elsewhere. For a network on the sequences of a law also ``law_value (item)``.
+        positions, NaN elsewhere. Of a model that prices no masked tokens, profiles are unknown: infinitely many
+        effective positions and a ratio of 0. For a network on the sequences of a law also ``law_value (item)``.
     """
     items = items_of(groups)
     every, profiles, of_long_runs = columns
@@ -146,8 +151,11 @@ def _enumerated(item: Target | Pair) -> bool:
     return isinstance(item, Target) and len(item.blocks) < 2 and item.length <= LONGEST_ENUMERATED
 
 
-def long_run(item: Target | Pair, passes: int) -> Cell:
+def long_run(item: Target | Pair, passes: int, model: Model) -> Cell:
     """Plan the reference value of a network: all masks where they are few enough, else a long run."""
+    if not prices_masks(model):
+        best = Coupled(Auto()) if isinstance(item, Pair) else Auto()
+        return Cell(best, item, passes // LONG_REPLICATES, LONG_REPLICATES).settled(model)
     exact = all(2**side.longest_block - 1 <= max(passes, 2**LONGEST_ENUMERATED) for side in item.sides)
     chosen: Estimator = Exhaustive() if exact else LONG_RUN
     sampler = Coupled(chosen) if isinstance(item, Pair) else chosen

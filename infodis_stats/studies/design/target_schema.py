@@ -14,6 +14,7 @@ from infodis_stats.studies.design.spec import check_names
 from infodis_stats.studies.design.toml import Count, File, Name, Seed, StudyKeyError, TomlTable, hint
 
 __all__ = [
+    "SUBJECTS_EXAMPLE",
     "Contrasts",
     "EstimatorName",
     "Estimators",
@@ -183,6 +184,8 @@ class Scored(TomlTable):
 
     @model_validator(mode="after")
     def _something_to_score(self) -> "Scored":
+        if self.scored_by_subjects:
+            return self
         if bool(self.targets) == bool(self.pairs):
             raise ValueError("give either [[targets]] or [[pairs]]")
         if self.law is None and self.model is None:
@@ -191,6 +194,11 @@ class Scored(TomlTable):
             raise ValueError("sequences are drawn from a law: give a [law]")
         check_names("targets" if self.targets else "pairs", self.groups)
         return self
+
+    @property
+    def scored_by_subjects(self) -> bool:
+        """Whether the tables of subjects have what is scored instead."""
+        return False
 
     @property
     def groups(self) -> tuple[TargetsSpec, ...] | tuple[PairsSpec, ...]:
@@ -212,19 +220,21 @@ class SubjectSpec(Scored):
     ] = None
 
 
+SUBJECTS_EXAMPLE = [
+    {
+        "name": "DNA",
+        "law": {"kind": "markov-chain", "order": 1},
+        "targets": [{"name": "short", "count": 4, "length": 8}],
+    }
+]
+
 Subjects = Annotated[
     tuple[SubjectSpec, ...],
     Field(
         strict=False,
         min_length=1,
         description="what is scored: laws or networks, each with its targets or pairs",
-        examples=[
-            {
-                "name": "DNA",
-                "law": {"kind": "markov-chain", "order": 1},
-                "targets": [{"name": "short", "count": 4, "length": 8}],
-            }
-        ],
+        examples=SUBJECTS_EXAMPLE,
     ),
 ]
 

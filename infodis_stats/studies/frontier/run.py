@@ -93,7 +93,7 @@ def _part(subject: Subject, table: SubjectSpec, spec: FrontierSpec) -> _Part:
     groups = [replace(group, name=f"{table.name}/{group.name}") for group in make_groups(subject, table)]
     lengths = [length for group in groups for length in [_length(group)] * len(group.items)]
     passes = [count for count in spec.passes if count <= (table.most_passes or count)]
-    grid = lay_out(items_of(groups), spec.samplers(), passes, spec.replicates)
+    grid = lay_out(items_of(groups), spec.samplers(), passes, spec.replicates, subject.model)
     return _Part(table.name, subject, groups, lengths, grid, *settled_cells(grid, subject.model))
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from estimators import Draw, InputError
@@ -16,6 +16,7 @@ from infodis_stats import analysis
 from infodis_stats.estimates.information import INFORMATION_VARIABLES, Curve, entropy_of, plan_curve
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import CI_BOUND, describe
+from infodis_stats.studies.comparison.lead import lead_of
 from infodis_stats.studies.comparison.run import draws_dataset, draws_section, summary_dataset
 from infodis_stats.studies.comparison.variables import VARIABLES as COMPARISON_VARIABLES
 from infodis_stats.studies.design.grid import Samplers, check_runs, lay_out
@@ -41,7 +42,10 @@ def follow_information(subjects: Sequence[Subject], spec: InformationSpec) -> St
     """
     samplers = spec.samplers()
     grouped = [_named_groups(subject, table) for subject, table in zip(subjects, spec.subjects, strict=True)]
-    grids = [lay_out(items_of(groups), samplers, spec.passes, spec.replicates) for groups in grouped]
+    grids = [
+        lay_out(items_of(groups), samplers, spec.passes, spec.replicates, subject.model)
+        for subject, groups in zip(subjects, grouped, strict=True)
+    ]
     check_runs(grids)
     curves = [
         (group, [_curve(subject, group, name, spec) for name in spec.curves.noises])
@@ -101,18 +105,12 @@ def family_lead(draws: xr.Dataset, samplers: Samplers, *, level: float = 0.95, s
     sound = np.array([estimator.unbiased and estimator.finite_variance for estimator in estimators])
     noised = np.array([estimator.family == "noised" for estimator in estimators])
     groups = list(dict.fromkeys(draws["group"].values.tolist()))
-    half, columns = draws.sizes["replicate"] // 2, np.arange(draws.sizes["passes"])
     parts = []
     for group in groups:
         estimates = draws["estimate"].values[(draws["group"] == group).values].transpose(1, 2, 0, 3)
-        spread = analysis.variance(estimates[..., :half]).mean(axis=-1)
-        masked, scored = (_least(spread, sound & family) for family in (~noised, noised))
         rng = stream(root_seed(seed), "lead", group)
-        rest = estimates[..., half:]
-        efficiency = analysis.relative_efficiency(rest[scored, columns], rest[masked, columns], rng, level)
-        compared = (masked >= 0) & (scored >= 0)
-        ends = np.stack([efficiency.ratio, efficiency.lower, efficiency.upper], axis=-1)
-        parts.append((names[masked], names[scored], np.where(compared[:, None], ends, np.nan)))
+        lead = lead_of(estimates, estimates, (sound & ~noised, sound & noised), rng, level)
+        parts.append((names[lead.first], names[lead.second], lead.ratio))
     best_masked, best_noised, leads = (np.stack(column) for column in zip(*parts, strict=True))
     cells = ["group", "passes"]
     return xr.Dataset(
@@ -124,12 +122,6 @@ def family_lead(draws: xr.Dataset, samplers: Samplers, *, level: float = 0.95, s
         },
         coords={"group": groups, "passes": draws["passes"].values, CI_BOUND[0]: CI_BOUND[1]},
     )
-
-
-def _least(spread: NDArray[np.float64], candidates: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return the candidate with the least spread (estimator, passes), by passes; -1 where none was run."""
-    known = np.where(candidates[:, None] & np.isfinite(spread), spread, np.inf)
-    return np.where(np.isfinite(known).any(axis=0), known.argmin(axis=0), -1)
 
 
 def _named_groups(subject: Subject, table: SequencesSpec) -> list[Group]:

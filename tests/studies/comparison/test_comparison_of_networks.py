@@ -88,7 +88,8 @@ def test_the_long_run_shares_no_random_numbers_with_the_estimates(folder, on_rec
     """The long run is 16 replicates of 32 passes; the same estimator with these settings draws different numbers."""
     text = on_records.read_text().replace("passes = [4, 16]", "passes = [32]", 1)
     tree = ids.run_study(write(folder, text))
-    cell = long_run(make_groups(subject(on_records), read_study(on_records)[0])[0].items[1], 512)
+    model = subject(on_records)
+    cell = long_run(make_groups(model, read_study(on_records)[0])[0].items[1], 512, model.model)
     assert (cell.sampler.name, cell.passes, cell.replicates) == ("uniform-count+stratified", 32, 16)
     mean = tree["draws"]["estimate"].sel(estimator="uniform-count+stratified", passes=32, item="texts/1").mean()
     assert abs(float(mean) - float(tree["truth"]["truth"][1])) > 1e-4

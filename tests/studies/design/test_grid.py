@@ -13,6 +13,7 @@ from tests.support.small_studies import SMALL_STUDY
 ITEMS = [*make_targets([[0, 1, 0], [1, 1, 2]]), *make_targets([[0, 1, 2, 3, 0, 1]], context=1)]
 SAMPLERS = [estimator(name) for name in ("time-free", "chain", "exhaustive")]
 PASSES = (2, 3, 8)
+LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
 
 
 def tried_separately(items, samplers, passes, replicates):
@@ -30,7 +31,7 @@ def tried_separately(items, samplers, passes, replicates):
 
 
 def test_the_grid_contains_the_cells_that_work_singly():
-    grid = lay_out(ITEMS, SAMPLERS, PASSES, 4)
+    grid = lay_out(ITEMS, SAMPLERS, PASSES, 4, LAW)
     tried = list(tried_separately(ITEMS, SAMPLERS, PASSES, 4))
     expected = [one for one in tried if not isinstance(one, str)]
     assert 0 < len(expected) < len(tried)
@@ -42,7 +43,7 @@ def test_the_grid_contains_the_cells_that_work_singly():
 
 
 def test_values_are_placed_at_their_cells():
-    grid = lay_out(ITEMS, SAMPLERS, PASSES, 4)
+    grid = lay_out(ITEMS, SAMPLERS, PASSES, 4, LAW)
     values = np.random.default_rng(0).normal(size=(len(grid), 2))
     filled = grid.filled(values)
     assert filled.shape == (3, 3, 3, 2)
@@ -53,14 +54,14 @@ def test_values_are_placed_at_their_cells():
 
 def test_pairs_of_unequal_length_need_passes_for_both_sides():
     pairs = make_pairs([[0, 1, 2], [0, 1, 2]], [[0, 1, 0], [0, 1, 0, 1, 1, 1]], 1)
-    grid = lay_out(pairs, [Coupled(estimator("exhaustive"))], (4,), 2)
+    grid = lay_out(pairs, [Coupled(estimator("exhaustive"))], (4,), 2, LAW)
     assert grid.slots.tolist() == [[0, 0, 0]]
     assert len(grid.not_run) == 1
 
 
 def test_grids_too_large_for_memory_are_rejected_at_once():
     with pytest.raises(InputError, match="does not fit into memory"):
-        lay_out(ITEMS, SAMPLERS, (2**27,), 4)
+        lay_out(ITEMS, SAMPLERS, (2**27,), 4, LAW)
 
 
 def test_an_estimator_that_can_never_run_is_refused_before_anything_runs(tmp_path):
