@@ -1,5 +1,7 @@
 """The answer of a study in words, each sentence with its number."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import xarray as xr
 from statsmodels.stats.proportion import proportion_confint
@@ -7,6 +9,7 @@ from statsmodels.stats.proportion import proportion_confint
 from infodis_stats.diagnostics.verdict import concise
 from infodis_stats.report.numbers import band, percent, significant
 from infodis_stats.studies.comparison.report.learned import law_gaps
+from infodis_stats.studies.comparison.report.subjects import subject_sentences
 from infodis_stats.studies.view import Study
 
 __all__ = ["answer", "bias_sentence", "coverage_sentences"]
@@ -18,15 +21,16 @@ def answer(study: Study) -> list[str]:
     """Return the study's findings: the best estimators, significant biases, and coverage."""
     summary = study.summary
     return [
-        *(_winner(summary, group) for group in summary["group"].values.tolist()),
+        *subject_sentences(study),
+        *(sentence for group in summary["group"].values.tolist() for sentence in _winner(summary, group)),
         bias_sentence(summary),
         *coverage_sentences(summary),
         *_learned(study),
     ]
 
 
-def _winner(summary: xr.Dataset, group: str) -> str:
-    """Name the best estimator of a group at the largest number of passes where it is not exact."""
+def _winner(summary: xr.Dataset, group: str) -> Iterator[str]:
+    """Name the best estimator of a group at the largest number of passes where it is not exact, if any is compared."""
     reference = summary.attrs["reference"]
     where = f"{group}: " if summary.sizes["group"] > 1 else ""
     last = summary.sel(group=group).isel(passes=-1)
@@ -39,13 +43,17 @@ def _winner(summary: xr.Dataset, group: str) -> str:
         name for name, infinite in zip(names, np.isinf(last["efficiency"].values) & sound, strict=True) if infinite
     ]
     tail = f" {concise(exact)} {'are' if len(exact) > 1 else 'is'} exact." if exact else ""
-    if names[best] == reference:
-        return f"{where}At {passes} passes no sound estimator has less variance than {reference}.{tail}"
-    lower, upper = last["efficiency_ci"].values[best].tolist()
-    return (
-        f"{where}At {passes} passes, {names[best]} has {band(float(ratios[best]), lower, upper)} times less variance "
-        f"than {reference}.{tail}"
-    )
+    if not np.isfinite(ratios).any():
+        if exact:
+            yield f"{where}At {passes} passes{tail}"
+    elif names[best] == reference:
+        yield f"{where}At {passes} passes no sound estimator has less variance than {reference}.{tail}"
+    else:
+        lower, upper = last["efficiency_ci"].values[best].tolist()
+        yield (
+            f"{where}At {passes} passes, {names[best]} has {band(float(ratios[best]), lower, upper)} times less "
+            f"variance than {reference}.{tail}"
+        )
 
 
 def bias_sentence(summary: xr.Dataset) -> str:

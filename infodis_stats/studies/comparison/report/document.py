@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pandas as pd
 
 from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
@@ -9,6 +10,7 @@ from infodis_stats.results.validity import held
 from infodis_stats.studies.comparison.report.answer import answer
 from infodis_stats.studies.comparison.report.figures import efficiency_figure, estimates_figure, variance_figure
 from infodis_stats.studies.comparison.report.learned import learned_figure, learned_table
+from infodis_stats.studies.comparison.report.subjects import subject_table
 from infodis_stats.studies.comparison.report.tables import (
     bias_table,
     coverage_table,
@@ -26,13 +28,14 @@ __all__ = ["comparison_document"]
 def comparison_document(study: Study) -> Document:
     """Return the report of a comparison of estimators."""
     groups = study.summary["group"].values.tolist()
-    model = study.provenance["model"].rsplit(" ", 1)[0]  # without its digest
+    model = "; ".join(name.rsplit(" ", 1)[0] for name in study.provenance["model"].split("; "))  # without digests
     sizes = [f"{size} {_items(study)}" + (f" ({group})" if len(groups) > 1 else "") for group, size in _sizes(study)]
     return Document(
         title=study.attrs["title"],
         subtitle=f"{model}; {', '.join(sizes)}; {study.draws.sizes['replicate']} replicates of each estimate",
         sections=[
             Answer(tuple(answer(study))),
+            *_subjects(study),
             *_main(study),
             *_estimates(study),
             *_learned(study),
@@ -80,6 +83,20 @@ def _main(study: Study) -> Iterator[Section]:
     if cautions:
         lead = "Estimators with a caution have a † in the tables below. A caution holds by construction:"
         yield Points([(caution.key, f"{caution.sentence}.") for caution in cautions], lead, warning=True)
+
+
+def _subjects(study: Study) -> Iterator[Section]:
+    table = subject_table(study)
+    if len(table):
+        yield Heading("Subjects against one another")
+        yield Table(table, headline="Subjects against one another")
+        yield Note(
+            "On the items that they share: reference values with the standard error of their long runs; the estimator "
+            "of each subject that has the least variance, without those that are biased or of infinite variance by "
+            f"construction; and × at N: how many times less variance it has at N passes than that of "
+            f"the first subject, with a {_level(study)} bootstrap-t interval. Estimators are chosen on one half of the "
+            "replicates and compared on the other."
+        )
 
 
 def _estimates(study: Study) -> Iterator[Section]:
@@ -167,8 +184,9 @@ def _tails(study: Study) -> Iterator[Section]:
         largest = float(truth["full_mask_ratio"].values[member].max())
         if len(groups) > 1:
             yield Heading(group, 3)
-        yield Note(
-            f"Fewest effective positions {fewest:.1f}; largest ratio of the fully masked loss to the likelihood "
-            f"{largest:.1f}."
-        )
+        if np.isfinite(fewest):  # otherwise the model prices no masked tokens
+            yield Note(
+                f"Fewest effective positions {fewest:.1f}; largest ratio of the fully masked loss to the likelihood "
+                f"{largest:.1f}."
+            )
         yield Table(tail_table(study, group))

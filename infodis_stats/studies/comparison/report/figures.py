@@ -80,6 +80,8 @@ def draw_estimates(axis: Axes, values: NDArray[np.float64], known: xr.Dataset, l
 
     Of more than 500 items a subsample of 500 is drawn; those that cover are counted over all.
     """
+    run = np.isfinite(values).all(axis=-1)  # an estimator may not suit all models
+    known, values = known.isel(item=run), values[run]
     truth = known["truth"].values
     interval = analysis.student_t(values, level)
     allowed = analysis.widen(interval, values.mean(axis=-1), known["truth_se"].values, level)

@@ -33,7 +33,7 @@ def law_gaps(study: Study) -> dict[str, Gap]:
     for group in study.summary["group"].values.tolist():
         member = (truth["group"] == group).values
         network, law = truth["truth"].values[member], truth["law_value"].values[member]
-        if len(network) < 2:
+        if len(network) < 2 or np.isnan(law).any():
             continue
         interval = analysis.student_t(network - law, level)
         correlation = float(np.corrcoef(network, law)[0, 1])
@@ -63,7 +63,7 @@ def learned_table(study: Study) -> pd.DataFrame:
 def learned_figure(study: Study) -> str:
     """Draw the network's value of each item, with its error, against the law's; one panel per group, of at most 500."""
     truth = study.truth
-    groups = study.summary["group"].values.tolist()
+    groups = list(law_gaps(study))
     with mpl.rc_context(STYLE):
         figure, axes = panels(len(groups), 3.0)
         for axis, group in zip(axes, groups, strict=True):

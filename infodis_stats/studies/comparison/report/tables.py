@@ -32,17 +32,20 @@ def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
     -------
     dict of DataFrame
         ``summary`` (group, estimator, passes), ``coverage`` (with the kind of interval), ``slopes`` (group, estimator),
-        ``truth`` (one row per sequence or pair).
+        ``truth`` (one row per sequence or pair); where subjects share groups, ``subjects`` (shared, subject, passes).
     """
     summary = study.summary
     ends = flat(summary)
     cells = ["group", "estimator", "passes"]
-    return {
+    tables = {
         "summary": frame(ends, cells),
         "coverage": frame(ends, [*cells, "interval"]),
         "slopes": frame(ends, cells[:2]),
         "truth": frame(study.truth, ["item"]),
     }
+    if "subjects" in study:
+        tables["subjects"] = frame(flat(study["subjects"]), ["shared", "subject", "passes"])
+    return tables
 
 
 def main_table(study: Study, group: str) -> pd.DataFrame:

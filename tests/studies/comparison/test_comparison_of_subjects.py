@@ -1,0 +1,154 @@
+"""A comparison of several subjects: each has the estimators that suit its model, and they share groups."""
+
+import json
+
+import numpy as np
+import pytest
+
+import infodis_stats as ids
+from estimators import Uniform
+from infodis_stats.report.markdown import render_markdown
+from infodis_stats.studies import document_of
+
+LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
+ONE = {
+    "title": "Masks and noise",
+    "seed": 3,
+    "passes": [4, 16],
+    "replicates": 16,
+    "estimators": ["auto", "uniform-count", "uniform-count+stratified", "score-entropy(uniform,polynomial)+stratified"],
+    "reference": "auto",
+    "truth_passes": 4096,
+}
+SHARED = {"name": "shared", "count": 3, "length": 9, "seed": 1}
+MASKS = {"name": "masks", "law": LAW, "targets": [SHARED, {"name": "own", "count": 2, "length": 4, "seed": 1}]}
+NOISE = {"name": "noise", "law": LAW, "targets": [SHARED, {"name": "own", "count": 2, "length": 5, "seed": 1}]}
+
+
+class Scores:
+    """The law as a model that was made for uniform noise and prices no masked tokens."""
+
+    noise = Uniform()
+    vocabulary_size = LAW.vocabulary_size
+
+    def log_ratios(self, noised, acts, total_noise, noise):
+        return LAW.log_ratios(noised, acts, total_noise, noise)
+
+    def fingerprint(self):
+        return LAW.fingerprint()
+
+
+class Masks:
+    """The law as a network that prices masked tokens and has no score ratios."""
+
+    def token_nll(self, tokens, masked):
+        return LAW.token_nll(tokens, masked)
+
+    def fingerprint(self):
+        return LAW.fingerprint()
+
+
+class Fair(Masks):
+    """The masked network as a model of the user's own, which reads text."""
+
+    longest = 32
+
+    def encode(self, text):
+        return LAW.encode([text])[0]
+
+    def decode(self, tokens):
+        return LAW.decode(tokens[None])[0]
+
+    def describe(self):
+        return "masks of a law"
+
+
+@pytest.fixture(scope="module")
+def both():
+    """A network of masks that the study names, and a score model in memory, on the same sequences."""
+    named = {"name": f"{__name__}:Fair"}
+    return ids.run_study(ids.Spec(**ONE, subjects=[MASKS | {"model": named}, NOISE]), model=Scores(), allow_import=True)
+
+
+def test_each_subject_has_the_estimators_that_suit_its_model(both):
+    run = both["draws"]["forward_passes"].notnull().groupby("group").any().any("passes")
+    names = ONE["estimators"]
+    for subject, suited in (("masks", names[:3]), ("noise", [names[0], names[3]])):
+        for group in ("shared", "own"):
+            row = run.sel(group=f"{subject}/{group}")
+            assert row["estimator"].values[row.values].tolist() == suited
+    reasons = json.loads(both["provenance"].attrs["not_run"])
+    assert "uniform-count needs the losses of masked tokens, Scores has none" in reasons
+    assert f"{names[3]} needs score ratios, Fair has none" in reasons
+
+
+def test_reference_values_of_a_score_model_agree_with_the_law(both):
+    truth = both["truth"].to_dataset()
+    noised = truth.isel(item=truth["group"].str.startswith("noise").values)
+    z = (noised["truth"] - noised["law_value"]) / noised["truth_se"]
+    assert np.abs(z).max() < 4
+    assert (noised["truth_se"] > 0).all()
+    np.testing.assert_allclose((noised["truth"] - noised["law_value"]).mean(), 0, atol=0.3)
+
+
+def test_control_another_law_does_not_agree(both):
+    truth = both["truth"].to_dataset()
+    noised = truth.isel(item=truth["group"].str.startswith("noise").values)
+    assert np.abs((noised["truth"] + 1 - noised["law_value"]) / noised["truth_se"]).max() > 4
+
+
+def test_subjects_are_compared_on_the_groups_that_they_share(both):
+    subjects = both["subjects"].to_dataset()
+    assert subjects["shared"].values.tolist() == ["shared"]  # own differs
+    assert subjects["items"].values.tolist() == [[3.0, 3.0]]
+    truth = both["truth"].to_dataset()
+    for name in ("masks", "noise"):
+        values = truth["truth"].values[truth["group"].values == f"{name}/shared"]
+        part = subjects.sel(shared="shared", subject=name)
+        assert float(part["value"]) == pytest.approx(values.mean())
+        assert float(part["bits"]) == pytest.approx(values.sum() / 27 / np.log(2))
+    best = subjects["best"].sel(shared="shared", passes=16)
+    assert best.sel(subject="masks").item() in ONE["estimators"][:3]
+    assert best.sel(subject="noise").item() in (ONE["estimators"][0], ONE["estimators"][3])
+    assert (subjects["lead"].sel(subject="masks") == 1).all()
+    lead = subjects["lead_ci"].sel(shared="shared", subject="noise", passes=16)
+    assert 0 < lead[0] < lead[1] < 1  # masks have less variance
+
+
+def test_the_report_has_both_sides(both):
+    document = document_of(both)
+    text = render_markdown(document)
+    assert "## Subjects against one another" in text
+    assert "times less variance than noise (" in document.answer[0]
+    assert "subjects" in document.tables
+
+
+def test_a_single_subject_gives_the_numbers_of_a_study_without_subjects():
+    keys = ONE | {"passes": [4], "estimators": ["auto", "uniform-count"]}
+    alone = ids.run_study(ids.Spec(**keys, law=LAW, targets=[SHARED]))
+    named = ids.run_study(ids.Spec(**keys, subjects=[{"name": "the law", "law": LAW, "targets": [SHARED]}]))
+    np.testing.assert_array_equal(named["draws"]["estimate"], alone["draws"]["estimate"])
+    assert named["draws"]["group"].values[0] == "the law/shared"
+    assert "subjects" not in named.children
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"subjects": [MASKS], "law": LAW}, "a study with subjects names law in their tables"),
+        ({"subjects": [MASKS, MASKS]}, "the names of subjects must differ"),
+        ({"subjects": [MASKS, NOISE], "replicates": 4, "interval_replicates": 2}, "replicates must be at least 6"),
+        ({"subjects": [MASKS | {"most_passes": 1}]}, "most_passes must be at least"),
+        ({"subjects": [MASKS], "contrasts": ["coupled"], "reference": "coupled auto"}, "go together"),
+        ({}, "give either"),
+    ],
+)
+def test_wrong_subjects_are_refused(keys, words):
+    with pytest.raises(ids.InputError, match=words):
+        ids.Spec(**(ONE | keys))
+
+
+def test_an_estimator_that_suits_no_subject_is_refused():
+    spec = ids.Spec(**ONE, subjects=[{"name": "masks", "law": LAW, "targets": [SHARED]}])
+    with pytest.raises(ids.InputError, match="needs score ratios, Masks has none"):
+        ids.run_study(spec, model=Masks())
