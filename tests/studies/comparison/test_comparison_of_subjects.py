@@ -121,6 +121,30 @@ def test_the_report_has_both_sides(both):
     assert "## Subjects against one another" in text
     assert "times less variance than noise (" in document.answer[0]
     assert "subjects" in document.tables
+    of_noise = text.partition("### noise/shared")[2].partition("###")[0]
+    assert "uniform-count" not in of_noise  # it has no row where it does not suit the model
+    assert "score-entropy" in of_noise
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"kind": "frontier", "replicates": 6, "rivals": ONE["estimators"][2:]},
+        {"kind": "calibration", "replicates": [2], "draws": 4, "levels": [0.9], "truth_passes": 16},
+    ],
+    ids=["frontier", "calibration"],
+)
+def test_frontiers_and_calibrations_take_models_of_both_kinds(keys):
+    shared = {"title": "Both", "seed": 1, "passes": [4], "estimators": ONE["estimators"]}
+    subjects = [MASKS | {"model": {"name": f"{__name__}:Fair"}}, NOISE]
+    spec = ids.Spec(**shared, **keys, subjects=subjects)
+    tree = ids.run_study(spec, model=Scores(), allow_import=True)
+    run = (tree["draws"]["forward_passes"] if "draws" in tree else tree["counts"]["intervals"]) > 0
+    for subject, suited in (("masks", [True, True, True, False]), ("noise", [True, False, False, True])):
+        part = run.isel(item=run["group"].str.startswith(subject).values)
+        found = part.any([name for name in part.dims if name != "estimator"])
+        assert found.values.tolist() == suited
+    document_of(tree)
 
 
 def test_a_single_subject_gives_the_numbers_of_a_study_without_subjects():

@@ -52,7 +52,7 @@ def main_table(study: Study, group: str) -> pd.DataFrame:
     """Return the results of a group at the largest number of passes, one row per estimator."""
     summary = study.summary.sel(group=group).isel(passes=-1)
     rows = []
-    for name in summary["estimator"].values.tolist():
+    for name in ran_on(study, group):
         part = summary.sel(estimator=name)
         student = part.sel(interval="student-t")
         rows.append(
@@ -100,7 +100,7 @@ def coverage_table(study: Study, group: str, interval: str) -> pd.DataFrame:
 
     table = _by_passes(study, group, cell)
     pooled = study.summary.sel(group=group, interval=interval)
-    names = pooled["estimator"].values.tolist()
+    names = ran_on(study, group)
     table["all"] = [coverage_cell(pooled.sel(estimator=name), "coverage_pooled") for name in names]
     return table
 
@@ -125,7 +125,7 @@ def slope_table(study: Study, group: str) -> pd.DataFrame:
                     *summary["slope_ci"].sel(estimator=name).values.tolist(),
                 ),
             }
-            for name in summary["estimator"].values.tolist()
+            for name in ran_on(study, group)
         ]
     )
 
@@ -141,6 +141,13 @@ def tail_table(study: Study, group: str) -> pd.DataFrame:
     return _by_passes(study, group, cell)
 
 
+def ran_on(study: Study, group: str) -> list[str]:
+    """Return the estimators that were run on a group: the others need more passes, or another model."""
+    names = study.summary["estimator"].values.tolist()
+    ran = study.summary["variance"].sel(group=group).notnull().any("passes").values
+    return [name for name, run in zip(names, ran, strict=True) if run]
+
+
 def marked(summary: xr.Dataset, name: str) -> str:
     """Mark an estimator that has a caution in this group."""
     return f"{name} †" if summary["cautions"].sel(estimator=name).any() else name
@@ -149,7 +156,7 @@ def marked(summary: xr.Dataset, name: str) -> str:
 def _by_passes(study: Study, group: str, cell: Callable[[xr.Dataset], str]) -> pd.DataFrame:
     summary = study.summary.sel(group=group)
     rows = []
-    for name in summary["estimator"].values.tolist():
+    for name in ran_on(study, group):
         row = {"estimator": marked(summary, name)}
         for passes in summary["passes"].values.tolist():
             part = summary.sel(estimator=name, passes=passes)
