@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from estimators import Draw
+from estimators import Auto, Draw, Estimator
 from estimators.estimator import estimator_of
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
@@ -130,7 +130,7 @@ def compare_subjects(
     """Compare subjects on the items that they share: their values, and the least variance at equal passes.
 
     Each subject has its own best estimator, which may be of another family; those that are biased or have infinite
-    variance by construction are left out, and the choices that ``auto`` makes count as ``auto``.
+    variance by construction are left out.
 
     Parameters
     ----------
@@ -148,10 +148,13 @@ def compare_subjects(
     -------
     xarray.Dataset
         Over ``(shared, subject)``: ``value`` (nats per item) and ``value_se`` (of the reference values), ``bits`` per
-        scored position, ``items``; over ``(shared, subject, passes)``: ``best``, ``best_variance``, and ``lead``, how
-        many times less variance the subject has than the first, with ``lead_ci``. Averages run over the items that
-        succeeded under all subjects of the group.
+        scored position (NaN for pairs), ``items``; over ``(shared, subject, passes)``: ``best``, ``best_variance``, and
+        ``lead``, how many times less variance the subject has than the first, with ``lead_ci``. Averages run over the
+        items that succeeded under all subjects of the group.
     """
+    # Where auto has the draws of another estimator, that one is named: it comes first.
+    order = sorted(range(len(samplers)), key=lambda row: isinstance(estimator_of(samplers[row]), Auto))
+    draws, samplers = draws.isel(estimator=order), [samplers[row] for row in order]
     estimators = [estimator_of(sampler) for sampler in samplers]
     sound = np.array([estimator.unbiased and estimator.finite_variance for estimator in estimators])
     names = np.array([*(sampler.name for sampler in samplers), ""])
@@ -173,7 +176,8 @@ def compare_subjects(
             known, part = truth.sel(item=members), draws["estimate"].sel(item=members).values.transpose(1, 2, 0, 3)
             value[row, column] = known["truth"].mean()
             error[row, column] = np.sqrt((known["truth_se"] ** 2).sum()) / len(members)
-            bits[row, column] = (known["truth"].sum() / known["length"].sum()) / np.log(2)
+            if isinstance(samplers[0], Estimator):  # a log-ratio is of two sequences
+                bits[row, column] = (known["truth"].sum() / known["length"].sum()) / np.log(2)
             items[row, column] = len(members)
             first = part if first is None else first
             compared = lead_of(first, part, (sound, sound), stream(root_seed(seed), "subjects", name, subject), level)

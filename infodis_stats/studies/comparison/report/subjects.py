@@ -29,23 +29,20 @@ def subject_table(study: Study) -> pd.DataFrame:
             group, subject = (str(part[name].item()) for name in ("shared", "subject"))
             whole = study["subjects"].sel(shared=group, subject=subject)
             value, error = significant(float(part["value"]), 4), significant(float(part["value_se"]), 2)
-            rows.append(
-                {
-                    "group": group,
-                    "subject": subject,
-                    "items": str(int(part["items"])),
-                    "mean (nats)": f"{value} ± {error}",
-                    "bits per position": significant(float(part["bits"]), 3),
-                    f"best at {int(part['passes'])} passes": str(part["best"].item()) or "–",
-                    "sd (nats)": significant(float(part["best_variance"]) ** 0.5),
-                }
-                | {
-                    f"× at {passes}": band(
-                        float(whole["lead"].sel(passes=passes)), *whole["lead_ci"].sel(passes=passes).values.tolist()
-                    )
-                    for passes in whole["passes"].values.tolist()
-                }
-            )
+            row = {
+                "group": group,
+                "subject": subject,
+                "items": str(int(part["items"])),
+                "mean (nats)": f"{value} ± {error}",
+            }
+            if bool(part["bits"].notnull()):
+                row["bits per position"] = significant(float(part["bits"]), 3)
+            row[f"best at {int(part['passes'])} passes"] = str(part["best"].item()) or "–"
+            row["sd (nats)"] = significant(float(part["best_variance"]) ** 0.5)
+            for passes in whole["passes"].values.tolist():
+                cell = whole.sel(passes=passes)
+                row[f"× at {passes}"] = band(float(cell["lead"]), *cell["lead_ci"].values.tolist())
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
