@@ -23,6 +23,7 @@ from estimators.masked.systematic import SystematicCount
 from estimators.masked.triangular import Triangular
 from estimators.masked.without_replacement import WithoutReplacement
 from estimators.model import BlockModel, ConditionalModel, ContextualModel, Model, PaddedModel, ScoreModel
+from estimators.noise.mixed import Mixed
 from estimators.noise.process import Absorbing, Noise, Uniform
 from estimators.noise.rate_matrix import RateMatrix
 from estimators.noise.schedule import Geometric, LogLinear, Polynomial, Schedule
@@ -64,6 +65,7 @@ __all__ = [
     "MaskLaw",
     "MaskMap",
     "MaskPlan",
+    "Mixed",
     "Model",
     "ModelError",
     "Noise",

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from estimators.errors import InputError
 
-__all__ = ["Absorbing", "Noise", "Uniform", "excess"]
+__all__ = ["Absorbing", "Noise", "Redrawn", "Uniform", "excess"]
 
 
 def excess(exponent: Tensor) -> Tensor:
@@ -89,10 +89,11 @@ class Noise(ABC):
         return (weights @ kernel.transpose(1, 2)).log() + largest
 
     @abstractmethod
-    def inflow(self, noised: Tensor, symbols: int) -> Tensor:
+    def inflow(self, noised: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
         """Return the rate of the jump from each state to that of ``noised`` (row, position): (row, position, state).
 
-        0 for a state that has no such jump, and for the state that is there.
+        Per unit of total noise, of which there is ``total_noise`` (row,). 0 for a state that has no such jump, and for
+        the state that is there.
         """
 
     @abstractmethod
@@ -109,11 +110,23 @@ class Noise(ABC):
         return np.zeros(total_noise.shape, dtype=bool)
 
     @abstractmethod
-    def marginal_excess(self, kernel: Tensor, exponent: Tensor) -> Tensor:
-        """Return ``sum_{z, y} rate(y -> z) kernel(y) (exp(u_y - u_z) - 1 - u_y + u_z)`` over the last dimension."""
+    def marginal_excess(self, kernel: Tensor, exponent: Tensor, total_noise: Tensor) -> Tensor:
+        """Return ``sum_{z, y} rate(y -> z) kernel(y) (exp(u_y - u_z) - 1 - u_y + u_z)`` over the last dimension.
+
+        Where ``sum_y kernel(y) exp(u_y)`` is 1.
+        """
+
+    def largest_divergence(self, total_noise: float, symbols: int) -> NDArray[np.float64]:
+        """Return the largest divergence of the noised state of each symbol from another symbol's: (symbol,), nats."""
+        kernel = self.kernel(torch.tensor([total_noise], dtype=torch.float64), symbols)[0].numpy()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logs = np.log(kernel)
+            terms = kernel[:, :, None] * (logs[:, :, None] - logs[:, None, :])
+        largest: NDArray[np.float64] = np.where(kernel[:, :, None] > 0, terms, 0.0).sum(axis=0).max(axis=1)
+        return largest
 
 
-class _Redrawn(Noise):
+class Redrawn(Noise):
     """Noise that redraws a position, at rate 1, from a law that does not depend on its state."""
 
     def drawn(
@@ -123,15 +136,36 @@ class _Redrawn(Noise):
         chance = -np.expm1(-total_noise)[:, None]
         redrawn = keys < chance
         share = np.divide(keys, chance, out=np.zeros_like(keys), where=redrawn)
-        return np.where(redrawn, self._redrawn(share, symbols), tokens)
+        return np.where(redrawn, self._redrawn(share, total_noise, symbols), tokens)
+
+    def log_likelihood(self, noised: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
+        """Return the log probability of the states given each symbol, without a kernel; see `Noise.log_likelihood`."""
+        others = self._log_redrawn(total_noise, symbols).gather(1, noised)[..., None]
+        own = torch.arange(symbols, device=noised.device) == noised[..., None]
+        kept = torch.logaddexp(others, (-total_noise)[:, None, None])
+        return torch.where(own, kept, others)
+
+    def log_mixture(self, log_weights: Tensor, total_noise: Tensor) -> Tensor:
+        """Return ``log(redrawn(y) sum_a w(a) + kept w(y))``, without a kernel; see `Noise.log_mixture`."""
+        symbols, kind = log_weights.shape[2], log_weights.dtype
+        redrawn = self._log_redrawn(total_noise, symbols).to(kind)[:, None] + log_weights.logsumexp(dim=2, keepdim=True)
+        kept = log_weights - total_noise[:, None, None].to(kind)
+        added = self.states(symbols) - symbols
+        return torch.logaddexp(redrawn, torch.nn.functional.pad(kept, (0, added), value=-torch.inf))
 
     @abstractmethod
-    def _redrawn(self, uniform: NDArray[np.float64], symbols: int) -> NDArray[np.int64]:
-        """Turn uniform numbers into states of the law that redraws."""
+    def _redrawn(
+        self, uniform: NDArray[np.float64], total_noise: NDArray[np.float64], symbols: int
+    ) -> NDArray[np.int64]:
+        """Turn uniform numbers (row, position) into the states that were redrawn by then, by total noise (row,)."""
+
+    @abstractmethod
+    def _log_redrawn(self, total_noise: Tensor, symbols: int) -> Tensor:
+        """Return the log probability that a position was redrawn by then, and is now in each state: (row, state)."""
 
 
 @dataclass(frozen=True)
-class Absorbing(_Redrawn):
+class Absorbing(Redrawn):
     """Masking: a symbol becomes the mask at rate 1 and remains it. The mask is the last of ``symbols + 1`` states.
 
     Examples
@@ -170,7 +204,7 @@ class Absorbing(_Redrawn):
         logs[..., symbols] = torch.log(-torch.expm1(-total_noise))[:, None]
         return logs
 
-    def inflow(self, noised: Tensor, symbols: int) -> Tensor:
+    def inflow(self, noised: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
         """Return 1 from each symbol to a mask; see `Noise.inflow`."""
         inflow = (noised == symbols)[..., None].double().repeat(1, 1, symbols + 1)
         inflow[..., symbols] = 0.0
@@ -181,16 +215,23 @@ class Absorbing(_Redrawn):
         chance = -np.expm1(-total_noise)[:, None]
         return np.asarray((keys >= chance).all(axis=1))
 
-    def marginal_excess(self, kernel: Tensor, exponent: Tensor) -> Tensor:
+    def marginal_excess(self, kernel: Tensor, exponent: Tensor, total_noise: Tensor) -> Tensor:
         """Refuse: a visible symbol does not say what it would cost if it were masked."""
         raise InputError("absorbing noise cannot be averaged over a position's own noise: use score-entropy(absorbing)")
 
-    def _redrawn(self, uniform: NDArray[np.float64], symbols: int) -> NDArray[np.int64]:
+    def _redrawn(
+        self, uniform: NDArray[np.float64], total_noise: NDArray[np.float64], symbols: int
+    ) -> NDArray[np.int64]:
         return np.full(uniform.shape, symbols)
+
+    def _log_redrawn(self, total_noise: Tensor, symbols: int) -> Tensor:
+        logs = total_noise.new_full((len(total_noise), symbols + 1), -torch.inf)
+        logs[:, symbols] = torch.log(-torch.expm1(-total_noise))
+        return logs
 
 
 @dataclass(frozen=True)
-class Uniform(_Redrawn):
+class Uniform(Redrawn):
     """Uniform noise: a position is redrawn at rate 1, uniformly over all symbols, its own included.
 
     Examples
@@ -224,24 +265,24 @@ class Uniform(_Redrawn):
         kept = (torch.exp(-total_noise) + changed).log()
         return logs.scatter_(2, tokens[..., None], kept[:, None, None].expand(*tokens.shape, 1))
 
-    def log_likelihood(self, noised: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
-        """Return `log_kernel`: the probability of a jump is that of the jump back."""
-        return self.log_kernel(noised, total_noise, symbols)
-
-    def log_mixture(self, log_weights: Tensor, total_noise: Tensor) -> Tensor:
-        """Return ``log(changed sum_a w(a) + kept w(y))``, without a kernel; see `Noise.log_mixture`."""
-        changed = torch.log(-torch.expm1(-total_noise) / log_weights.shape[2])[:, None, None].to(log_weights.dtype)
-        kept = (-total_noise)[:, None, None].to(log_weights.dtype)
-        return torch.logaddexp(changed + log_weights.logsumexp(dim=2, keepdim=True), kept + log_weights)
-
-    def inflow(self, noised: Tensor, symbols: int) -> Tensor:
+    def inflow(self, noised: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
         """Return the same rate from each other symbol; see `Noise.inflow`."""
         inflow = torch.full((*noised.shape, symbols), 1.0 / symbols, dtype=torch.float64, device=noised.device)
         return inflow.scatter_(2, noised[..., None], 0.0)
 
-    def marginal_excess(self, kernel: Tensor, exponent: Tensor) -> Tensor:
+    def marginal_excess(self, kernel: Tensor, exponent: Tensor, total_noise: Tensor) -> Tensor:
         """Return the sum, which for a law that redraws separates into two; see `Noise.marginal_excess`."""
         return (kernel * excess(exponent)).sum(dim=-1) + excess(-exponent).mean(dim=-1)
 
-    def _redrawn(self, uniform: NDArray[np.float64], symbols: int) -> NDArray[np.int64]:
+    def largest_divergence(self, total_noise: float, symbols: int) -> NDArray[np.float64]:
+        """Return the divergence of any two, in closed form; see `Noise.largest_divergence`."""
+        kept, changed = np.exp(-total_noise), -np.expm1(-total_noise) / symbols
+        return np.full(symbols, kept * np.log1p(kept / changed) if symbols > 1 else 0.0)
+
+    def _redrawn(
+        self, uniform: NDArray[np.float64], total_noise: NDArray[np.float64], symbols: int
+    ) -> NDArray[np.int64]:
         return np.minimum((uniform * symbols).astype(np.int64), symbols - 1)
+
+    def _log_redrawn(self, total_noise: Tensor, symbols: int) -> Tensor:
+        return torch.log(-torch.expm1(-total_noise) / symbols)[:, None].expand(-1, symbols)

@@ -131,7 +131,7 @@ class RateMatrix(Noise):
         by_symbol = self.kernel(total_noise, symbols).transpose(1, 2).log()
         return by_symbol.gather(1, tokens[..., None].expand(-1, -1, by_symbol.shape[2]))
 
-    def inflow(self, noised: Tensor, symbols: int) -> Tensor:
+    def inflow(self, noised: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
         """Return the row of the matrix of each state; see `Noise.inflow`."""
         return self.rates(symbols).fill_diagonal_(0.0).to(noised.device)[noised]
 
@@ -145,7 +145,7 @@ class RateMatrix(Noise):
         place = (chances.cumsum(axis=2) <= keys[..., None]).sum(axis=2)
         return np.where(place < chances.shape[2], place, tokens)
 
-    def marginal_excess(self, kernel: Tensor, exponent: Tensor) -> Tensor:
+    def marginal_excess(self, kernel: Tensor, exponent: Tensor, total_noise: Tensor) -> Tensor:
         """Return the sum over all pairs of states; see `Noise.marginal_excess`."""
         rates = torch.from_numpy(self._rates.copy()).to(kernel.device).fill_diagonal_(0.0)
         gaps = torch.where(rates > 0, exponent[..., None, :] - exponent[..., :, None], 0.0)

@@ -1,6 +1,6 @@
 """The question that noise asks: what the score entropy of the noised tokens is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from estimators.errors import InputError, ModelError, TokenError
-from estimators.model import Model, ScoreModel, gives_ratios, noise_of
+from estimators.model import Model, ScoreModel, gives_ratios, is_consistent, noise_of
 from estimators.noise.process import Noise, excess
 from estimators.transfers import on_device
 
 __all__ = ["NoisedTokens", "marginal_score_entropy", "score_entropy"]
 
+PER_CALL = 2**27  # ratios that a model is asked for at once: 512 MB in float32
 AT_ONCE = 2**22  # ratios that are reduced at once, in float64: some hundred megabytes
 
 
@@ -60,7 +61,7 @@ def score_entropy(
     logs = noise.log_kernel(tokens, total_noise, symbols)
     own = logs.gather(2, noised[..., None])
     true = logs - own
-    rates = noise.inflow(noised, symbols)
+    rates = noise.inflow(noised, total_noise, symbols)
     ratios = true.exp()
     modelled = log_ratios.double()
     gap = torch.where(ratios > 0, modelled - true, 0.0)
@@ -89,7 +90,7 @@ def marginal_score_entropy(
     """
     logs = noise.log_kernel(tokens, total_noise, symbols)
     exponent = log_ratios.double().log_softmax(dim=2) - logs
-    return noise.marginal_excess(logs.exp(), exponent)
+    return noise.marginal_excess(logs.exp(), exponent, total_noise)
 
 
 @dataclass(frozen=True)
@@ -133,21 +134,31 @@ class NoisedTokens:
             raise TokenError(row, position, f"token {tokens[row, position]} is not one of {symbols} symbols")
         noised = np.where(acts, self.noise.drawn(tokens, total_noise, keys, symbols), tokens)
         clean, states, acting, amounts = (on_device(column, device) for column in (tokens, noised, acts, total_noise))
-        with torch.no_grad():
-            returned = asked.log_ratios(states, acting, amounts, self.noise)
-        shape = (*tokens.shape, self.noise.states(symbols))
-        if not isinstance(returned, Tensor) or returned.shape != shape:
-            got = f"shape {tuple(returned.shape)}" if isinstance(returned, Tensor) else type(returned).__name__
-            raise ModelError(f"the model's log_ratios must return a tensor of shape {shape}, it returned {got}")
-        step = max(1, AT_ONCE // (shape[1] * shape[2]))
-        parts = [slice(start, start + step) for start in range(0, len(states), step)]
-        losses = [self._losses(returned[part], clean[part], states[part], amounts[part], symbols) for part in parts]
+        row = tokens.shape[1] * self.noise.states(symbols)
+        losses = []
+        for rows in _parts(len(tokens), PER_CALL // row):
+            with torch.no_grad():
+                returned = asked.log_ratios(states[rows], acting[rows], amounts[rows], self.noise)
+            shape = (*states[rows].shape, self.noise.states(symbols))
+            if not isinstance(returned, Tensor) or returned.shape != shape:
+                got = f"shape {tuple(returned.shape)}" if isinstance(returned, Tensor) else type(returned).__name__
+                raise ModelError(f"the model's log_ratios must return a tensor of shape {shape}, it returned {got}")
+            for part in _parts(len(returned), AT_ONCE // row):
+                asked_of = clean[rows][part], states[rows][part], amounts[rows][part]
+                losses.append(self._losses(returned[part], *asked_of, symbols))
         return torch.where(acting, torch.cat(losses), 0.0).detach()
 
     def _losses(self, log_ratios: Tensor, clean: Tensor, states: Tensor, total_noise: Tensor, symbols: int) -> Tensor:
-        if self.marginal:
-            return marginal_score_entropy(log_ratios, clean, total_noise, noise=self.noise, symbols=symbols)
-        return score_entropy(log_ratios, clean, states, total_noise, noise=self.noise, symbols=symbols)
+        """Return the losses (row, position); positions are on their own, so that no more are at once than need be."""
+        losses = []
+        for part in _parts(clean.shape[1], AT_ONCE // (len(clean) * log_ratios.shape[2])):
+            ratios, tokens, noised = log_ratios[:, part], clean[:, part], states[:, part]
+            if self.marginal:
+                found = marginal_score_entropy(ratios, tokens, total_noise, noise=self.noise, symbols=symbols)
+            else:
+                found = score_entropy(ratios, tokens, noised, total_noise, noise=self.noise, symbols=symbols)
+            losses.append(found)
+        return torch.cat(losses, dim=1)
 
     def problem(self, loss: float) -> str:
         """Say what is wrong with a loss; see `Question.problem`."""
@@ -168,4 +179,14 @@ class NoisedTokens:
         made_for = noise_of(model) or self.noise
         if made_for != self.noise:
             raise InputError(f"{name} was made for {made_for.name} noise, the estimator asks for {asked} noise")
+        if self.marginal and not is_consistent(model):
+            raise InputError(
+                f"{name} does not declare that its ratios come from one law (consistent = True), and averages over a "
+                f"position's own noise are a likelihood only then: use score-entropy({asked},polynomial)"
+            )
         return model
+
+
+def _parts(count: int, step: int) -> Iterator[slice]:
+    step = max(1, step)
+    return (slice(start, start + step) for start in range(0, count, step))

@@ -5,9 +5,8 @@ from typing import cast
 
 import numpy as np
 
-from estimators import Absorbing, Contrast, Estimator, Model
+from estimators import Absorbing, Contrast, Estimator
 from estimators.estimator import estimator_of
-from estimators.model import is_consistent
 from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.estimates.remainder import Remainder
 from infodis_stats.results.validity import CAUTIONS, LARGEST_REMAINDER, Caution, cautions_of
@@ -18,7 +17,7 @@ LARGEST_LOSS = 8.0  # nats at one position: score-entropy intervals cover 92 % a
 
 
 def cautions_of_draws(
-    statistics: Sequence[DrawStatistics], missing: Sequence[Remainder] | None = None, *, models: Sequence[Model]
+    statistics: Sequence[DrawStatistics], missing: Sequence[Remainder] | None = None
 ) -> list[list[Caution]]:
     """Return the cautions that hold for each draw.
 
@@ -27,15 +26,12 @@ def cautions_of_draws(
     statistics : sequence of DrawStatistics
     missing : sequence of Remainder, optional
         What each estimate lacks; the intervals include it, so an estimate with a remainder is not biased.
-    models : sequence of Model
-        One for each side of a draw.
     """
-    consistent = all(is_consistent(model) for model in models)
     remainders = [None] * len(statistics) if missing is None else missing
-    return [_cautions(*pair, consistent=consistent) for pair in zip(statistics, remainders, strict=True)]
+    return [_cautions(*pair) for pair in zip(statistics, remainders, strict=True)]
 
 
-def _cautions(statistics: DrawStatistics, remainder: Remainder | None, *, consistent: bool) -> list[Caution]:
+def _cautions(statistics: DrawStatistics, remainder: Remainder | None) -> list[Caution]:
     cell, profile, bar = statistics.cell, statistics.profile, statistics.bar
     sampler = cast("Estimator | Contrast", cell.sampler)
     estimator = estimator_of(sampler)
@@ -53,8 +49,6 @@ def _cautions(statistics: DrawStatistics, remainder: Remainder | None, *, consis
         keys.discard("biased")
         if max(remainder.upper, -remainder.lower) > LARGEST_REMAINDER:
             keys.add("unfinished-noise")
-    if estimator.marginal and not consistent:
-        keys.add("not-one-law")
     if estimator.noise not in (None, Absorbing()) and profile.largest_loss > LARGEST_LOSS:
         keys.add("rare-tokens")
     return [caution for key, caution in CAUTIONS.items() if key in keys]

@@ -204,7 +204,7 @@ def estimate_sizes(
         ),
         VARIABLES,
     )
-    cautions = cautions_of_draws(outcome.kept, models=[model])
+    cautions = cautions_of_draws(outcome.kept)
     dataset["cautions"] = caution_variable(["sequence"], cautions, [len(cautions)])
     dataset = outcome.with_failed(dataset, labels)
     dataset.attrs = provenance_attributes(

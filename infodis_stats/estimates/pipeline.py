@@ -135,7 +135,7 @@ def estimate(
         **remainder_variables(missing),
         **outcome.variables(),
     )
-    cautions = cautions_of_draws(kept, missing, models=quantity.models)
+    cautions = cautions_of_draws(kept, missing)
     dataset = describe(dataset, PRECISION_VARIABLES | REMAINDER_VARIABLES | dict(quantity.labels))
     dataset["cautions"] = caution_variable([quantity.unit], cautions, [len(cautions)])
     dataset.attrs = provenance_attributes(

@@ -165,7 +165,7 @@ def rank_candidates(
     words = f"log-likelihood ratio{'' if sizes is None else ' per unit of size'}, candidate over leader"
     dataset["log_ratio"].attrs = {"units": "nat", "long_name": words}
     dataset["log_ratio_ci"].attrs = {"units": "nat", "long_name": f"confidence interval of the {words}"} | interval
-    cautions = cautions_of_draws(outcome.every, models=[model])
+    cautions = cautions_of_draws(outcome.every)
     dataset["cautions"] = caution_variable(["candidate"], cautions, [len(cautions)])
     dataset.attrs = provenance_attributes(
         model,

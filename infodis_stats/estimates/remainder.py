@@ -92,15 +92,16 @@ def noise_remainder(model: ScoreModel, target: Target, estimator: Estimator, int
     noise, end = estimator.noise, torch.tensor([estimator.final_noise], dtype=torch.float64)
     if noise is None or not np.isfinite(estimator.final_noise):
         return Remainder.between(0.0, 0.0)
-    kernel = noise.kernel(end, model.vocabulary_size)[0].numpy()
     if isinstance(model, Law):
+        kernel = noise.kernel(end, model.vocabulary_size)[0].numpy()
         transition = kernel[:, target.tokens[target.scored]].T
         if np.prod((transition > 0).sum(axis=1), dtype=np.float64) <= MOST_STATES:
             exact = _enumerated(model, target, kernel, transition)
             return Remainder.between(exact, exact)
     if noise == Absorbing():
         return _masked(model, target, estimator, integral)
-    return Remainder.between(0.0, float(_largest_divergence(kernel)[target.tokens[target.scored]].sum()))
+    divergence = noise.largest_divergence(estimator.final_noise, model.vocabulary_size)
+    return Remainder.between(0.0, float(divergence[target.tokens[target.scored]].sum()))
 
 
 def remainders(models: Sequence[Model], statistics: Sequence[DrawStatistics]) -> list[Remainder] | None:
@@ -201,12 +202,3 @@ def _full_mask_loss(model: ScoreModel, target: Target, estimator: Estimator) -> 
         ratios = model.log_ratios(torch.where(acts, model.vocabulary_size, tokens), acts, end, Absorbing())
     logs = ratios.double().cpu()[0].gather(1, tokens[0, :, None])[target.scored, 0]
     return float(-(logs + torch.expm1(end).log()).sum())
-
-
-def _largest_divergence(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return, for each symbol, the largest divergence of its noised state from another symbol's."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(kernel)
-        terms = kernel[:, :, None] * (logs[:, :, None] - logs[:, None, :])
-    largest: NDArray[np.float64] = np.where(kernel[:, :, None] > 0, terms, 0.0).sum(axis=0).max(axis=1)
-    return largest

@@ -299,7 +299,7 @@ def _rows(
         pair = Pair(mutant.target, original.target, mutant.target.label, mutant.target.key)
         draw = Draw(replace(cell, item=pair), reduction, (mutant, original))
         item = DrawStatistics.of(draw, request.kind, request.level)
-        (cautions,) = cautions_of_draws([item], models=(model, model))
+        (cautions,) = cautions_of_draws([item])
         rows.append(_Row(item.estimates, item.bar, cautions))
     return rows
 

@@ -292,7 +292,7 @@ class Law(ABC):
         ):  # in a fixed order, so that the rounding does not depend on the batch
             ratios += weights[..., symbol, None] * kernel[:, None, :, symbol]
         logs = ratios.log()
-        asked = (noise.inflow(noised, self.vocabulary_size) > 0) & acts[..., None]
+        asked = (noise.inflow(noised, total_noise, self.vocabulary_size) > 0) & acts[..., None]
         return torch.where(asked, logs, torch.nan).scatter_(2, noised[..., None], 0.0)
 
     def nll(self, tokens: ArrayLike, context: ArrayLike | None = None) -> NDArray[np.float64]:

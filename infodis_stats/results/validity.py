@@ -121,13 +121,6 @@ CAUTIONS: dict[str, Caution] = {
             "use a masked estimator, such as uniform-count+stratified",
         ),
         Caution(
-            "not-one-law",
-            "averaged over each position's own noise under a model that does not declare that its ratios come from one "
-            "law: the mean need not be that of the score entropy",
-            "caution",
-            "use score-entropy with the polynomial schedule, or declare consistent = True on the model",
-        ),
-        Caution(
             "unfinished-noise",
             "the noise ends before it has hidden everything: the interval includes what the integral lacks",
             "caution",

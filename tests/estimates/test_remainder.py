@@ -224,14 +224,14 @@ def test_a_model_with_only_ratios_is_estimated_and_bounded():
         ids.estimate_nll(model, tokens, "score-entropy(uniform)")
 
 
-def test_marginal_estimators_have_a_caution_unless_ratios_come_from_one_law():
-    law = LAWS["markov"]
+def test_marginal_estimators_need_ratios_that_come_from_one_law():
+    law, model = LAWS["markov"], RatiosOnly(LAWS["markov"], Uniform())
     tokens, name = law.sample(2, 5, seed=7), "marginal-score-entropy(uniform,polynomial)+stratified"
-    for model, said in ((RatiosOnly(law, Uniform()), True), (law, False)):
-        result = ids.estimate_nll(model, tokens, name, passes=32)
-        assert ("not-one-law" in caution_sentences(result)) == said
-        plain = ids.estimate_nll(model, tokens, name.removeprefix("marginal-"), passes=32)
-        assert "not-one-law" not in caution_sentences(plain)
+    with pytest.raises(ids.InputError, match=r"^RatiosOnly does not declare .* \(consistent = True\), and averages"):
+        ids.estimate_nll(model, tokens, name, passes=32)
+    model.consistent = True
+    for item in (model, law):
+        assert np.isfinite(ids.estimate_nll(item, tokens, name, passes=32)["nll"]).all()
 
 
 def test_mask_methods_reject_estimators_without_masks():

@@ -86,6 +86,8 @@ class ArbitraryRatios:
     position preserves the mean.
     """
 
+    consistent = True
+
     def __init__(self, symbols: int = 4, seed: int = 0) -> None:
         self.vocabulary_size, self.seed = symbols, seed
 
@@ -105,6 +107,8 @@ class ArbitraryRatios:
 
 class ArbitraryModel(ArbitraryRatios, ArbitraryLosses):
     """A model for masks and for score ratios that no law has."""
+
+    consistent = False
 
     def __init__(self, length: int, seed: int = 0) -> None:
         ArbitraryLosses.__init__(self, length, seed)

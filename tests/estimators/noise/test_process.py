@@ -53,7 +53,7 @@ class TestAgreement:
 
     def test_inflow_is_the_rate_into_the_current_state_from_every_other(self, noise):
         states = torch.arange(noise.states(4))[None]
-        inflow, rates = noise.inflow(states, 4)[0], noise.rates(4)
+        inflow, rates = noise.inflow(states, amounts_of(1.0), 4)[0], noise.rates(4)
         for after, before in np.ndindex(*rates.shape):
             assert inflow[after, before] == (0.0 if after == before else rates[after, before])
 

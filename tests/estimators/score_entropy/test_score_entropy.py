@@ -64,7 +64,7 @@ class TestScoreEntropy:
         true = true_logs(noise, tokens, noised)
         np.testing.assert_array_equal(found(noise, tokens, noised, true), 0.0)
         assert (found(noise, tokens, noised, logs) >= 0).all()
-        rates = noise.inflow(torch.from_numpy(noised), SYMBOLS).numpy()
+        rates = noise.inflow(torch.from_numpy(noised), torch.ones(len(noised)), SYMBOLS).numpy()
         off = np.where((rates > 0) & np.isfinite(true), true + 1e-3, true)
         matters = ((rates > 0) & np.isfinite(true)).any(axis=2)
         assert matters.any()
@@ -73,7 +73,7 @@ class TestScoreEntropy:
     def test_ratios_that_are_not_read_do_not_matter(self, noise):
         """The current state, states that cannot change into it, and the dtype of the ratios."""
         tokens, noised, logs = case(noise)
-        rates = noise.inflow(torch.from_numpy(noised), SYMBOLS).numpy()
+        rates = noise.inflow(torch.from_numpy(noised), torch.ones(len(noised)), SYMBOLS).numpy()
         unread = np.where(rates > 0, logs, np.nan)
         np.testing.assert_array_equal(found(noise, tokens, noised, unread), found(noise, tokens, noised, logs))
         single = logs.astype(np.float32)
@@ -85,7 +85,7 @@ class TestScoreEntropy:
     def test_zero_infinite_and_missing_ratios(self, noise, value):
         """A ratio of 0 where the true one is positive, or an infinite ratio, costs inf; NaN stays NaN."""
         tokens, noised, logs = case(noise)
-        rates = noise.inflow(torch.from_numpy(noised), SYMBOLS).numpy()
+        rates = noise.inflow(torch.from_numpy(noised), torch.ones(len(noised)), SYMBOLS).numpy()
         true = true_logs(noise, tokens, noised)
         losses = found(noise, tokens, noised, np.full_like(logs, value))
         jumps, possible = (rates > 0).any(axis=2), ((rates > 0) & np.isfinite(true)).any(axis=2)
@@ -156,7 +156,7 @@ class TestMarginal:
 def test_absorbing_noise_has_no_marginal_score_entropy():
     """The loss of a visible symbol does not determine its loss if it were masked."""
     with pytest.raises(InputError, match=r"cannot be averaged .*: use score-entropy\(absorbing\)"):
-        Absorbing().marginal_excess(torch.ones(1, 3), torch.zeros(1, 3))
+        Absorbing().marginal_excess(torch.ones(1, 3), torch.zeros(1, 3), torch.ones(1))
 
 
 def test_the_excess_equals_its_definition():
