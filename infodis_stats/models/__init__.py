@@ -3,7 +3,7 @@
 from infodis_stats.models.acceleration import accelerated
 from infodis_stats.models.denoisers import Denoiser, DenoiserConfig, UniformDenoiser
 from infodis_stats.models.encoding import Encoded, conditioned, conditioned_alternatives, encoded_alternatives
-from infodis_stats.models.huggingface import MaskedLanguageModel, load_huggingface
+from infodis_stats.models.huggingface import MaskedLanguageModel, NoisedLanguageModel, load_huggingface
 from infodis_stats.models.loading import load_model
 from infodis_stats.models.text_model import TextModel, check_text_model
 
@@ -12,6 +12,7 @@ __all__ = [
     "DenoiserConfig",
     "Encoded",
     "MaskedLanguageModel",
+    "NoisedLanguageModel",
     "TextModel",
     "UniformDenoiser",
     "accelerated",

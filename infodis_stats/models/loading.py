@@ -15,7 +15,7 @@ from estimators import InfodisError, InputError
 from estimators.evaluate import available_device
 from estimators.model import gives_ratios, prices_masks
 from infodis_stats.models.denoisers import load_denoiser
-from infodis_stats.models.huggingface import load_huggingface
+from infodis_stats.models.huggingface import find_noised_family, load_huggingface, load_noised
 from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.models.text_model import TextModel
 
@@ -25,6 +25,7 @@ BUNDLED = ("austen", "austen-block4", "austen-block16")
 """The names of the bundled models."""
 
 HUGGING_FACE = "hf:"
+OF_MASKS = ("mask_id", "before", "after", "shifted", "exclude_mask", "guidance", "block_size")
 IDENTIFIERS = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 OWN = re.compile(rf"(?P<module>{IDENTIFIERS}):(?P<object>{IDENTIFIERS})")
 
@@ -70,7 +71,8 @@ def load_model(
     Returns
     -------
     TextModel
-        `Denoiser`, `MaskedLanguageModel`, or a model of your own, which may lack the methods for text.
+        `Denoiser`, `MaskedLanguageModel`, `NoisedLanguageModel`, or a model of your own, which may lack the methods for
+        text.
 
     Raises
     ------
@@ -105,8 +107,7 @@ def load_model(
     }
     given = {option: value for option, value in options.items() if value is not None}
     if name.startswith(HUGGING_FACE):
-        source = name.removeprefix(HUGGING_FACE)
-        return load_huggingface(source, trust_remote_code=trust_remote_code, device=device, **given)
+        return _from_hub(name.removeprefix(HUGGING_FACE), given, trust_remote_code=trust_remote_code, device=device)
     for option in given:
         raise InputError(f"{option}= is an option of Hugging Face models (hf:FOLDER_OR_ID), but the model is {name!r}")
     if name in BUNDLED:
@@ -124,6 +125,16 @@ def load_model(
     if not allow_import:
         raise InputError(f"{name!r} is a module of your own, which is imported only with allow_import=True")
     return cast("TextModel", _own_model(name))
+
+
+def _from_hub(source: str, given: dict[str, Any], **options: Any) -> TextModel:
+    noised = find_noised_family(source, family=given.get("family"), revision=given.get("revision"))
+    if noised is None:
+        return load_huggingface(source, **options, **given)
+    for option in OF_MASKS:
+        if option in given:
+            raise InputError(f"{option}= is an option of masked models, but {source!r} is a score model ({noised})")
+    return load_noised(source, **options, **{**given, "family": noised})
 
 
 def is_own(name: str) -> bool:

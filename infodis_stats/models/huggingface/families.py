@@ -189,7 +189,7 @@ BLOCKS = (
 )
 UNIFORM = (
     "it is trained with uniform noise, which replaces tokens instead of masking them, so it does not predict masked "
-    "tokens; use a checkpoint trained with absorbing noise, or write a class with the methods of a ScoreModel"
+    "tokens; load_model makes a score model of it, and so does NoisedLanguageModel of a network that you have built"
 )
 
 REFUSED = _by_name(
@@ -261,8 +261,8 @@ REFUSED = _by_name(
             architectures=("GiddForDiffusionLM",),  # and any with the key p_uniform: "DIT" names others too
             model_types=("gidd",),
             refused=(
-                "it is trained with a mixture of masking and uniform noise, which is not supported yet: its "
-                "predictions at masks are not conditional probabilities; use a checkpoint trained with masks alone"
+                "it is trained with a mixture of masking and uniform noise, so its predictions at masks are not "
+                "conditional probabilities; load_model makes a score model of it"
             ),
         ),
         Family(name="sedd-uniform", about="SEDD with uniform noise", refused=UNIFORM),

@@ -26,11 +26,13 @@ from infodis_stats.models.huggingface.network import (
     of_transformers,
     read_network,
 )
-from infodis_stats.models.huggingface.recognition import SINCE_5, find_family, refused_family
+from infodis_stats.models.huggingface.noised_family import NOISED_FAMILIES, NoisedFamily, noised_family_named
+from infodis_stats.models.huggingface.noised_model import NoisedLanguageModel
+from infodis_stats.models.huggingface.recognition import SINCE_5, find_family, recognised_family, refused_family
 from infodis_stats.models.huggingface.tokenizer import read_tokenizer
 from infodis_stats.models.probes import attention_pattern
 
-__all__ = ["LoadingOptions", "load_huggingface", "open_checkpoint"]
+__all__ = ["LoadingOptions", "find_noised_family", "load_huggingface", "load_noised", "open_checkpoint"]
 
 STRATEGIES = ("auto", "balanced", "balanced_low_0", "sequential")  # of accelerate
 
@@ -175,10 +177,7 @@ def open_checkpoint(
         )
     code = _code(transformers, folder, family, config, options.trust_remote_code)
     with _quiet(transformers):
-        tokenizer = options.tokenizer
-        if tokenizer is None or isinstance(tokenizer, str | Path):
-            place = folder if tokenizer is None else model_folder(tokenizer, tokenizer_only=True)
-            tokenizer = read_tokenizer(transformers, place, options.trust_remote_code)
+        tokenizer = _tokenizer(transformers, folder, options)
         mask_id = find_mask(family, config, tokenizer) if options.mask_id is None else options.mask_id
         before, after = special_tokens(family, tokenizer, options.before, options.after)
         network = read_network(transformers, folder, config, code, _dtype(options.dtype), family=family)
@@ -196,9 +195,98 @@ def open_checkpoint(
             guidance=options.guidance,
             block_size=find_block_size(family, config) if options.block_size is None else options.block_size,
             config=config,
-            name=folder.resolve().name if Path(source).expanduser().is_dir() else Path(source).name,
+            name=_name(source, folder),
             revision=_commit(folder),
         )
+
+
+def find_noised_family(source: str | Path, *, family: str | None = None, revision: str | None = None) -> str | None:
+    """Return the family of score models to which a checkpoint belongs; None if it is for masks, or not known.
+
+    Parameters
+    ----------
+    source, revision
+        As in `load_huggingface`.
+    family : str, optional
+        The family that the user names: if it is one for masks, no other is sought.
+    """
+    if family is not None:
+        return family if family in NOISED_FAMILIES else None
+    _transformers()
+    refused = refused_family(read_config(model_folder(source, revision)))
+    return refused.name if refused is not None and refused.name in NOISED_FAMILIES else None
+
+
+def load_noised(
+    source: str | Path,
+    *,
+    family: str,
+    tokenizer: Any = None,
+    trust_remote_code: bool = False,
+    device: torch.device | str = "cpu",
+    device_map: str | int | Mapping[str, Any] | None = None,
+    dtype: torch.dtype | str | None = None,
+    revision: str | None = None,
+) -> NoisedLanguageModel:
+    """Load a language model for uniform or mixed noise in Hugging Face layout, as a score model.
+
+    Parameters
+    ----------
+    source : str or Path
+        A folder, or the id of a model on the hub.
+    family : str
+        One of the `NOISED_FAMILIES`.
+    tokenizer, trust_remote_code, device, device_map, dtype, revision
+        As in `load_huggingface`.
+
+    Raises
+    ------
+    InputError, StoreError, ModelError
+        As in `load_huggingface`, or as `NoisedLanguageModel` raises them.
+    """
+    transformers, kind = _transformers(), noised_family_named(family)
+    folder = model_folder(source, revision)
+    refuse_adapters(folder)
+    config = read_config(folder)
+    _refuse_another_family(config, kind)
+    options = LoadingOptions(
+        tokenizer=tokenizer, trust_remote_code=trust_remote_code, device=device, device_map=device_map
+    )
+    code = _code(transformers, folder, kind.recognised, config, trust_remote_code)
+    with _quiet(transformers):
+        used = _tokenizer(transformers, folder, options)
+        network = read_network(transformers, folder, config, code, _dtype(dtype), family=kind.recognised)
+        return NoisedLanguageModel(
+            _placed(network, options),
+            kind,
+            length=longest_input(config, network, used),
+            tokenizer=used,
+            config=config,
+            name=_name(source, folder),
+            revision=_commit(folder),
+        )
+
+
+def _refuse_another_family(config: Mapping[str, Any], named: NoisedFamily) -> None:
+    """Refuse a checkpoint that names a family other than the one that the user names. Raises `InputError`."""
+    own = recognised_family(config)
+    if own is not None and own.name != named.name:
+        raise InputError(
+            f"this is {own.about.partition(':')[0]} by its configuration, not {named.recognised.about}: leave out "
+            f"family={named.name!r}"
+        )
+
+
+def _tokenizer(transformers: Any, folder: Path, options: LoadingOptions) -> Any:
+    tokenizer = options.tokenizer
+    if tokenizer is not None and not isinstance(tokenizer, str | Path):
+        return tokenizer
+    place = folder if tokenizer is None else model_folder(tokenizer, tokenizer_only=True)
+    return read_tokenizer(transformers, place, options.trust_remote_code)
+
+
+def _name(source: str | Path, folder: Path) -> str:
+    return folder.resolve().name if Path(source).expanduser().is_dir() else Path(source).name
 
 
 def refuse_one_sided(model: MaskedLanguageModel) -> None:
@@ -263,8 +351,7 @@ def _code(transformers: Any, folder: Path, family: Family, config: Mapping[str, 
     if code is None:
         raise InputError(
             f"the config.json in {folder} names no model code (auto_map) for family {family.name!r}: build the network "
-            f"with its authors' package and wrap it in MaskedLanguageModel(network, {family.name!r}, mask_id=..., "
-            "length=...)"
+            f"with its authors' package and wrap it in {_wrapped(family)}"
         )
     if not trusted:
         raise InputError(
@@ -272,6 +359,12 @@ def _code(transformers: Any, folder: Path, family: Family, config: Mapping[str, 
             "with trust_remote_code=True"
         )
     return code
+
+
+def _wrapped(family: Family) -> str:
+    if family.name in NOISED_FAMILIES:
+        return f"NoisedLanguageModel(network, {family.name!r}, length=...)"
+    return f"MaskedLanguageModel(network, {family.name!r}, mask_id=..., length=...)"
 
 
 def _replaceable(transformers: Any, code: str, config: Mapping[str, Any]) -> bool:

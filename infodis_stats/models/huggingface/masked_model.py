@@ -1,7 +1,5 @@
 """A network with the calling conventions of its family, as a text model."""
 
-import hashlib
-import json
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +30,7 @@ from infodis_stats.models.huggingface.head import (
     logits_of,
 )
 from infodis_stats.models.huggingface.padding import measure_padding
+from infodis_stats.models.huggingface.pretrained import PretrainedNetwork
 from infodis_stats.models.huggingface.recognition import check_supported
 from infodis_stats.models.losses import check_overflow, kind_of
 from infodis_stats.models.probes import allowed_tokens
@@ -43,7 +42,7 @@ FULL_LOGITS = 2**27  # logits per call if the head cannot be separated: 512 MB i
 SHORT, PROBE_LENGTH = 4, 16
 
 
-class MaskedLanguageModel:
+class MaskedLanguageModel(PretrainedNetwork):
     """A masked language model of a known family; a `TextModel`.
 
     `load_huggingface` constructs one from a folder. Use the class directly for a network whose code comes from
@@ -202,7 +201,6 @@ class MaskedLanguageModel:
             )
         parameter = next(network.parameters(), torch.zeros(()))
         self._device, self._dtype = parameter.device, parameter.dtype
-        self._hashed: tuple[list[tuple[int, int]], str] | None = None
         self._refuse_family()
         self.vocabulary, self.head = self._probe()
         self._check_vocabulary()
@@ -407,6 +405,11 @@ class MaskedLanguageModel:
         with torch.no_grad():
             return logits_of(self._forward(inputs, noise, **arguments)).float()
 
+    @property
+    def kind(self) -> str:
+        """Name of its family."""
+        return self.family.name
+
     def encode(self, text: str) -> NDArray[np.int64]:
         """Convert text to tokens, int64 of shape (length,), without special tokens.
 
@@ -415,53 +418,11 @@ class MaskedLanguageModel:
         InputError
             If there is no tokenizer, it does not know a part of the text, or the text contains the mask.
         """
-        tokens = self._tokenizer().encode(text, add_special_tokens=False, verbose=False)
-        unknown = self._tokenizer().unk_token
-        # A text may name the unknown token itself; byte-level tokenizers make it of an ordinary special token.
-        named = 0 if unknown is None else text.count(unknown)
-        if unknown is not None and tokens.count(self._tokenizer().unk_token_id) > named:
-            position = tokens.index(self._tokenizer().unk_token_id)
-            which = f"token {position} would be" if not named else f"more tokens than the {named} named would be"
-            raise InputError(f"the tokenizer does not know a part of the text: {which} {unknown}")
-        if self.mask_id in tokens:
-            raise InputError(
-                f"token {tokens.index(self.mask_id)} of the text is the mask, which cannot be scored or given"
-            )
-        return np.array(tokens, dtype=np.int64)
-
-    def decode(self, tokens: NDArray[np.int64]) -> str:
-        """Convert tokens (length,) to text; `InputError` if there is no tokenizer."""
-        text: str = self._tokenizer().decode(tokens.tolist(), clean_up_tokenization_spaces=False)
-        return text
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.describe()}>"
-
-    def describe(self) -> str:
-        """Return a short description: family, name and number of parameters."""
-        size = sum(weights.numel() for weights in self.network.parameters())
-        return " ".join([self.family.name, *self.name.split(), f"{size:,} parameters"])
-
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of the weights, the configuration and the calling convention, in hexadecimal."""
-        weights = self.network.state_dict()
-        state = [(tensor.data_ptr(), tensor._version) for tensor in weights.values()]
-        if self._hashed is None or self._hashed[0] != state:  # hashing takes 1 s per GB
-            self._hashed = state, self._hash(weights)
-        return self._hashed[1]
-
-    def _hash(self, weights: Mapping[str, Any]) -> str:
-        made_of = [self.conventions(), self.config]
-        digest = hashlib.sha256(json.dumps(made_of, sort_keys=True, default=str).encode())
-        for name, tensor in sorted(weights.items()):
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-        return digest.hexdigest()
-
-    def _tokenizer(self) -> Any:
-        if self.tokenizer is None:
-            raise InputError("this model has no tokenizer: specify one with tokenizer= when loading it")
-        return self.tokenizer
+        tokens = super().encode(text)
+        masks = np.flatnonzero(tokens == self.mask_id)
+        if len(masks):
+            raise InputError(f"token {masks[0]} of the text is the mask, which cannot be scored or given")
+        return tokens
 
     def _forward(
         self,
@@ -560,15 +521,7 @@ class MaskedLanguageModel:
                     raise InputError(
                         f"{name} must be tokens of the network, 0 to {self.vocabulary - 1}, but it contains {token}"
                     )
-        if self.tokenizer is None:
-            return
-        unused = self.vocabulary - len(self.tokenizer)
-        # The output layer is often padded to a round size, for speed.
-        if unused < 0 or unused > max(128, self.vocabulary // 10):
-            raise InputError(
-                f"the tokenizer has {len(self.tokenizer)} tokens but the network has {self.vocabulary}: they do not "
-                "match"
-            )
+        self._check_tokenizer(self.vocabulary)
 
     def _refuse_family(self) -> None:
         """Refuse a network whose plain calls give no likelihood, by its name, before it is called."""

@@ -12,7 +12,7 @@ from infodis_stats.models.huggingface.configuration import BLOCK_SIZES, LENGTHS
 from infodis_stats.models.huggingface.families import FAMILIES, OWN_CLASS, REFUSED
 from infodis_stats.models.huggingface.family import Family
 
-__all__ = ["check_supported", "find_family", "refused_family", "refused_network"]
+__all__ = ["as_mapping", "check_supported", "find_family", "recognised_family", "refused_family", "refused_network"]
 
 # Masked language models that are new in version 5 of transformers.
 SINCE_5 = ("esmc", "eurobert", "gte", "jina_embeddings_v3", "nomic_bert", "ultrabert")
@@ -48,7 +48,7 @@ def refused_family(config: Mapping[str, Any], called: Family | None = None) -> F
     >>> refused_family({"model_type": "e2d2", "architectures": ["E2D2"]}).name
     'e2d2'
     """
-    family = _recognised(config)
+    family = recognised_family(config)
     by_blocks = called is not None and bool(called.block_sizes)
     if family is None or (family is OTHER_BLOCKS and by_blocks):
         return None
@@ -78,7 +78,7 @@ def refused_network(network: nn.Module, config: Mapping[str, Any], length: int, 
     """
     configurations = [config]
     for module in network.modules():
-        own = _as_mapping(getattr(module, "config", None))
+        own = as_mapping(getattr(module, "config", None))
         names = [kind.__name__ for kind in type(module).__mro__]
         configurations.append({"architectures": names, "cross_attn": own.get("cross_attn")})
         if own:
@@ -87,7 +87,7 @@ def refused_network(network: nn.Module, config: Mapping[str, Any], length: int, 
     return next((family for family in families if family is not None), None)
 
 
-def _as_mapping(configuration: object) -> Mapping[str, Any]:
+def as_mapping(configuration: object) -> Mapping[str, Any]:
     """Return a configuration as a mapping, whatever kind of object it is; empty if it is none."""
     if isinstance(configuration, Mapping):
         return configuration
@@ -127,7 +127,7 @@ def find_family(config: Mapping[str, Any], native: Collection[str] = (), folder:
     kind = _text(config.get("model_type")).lower()
     architectures = _architectures(config)
     described = f"model type {kind!r} (architectures: {', '.join(architectures) or 'none'})"
-    family = _recognised(config)
+    family = recognised_family(config)
     if family is not None and family.refused:
         raise InputError(f"{family.about}, {described}, cannot be used as a masked model: {family.refused}")
     if family is not None:
@@ -143,7 +143,8 @@ def find_family(config: Mapping[str, Any], native: Collection[str] = (), folder:
     )
 
 
-def _recognised(config: Mapping[str, Any]) -> Family | None:
+def recognised_family(config: Mapping[str, Any]) -> Family | None:
+    """Return the family that a configuration names, supported or not; None if it names none that is known."""
     named = [ARCHITECTURES[name] for name in _architectures(config) if name in ARCHITECTURES]
     kind = _text(config.get("model_type")).lower()
     named += [MODEL_TYPES[kind]] if kind in MODEL_TYPES else []

@@ -54,7 +54,7 @@ def test_maths_draws_follow_the_kernel(amount):
 
 
 def test_maths_the_integral_of_the_score_entropy_is_the_likelihood():
-    """By quadrature over total noise, all noised sequences enumerated, plain and averaged over a position's own noise."""
+    """By quadrature over total noise, all noised sequences enumerated, plain and averaged over own noise."""
     law = Enumerated(MarkovChain.random(1, "ABC", seed=2), 2, NOISE)
     amounts, step = np.exp(np.arange(-30.0, 4.5, 0.2)), 0.2
     for marginal in (False, True):
