@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.linalg import expm
 
-from estimators import Absorbing, TimeIntegral, Uniform
+from estimators import Absorbing, RateMatrix, TimeIntegral, Uniform
 from tests.support.noising import NOISES, exact_kernel
 from tests.support.stat_asserts import assert_rate
 
@@ -50,6 +50,14 @@ class TestAgreement:
         for row, position in np.ndindex(2, 4):
             expected = kernel[row, :, tokens[row, position]].log()
             torch.testing.assert_close(logs[row, position], expected, rtol=1e-13, atol=1e-13)
+
+    def test_the_likelihood_and_the_mixture_of_symbols_follow_from_the_kernel(self, noise):
+        amounts, states = amounts_of(1e-9, 3.0), torch.arange(noise.states(4)).repeat(2, 1)
+        kernel, weights = noise.kernel(amounts, 4), torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
+        found = noise.log_likelihood(states, amounts, 4)
+        torch.testing.assert_close(found.exp(), kernel, rtol=1e-12, atol=0)
+        mixed = torch.einsum("rsa,rpa->rps", kernel, weights.double().exp())
+        torch.testing.assert_close(noise.log_mixture(weights.double(), amounts).exp(), mixed, rtol=1e-12, atol=0)
 
     def test_inflow_is_the_rate_into_the_current_state_from_every_other(self, noise):
         states = torch.arange(noise.states(4))[None]
@@ -142,3 +150,12 @@ class TestRedrawing:
         chance = -np.expm1(-np.array([0.3]))
         drawn = Uniform().drawn(np.array([[0]]), np.array([0.3]), np.nextafter(chance, 0)[:, None], 3)
         assert drawn.tolist() == [[2]]
+
+
+def test_maths_the_largest_divergence_of_uniform_noise_is_that_of_its_kernel():
+    matrix = RateMatrix(Uniform().rates(4).numpy())
+    for amount in (1e-9, 0.7, 9.0):
+        expected = matrix.largest_divergence(amount, 4)
+        np.testing.assert_allclose(Uniform().largest_divergence(amount, 4), expected, rtol=1e-6)
+    many = Uniform().largest_divergence(6.9, 50_000)  # whose kernel would take 20 GB
+    np.testing.assert_allclose(many, 1e-3 * np.log1p(50.0), rtol=0.01)

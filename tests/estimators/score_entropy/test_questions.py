@@ -18,6 +18,7 @@ from estimators import (
     evaluate,
     make_targets,
 )
+from estimators.score_entropy import states
 from infodis_stats.laws import HiddenMarkov, MarkovChain, TableLaw
 from tests.support.noising import NOISES, random_rates
 from tests.support.toys import ArbitraryLosses, ArbitraryModel, ArbitraryRatios
@@ -167,6 +168,17 @@ class TestBatches:
             for size in (1, 3, 64):
                 for one, other in zip(run(law, sampler, tokens, batch_size=size), reference, strict=True):
                     np.testing.assert_array_equal(one.losses, other.losses)
+
+    @pytest.mark.parametrize("limit", ["PER_CALL", "AT_ONCE"])
+    def test_large_vocabularies_are_asked_for_and_reduced_in_parts(self, limit, monkeypatch):
+        """Rows are split, and where one row is still too large, its positions; no number changes."""
+        law = self.LAWS[1]
+        tokens = law.sample(2, 6, seed=1)
+        whole = run(law, tokens=tokens)
+        for largest in (1, 60):
+            monkeypatch.setattr(states, limit, largest)
+            for one, other in zip(run(law, tokens=tokens), whole, strict=True):
+                np.testing.assert_array_equal(one.losses, other.losses)
 
     def test_the_losses_are_score_entropies_where_noise_acts_and_zero_in_the_context(self):
         law, given = self.LAWS[1], np.array([[True, False, False, True, False, False]])
