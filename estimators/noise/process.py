@@ -127,7 +127,7 @@ class Noise(ABC):
 
 
 class Redrawn(Noise):
-    """Noise that redraws a position, at rate 1, from a law that does not depend on its state."""
+    """Noise that redraws a position, at rate 1, from a law that is even over symbols, whatever the position's state."""
 
     def drawn(
         self, tokens: NDArray[np.int64], total_noise: NDArray[np.float64], keys: NDArray[np.float64], symbols: int
@@ -152,6 +152,13 @@ class Redrawn(Noise):
         kept = log_weights - total_noise[:, None, None].to(kind)
         added = self.states(symbols) - symbols
         return torch.logaddexp(redrawn, torch.nn.functional.pad(kept, (0, added), value=-torch.inf))
+
+    def largest_divergence(self, total_noise: float, symbols: int) -> NDArray[np.float64]:
+        """Return the divergence of any two symbols, in closed form; see `Noise.largest_divergence`."""
+        amount = torch.tensor([total_noise], dtype=torch.float64)
+        kept, redrawn = torch.exp(-amount), self._log_redrawn(amount, symbols)[0, :symbols].exp()
+        divergence: NDArray[np.float64] = (kept * torch.log1p(kept / redrawn)).numpy()
+        return divergence if symbols > 1 else np.zeros(1)
 
     @abstractmethod
     def _redrawn(
@@ -273,11 +280,6 @@ class Uniform(Redrawn):
     def marginal_excess(self, kernel: Tensor, exponent: Tensor, total_noise: Tensor) -> Tensor:
         """Return the sum, which for a law that redraws separates into two; see `Noise.marginal_excess`."""
         return (kernel * excess(exponent)).sum(dim=-1) + excess(-exponent).mean(dim=-1)
-
-    def largest_divergence(self, total_noise: float, symbols: int) -> NDArray[np.float64]:
-        """Return the divergence of any two, in closed form; see `Noise.largest_divergence`."""
-        kept, changed = np.exp(-total_noise), -np.expm1(-total_noise) / symbols
-        return np.full(symbols, kept * np.log1p(kept / changed) if symbols > 1 else 0.0)
 
     def _redrawn(
         self, uniform: NDArray[np.float64], total_noise: NDArray[np.float64], symbols: int

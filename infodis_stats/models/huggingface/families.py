@@ -249,8 +249,8 @@ REFUSED = _by_name(
             architectures=("DiffusionGemmaForBlockDiffusion", "DiffusionGemmaModel"),
             model_types=("diffusion_gemma",),
             refused=(
-                "it is trained by block diffusion with uniform noise, without being told how much there is, so neither "
-                "its predictions nor its sampler define a likelihood; use a checkpoint trained with masks, or Duo or UDLM"
+                "it is trained by block diffusion with uniform noise and is not told how much there is, so neither its "
+                "predictions nor its sampler define a likelihood; use a checkpoint trained with masks, or Duo or UDLM"
             ),
         ),
         Family(name="udlm", about="UDLM", architectures=("UDLM",), model_types=("udlm",), refused=UNIFORM),

@@ -150,7 +150,7 @@ class NoisedLanguageModel(PretrainedNetwork):
         Returns
         -------
         Tensor of float32 (float64 for a network in float64), shape (batch, length, states)
-            ``log p_t(y) - log p_t(x)``, on the device of the network; 0 for the state that is there.
+            ``log p_t(y) - log p_t(x)``, on the device of the states; 0 for the state that is there.
 
         Raises
         ------
@@ -163,12 +163,13 @@ class NoisedLanguageModel(PretrainedNetwork):
             If the network overflows in half precision.
         """
         self._check(noised, noise)
+        device = noised.device
         noised, amounts = noised.to(self._device), total_noise.to(self._device)
         time = self.family.time(amounts, noise, self.config)
         outputs = self._outputs(noised, time)[..., : self.vocabulary_size]
         if self._dtype in HALF and not torch.isfinite(outputs).all():
             raise ModelError(f"the network overflowed in {kind_of(self._dtype)}; use dtype=torch.float32")
-        return self.family.ratios(outputs, noised, amounts, time, noise)
+        return self.family.ratios(outputs, noised, amounts, time, noise).to(device)
 
     def _check(self, noised: Tensor, noise: Noise) -> None:
         length, states = noised.shape[1], self.noise.states(self.vocabulary_size)

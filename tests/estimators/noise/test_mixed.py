@@ -73,6 +73,12 @@ class Enumerated(NoisedLaw):
         return np.prod(factors, axis=0)
 
 
+def test_maths_the_largest_divergence_is_that_of_its_kernel():
+    kernel = NOISE.kernel(amounts_of(1.3), SYMBOLS)[0].numpy()
+    divergence = (kernel[:, 0] * np.log(kernel[:, 0] / kernel[:, 1])).sum()
+    np.testing.assert_allclose(NOISE.largest_divergence(1.3, SYMBOLS), [divergence] * SYMBOLS, rtol=1e-9)
+
+
 def test_maths_estimates_are_unbiased():
     law = MarkovChain.random(1, "ABC", seed=3)
     tokens = [[0, 1, 2, 2]]
