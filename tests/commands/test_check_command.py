@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from infodis_stats.models.huggingface import NOISED_FAMILIES
 from tests.support.checkpoints import CHECKPOINTS, REFUSED, write_checkpoint
 from tests.support.command_line import run
 
@@ -42,7 +43,8 @@ def test_check_names_what_is_refused(name, capsys, tmp_path):
     assert "do not use: " in out
     status, _, err = run(capsys, "nll", f"hf:{tmp_path}", "-", "--trust-remote-code", "--mask-id", 10)
     assert status == 2
-    assert "cannot be used as a masked model" in err
+    score_model = f"is an option of masked models, but {str(tmp_path)!r} is a score model ({name})"
+    assert (score_model if name in NOISED_FAMILIES else "cannot be used as a masked model") in err
     assert err.count("\n") == 1
 
 

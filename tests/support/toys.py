@@ -83,7 +83,7 @@ class ArbitraryRatios:
     """Score ratios that no law has: at each position those of an arbitrary denoiser of the other positions.
 
     The ratios at a position are still those of one law of that position, so that averaging over the noise of that
-    position preserves the mean.
+    position preserves the mean, and it may declare that they come from one law.
     """
 
     consistent = True
@@ -107,8 +107,6 @@ class ArbitraryRatios:
 
 class ArbitraryModel(ArbitraryRatios, ArbitraryLosses):
     """A model for masks and for score ratios that no law has."""
-
-    consistent = False
 
     def __init__(self, length: int, seed: int = 0) -> None:
         ArbitraryLosses.__init__(self, length, seed)
