@@ -24,6 +24,7 @@ __all__ = [
     "noise_of",
     "prices_masks",
     "takes_padding",
+    "trained_noise_of",
 ]
 
 
@@ -157,7 +158,9 @@ class ScoreModel(Protocol):
     """Anything that gives the score of noised sequences: an exact law, a network trained on score entropies.
 
     One call is one forward pass for each of its rows. A model that was made for one noise has it as an attribute
-    ``noise``, and is then never asked for another; an exact law answers for any.
+    ``noise``, and is then never asked for another; an exact law answers for any. A network may declare as
+    ``trained_noise`` the least and the most total noise that it was trained for: schedules that are elsewhere most of
+    the time are then refused.
 
     Attributes
     ----------
@@ -277,3 +280,9 @@ def noise_of(model: object) -> Noise | None:
     """Return the noise that a model declares it was made for (``noise``); None where it declares none."""
     noise: Noise | None = getattr(model, "noise", None)
     return noise
+
+
+def trained_noise_of(model: object) -> tuple[float, float] | None:
+    """Return the ends of the total noise that a model says it was trained for (``trained_noise``); None by default."""
+    trained: tuple[float, float] | None = getattr(model, "trained_noise", None)
+    return trained

@@ -16,8 +16,9 @@ Add = Callable[[str, str], argparse.ArgumentParser]
 """Adds a command: its name and what it does."""
 
 MODEL = (
-    "'austen', 'austen-block4', 'austen-block16', a .safetensors file from 'train', hf:FOLDER_OR_ID, a TOML file (such "
-    "as a study) with a [law] table, or package.module:object, a model of your own (with --allow-import)"
+    "a bundled model ('austen', 'austen-bpe', 'austen-block4', 'austen-block16', 'austen-uniform' or 'molecules'), a "
+    ".safetensors file from 'train', hf:FOLDER_OR_ID, a TOML file (such as a study) with a [law] table, or "
+    "package.module:object, a model of your own (with --allow-import)"
 )
 CLOSED_PIPE = 141  # as a shell reports a command that SIGPIPE ended
 KINDS = "comparison, blocks, calibration, corpora, frontier or information"

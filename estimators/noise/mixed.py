@@ -1,5 +1,6 @@
 """Mixed noise: uniform noise and masking, in proportions that change with the amount of noise."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +70,10 @@ class Mixed(Redrawn):
     def time(self, total_noise: Tensor) -> Tensor:
         """Return the time, from 0 to 1, at which there is so much noise; of the shape of ``total_noise``."""
         return self._times(total_noise)[0]
+
+    def total_noise(self, time: float) -> float:
+        """Return how much noise there is at a time in (0, 1)."""
+        return math.log1p(self._scale * math.sqrt(time * (1.0 - time))) - math.log1p(-time)
 
     def states(self, symbols: int) -> int:
         """Return one more than there are symbols."""

@@ -11,6 +11,7 @@ from estimators.estimator import Family
 from estimators.evaluate import Evaluation, Job
 from estimators.masked.mask_maps import TimeIntegral
 from estimators.masked.points import PointEstimator
+from estimators.model import Model, trained_noise_of
 from estimators.noise.process import Absorbing, Noise
 from estimators.noise.schedule import LogLinear, Schedule
 from estimators.plan import Plan
@@ -22,6 +23,9 @@ from estimators.target import Target
 from estimators.within_variance import WithinVariance
 
 __all__ = ["ScoreEntropy"]
+
+TIMES = (np.arange(1000) + 0.5) / 1000  # at which a schedule is compared with that of training
+MOST_OUTSIDE = 0.25  # of the passes: the bound holds for any, but a network that was never trained there is loose
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,20 @@ class ScoreEntropy(Pointwise):
         """Return False where terms grow without bound in the first stratum; see `Estimator.has_within_variance`."""
         unbounded = self.design.dependence == "strata" and self.schedule.order <= 1
         return not unbounded and super().has_within_variance(length, passes)
+
+    def settled(self, item: Target, passes: int, model: Model) -> "ScoreEntropy":
+        """Return the estimator itself. Raises `InputError` if the model was not trained for such a schedule."""
+        trained = trained_noise_of(model)
+        if trained is not None:
+            amounts = self.schedule.total_noise(self.end * TIMES)
+            outside = float(((amounts < trained[0]) | (amounts > trained[1])).mean())
+            if outside > MOST_OUTSIDE:
+                least, most = trained
+                raise InputError(
+                    f"{type(model).__name__} was trained for total noise from {least:.3g} to {most:.3g}, and "
+                    f"{outside:.0%} of the passes of {self.name} are outside: use a schedule such as polynomial"
+                )
+        return self
 
     def plan_of(self, points: NDArray[np.float64]) -> NoisePlan:
         """Turn points into a plan; see `Pointwise.plan_of`."""

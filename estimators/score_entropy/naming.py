@@ -1,10 +1,12 @@
 """Names of score-entropy estimators: ``score-entropy(uniform,polynomial,power=3,pilot=64)``."""
 
+import re
 from dataclasses import fields, replace
 from typing import Any
 
 from estimators.errors import InputError
 from estimators.names import Name, number
+from estimators.noise.mixed import Mixed
 from estimators.noise.process import Absorbing, Noise, Uniform
 from estimators.noise.schedule import Geometric, LogLinear, Polynomial, Schedule
 from estimators.score_entropy.estimator import ScoreEntropy
@@ -41,13 +43,13 @@ def score_entropy_named(name: Name) -> ScoreEntropy:
     >>> score_entropy_named(Name("score-entropy", ("uniform", "polynomial"), {"power": "3"})).name
     'score-entropy(uniform,polynomial,power=3)'
     """
-    noises = [word for word in name.words if word in NOISES]
+    noises = [noise for word in name.words if (noise := _noise(word)) is not None]
     schedules = [word for word in name.words if word in SCHEDULES]
-    unknown = [word for word in name.words if word not in NOISES and word not in SCHEDULES]
+    unknown = [word for word in name.words if word not in SCHEDULES and _noise(word) is None]
     if unknown or len(noises) != 1 or len(schedules) > 1:
         wrong = f"; {unknown[0]!r} is neither" if unknown else ""
         raise InputError(
-            f"{name.kind} needs one noise ({', '.join(NOISES)}) and at most one schedule "
+            f"{name.kind} needs one noise ({', '.join(NOISES)}, mixed-SHARE) and at most one schedule "
             f"({', '.join(SCHEDULES)}){wrong}"
         )
     schedule = SCHEDULES[schedules[0] if schedules else LogLinear().name]
@@ -61,5 +63,11 @@ def score_entropy_named(name: Name) -> ScoreEntropy:
         else:
             known = ", ".join([*parameters, *OPTIONS])
             raise InputError(f"{name.kind} with this schedule has no {key!r}; it has {known}")
-    plain = ScoreEntropy(NOISES[noises[0]], schedule(**of_schedule), marginal=KINDS[name.kind])
+    plain = ScoreEntropy(noises[0], schedule(**of_schedule), marginal=KINDS[name.kind])
     return replace(plain, **of_estimator)
+
+
+def _noise(word: str) -> Noise | None:
+    """Return the noise of a name, such as ``"uniform"`` or ``"mixed-0.2"``; None if it is not one."""
+    share = re.fullmatch(r"mixed-(\d+(?:\.\d+)?(?:e-\d+)?)", word)
+    return NOISES.get(word) if share is None else Mixed(float(share[1]))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators import InputError
-from infodis_stats.models.denoisers import Denoiser
+from infodis_stats.models.denoisers import Denoiser, UniformDenoiser
 from infodis_stats.models.text_model import TextModel
 
 __all__ = ["Encoded", "conditioned", "conditioned_alternatives", "encoded_alternatives", "encoded_sequence"]
@@ -141,7 +141,8 @@ def _encoder(model: TextModel, texts: Sequence[str]) -> Callable[[str], Tokens]:
         try:
             model.encode(text)
         except InputError:
-            if isinstance(model, Denoiser) or any(symbol.isspace() for whole in texts for symbol in whole):
+            spaced = any(symbol.isspace() for whole in texts for symbol in whole)
+            if spaced or isinstance(model, Denoiser | UniformDenoiser):
                 raise
             return lambda part: _encoded(model, " ".join(part))
     return lambda part: _encoded(model, part)

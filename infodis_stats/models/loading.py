@@ -1,4 +1,4 @@
-"""Loading of networks by name: the bundled model, a trained denoiser, a Hugging Face model, or a user's own."""
+"""Loading of networks by name: a bundled model, a trained denoiser, a Hugging Face model, or a user's own."""
 
 import importlib
 import operator
@@ -21,7 +21,7 @@ from infodis_stats.models.text_model import TextModel
 
 __all__ = ["BUNDLED", "HUGGING_FACE", "is_own", "load_model"]
 
-BUNDLED = ("austen", "austen-block4", "austen-block16")
+BUNDLED = ("austen", "austen-bpe", "austen-block4", "austen-block16", "austen-uniform", "molecules")
 """The names of the bundled models."""
 
 HUGGING_FACE = "hf:"
@@ -54,9 +54,10 @@ def load_model(
     Parameters
     ----------
     name : str or Path
-        ``"austen"``, the bundled character model of English prose, or its block-diffusion counterparts with blocks of 4
-        and 16 characters, ``"austen-block4"`` and ``"austen-block16"``; the path of a ``.safetensors`` file written by
-        ``infodis-stats train``; ``"hf:"`` followed by a local folder or hub id in Hugging Face layout; or
+        A bundled model: ``"austen"``, of the characters of English prose, or its counterparts of subwords,
+        ``"austen-bpe"``, of blocks of 4 and 16 characters, ``"austen-block4"`` and ``"austen-block16"``, and for
+        uniform noise, ``"austen-uniform"``; or ``"molecules"``, of SMILES. Else the path of a ``.safetensors`` file
+        written by ``infodis-stats train``; ``"hf:"`` followed by a local folder or hub id in Hugging Face layout; or
         ``"package.module:object"``, a model of your own: the object has the method ``token_nll(tokens, masked)``, or is
         a function or class that returns such a model when it is called without arguments.
     device : torch.device or str, default "cpu"
@@ -71,8 +72,8 @@ def load_model(
     Returns
     -------
     TextModel
-        `Denoiser`, `MaskedLanguageModel`, `NoisedLanguageModel`, or a model of your own, which may lack the methods for
-        text.
+        `Denoiser`, `UniformDenoiser`, `MaskedLanguageModel`, `NoisedLanguageModel`, or a model of your own, which may
+        lack the methods for text.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def load_model(
     for option in given:
         raise InputError(f"{option}= is an option of Hugging Face models (hf:FOLDER_OR_ID), but the model is {name!r}")
     if name in BUNDLED:
-        with resources.as_file(resources.files("infodis_stats.models") / "austen" / f"{name}.safetensors") as path:
+        with resources.as_file(resources.files("infodis_stats.models") / "bundled" / f"{name}.safetensors") as path:
             return load_denoiser(path).to(device)
     if Path(name).suffix == ".safetensors":
         return load_denoiser(name).to(device)

@@ -128,9 +128,9 @@ def _token(model: Model, symbol: object) -> int:
 def alternatives(model: Model, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the default substitutes for the tokens of a sequence.
 
-    For a law or a `Denoiser`, these are the whole alphabet. For another text model they are the 20 standard residues,
-    if each is a single token and most tokens of the sequence are residues: a protein may have some unknown residues or
-    gaps, such as X, U, B or -. Otherwise they are the distinct tokens of the sequence.
+    For a law or a `Denoiser` of characters, these are the whole alphabet. For another text model they are the 20
+    standard residues, if each is a single token and most tokens of the sequence are residues: a protein may have some
+    unknown residues or gaps, such as X, U, B or -. Otherwise they are the distinct tokens of the sequence.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def alternatives(model: Model, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
     """
     if isinstance(model, Law):
         return np.arange(len(model.alphabet))
-    if isinstance(model, Denoiser):
+    if isinstance(model, Denoiser) and model.config.alphabet:
         return np.arange(model.vocabulary)
     if isinstance(model, TextModel):
         try:

@@ -2,8 +2,11 @@
 
     python excerpts.py FOLDER
 
-FOLDER holds persuasion.txt, emma.txt, prideprejudice.txt, shakespeare.txt and bible.txt. All texts are laid out alike,
-in lines of at most 70 characters, so that no corpus is told by its line breaks.
+FOLDER holds persuasion.txt, emma.txt, prideprejudice.txt, shakespeare.txt, bible.txt and smiles_test.txt. All texts are
+laid out alike, in lines of at most 70 characters, so that no corpus is told by its line breaks.
+
+Rules and constants of estimators were chosen on the files named windows and tuning. Those named fresh were used for
+nothing but reports.
 """
 
 import json
@@ -12,7 +15,10 @@ import re
 import string
 import sys
 import textwrap
+from itertools import islice
 from pathlib import Path
+
+import infodis_stats as ids
 
 LENGTH = 128  # the model's
 PROMPT = 64
@@ -101,6 +107,50 @@ def windows(runs: list[list[str]], elsewhere: list[list[str]]) -> None:
             write(f"pairs_{kind}_{length}.jsonl", entries)
 
 
+def token_window(model: ids.TextModel, run: list[str], length: int) -> tuple[str, str] | None:
+    """Cut a text into a prompt of 12 to 20 tokens that ends with a word, and just so many tokens after it."""
+    tokens = model.encode(laid_out(run))
+    for start in range(12, 21):
+        prompt, response = model.decode(tokens[:start]), model.decode(tokens[start : start + length])
+        apart = len(model.encode(prompt)) == start and len(model.encode(prompt + response)) == start + length
+        if apart and response[0] == " " and response.isascii():
+            return prompt, response
+    return None
+
+
+def windows_of_tokens(runs: list[list[str]], kind: str) -> None:
+    """Write windows of 8, 16 and 32 subwords."""
+    model = ids.load_model("austen-bpe")
+    for length in (8, 16, 32):
+        cut = [found for run in runs if (found := token_window(model, run, length)) is not None][:8]
+        entries = [
+            {"id": f"{kind} {i}", "prompt": prompt, "response": response} for i, (prompt, response) in enumerate(cut)
+        ]
+        write(f"tokens_{kind}_{length}.jsonl", entries)
+
+
+def molecules(path: Path) -> None:
+    """Write endings of molecules, whole ones, and pairs; each molecule is in one file only."""
+    lines = path.read_text(encoding="utf-8").split()
+    drawn = iter(random.Random(30).sample([line for line in lines if len(line) >= 36], 100))
+    for kind in ("tuning", "fresh"):
+        for length in (8, 16, 32):
+            cut = enumerate(islice(drawn, 8))
+            entries = [{"id": f"{kind} {i}", "prompt": line[:-length], "response": line[-length:]} for i, line in cut]
+            write(f"molecules_{kind}_{length}.jsonl", entries)
+        whole = [{"id": f"{kind} {i}", "response": line} for i, line in enumerate(islice(drawn, 8))]
+        write(f"molecules_{kind}.jsonl", whole)
+    rng = random.Random(31)
+    changed = []
+    for i, line in enumerate(islice(drawn, 6)):
+        place = rng.choice([k for k, symbol in enumerate(line) if symbol == "C" and line[k : k + 2] != "Cl"])
+        changed.append({"id": f"atom {i}", "first": line, "second": f"{line[:place]}N{line[place + 1 :]}"})
+    write("pairs_atom.jsonl", changed)
+    two = zip(islice(drawn, 6), islice(drawn, 6), strict=True)
+    others = [{"id": f"molecule {i}", "first": one, "second": other} for i, (one, other) in enumerate(list(two))]
+    write("pairs_molecule.jsonl", others)
+
+
 def main(folder: Path) -> None:
     """Write all excerpts."""
     novel = words_of(folder / "persuasion.txt")
@@ -130,6 +180,17 @@ def main(folder: Path) -> None:
 
     fresh = [run for run in pieces(novel, 40, seed=22) if run not in runs and run not in chosen]
     windows(fresh[:6], fresh[6:12])
+
+    used = [*runs, *chosen, *fresh]
+    unused = [run for run in pieces(novel, 60, seed=23) if run not in used]
+    for length in (8, 16, 32, 64):
+        cut = [window(run, length) for run in unused[:8]]
+        write(
+            f"fresh_{length}.jsonl", [{"id": f"fresh {i}", "prompt": p, "response": r} for i, (p, r) in enumerate(cut)]
+        )
+    windows_of_tokens(unused[8:22], "tuning")
+    windows_of_tokens(unused[22:], "fresh")
+    molecules(folder / "smiles_test.txt")
 
 
 if __name__ == "__main__":

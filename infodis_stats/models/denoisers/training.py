@@ -14,7 +14,7 @@ from estimators import InputError
 from infodis_stats.io.files import StoreError, atomic_path
 from infodis_stats.laws import Law
 from infodis_stats.models.denoisers.masked import Denoiser
-from infodis_stats.models.denoisers.uniform import UniformDenoiser
+from infodis_stats.models.denoisers.uniform import SMALLEST_FRACTION, UniformDenoiser
 
 __all__ = [
     "Batch",
@@ -31,7 +31,6 @@ __all__ = [
 Trained = TypeVar("Trained", bound=Denoiser | UniformDenoiser)
 
 STEPS_BETWEEN_CHECKPOINTS = 100
-SMALLEST_FRACTION = 0.01  # of redrawn tokens: smaller ones would have most of the weight
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from infodis_stats.models.denoisers.config import UNIFORM, DenoiserConfig
 from infodis_stats.models.denoisers.network import Network, initialise
 from infodis_stats.models.score_ratios import leave_one_out_ratios
 
-__all__ = ["UniformDenoiser"]
+__all__ = ["SMALLEST_FRACTION", "UniformDenoiser"]
 
+SMALLEST_FRACTION = 0.01  # of redrawn tokens, and of tokens that are left, in training
 FREQUENCIES = 8  # of the amount of noise, as the network is shown it
 LARGEST_LOGIT = 12.0  # of the redrawn fraction: further out nothing changes
 
@@ -35,6 +36,8 @@ class UniformDenoiser(Network):
     longest : int
         Longest sequence in tokens, context included.
     noise : Uniform
+    trained_noise : tuple of float
+        The least and the most total noise of its training.
     vocabulary_size : int
         Number of symbols.
 
@@ -59,6 +62,7 @@ class UniformDenoiser(Network):
     """
 
     noise = Uniform()
+    trained_noise = (-math.log1p(-SMALLEST_FRACTION), -math.log(SMALLEST_FRACTION))
 
     def __init__(self, config: DenoiserConfig, name: str = "") -> None:
         if config.noise != UNIFORM:

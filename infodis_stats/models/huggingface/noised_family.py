@@ -1,11 +1,11 @@
 """Families of networks for uniform and mixed noise: their noise, their time, and what their outputs mean."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from estimators import Absorbing, InputError, Mixed, Noise, Uniform
@@ -32,9 +32,11 @@ class NoisedFamily:
         What the outputs of the network are, in some words.
     noise : callable
         Maps the configuration to the noise.
+    trained : callable
+        Maps the noise and the configuration to the least and the most total noise of training.
     time : callable
-        Maps total noise (batch,), the noise and the configuration to the second argument of the network, (batch,).
-        Beyond the ends of training it is held at the end.
+        Maps total noise (batch,), within the ends of training, and the noise to the second argument of the network,
+        (batch,).
     ratios : callable
         Maps the outputs for the symbols (batch, length, symbols), the noised states, the total noise, the second
         argument and the noise to log score ratios (batch, length, states).
@@ -46,7 +48,8 @@ class NoisedFamily:
     source: str
     outputs: str
     noise: Callable[[Config], Noise]
-    time: Callable[[Tensor, Noise, Config], Tensor]
+    trained: Callable[[Noise, Config], tuple[float, float]]
+    time: Callable[[Tensor, Noise], Tensor] = lambda total_noise, noise: total_noise
     ratios: Callable[[Tensor, Tensor, Tensor, Tensor, Noise], Tensor]
     problem: Callable[[Config], str] = lambda config: ""
 
@@ -60,9 +63,9 @@ def _uniform(config: Config) -> Noise:
     return Uniform()
 
 
-def _log_linear(total_noise: Tensor, noise: Noise, config: Config) -> Tensor:
-    """Return the total noise, within the log-linear schedule of training: times from 0.001 to 1, and eps 0.001."""
-    return total_noise.clamp(-np.log1p(-0.999e-3), -np.log(1e-3))
+def _log_linear(noise: Noise, config: Config) -> tuple[float, float]:
+    """Return the ends of a log-linear schedule: times from 0.001 to 1, and eps 0.001."""
+    return -math.log1p(-0.999e-3), -math.log(1e-3)
 
 
 def _leave_one_out(outputs: Tensor, noised: Tensor, total_noise: Tensor, time: Tensor, noise: Noise) -> Tensor:
@@ -84,19 +87,24 @@ def _mixed(config: Config) -> Noise:
     return Mixed(float(share)) if share else Absorbing()
 
 
-def _time_of_mixture(total_noise: Tensor, noise: Noise, config: Config) -> Tensor:
-    time = noise.time(total_noise) if isinstance(noise, Mixed) else -(-total_noise).expm1()
+def _trained_mixture(noise: Noise, config: Config) -> tuple[float, float]:
     margin = float(config.get("t_eps", 1e-4))
-    return time.clamp(margin, 1.0 - margin)
+    if isinstance(noise, Mixed):
+        return noise.total_noise(margin), noise.total_noise(1.0 - margin)
+    return -math.log1p(-margin), -math.log(margin)
 
 
-def _total_noise_of_sedd(total_noise: Tensor, noise: Noise, config: Config) -> Tensor:
-    """Return the total noise, within the schedule of training, which starts at time 0.001."""
+def _time_of_mixture(total_noise: Tensor, noise: Noise) -> Tensor:
+    return noise.time(total_noise) if isinstance(noise, Mixed) else -(-total_noise).expm1()
+
+
+def _trained_sedd(noise: Noise, config: Config) -> tuple[float, float]:
+    """Return the ends of the schedule of training, which starts at time 0.001."""
     schedule = _part(config, "noise")
     if schedule.get("type") != "geometric":
-        return _log_linear(total_noise, noise, config)
+        return _log_linear(noise, config)
     smallest, largest = float(schedule["sigma_min"]), float(schedule["sigma_max"])
-    return total_noise.clamp(smallest**0.999 * largest**0.001, largest)
+    return smallest**0.999 * largest**0.001, largest
 
 
 def _log_scores(outputs: Tensor, noised: Tensor, total_noise: Tensor, time: Tensor, noise: Noise) -> Tensor:
@@ -123,7 +131,7 @@ NOISED_FAMILIES: Mapping[str, NoisedFamily] = MappingProxyType(
                 source="kuleshov-group/discrete-diffusion-guidance, diffusion.py",
                 outputs="logits of the leave-one-out posterior",
                 noise=_uniform,
-                time=_log_linear,
+                trained=_log_linear,
                 ratios=_leave_one_out,
                 problem=_with_labels,
             ),
@@ -132,7 +140,7 @@ NOISED_FAMILIES: Mapping[str, NoisedFamily] = MappingProxyType(
                 source="s-sahoo/duo, algo.py",
                 outputs="logits of the leave-one-out posterior",
                 noise=_uniform,
-                time=_log_linear,
+                trained=_log_linear,
                 ratios=_leave_one_out,
                 problem=_causal,
             ),
@@ -141,6 +149,7 @@ NOISED_FAMILIES: Mapping[str, NoisedFamily] = MappingProxyType(
                 source="dvruette/gidd, gidd/loss.py",
                 outputs="logits of the leave-one-out posterior, without the mask",
                 noise=_mixed,
+                trained=_trained_mixture,
                 time=_time_of_mixture,
                 ratios=_leave_one_out,
             ),
@@ -149,7 +158,7 @@ NOISED_FAMILIES: Mapping[str, NoisedFamily] = MappingProxyType(
                 source="louaaron/Score-Entropy-Discrete-Diffusion, graph_lib.py",
                 outputs="log score ratios",
                 noise=_uniform,
-                time=_total_noise_of_sedd,
+                trained=_trained_sedd,
                 ratios=_log_scores,
                 problem=_scaled,
             ),

@@ -58,6 +58,8 @@ class NoisedLanguageModel(PretrainedNetwork):
     ----------
     noise : Noise
         The noise that the network was trained for.
+    trained_noise : tuple of float
+        The least and the most total noise of its training; schedules that are mostly outside are refused.
     vocabulary : int
         Number of outputs of the network.
     vocabulary_size : int
@@ -108,6 +110,7 @@ class NoisedLanguageModel(PretrainedNetwork):
         if problem:
             raise InputError(f"this {self.family.recognised.about} cannot be used as a score model: {problem}")
         self.noise: Noise = self.family.noise(self.config)
+        self.trained_noise = self.family.trained(self.noise, self.config)
         self.tokenizer, self.name, self.revision = tokenizer, name, revision
         self.longest = check_integer("length", length)
         if self.longest < 1:
@@ -165,7 +168,7 @@ class NoisedLanguageModel(PretrainedNetwork):
         self._check(noised, noise)
         device = noised.device
         noised, amounts = noised.to(self._device), total_noise.to(self._device)
-        time = self.family.time(amounts, noise, self.config)
+        time = self.family.time(amounts.clamp(*self.trained_noise), noise)
         outputs = self._outputs(noised, time)[..., : self.vocabulary_size]
         if self._dtype in HALF and not torch.isfinite(outputs).all():
             raise ModelError(f"the network overflowed in {kind_of(self._dtype)}; use dtype=torch.float32")
@@ -213,7 +216,7 @@ class NoisedLanguageModel(PretrainedNetwork):
     def _probed(self, length: int) -> int:
         states = torch.arange(length, device=self._device)[None] % 2
         amounts = torch.full((1,), MODERATE, dtype=torch.float64, device=self._device)
-        time = self.family.time(amounts, self.noise, self.config)
+        time = self.family.time(amounts.clamp(*self.trained_noise), self.noise)
         first, second = (self._outputs(states, time)[0].to(self._dtype) for _ in range(2))
         if not agree(first, second):
             raise ModelError(

@@ -7,6 +7,7 @@ from estimators import (
     Geometric,
     InputError,
     LogLinear,
+    Mixed,
     Polynomial,
     RateMatrix,
     ScoreEntropy,
@@ -21,6 +22,7 @@ from tests.support.noising import random_rates
 PARAMETERS = {
     "score-entropy(absorbing,eps=0.001)": ScoreEntropy(Absorbing(), LogLinear(0.001)),
     "score-entropy(uniform,polynomial,power=3)": ScoreEntropy(Uniform(), Polynomial(3.0)),
+    "score-entropy(mixed-0.2,polynomial)+stratified": ScoreEntropy(Mixed(0.2), Polynomial(), Stratified()),
     "score-entropy(uniform,geometric)": ScoreEntropy(Uniform(), Geometric()),
     "score-entropy(uniform,geometric,smallest=0.001,largest=5)+stratified": ScoreEntropy(
         Uniform(), Geometric(1e-3, 5.0), Stratified()
@@ -73,7 +75,10 @@ def test_a_rate_matrix_has_the_given_name():
     assert ScoreEntropy(RateMatrix(random_rates(3), title="mutations")).name == "score-entropy(mutations)"
 
 
-NEEDS = r"needs one noise \(absorbing, uniform\) and at most one schedule \(log-linear, polynomial, geometric\)"
+NEEDS = (
+    r"needs one noise \(absorbing, uniform, mixed-SHARE\) and at most one schedule "
+    r"\(log-linear, polynomial, geometric\)"
+)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +88,8 @@ NEEDS = r"needs one noise \(absorbing, uniform\) and at most one schedule \(log-
         ("score-entropy()", NEEDS),
         ("score-entropy(gaussian)", f"{NEEDS}; 'gaussian' is neither"),
         ("score-entropy(uniform,absorbing)", NEEDS),
+        ("score-entropy(mixed-half)", f"{NEEDS}; 'mixed-half' is neither"),
+        ("score-entropy(mixed-1)", r"share of uniform noise in \(0, 1\), got 1.0"),
         ("score-entropy(uniform,polynomial,geometric)", NEEDS),
         ("marginal-score-entropy(uniform,cosine)", f"^marginal-score-entropy {NEEDS}; 'cosine' is neither"),
         ("marginal-score-entropy(absorbing)", r"absorbing noise does not join all states, .* use score-entropy\(absor"),

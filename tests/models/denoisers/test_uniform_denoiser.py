@@ -91,6 +91,20 @@ def test_other_noise_lengths_and_files_are_refused(model, tmp_path):
         UniformDenoiser(DenoiserConfig("ab", length=4, layers=1, width=4, heads=1))
 
 
+@pytest.mark.parametrize("schedule", ["geometric", "polynomial,power=6", "log-linear,end=0.005"])
+def test_schedules_that_are_mostly_outside_the_noise_of_training_are_refused(model, schedule):
+    """Control: those that are mostly inside are not."""
+    with pytest.raises(ids.InputError, match=r"was trained for total noise from 0.0101 to 4.61, and .* are outside"):
+        ids.estimate_nll(model, [[0, 1]], f"score-entropy(uniform,{schedule})", passes=8)
+    for fitting in ("log-linear", "polynomial", "polynomial,power=3", "geometric,smallest=0.01,largest=4"):
+        assert ids.estimate_nll(model, [[0, 1]], f"score-entropy(uniform,{fitting})", passes=8)["nll"].item() > 0
+
+
+def test_averages_over_own_noise_are_refused(model):
+    with pytest.raises(ids.InputError, match="one law"):
+        ids.estimate_nll(model, [[0, 1]], "marginal-score-entropy(uniform,polynomial)", passes=8)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -195,14 +195,21 @@ def test_maths_beyond_the_ends_of_training_the_bound_stays_close(name: str) -> N
 
 
 def test_the_ends_of_training_are_those_of_the_schedule() -> None:
-    held = torch.tensor([1e-9, 50.0], dtype=torch.float64)
     geometric = {"noise": {"type": "geometric", "sigma_min": 1e-4, "sigma_max": 20}}
-    sedd_time = NOISED_FAMILIES["sedd-uniform"].time
-    assert sedd_time(held, Uniform(), geometric).tolist() == pytest.approx([1e-4, 20.0], rel=0.02)
-    gidd_time = NOISED_FAMILIES["gidd"].time
-    assert gidd_time(held, Mixed(0.2), {"t_eps": 1e-3}).tolist() == [1e-3, 1 - 1e-3]
+    assert NOISED_FAMILIES["sedd-uniform"].trained(Uniform(), geometric) == pytest.approx([1e-4, 20.0], rel=0.02)
+    assert NOISED_FAMILIES["duo"].trained(Uniform(), {}) == pytest.approx([1e-3, np.log(1000)], rel=1e-3)
+    gidd, mixed = NOISED_FAMILIES["gidd"], Mixed(0.2)
+    ends = torch.tensor(gidd.trained(mixed, {"t_eps": 1e-3}), dtype=torch.float64)
+    assert gidd.time(ends, mixed).tolist() == pytest.approx([1e-3, 1 - 1e-3])
     half = torch.tensor([np.log(2.0)], dtype=torch.float64)
-    assert gidd_time(half, Absorbing(), {}).tolist() == pytest.approx([0.5])
+    assert gidd.time(half, Absorbing()).tolist() == pytest.approx([0.5])
+
+
+def test_a_schedule_that_the_family_was_not_trained_for_is_refused() -> None:
+    """Control: a schedule within the noise of training is not refused."""
+    with pytest.raises(ids.InputError, match=r"trained for total noise from 0.000999 to 6.91, and 28% of the passes"):
+        ids.estimate_nll(of_law("duo"), [[0, 1]], "score-entropy(uniform,geometric)", passes=4)
+    ids.estimate_nll(of_law("duo"), [[0, 1]], "score-entropy(uniform,polynomial)", passes=4)
 
 
 def test_gidd_without_uniform_noise_is_for_absorbing_noise(tmp_path: Path) -> None:
