@@ -25,10 +25,10 @@ from estimators.target import Target
 __all__ = ["Auto"]
 
 FEW_PASSES = 3  # to learn a regression from
-FEW_POSITIONS = 8  # and less than `PAIR` passes for each
-PAIR = 2.5  # passes per position, from which a pair of reversed chains leaves too many unused
+PAIRED = 8  # positions up to which a pair of reversed chains is best where it fits
+PAIR = 2.5  # passes per position, from which such a pair leaves too many unused
+FEW_POSITIONS = 6  # up to which chains are better if they are no longer than the passes
 SHORT = 4  # positions: drawing a mask twice is then what costs
-SINGLE = 1.5  # passes per position up to which one whole chain is better than two halves, if positions are few
 GAIN_PER_PASS = 0.05  # by which a regression's variance is lower than that of block chains (reports/frontier_text)
 SECONDS_PER_POSITION = 5e-4  # of a regression on one thread, up to 128 passes (reports/speed.md)
 
@@ -96,8 +96,9 @@ class Auto(Estimator):
         exact = self._exact(length, passes)
         if exact is not None:
             return exact
-        if passes <= FEW_PASSES or (length <= FEW_POSITIONS and passes < PAIR * length):
-            return self._chains(length, passes)
+        chains = self._chains(length, passes)
+        if chains is not None:
+            return chains
         if length <= SHORT:
             return Choice(WithoutReplacement(), "few masks: none is drawn twice")
         if self._is_costly(length * blocks, passes):
@@ -111,15 +112,16 @@ class Auto(Estimator):
             return Choice(Chain(), "conditionals of one law and a pass for each position: exact")
         return None
 
-    def _chains(self, length: int, passes: int) -> Choice:
+    def _chains(self, length: int, passes: int) -> Choice | None:
+        """Choose among chains, where they are better than what is learned or counted."""
         why = "too few passes or positions to learn a regression from"
-        if passes >= 2 * length:
+        if length <= PAIRED and 2 * length <= passes < PAIR * length:
             return Choice(Chain(antithetic=True), why)
-        if length <= SHORT and passes >= SINGLE * length:
-            return Choice(WithoutReplacement(), "few masks: none is drawn twice")
-        if length <= SHORT and passes >= length:
+        if length <= FEW_POSITIONS and length <= passes < 2 * length and (passes <= length + 1 or length <= SHORT):
             return Choice(Chain(), why)
-        return Choice(BlockChain(antithetic=passes not in (1, 3)), why)  # halves would leave one of 3 passes unused
+        if passes <= FEW_PASSES or (length <= FEW_POSITIONS and passes < length):
+            return Choice(BlockChain(antithetic=passes not in (1, 3)), why)  # halves would leave one of 3 passes unused
+        return None
 
     def _is_costly(self, length: float, passes: int) -> bool:
         saved = float("inf") if self.pass_cost is None else GAIN_PER_PASS * passes * passes * self.pass_cost

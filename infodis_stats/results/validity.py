@@ -108,17 +108,17 @@ CAUTIONS: dict[str, Caution] = {
         ),
         Caution(
             "little-noise",
-            "few passes at low noise carry the error: coverage is some points below nominal; marginal-score-entropy "
-            "with the polynomial schedule does not have this problem",
+            "few passes at low noise carry the error: coverage is some points below nominal; for laws, "
+            "marginal-score-entropy with the polynomial schedule does not have this problem",
             "caution",
-            "use marginal-score-entropy with the polynomial schedule, if the ratios come from one law",
+            "take more passes and replicates; for a law, use marginal-score-entropy with the polynomial schedule",
         ),
         Caution(
             "rare-tokens",
             "some position costs more than 8 nats: noise low enough to resolve such a probability is hardly sampled, "
             "and coverage is below nominal; masked estimators are not affected",
             "caution",
-            "use a masked estimator, such as uniform-count+stratified",
+            "use a masked estimator, if the model prices masked tokens; else take more passes",
         ),
         Caution(
             "unfinished-noise",

@@ -24,6 +24,29 @@ def test_the_choice_for_a_plan_is_the_choice_that_drew_it(length, passes, consis
         assert Auto(consistent).choose(plan.length, plan.passes).estimator == choice.estimator
 
 
+@pytest.mark.parametrize(
+    ("length", "passes", "chosen"),
+    [
+        (4, 7, "chain"),
+        (4, 8, "chain+antithetic"),
+        (4, 10, "without-replacement"),
+        (4, 15, "exhaustive"),
+        (6, 5, "block-chain+antithetic"),
+        (6, 7, "chain"),
+        (6, 8, "regression"),
+        (6, 12, "chain+antithetic"),
+        (6, 15, "regression"),
+        (8, 8, "regression"),
+        (8, 16, "chain+antithetic"),
+        (9, 18, "regression"),
+        (40, 3, "block-chain"),
+        (40, 4, "regression"),
+    ],
+)
+def test_the_choice_where_positions_or_passes_are_few(length, passes, chosen):
+    assert Auto().choose(length, passes).estimator.name == chosen
+
+
 def test_plan_and_reduce_are_those_of_the_chosen_estimator():
     masks = Auto().plan(20, 16, 3, np.random.default_rng(0))
     regression = estimator("regression")
