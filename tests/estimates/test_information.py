@@ -84,6 +84,7 @@ def test_scores_of_another_law_give_the_cross_entropy():
     assert found["information"].values[0] - LAW.entropy(3) > 6 * found["information_se"].values[0]
 
 
+@pytest.mark.slow
 def test_all_score_entropies_of_the_noise_have_the_same_mean():
     names = ["score-entropy(uniform,polynomial,power=3)", "marginal-score-entropy(uniform,pilot=32)+sobol"]
     for name in names:

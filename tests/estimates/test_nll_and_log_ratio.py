@@ -138,12 +138,14 @@ def covers(law, tokens, replicates, **arguments):
     return int(((lower <= truth) & (truth <= upper)).sum())
 
 
+@pytest.mark.slow
 def test_intervals_have_nominal_coverage_on_a_held_out_law():
     law = ids.MarkovChain.random(order=2, alphabet="ABC", seed=77)
     tokens = law.sample(1500, length=10, seed=78)
     assert_rate(covers(law, tokens, 8, passes=8), len(tokens), 0.95)
 
 
+@pytest.mark.slow
 def test_control_intervals_at_a_lower_level_fail_the_same_check():
     law = ids.MarkovChain.random(order=2, alphabet="ABC", seed=77)
     tokens = law.sample(1500, length=10, seed=78)

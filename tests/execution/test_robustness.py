@@ -22,6 +22,7 @@ def survived(series, fewest):
     assert series.studies > 0
 
 
+@pytest.mark.slow
 def test_kills_at_random_instants(warm, tmp_path):
     survived(robustness.kills(warm, tmp_path, 4, seed=1), 4)
 
@@ -59,6 +60,7 @@ def test_small_disks(warm, tmp_path):
     survived(series, 3)
 
 
+@pytest.mark.slow
 def test_flipped_bits(tmp_path):
     survived(robustness.flipped_bits(tmp_path, 20), 20)
 

@@ -217,6 +217,7 @@ def test_rows_without_spread_have_a_caution_and_others_have_not():
     assert ids.diagnose(result).verdict == "caution"
 
 
+@pytest.mark.slow
 def test_a_precision_is_not_reached_by_replicates_that_agree():
     rows = 60
     tokens, names = np.zeros((rows, 64), dtype=np.int64), [f"{row}" for row in range(rows)]

@@ -44,6 +44,7 @@ def test_the_loss_estimates_the_likelihood_bound_per_character(block_size):
     assert abs(flat - exact) > 4 * error
 
 
+@pytest.mark.slow
 def test_training_learns_the_law():
     tokens = LAW.sample(200, length=6, seed=9)
     model, truth = fresh(), LAW.nll(tokens).mean()
@@ -141,6 +142,7 @@ def test_sequences_are_whole_and_padded():
         sequence_windows([], 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("time", [True, False])
 def test_uniform_noise_is_learned_with_and_without_time_and_context(time):
     """An estimate under the trained network is near the law's entropy rate; control: before training it is far."""

@@ -224,6 +224,7 @@ def test_worthless_predictions_do_no_harm(monkeypatch):
     assert after > 1.15 * before, "control: the slope of whole passes alone"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("undamped", [False, True])
 def test_unpredictable_losses_do_little_harm(undamped, monkeypatch):
     """The losses are noise. Variances are accurate to 10 %; without the factor they would be 50 % larger."""

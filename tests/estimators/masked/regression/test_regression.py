@@ -84,6 +84,7 @@ def variance(name, law, tokens, passes, replicates):
     return estimates.var(axis=1, ddof=1).mean()
 
 
+@pytest.mark.slow
 def test_it_gains_much_where_neighbours_are_informative():
     """On other chains of order 1 the measured precision was 95 times as high at (16, 32), to a factor of 1.3."""
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
@@ -92,6 +93,7 @@ def test_it_gains_much_where_neighbours_are_informative():
     assert variance("regression", law, tokens, 32, 30) < plain / 30
 
 
+@pytest.mark.slow
 def test_it_loses_little_where_there_is_nothing_to_learn():
     """Arbitrary losses: noisy predictions must not inflate the variance much. Variances are accurate to 10 %."""
     model, tokens = ArbitraryLosses(8), np.zeros((4, 8), dtype=int)
