@@ -26,9 +26,10 @@ __all__ = ["Auto"]
 
 FEW_PASSES = 3  # to learn a regression from
 PAIRED = 8  # positions up to which a pair of reversed chains is best where it fits
-PAIR = 2.5  # passes per position, from which such a pair leaves too many unused
-FEW_POSITIONS = 6  # up to which chains are better if they are no longer than the passes
+PAIR = 2.8  # passes per position, from which such a pair leaves too many unused
+FEW_POSITIONS = 6  # with fewer passes than positions, there is too little to learn from
 SHORT = 4  # positions: drawing a mask twice is then what costs
+DISTINCT = 2.5  # passes per position, from which distinct masks are best if positions are so few
 GAIN_PER_PASS = 0.05  # by which a regression's variance is lower than that of block chains (reports/frontier_text)
 SECONDS_PER_POSITION = 5e-4  # of a regression on one thread, up to 128 passes (reports/speed.md)
 
@@ -96,11 +97,11 @@ class Auto(Estimator):
         exact = self._exact(length, passes)
         if exact is not None:
             return exact
+        if length <= SHORT and passes >= DISTINCT * length:
+            return Choice(WithoutReplacement(), "few masks: none is drawn twice")
         chains = self._chains(length, passes)
         if chains is not None:
             return chains
-        if length <= SHORT:
-            return Choice(WithoutReplacement(), "few masks: none is drawn twice")
         if self._is_costly(length * blocks, passes):
             return Choice(BlockChain(antithetic=True), "a regression takes longer than the passes that it saves")
         return Choice(Regression(), "enough passes and positions to learn from")
@@ -114,12 +115,12 @@ class Auto(Estimator):
 
     def _chains(self, length: int, passes: int) -> Choice | None:
         """Choose among chains, where they are better than what is learned or counted."""
-        why = "too few passes or positions to learn a regression from"
         if length <= PAIRED and 2 * length <= passes < PAIR * length:
-            return Choice(Chain(antithetic=True), why)
-        if length <= FEW_POSITIONS and length <= passes < 2 * length and (passes <= length + 1 or length <= SHORT):
-            return Choice(Chain(), why)
+            return Choice(Chain(antithetic=True), "few positions, and passes for a whole chain and its reverse")
+        if length <= SHORT and length <= passes < 2 * length:
+            return Choice(Chain(), "few positions, and passes for a whole chain")
         if passes <= FEW_PASSES or (length <= FEW_POSITIONS and passes < length):
+            why = "too few passes or positions to learn a regression from"
             return Choice(BlockChain(antithetic=passes not in (1, 3)), why)  # halves would leave one of 3 passes unused
         return None
 

@@ -40,7 +40,7 @@ class MaskedTokens:
         if not prices_masks(model):
             raise InputError(
                 f"{type(model).__name__} does not price masked tokens: it has no token_nll; "
-                "a model of score ratios needs an estimator such as score-entropy(uniform)"
+                "score ratios give likelihoods by an estimator such as score-entropy(uniform), and all else needs masks"
             )
         tokens, masked, context = (on_device(column, device) for column in columns)
         arguments = (tokens, masked, context) if needs_context(model) else (tokens, masked)

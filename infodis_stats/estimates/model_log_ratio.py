@@ -22,6 +22,7 @@ from estimators import (
     make_targets,
 )
 from estimators.evaluate import Progress
+from estimators.model import gives_ratios, prices_masks
 from estimators.sampling import joined
 from estimators.streams import root_seed, stream
 from estimators.target import Context, Tokens
@@ -61,7 +62,7 @@ def estimate_model_log_ratio(
     Parameters
     ----------
     first_model, second_model : Model
-        Both must have the same vocabulary. This cannot be checked: any two vocabularies of one size give a number.
+        Both must have the same vocabulary, which is compared where both have an alphabet or a tokenizer.
     tokens : array of int, shape (sequence, length), or sequence of arrays of int
     estimator : str or Estimator, default "auto"
         One for both models; ``auto`` chooses for the model with the weaker guarantees.
@@ -102,7 +103,13 @@ def estimate_model_log_ratio(
     if contrast.estimator.pilot:
         raise InputError(f"{contrast.estimator.name}: a pilot runs one model, but there are two; leave out pilot=")
     targets = make_targets(tokens, context, names)
-    check_same_symbols(first_model, second_model, np.concatenate([target.tokens for target in targets]))
+    kinds = [(prices_masks(model), gives_ratios(model)) for model in (first_model, second_model)]
+    if not any(all(kind) for kind in zip(*kinds, strict=True)):
+        raise InputError(
+            "one model prices masked tokens and the other gives score ratios of noised ones, so no estimator suits "
+            "both: estimate the likelihood under each by itself"
+        )
+    check_same_symbols(first_model, second_model, [target.tokens for target in targets])
     quantity = Quantity(
         name="log_ratio",
         unit="sequence",

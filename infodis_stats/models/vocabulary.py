@@ -1,5 +1,7 @@
 """Symbols of a model: names of its tokens, and the tokens that a substitution may introduce."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -19,6 +21,11 @@ __all__ = [
 ]
 
 MOSTLY = 0.5  # of the tokens of a protein are residues
+
+DIFFERENT = (
+    "the two models divide the text into different tokens, so one cannot be scored on those of the other; both must "
+    "have the same alphabet or tokenizer"
+)
 
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 """The 20 standard amino-acid residues."""
@@ -46,8 +53,8 @@ def encode_sequence(model: Law | TextModel, text: str) -> NDArray[np.int64]:
     return encoded_sequence(model, text)
 
 
-def check_same_symbols(first: Model, second: Model, tokens: NDArray[np.int64]) -> None:
-    """Refuse tokens that stand for other symbols under a second model.
+def check_same_symbols(first: Model, second: Model, sequences: Sequence[NDArray[np.int64]]) -> None:
+    """Refuse sequences of which a second model has other tokens, or tokens that stand for other symbols.
 
     Models without an alphabet or a tokenizer are not compared.
 
@@ -60,21 +67,29 @@ def check_same_symbols(first: Model, second: Model, tokens: NDArray[np.int64]) -
     --------
     >>> from infodis_stats.laws import MarkovChain
     >>> laws = [MarkovChain.random(order=1, alphabet=alphabet, seed=0) for alphabet in ("ACGT", "ACTG")]
-    >>> check_same_symbols(*laws, np.array([0, 1]))  # token 2 would be refused
+    >>> check_same_symbols(*laws, [np.array([0, 1])])  # token 2 would be refused
     """
     if not (isinstance(first, Law | TextModel) and isinstance(second, Law | TextModel)):
         return
-    used = np.unique(tokens)
+    used = np.unique(np.concatenate(sequences))
     try:
         names = symbol_names(first, used), symbol_names(second, used)
-    except (InputError, IndexError):  # no tokenizer, or a token that the model itself will refuse
-        return
-    for token, one, other in zip(used.tolist(), *names, strict=True):
+    except (InputError, IndexError):  # no tokenizer, or a token that the second model itself will refuse
+        names = [], []
+    for token, one, other in zip(used.tolist(), *names, strict=False):
         if one != other:
             raise InputError(
                 f"token {token} is {one!r} under the first model and {other!r} under the second; both must have the "
                 "same alphabet or tokenizer"
             )
+    if isinstance(first, TextModel) and isinstance(second, TextModel):
+        texts = [first.decode(tokens) for tokens in sequences]
+        try:
+            same = all(np.array_equal(first.encode(text), second.encode(text)) for text in texts)
+        except (InputError, IndexError):  # tokens without a text
+            return
+        if not same:
+            raise InputError(DIFFERENT)
 
 
 def symbol_tokens(model: Model, symbols: ArrayLike) -> NDArray[np.int64]:

@@ -108,15 +108,15 @@ CAUTIONS: dict[str, Caution] = {
         ),
         Caution(
             "little-noise",
-            "few passes at low noise carry the error: coverage is some points below nominal; for laws, "
-            "marginal-score-entropy with the polynomial schedule does not have this problem",
+            "few passes at low noise carry the error: coverage is some points below nominal",
             "caution",
-            "take more passes and replicates; for a law, use marginal-score-entropy with the polynomial schedule",
+            "of a law, use marginal-score-entropy with the polynomial schedule; of a network, read intervals as too "
+            "narrow",
         ),
         Caution(
             "rare-tokens",
             "some position costs more than 8 nats: noise low enough to resolve such a probability is hardly sampled, "
-            "and coverage is below nominal; masked estimators are not affected",
+            "and coverage is below nominal",
             "caution",
             "use a masked estimator, if the model prices masked tokens; else take more passes",
         ),

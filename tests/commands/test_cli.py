@@ -146,7 +146,7 @@ def test_errors_are_one_line_with_exit_status_2(capsys, study_file, arguments, s
 
 def test_a_denoiser_is_trained_on_text_and_scores_a_file(capsys, tmp_path):
     corpus, model = tmp_path / "corpus.txt", tmp_path / "model.safetensors"
-    corpus.write_text("abc abd\n" * 60)
+    corpus.write_text("abc abd\n" * 200)
     status, out, err = run(capsys, "train", corpus, "--out", model, *TINY)
     assert (status, err) == (0, "")
     assert "Held out: " in out
@@ -212,6 +212,52 @@ def test_a_denoiser_of_another_kind_is_trained_on_lines(capsys, tmp_path, option
     assert [row["nll"] > 0 for row in json.loads(out)["sequences"]] == [True, True]
 
 
+def test_few_held_out_lines_have_no_interval(capsys, tmp_path):
+    """Each held-out line is scored once, however often it stands in the file."""
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("abc\nabd\n")
+    held_out = tmp_path / "held_out.txt"
+    held_out.write_text("abd\nabc\nabd\n")
+    for given, count in ([], "(1 sequence of 3 symbols)"), (["--held-out", held_out], "(2 sequences of 3 symbols)"):
+        status, out, _ = run(capsys, "train", corpus, "--lines", "--out", tmp_path / "m.safetensors", *given, *TINY)
+        assert status == 0
+        assert count in out
+        assert "interval" not in out
+
+
+def test_lines_end_as_they_do_where_texts_are_read(capsys, tmp_path):
+    corpus, model = tmp_path / "corpus.txt", tmp_path / "m.safetensors"
+    corpus.write_text("ab\x0cc\nab\u2028\n" * 4, encoding="utf-8")
+    assert run(capsys, "train", corpus, "--lines", "--out", model, *TINY)[0] == 0
+    assert run(capsys, "nll", model, corpus, "--passes", 4)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["{law}", "--held-out", "{text}"], "--held-out is for text, but"),
+        (["{law}", "--bpe", "300"], "--bpe is for text, but"),
+        (["{law}", "{text}"], "is an exact law, which is a corpus by itself: leave out the other files"),
+        (["{text}", "{law}"], "is an exact law, which is a corpus by itself: leave out the other files"),
+        (["{text}", "--held-out", "{empty}"], "there is no held-out text to evaluate with"),
+        (["{empty}", "--lines"], "the corpus has no text to train on"),
+        (["{empty}", "--bpe", "300"], "the corpus has no text to train on"),
+        (["{text}", "--bpe", "257", "--length", "20"], "the held-out text has 15 tokens, fewer than the length"),
+        (["{text}", "--noise", "uniform", "--block-size", "4"], "blocks are for masks"),
+        (["{text}", "--time"], "time is for uniform noise"),
+    ],
+)
+def test_a_corpus_that_does_not_suit_is_refused_in_one_line(capsys, study_file, tmp_path, arguments, sentence):
+    text, empty = tmp_path / "text.txt", tmp_path / "empty.txt"
+    text.write_text("abc abd\n" * 40)
+    empty.write_text("")
+    names = [argument.format(law=study_file, text=text, empty=empty) for argument in arguments]
+    status, _, err = run(capsys, "train", *names, "--out", tmp_path / "m.safetensors", *TINY[2:])
+    assert status == 2
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
 def test_commands_about_masks_refuse_a_network_for_uniform_noise(capsys, tmp_path):
     corpus, model = tmp_path / "corpus.txt", tmp_path / "model.safetensors"
     corpus.write_text("abc abd\n" * 60)
@@ -227,7 +273,7 @@ def test_commands_about_masks_refuse_a_network_for_uniform_noise(capsys, tmp_pat
     [
         (
             ["train", "{folder}/short.txt", "--out", "{folder}/model.safetensors"],
-            "shorter than the length of the model, 128",
+            "a text of 3 characters is too short for a model of length 128: its last part is held out",
         ),
         (["train", "{folder}/short.txt", "--out", "{folder}/model.pt"], "--out must be a .safetensors file"),
         (["train", "{folder}/absent.txt", "--out", "{folder}/m.safetensors"], "cannot be read"),

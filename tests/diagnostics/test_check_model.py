@@ -233,7 +233,7 @@ def test_laws_and_networks_are_fine() -> None:
     assert check.measured["order_sd"] < 1e-6
     assert "no problems found" in check.overall
     assert ids.check_model(ids.load_model("austen")).verdict == "fine"
-    with pytest.raises(ids.InputError, match=r"int cannot be checked: it has no token_nll"):
+    with pytest.raises(ids.InputError, match=r"int has no token_nll\(tokens, masked\): check is for"):
         ids.check_model(3)
 
 

@@ -158,7 +158,9 @@ def check_model(
     if options:
         raise InputError(f"{next(iter(options))}= is an option of models given by their names")
     if not prices_masks(model):
-        raise InputError(f"{type(model).__name__} cannot be checked: it has no token_nll(tokens, masked)")
+        raise InputError(
+            f"{type(model).__name__} has no token_nll(tokens, masked): check is for models that price masked tokens"
+        )
     trial = make_trial(model, texts, seed)
     findings = []
     for finding in _findings(trial):

@@ -109,7 +109,8 @@ class Network(nn.Module):
         """Return the SHA-256 of the configuration and the weights, in hexadecimal."""
         digest = hashlib.sha256(json.dumps(self.config.as_dict()).encode())
         for name, tensor in sorted(self.state_dict().items()):
-            digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+            raw = tensor.detach().cpu().contiguous().view(torch.uint8)  # numpy has no bfloat16
+            digest.update(name.encode() + raw.numpy().tobytes())
         return digest.hexdigest()
 
     def save(self, path: Path | str, notes: dict[str, str] | None = None) -> None:

@@ -133,8 +133,17 @@ class BytePairs:
         return int(self._tokenizer.get_vocab_size())
 
     def encode(self, text: str) -> NDArray[np.int64]:
-        """Convert text to tokens, int64 of shape (length,)."""
-        return np.array(self._tokenizer.encode(text).ids, dtype=np.int64)
+        """Convert text to tokens, int64 of shape (length,).
+
+        Raises
+        ------
+        InputError
+            If the text has half of a surrogate pair, which no encoding has.
+        """
+        try:
+            return np.array(self._tokenizer.encode(text).ids, dtype=np.int64)
+        except TypeError as error:
+            raise InputError("the text is not valid Unicode: it has half of a surrogate pair") from error
 
     def decode(self, tokens: Iterable[int]) -> str:
         """Convert tokens to text; bytes that are no character become the replacement character."""

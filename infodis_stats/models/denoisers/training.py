@@ -93,9 +93,10 @@ class TrainingPlan:
 
     def __post_init__(self) -> None:
         if min(self.steps, self.batch, self.warmup) < 1 or not 0 < self.rate < math.inf or self.seed < 0:
+            given = ", ".join(f"{name} {value}" for name, value in asdict(self).items())
             raise InputError(
                 "training needs steps, batch and warmup of at least 1, a positive rate and a seed of at least 0, got "
-                f"{self}"
+                f"{given}"
             )
 
 
@@ -114,7 +115,7 @@ def text_windows(tokens: Tensor, length: int) -> Windows:
 def sequence_windows(sequences: Sequence[Tensor], length: int) -> Windows:
     """Return a source of uniformly random sequences, each whole and padded to the longest of its batch."""
     if not sequences:
-        raise InputError("there are no sequences to train on")
+        raise InputError("the corpus has no sequences")
     for number, sequence in enumerate(sequences, start=1):
         if not 0 < len(sequence) <= length:
             raise InputError(
@@ -199,6 +200,7 @@ def train(
     plan: TrainingPlan,
     *,
     checkpoint: Path | None = None,
+    corpus: str = "",
     progress: Callable[[int, float], object] | None = None,
 ) -> Trained:
     """Train a denoiser.
@@ -213,6 +215,8 @@ def train(
     checkpoint : Path, optional
         File to which the state is written every 100 steps. If it exists, training resumes from it and ends with the
         weights of an uninterrupted run. It is deleted at the end.
+    corpus : str, default ""
+        Digest of the data, so that a checkpoint of other data is refused.
     progress : callable, optional
         Called after each step with the number of completed steps and the loss in nats per token.
 
@@ -224,7 +228,7 @@ def train(
     Raises
     ------
     StoreError
-        If the checkpoint is damaged, or belongs to another model or plan.
+        If the checkpoint is damaged, or belongs to another model, plan or corpus.
     """
     generator = torch.Generator().manual_seed(plan.seed)
     optimiser = torch.optim.AdamW(model.parameters(), lr=plan.rate, betas=(0.9, 0.98), weight_decay=0.01)
@@ -233,7 +237,7 @@ def train(
         lambda step: min(1.0, (step + 1) / plan.warmup) * 0.5 * (1 + math.cos(math.pi * step / plan.steps)),
     )
     device = next(model.parameters()).device
-    made_for = json.dumps([model.config.as_dict(), asdict(plan)])
+    made_for = json.dumps([model.config.as_dict(), asdict(plan), corpus])
     done = 0
     if checkpoint is not None and checkpoint.exists():
         state = _read_checkpoint(checkpoint, made_for)
@@ -277,5 +281,7 @@ def _read_checkpoint(path: Path, made_for: str) -> dict[str, Any]:
     except Exception as error:  # torch raises many types for a damaged file
         raise StoreError(f"the checkpoint {path} is damaged; delete it to start from scratch") from error
     if settings != made_for:
-        raise StoreError(f"the checkpoint {path} belongs to another model or plan; delete it to start from scratch")
+        raise StoreError(
+            f"the checkpoint {path} belongs to another model, plan or corpus; delete it to start from scratch"
+        )
     return state

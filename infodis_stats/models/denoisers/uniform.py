@@ -37,7 +37,7 @@ class UniformDenoiser(Network):
         Longest sequence in tokens, context included.
     noise : Uniform
     trained_noise : tuple of float
-        The least and the most total noise of its training.
+        The least and the most total noise of its training. Beyond them the network is told the nearer one.
     vocabulary_size : int
         Number of symbols.
 
@@ -84,7 +84,8 @@ class UniformDenoiser(Network):
         self._check_length(noised.shape[1])
         hidden = self.embedding(noised) + self.acting(acts.long())
         if self.amount is not None:
-            hidden = hidden + self.amount(_features(total_noise).to(hidden.dtype))[:, None]
+            told = total_noise.clamp(*self.trained_noise)
+            hidden = hidden + self.amount(_features(told).to(hidden.dtype))[:, None]
         logits = self.head(self._transformed(hidden, lengths))
         return functional.log_softmax(logits.float(), dim=-1)
 
@@ -93,15 +94,18 @@ class UniformDenoiser(Network):
 
         Returns
         -------
-        Tensor of float64, shape (batch, length, symbols)
+        Tensor of floating point, shape (batch, length, symbols)
 
         Raises
         ------
+        TokenError
+            If a state is not one of the model's symbols; the message gives the row and the position.
         InputError
             If the sequences are longer than `longest`, or the noise is not uniform.
         """
         if noise != self.noise:
             raise InputError(f"{self.describe()} was trained for uniform noise, not for {noise.name} noise")
+        self._check_tokens(noised)
         return leave_one_out_ratios(self.log_predictions(noised, acts, total_noise), noised, total_noise, noise)
 
     def losses(

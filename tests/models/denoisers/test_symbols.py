@@ -1,5 +1,6 @@
 """Symbols of a denoiser: characters and byte pairs, which round-trip any text."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -46,3 +47,25 @@ def test_a_denoiser_of_byte_pairs_scores_text_in_its_own_tokens(tmp_path):
         ids.estimate_nll(model, [[0, 266]], passes=4)
     with pytest.raises(ids.InputError, match="17 tokens exceeds the model's maximum of 16"):
         ids.estimate_nll(model, [[0] * 17], passes=4)
+
+
+def test_half_a_surrogate_pair_is_refused():
+    with pytest.raises(ids.InputError, match="half of a surrogate pair"):
+        PAIRS.encode("a\ud800")
+
+
+def test_models_with_other_subwords_are_not_compared_on_those_of_the_first():
+    """The first tokens of both are the same; control: a second model with the same tokenizer is compared."""
+    torch.manual_seed(0)
+    more = BytePairs.learned(["the cat and the hat and the mat"] * 3, size=268)
+    small, same, large = (
+        Denoiser(DenoiserConfig(tokenizer=pairs.definition, length=32, layers=1, width=16, heads=2)).eval()
+        for pairs in (PAIRS, PAIRS, more)
+    )
+    tokens = [small.encode("the hat and the mat")]
+    assert np.isfinite(ids.estimate_model_log_ratio(small, same, tokens, passes=4)["log_ratio"]).all()
+    for first, second in ((small, large), (large, small)):
+        with pytest.raises(ids.InputError, match="same alphabet or tokenizer"):
+            ids.estimate_model_log_ratio(first, second, [first.encode("the hat and the mat")], passes=4)
+    with pytest.raises(ids.InputError, match="same alphabet or tokenizer"):
+        ids.estimate_model_log_ratio(small, ids.load_model("austen"), tokens, passes=4)

@@ -88,8 +88,10 @@ def test_checkpoints_that_are_damaged_or_of_another_plan_are_refused(tmp_path, m
 
     with pytest.raises(KeyboardInterrupt):
         train(fresh(), law_windows(LAW, 6), PLAN, checkpoint=checkpoint, progress=kill)
-    with pytest.raises(ids.StoreError, match="another model or plan"):
+    with pytest.raises(ids.StoreError, match="another model, plan or corpus"):
         train(fresh(), law_windows(LAW, 6), TrainingPlan(steps=61), checkpoint=checkpoint)
+    with pytest.raises(ids.StoreError, match="another model, plan or corpus"):
+        train(fresh(), law_windows(LAW, 6), PLAN, checkpoint=checkpoint, corpus="another")
     checkpoint.write_bytes(b"half")
     with pytest.raises(ids.StoreError, match="is damaged"):
         train(fresh(), law_windows(LAW, 6), PLAN, checkpoint=checkpoint)
@@ -138,7 +140,7 @@ def test_sequences_are_whole_and_padded():
         assert not row[length:].any()
     with pytest.raises(ids.InputError, match="sequence 2 of the corpus has 4 tokens; the model takes 1 to 3"):
         sequence_windows(sequences, 3)
-    with pytest.raises(ids.InputError, match="there are no sequences"):
+    with pytest.raises(ids.InputError, match="the corpus has no sequences"):
         sequence_windows([], 3)
 
 

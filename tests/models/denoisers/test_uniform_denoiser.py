@@ -91,6 +91,33 @@ def test_other_noise_lengths_and_files_are_refused(model, tmp_path):
         UniformDenoiser(DenoiserConfig("ab", length=4, layers=1, width=4, heads=1))
 
 
+def test_states_that_are_no_symbols_are_refused(model):
+    with pytest.raises(ids.TokenError, match="token 4 is outside the model's 4 characters"):
+        model.log_ratios(torch.tensor([[0, 4]]), torch.ones(1, 2, dtype=torch.bool), torch.ones(1), ids.Uniform())
+
+
+def test_beyond_the_noise_of_training_the_network_is_told_the_nearer_end(model):
+    ends = torch.tensor([*model.trained_noise], dtype=torch.float64)
+    tokens, acts = torch.zeros(2, 5, dtype=torch.int64), torch.ones(2, 5, dtype=torch.bool)
+    with torch.no_grad():
+        held = model.log_predictions(tokens, acts, torch.tensor([1e-6, 40.0], dtype=torch.float64))
+        torch.testing.assert_close(held, model.log_predictions(tokens, acts, ends), atol=0, rtol=0)
+        inside = model.log_predictions(tokens, acts, torch.tensor([0.02, 4.0], dtype=torch.float64))
+    assert not torch.allclose(held, inside, atol=1e-3)
+
+
+def test_models_of_different_noise_are_not_compared(model):
+    masked = Denoiser(DenoiserConfig("abcd", length=12, layers=1, width=16, heads=2))
+    for first, second in ((model, masked), (masked, model)):
+        with pytest.raises(ids.InputError, match="so no estimator suits both"):
+            ids.estimate_model_log_ratio(first, second, [[0, 1, 2]], passes=4)
+
+
+def test_half_precision_has_a_fingerprint(model):
+    half = UniformDenoiser(CONFIG).bfloat16()
+    assert len(half.fingerprint()) == 64
+
+
 @pytest.mark.parametrize("schedule", ["geometric", "polynomial,power=6", "log-linear,end=0.005"])
 def test_schedules_that_are_mostly_outside_the_noise_of_training_are_refused(model, schedule):
     """Control: those that are mostly inside are not."""
