@@ -83,10 +83,10 @@ def check_same_symbols(first: Model, second: Model, sequences: Sequence[NDArray[
                 "same alphabet or tokenizer"
             )
     if isinstance(first, TextModel) and isinstance(second, TextModel):
-        texts = [first.decode(tokens) for tokens in sequences]
         try:
+            texts = [first.decode(tokens) for tokens in sequences]
             same = all(np.array_equal(first.encode(text), second.encode(text)) for text in texts)
-        except (InputError, IndexError):  # tokens without a text
+        except (InputError, IndexError):  # no tokenizer, or tokens without a text
             return
         if not same:
             raise InputError(DIFFERENT)
