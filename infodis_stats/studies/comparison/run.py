@@ -252,7 +252,8 @@ def draws_dataset(groups: Sequence[Group], grid: Grid, drawn: Columns) -> xr.Dat
 def summary_dataset(draws: xr.Dataset, truth: xr.Dataset, spec: ComparedSpec, chosen: Chosen) -> xr.Dataset:
     """Summarise draws and add ``cautions (group, estimator, caution)``: which hold for at least one item.
 
-    ``auto`` has the cautions of what it chose (see `chosen_samplers`).
+    ``auto`` has the cautions of what it chose (see `chosen_samplers`), and an estimator that gave the truth in all
+    replicates has no few-hard-tokens.
     """
     summary = summarise(
         draws,
@@ -269,12 +270,21 @@ def summary_dataset(draws: xr.Dataset, truth: xr.Dataset, spec: ComparedSpec, ch
         ratio = truth["full_mask_ratio"].values[member]
         for sampler in spec.samplers():
             keys = [(group, sampler.name, passes) for passes in spec.passes]
-            ran = [one for key in keys for one in chosen.get(key, [sampler])]
+            ran = [one for key in keys for one in chosen.get(key, [])] or [sampler]
             found = (cautions_of(one, spec.interval_replicates, effective, ratio) for one in ran)
             cells.append([caution for cautions in found for caution in cautions])
     dims = ["group", "estimator"]
-    summary["cautions"] = caution_variable(dims, cells, [summary.sizes[name] for name in dims])
+    cautions = caution_variable(dims, cells, [summary.sizes[name] for name in dims])
+    # Intervals that are points at the truth have no coverage that could be below nominal.
+    cautions.loc[{"caution": "few-hard-tokens"}] &= ~_is_exact(summary, float(analysis.rounding(truth["truth"]).max()))
+    summary["cautions"] = cautions
     return summary
+
+
+def _is_exact(summary: xr.Dataset, slack: float) -> xr.DataArray:
+    """Return which estimators gave the truth up to rounding in all cells that were run: (group, estimator)."""
+    error = summary["mse"] ** 0.5
+    return (error.fillna(0.0) <= slack).all("passes") & error.notnull().any("passes")
 
 
 def _statistics(draw: Draw) -> dict[str, ArrayLike]:

@@ -132,6 +132,16 @@ def test_auto_has_the_cautions_of_what_it_chose(both):
     assert "little-noise" not in cautions(summary, "auto", group="masks/shared")  # it chose another there
 
 
+def test_exact_estimates_have_no_caution_of_few_hard_tokens():
+    keys = {"estimators": ["auto", "uniform-count", "chain"], "reference": "uniform-count"}
+    targets = [{"name": "short", "count": 2, "length": 3}]
+    summary = ids.run_study(ids.Spec(**(ONE | keys), law=LAW, targets=targets))["summary"].to_dataset()
+    assert "few-hard-tokens" in cautions(summary, "uniform-count", group="short")
+    for exact in ("auto", "chain"):
+        assert (summary["mse"].sel(estimator=exact) < 1e-20).all()
+        assert cautions(summary, exact, group="short") == set()
+
+
 def test_estimates_of_equal_draws_have_the_ratio_1_exactly(both):
     summary = both["summary"].to_dataset().sel(group="noise/shared", estimator=ONE["estimators"][3])
     assert (summary["efficiency"] == 1).all()
