@@ -16,7 +16,7 @@ from tests.support.small_studies import SMALL_INFORMATION
         ("passes = [4, 8]", "passes = [4, 4]", 4, "passes must differ"),
         ("replicates = 16", "replicates = 5", 5, "must be at least 6, got 5"),
         ("replicates = 16", "replicates = 6", 5, "replicates must be at least interval_replicates, 8"),
-        ('"score-entropy(uniform)"', '"score-entropy(unifrom)"', 11, "one noise (absorbing, uniform)"),
+        ('"score-entropy(uniform)"', '"score-entropy(unifrom)"', 11, "one noise (absorbing, uniform, mixed-SHARE)"),
         ('name = "Hidden"', 'name = "A <b>chain</b>"', 26, "the names of subjects must differ"),
         ("count = 3, length = 11,", "count = 3, context = 2, length = 11,", 17, "leave out context"),
         ("{ sequences = 64,", '{ noises = ["uniform", "uniform"], sequences = 64,', 15, "noises must differ"),
