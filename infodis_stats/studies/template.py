@@ -12,7 +12,9 @@ from pydantic.fields import FieldInfo
 from estimators import InputError
 from estimators.model import noise_of, prices_masks
 from infodis_stats.io.records import read_pairs, read_records
-from infodis_stats.models.loading import BUNDLED, load_model
+from infodis_stats.models.huggingface import NOISED_FAMILIES, find_noised_family
+from infodis_stats.models.huggingface.folder import read_config
+from infodis_stats.models.loading import BUNDLED, HUGGING_FACE, load_model
 from infodis_stats.studies.design.laws import read_law_table
 from infodis_stats.studies.design.toml import tables_in
 from infodis_stats.studies.design.toml_text import toml_key, toml_text, toml_value
@@ -128,7 +130,11 @@ def _scored_by(model: str, folder: Path) -> dict[str, Any]:
 
 
 def _noise(model: str) -> str:
-    """Return the name of the noise of a denoiser that prices no masked tokens; empty for all other models."""
+    """Return the name of the noise of a score model on this disk that prices no masked tokens; empty for others."""
+    folder = Path(model.removeprefix(HUGGING_FACE))
+    if model.startswith(HUGGING_FACE) and folder.is_dir():
+        family = find_noised_family(folder)
+        return "" if family is None else NOISED_FAMILIES[family].noise(read_config(folder)).name
     if model not in BUNDLED and not (Path(model).suffix == ".safetensors" and Path(model).is_file()):
         return ""
     network = load_model(model)

@@ -13,6 +13,7 @@ from infodis_stats.studies import records_template, study_template
 from infodis_stats.studies.kinds import kinds_by_name
 from infodis_stats.studies.study_file import parse_study
 from tests.support.command_line import run
+from tests.support.noised_checkpoints import write_noised
 
 KINDS = list(kinds_by_name())
 RECORDS = [
@@ -143,6 +144,14 @@ def test_a_score_model_gets_the_estimators_that_suit_it(folder, kind, records):
     assert json.loads(tree["provenance"].attrs["not_run"]) == []
     assert "little-noise" in [caution.key for caution in held(tree["summary"]["cautions"])]
     assert ids.write_report(tree, folder / "out").is_file()
+
+
+def test_a_checkpoint_for_mixed_noise_gets_the_estimators_that_suit_it(folder):
+    pytest.importorskip("transformers")
+    (folder / "mixed").mkdir()
+    write_noised(folder / "mixed", "gidd", p_uniform=0.25)
+    text = records_template("comparison", ["reads.fasta"], "hf:mixed")
+    assert '"score-entropy(mixed-0.25,polynomial)+stratified"' in text
 
 
 def test_control_a_model_of_masks_keeps_its_estimators(folder):
