@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ __all__ = ["digest_in_words", "has_report", "stored_study", "study_digest"]
 
 PAGES = {"report.md": "```", "report.html": "</html>"}
 """The pages of a report, and how they end."""
+
+FIGURE = re.compile(r"^!\[.*\]\((figures/[\w-]+\.svg)\)$", re.MULTILINE)
+"""A line of ``report.md`` that shows a figure."""
 
 
 def study_digest(spec: StudySpec, subjects: Sequence[Subject]) -> str:
@@ -64,7 +68,7 @@ def stored_study(folder: Path, digest: str) -> xr.DataTree | None:
 
 
 def has_report(folder: Path, digest: str) -> bool:
-    """Return whether a folder holds the whole pages of a report that has the digest."""
+    """Return whether a folder holds the whole pages of a report that has the digest, its figures and tables."""
     if not digest:
         return False
     try:
@@ -72,7 +76,9 @@ def has_report(folder: Path, digest: str) -> bool:
     except (OSError, UnicodeDecodeError):
         return False
     line = digest_in_words(digest)
-    return all(line in text and text.rstrip().endswith(PAGES[name]) for name, text in pages.items())
+    whole = all(line in text and text.rstrip().endswith(PAGES[name]) for name, text in pages.items())
+    figures = all((folder / name).is_file() for name in FIGURE.findall(pages["report.md"]))
+    return whole and figures and any((folder / "tables").glob("*.csv"))  # no page says which tables there are
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from estimators import InputError
+from estimators.model import noise_of, prices_masks
 from infodis_stats.io.records import read_pairs, read_records
+from infodis_stats.models.huggingface import NOISED_FAMILIES, find_noised_family
+from infodis_stats.models.huggingface.folder import read_config
+from infodis_stats.models.loading import BUNDLED, HUGGING_FACE, load_model
 from infodis_stats.studies.design.laws import read_law_table
 from infodis_stats.studies.design.toml import tables_in
 from infodis_stats.studies.design.toml_text import toml_key, toml_text, toml_value
@@ -61,6 +65,8 @@ def records_template(kind: str, records: Sequence[Path | str], model: str, *, fo
     InputError
         If a file cannot be read, a file is given twice, there is no such model, or there are no studies of this kind
         on texts.
+    StoreError
+        If the file of a denoiser is damaged.
     """
     example = kind_named(kind).example
     make = {
@@ -80,6 +86,9 @@ def records_template(kind: str, records: Sequence[Path | str], model: str, *, fo
         for file, stem in zip(records, stems, strict=True)
     ]
     study = {**example, **make(groups, _scored_by(model, Path(folder)))}
+    noise = _noise(model)
+    if noise and kind != "blocks":  # for which a model without blocks is refused
+        study |= _for_noise(noise, study)
     study = {key: value for key, value in study.items() if value is not None}
     check_study(study, where="the study", folder=Path(folder))
     return _document(kind, study)
@@ -118,6 +127,30 @@ def _scored_by(model: str, folder: Path) -> dict[str, Any]:
     kind, colon, path = model.rpartition(":")
     beside = bool(path) and Path(path).exists() and not Path(path).is_absolute()
     return {"model": {"name": f"{kind}{colon}{_relative(Path(path), folder)}" if beside else model}}
+
+
+def _noise(model: str) -> str:
+    """Return the name of the noise of a score model on this disk that prices no masked tokens; empty for others."""
+    folder = Path(model.removeprefix(HUGGING_FACE))
+    if model.startswith(HUGGING_FACE) and folder.is_dir():
+        family = find_noised_family(folder)
+        return "" if family is None else NOISED_FAMILIES[family].noise(read_config(folder)).name
+    if model not in BUNDLED and not (Path(model).suffix == ".safetensors" and Path(model).is_file()):
+        return ""
+    network = load_model(model)
+    noise = noise_of(network)
+    return "" if noise is None or prices_masks(network) else noise.name
+
+
+def _for_noise(noise: str, study: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the estimators of a study that suit a model for a noise, in place of those of masks."""
+    if study["kind"] == "corpora":
+        corpora = [{key: value for key, value in table.items() if key != "maps"} for table in study["corpora"]]
+        return {"estimator": "auto", "corpora": corpora}  # maps are of the losses of masked tokens
+    names = ["auto", f"score-entropy({noise})", f"score-entropy({noise},polynomial)+stratified"]
+    if study["kind"] == "calibration":
+        return {"estimators": names}
+    return {"estimators": names, "reference": "decoupled auto" if "contrasts" in study else "auto"}
 
 
 def _comparison(groups: Sequence[Group], scored_by: Mapping[str, Any]) -> dict[str, Any]:

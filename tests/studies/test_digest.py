@@ -167,6 +167,15 @@ def test_a_damaged_report_is_not_up_to_date(clone, page, damage):
     assert not kept(clone).report
 
 
+@pytest.mark.parametrize("part", ["figures", "tables"])
+def test_a_report_without_its_files_is_not_up_to_date(clone, part):
+    assert kept(clone).report
+    files = sorted((clone / "out" / part).iterdir())
+    for file in files if part == "tables" else files[:1]:
+        file.unlink()
+    assert not kept(clone).report
+
+
 def test_a_damaged_study_does_not_count(folder):
     path = folder / "out" / "study.nc"
     path.write_bytes(path.read_bytes()[:-100])

@@ -4,12 +4,16 @@ import json
 import re
 
 import pytest
+import torch
 
 import infodis_stats as ids
+from infodis_stats.models import DenoiserConfig, UniformDenoiser
+from infodis_stats.results.validity import held
 from infodis_stats.studies import records_template, study_template
 from infodis_stats.studies.kinds import kinds_by_name
 from infodis_stats.studies.study_file import parse_study
 from tests.support.command_line import run
+from tests.support.noised_checkpoints import write_noised
 
 KINDS = list(kinds_by_name())
 RECORDS = [
@@ -115,6 +119,44 @@ def test_texts_of_the_user_are_scored_by_three_estimators(folder, capsys):
     found = ids.estimate_texts(ids.load_model("austen"), records, passes=16, replicates=64, seed=4)
     truth = tree["truth"].to_dataset()
     assert (abs(found["nll"].values - truth["truth"].values) < 5 * (found["nll_se"] + truth["truth_se"].values)).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "records"),
+    [
+        ("comparison", ["reads.fasta"]),
+        ("comparison", ["pairs.txt"]),
+        ("calibration", ["reads.fasta"]),
+        ("corpora", ["reads.fasta", "others.txt"]),
+    ],
+    ids=["comparison", "pairs", "calibration", "corpora"],
+)
+def test_a_score_model_gets_the_estimators_that_suit_it(folder, kind, records):
+    torch.manual_seed(0)
+    size = {"length": 8, "layers": 1, "width": 8, "heads": 2}
+    UniformDenoiser(DenoiserConfig("ACGT", **size, noise="uniform")).save(folder / "uniform.safetensors")
+    (folder / "others.txt").write_text("TAGA\nTTAC\n")
+    (folder / "pairs.txt").write_text('{"first": "GATTACA", "second": "GATTAGA"}\n')
+    text = records_template(kind, records, "uniform.safetensors")
+    assert "time-" not in "".join(line for line in text.splitlines() if not line.startswith("#"))
+    (folder / "study.toml").write_text(re.sub(r"(?m)^(draws|#?truth_passes) = \d+$", r"\1 = 20", text))
+    tree = ids.run_study("study.toml")
+    assert json.loads(tree["provenance"].attrs["not_run"]) == []
+    assert "little-noise" in [caution.key for caution in held(tree["summary"]["cautions"])]
+    assert ids.write_report(tree, folder / "out").is_file()
+
+
+def test_a_checkpoint_for_mixed_noise_gets_the_estimators_that_suit_it(folder):
+    pytest.importorskip("transformers")
+    (folder / "mixed").mkdir()
+    write_noised(folder / "mixed", "gidd", p_uniform=0.25)
+    text = records_template("comparison", ["reads.fasta"], "hf:mixed")
+    assert '"score-entropy(mixed-0.25,polynomial)+stratified"' in text
+
+
+def test_control_a_model_of_masks_keeps_its_estimators(folder):
+    assert "score-entropy" not in records_template("comparison", ["texts/my.jsonl"], "austen")
+    assert 'reference = "auto"' in records_template("comparison", ["texts/my.jsonl"], "austen-uniform")
 
 
 def test_files_of_one_name_are_named_by_their_paths(folder):

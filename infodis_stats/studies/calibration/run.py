@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from estimators import Draw, InputError
+from estimators import Contrast, Draw, Estimator, InputError
 from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.error_bars import SAMPLE_CAUTIONS, ErrorBars, interval_kind
@@ -18,6 +18,7 @@ from infodis_stats.results.sample import Sample
 from infodis_stats.results.validity import CAUTIONS, Caution, caution_variable, cautions_of
 from infodis_stats.studies.calibration.schema import CalibrationSpec
 from infodis_stats.studies.calibration.variables import VARIABLES
+from infodis_stats.studies.design.chosen import Chosen, chosen_samplers
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, Samplers, check_runs, lay_out
 from infodis_stats.studies.design.reference_values import truth_dataset, truth_owners, truth_sections
@@ -82,7 +83,8 @@ def calibrate(subjects: Sequence[Subject], spec: CalibrationSpec) -> Steps:
     counts = describe(xr.concat(parts, dim="item"), VARIABLES)
     counts = counts.isel(item=~counts["item"].isin(list(failed)))
     summary = summarise_calibration(counts)
-    summary["cautions"] = _cautions(counts, samplers) | _mostly_flagged(summary)
+    chosen = chosen_samplers(subjects, grouped, grids)
+    summary["cautions"] = _cautions(counts, samplers, chosen) | _mostly_flagged(summary)
     summary["cautions"].attrs = {
         "units": "1",
         "long_name": "whether the caution holds, by construction or for most of the intervals",
@@ -278,23 +280,31 @@ def _mostly_flagged(summary: xr.Dataset) -> xr.DataArray:
     return held.rename(flag="caution").reindex(caution=list(CAUTIONS), fill_value=False)
 
 
-def _cautions(counts: xr.Dataset, samplers: Samplers) -> xr.DataArray:
-    """Return which cautions hold in each cell by construction, for at least one item of the group: all but flags."""
+def _cautions(counts: xr.Dataset, samplers: Samplers, chosen: Chosen) -> xr.DataArray:
+    """Return which cautions hold in each cell by construction, for at least one item of the group: all but flags.
+
+    ``auto`` has the cautions of what it chose (see `chosen_samplers`).
+    """
     groups = list(dict.fromkeys(counts["group"].values.tolist()))
     parts = [counts.isel(item=(counts["group"] == group).values) for group in groups]
     shape = (len(groups), *(counts.sizes[name] for name in CELL))
-    cells = [_cell_cautions(parts[group], samplers, cell) for group, *cell in np.ndindex(shape)]
+    passes = counts["passes"].values.tolist()
+    cells = []
+    for group, *cell in np.ndindex(shape):
+        sampler = samplers[cell[0]]
+        ran = chosen.get((groups[group], sampler.name, passes[cell[1]]), [sampler])
+        cells.append([caution for one in ran for caution in _cell_cautions(parts[group], one, cell)])
     return caution_variable(["group", *CELL], cells, shape)
 
 
-def _cell_cautions(part: xr.Dataset, samplers: Samplers, cell: Sequence[int]) -> list[Caution]:
+def _cell_cautions(part: xr.Dataset, sampler: Estimator | Contrast, cell: Sequence[int]) -> list[Caution]:
     """Return the cautions of a cell (indices along `CELL`) from the counts of its group; none without an interval."""
-    estimator, passes, interval, replicates = cell
+    _, passes, interval, replicates = cell
     degrees = part["degrees"].transpose(*CELL, "item").values[tuple(cell)]
     if np.isnan(degrees).all():
         return []
     return cautions_of(
-        samplers[estimator],
+        sampler,
         float(np.nanmin(degrees)) + 1.0,
         part["effective_positions"].values,
         part["full_mask_ratio"].values,

@@ -18,6 +18,7 @@ from infodis_stats.studies.comparison.lead import lead_of
 from infodis_stats.studies.comparison.schema import ComparedSpec, ComparisonSpec
 from infodis_stats.studies.comparison.summary import summarise
 from infodis_stats.studies.comparison.variables import VARIABLES
+from infodis_stats.studies.design.chosen import Chosen, chosen_samplers
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, Samplers, check_runs, lay_out
 from infodis_stats.studies.design.reference_values import item_coords, truth_dataset, truth_owners, truth_sections
@@ -70,7 +71,8 @@ def compare_estimators(subjects: Sequence[Subject], spec: ComparisonSpec) -> Ste
     draws, truth = _joined(parts), _joined(truths)
     kept = [name for name in draws["item"].values.tolist() if name not in failed]
     draws, truth = draws.sel(item=kept), truth.sel(item=kept)
-    datasets = {"draws": draws, "truth": truth, "summary": summary_dataset(draws, truth, spec)}
+    chosen = chosen_samplers(subjects, grouped, grids)
+    datasets = {"draws": draws, "truth": truth, "summary": summary_dataset(draws, truth, spec, chosen)}
     shared = _shared(spec)
     if shared:
         datasets["subjects"] = compare_subjects(draws, truth, shared, samplers, level=spec.level, seed=spec.seed)
@@ -148,9 +150,10 @@ def compare_subjects(
     -------
     xarray.Dataset
         Over ``(shared, subject)``: ``value`` (nats per item) and ``value_se`` (of the reference values), ``bits`` per
-        scored position (NaN for pairs), ``items``; over ``(shared, subject, passes)``: ``best``, ``best_variance``, and
-        ``lead``, how many times less variance the subject has than the first, with ``lead_ci``. Averages run over the
-        items that succeeded under all subjects of the group.
+        scored position (NaN for pairs, and where the subjects score different numbers of positions, as characters and
+        subwords do), ``items``; over ``(shared, subject, passes)``: ``best``, ``best_variance``, and ``lead``, how many
+        times less variance the subject has than the first, with ``lead_ci``. Averages run over the items that succeeded
+        under all subjects of the group.
     """
     # Where auto has the draws of another estimator, that one is named: it comes first.
     order = sorted(range(len(samplers)), key=lambda row: isinstance(estimator_of(samplers[row]), Auto))
@@ -170,13 +173,15 @@ def compare_subjects(
         common = sorted(set.intersection(*numbers), key=int)
         if not common:
             continue
+        lengths = [truth["length"].sel(item=[f"{group}/{number}" for number in common]).values for _, group in groups]
+        alike = all(np.array_equal(length, lengths[0]) for length in lengths)
         first: NDArray[np.float64] | None = None
         for subject, group in groups:
             column, members = subjects.index(subject), [f"{group}/{number}" for number in common]
             known, part = truth.sel(item=members), draws["estimate"].sel(item=members).values.transpose(1, 2, 0, 3)
             value[row, column] = known["truth"].mean()
             error[row, column] = np.sqrt((known["truth_se"] ** 2).sum()) / len(members)
-            if isinstance(samplers[0], Estimator):  # a log-ratio is of two sequences
+            if alike and isinstance(samplers[0], Estimator):  # a log-ratio is of two sequences
                 bits[row, column] = (known["truth"].sum() / known["length"].sum()) / np.log(2)
             items[row, column] = len(members)
             first = part if first is None else first
@@ -244,8 +249,12 @@ def draws_dataset(groups: Sequence[Group], grid: Grid, drawn: Columns) -> xr.Dat
     )
 
 
-def summary_dataset(draws: xr.Dataset, truth: xr.Dataset, spec: ComparedSpec) -> xr.Dataset:
-    """Summarise draws and add ``cautions (group, estimator, caution)``: which hold for at least one item."""
+def summary_dataset(draws: xr.Dataset, truth: xr.Dataset, spec: ComparedSpec, chosen: Chosen) -> xr.Dataset:
+    """Summarise draws and add ``cautions (group, estimator, caution)``: which hold for at least one item.
+
+    ``auto`` has the cautions of what it chose (see `chosen_samplers`), and an estimator that gave the truth in all
+    replicates has no few-hard-tokens.
+    """
     summary = summarise(
         draws,
         truth,
@@ -259,10 +268,23 @@ def summary_dataset(draws: xr.Dataset, truth: xr.Dataset, spec: ComparedSpec) ->
         member = (truth["group"] == group).values
         effective = truth["effective_positions"].values[member]
         ratio = truth["full_mask_ratio"].values[member]
-        cells += [cautions_of(sampler, spec.interval_replicates, effective, ratio) for sampler in spec.samplers()]
+        for sampler in spec.samplers():
+            keys = [(group, sampler.name, passes) for passes in spec.passes]
+            ran = [one for key in keys for one in chosen.get(key, [])] or [sampler]
+            found = (cautions_of(one, spec.interval_replicates, effective, ratio) for one in ran)
+            cells.append([caution for cautions in found for caution in cautions])
     dims = ["group", "estimator"]
-    summary["cautions"] = caution_variable(dims, cells, [summary.sizes[name] for name in dims])
+    cautions = caution_variable(dims, cells, [summary.sizes[name] for name in dims])
+    # Intervals that are points at the truth have no coverage that could be below nominal.
+    cautions.loc[{"caution": "few-hard-tokens"}] &= ~_is_exact(summary, float(analysis.rounding(truth["truth"]).max()))
+    summary["cautions"] = cautions
     return summary
+
+
+def _is_exact(summary: xr.Dataset, slack: float) -> xr.DataArray:
+    """Return which estimators gave the truth up to rounding in all cells that were run: (group, estimator)."""
+    error = summary["mse"] ** 0.5
+    return (error.fillna(0.0) <= slack).all("passes") & error.notnull().any("passes")
 
 
 def _statistics(draw: Draw) -> dict[str, ArrayLike]:

@@ -118,12 +118,13 @@ def _group_summary(
     rows: list[list[Cell]] = [[] for _ in names]
     for column, count in enumerate(passes.tolist()):
         resampling = {name: stream(root, "efficiency", group.name, name, str(count)) for name in names}
-        standard = analysis.variance_sum(group.read("estimate", names.index(reference), column), resampling[reference])
+        against = group.read("estimate", names.index(reference), column)
+        standard = analysis.variance_sum(against, resampling[reference])
         for row, name in enumerate(names):
             estimates = group.read("estimate", row, column)
             random = stream(root, "bca", group.name, name, str(count))
             ratio = ITSELF
-            if name != reference:
+            if name != reference and not np.array_equal(estimates, against):  # auto has the draws of what it chose
                 ratio = analysis.variance_ratio(analysis.variance_sum(estimates, resampling[name]), standard, level)
             logs = analysis.log_variance(estimates)
             rows[row].append(

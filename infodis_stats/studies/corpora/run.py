@@ -79,7 +79,10 @@ def compare_corpora(subjects: Sequence[Subject], spec: CorporaSpec) -> Steps:
     kept = np.array([name not in failed for name in names])
     draws = draws.isel(text=kept)
     summary = summarise_corpora(draws, spec.reference, spec.level)
-    cautions = cautions_of(sampler, spec.replicates, effective[kept])
+    asked = [(target, passes) for target, keep in zip(targets, kept, strict=True) if keep for passes in spec.passes]
+    settled = (sampler.settled(target, passes, network) for target, passes in asked)
+    ran = {one.name: one for one in settled}.values()  # what auto chose, not auto itself
+    cautions = [caution for one in ran for caution in cautions_of(one, spec.replicates, effective[kept])]
     if summary["dominated"].any():
         cautions.append(CAUTIONS["few-documents-dominate"])
     summary["cautions"] = caution_variable([], [cautions], [])

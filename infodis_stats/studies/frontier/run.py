@@ -14,6 +14,7 @@ from infodis_stats import analysis
 from infodis_stats.execution import Columns, Section
 from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.results.validity import caution_variable, cautions_of
+from infodis_stats.studies.design.chosen import chosen_samplers
 from infodis_stats.studies.design.failed import failed_items
 from infodis_stats.studies.design.grid import Grid, lay_out, settled_cells
 from infodis_stats.studies.design.reference_values import item_coords
@@ -65,7 +66,11 @@ def find_frontier(subjects: Sequence[Subject], spec: FrontierSpec) -> Steps:
     draws = describe(xr.concat(labelled, dim="item"), VARIABLES)
     draws = draws.isel(item=~draws["item"].isin(list(failed)))
     summary, averages = summarise_frontier(draws, roles, spec.rivals, level=spec.level, seed=spec.seed)
-    cautions = [cautions_of(sampler, spec.replicates) for sampler in samplers]
+    chosen = chosen_samplers(subjects, [part.groups for part in parts], [part.grid for part in parts])
+    ran: dict[str, list[Estimator | Contrast]] = {sampler.name: [sampler] for sampler in samplers}
+    for (_, name, _), found in chosen.items():
+        ran[name] += found
+    cautions = [[caution for one in found for caution in cautions_of(one, spec.replicates)] for found in ran.values()]
     summary["cautions"] = caution_variable(["estimator"], cautions, [len(samplers)])
     return Result(
         {"draws": draws, "summary": summary, "subjects": averages},

@@ -19,6 +19,7 @@ from infodis_stats.results.labels import CI_BOUND, describe
 from infodis_stats.studies.comparison.lead import lead_of
 from infodis_stats.studies.comparison.run import draws_dataset, draws_section, summary_dataset
 from infodis_stats.studies.comparison.variables import VARIABLES as COMPARISON_VARIABLES
+from infodis_stats.studies.design.chosen import chosen_samplers
 from infodis_stats.studies.design.grid import Samplers, check_runs, lay_out
 from infodis_stats.studies.design.reference_values import truth_dataset, truth_sections
 from infodis_stats.studies.design.result import Result, Steps
@@ -68,9 +69,10 @@ def follow_information(subjects: Sequence[Subject], spec: InformationSpec) -> St
     draws, truth = (describe(xr.concat(parts, dim="item"), VARIABLES) for parts in (drawn, truths))
     tested = _tested(xr.concat(labelled, dim="group"), spec)
     lead = family_lead(draws, samplers, level=spec.level, seed=spec.seed)
-    summary = describe(summary_dataset(draws, truth, spec).assign(lead), COMPARISON_VARIABLES | VARIABLES)
+    summary = summary_dataset(draws, truth, spec, chosen_samplers(subjects, grouped, grids)).assign(lead)
+    described = describe(summary, COMPARISON_VARIABLES | VARIABLES)
     return Result(
-        {"draws": draws, "truth": truth, "summary": summary, "curves": tested},
+        {"draws": draws, "truth": truth, "summary": described, "curves": tested},
         forward_passes=int(np.nansum(draws["forward_passes"].values)) + int(tested["forward_passes"].sum()),
         not_run=[reason for grid in grids for reason in grid.not_run],
         attributes={"quantity": "nll"},

@@ -10,7 +10,9 @@ import infodis_stats as ids
 from estimators import Uniform
 from infodis_stats.models import Denoiser, DenoiserConfig, UniformDenoiser
 from infodis_stats.report.markdown import render_markdown
+from infodis_stats.results.validity import held
 from infodis_stats.studies import document_of
+from infodis_stats.studies.comparison.run import compare_subjects
 
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=5)
 ONE = {
@@ -117,11 +119,55 @@ def test_subjects_are_compared_on_the_groups_that_they_share(both):
     assert 0 < lead[0] < lead[1] < 1  # masks have less variance
 
 
+def cautions(dataset, name, **where):
+    """The keys of the cautions of an estimator."""
+    return {caution.key for caution in held(dataset["cautions"].sel(estimator=name, **where))}
+
+
+def test_auto_has_the_cautions_of_what_it_chose(both):
+    summary, score_entropy = both["summary"].to_dataset(), ONE["estimators"][3]
+    group = {"group": "noise/shared"}
+    assert "little-noise" in cautions(summary, score_entropy, **group)
+    assert cautions(summary, "auto", **group) == cautions(summary, score_entropy, **group)
+    assert "little-noise" not in cautions(summary, "auto", group="masks/shared")  # it chose another there
+
+
+def test_exact_estimates_have_no_caution_of_few_hard_tokens():
+    keys = {"estimators": ["auto", "uniform-count", "chain"], "reference": "uniform-count"}
+    targets = [{"name": "short", "count": 2, "length": 3}]
+    summary = ids.run_study(ids.Spec(**(ONE | keys), law=LAW, targets=targets))["summary"].to_dataset()
+    assert "few-hard-tokens" in cautions(summary, "uniform-count", group="short")
+    for exact in ("auto", "chain"):
+        assert (summary["mse"].sel(estimator=exact) < 1e-20).all()
+        assert cautions(summary, exact, group="short") == set()
+
+
+def test_estimates_of_equal_draws_have_the_ratio_1_exactly(both):
+    summary = both["summary"].to_dataset().sel(group="noise/shared", estimator=ONE["estimators"][3])
+    assert (summary["efficiency"] == 1).all()
+    assert (summary["efficiency_ci"] == 1).all()
+    masks = both["summary"].to_dataset().sel(group="masks/shared", estimator="uniform-count")
+    assert (masks["efficiency_ci"].sel(ci_bound="lower") < masks["efficiency"]).all()
+
+
+def test_values_per_position_are_left_out_where_positions_are_other_things(both):
+    draws, truth = (both[name].to_dataset() for name in ("draws", "truth"))
+    shared = {"shared": [("masks", "masks/shared"), ("noise", "noise/shared")]}
+    samplers = [ids.estimator(name) for name in ONE["estimators"]]
+    subwords = truth["length"].where(truth["group"] != "noise/shared", 4)
+    found = compare_subjects(draws, truth.assign(length=subwords), shared, samplers)
+    assert found["bits"].isnull().all()
+    assert found["value"].notnull().all()
+    assert compare_subjects(draws, truth, shared, samplers)["bits"].notnull().all()
+
+
 def test_the_report_has_both_sides(both):
     document = document_of(both)
     text = render_markdown(document)
     assert "## Subjects against one another" in text
     assert "times less variance than noise (" in document.answer[0]
+    assert "each estimate of its own model's value" in document.answer[0]
+    assert "The values are of different models" in text
     assert "subjects" in document.tables
     of_noise = text.partition("### noise/shared")[2].partition("###")[0]
     assert "uniform-count" not in of_noise  # it has no row where it does not suit the model
@@ -167,6 +213,11 @@ def test_frontiers_and_calibrations_take_models_of_both_kinds(keys):
         found = part.any([name for name in part.dims if name != "estimator"])
         assert found.values.tolist() == suited
     document_of(tree)
+    score_entropy, where = ONE["estimators"][3], {}
+    if "group" in tree["summary"]["cautions"].dims:
+        where["group"] = "noise/shared"
+        assert cautions(tree["summary"], "auto", **where) == cautions(tree["summary"], score_entropy, **where)
+    assert "little-noise" in cautions(tree["summary"], "auto", **where)
 
 
 def test_a_single_subject_gives_the_numbers_of_a_study_without_subjects():

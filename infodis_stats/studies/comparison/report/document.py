@@ -97,6 +97,10 @@ def _subjects(study: Study) -> Iterator[Section]:
             f"the first subject, with a {_level(study)} bootstrap-t interval. Estimators are chosen on one half of the "
             "replicates and compared on the other."
         )
+        yield Note(
+            "The values are of different models (a bound under masks and a bound under uniform noise are different "
+            "bounds): only the variances at equal passes compare estimators, each for its own value."
+        )
 
 
 def _estimates(study: Study) -> Iterator[Section]:

@@ -35,8 +35,9 @@ def subject_table(study: Study) -> pd.DataFrame:
                 "items": str(int(part["items"])),
                 "mean (nats)": f"{value} ± {error}",
             }
-            if bool(part["bits"].notnull()):
-                row["bits per position"] = significant(float(part["bits"]), 3)
+            if bool(study["subjects"]["bits"].notnull().any()):
+                known = bool(part["bits"].notnull())
+                row["bits per position"] = significant(float(part["bits"]), 3) if known else "–"
             row[f"best at {int(part['passes'])} passes"] = str(part["best"].item()) or "–"
             row["sd (nats)"] = significant(float(part["best_variance"]) ** 0.5)
             for passes in whole["passes"].values.tolist():
@@ -64,9 +65,12 @@ def _sentence(first: xr.Dataset, part: xr.Dataset, group: str) -> str:
     if lower <= 1 <= upper:
         return (
             f"{at} there is no significant difference between the variances of {names[1]} and {names[0]} "
-            f"({band(lead, lower, upper)} times less)."
+            f"({band(lead, lower, upper)} times less), each estimate of its own model's value."
         )
     if lead < 1:
         names.reverse()
         lead, lower, upper = 1 / lead, 1 / upper, 1 / lower
-    return f"{at} {names[1]} has {band(lead, lower, upper)} times less variance than {names[0]}, the best of each."
+    return (
+        f"{at} {names[1]} has {band(lead, lower, upper)} times less variance than {names[0]}: the best of each, each "
+        "estimate of its own model's value."
+    )
