@@ -6,7 +6,9 @@ import torch
 
 import infodis_stats as ids
 from infodis_stats.models import Denoiser, DenoiserConfig, UniformDenoiser, load_model
+from infodis_stats.models.score_ratios import posterior_ratios
 from infodis_stats.models.text_model import MaskedTextModel, NoisedTextModel
+from tests.support.noised_laws import NoisedLaw
 
 CONFIG = DenoiserConfig("abcd", length=12, layers=2, width=16, heads=2, noise="uniform", time=True)
 
@@ -36,6 +38,28 @@ def test_ratios_are_those_of_the_leave_one_out_prediction(model):
     mixed = clean @ ids.Uniform().kernel(amount, 4)[0].T
     expected = (mixed / mixed.gather(2, tokens[..., None])).log()
     torch.testing.assert_close(call(model).double(), expected, atol=1e-5, rtol=0)
+
+
+def test_estimates_have_the_mean_of_the_integral_over_all_noised_sequences(model):
+    """Two symbols: the score entropy summed over all noised sequences and integrated over noise, within 5 errors.
+
+    Control: the integral of the ratios that the predictions would give as posteriors is not within them.
+    """
+
+    class Posterior(UniformDenoiser):
+        def log_ratios(self, noised, acts, total_noise, noise):
+            return posterior_ratios(self.log_predictions(noised, acts, total_noise), noised, total_noise, noise)
+
+    wrong = Posterior(CONFIG).eval()
+    wrong.load_state_dict(model.state_dict())
+    law = NoisedLaw(ids.IndependentLaw(np.full((2, 4), 0.25), alphabet="abcd"), 2, ids.Uniform())
+    amounts, step = np.exp(np.arange(-12.0, 4.0, 0.1)), 0.1
+    with torch.no_grad():
+        exact, other = ((amounts * step) @ law.expected_score_entropy(one, amounts) for one in (model, wrong))
+    result = ids.estimate_nll(model, law.clean, passes=64, replicates=8, seed=1)
+    errors = result["nll_se"].values
+    assert (np.abs(result["nll"].values - exact) < 5 * errors).all()
+    assert (np.abs(result["nll"].values - other) > 5 * errors).mean() > 0.5
 
 
 def test_the_network_sees_the_amount_of_noise_and_the_context(model):
