@@ -83,6 +83,7 @@ def population(rng, count=20):
     return truth[:, None] + np.sqrt(4 * sizes)[:, None] * rng.normal(size=(count, 4)), sizes
 
 
+@pytest.mark.slow
 def test_the_interval_for_a_population_covers():
     rng = np.random.default_rng(5)
     hits = {"mean": 0, "ratio": 0, "these": 0}
@@ -122,6 +123,7 @@ def test_win_rates_of_smoothly_distributed_values_are_nearly_unbiased():
         assert_mean(plain, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replicates", [3, 8])
 def test_win_rate_intervals_cover_in_the_worst_case(replicates):
     """Ten values are clearly above zero and ten barely below: claims about the latter are false, no other is missed."""

@@ -60,6 +60,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_races_end_wrongly_at_most_at_the_nominal_rate(case):
     assert wrong_ends(surely_worse, **CASES[case]) <= ALLOWED

@@ -136,6 +136,7 @@ def test_false_alarms(correlation, paired):
     assert_rate(int(((found.lower < 1) & (found.upper > 1)).sum()), 400, 0.95)
 
 
+@pytest.mark.slow
 def test_control_treating_pairs_as_independent_overcovers_and_pairing_has_power():
     """Undeclared shared randomness makes the intervals too wide; with pairing, a ratio of 2 is detected."""
     one, two = pairs((400, 4, 16), seed=18, correlation=0.9)

@@ -120,6 +120,7 @@ class TestStatistics:
         with pytest.raises(AssertionError, match="biased"):
             assert_unbiased(scan["log_ratio_replicate"], differences(other, TOKENS))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["time-free", "uniform-count"])
     def test_shared_masks_reduce_the_variance(self, name):
         """The variance of a log ratio is far below that of independent masks on the two sides."""

@@ -251,6 +251,7 @@ def outlive(members, scheduler, found_dead):
         future.result()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("found_dead", [False, True], ids=["during a block", "between blocks"])
 def test_the_client_reconnects_if_the_scheduler_dies(monkeypatch, found_dead):
     with local(workers=1) as mortal:

@@ -47,6 +47,7 @@ def test_a_full_disk_at_every_fourth_change_of_a_file(warm, tmp_path):
     survived(robustness.full_disks(warm, tmp_path, step=4), 20)
 
 
+@pytest.mark.slow
 def test_a_full_disk_at_a_few_changes(warm, tmp_path):
     survived(robustness.full_disks(warm, tmp_path, first=5, step=23), 2)
 

@@ -160,6 +160,7 @@ def test_two_workers_give_the_same_bytes(study, tmp_path, quick_workers, compute
     assert len(computed) == len(list((tmp_path / "ledger").glob("*.npy")))  # only by the second run
 
 
+@pytest.mark.slow
 def test_two_workers_resume_the_run_of_one(study, tmp_path, quick_workers, monkeypatch, computed):
     path = study()
     whole = finished(path, tmp_path)
@@ -320,6 +321,7 @@ class TestWorkers:
         assert_no_children()
         assert list((tmp_path / "ledger").glob("*.npy")) == []
 
+    @pytest.mark.slow
     def test_an_interrupt_ends_the_workers(self, study, tmp_path, quick_workers, monkeypatch):
         path = study()
         with monkeypatch.context() as patch:

@@ -91,6 +91,7 @@ def test_the_population_mean_of_a_chain_is_its_entropy(samples):
     assert_rate(hits(samples, "population", entropy), 100, 0.95)
 
 
+@pytest.mark.slow
 def test_control_mask_error_is_too_small_for_the_population(samples):
     with pytest.raises(AssertionError):
         assert_rate(hits(samples, "these", entropy), 100, 0.95)
@@ -121,6 +122,7 @@ def test_one_replicate_per_document_is_enough(single_replicates):
     assert_rate(covered(truth, values, errors, degrees), 1000, 0.95)
 
 
+@pytest.mark.slow
 def test_control_treating_passes_as_independent_overestimates_the_error(single_replicates):
     """Strata differ in their means, which adds to the spread of the passes but not to the error."""
     truth, values, _, passes = single_replicates
@@ -206,6 +208,7 @@ class TestDomination:
         assert "few-documents-dominate" in caution_sentences(ids.average(older, "population"))
 
 
+@pytest.mark.slow
 def test_splits_have_their_predicted_errors():
     """The spread of means over many data sets is the predicted error, for both documents and masks."""
     pilot = ids.estimate_nll(LAW, LAW.sample(200, length=16, seed=9), "uniform-count", passes=4, replicates=8)

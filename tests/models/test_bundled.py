@@ -178,6 +178,7 @@ def test_molecules_are_likely_and_shuffled_ones_are_not(molecules):
         ids.estimate_texts(molecules, [ids.Record("text", "", "CCx")], passes=4)
 
 
+@pytest.mark.slow
 def test_english_is_likely_under_uniform_noise_and_intervals_agree_with_a_long_run(uniform):
     """Within 5 standard errors; control: another text is not."""
     shuffled = "".join(np.random.default_rng(0).permutation(list(ENGLISH)))

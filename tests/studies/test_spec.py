@@ -160,6 +160,7 @@ def test_control_a_model_with_other_numbers_is_not_resumed(tmp_path):
     assert not np.allclose(numbers(first), numbers(other))
 
 
+@pytest.mark.slow
 def test_workers_get_a_copy_of_the_model():
     tree = ids.run_study(ids.Spec(**KEYS, **TEXTS), model=Letters(), workers=2)
     np.testing.assert_allclose(numbers(tree), numbers(ids.run_study(KEYS | TEXTS, model=Letters())), rtol=1e-6)

@@ -107,6 +107,7 @@ def test_init_refuses_in_a_sentence(folder, capsys, arguments, sentence):
     assert not (folder / "study.toml").exists()
 
 
+@pytest.mark.slow
 def test_texts_of_the_user_are_scored_by_three_estimators(folder, capsys):
     """The file names the texts relative to its own folder, and its values are those of `estimate_texts`."""
     (folder / "studies").mkdir()

@@ -222,6 +222,7 @@ def test_a_model_whose_changes_a_ledger_cannot_notice_is_refused(folder):
         ids.run_study(path, allow_import=True)
 
 
+@pytest.mark.slow
 def test_workers_import_and_run_what_the_study_may(folder, capsys):
     """Spawned processes load the networks anew, with the same permissions; the numbers are those of one process."""
     text = """
