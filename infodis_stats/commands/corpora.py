@@ -91,7 +91,9 @@ def _of_lines(options: argparse.Namespace) -> Corpus:
     distinct = list(dict.fromkeys(unseen))
     chosen = np.random.default_rng(options.seed).permutation(len(distinct))[:HELD_OUT_SEQUENCES]
     held_out = [_encoded(config, distinct[index]) for index in np.sort(chosen)]
-    sequence_windows(held_out, options.length)  # as long as those of training, at most
+    longest = max(len(tokens) for tokens in held_out)
+    if longest > options.length:
+        raise InputError(f"a held-out line has {longest} tokens; the model takes at most {options.length}")
     return Corpus(config, windows, [tokens.numpy() for tokens in held_out], _digest("lines", *seen))
 
 

@@ -245,13 +245,20 @@ def test_lines_end_as_they_do_where_texts_are_read(capsys, tmp_path):
         (["{text}", "--bpe", "257", "--length", "20"], "the held-out text has 15 tokens, fewer than the length"),
         (["{text}", "--noise", "uniform", "--block-size", "4"], "blocks are for masks"),
         (["{text}", "--time"], "time is for uniform noise"),
+        (
+            ["{text}", "--lines", "--length", "7", "--held-out", "{long}"],
+            "a held-out line has 11 tokens; the model takes",
+        ),
     ],
 )
 def test_a_corpus_that_does_not_suit_is_refused_in_one_line(capsys, study_file, tmp_path, arguments, sentence):
     text, empty = tmp_path / "text.txt", tmp_path / "empty.txt"
     text.write_text("abc abd\n" * 40)
     empty.write_text("")
-    names = [argument.format(law=study_file, text=text, empty=empty) for argument in arguments]
+    (tmp_path / "long.txt").write_text("abc abd abc\n")
+    names = [
+        argument.format(law=study_file, text=text, empty=empty, long=tmp_path / "long.txt") for argument in arguments
+    ]
     status, _, err = run(capsys, "train", *names, "--out", tmp_path / "m.safetensors", *TINY[2:])
     assert status == 2
     assert sentence in err
