@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from estimators import InputError
 
-__all__ = ["Scoring", "metrics_beyond_likelihoods", "scoring_of"]
+__all__ = ["Scoring", "metrics_beyond_likelihoods", "needs_greedy", "scoring_of"]
 
 DIVISORS: dict[str, Callable[[str], float]] = {
     "acc": lambda _: 1.0,
@@ -111,6 +111,29 @@ def metrics_beyond_likelihoods(task: Any) -> tuple[str, ...]:
     if callable(getattr(getattr(task, "config", None), "process_results", None)):
         return ()
     return tuple(name for name in metrics if name in GREEDY.get(task.OUTPUT_TYPE, ()))
+
+
+def needs_greedy(task: Any, requests: int) -> bool:
+    """Return whether a metric may use what greedy decoding would give.
+
+    Parameters
+    ----------
+    task : lm_eval.api.task.Task or None
+        Of several requests of a task that is not known, the answer is False: they are choices.
+    requests : int
+        Number of requests of one document.
+
+    Examples
+    --------
+    >>> needs_greedy(None, 1), needs_greedy(None, 4)
+    (True, False)
+    """
+    metrics = getattr(task, "_metric_fn_list", None)
+    if metrics is None:
+        return requests == 1
+    return bool(
+        task.OUTPUT_TYPE != "multiple_choice" or callable(task.config.process_results) or "exact_match" in metrics
+    )
 
 
 def _guessed(requests: Sequence[Any]) -> Scoring:
