@@ -76,7 +76,8 @@ class Scored:
     @property
     def log_likelihoods(self) -> NDArray[np.float64]:
         """Of each request, nats: shape (request,)."""
-        return -self.document.parts @ np.concatenate([finish.nll for finish in self.finishes])
+        values: NDArray[np.float64] = -self.document.parts @ np.concatenate([finish.nll for finish in self.finishes])
+        return values
 
 
 class FailedQuestionsError(InputError):
@@ -116,8 +117,8 @@ class Greedy(enum.Enum):
     def __bool__(self) -> bool:
         if self is Greedy.UNKNOWN:
             raise InputError(
-                "a metric asks whether greedy decoding would give the answer, which the likelihood of a diffusion model "
-                "does not say: leave out acc of loglikelihood tasks and exact_match of multiple_choice tasks"
+                "a metric asks whether greedy decoding would give the answer, which the likelihood of a diffusion "
+                "model does not say: leave out acc of loglikelihood tasks and exact_match of multiple_choice tasks"
             )
         return False
 
@@ -304,7 +305,8 @@ class DiffusionLM(LM):  # type: ignore[misc]  # lm_eval has no types
         InputError
             If the tokenizer has no chat template, or it cannot render the conversation.
         """
-        return self._render(chat_history, add_generation_prompt)
+        text: str = self._render(chat_history, add_generation_prompt)
+        return text
 
     def chat_template(self, chat_template: bool | str = False) -> str | None:
         """Return the chat template of the model's tokenizer, or None if it is not asked for.
@@ -318,8 +320,8 @@ class DiffusionLM(LM):  # type: ignore[misc]  # lm_eval has no types
             return None
         if chat_template is not True:
             raise InputError(
-                f"the chat template {chat_template!r} cannot be chosen by its name: use apply_chat_template=True, which "
-                "applies the tokenizer's own"
+                f"the chat template {chat_template!r} cannot be chosen by its name: use apply_chat_template=True "
+                "for the tokenizer's own"
             )
         return chat_template_of(self.model)
 
@@ -401,7 +403,7 @@ class DiffusionLM(LM):  # type: ignore[misc]  # lm_eval has no types
         return [values[request.task_name or "", request.doc_id or 0, request.idx] for request in requests]
 
     def _numbered(self, documents: Sequence[Document]) -> list[Document]:
-        """Number equal documents of a task, over all processes, by their order in the task."""
+        """Give equal documents of a task numbers, over all processes, by their order in the task."""
         own = [(each.task, each.content, each.doc_id) for each in documents]
         seen: Counter[tuple[str, str]] = Counter()
         numbers = {}
@@ -488,9 +490,11 @@ class DiffusionLM(LM):  # type: ignore[misc]  # lm_eval has no types
     def _checked_overlap(self, overlap: object) -> int:
         if overlap is None:
             return self.model.longest // 4
-        number = _number("overlap", overlap, int)
+        number: int = _number("overlap", overlap, int)
         if not 0 <= number < self.model.longest:
-            raise InputError(f"overlap must be at least 0 and below the model's {self.model.longest} tokens, got {number}")
+            raise InputError(
+                f"overlap must be at least 0 and below the model's {self.model.longest} tokens, got {number}"
+            )
         return number
 
 

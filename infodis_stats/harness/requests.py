@@ -211,7 +211,8 @@ def _asked(
     firsts = [target_of.index(number) for number in range(len(distinct))]
     targets = make_targets([encoded[first].tokens for first in firsts], [encoded[first].given for first in firsts])
     labelled = [
-        replace(target, label=f"choice {document.numbers[first]}") for target, first in zip(targets, firsts, strict=True)
+        replace(target, label=f"choice {document.numbers[first]}")
+        for target, first in zip(targets, firsts, strict=True)
     ]
     parts = np.eye(len(distinct))[target_of]
     scores = {name: scoring.matrix(name, parts) for name in scoring.sizes}
@@ -255,8 +256,8 @@ def _rolling(task: str, doc_id: int, requests: list[Request], model: TextModel, 
         pieces = windows(NOTHING, model.encode(text), model.longest, overlap)
         if needs_context(model) and len(pieces) > 1:
             raise InputError(
-                f"guidance masks what is given, which only the first of its {len(pieces)} windows lacks; load the model "
-                "without guidance"
+                f"guidance masks what is given, which only the first of its {len(pieces)} windows lacks; load the "
+                "model without guidance"
             )
         targets = [make_targets([piece.tokens], [piece.given])[0] for piece in pieces]
         content = _digest([_content(target) for target in targets])

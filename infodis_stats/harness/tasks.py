@@ -1,6 +1,5 @@
 """What the harness' tasks make of likelihoods: accuracies, what they divide by, and what likelihoods do not say."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -149,8 +148,8 @@ def _guessed(requests: Sequence[Any]) -> Scoring:
         and not any(contexts[half:])
     )
     texts = continuations[:half] if mutual else continuations
-    shared = os.path.commonprefix(texts)
-    space = len(shared) - len(shared.lstrip())
+    first, last = min(texts), max(texts)  # what these share, all share
+    space = next((i for i, symbol in enumerate(first) if not symbol.isspace() or last[i] != symbol), len(first))
     names = [name for name in DIVISORS if mutual or name != "acc_mutual_info"]
     return Scoring(_sizes(names, [text[space:] for text in texts]), needs_values=False)
 

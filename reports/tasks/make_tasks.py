@@ -10,6 +10,7 @@ import random
 import re
 import sys
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import infodis_stats as ids
@@ -48,16 +49,15 @@ def run(words: list[str], start: int, least: int) -> str:
     return " ".join(words[start:stop])
 
 
-def corrupted(text: str, alike: dict[int, list[str]], rng: random.Random) -> str:
-    """Replace a word by another one of about its length."""
+def corrupted(text: str, others: dict[int, list[str]], rng: random.Random) -> str:
+    """Replace a word by another one of its length."""
     words = text.split()
-    place = rng.choice([i for i, word in enumerate(words) if len(word) > 3] or [0])
-    other = rng.choice(alike[len(words[place])])
-    return " ".join([*words[:place], other, *words[place + 1 :]])
+    place = rng.choice([i for i, word in enumerate(words) if word.isalpha() and word.islower()])
+    return " ".join([*words[:place], rng.choice(others[len(words[place])]), *words[place + 1 :]])
 
 
 def swapped(text: str, rng: random.Random) -> str:
-    """Exchange two neighbouring words, and drop or keep the last one."""
+    """Exchange two neighbouring words."""
     words = text.split()
     place = rng.randrange(len(words) - 1)
     words[place], words[place + 1] = words[place + 1], words[place]
@@ -65,30 +65,29 @@ def swapped(text: str, rng: random.Random) -> str:
 
 
 def endings(words: list[str], rng: random.Random) -> list[dict[str, object]]:
-    """Four endings of a passage: the author's, one with another word, one in another order, one from elsewhere."""
-    alike: dict[int, list[str]] = defaultdict(list)
-    for word in words:
-        if word.isalpha() and word.islower():
-            alike[len(word)].append(word)
+    """Cut passages with four endings: the author's, two changed copies, and a changed one from elsewhere."""
+    others: dict[int, list[str]] = defaultdict(list)
+    for word in sorted({word for word in words if word.isalpha() and word.islower()}):
+        others[len(word)].append(word)
     documents: list[dict[str, object]] = []
-    for start in rng.sample(range(0, len(words) - 60, 30), 400):
+    for start in rng.sample(range(0, len(words) - 60, 30), 500):
         context = run(words, start, 50)
-        after = start + len(context.split())
-        right = run(words, after, rng.randrange(16, 40))
-        if len(right.split()) < 3 or not all(word.strip(",;").isalpha() for word in right.split()):
+        right = run(words, start + len(context.split()), rng.randrange(20, 40))
+        if len(right.split()) < 4 or not re.search(r"\b[a-z]+(?= |$)", right):
             continue
-        elsewhere = run(words, rng.randrange(len(words) - 60), rng.randrange(12, 40))
-        choices = [right, corrupted(right, alike, rng), swapped(right, rng), elsewhere]
+        elsewhere = run(words, rng.randrange(len(words) - 60), round(len(right) * rng.uniform(0.8, 1.2)))
+        wrong = corrupted(right, others, rng)
+        if rng.random() < 0.5:
+            wrong = corrupted(wrong, others, rng)
+        choices = [right, wrong, swapped(right, rng), swapped(elsewhere, rng)]
         if len(set(choices)) == 4 and all(fits(f"{context} {choice}") for choice in choices):
             order = rng.sample(range(4), 4)
-            documents.append(
-                {"context": context, "choices": [choices[i] for i in order], "answer": order.index(0)}
-            )
+            documents.append({"context": context, "choices": [choices[i] for i in order], "answer": order.index(0)})
     return documents[:200]
 
 
 def pairs(sentences: list[str], rng: random.Random) -> list[dict[str, object]]:
-    """Short sentences, each beside a copy with one word in a form that is wrong there."""
+    """Pair short sentences with copies in which one word has a form that is wrong there."""
     documents: list[dict[str, object]] = []
     for sentence in sentences:
         words = sentence.split()
@@ -102,7 +101,7 @@ def pairs(sentences: list[str], rng: random.Random) -> list[dict[str, object]]:
 
 
 def passages(sentences: list[str], rng: random.Random) -> list[dict[str, object]]:
-    """Runs of sentences of 80 to 600 characters, most of them longer than a model takes."""
+    """Join sentences to texts of 80 to 600 characters, most of them longer than a model takes."""
     documents: list[dict[str, object]] = []
     for start in sorted(rng.sample(range(0, len(sentences) - 20, 20), 24)):
         goal = rng.choice([80, 150, 300, 500])
@@ -117,7 +116,7 @@ def passages(sentences: list[str], rng: random.Random) -> list[dict[str, object]
 
 
 def letters(words: list[str], rng: random.Random) -> list[dict[str, object]]:
-    """Which of four words follows? The answer is a letter."""
+    """Ask which of four words follows; the answer is a letter."""
     documents: list[dict[str, object]] = []
     for start in rng.sample(range(0, len(words) - 60, 30), 400):
         context = run(words, start, 30)
@@ -133,9 +132,9 @@ def letters(words: list[str], rng: random.Random) -> list[dict[str, object]]:
 
 
 def last_words(sentences: list[str], rng: random.Random) -> list[dict[str, object]]:
-    """The last word of a sentence, given the sentence and what comes before."""
+    """Take the last words of sentences, each after its sentence and the one before."""
     documents: list[dict[str, object]] = []
-    for before, sentence in zip(sentences, sentences[1:], strict=False):
+    for before, sentence in pairwise(sentences):
         text = f"{before} {sentence}"
         context, _, word = text.rstrip(".!?").rpartition(" ")
         if 70 <= len(text) <= 120 and word.isalpha() and len(word) > 3 and fits(text):
