@@ -196,9 +196,8 @@ def _grouped(requests: Iterable[Request]) -> list[tuple[str, int, list[Request]]
 def _choices(task: str, doc_id: int, requests: list[Request], model: TextModel, loaded: Any) -> Document:
     document = Document(task, doc_id, requests[0].doc, numbers=tuple(request.idx for request in requests))
     try:
-        scoring = scoring_of(loaded, requests)
         encoded, dropped = zip(*[_fitted(model, request, len(requests)) for request in requests], strict=True)
-        return _asked(document, model, encoded, dropped, scoring)
+        return _asked(document, model, encoded, dropped, scoring_of(loaded, requests))
     except InfodisError as error:
         return replace(document, problem=f"{document.name}: {error}")
 
