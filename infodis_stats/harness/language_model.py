@@ -31,7 +31,7 @@ try:
     from lm_eval.api.registry import register_model
 except ModuleNotFoundError as error:
     raise InputError(
-        f"tasks of lm-evaluation-harness need the package {error.name or 'lm_eval'}, which is not installed: "
+        f"tasks of lm-evaluation-harness need lm-eval (there is no module {error.name}): "
         'pip install "infodis-stats[harness]"'
     ) from error
 

@@ -1,6 +1,7 @@
 """What tests of the harness share: requests, its tasks, and no network or cache of the user."""
 
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,14 +17,13 @@ TASKS = Path(__file__).parents[2] / "reports" / "tasks"
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Keep data sets out of the user's cache, and make sure that nothing was cached at all."""
-    datasets = pytest.importorskip("datasets", reason="the harness needs lm-eval and datasets")
-    pytest.importorskip("lm_eval", reason="the harness needs lm-eval")
     cache = tmp_path_factory.mktemp("cache")
     for name in ("HF_HOME", "HF_DATASETS_CACHE", "LM_HARNESS_CACHE_PATH"):
         monkeypatch.setenv(name, str(cache))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    for name in ("HF_DATASETS_CACHE", "HF_MODULES_CACHE", "DOWNLOADED_DATASETS_PATH"):
-        monkeypatch.setattr(datasets.config, name, cache)
+    if find_spec("datasets"):
+        for name in ("HF_DATASETS_CACHE", "HF_MODULES_CACHE", "DOWNLOADED_DATASETS_PATH"):
+            monkeypatch.setattr(f"datasets.config.{name}", cache)
     yield cache
     assert not list(cache.rglob("*"))
 

@@ -131,7 +131,10 @@ def test_a_long_context_loses_its_first_tokens(austen: TextModel, asked: Asked) 
     ("choice", "reason"),
     [
         ("", "task 'task', document 7: the continuation of choice 1 ('') has no tokens of its own"),
-        ("x" * 130, "choice 1 ('xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...') has 130 tokens, but the model takes at most 128"),
+        (
+            "x" * 130,
+            "choice 1 ('xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...') has 130 tokens, but the model takes at most 128",
+        ),
         (" \N{SNOWMAN}", "context and continuation of choice 1 (' \N{SNOWMAN}') cannot be encoded: "),
     ],
 )
