@@ -1,5 +1,6 @@
 """The processes of one evaluation, as ``torchrun`` and ``accelerate launch`` start them."""
 
+import atexit
 import os
 from dataclasses import dataclass
 from datetime import timedelta
@@ -44,6 +45,7 @@ class Processes:
             return cls()
         if not distributed.is_initialized():
             distributed.init_process_group("gloo", timeout=PATIENCE)
+            atexit.register(distributed.destroy_process_group)  # its threads must not outlive the interpreter
         group = distributed.new_group(backend="gloo", timeout=PATIENCE)
         rank = distributed.get_rank()
         return cls(rank, distributed.get_world_size(), int(os.environ.get("LOCAL_RANK", rank)), group)
