@@ -298,11 +298,14 @@ class _Race:
         self.question, self.model, self.budget, self.root, self.sampled = question, model, budget, root, sampled
         self.samples = [_Sample(in_blocks(target, model)) for target in question.targets]
         self.sizes = budget.rounds()
-        self.round = 0
+        self.round = 0  # rounds that all running targets have had
+        self.catching_up = False
         self.problem: str | None = None
         self.done = False
         self.running = np.arange(len(self.samples))  # targets that are sampled in the next round
         self.evidence = {name: np.ones((len(rows), len(rows))) for name, rows in question.scores.items()}
+        # Of each candidate the last difference to a leader: estimate, standard error, degrees.
+        self.lag: dict[str, dict[int, tuple[float, float, float]]] = {name: {} for name in question.scores}
         self.planned: list[tuple[_Sample, Estimator, RegressionRound | None]] = []
 
     # -- rounds
@@ -312,23 +315,24 @@ class _Race:
         self.planned, jobs = [], []
         for sample in (self.samples[index] for index in self.running):
             target = sample.target
-            passes = self._passes_alone()
+            number = len(sample.rounds)
+            passes = self._passes_alone(number)
             estimator = self._alone(target, passes)
             if estimator is not None:
                 keys = (target.key, estimator.stream_name, str(passes))
                 plan = estimator.plan_target(target, passes, 1, stream(self.root, *keys))
                 self.planned.append((sample, estimator, None))
             else:
-                each = RegressionRound(opening=self.round == 0)
-                keys = (target.key, each.name, str(self.round))
-                plan = each.plan_target(target, self.sizes[self.round], 1, stream(self.root, *keys))
+                each = RegressionRound(opening=number == 0)
+                keys = (target.key, each.name, str(number))
+                plan = each.plan_target(target, self.sizes[number], 1, stream(self.root, *keys))
                 self.planned.append((sample, each, each))
             jobs.append(Job(target, plan))
         return jobs
 
-    def _passes_alone(self) -> int:
-        # Of an estimator that needs all its passes at once.
-        passes = sum(self.sizes[: self.round + 1])
+    def _passes_alone(self, number: int) -> int:
+        # Of an estimator that needs all its passes at once, in the round of this number.
+        passes = sum(self.sizes[: number + 1])
         return passes if self.budget.passes is not None else max(passes, FREE)
 
     def _alone(self, target: Target, passes: int) -> Estimator | None:
@@ -355,12 +359,13 @@ class _Race:
                 sample.plans.append(evaluation.plan)
                 sample.losses.append(evaluation.losses)
         self._pool([sample for sample, _, each in self.planned if each is not None])
-        self.round += 1
-        self._compare()
+        if not self.catching_up:
+            self.round += 1
+            self._compare()
         self._decide()
 
     def _estimate(self, sample: _Sample, estimator: Estimator, evaluation: Evaluation) -> None:
-        cell = Cell(estimator, sample.target, self._passes_alone(), 1)
+        cell = Cell(estimator, sample.target, self._passes_alone(len(sample.rounds)), 1)
         draw = Draw.of(cell, [evaluation])
         sample.replace_draw(draw)
         parts = draw.parts[0]
@@ -429,7 +434,7 @@ class _Race:
                 row = rows[other] - rows[leader]
                 if other == leader or not row.any():
                     continue
-                gap, error, degrees = self._difference(row)
+                gap, error, degrees = self.lag[name][int(other)] = self._difference(row)
                 if not error <= 0.0:
                     error = 0.0 if error <= analysis.rounding(np.array(gap)) else error
                 if gap <= self._margin(row, error):
@@ -453,8 +458,7 @@ class _Race:
 
     def _leader(self, name: str) -> int:
         rows, alive = self.question.scores[name], self._alive(name)
-        estimates = np.array([sample.estimate for sample in self.samples])
-        return int(alive[(rows[alive] @ estimates).argmin()])
+        return int(alive[(rows[alive] @ self._estimates).argmin()])
 
     def _open(self, name: str) -> NDArray[np.int64]:
         # Candidates that may still win, but for copies of the leader.
@@ -463,18 +467,32 @@ class _Race:
         return np.append(alive[differ], leader) if differ.any() else np.empty(0, dtype=np.int64)
 
     def _decide(self) -> None:
-        if self.round == len(self.sizes):
-            self.done = True
-            return
-        if self.budget.error is not None:
-            needed = np.zeros(len(self.samples), dtype=bool)
-            for name, rows in self.question.scores.items():
-                needed |= (rows[self._open(name)] != 0).any(axis=0)
-        else:
-            needed = np.array([not self._precise(sample) for sample in self.samples])
-        inexact = np.array([not sample.exact for sample in self.samples])
-        self.running = np.flatnonzero(needed & inexact)
+        needed = np.zeros(len(self.samples), dtype=bool)
+        if self.round < len(self.sizes) and not self.catching_up:
+            if self.budget.error is not None:
+                for name, rows in self.question.scores.items():
+                    needed |= (rows[self._open(name)] != 0).any(axis=0)
+            else:
+                needed |= [not self._precise(sample) for sample in self.samples]
+            needed &= [not sample.exact for sample in self.samples]
+        if not needed.any():
+            self.catching_up = True
+            needed |= self._behind()
+        self.running = np.flatnonzero(needed)
         self.done = not len(self.running)
+
+    def _behind(self) -> NDArray[np.bool_]:
+        # Targets that dropped out by paired differences and yet have the best estimate, which is of fewer passes.
+        behind = np.zeros(len(self.samples), dtype=bool)
+        for name, rows in self.question.scores.items():
+            first = int((rows @ self._estimates).argmin())
+            if (rows[first] != rows[self._leader(name)]).any():
+                behind |= rows[first] != 0
+        return behind & [not sample.exact and len(sample.rounds) < self.round for sample in self.samples]
+
+    @property
+    def _estimates(self) -> FloatArray:
+        return np.array([sample.estimate for sample in self.samples])
 
     def _precise(self, sample: _Sample) -> bool:
         assert self.budget.precision is not None
@@ -493,11 +511,11 @@ class _Race:
         if self.problem is not None:
             return _failed(self.question, passes, lengths, self.problem)
         bars = [_statistics(sample.known) for sample in self.samples]
-        leaders = {name: self._leader(name) for name in self.question.scores}
+        leaders = {name: int((rows @ self._estimates).argmin()) for name, rows in self.question.scores.items()}
         p_values = {name: self._p_value(name, leader) for name, leader in leaders.items()}
         error = 0.05 if self.budget.error is None else self.budget.error
         return Finish(
-            nll=np.array([sample.estimate for sample in self.samples]),
+            nll=self._estimates,
             nll_se=np.array([error for error, _, _ in bars]),
             degrees=np.array([degrees for _, degrees, _ in bars]),
             forward_passes=passes,
@@ -523,7 +541,13 @@ class _Race:
         rows = self.question.scores[name]
         win = np.zeros(len(rows))
         others = np.flatnonzero((rows != rows[leader]).any(axis=1))
-        differences = [self._difference(rows[other] - rows[leader]) for other in others]
+        # Of a candidate that dropped out, the last difference that was paired: it has fewer passes than the leader.
+        lag = self.lag[name] if leader == self._leader(name) else {}
+        alive = set(self._alive(name).tolist())
+        differences = [
+            lag[other] if other in lag and other not in alive else self._difference(rows[other] - rows[leader])
+            for other in others.tolist()
+        ]
         gaps, errors, degrees = np.array(differences).reshape(-1, 3).T
         if not len(others) or np.isnan(errors).any():
             win[leader] = 1.0 if not len(others) else np.nan

@@ -244,3 +244,15 @@ def test_a_bad_budget_is_one_sentence(arguments, sentence):
 def test_rounds_spend_the_budget_exactly():
     for most in (9, 10, 17, 40, 128, 129, 500):
         assert sum(Budget(most_passes=most).rounds()) == most
+
+
+def test_the_leader_has_the_best_of_the_estimates_that_are_returned():
+    """Estimates of few passes, of candidates that dropped out, are not comparable with those of many."""
+    apart = 0
+    for seed in range(40):
+        model = Shifted(9, seed, 0.08, noise=1.5)
+        (finish,) = race(model, [question([[0] * 9, [1] * 9, [2] * 9, [3] * 9], key=f"{seed}")], budget=Budget())
+        assert finish.leaders["acc"] == int(finish.nll.argmin())
+        assert finish.win["acc"].sum() == pytest.approx(1.0)
+        apart += len(set(finish.forward_passes.tolist())) > 1
+    assert apart > 10
