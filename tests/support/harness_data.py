@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -197,3 +198,59 @@ def perplexity_dataset(documents: int, seed: int, *, name: str = "rolling", mask
         attrs={"kind": "perplexity", "task": name, "estimator": "auto", "seed": 0, "passes": 32, "most_passes": 128}
         | {"model": "a synthetic model", "versions": "{}"},
     )
+
+
+def harness_results(
+    tasks: Mapping[str, xr.Dataset], groups: Mapping[str, Sequence[str]] | None = None, *, by_size: bool = True
+) -> dict[str, Any]:
+    """Return what the harness would return for tasks, with groups of multiple-choice tasks of the same metrics."""
+    entries = {name: _entry(name, data) for name, data in tasks.items()}
+    children = {name: list(names) for name, names in (groups or {}).items()}
+
+    def leaves(name: str) -> list[str]:
+        return [leaf for child in children[name] for leaf in (leaves(child) if child in children else [child])]
+
+    merged = {name: _group(name, [entries[leaf] for leaf in leaves(name)], by_size=by_size) for name in children}
+    names = [*entries, *merged]
+    better = {"acc": True, "acc_norm": True, "word_perplexity": False, "byte_perplexity": False, "bits_per_byte": False}
+    return {
+        "results": {**{name: dict(entry) for name, entry in merged.items()}, **entries},
+        **({"groups": merged} if merged else {}),
+        "group_subtasks": children,
+        "configs": {name: {"task": name} for name in entries},
+        "versions": dict.fromkeys(names, 1.0),
+        "n-shot": dict.fromkeys(names, 0),
+        "higher_is_better": {name: dict(better) for name in names},
+        "n-samples": {name: {"original": entry["sample_len"]} for name, entry in entries.items()},
+    }
+
+
+def _entry(name: str, data: xr.Dataset) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": name, "alias": name, "sample_len": data["failed"].size}
+    if data.attrs["kind"] == "choices":
+        for score in data["score"].values.tolist():
+            right = data["right"].sel(score=score).values
+            entry |= {f"{score},none": float(right.mean()), f"{score}_stderr,none": float(stats.sem(right))}
+        return entry
+    nll, units = float(data["nll"].sum()), {"word_perplexity": "words", "byte_perplexity": "bytes"}
+    for metric, unit in units.items():
+        entry |= {f"{metric},none": float(np.exp(nll / float(data[unit].sum()))), f"{metric}_stderr,none": "N/A"}
+    entry |= {"bits_per_byte,none": float(nll / float(data["bytes"].sum()) / np.log(2))}
+    return entry | {"bits_per_byte_stderr,none": "N/A"}
+
+
+def _group(name: str, entries: Sequence[Mapping[str, Any]], *, by_size: bool) -> dict[str, Any]:
+    sizes = np.array([entry["sample_len"] for entry in entries], dtype=np.float64)
+    weights = sizes / sizes.sum() if by_size else np.full(len(sizes), 1 / len(sizes))
+    group: dict[str, Any] = {"name": name, "alias": name, "sample_len": int(sizes.sum())}
+    for score in SCORES:
+        values, errors = (
+            np.array([entry[f"{score}{part},none"] for entry in entries], dtype=np.float64) for part in ("", "_stderr")
+        )
+        pooled = np.sqrt(((sizes - 1) * errors**2 * sizes).sum() / (sizes.sum() - len(sizes)) / sizes.sum())
+        equal = np.sqrt((errors**2).sum()) / len(errors)
+        group |= {
+            f"{score},none": float(weights @ values),
+            f"{score}_stderr,none": float(pooled if by_size else equal),
+        }
+    return group
