@@ -39,7 +39,7 @@ def results_table(results: Mapping[str, Any]) -> str:
     >>> entry = {"alias": "arc", "acc,none": 0.5, "acc_stderr,none": 0.05, "sample_len": 101}
     >>> noise = {"acc_mask_stderr,none": 0.01, "acc_mask_ci,none": [0.47, 0.53], "mask_level,none": 0.95}
     >>> print(results_table({"results": {"arc": entry | noise}, "versions": {"arc": 1}}).splitlines()[2])
-    | arc   |         1 | none   |        | acc      |    |  0.5000 | ± |   0.0500 |        0.0100 | [0.4700, 0.5300] |
+    | arc     |         1 | none     |          | acc      |    |  0.5000 | ±  |   0.0500 |        0.0100 | [0.4700, 0.5300] |
     """
     parts = [_section(results, section) for section in ("results", "groups") if results.get(section)]
     return "\n\n".join([*parts, *_sentences(results)])
@@ -59,7 +59,7 @@ def _rows(results: Mapping[str, Any], section: str, name: str, depth: int) -> It
     shown = " " * depth + "- " * bool(depth) + str(entry.get("alias", name))
     version = results.get("versions", {}).get(name, NOT_KNOWN)
     version = f"{version:g}" if isinstance(version, float) else str(version)
-    shots, better = str(results.get("n-shot", {}).get(name, "")), results.get("higher_is_better", {}).get(name, {})
+    shots, better = str(results.get("n-shot", {}).get(name, " ")), results.get("higher_is_better", {}).get(name, {})
     own = [key for key in sorted(entry) if "," in key and "mask" not in key and "_stderr," not in key]
     values = {key: entry[key] for key in own}
     if f"{TOKENS}_mask,none" in entry:

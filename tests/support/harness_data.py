@@ -152,7 +152,7 @@ def choices_dataset(
             "gold": (by_choice, np.arange(choices) == task.gold[:, None]),
             "right": (by_score, np.asarray(scored["right"]).T),
             "cautions": ([*by_choice, "caution"], np.zeros((questions, choices, len(CAUTIONS)), dtype=bool)),
-            "failed": ("question", np.full(questions, "", dtype="<U40")),
+            "failed": ("question", np.full(questions, "", dtype="<U120")),
         },
         coords={"question": np.arange(questions), "score": list(SCORES), "caution": list(CAUTIONS)},
         attrs={"kind": "choices", "task": name, "estimator": "auto", "seed": 0, "most_passes": 128}
@@ -192,7 +192,7 @@ def perplexity_dataset(documents: int, seed: int, *, name: str = "rolling", mask
             "bytes": ("document", length * 4),
             "own_nll": ("document", own),
             "cautions": (["document", "caution"], np.zeros((documents, len(CAUTIONS)), dtype=bool)),
-            "failed": ("document", np.full(documents, "", dtype="<U40")),
+            "failed": ("document", np.full(documents, "", dtype="<U120")),
         },
         coords={"document": np.arange(documents), "caution": list(CAUTIONS)},
         attrs={"kind": "perplexity", "task": name, "estimator": "auto", "seed": 0, "passes": 32, "most_passes": 128}
