@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from infodis_stats.harness.accuracies import FIXED_PASSES, accuracies, claim_error
+from infodis_stats.harness.comparison import comparison_sentences, comparison_table
 from infodis_stats.harness.figures import forest_figure, margins_figure, passes_figure
 from infodis_stats.harness.metrics import scored
 from infodis_stats.harness.open_questions import open_questions
@@ -34,6 +35,7 @@ def write_harness_report(
     tasks: Mapping[str, xr.Dataset],
     folder: Path | str,
     results: Mapping[str, Any] | None = None,
+    comparisons: Sequence[xr.Dataset] = (),
     level: float = 0.95,
 ) -> Path:
     """Write the report of an evaluation into a folder.
@@ -47,6 +49,8 @@ def write_harness_report(
         ``tables/*.csv`` in full precision; each file is replaced whole.
     results : mapping, optional
         Of `infodis_stats.harness.extra_keys.with_mask_noise`, for the groups of tasks.
+    comparisons : sequence of xarray.Dataset, optional
+        Of `infodis_stats.harness.comparison.compare_models`, whose first model is that of the tasks.
     level : float, default 0.95
         Confidence level in (0, 1).
 
@@ -63,15 +67,18 @@ def write_harness_report(
         If the folder cannot be written.
     """
     folder = writable_folder(folder)
-    write_texts(files_of(harness_document(tasks, results, level), "report"), folder)
+    write_texts(files_of(harness_document(tasks, results, comparisons, level), "report"), folder)
     return folder / "report.html"
 
 
 def harness_document(
-    tasks: Mapping[str, xr.Dataset], results: Mapping[str, Any] | None = None, level: float = 0.95
+    tasks: Mapping[str, xr.Dataset],
+    results: Mapping[str, Any] | None = None,
+    comparisons: Sequence[xr.Dataset] = (),
+    level: float = 0.95,
 ) -> Document:
     """Return the report of an evaluation; see `write_harness_report`."""
-    view = _View(tasks, results or {}, level)
+    view = _View(tasks, results or {}, comparisons, level)
     model = next((str(data.attrs["model"]) for data in tasks.values() if "model" in data.attrs), "")
     return Document(
         title=f"Evaluation on {', '.join(tasks) if len(tasks) <= MOST_SENTENCES else f'{len(tasks)} tasks'}",
@@ -82,6 +89,7 @@ def harness_document(
             *(_open(view) if view.accuracies else []),
             *(_passes(view) if view.accuracies else []),
             *(_perplexity(view) if view.perplexities else []),
+            *(_comparisons(view) if view.comparisons else []),
             *_failed(view),
             *_cautions(view),
             *_provenance(view),
@@ -96,6 +104,7 @@ class _View:
 
     tasks: Mapping[str, xr.Dataset]
     results: Mapping[str, Any]
+    comparisons: Sequence[xr.Dataset]
     level: float
 
     @cached_property
@@ -160,6 +169,8 @@ def _answer(view: _View) -> Iterator[str]:
             f"{name}: word perplexity {significant(float(words['value']), 4)}, {_ends(words['ci'], 1)} for these "
             f"documents and {_ends(words['population_ci'], 1)} for documents like these ({view.confidence} confidence)."
         )
+    for compared in view.comparisons[:MOST_SENTENCES]:
+        yield from comparison_sentences(compared)
     failed = _all_failed(view)
     if failed:
         items = "1 question or document" if len(failed) == 1 else f"{len(failed):,} questions or documents"
@@ -333,6 +344,31 @@ def _perplexity(view: _View) -> Iterator[Section]:
     if any(bool(summary["dominated"].any()) for summary in view.perplexities.values()):
         words += " †: a few documents dominate, and coverage is below nominal if documents are skewed."
     yield Note(words)
+
+
+def _comparisons(view: _View) -> Iterator[Section]:
+    attributes = view.comparisons[0].attrs
+    yield Heading("Two models")
+    yield Note(f"First: {attributes['model']}. Second: {attributes['second_model']}.")
+    for compared in view.comparisons:
+        yield Heading(str(compared.attrs["task"]), 3)
+        yield Table(comparison_table(compared), headline=f"Two models on {compared.attrs['task']}")
+        left_out = compared.attrs["left_out"]
+        yield Points(
+            [
+                ("", sentence)
+                for sentence in [
+                    *comparison_sentences(compared),
+                    *([f"{left_out:,} questions that only one model has scored are left out."] if left_out else []),
+                ]
+            ]
+        )
+    yield Note(
+        f"Differences are of the first model minus the second on the same questions, with {view.confidence} intervals. "
+        "The exact test (McNemar) is of the leaders: it does not account for masks, so read it where nearly all "
+        "discordant questions are settled for both models, and the interval elsewhere. Log-likelihoods per question "
+        "compare models with different tokenizers, because the text is the same."
+    )
 
 
 def _all_failed(view: _View) -> list[tuple[str, str, str]]:

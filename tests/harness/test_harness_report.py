@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from infodis_stats.harness.accuracies import accuracies
+from infodis_stats.harness.comparison import compare_models
 from infodis_stats.harness.extra_keys import with_mask_noise
 from infodis_stats.harness.open_questions import open_questions
 from infodis_stats.harness.report import harness_document, write_harness_report
@@ -79,14 +80,22 @@ def test_what_failed_and_what_is_cautioned_is_named(tasks):
     assert "Cautions" not in render_markdown(harness_document(tasks)), "control"
 
 
+def test_two_models_have_a_section(tasks):
+    other = tasks["arc"].assign_attrs(model="another model")
+    text = render_markdown(harness_document(tasks, comparisons=[compare_models(tasks["arc"], other)]))
+    assert "## Two models" in text
+    assert "First: a synthetic model. Second: another model." in text
+    assert "arc, acc: neither model is significantly more accurate on questions like these." in text
+
+
 def test_perplexities_alone_many_tasks_settled_tasks_and_tasks_without_answers():
     rolling = harness_document({"rolling": perplexity_dataset(3, 0)})
     assert "†" in render_markdown(rolling)
     assert not rolling.figures
-    many = {f"task {number}": small_task("", 12, number) for number in range(8)}
+    many = {f"task {number}": small_task("", 12, number) for number in range(7)}
     document = harness_document(many)
-    assert document.title == "Evaluation on 8 tasks"
-    assert "The other 12 accuracies are in the table below." in document.answer
+    assert document.title == "Evaluation on 7 tasks"
+    assert "The other 10 accuracies are in the table below." in document.answer
     assert "The 6 tasks with most undecided questions." in render_markdown(document)
     settled = many["task 0"].copy(deep=True)
     settled["settled"][:], settled["p_value"][:] = True, 0.0
