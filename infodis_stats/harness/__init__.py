@@ -1,0 +1,8 @@
+"""Inside lm-evaluation-harness: its tasks under diffusion models, with the noise of the masks beside its own numbers.
+
+- `accuracies`, `perplexities`: metrics of a task with the noise of the masks; `metrics`: what they share
+- `extra_keys`: the same as further keys of the harness' results
+- `table`: the harness' table with two more columns
+- `comparison`: two models on one task
+- `report`, `figures`: the page
+"""
