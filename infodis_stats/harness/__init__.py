@@ -1,8 +1,11 @@
 """Inside lm-evaluation-harness: its tasks under diffusion models, with the noise of the masks beside its own numbers.
 
+- `requests`, `tasks`: from the harness' requests to questions, and what its tasks make of likelihoods
+- `language_model`: the model that the harness calls; `processes`: several of them
+- `ledger`: finished questions
+- `task_data`: data sets of what was scored
 - `accuracies`, `perplexities`: metrics of a task with the noise of the masks; `metrics`: what they share
-- `extra_keys`: the same as further keys of the harness' results
-- `table`: the harness' table with two more columns
+- `extra_keys`: the same as further keys of the harness' results; `table`: its table with two more columns
 - `comparison`: two models on one task
 - `report`, `figures`: the page
 """

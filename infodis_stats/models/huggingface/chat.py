@@ -1,7 +1,7 @@
 """Chat templates: prompts as a tokenizer renders them for a model that was tuned on conversations."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -9,7 +9,7 @@ from estimators import InputError, Model
 from infodis_stats.io.records import Question, Record, TextPair
 from infodis_stats.models.huggingface.folder import first_line
 
-__all__ = ["chat_template_digest", "with_chat_template"]
+__all__ = ["chat_renderer", "chat_template_digest", "chat_template_of", "with_chat_template"]
 
 INSTEAD = "leave out system_prompt=, or put it into the prompts"
 PLAIN = "score the prompts as they are, or render them yourself"
@@ -66,10 +66,45 @@ def with_chat_template(
     tokenizer = _tokenizer(model)
     if records:
         _check_template(tokenizer, records[0].name, system_prompt)
-    front = "".join(tokenizer.convert_ids_to_tokens(list(getattr(model, "before", ()))))
+    front = _front(tokenizer, model)
     return [
         replace(record, prompt=_with_prompt(tokenizer, record, system_prompt).removeprefix(front)) for record in records
     ]
+
+
+def chat_renderer(model: Model) -> Callable[[list[dict[str, str]], bool], str]:
+    """Return a function that renders conversations by the chat template of a model's tokenizer.
+
+    The function takes messages with ``role`` and ``content``, and whether the header of the assistant's answer follows;
+    otherwise the last message, an answer, stays open. Special tokens that the model adds before every sequence are
+    removed from the beginning, as in `with_chat_template`.
+
+    Raises
+    ------
+    InputError
+        If there is no such template, or as in `with_chat_template`; the function: if a conversation cannot be rendered.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> render = chat_renderer(ids.load_model("hf:GSAI-ML/LLaDA-8B-Instruct"))  # doctest: +SKIP
+    >>> render([{"role": "user", "content": "What is 1 + 1?"}], True)  # doctest: +SKIP
+    """
+    tokenizer = _tokenizer(model)
+    _check_template(tokenizer, "conversation", None)
+    front = _front(tokenizer, model)
+
+    def render(messages: list[dict[str, str]], open_answer: bool) -> str:
+        text = _rendered(
+            tokenizer,
+            "conversation",
+            messages,
+            add_generation_prompt=open_answer,
+            **({} if open_answer else {"continue_final_message": True}),
+        )
+        return text.removeprefix(front)
+
+    return render
 
 
 def chat_template_digest(model: Model) -> str:
@@ -88,6 +123,30 @@ def chat_template_digest(model: Model) -> str:
     64
     """
     return hashlib.sha256(_source(_tokenizer(model)).encode()).hexdigest()
+
+
+def chat_template_of(model: Model) -> str:
+    """Return the chat template of a model's tokenizer, its default if there are several.
+
+    Raises
+    ------
+    InputError
+        If the model has no tokenizer of transformers or the tokenizer no chat template.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> chat_template_of(ids.load_model("austen"))
+    Traceback (most recent call last):
+    estimators.errors.InputError: a chat template needs a model with a tokenizer of transformers, and this one has none
+    """
+    template: str = _tokenizer(model).get_chat_template()
+    return template
+
+
+def _front(tokenizer: Any, model: Model) -> str:
+    """Return the special tokens that a model adds before every sequence, as text."""
+    return "".join(tokenizer.convert_ids_to_tokens(list(getattr(model, "before", ()))))
 
 
 def _tokenizer(model: Model) -> Any:
