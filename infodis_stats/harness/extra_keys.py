@@ -17,6 +17,8 @@ __all__ = ["NOT_KNOWN", "TOKENS", "with_mask_noise"]
 NOT_KNOWN = "N/A"
 """What the harness writes where a number is not known."""
 
+KINDS = ("choices", "perplexity")
+
 TOKENS = "token_perplexity"
 """A metric that the harness does not have."""
 
@@ -60,7 +62,9 @@ def with_mask_noise(results: Mapping[str, Any], tasks: Mapping[str, xr.Dataset],
     {'results': {'arc': {'acc,none': 0.5}}, 'n-shot': {'arc': 0}}
     """
     whole = {
-        name: data for name, data in tasks.items() if name in results["results"] and (data["failed"] == "").any().item()
+        name: data
+        for name, data in tasks.items()
+        if name in results["results"] and data.attrs["kind"] in KINDS and (data["failed"] == "").any().item()
     }
     extra = {
         name: (_of_perplexities if data.attrs["kind"] == "perplexity" else _of_choices)(

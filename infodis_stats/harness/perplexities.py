@@ -13,8 +13,12 @@ from infodis_stats.results.labels import CI_BOUND, describe
 __all__ = ["UNITS", "perplexities"]
 
 BITS = "bits_per_byte"
-UNITS: Mapping[str, str] = {"word_perplexity": "words", "byte_perplexity": "bytes", BITS: "bytes"} | {
-    "token_perplexity": "length"
+UNITS: Mapping[str, str] = {
+    "word_perplexity": "words",
+    "byte_perplexity": "bytes",
+    BITS: "bytes",
+    "perplexity": "texts",
+    "token_perplexity": "length",
 }
 """Variable that counts the units of each metric of a perplexity task; the harness has no perplexity per token."""
 
@@ -32,7 +36,8 @@ def perplexities(data: xr.Dataset, level: float = 0.95) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Over ``metric`` (``word_perplexity``, ``byte_perplexity``, ``bits_per_byte``, ``token_perplexity``): ``value``,
+        Over ``metric`` (of texts ``word_perplexity``, ``byte_perplexity``, ``bits_per_byte``, of single continuations
+        ``perplexity``, and ``token_perplexity``): ``value``,
         ``mask_stderr``, ``ci`` for these documents and ``population_ci`` (``ci_bound``), and ``dominated``, whether a
         few documents dominate. For the task: ``passes``, ``documents``, ``failed_documents``, and ``cautions``
         (``caution``), which hold for some document.
@@ -50,7 +55,8 @@ def perplexities(data: xr.Dataset, level: float = 0.95) -> xr.Dataset:
     masks are NaN. So is the interval of the population for a single document.
     """
     known = scored(data)
-    cells = [_perplexity(known, unit, level, exponential=name != BITS) for name, unit in UNITS.items()]
+    units = {name: unit for name, unit in UNITS.items() if unit in known}
+    cells = [_perplexity(known, unit, level, exponential=name != BITS) for name, unit in units.items()]
     cautions = known["cautions"].any("document", keep_attrs=True)
     dominated = [cell.dominated for cell in cells]
     if "few-documents-dominate" in cautions["caution"]:
@@ -67,7 +73,7 @@ def perplexities(data: xr.Dataset, level: float = 0.95) -> xr.Dataset:
             "failed_documents": data.sizes["document"] - known.sizes["document"],
             "cautions": cautions,
         },
-        coords={"metric": list(UNITS), CI_BOUND[0]: CI_BOUND[1]},
+        coords={"metric": list(units), CI_BOUND[0]: CI_BOUND[1]},
         attrs=dict(data.attrs) | {"ci_prob": level},
     )
     return describe(summary, VARIABLES)

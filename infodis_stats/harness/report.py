@@ -122,7 +122,7 @@ class _View:
 
     @cached_property
     def perplexities(self) -> dict[str, xr.Dataset]:
-        names = [name for name in self.known if name not in self.choices]
+        names = [name for name, data in self.known.items() if data.attrs["kind"] == "perplexity"]
         return {name: perplexities(self.tasks[name], self.level) for name in names}
 
     @cached_property
@@ -164,10 +164,12 @@ def _answer(view: _View) -> Iterator[str]:
         ratio = f": {significant(fixed / passes)} times fewer" if 0 < passes < fixed else ""
         yield f"{passes:,} passes were run, of {fixed:,} for {FIXED_PASSES} per choice{ratio}."
     for name, summary in list(view.perplexities.items())[:MOST_SENTENCES]:
-        words = summary.sel(metric="word_perplexity")
+        metric = str(summary["metric"].values[0])  # per word, or of a single continuation per document
+        words = summary.sel(metric=metric)
         yield (
-            f"{name}: word perplexity {significant(float(words['value']), 4)}, {_ends(words['ci'], 1)} for these "
-            f"documents and {_ends(words['population_ci'], 1)} for documents like these ({view.confidence} confidence)."
+            f"{name}: {metric.replace('_', ' ')} {significant(float(words['value']), 4)}, {_ends(words['ci'], 1)} for "
+            f"these documents and {_ends(words['population_ci'], 1)} for documents like these ({view.confidence} "
+            "confidence)."
         )
     for compared in view.comparisons[:MOST_SENTENCES]:
         yield from comparison_sentences(compared)
