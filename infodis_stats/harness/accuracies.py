@@ -100,6 +100,31 @@ def accuracies(data: xr.Dataset, level: float = 0.95) -> xr.Dataset:
     counts as right at one end and as wrong at the other (`infodis_stats.analysis.accuracy.accuracy`). So it can be much
     wider than ``mask_stderr``. The value itself is a little nearer to chance than the model's own accuracy, because
     noise makes answers random.
+
+    Examples
+    --------
+    Four questions with two choices, of which the last is undecided:
+
+    >>> by_score, by_choice = ("question", "score"), ("question", "choice")
+    >>> data = xr.Dataset(
+    ...     {
+    ...         "right": (by_score, [[True], [True], [False], [True]]),
+    ...         "p_value": (by_score, [[1e-4], [1e-5], [1e-4], [0.3]]),
+    ...         "settled": (by_score, [[True], [True], [True], [False]]),
+    ...         "win": (("question", "score", "choice"), [[[1, 0]], [[1, 0]], [[0, 1]], [[0.8, 0.2]]]),
+    ...         "gold": (by_choice, [[True, False]] * 4),
+    ...         "forward_passes": (by_choice, [[8, 8]] * 3 + [[128, 128]]),
+    ...         "choices": ("question", [2] * 4),
+    ...         "failed": ("question", [""] * 4),
+    ...     },
+    ...     coords={"score": ["acc"]},
+    ...     attrs={"error": 0.001},
+    ... )
+    >>> summary = accuracies(data)
+    >>> [round(float(summary[name].item()), 3) for name in ("value", "mask_stderr", "flips", "passes")]
+    [0.75, 0.1, 0.2, 304.0]
+    >>> summary["ci"].values
+    array([[0.5 , 0.75]])
     """
     known = scored(data)
     names, count = known["score"].values.tolist(), known.sizes["question"]
