@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from infodis_stats import analysis
 from infodis_stats.analysis.accuracy import mask_noise, mean_accuracy
-from infodis_stats.harness.metrics import VARIABLES, ends_of, scored
+from infodis_stats.harness.metrics import VARIABLES, ends_of, question_passes, scored
 from infodis_stats.results.labels import CI_BOUND, describe
 
 __all__ = ["FIXED_PASSES", "Share", "accuracies", "claim_error", "right_chances", "share_of"]
@@ -129,7 +129,7 @@ def accuracies(data: xr.Dataset, level: float = 0.95) -> xr.Dataset:
     known = scored(data)
     names, count = known["score"].values.tolist(), known.sizes["question"]
     shares = [share_of([known], [1.0], name, level) for name in names]
-    unsettled, spent = ~known["settled"].astype(bool), int(data["forward_passes"].sum())
+    unsettled, spent = ~known["settled"].astype(bool), int(question_passes(data).sum())
     summary = xr.Dataset(
         {
             **{name: ("score", [getattr(share, name) for share in shares]) for name in ONE_NUMBER},

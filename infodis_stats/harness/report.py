@@ -14,7 +14,7 @@ import xarray as xr
 from infodis_stats.harness.accuracies import FIXED_PASSES, accuracies, claim_error
 from infodis_stats.harness.comparison import comparison_sentences, comparison_table
 from infodis_stats.harness.figures import forest_figure, margins_figure, passes_figure
-from infodis_stats.harness.metrics import scored
+from infodis_stats.harness.metrics import question_passes, scored
 from infodis_stats.harness.open_questions import open_questions
 from infodis_stats.harness.perplexities import perplexities
 from infodis_stats.io.files import writable_folder
@@ -469,7 +469,7 @@ def _frame(name: str, summary: xr.Dataset, dimension: str) -> pd.DataFrame:
 
 
 def _per_choice(data: xr.Dataset) -> xr.DataArray:
-    return data["forward_passes"].sum("choice") / data["choices"]
+    return question_passes(data) / data["choices"]
 
 
 def _which(view: _View, shown: Sequence[str]) -> str:
