@@ -3,6 +3,7 @@
 - `accuracies`, `perplexities`: metrics of a task with the noise of the masks; `metrics`: what they share
 - `extra_keys`: the same as further keys of the harness' results
 - `table`: the harness' table with two more columns
-- `comparison`: two models on one task
-- `report`, `figures`: the page
+- `groups`: the tasks of a group and their weights
+- `comparison`, `likelihood_ratios`, `comparison_table`: two models on one task
+- `report`, `figures`, `open_questions`: the page
 """

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from infodis_stats.harness.accuracies import FIXED_PASSES, accuracies, claim_error
-from infodis_stats.harness.comparison import comparison_sentences, comparison_table
+from infodis_stats.harness.comparison_table import comparison_sentences, comparison_table
 from infodis_stats.harness.figures import forest_figure, margins_figure, passes_figure
 from infodis_stats.harness.metrics import question_passes, scored
 from infodis_stats.harness.open_questions import open_questions
@@ -367,9 +367,11 @@ def _comparisons(view: _View) -> Iterator[Section]:
         yield Heading(str(compared.attrs["task"]), 3)
         yield Table(comparison_table(compared), headline=f"Two models on {compared.attrs['task']}")
         if compared.attrs["left_out"]:
-            yield Note(f"Left out are {compared.attrs['left_out']:,} questions that not both models have scored.")
+            left_out, unit = compared.attrs["left_out"], compared.attrs["unit"]
+            items = f"1 {unit}" if left_out == 1 else f"{left_out:,} {unit}s"
+            yield Note(f"Left out, because only one model or none has a result: {items}.")
     yield Note(
-        f"Differences are of the first model minus the second on the same questions, with {view.confidence} intervals. "
+        f"Differences are of the first model minus the second on the same texts, with {view.confidence} intervals. "
         "The exact test (McNemar) is of the leaders: it does not account for masks, so read it where nearly all "
         "discordant questions are settled for both models, and the interval elsewhere. Log-likelihoods per question "
         "compare models with different tokenizers, because the text is the same."
