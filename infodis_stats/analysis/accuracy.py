@@ -16,6 +16,7 @@ __all__ = ["Accuracy", "MaskNoise", "accuracy", "mask_noise", "mean_accuracy"]
 
 FloatArray = NDArray[np.float64]
 
+ROUNDING = 1e-9
 FURTHER = (0.1, 0.3)  # p-values up to which claims are counted as well, for questions that are open
 
 
@@ -197,9 +198,9 @@ def mean_accuracy(
     size = _effective_questions(hits, counts, shares)
     population = Interval(*(_wilson(end, size, level, side) for side, end in enumerate((lower, upper))))
     estimate = float((shares * hits / counts).sum())
-    return Accuracy(
-        int(hits.sum()), int(counts.sum()), estimate, Interval(np.array(lower), np.array(upper)), population
-    )
+    # Sums of the same weights in another order round to other ends.
+    these = Interval(*(np.array(estimate if abs(end - estimate) < ROUNDING else end) for end in (lower, upper)))
+    return Accuracy(int(hits.sum()), int(counts.sum()), estimate, these, population)
 
 
 def _checked(right: ArrayLike, p_values: ArrayLike) -> tuple[NDArray[np.bool_], FloatArray]:

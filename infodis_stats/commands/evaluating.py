@@ -13,7 +13,8 @@ from estimators import InputError
 from infodis_stats.analysis.replicates import check_level
 from infodis_stats.commands.failures import report_failed
 from infodis_stats.commands.models import read_model, with_default_loading
-from infodis_stats.harness.comparison import compare_models, comparison_sentences, comparison_table
+from infodis_stats.harness.comparison import compare_models
+from infodis_stats.harness.comparison_table import comparison_sentences, comparison_table
 from infodis_stats.harness.evaluation import Evaluation, LoadedTasks, evaluate_tasks
 from infodis_stats.harness.language_model import DiffusionLM
 from infodis_stats.harness.ledger import QuestionLedger, opened_ledger
@@ -26,6 +27,7 @@ from infodis_stats.laws import Law
 
 __all__ = ["evaluate"]
 
+COMPARABLE = ("choices", "perplexity")
 LEDGER, AGAINST = "ledger", "against"  # folders inside that of the output
 
 
@@ -110,9 +112,14 @@ def _ledger(folder: Path | None) -> Iterator[QuestionLedger | None]:
 
 
 def _compared(first: Evaluation, second: Evaluation, level: float) -> list[xr.Dataset]:
-    """Compare two models on the tasks that choose."""
-    names = [name for name, data in first.tasks.items() if data.attrs["kind"] == "choices"]
-    return [compare_models(first.tasks[name], second.tasks[name], level) for name in names]
+    """Compare two models on each task of which both have scored some of the same questions."""
+    compared = []
+    for name, data in first.tasks.items():
+        other = second.tasks[name]
+        scored = [set(part[_unit(part)].values[part["failed"].values == ""].tolist()) for part in (data, other)]
+        if data.attrs["kind"] in COMPARABLE and scored[0] & scored[1]:
+            compared.append(compare_models(data, other, level))
+    return compared
 
 
 def _lines(
@@ -121,7 +128,8 @@ def _lines(
     for name, evaluation in evaluations.items():
         yield f"{name}\n\n{results_table(evaluation.results)}\n"
     for compared in comparisons:
-        yield f"{compared.attrs['task']}: {' minus '.join(evaluations)}\n\n{terminal_table(comparison_table(compared))}\n"
+        yield f"{compared.attrs['task']}: {' minus '.join(evaluations)}\n"
+        yield f"{terminal_table(comparison_table(compared))}\n"
         yield from comparison_sentences(compared)
         yield ""
     for name, metrics in tasks.left_out.items():

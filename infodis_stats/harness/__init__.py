@@ -5,7 +5,9 @@
 - `ledger`: finished questions
 - `task_data`: data sets of what was scored
 - `accuracies`, `perplexities`: metrics of a task with the noise of the masks; `metrics`: what they share
-- `extra_keys`: the same as further keys of the harness' results; `table`: its table with two more columns
-- `comparison`: two models on one task
-- `report`, `figures`: the page
+- `extra_keys`: the same as further keys of the harness' results
+- `table`: the harness' table with two more columns
+- `groups`: the tasks of a group and their weights
+- `comparison`, `likelihood_ratios`, `comparison_table`: two models on one task
+- `report`, `figures`, `open_questions`: the page
 """

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from infodis_stats import analysis
 from infodis_stats.analysis.accuracy import mask_noise, mean_accuracy
-from infodis_stats.harness.metrics import VARIABLES, ends_of, scored
+from infodis_stats.harness.metrics import VARIABLES, ends_of, question_passes, scored
 from infodis_stats.results.labels import CI_BOUND, describe
 
 __all__ = ["FIXED_PASSES", "Share", "accuracies", "claim_error", "right_chances", "share_of"]
@@ -100,11 +100,36 @@ def accuracies(data: xr.Dataset, level: float = 0.95) -> xr.Dataset:
     counts as right at one end and as wrong at the other (`infodis_stats.analysis.accuracy.accuracy`). So it can be much
     wider than ``mask_stderr``. The value itself is a little nearer to chance than the model's own accuracy, because
     noise makes answers random.
+
+    Examples
+    --------
+    Four questions with two choices, of which the last is undecided:
+
+    >>> by_score, by_choice = ("question", "score"), ("question", "choice")
+    >>> data = xr.Dataset(
+    ...     {
+    ...         "right": (by_score, [[True], [True], [False], [True]]),
+    ...         "p_value": (by_score, [[1e-4], [1e-5], [1e-4], [0.3]]),
+    ...         "settled": (by_score, [[True], [True], [True], [False]]),
+    ...         "win": (("question", "score", "choice"), [[[1, 0]], [[1, 0]], [[0, 1]], [[0.8, 0.2]]]),
+    ...         "gold": (by_choice, [[True, False]] * 4),
+    ...         "forward_passes": (by_choice, [[8, 8]] * 3 + [[128, 128]]),
+    ...         "choices": ("question", [2] * 4),
+    ...         "failed": ("question", [""] * 4),
+    ...     },
+    ...     coords={"score": ["acc"]},
+    ...     attrs={"error": 0.001},
+    ... )
+    >>> summary = accuracies(data)
+    >>> [round(float(summary[name].item()), 3) for name in ("value", "mask_stderr", "flips", "passes")]
+    [0.75, 0.1, 0.2, 304.0]
+    >>> summary["ci"].values
+    array([[0.5 , 0.75]])
     """
     known = scored(data)
     names, count = known["score"].values.tolist(), known.sizes["question"]
     shares = [share_of([known], [1.0], name, level) for name in names]
-    unsettled, spent = ~known["settled"].astype(bool), int(data["forward_passes"].sum())
+    unsettled, spent = ~known["settled"].astype(bool), int(question_passes(data).sum())
     summary = xr.Dataset(
         {
             **{name: ("score", [getattr(share, name) for share in shares]) for name in ONE_NUMBER},

@@ -9,7 +9,7 @@ import xarray as xr
 from infodis_stats.analysis import Interval
 from infodis_stats.harness.accuracies import FIXED_PASSES, Share, share_of
 from infodis_stats.harness.groups import task_weights, tasks_of_group
-from infodis_stats.harness.metrics import scored
+from infodis_stats.harness.metrics import question_passes, scored
 from infodis_stats.harness.perplexities import perplexities
 
 __all__ = ["NOT_KNOWN", "TOKENS", "with_mask_noise"]
@@ -133,7 +133,10 @@ def _of_share(share: Share, metric: str, filtered: str) -> dict[str, Any]:
 
 def _of_all(data: list[xr.Dataset], level: float) -> dict[str, Any]:
     """Return the keys of a task, or of a group, that depend on no metric."""
-    passes, choices = (sum(int(part[name].sum()) for part in data) for name in ("forward_passes", "choices"))
+    passes, choices = (
+        sum(int(values.sum()) for values in parts)
+        for parts in (map(question_passes, data), (part["choices"] for part in data))
+    )
     undecided = sum(int((~scored(part)["settled"].astype(bool)).any("score").sum()) for part in data)
     return {
         "mask_undecided,none": undecided,

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from infodis_stats.harness.accuracies import FIXED_PASSES
+from infodis_stats.harness.metrics import question_passes
 from infodis_stats.harness.open_questions import margins
 from infodis_stats.report.svg import PAGE, STYLE, panels, to_svg
 
@@ -91,7 +92,7 @@ def passes_figure(tasks: Mapping[str, xr.Dataset]) -> str:
 
 
 def _passes(data: xr.Dataset) -> NDArray[np.float64]:
-    return np.asarray(data["forward_passes"].sum("choice").values / data["choices"].values)
+    return np.asarray((question_passes(data) / data["choices"]).values)
 
 
 def _powers(most: float) -> Sequence[int]:

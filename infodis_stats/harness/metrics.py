@@ -10,7 +10,7 @@ from estimators import InputError
 from infodis_stats import analysis
 from infodis_stats.results.labels import Variable
 
-__all__ = ["VARIABLES", "ends_of", "scored"]
+__all__ = ["VARIABLES", "ends_of", "question_passes", "scored"]
 
 VARIABLES = {
     "value": Variable("1", "metric as the harness computes it"),
@@ -45,6 +45,17 @@ def scored(data: xr.Dataset) -> xr.Dataset:
         first = str(data["failed"].values[0]) if data["failed"].size else f"it has no {unit}"
         raise InputError(f"{data.attrs.get('task', 'the task')}: no {unit} was scored: {first}")
     return kept
+
+
+def question_passes(data: xr.Dataset) -> xr.DataArray:
+    """Return the forward passes of each question, over its choices; padded choices have none.
+
+    Examples
+    --------
+    >>> question_passes(xr.Dataset({"forward_passes": (("question", "choice"), [[8, 8], [16, -1]])})).values
+    array([16, 16])
+    """
+    return data["forward_passes"].clip(min=0).sum("choice")
 
 
 def ends_of(intervals: Sequence[analysis.Interval]) -> NDArray[np.float64]:

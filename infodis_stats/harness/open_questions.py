@@ -6,6 +6,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
+from infodis_stats.harness.metrics import question_passes
+
 __all__ = ["margins", "open_questions", "runners_up"]
 
 
@@ -90,7 +92,7 @@ def _of_score(whole: xr.Dataset, score: str) -> pd.DataFrame:
             "margin_se": error,
             "chance": win[np.arange(len(win)), leader],
             "p_value": part["p_value"].values,
-            "passes": part["forward_passes"].transpose("question", "choice").values.sum(axis=1),
+            "passes": question_passes(part).values,
         }
     )
 

@@ -53,6 +53,22 @@ def perplexities(data: xr.Dataset, level: float = 0.95) -> xr.Dataset:
     units. Its standard error is that of the delta method; the ends of its interval are the exponentials of the ends
     (`infodis_stats.analysis.average`). Where a standard error is unknown, because there was one pass, those of the
     masks are NaN. So is the interval of the population for a single document.
+
+    Examples
+    --------
+    >>> units = {"length": 40, "words": 30, "bytes": 160, "forward_passes": 32, "degrees": 31, "failed": ""}
+    >>> data = xr.Dataset(
+    ...     {
+    ...         "nll": ("document", [100.0, 108.0, 92.0]),
+    ...         "nll_se": ("document", [1.0, 1.0, 1.0]),
+    ...         "cautions": (("document", "caution"), [[False]] * 3),
+    ...         **{name: ("document", [value] * 3) for name, value in units.items()},
+    ...     },
+    ...     coords={"caution": ["few-documents-dominate"]},
+    ... )
+    >>> tokens = perplexities(data).sel(metric="token_perplexity")
+    >>> tokens["value"].round(2).item(), tokens["ci"].values.round(2), tokens["population_ci"].values.round(2)
+    (12.18, array([11.84, 12.54]), array([ 7.41, 20.02]))
     """
     known = scored(data)
     units = {name: unit for name, unit in UNITS.items() if unit in known}

@@ -12,9 +12,9 @@ import pandas as pd
 import xarray as xr
 
 from infodis_stats.harness.accuracies import FIXED_PASSES, accuracies, claim_error
-from infodis_stats.harness.comparison import comparison_sentences, comparison_table
+from infodis_stats.harness.comparison_table import comparison_sentences, comparison_table
 from infodis_stats.harness.figures import forest_figure, margins_figure, passes_figure
-from infodis_stats.harness.metrics import scored
+from infodis_stats.harness.metrics import question_passes, scored
 from infodis_stats.harness.open_questions import open_questions
 from infodis_stats.harness.perplexities import perplexities
 from infodis_stats.io.files import writable_folder
@@ -142,24 +142,21 @@ class _View:
 
 
 def _answer(view: _View) -> Iterator[str]:
-    rows = [(name, score, part.sel(score=score)) for name, part in view.accuracies.items() for score in _scores(part)]
-    for name, score, part in rows[:MOST_SENTENCES]:
+    for compared in view.comparisons[:MOST_SENTENCES]:
+        yield from comparison_sentences(compared)
+    texts = [*_groups(view), *_accuracies(view)]
+    for row in texts[:MOST_SENTENCES]:
         yield (
-            f"{name}: {score} {_share(part['value'])} %. The model's own {score} lies in {_ends(part['ci'])} % on "
-            f"these questions and in {_ends(part['population_ci'])} % on questions like these ({view.confidence} "
-            "confidence)."
+            f"{row.get('group') or row['task']}: {row['score']} {row['accuracy, %']} %. The model's own {row['score']} "
+            f"lies in {row['these questions, %']} % on these questions and in {row['questions like these, %']} % on "
+            f"questions like these ({view.confidence} confidence)."
         )
-    if len(rows) > MOST_SENTENCES:
-        yield f"The other {len(rows) - MOST_SENTENCES} accuracies are in the table below."
-    if rows:
-        parts = list(view.accuracies.values())
-        undecided, questions = (sum(int(part[key]) for part in parts) for key in ("undecided_by_any", "questions"))
-        yield (
-            f"{undecided:,} of {questions:,} questions are undecided: the model's own answer may be another than the "
-            "leader."
-        )
-        yield from _noise(rows)
-        passes = sum(int(part["passes"]) for part in parts)
+    if len(texts) > MOST_SENTENCES:
+        yield f"The other {len(texts) - MOST_SENTENCES} accuracies are in the table below."
+    if view.accuracies:
+        yield from _undecided(view)
+        yield from _noise(view)
+        passes = sum(int(part["passes"]) for part in view.accuracies.values())
         fixed = FIXED_PASSES * sum(int(view.tasks[name]["choices"].sum()) for name in view.accuracies)
         ratio = f": {significant(fixed / passes)} times fewer" if 0 < passes < fixed else ""
         yield f"{passes:,} passes were run, of {fixed:,} for {FIXED_PASSES} per choice{ratio}."
@@ -171,16 +168,25 @@ def _answer(view: _View) -> Iterator[str]:
             f"these documents and {_ends(words['population_ci'], 1)} for documents like these ({view.confidence} "
             "confidence)."
         )
-    for compared in view.comparisons[:MOST_SENTENCES]:
-        yield from comparison_sentences(compared)
     failed = _all_failed(view)
     if failed:
         items = "1 question or document" if len(failed) == 1 else f"{len(failed):,} questions or documents"
         yield f"The model failed on {items}; all numbers here leave out what failed."
 
 
-def _noise(rows: Sequence[tuple[str, str, xr.Dataset]]) -> Iterator[str]:
+def _undecided(view: _View) -> Iterator[str]:
+    parts = view.accuracies.values()
+    undecided, questions = (sum(int(part[key]) for part in parts) for key in ("undecided_by_any", "questions"))
+    if undecided:
+        reason = "the model's own answer may be another than the leader"
+        yield f"{undecided:,} of {questions:,} questions are undecided: {reason}."
+    else:
+        yield f"All {questions:,} questions are settled: their leaders are significantly the model's own answers."
+
+
+def _noise(view: _View) -> Iterator[str]:
     """Say what the masks contribute to the accuracies."""
+    rows = [(name, score, part.sel(score=score)) for name, part in view.accuracies.items() for score in _scores(part)]
     flips: dict[str, float] = {}
     for _, score, part in rows:
         flips[score] = flips.get(score, 0.0) + float(part["flips"])
@@ -195,9 +201,8 @@ def _noise(rows: Sequence[tuple[str, str, xr.Dataset]]) -> Iterator[str]:
 
 def _accuracy(view: _View) -> Iterator[Section]:
     yield Heading("Accuracy")
-    rows = [_accuracy_row(name, score, part) for name, part in view.accuracies.items() for score in _scores(part)]
-    yield Table(pd.DataFrame(rows), headline="Accuracy")
-    groups = pd.DataFrame([row for name in view.results.get("groups", {}) for row in _group_rows(view, name)])
+    yield Table(pd.DataFrame(_accuracies(view)), headline="Accuracy")
+    groups = pd.DataFrame(_groups(view))
     if len(groups):
         yield Heading("Groups of tasks", 3)
         yield Table(groups, headline="Groups of tasks")
@@ -215,6 +220,14 @@ def _accuracy(view: _View) -> Iterator[Section]:
         "interval for questions like these includes the sampling of the questions. Expected flips: answers that the "
         "masks turn from right to wrong or back."
     )
+
+
+def _accuracies(view: _View) -> list[dict[str, str]]:
+    return [_accuracy_row(name, score, part) for name, part in view.accuracies.items() for score in _scores(part)]
+
+
+def _groups(view: _View) -> list[dict[str, str]]:
+    return [row for name in view.results.get("groups", {}) for row in _group_rows(view, name)]
 
 
 def _accuracy_row(name: str, score: str, part: xr.Dataset) -> dict[str, str]:
@@ -355,18 +368,12 @@ def _comparisons(view: _View) -> Iterator[Section]:
     for compared in view.comparisons:
         yield Heading(str(compared.attrs["task"]), 3)
         yield Table(comparison_table(compared), headline=f"Two models on {compared.attrs['task']}")
-        left_out = compared.attrs["left_out"]
-        yield Points(
-            [
-                ("", sentence)
-                for sentence in [
-                    *comparison_sentences(compared),
-                    *([f"{left_out:,} questions that only one model has scored are left out."] if left_out else []),
-                ]
-            ]
-        )
+        if compared.attrs["left_out"]:
+            left_out, unit = compared.attrs["left_out"], compared.attrs["unit"]
+            items = f"1 {unit}" if left_out == 1 else f"{left_out:,} {unit}s"
+            yield Note(f"Left out, because only one model or none has a result: {items}.")
     yield Note(
-        f"Differences are of the first model minus the second on the same questions, with {view.confidence} intervals. "
+        f"Differences are of the first model minus the second on the same texts, with {view.confidence} intervals. "
         "The exact test (McNemar) is of the leaders: it does not account for masks, so read it where nearly all "
         "discordant questions are settled for both models, and the interval elsewhere. Log-likelihoods per question "
         "compare models with different tokenizers, because the text is the same."
@@ -466,7 +473,7 @@ def _frame(name: str, summary: xr.Dataset, dimension: str) -> pd.DataFrame:
 
 
 def _per_choice(data: xr.Dataset) -> xr.DataArray:
-    return data["forward_passes"].sum("choice") / data["choices"]
+    return question_passes(data) / data["choices"]
 
 
 def _which(view: _View, shown: Sequence[str]) -> str:

@@ -60,7 +60,7 @@ def test_a_mean_over_tasks_covers_and_weighs_as_a_group_does():
         tasks = [rng.random(questions) < share for questions, share in ((20, 0.5), (500, 0.95))]
         result = mean_accuracy([(right, np.zeros(len(right))) for right in tasks], [0.5, 0.5])
         assert result.estimate == pytest.approx(np.mean([right.mean() for right in tasks]))
-        assert result.these.lower == pytest.approx(result.estimate) == pytest.approx(result.these.upper)
+        assert result.these.lower == result.estimate == result.these.upper
         covered.append(result.population.lower <= 0.725 <= result.population.upper)
         pooled = proportion_confint(520 * result.estimate, 520, method="wilson")
         naive.append(pooled[0] <= 0.725 <= pooled[1])

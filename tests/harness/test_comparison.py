@@ -6,8 +6,9 @@ from scipy import stats
 
 import infodis_stats as ids
 from infodis_stats.analysis.paired_accuracy import accuracy_difference
-from infodis_stats.harness.comparison import compare_models, comparison_sentences, comparison_table
-from tests.support.harness_data import Task, choices_dataset, run, with_failure
+from infodis_stats.harness.comparison import compare_models
+from infodis_stats.harness.comparison_table import comparison_sentences, comparison_table
+from tests.support.harness_data import Task, choices_dataset, perplexity_dataset, run, with_failure
 
 REPEATS, QUESTIONS = 150, 100
 
@@ -128,7 +129,7 @@ def test_the_data_set_of_a_comparison():
     acc = compared.sel(score="acc")
     assert float(acc["difference"]) == pytest.approx(rights[0].mean() - rights[1].mean())
     assert float(acc["difference_stderr"]) == pytest.approx(stats.sem(rights[0].astype(float) - rights[1]))
-    assert (compared.attrs["questions"], compared.attrs["left_out"]) == (59, 1)
+    assert (compared.attrs["count"], compared.attrs["left_out"]) == (59, 1)
     assert (compared.attrs["model"], compared.attrs["second_model"]) == ("small", "large")
     gold = first["gold"].values.argmax(axis=1)[kept]
     nll = [data["nll"].values[kept, gold] for data in (first, second)]
@@ -160,5 +161,21 @@ def test_unlike_tasks_are_refused():
         compare_models(first, second.assign(gold=second["gold"].roll(choice=1)))
     with pytest.raises(ids.InputError, match="share no score"):
         compare_models(first.sel(score=["acc"]), second.sel(score=["acc_norm"]))
-    with pytest.raises(ids.InputError, match="multiple-choice tasks only"):
-        compare_models(first.assign_attrs(kind="perplexity"), second)
+    rolling = perplexity_dataset(5, 0)
+    with pytest.raises(ids.InputError, match="on the same task"):
+        compare_models(first, rolling.assign_attrs(task="synthetic"))
+    with pytest.raises(ids.InputError, match="rolling: the documents differ"):
+        compare_models(rolling, rolling.assign(bytes=rolling["bytes"] + 1))
+
+
+def test_two_models_on_a_perplexity_task():
+    first, second = perplexity_dataset(20, 0), perplexity_dataset(20, 0, mask_seed=1)
+    second = second.assign(nll=second["nll"] + 0.1 * second["length"])
+    compared = compare_models(first, second)
+    total = float((second["nll"] - first["nll"]).sum())
+    assert float(compared["log_ratio"].sel(per="byte")) == pytest.approx(total / float(first["bytes"].sum()))
+    error = np.sqrt(float((first["nll_se"] ** 2 + second["nll_se"] ** 2).sum()))
+    assert float(compared["log_ratio_mask_stderr"].sel(per="document")) == pytest.approx(error / 20)
+    assert comparison_table(compared)["difference of"].tolist()[0] == "log-likelihood, nats per document"
+    (sentence,) = comparison_sentences(compared)
+    assert sentence.startswith("rolling: the first model is better at predicting these texts;")

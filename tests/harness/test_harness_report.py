@@ -32,6 +32,7 @@ def test_the_files_of_the_page(tasks, tmp_path):
     assert row["ci_upper"] == float(summary["ci"].sel(score="acc", ci_bound="upper"))
     text = (page.parent / "report.md").read_text(encoding="utf-8")
     assert re.search(r"\| both +\| acc ", text)
+    assert "- both: acc " in text
     assert "races that end when the winners are settled at an error of 0.01, at most 128 passes per choice" in text
 
 
@@ -84,6 +85,7 @@ def test_two_models_have_a_section(tasks):
     other = tasks["arc"].assign_attrs(model="another model")
     text = render_markdown(harness_document(tasks, comparisons=[compare_models(tasks["arc"], other)]))
     assert "## Two models" in text
+    assert text.index("arc, acc: neither model") < text.index("arc: acc "), "the comparison was asked for"
     assert "First: a synthetic model. Second: another model." in text
     assert "arc, acc: neither model is significantly more accurate on questions like these." in text
 
@@ -99,6 +101,7 @@ def test_perplexities_alone_many_tasks_settled_tasks_and_tasks_without_answers()
     assert "The 6 tasks with most undecided questions." in render_markdown(document)
     settled = many["task 0"].copy(deep=True)
     settled["settled"][:], settled["p_value"][:] = True, 0.0
+    assert "All 12 questions are settled" in harness_document({"arc": settled}).answer[2]
     assert "Every leader is the model's own answer" in render_markdown(harness_document({"arc": settled}))
     nothing = harness_document({"arc": with_failure(settled, range(12))})
     assert nothing.answer == ["The model failed on 12 questions or documents; all numbers here leave out what failed."]

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 
 import infodis_stats as ids
 from infodis_stats.harness.accuracies import accuracies
+from infodis_stats.harness.open_questions import open_questions
 from infodis_stats.harness.perplexities import perplexities
 from tests.support.harness_data import (
     SCORES,
@@ -81,7 +83,7 @@ def test_the_summary_has_the_numbers_of_the_harness():
     assert all(variable.attrs["long_name"] for variable in summary.data_vars.values())
 
 
-def test_padded_choices_and_exact_answers_have_no_noise():
+def test_exact_answers_have_no_noise():
     data = one_task().copy(deep=True)
     data["win"][:] = np.nan
     data["win"].loc[{"choice": 0}] = 1.0
@@ -89,6 +91,22 @@ def test_padded_choices_and_exact_answers_have_no_noise():
     summary = accuracies(data)
     assert not summary["mask_stderr"].any()
     assert (summary["ci"].values == summary["value"].values[:, None]).all()
+
+
+def padded(data):
+    """Return the data set with two more choices that no question has."""
+    wide = data.pad(choice=(0, 2))
+    fill = {"gold": False, "cautions": False, "forward_passes": -1, "length": -1}
+    filled = {name: xr.where(wide[name].isnull(), value, wide[name]) for name, value in fill.items()}
+    return wide.assign({name: values.astype(data[name].dtype) for name, values in filled.items()})
+
+
+def test_padded_choices_count_for_nothing():
+    data = one_task()
+    wide = padded(data)
+    assert wide["nll"].isnull().any()
+    assert accuracies(wide).equals(accuracies(data))
+    assert open_questions(wide).equals(open_questions(data))
 
 
 def test_failed_questions_are_left_out_and_counted():
