@@ -105,6 +105,9 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_studies(add)
     _add_scoring(add)
+    evaluate = add("eval", "run tasks of lm-evaluation-harness, with the noise of the masks beside its own numbers")
+    evaluate.set_defaults(command="evaluate")
+    _add_evaluation(evaluate)
     _add_models(add)
     for name, summary in (
         ("estimators", "list the estimators"),
@@ -200,6 +203,53 @@ def _add_scoring(add: Add) -> None:
         _add_chat(command)
     for command in (nll, ratio, rank, consistency, scan, compare):
         _add_reading(command, fasta=command is not rank)
+
+
+def _add_evaluation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, help=MODEL)
+    parser.add_argument(
+        "--tasks", required=True, metavar="NAMES", help="tasks, groups or patterns of them, such as arc_challenge,mmlu*"
+    )
+    parser.add_argument("--include-path", type=Path, metavar="DIR", help="folder with tasks of your own")
+    parser.add_argument("--limit", type=float, help="documents of each task, or their share if below 1")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder for results.json, samples, questions.nc and report.html; an interrupted run continues there",
+    )
+    parser.add_argument("--against", metavar="MODEL", help="compare with this model on the same tasks and masks")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    group = parser.add_argument_group("passes", "At most one of --error, --passes and --precision.")
+    group.add_argument(
+        "--error",
+        type=float,
+        help="sample a question until its winner is wrong with at most this probability (default 0.01)",
+    )
+    group.add_argument("--passes", type=int, help="passes for each choice or window of a text")
+    group.add_argument(
+        "--precision", type=float, metavar="NATS", help="sample until 95%% intervals have this half-width"
+    )
+    group.add_argument("--most-passes", type=int, default=128, help="largest number of passes (default 128)")
+    group.add_argument("--estimator", default="auto", help="estimator; another one than auto needs --passes")
+    group.add_argument("--seed", type=int, default=0, help="random seed of the masks (default 0)")
+    group.add_argument(
+        "--overlap",
+        type=int,
+        metavar="TOKENS",
+        help="context of each further window of a long text (default: a quarter of the model's length)",
+    )
+    group.add_argument("--level", type=float, default=0.95, help="confidence level of the intervals (default 0.95)")
+    group = parser.add_argument_group("the harness", "Its own options, with its own names.")
+    group.add_argument("--num-fewshot", type=int, help="examples in the context")
+    group.add_argument(
+        "--apply-chat-template", action="store_true", help="put the contexts into the chat template of the tokenizer"
+    )
+    group.add_argument("--system-instruction", metavar="TEXT", help="system message before each context")
+    group.add_argument(
+        "--fewshot-as-multiturn", action="store_true", help="give the examples as turns of a conversation"
+    )
+    _add_model(parser)
 
 
 def _add_models(add: Add) -> None:

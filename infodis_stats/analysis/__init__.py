@@ -18,6 +18,7 @@ warning.
 - `variance_ranking`: many estimators by their variances, ties with the best included
 - `selection`: regret of each estimator relative to the best one, by cross-fitting; geometric means
 - `convergence`: log variances and their slope in the log number of passes
+- `accuracy`, `paired_accuracy`: shares of right answers that are known up to the noise of the masks
 - `averages`, `win_rates`, `variance_components`: averages, win rates and variance components over documents
 - `population`: means of a population from documents of unequal weight
 - `jensen`: the gap between a mean and minus the log of a mean exponential

@@ -1,6 +1,7 @@
 from .checking import check as check
 from .checking import validate as validate
 from .comparing import compare as compare
+from .evaluating import evaluate as evaluate
 from .information import estimators as estimators
 from .information import intervals as intervals
 from .installation import doctor as doctor

@@ -1,5 +1,13 @@
 """Inside lm-evaluation-harness: its tasks under diffusion models, with the noise of the masks beside its own numbers.
 
-- `requests`: from the harness' requests to questions
-- `language_model`: the model that the harness calls
+- `requests`, `tasks`: from the harness' requests to questions, and what its tasks make of likelihoods
+- `language_model`: the model that the harness calls; `processes`: several of them
+- `ledger`: finished questions
+- `task_data`: data sets of what was scored
+- `accuracies`, `perplexities`: metrics of a task with the noise of the masks; `metrics`: what they share
+- `extra_keys`: the same as further keys of the harness' results
+- `table`: the harness' table with two more columns
+- `groups`: the tasks of a group and their weights
+- `comparison`, `likelihood_ratios`, `comparison_table`: two models on one task
+- `report`, `figures`, `open_questions`: the page
 """

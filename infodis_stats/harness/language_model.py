@@ -379,6 +379,11 @@ class DiffusionLM(LM):  # type: ignore[misc]  # lm_eval has no types
             for scored in sorted((each for part in parts for each in part.get(name, [])), key=_number_of)
         ]
 
+    def settings(self) -> dict[str, Any]:
+        """Return the estimator, the budget, the seed and the overlap of windows."""
+        named = self.estimator if isinstance(self.estimator, str) else self.estimator.name
+        return {"estimator": named, "seed": self.seed, "overlap": self.overlap, **asdict(self.budget)}
+
     # -- questions
 
     def _values(

@@ -79,6 +79,12 @@ CAUTIONS: dict[str, Caution] = {
             "use more passes, chain, or exhaustive if the sequence is short",
         ),
         Caution(
+            "no-error",
+            "the passes are too few for a standard error, or their estimator has none: the error is not known",
+            "caution",
+            "use auto with 9 passes or more, or several replicates",
+        ),
+        Caution(
             "unseen-sizes",
             "no pass has masks of some sizes that may hold more than the spread of the passes: the interval is widened "
             "by what these sizes may hold, and losses of more than twice their neighbours can still lie outside it",
