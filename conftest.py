@@ -2,4 +2,6 @@
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("lm_eval") else ["infodis_stats/harness/language_model.py"]
+NEEDS_LM_EVAL = ("evaluation", "installed", "language_model")
+
+collect_ignore = [] if find_spec("lm_eval") else [f"infodis_stats/harness/{name}.py" for name in NEEDS_LM_EVAL]

@@ -78,11 +78,11 @@ def _run(options: argparse.Namespace, *, ours: bool) -> int:
     from estimators import InfodisError
     from infodis_stats import commands
 
-    command = getattr(commands, options.command)  # imports what this command needs
-    if ours:
-        gc.freeze()
-        gc.enable()
     try:
+        command = getattr(commands, options.command)  # imports what this command needs
+        if ours:
+            gc.freeze()
+            gc.enable()
         command(options)
     except InfodisError as error:
         print(f"infodis-stats: {commands.with_options(str(error), vars(options))}", file=sys.stderr)

@@ -11,13 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import lm_eval
 import xarray as xr
-from lm_eval.tasks import TaskManager
-from lm_eval.utils import handle_non_serializable
 
 from estimators import InputError
 from infodis_stats.harness.extra_keys import with_mask_noise
+from infodis_stats.harness.installed import TaskManager, handle_non_serializable, simple_evaluate
 from infodis_stats.harness.language_model import DiffusionLM, FailedQuestionsError
 from infodis_stats.harness.task_data import evaluation_attributes, task_data
 from infodis_stats.harness.tasks import metrics_beyond_likelihoods
@@ -188,7 +186,7 @@ def evaluate_tasks(
         which = {"samples": {name: ids for name, ids in kept.items() if ids}} if some_failed else {"limit": limit}
         try:
             with contextlib.redirect_stdout(sys.stderr):  # the harness prints what it does
-                results = lm_eval.simple_evaluate(
+                results = simple_evaluate(
                     model=model, tasks=names, task_manager=tasks, bootstrap_iters=BOOTSTRAP, **which, **options
                 )
             break

@@ -20,20 +20,12 @@ from estimators import Estimator, InputError
 from estimators.evaluate import available_device
 from infodis_stats.estimates.races import Budget, Finish, Question, race
 from infodis_stats.estimates.settings import Execution, named_estimator
+from infodis_stats.harness.installed import LM, register_model
 from infodis_stats.harness.processes import Processes
 from infodis_stats.harness.requests import Document, Request, choice_documents, numbered, rolling_documents
 from infodis_stats.harness.tasks import needs_greedy
 from infodis_stats.models import TextModel, check_text_model, load_model
 from infodis_stats.models.huggingface.chat import chat_renderer, chat_template_of
-
-try:
-    from lm_eval.api.model import LM
-    from lm_eval.api.registry import register_model
-except ModuleNotFoundError as error:
-    raise InputError(
-        f"tasks of lm-evaluation-harness need lm-eval (there is no module {error.name}): "
-        'pip install "infodis-stats[harness]"'
-    ) from error
 
 __all__ = ["DiffusionLM", "FailedQuestionsError", "Greedy", "Ledger", "Scored"]
 
