@@ -147,6 +147,8 @@ class Finish:
         By score, the candidate with the largest one.
     p_values : mapping of str to float
         Of the claim that the leader is the model's own winner; NaN where no error is known.
+    rejected : mapping of str to array of float64, shape (candidate,)
+        p-values of the claims that a candidate is not the model's own winner; 1 for the leader.
     settled : mapping of str to bool
         Whether that p-value is at most the error of the budget; with another budget, 0.05.
     win : mapping of str to array of float64, shape (candidate,)
@@ -166,6 +168,7 @@ class Finish:
     length: NDArray[np.int64]
     leaders: Mapping[str, int]
     p_values: Mapping[str, float]
+    rejected: Mapping[str, FloatArray]
     settled: Mapping[str, bool]
     win: Mapping[str, FloatArray]
     cautions: tuple[tuple[str, ...], ...]
@@ -512,7 +515,8 @@ class _Race:
             return _failed(self.question, passes, lengths, self.problem)
         bars = [_statistics(sample.known) for sample in self.samples]
         leaders = {name: int((rows @ self._estimates).argmin()) for name, rows in self.question.scores.items()}
-        p_values = {name: self._p_value(name, leader) for name, leader in leaders.items()}
+        rejected = {name: self._rejected(name, leader) for name, leader in leaders.items()}
+        p_values = {name: float(np.delete(each, leaders[name]).max(initial=0.0)) for name, each in rejected.items()}
         error = 0.05 if self.budget.error is None else self.budget.error
         return Finish(
             nll=self._estimates,
@@ -522,19 +526,21 @@ class _Race:
             length=lengths,
             leaders=leaders,
             p_values=p_values,
+            rejected=rejected,
             settled={name: p_value <= error for name, p_value in p_values.items()},
             win={name: self._win(name, leader) for name, leader in leaders.items()},
             cautions=tuple(cautions for _, _, cautions in bars),
             residuals=tuple(np.empty(0) if sample.exact else sample.residuals for sample in self.samples),
         )
 
-    def _p_value(self, name: str, leader: int) -> float:
+    def _rejected(self, name: str, leader: int) -> FloatArray:
+        # Of each candidate, that it is not the winner; copies of the leader share its win and cannot be wrong.
         rows = self.question.scores[name]
         others = (rows != rows[leader]).any(axis=1)
-        if not others.any():
-            return 0.0
         known = [self._difference(row - rows[leader])[1] for row in rows[others]]
-        return float(self._p_values(name)[others].max()) if np.isfinite(known).all() else float("nan")
+        p_values = np.where(others, self._p_values(name) if np.isfinite(known).all() else np.nan, 0.0)
+        p_values[leader] = 1.0
+        return p_values
 
     def _win(self, name: str, leader: int) -> FloatArray:
         # Student's t around the gaps to the leader, with the correlation of their residuals where they are paired.
@@ -596,6 +602,7 @@ def _failed(question: Question, passes: NDArray[np.int64], lengths: NDArray[np.i
         length=lengths,
         leaders=dict.fromkeys(question.scores, -1),
         p_values=dict.fromkeys(question.scores, float("nan")),
+        rejected={name: np.full(len(rows), np.nan) for name, rows in question.scores.items()},
         settled=dict.fromkeys(question.scores, False),
         win={name: np.full(len(rows), np.nan) for name, rows in question.scores.items()},
         cautions=((),) * len(question.targets),

@@ -109,7 +109,7 @@ def accuracies(data: xr.Dataset, level: float = 0.95) -> xr.Dataset:
     >>> data = xr.Dataset(
     ...     {
     ...         "right": (by_score, [[True], [True], [False], [True]]),
-    ...         "p_value": (by_score, [[1e-4], [1e-5], [1e-4], [0.3]]),
+    ...         "answer_p_value": (by_score, [[1e-4], [1e-5], [1e-4], [0.3]]),
     ...         "settled": (by_score, [[True], [True], [True], [False]]),
     ...         "win": (("question", "score", "choice"), [[[1, 0]], [[1, 0]], [[0, 1]], [[0.8, 0.2]]]),
     ...         "gold": (by_choice, [[True, False]] * 4),
@@ -163,7 +163,7 @@ def share_of(tasks: Sequence[xr.Dataset], weights: Sequence[float], score: str, 
     parts = [data.sel(score=score) for data in tasks]
     rights = [part["right"].values.astype(bool) for part in parts]
     found = mean_accuracy(
-        list(zip(rights, (part["p_value"].values for part in parts), strict=True)),
+        list(zip(rights, (part["answer_p_value"].values for part in parts), strict=True)),
         weights,
         level,
         max(claim_error(data) for data in tasks),

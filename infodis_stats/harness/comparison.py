@@ -111,7 +111,9 @@ def _accuracies(one: xr.Dataset, two: xr.Dataset, level: float) -> xr.Dataset:
         raise InputError("the models share no score: score both with the same version of the task")
     error = max(claim_error(one), claim_error(two))
     pairs = [(one.sel(score=score), two.sel(score=score)) for score in scores]
-    compared = [accuracy_difference(_values(pair, "right"), _values(pair, "p_value"), level, error) for pair in pairs]
+    compared = [
+        accuracy_difference(_values(pair, "right"), _values(pair, "answer_p_value"), level, error) for pair in pairs
+    ]
     noises = [sum(mask_noise(right_chances(part), part["right"]).variance for part in pair) for pair in pairs]
     counts = ("first_only", "second_only", "first_only_settled", "second_only_settled", "p_value")
     return xr.Dataset(

@@ -20,7 +20,7 @@ __all__ = ["QuestionLedger", "opened_ledger"]
 
 DIGITS = 16  # of the digests that name a folder
 CHECKSUM = 64  # hexadecimal digits before each line
-NUMBERS, COUNTS = ("nll", "nll_se", "degrees"), ("forward_passes", "length")
+NUMBERS, COUNTS, OF_SCORES = ("nll", "nll_se", "degrees"), ("forward_passes", "length"), ("rejected", "win")
 
 
 class QuestionLedger:
@@ -121,7 +121,7 @@ def _checksum(text: str) -> str:
 def _as_json(finish: Finish) -> dict[str, Any]:
     values = {field.name: getattr(finish, field.name) for field in fields(Finish)}
     values |= {name: values[name].tolist() for name in (*NUMBERS, *COUNTS)}
-    values["win"] = {name: win.tolist() for name, win in finish.win.items()}
+    values |= {name: {score: part.tolist() for score, part in values[name].items()} for name in OF_SCORES}
     values["residuals"] = [residuals.tolist() for residuals in finish.residuals]
     return values
 
@@ -129,7 +129,9 @@ def _as_json(finish: Finish) -> dict[str, Any]:
 def _from_json(values: dict[str, Any]) -> Finish:
     values |= {name: np.array(values[name], dtype=np.float64) for name in NUMBERS}
     values |= {name: np.array(values[name], dtype=np.int64) for name in COUNTS}
-    values["win"] = {name: np.array(win, dtype=np.float64) for name, win in values["win"].items()}
+    values |= {
+        name: {score: np.array(part, dtype=np.float64) for score, part in values[name].items()} for name in OF_SCORES
+    }
     values["cautions"] = tuple(tuple(keys) for keys in values["cautions"])
     values["residuals"] = tuple(np.array(residuals, dtype=np.float64) for residuals in values["residuals"])
     return Finish(**values)

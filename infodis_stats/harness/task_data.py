@@ -35,6 +35,9 @@ VARIABLES = {
     "sizes": Variable("1", "what the log-likelihood of a choice is divided by"),
     "leader": Variable("1", "choice with the best score"),
     "p_value": Variable("1", "p-value of the claim that the leader is the model's own winner"),
+    "answer_p_value": Variable(
+        "1", "p-value of the claim that the model's own winner is right, or wrong, as the leader"
+    ),
     "settled": Variable("1", "whether that p-value is at most the error of the race"),
     "win": Variable("1", "probability that a choice is the model's own winner"),
     "gold": Variable("1", "whether a choice is right"),
@@ -157,7 +160,8 @@ def _choices(task: Any, rows: Sequence[Scored | None]) -> xr.Dataset:
     data = _without_unconditional(data, rows, most)
     shape = len(rows), len(names)
     sizes, win = np.full((len(names), len(rows), most), np.nan), np.full((*shape, most), np.nan)
-    leader, p_value = np.full(shape, -1, dtype=np.int64), np.full(shape, np.nan)
+    leader = np.full(shape, -1, dtype=np.int64)
+    p_value, answer_p_value = np.full((2, *shape), np.nan)
     settled, right = np.zeros((2, *shape), dtype=bool)
     gold = np.zeros((len(rows), most), dtype=bool)
     choices = np.zeros(len(rows), dtype=np.int64)
@@ -173,11 +177,20 @@ def _choices(task: Any, rows: Sequence[Scored | None]) -> xr.Dataset:
             leader[number, at], p_value[number, at] = finish.leaders[name], finish.p_values[name]
             settled[number, at] = finish.settled[name]
             right[number, at] = gold[number, finish.leaders[name]]
+            # All choices of the other kind must be rejected: where the leader is wrong, the right ones alone.
+            other = gold[number, :count] != right[number, at]
+            answer_p_value[number, at] = finish.rejected[name][other].max(initial=0.0)
     data["choices"] = "question", choices
     data["gold"] = ("question", "choice"), gold
     data["sizes"] = ("score", "question", "choice"), sizes
     data["win"] = ("question", "score", "choice"), win
-    of_scores = {"leader": leader, "p_value": p_value, "settled": settled, "right": right}
+    of_scores = {
+        "leader": leader,
+        "p_value": p_value,
+        "answer_p_value": answer_p_value,
+        "settled": settled,
+        "right": right,
+    }
     data = data.assign({name: (("question", "score"), values) for name, values in of_scores.items()})
     return data.assign_coords(score=names)
 

@@ -256,3 +256,11 @@ def test_the_leader_has_the_best_of_the_estimates_that_are_returned():
         assert finish.win["acc"].sum() == pytest.approx(1.0)
         apart += len(set(finish.forward_passes.tolist())) > 1
     assert apart > 10
+
+
+def test_a_candidate_is_rejected_where_another_beats_it_and_the_leader_never_is():
+    model = Shifted(10, 0, 2.0)
+    (finish,) = race(model, [question([[0] * 10, [1] * 10, [3] * 10])], budget=Budget())
+    assert finish.rejected["acc"][0] == 1.0
+    assert (finish.rejected["acc"][1:] <= 0.01).all()
+    assert finish.p_values["acc"] == finish.rejected["acc"][1:].max()

@@ -100,7 +100,7 @@ def test_perplexities_alone_many_tasks_settled_tasks_and_tasks_without_answers()
     assert "The other 10 accuracies are in the table below." in document.answer
     assert "The 6 tasks with most undecided questions." in render_markdown(document)
     settled = many["task 0"].copy(deep=True)
-    settled["settled"][:], settled["p_value"][:] = True, 0.0
+    settled["settled"][:], settled["p_value"][:], settled["answer_p_value"][:] = True, 0.0, 0.0
     assert "All 12 questions are settled" in harness_document({"arc": settled}).answer[2]
     assert "Every leader is the model's own answer" in render_markdown(harness_document({"arc": settled}))
     nothing = harness_document({"arc": with_failure(settled, range(12))})

@@ -87,7 +87,7 @@ def test_exact_answers_have_no_noise():
     data = one_task().copy(deep=True)
     data["win"][:] = np.nan
     data["win"].loc[{"choice": 0}] = 1.0
-    data["p_value"][:], data["settled"][:] = 0.0, True
+    data["answer_p_value"][:], data["settled"][:] = 0.0, True
     summary = accuracies(data)
     assert not summary["mask_stderr"].any()
     assert (summary["ci"].values == summary["value"].values[:, None]).all()

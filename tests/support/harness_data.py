@@ -147,6 +147,7 @@ def choices_dataset(
             "choices": ("question", np.full(questions, choices)),
             "leader": (by_score, np.asarray(scored["leader"]).T),
             "p_value": (by_score, np.asarray(scored["p_value"]).T),
+            "answer_p_value": (by_score, np.asarray(scored["p_value"]).T),  # at most as large
             "settled": (by_score, np.asarray(scored["settled"]).T),
             "win": (["question", "score", "choice"], win),
             "gold": (by_choice, np.arange(choices) == task.gold[:, None]),
@@ -167,7 +168,7 @@ def with_failure(data: xr.Dataset, rows: Sequence[int], reason: str = "the model
     failed = data.copy(deep=True)
     at = {unit: list(rows)}
     failed["failed"][at] = reason
-    for name in set(failed.data_vars) & {"nll", "nll_se", "p_value", "win"}:
+    for name in set(failed.data_vars) & {"nll", "nll_se", "p_value", "answer_p_value", "win"}:
         failed[name][at] = np.nan
     for name in set(failed.data_vars) & {"right", "settled"}:
         failed[name][at] = False
