@@ -182,3 +182,20 @@ def test_a_law_is_refused(capsys):
                            "--include-path", TASKS)  # fmt: skip
     assert status == 2
     assert "eval needs a network" in error
+
+
+@pytest.mark.slow
+def test_the_readme_shows_what_its_line_prints(capsys):
+    readme = (TASKS.parents[1] / "README.md").read_text()
+    shown = [line[4:] for line in readme.splitlines() if line.startswith(("    |", "    Undecided"))]
+    status, printed, _ = run(capsys, *ASKED, "--tasks", "austen_choices")
+    assert status == 0
+    printed = printed.splitlines()
+    for line in shown[:-1]:
+        label, value = line.split("±")[0], line.split("|")[7]
+        (same,) = {each for each in printed if each.startswith(label)}
+        assert same.split("|")[7] == value
+    mask_errors = [line.split("|")[10].strip() for line in shown[2:-1]]
+    expected = [line.split("|")[10].strip() for line in printed if "acc" in line][: len(mask_errors)]
+    assert np.array(mask_errors, dtype=float) == pytest.approx(np.array(expected, dtype=float), abs=2e-4)
+    assert shown[-1].split(". ")[0] in "\n".join(printed)
