@@ -240,7 +240,7 @@ def _add_evaluation(parser: argparse.ArgumentParser) -> None:
         help="context of each further window of a long text (default: a quarter of the model's length)",
     )
     group.add_argument("--level", type=float, default=0.95, help="confidence level of the intervals (default 0.95)")
-    group = parser.add_argument_group("the harness", "Its own options, with its own names.")
+    group = parser.add_argument_group("the harness")
     group.add_argument("--num-fewshot", type=int, help="examples in the context")
     group.add_argument(
         "--apply-chat-template", action="store_true", help="put the contexts into the chat template of the tokenizer"
