@@ -238,7 +238,7 @@ def race(
     grows = isinstance(chosen, Auto) and prices_masks(model)
     if budget.passes is None and not grows:
         what = f"the estimator {chosen.name}" if prices_masks(model) else "a model that prices no masked tokens"
-        raise InputError(f"{what} needs a fixed number of passes; races and precisions are for auto, on masks")
+        raise InputError(f"{what} needs a fixed number of passes, passes=; races and precisions are for auto, on masks")
     sampled = chosen if budget.passes is not None and (budget.passes < OPENING or not grows) else None
     root = root_seed(seed)
     for start in range(0, len(questions), TOGETHER):
