@@ -29,7 +29,7 @@ from infodis_stats import analysis
 from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.estimates.settings import Execution, named_estimator
-from infodis_stats.results.missed import is_exact, rule_of_three, unseen_sizes
+from infodis_stats.results.missed import rule_of_three, unseen_sizes
 
 __all__ = ["Budget", "Finish", "Question", "race"]
 
@@ -262,6 +262,7 @@ class _Sample:
     losses: list[FloatArray] = field(default_factory=list)
     forward_passes: int = 0
     draw: Draw | None = None
+    exact: bool = False
     residuals: FloatArray = field(default_factory=lambda: np.empty(0))
     masked: FloatArray = field(default_factory=lambda: np.empty(0))
 
@@ -269,10 +270,6 @@ class _Sample:
     def known(self) -> Draw:
         assert self.draw is not None
         return self.draw
-
-    @property
-    def exact(self) -> bool:
-        return is_exact(self.known)
 
     @property
     def estimate(self) -> float:
@@ -343,8 +340,10 @@ class _Race:
         if self.sampled is not None:
             return self.sampled.settled(target, passes, self.model)
         estimator = Auto().settled(target, passes, self.model)
-        consistent = is_consistent(self.model) and estimator.exact_when_consistent
-        return estimator if estimator.exact or consistent else None
+        return estimator if self._is_exact(estimator) else None
+
+    def _is_exact(self, estimator: Estimator) -> bool:
+        return estimator.exact or (is_consistent(self.model) and estimator.exact_when_consistent)
 
     def take(self, evaluations: list[Evaluation]) -> None:
         """Take the losses of a round; then stop, or decide what runs on."""
@@ -371,6 +370,7 @@ class _Race:
         cell = Cell(estimator, sample.target, self._passes_alone(len(sample.rounds)), 1)
         draw = Draw.of(cell, [evaluation])
         sample.replace_draw(draw)
+        sample.exact = self._is_exact(estimator)
         parts = draw.parts[0]
         sample.residuals = parts - parts.mean() if len(parts) > 1 else np.empty(0)
         sample.masked = np.empty(0)

@@ -264,3 +264,13 @@ def test_a_candidate_is_rejected_where_another_beats_it_and_the_leader_never_is(
     assert finish.rejected["acc"][0] == 1.0
     assert (finish.rejected["acc"][1:] <= 0.01).all()
     assert finish.p_values["acc"] == finish.rejected["acc"][1:].max()
+
+
+def test_chains_are_exact_for_consistent_models_alone():
+    rows = [[0] * 4, [1] * 4]
+    budget = Budget(error=None, passes=8)  # auto: a chain and its reverse
+    (finish,) = race(Shifted(4, 0, 0.0), [question(rows)], budget=budget)
+    assert np.isnan(finish.nll_se).all()  # not known from one pair of chains
+    law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
+    (exact,) = race(law, [question(rows)], budget=budget)
+    assert (exact.nll_se < 1e-12).all()
