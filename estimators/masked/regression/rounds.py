@@ -12,6 +12,7 @@ from estimators.masked.masks import smallest
 from estimators.masked.plan import MaskPlan
 from estimators.masked.regression.damping import adjusted
 from estimators.masked.regression.estimator import SHARED, SHARED_LAGS, Regression
+from estimators.masked.regression.strata import equal_strata
 from estimators.within_variance import WithinVariance, from_residuals
 
 __all__ = ["Pooled", "RegressionRound", "pooled", "residual_variance"]
@@ -63,10 +64,8 @@ class RegressionRound(Regression):
         """Return the probability of each size ``1 .. length`` in each pass: (passes, length)."""
         full = self._full(length)
         drawn, between = passes - full, max(length - 1, 1)
-        stratum, size = np.arange(drawn)[:, None] / drawn, np.arange(between) / between
-        overlap = np.minimum(stratum + 1.0 / drawn, size + 1.0 / between) - np.maximum(stratum, size)
         strata = np.zeros((passes, length))
-        strata[:drawn, :between] = np.maximum(overlap, 0.0) * drawn
+        strata[:drawn, :between] = equal_strata(drawn, between)
         strata[drawn:, -1] = 1.0
         return strata
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from estimators.masked.masks import smallest
 
-__all__ = ["SINGLE_FROM", "full_mask_passes", "size_strata", "sized_masks"]
+__all__ = ["SINGLE_FROM", "equal_strata", "full_mask_passes", "size_strata", "sized_masks"]
 
 SINGLE_FROM = 16  # passes
 SMALLEST = 2  # sizes 1 and 2 have a pass of their own
@@ -46,13 +46,19 @@ def size_strata(length: int, passes: int) -> NDArray[np.float64]:
     """
     low, full = smallest_passes(length, passes), full_mask_passes(length, passes)
     drawn, between = passes - low - full, length - low - full
-    stratum, size = np.arange(drawn)[:, None] / drawn, np.arange(between) / between
-    overlap = np.minimum(stratum + 1.0 / drawn, size + 1.0 / between) - np.maximum(stratum, size)
     strata = np.zeros((passes, length))
     strata[:low, :low] = np.eye(low)
-    strata[low : low + drawn, low : low + between] = np.maximum(overlap, 0.0) * drawn
+    strata[low : low + drawn, low : low + between] = equal_strata(drawn, between)
     strata[low + drawn :, -1] = 1.0
     return strata
+
+
+def equal_strata(drawn: int, sizes: int) -> NDArray[np.float64]:
+    """Return the law of the size in each of as many equal strata as passes, of a uniform one: (drawn, sizes)."""
+    stratum, size = np.arange(drawn)[:, None] / drawn, np.arange(sizes) / sizes
+    overlap = np.minimum(stratum + 1.0 / drawn, size + 1.0 / sizes) - np.maximum(stratum, size)
+    law: NDArray[np.float64] = np.maximum(overlap, 0.0) * drawn
+    return law
 
 
 def sized_masks(points: NDArray[np.float64], passes: int) -> NDArray[np.bool_]:
