@@ -8,6 +8,6 @@
 - `extra_keys`: the same as further keys of the harness' results
 - `table`: the harness' table with two more columns
 - `groups`: the tasks of a group and their weights
-- `comparison`, `likelihood_ratios`, `comparison_table`: two models on one task
-- `report`, `figures`, `open_questions`: the page
+- `comparison`, `likelihood_ratios`: two models on one task
+- `report`: the page
 """

@@ -7,7 +7,7 @@ from scipy import stats
 import infodis_stats as ids
 from infodis_stats.analysis.paired_accuracy import accuracy_difference
 from infodis_stats.harness.comparison import compare_models
-from infodis_stats.harness.comparison_table import comparison_sentences, comparison_table
+from infodis_stats.harness.report.comparison_table import comparison_sentences, comparison_table
 from tests.support.harness_data import Task, choices_dataset, perplexity_dataset, run, with_failure
 
 REPEATS, QUESTIONS = 150, 100

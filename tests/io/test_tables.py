@@ -46,10 +46,11 @@ def test_a_summary_shows_names_as_they_are_in_every_format():
 
 @pytest.mark.parametrize("name", CONTROLS)
 def test_control_characters_do_not_reach_a_terminal(name):
-    assert CONTROLS[name] in terminal_table(pd.DataFrame({"id": [name]}))
+    frame = pd.DataFrame({"id": [name]}, dtype=object)  # half a surrogate pair fits into no other column of text
+    assert CONTROLS[name] in terminal_table(frame)
     if name != "\ud800":  # which no estimate accepts
         assert CONTROLS[name] in str(ids.summary(estimated([name])))
-    assert len(terminal_table(pd.DataFrame({"id": [name]})).splitlines()) == 3
+    assert len(terminal_table(frame).splitlines()) == 3
 
 
 def test_names_are_literal_in_markdown():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from infodis_stats.harness.accuracies import FIXED_PASSES
 from infodis_stats.harness.metrics import question_passes
-from infodis_stats.harness.open_questions import margins
+from infodis_stats.harness.report.open_questions import margins
 from infodis_stats.report.svg import PAGE, STYLE, panels, to_svg
 
 __all__ = ["LARGEST_MARGIN", "forest_figure", "margins_figure", "passes_figure"]
