@@ -14,11 +14,11 @@ from infodis_stats.analysis.replicates import check_level
 from infodis_stats.commands.failures import report_failed
 from infodis_stats.commands.models import read_model, with_default_loading
 from infodis_stats.harness.comparison import compare_models
-from infodis_stats.harness.report.comparison_table import comparison_sentences, comparison_table
 from infodis_stats.harness.evaluation import Evaluation, LoadedTasks, evaluate_tasks
 from infodis_stats.harness.language_model import DiffusionLM
 from infodis_stats.harness.ledger import QuestionLedger, opened_ledger
 from infodis_stats.harness.processes import Processes
+from infodis_stats.harness.report.comparison_table import comparison_sentences, comparison_table
 from infodis_stats.harness.report.document import write_harness_report
 from infodis_stats.harness.table import results_table
 from infodis_stats.io.files import writable_folder

@@ -7,8 +7,8 @@ from scipy import stats
 
 import infodis_stats as ids
 from infodis_stats.harness.accuracies import accuracies
-from infodis_stats.harness.report.open_questions import open_questions
 from infodis_stats.harness.perplexities import perplexities
+from infodis_stats.harness.report.open_questions import open_questions
 from tests.support.harness_data import (
     SCORES,
     Task,

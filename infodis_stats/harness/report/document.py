@@ -12,11 +12,11 @@ import pandas as pd
 import xarray as xr
 
 from infodis_stats.harness.accuracies import FIXED_PASSES, accuracies, claim_error
+from infodis_stats.harness.metrics import question_passes, scored
+from infodis_stats.harness.perplexities import perplexities
 from infodis_stats.harness.report.comparison_table import comparison_sentences, comparison_table
 from infodis_stats.harness.report.figures import forest_figure, margins_figure, passes_figure
-from infodis_stats.harness.metrics import question_passes, scored
 from infodis_stats.harness.report.open_questions import open_questions
-from infodis_stats.harness.perplexities import perplexities
 from infodis_stats.io.files import writable_folder
 from infodis_stats.report.conventions import model_points
 from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
