@@ -19,6 +19,7 @@ from lm_eval.tasks import TaskManager
 from infodis_stats.harness import language_model
 
 ASKED = ("eval", "--model", "austen-bpe", "--include-path", TASKS)
+FEW = ("--most-passes", 17)
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,7 @@ def quick(monkeypatch):
 
 def test_the_table_that_users_know_with_two_more_columns_and_files(tmp_path, capsys):
     tasks = "austen_choices,austen_last_words,austen_passages"
-    status, printed, _ = run(capsys, *ASKED, "--tasks", tasks, "--limit", 3, "--output", tmp_path)
+    status, printed, _ = run(capsys, *ASKED, "--tasks", tasks, "--limit", 3, "--output", tmp_path, *FEW)
     assert status == 0
     header = [cell.strip() for cell in printed.splitlines()[2].split("|")]
     assert header[1:-1] == [
@@ -66,7 +67,7 @@ def stored(folder, task):
 
 
 def numbers(capsys, *options):
-    status, printed, error = run(capsys, *ASKED, "--tasks", "austen_endings", "--limit", 4, "--json", *options)
+    status, printed, error = run(capsys, *ASKED, "--tasks", "austen_endings", "--limit", 4, "--json", *FEW, *options)
     assert status == 0, error
     return {key: value for key, value in json.loads(printed)["results"]["austen_endings"].items() if "," in key}
 
@@ -86,7 +87,7 @@ def test_an_interrupted_run_continues_and_neither_batches_nor_the_ledger_change_
         return real(model, questions, **options)
 
     monkeypatch.setattr(language_model, "race", killed)
-    assert run(capsys, *ASKED, "--tasks", "austen_endings", "--limit", 4, "--output", tmp_path)[0] == 130
+    assert run(capsys, *ASKED, "--tasks", "austen_endings", "--limit", 4, *FEW, "--output", tmp_path)[0] == 130
     monkeypatch.setattr(language_model, "race", counted)
     assert numbers(capsys, "--output", tmp_path) == whole
     assert sum(calls) == 2  # of four
@@ -134,13 +135,13 @@ def test_a_task_all_of_whose_questions_fail_is_one_sentence(tmp_path, capsys):
 
 
 def test_two_models_on_one_task(tmp_path, capsys):
-    options = ("--tasks", "austen_pairs", "--limit", 4, "--against", "austen", "--output", tmp_path)
+    options = ("--tasks", "austen_pairs", "--limit", 4, "--against", "austen", "--output", tmp_path, *FEW)
     status, printed, _ = run(capsys, *ASKED, *options)
     assert status == 0
     assert "austen_pairs: austen-bpe minus austen" in printed
     assert "acc, points" in printed
     assert (tmp_path / "against" / "results.json").is_file()
-    status, printed, _ = run(capsys, *ASKED, *options, "--json")
+    status, printed, _ = run(capsys, *ASKED, *options, "--json")  # from the ledger
     parts = json.loads(printed)
     (compared,) = parts["comparisons"]
     first, second = (part["results"]["austen_pairs"]["acc,none"] for part in (parts, parts["against"]))

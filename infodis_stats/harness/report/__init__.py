@@ -1,1 +1,1 @@
-"""The report of an evaluation in the harness: its page, its figures, and the tables that only it and the command show."""
+"""The report of an evaluation in the harness: its page and figures, and tables that the command shows as well."""
