@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import infodis_stats as ids
-from infodis_stats.estimates import ranking
+from infodis_stats.estimates import replicate_races
 from tests.support.toys import ArbitraryLosses
 
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
@@ -198,8 +198,8 @@ def test_control_a_clear_difference_is_settled():
 
 def test_control_the_spread_alone_eliminates_the_likelier(monkeypatch):
     zeros, ones = np.zeros(64, dtype=np.int64), np.ones(64, dtype=np.int64)
-    monkeypatch.setattr(ranking, "unseen_sizes", lambda side, replicates: np.zeros(1))
-    monkeypatch.setattr(ranking, "rule_of_three", lambda passes, level: 0.0)
+    monkeypatch.setattr(replicate_races, "unseen_sizes", lambda side, replicates: np.zeros(1))
+    monkeypatch.setattr(replicate_races, "rule_of_three", lambda passes, level: 0.0)
     asked = {"estimator": "uniform-count+stratified", "passes": 4, "most_passes": 64}
     statuses = [ids.rank_candidates(Checked(0.01), [zeros, ones], seed=seed, **asked)["status"] for seed in range(20)]
     assert sum(status.values.tolist() == ["best", "eliminated"] for status in statuses) > 3
