@@ -483,7 +483,8 @@ class _Race:
                 if other == leader or not row.any():
                     continue
                 gap = self._gap(row)
-                if gap.estimate <= max(gap.margin, analysis.rounding(np.abs(row) @ self._estimates)):
+                rounding = float(analysis.rounding(np.abs(row) @ self._estimates))
+                if gap.estimate <= max(gap.margin, rounding):
                     continue
                 p_value = 0.0 if gap.negligible else float(special.stdtr(gap.degrees, -gap.estimate / gap.error))
                 evidence[leader, other] = min(evidence[leader, other], p_value)

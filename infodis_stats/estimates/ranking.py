@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -92,9 +93,9 @@ def rank_candidates(
     xarray.Dataset
         Over ``candidate``: ``nll`` in nats, ``log_ratio`` to the leader (per unit of size where that is compared, from
         the passes that both have) and ``log_ratio_ci (candidate, ci_bound)``, ``status`` ("best", "eliminated",
-        "open"), ``length``, ``replicates``, ``forward_passes``, ``cautions (candidate, caution)``, and ``exact`` under
-        a law. Scalars: ``leader``, and the ``p_value`` of the claim that it is the best. Of equal candidates the first
-        is sampled.
+        "open"), ``length``, ``replicates`` (1 where all passes are regressed together), ``forward_passes``, ``cautions
+        (candidate, caution)``, and ``exact`` under a law. Scalars: ``leader``, and the ``p_value`` of the claim that it
+        is the best.
 
     Raises
     ------
@@ -168,8 +169,10 @@ def rank_candidates(
         interval=kind,
         simultaneous=True,
     )
-    estimator_name = named_estimator(estimator).name
-    dataset.attrs |= {"estimator": estimator_name, "most_passes": most_passes, "per_size": int(sizes is not None)}
+    asked, used = named_estimator(estimator).name, ranking.cell.sampler.name
+    if used != asked:
+        dataset.attrs |= {"estimator": asked, "choices": json.dumps({used: "the passes of all rounds, taken together"})}
+    dataset.attrs |= {"most_passes": most_passes, "per_size": int(sizes is not None)}
     return dataset
 
 
@@ -260,7 +263,7 @@ def _pooled(contest: Contest, rows: FloatArray, finish: Finish, budget: Budget) 
         forward_passes=np.where(first, finish.forward_passes[places], 0).tolist(),
         cautions=[[CAUTIONS[key] for key in finish.cautions[place]] for place in places],
         cell=Cell(Auto() if exact else Regression(), contest.longest, passes, 1),
-        interval=(CI_KIND, 1 - 2 * budget.error),
+        interval=(CI_KIND, max(0.0, 1 - 2 * budget.error)),
         replicates=[1] * len(places),
     )
 

@@ -7,7 +7,6 @@ import pytest
 from estimators import InputError
 from infodis_stats.cli import main
 from infodis_stats.commands import ranking
-from infodis_stats.estimates.texts import rank_texts
 from infodis_stats.io.records import Question, parse_questions
 
 FILE = """
@@ -76,15 +75,13 @@ def test_bad_questions_are_left_out_and_named_and_the_others_are_kept(tmp_path, 
 
 
 def test_an_interrupted_ranking_shows_what_is_done(questions, capsys, monkeypatch):
-    ranked = []
+    real = ranking.rank_each
 
     def interrupted(*arguments, **settings):
-        if ranked:
-            raise KeyboardInterrupt
-        ranked.append(rank_texts(*arguments, **settings))
-        return ranked[0]
+        yield next(real(*arguments, **settings))
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(ranking, "rank_texts", interrupted)
+    monkeypatch.setattr(ranking, "rank_each", interrupted)
     assert main(["rank", "austen", questions, "--passes", "8"]) == 130
     assert "1 of 1 questions settled" in capsys.readouterr().out
 
