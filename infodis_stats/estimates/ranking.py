@@ -259,7 +259,7 @@ def _pooled(contest: Contest, rows: FloatArray, finish: Finish, budget: Budget) 
         p_value=finish.p_values[SCORE] if copies.sum() == 1 else 1.0,
         status=status.tolist(),
         nll=finish.nll[places],
-        log_ratio=np.column_stack([-gaps, -gaps - half_widths, -gaps + half_widths]),
+        log_ratio=np.column_stack([0.0 - gaps, 0.0 - gaps - half_widths, half_widths - gaps]),
         forward_passes=np.where(first, finish.forward_passes[places], 0).tolist(),
         cautions=[[CAUTIONS[key] for key in finish.cautions[place]] for place in places],
         cell=Cell(Auto() if exact else Regression(), contest.longest, passes, 1),
