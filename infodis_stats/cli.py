@@ -194,7 +194,7 @@ def _add_scoring(add: Add) -> None:
     for command in (nll, ratio, scan):
         _add_interval(command)
     for command in (nll, ratio, scan, rank):
-        _add_sampling(command)
+        _add_sampling(command, where="of other estimators than auto, " if command is rank else "")
         _add_model(command)
 
     consistency = add("consistency", "test whether the conditionals of a model come from one joint distribution")
@@ -386,11 +386,11 @@ def _add_interval(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
 
 
-def _add_sampling(parser: argparse.ArgumentParser) -> None:
+def _add_sampling(parser: argparse.ArgumentParser, where: str = "") -> None:
     group = parser.add_argument_group("sampling")
     group.add_argument("--estimator", default="auto", help="'infodis-stats estimators' lists them (default: auto)")
-    group.add_argument("--passes", type=int, default=16, help="forward passes per replicate (default 16)")
-    group.add_argument("--replicates", type=int, default=8, help="independent replicates (default 8)")
+    group.add_argument("--passes", type=int, default=16, help=f"{where}forward passes per replicate (default 16)")
+    group.add_argument("--replicates", type=int, default=8, help=f"{where}independent replicates (default 8)")
     group.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
     group.add_argument("--json", action="store_true", help="print JSON")
 

@@ -13,11 +13,14 @@ from infodis_stats.analysis.accuracy import accuracy
 from infodis_stats.commands.failures import report_failed
 from infodis_stats.commands.models import as_prompted, chat_attributes, read_model
 from infodis_stats.commands.reading import reading
-from infodis_stats.estimates.texts import rank_texts
+from infodis_stats.estimates.contest import Contest, Ranking
+from infodis_stats.estimates.ranking import rank_each
+from infodis_stats.estimates.settings import Execution, SamplingPlan
+from infodis_stats.estimates.texts import text_contest
 from infodis_stats.io.records import Question, read_questions
 from infodis_stats.io.tables import terminal_table
 from infodis_stats.laws import Law
-from infodis_stats.models import TextModel, conditioned_alternatives
+from infodis_stats.models import TextModel
 from infodis_stats.report.numbers import band
 from infodis_stats.results.provenance import model_conventions, model_fingerprint
 
@@ -31,36 +34,49 @@ def rank(options: argparse.Namespace) -> None:
     if isinstance(model, Law):
         raise InputError("rank needs a network, because its questions are text; a law scores sequences of symbols only")
     asked = as_prompted(questions, model, options)
-    failed = _failed(model, asked)
-    if len(failed) == len(asked):
+    contests, failed = _contests(model, asked, options)
+    if not contests:
         raise InputError(f"no question can be scored: {next(iter(failed.values()))}")
+    rankings = rank_each(
+        model,
+        list(contests.values()),
+        options.estimator,
+        error=options.error,
+        plan=SamplingPlan(options.passes, options.replicates, options.seed, most_passes=options.most_passes),
+        execution=Execution(options.batch_size, options.device),
+    )
+    questions = [question for question in asked if question.name in contests]
     rows: list[dict[str, Any]] = []
     try:
-        with tqdm(
-            [question for question in asked if question.name not in failed], unit="question", disable=None
-        ) as bar:
-            for question in bar:
-                try:
-                    rows.append(_row(model, question, options))
-                except ModelError as error:
-                    failed[question.name] = str(error)
+        for question, ranking in zip(tqdm(questions, unit="question", disable=None), rankings, strict=True):
+            if isinstance(ranking, ModelError):
+                failed[question.name] = str(ranking)
+            else:
+                rows.append(_row(question, ranking))
     finally:  # also when it is interrupted: what is done is shown
         if rows:
             _show(rows, failed, model, options)
     report_failed(failed, len(asked), "questions")
 
 
-def _failed(model: TextModel, questions: Sequence[Question]) -> dict[str, str]:
-    """Return why questions cannot be scored, by their names, before anything is run."""
-    failed = {}
+def _contests(
+    model: TextModel, questions: Sequence[Question], options: argparse.Namespace
+) -> tuple[dict[str, Contest], dict[str, str]]:
+    """Return the contests of the questions, and why others cannot be scored, by their names."""
+    contests, failed = {}, {}
     for question in questions:
         try:
-            if len(set(question.answers)) < 2:
+            answers = _different(question)
+            if len(answers) < 2:
                 raise InputError(f"{question.name!r}: all answers are the same")
-            conditioned_alternatives(model, question.name, question.prompt, question.answers)
+            contests[question.name] = text_contest(model, question.name, question.prompt, answers, options.per)
         except InputError as error:
             failed[question.name] = f"{question.source}, {error}" if question.source else str(error)
-    return failed
+    return contests, failed
+
+
+def _different(question: Question) -> list[str]:
+    return list(dict.fromkeys(question.answers))
 
 
 def _show(rows: list[dict[str, Any]], failed: Mapping[str, str], model: TextModel, options: argparse.Namespace) -> None:
@@ -104,17 +120,14 @@ def _show(rows: list[dict[str, Any]], failed: Mapping[str, str], model: TextMode
         )
 
 
-def _row(model: TextModel, question: Question, options: argparse.Namespace) -> dict[str, Any]:
-    names = ("error", "per", "passes", "replicates", "most_passes", "seed", "batch_size", "device")
-    settings = {name: getattr(options, name) for name in names}
-    result = rank_texts(model, question.prompt, question.answers, options.estimator, **settings)
-    leader = result["leader"].item()
+def _row(question: Question, ranking: Ranking) -> dict[str, Any]:
+    leader = _different(question)[ranking.leader]
     return {
         "question": question.name,
         "answer": leader,
-        "settled": bool((result["status"] == "best").any()),
-        "p value": result["p_value"].item(),
-        "passes run": int(result["forward_passes"].sum()),
+        "settled": "best" in ranking.status,
+        "p value": ranking.p_value,
+        "passes run": sum(ranking.forward_passes),
         "right": None if question.correct is None else leader == question.answers[question.correct],
     }
 

@@ -13,7 +13,7 @@ from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.laws import Law
 from infodis_stats.results.labels import describe
 
-__all__ = ["Outcome", "outcome_of"]
+__all__ = ["IMPOSSIBLE", "Outcome", "exact_nlls", "outcome_of"]
 
 T = TypeVar("T")
 
@@ -132,13 +132,13 @@ def _exact_values(models: Sequence[Model], statistics: Sequence[DrawStatistics])
     laws = [model for model in models if isinstance(model, Law)]
     if not statistics or len(laws) < len(models):
         return [None] * len(statistics)
-    nlls = [_law_nlls(law, [item.cell.item.sides[side] for item in statistics]) for side, law in enumerate(laws)]
+    nlls = [exact_nlls(law, [item.cell.item.sides[side] for item in statistics]) for side, law in enumerate(laws)]
     with np.errstate(invalid="ignore"):  # two sides of probability 0 have no ratio: NaN
         values: list[float] = (nlls[0] if len(nlls) == 1 else nlls[1] - nlls[0]).tolist()
     return values
 
 
-def _law_nlls(law: Law, targets: Sequence[Target]) -> NDArray[np.float64]:
+def exact_nlls(law: Law, targets: Sequence[Target]) -> NDArray[np.float64]:
     """Return the negative log-likelihoods of targets, those of one length at a time."""
     nlls = np.empty(len(targets))
     lengths = np.array([len(target.tokens) for target in targets])

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.estimates.settings import Execution, named_estimator
 from infodis_stats.results.missed import rule_of_three, unseen_sizes
 
-__all__ = ["Budget", "Finish", "Question", "race"]
+__all__ = ["Budget", "Finish", "Question", "grows", "race"]
 
 FloatArray = NDArray[np.float64]
 
@@ -132,6 +133,21 @@ class Budget:
             total += rounds[-1]
         return rounds
 
+    def comparisons(self, rows: FloatArray) -> int:
+        """Return the number by which each p-value of a race is multiplied: rounds times other candidates.
+
+        Parameters
+        ----------
+        rows : array of float64, shape (candidate, target)
+            The score; equal rows are one candidate.
+
+        Examples
+        --------
+        >>> Budget().comparisons(np.eye(4)), Budget().comparisons(np.eye(2)[[0, 1, 0]])
+        (15, 5)
+        """
+        return max(len(np.unique(rows, axis=0)) - 1, 1) * len(self.rounds())
+
 
 @dataclass(frozen=True, eq=False)
 class Finish:
@@ -153,6 +169,11 @@ class Finish:
         Whether that p-value is at most the error of the budget; with another budget, 0.05.
     win : mapping of str to array of float64, shape (candidate,)
         Probability that a candidate is the model's own winner, given the estimates and their errors.
+    gaps : mapping of str to array of float64, shape (candidate, 3)
+        How much larger the leader's score is than the candidate's, its standard error (NaN where unknown, 0 where
+        exact) and degrees of freedom, from the passes that both have.
+    margins : mapping of str to array of float64, shape (candidate,)
+        How far each of these differences may be off by what the passes missed.
     cautions : tuple of tuples of str
         Keys of the cautions of each target.
     residuals : tuple of arrays of float64, shape (drawn passes,)
@@ -171,9 +192,16 @@ class Finish:
     rejected: Mapping[str, FloatArray]
     settled: Mapping[str, bool]
     win: Mapping[str, FloatArray]
+    gaps: Mapping[str, FloatArray]
+    margins: Mapping[str, FloatArray]
     cautions: tuple[tuple[str, ...], ...]
     residuals: tuple[FloatArray, ...]
     problem: str | None = None
+
+
+def grows(estimator: Estimator, model: Model) -> bool:
+    """Return whether samples of this estimator grow round by round: ``auto``, if the model prices masked tokens."""
+    return isinstance(estimator, Auto) and prices_masks(model)
 
 
 def race(
@@ -235,22 +263,24 @@ def race(
     (1, True, [0.0, 0.0])
     """
     chosen, execution = named_estimator(estimator), execution or Execution()
-    grows = isinstance(chosen, Auto) and prices_masks(model)
-    if budget.passes is None and not grows:
+    pooling = grows(chosen, model)
+    if budget.passes is None and not pooling:
         what = f"the estimator {chosen.name}" if prices_masks(model) else "a model that prices no masked tokens"
         raise InputError(f"{what} needs a fixed number of passes, passes=; races and precisions are for auto, on masks")
-    sampled = chosen if budget.passes is not None and (budget.passes < OPENING or not grows) else None
+    sampled = chosen if budget.passes is not None and (budget.passes < OPENING or not pooling) else None
     root = root_seed(seed)
     for start in range(0, len(questions), TOGETHER):
         races = [_Race(question, model, budget, root, sampled) for question in questions[start : start + TOGETHER]]
-        running = races
+        running, yielded = races, 0
         while running:
             jobs = [each.jobs() for each in running]
             evaluations = execution.evaluate(model, itertools.chain.from_iterable(jobs))
             for each, own in zip(running, jobs, strict=True):
                 each.take(list(itertools.islice(evaluations, len(own))))
             running = [each for each in running if not each.done]
-        yield from (each.finish() for each in races)
+            for each in itertools.takewhile(lambda each: each.done, races[yielded:]):
+                yielded += 1
+                yield each.finish()
 
 
 @dataclass(eq=False)
@@ -289,6 +319,15 @@ class _Sample:
         self.__dict__.pop("unseen", None)
 
 
+class _Gap(NamedTuple):
+    # A difference of two scores, and how far it may be off by what the passes missed.
+    estimate: float
+    error: float
+    degrees: float
+    margin: float
+    negligible: bool  # whether the error is that of rounding
+
+
 class _Race:
     # The state of one question between rounds.
 
@@ -304,8 +343,9 @@ class _Race:
         self.done = False
         self.running = np.arange(len(self.samples))  # targets that are sampled in the next round
         self.evidence = {name: np.ones((len(rows), len(rows))) for name, rows in question.scores.items()}
-        # Of each candidate the last difference to a leader: estimate, standard error, degrees.
-        self.lag: dict[str, dict[int, tuple[float, float, float]]] = {name: {} for name in question.scores}
+        # Of each candidate that dropped out, its last differences: to the leader that beat it, and to all others left.
+        self.lag: dict[str, dict[int, _Gap]] = {name: {} for name in question.scores}
+        self.last: dict[str, dict[int, dict[int, _Gap]]] = {name: {} for name in question.scores}
         self.planned: list[tuple[_Sample, Estimator, RegressionRound | None]] = []
 
     # -- rounds
@@ -419,6 +459,11 @@ class _Race:
         degrees = min(float(variance.degrees[0]) for variance in variances if variance is not None)
         return estimate, float(np.sqrt(total)), degrees
 
+    def _gap(self, row: FloatArray) -> _Gap:
+        estimate, error, degrees = self._difference(row)
+        negligible = bool(error <= analysis.rounding(np.array(estimate)))
+        return _Gap(estimate, error, degrees, self._margin(row, 0.0 if negligible else error), negligible)
+
     def _margin(self, row: FloatArray, error: float) -> float:
         # How far a difference may be off by what the passes missed.
         used = [(abs(row[index]), self.samples[index]) for index in np.flatnonzero(row)]
@@ -437,21 +482,22 @@ class _Race:
                 row = rows[other] - rows[leader]
                 if other == leader or not row.any():
                     continue
-                gap, error, degrees = self.lag[name][int(other)] = self._difference(row)
-                if not error <= 0.0:
-                    error = 0.0 if error <= analysis.rounding(np.array(gap)) else error
-                if gap <= self._margin(row, error):
+                gap = self._gap(row)
+                rounding = float(analysis.rounding(np.abs(row) @ self._estimates))
+                if gap.estimate <= max(gap.margin, rounding):
                     continue
-                p_value = 0.0 if error == 0.0 else float(special.stdtr(degrees, -gap / error))
+                p_value = 0.0 if gap.negligible else float(special.stdtr(gap.degrees, -gap.estimate / gap.error))
                 evidence[leader, other] = min(evidence[leader, other], p_value)
+            left = self._alive(name)
+            for other in np.setdiff1d(alive, left).tolist():
+                self.last[name][other] = {rival: self._gap(rows[other] - rows[rival]) for rival in left.tolist()}
+                self.lag[name][other] = self.last[name][other][leader]
 
     def _p_values(self, name: str) -> FloatArray:
         # Of each candidate: that it is the model's own winner although another one beats it.
         evidence = self.evidence[name]
-        rows = self.question.scores[name]
-        single = evidence.min(axis=0)
-        others = len(np.unique(rows, axis=0)) - 1
-        corrected: FloatArray = np.minimum(1.0, single * max(others, 1) * len(self.sizes))
+        count = self.budget.comparisons(self.question.scores[name])
+        corrected: FloatArray = np.minimum(1.0, evidence.min(axis=0) * count)
         return corrected
 
     def _alive(self, name: str) -> NDArray[np.int64]:
@@ -515,7 +561,8 @@ class _Race:
             return _failed(self.question, passes, lengths, self.problem)
         bars = [_statistics(sample.known) for sample in self.samples]
         leaders = {name: int((rows @ self._estimates).argmin()) for name, rows in self.question.scores.items()}
-        rejected = {name: self._rejected(name, leader) for name, leader in leaders.items()}
+        gaps = {name: self._gaps(name, leader) for name, leader in leaders.items()}
+        rejected = {name: self._rejected(name, leader, gaps[name]) for name, leader in leaders.items()}
         p_values = {name: float(np.delete(each, leaders[name]).max(initial=0.0)) for name, each in rejected.items()}
         error = 0.05 if self.budget.error is None else self.budget.error
         return Finish(
@@ -528,38 +575,45 @@ class _Race:
             p_values=p_values,
             rejected=rejected,
             settled={name: p_value <= error for name, p_value in p_values.items()},
-            win={name: self._win(name, leader) for name, leader in leaders.items()},
+            win={name: self._win(name, leader, gaps[name]) for name, leader in leaders.items()},
+            gaps={name: of_score[:, :3] for name, of_score in gaps.items()},
+            margins={name: of_score[:, 3] for name, of_score in gaps.items()},
             cautions=tuple(cautions for _, _, cautions in bars),
             residuals=tuple(np.empty(0) if sample.exact else sample.residuals for sample in self.samples),
         )
 
-    def _rejected(self, name: str, leader: int) -> FloatArray:
+    def _gaps(self, name: str, leader: int) -> FloatArray:
+        # To the leader: estimate, standard error, degrees, margin. Of a candidate that dropped out, the last difference
+        # that was paired: it has fewer passes than the leader.
+        rows = self.question.scores[name]
+        last = self.last[name] if leader == self._leader(name) else {}
+        gaps = [
+            last[other][leader] if other in last else self._gap(row - rows[leader]) for other, row in enumerate(rows)
+        ]
+        return np.array([gap[:4] for gap in gaps])
+
+    def _rejected(self, name: str, leader: int, gaps: FloatArray) -> FloatArray:
         # Of each candidate, that it is not the winner; copies of the leader share its win and cannot be wrong.
         rows = self.question.scores[name]
         others = (rows != rows[leader]).any(axis=1)
-        known = [self._difference(row - rows[leader])[1] for row in rows[others]]
-        p_values = np.where(others, self._p_values(name) if np.isfinite(known).all() else np.nan, 0.0)
+        p_values = np.where(others, self._p_values(name) if np.isfinite(gaps[others, 1]).all() else np.nan, 0.0)
         p_values[leader] = 1.0
         return p_values
 
-    def _win(self, name: str, leader: int) -> FloatArray:
-        # Student's t around the gaps to the leader, with the correlation of their residuals where they are paired.
+    def _win(self, name: str, leader: int, gaps: FloatArray) -> FloatArray:
+        # Student's t around the gaps to the leader, with the correlation of their residuals where they are paired. What
+        # is worse than an earlier leader, which is still worse than this one, is so by its gap to the earlier one.
         rows = self.question.scores[name]
         win = np.zeros(len(rows))
         others = np.flatnonzero((rows != rows[leader]).any(axis=1))
-        # Of a candidate that dropped out, the last difference that was paired: it has fewer passes than the leader.
         lag = self.lag[name] if leader == self._leader(name) else {}
-        alive = set(self._alive(name).tolist())
-        differences = [
-            lag[other] if other in lag and other not in alive else self._difference(rows[other] - rows[leader])
-            for other in others.tolist()
-        ]
-        gaps, errors, degrees = np.array(differences).reshape(-1, 3).T
+        used = [lag[other][:4] if other in lag else gaps[other] for other in others.tolist()]
+        estimates, errors, degrees, _ = np.array(used).reshape(-1, 4).T
         if not len(others) or np.isnan(errors).any():
             win[leader] = 1.0 if not len(others) else np.nan
             return win if not len(others) else np.full(len(rows), np.nan)
         noise = self._noise(rows[others] - rows[leader], degrees)
-        drawn = np.column_stack([np.zeros(len(noise)), gaps + errors * noise])
+        drawn = np.column_stack([np.zeros(len(noise)), estimates + errors * noise])
         counts = np.bincount(drawn.argmin(axis=1), minlength=len(others) + 1) / len(noise)
         win[leader], win[others] = counts[0], counts[1:]
         return win
@@ -605,6 +659,8 @@ def _failed(question: Question, passes: NDArray[np.int64], lengths: NDArray[np.i
         rejected={name: np.full(len(rows), np.nan) for name, rows in question.scores.items()},
         settled=dict.fromkeys(question.scores, False),
         win={name: np.full(len(rows), np.nan) for name, rows in question.scores.items()},
+        gaps={name: np.full((len(rows), 3), np.nan) for name, rows in question.scores.items()},
+        margins={name: np.full(len(rows), np.nan) for name, rows in question.scores.items()},
         cautions=((),) * len(question.targets),
         residuals=(np.empty(0),) * len(question.targets),
         problem=problem,

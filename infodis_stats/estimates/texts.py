@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from estimators import Estimator, InputError, make_pairs, make_targets
 from estimators.evaluate import Progress
 from estimators.model import needs_context
+from infodis_stats.estimates.contest import Contest
 from infodis_stats.estimates.labelled_errors import labelled_errors
 from infodis_stats.estimates.log_ratio import log_ratio_of
 from infodis_stats.estimates.nll import nll_of
@@ -25,7 +26,7 @@ from infodis_stats.models import TextModel, check_text_model, conditioned_altern
 from infodis_stats.results.error_bars import NO_BAR, ErrorBar, sum_of
 from infodis_stats.results.labels import Variable, bars_of, describe, replicates_dataset
 
-__all__ = ["Window", "estimate_text_ratios", "estimate_texts", "rank_texts", "windows"]
+__all__ = ["Window", "estimate_text_ratios", "estimate_texts", "rank_texts", "text_contest", "windows"]
 
 VARIABLES = {
     "windows": Variable("1", "windows in which the record was scored"),
@@ -380,18 +381,10 @@ def rank_texts(
     >>> ids.rank_texts(austen, "It is a truth ", ["universally", "zniverselly"], passes=8)["leader"].item()
     'universally'
     """
-    if not isinstance(per, str) or per not in UNITS:
-        raise InputError(f"per must be one of {', '.join(UNITS)}, got {per!r}")
     answers = list(dict.fromkeys(as_answers(answers)))
     if len(answers) < 2:
         raise InputError(f"a ranking needs at least 2 different answers, got {len(answers)}")
-    check_text_model(model, type(model).__name__)
-    tokens, given = zip(*conditioned_alternatives(model, " / ".join(answers), prompt, answers), strict=True)
-    sizes = {
-        "none": None,
-        "token": [int((~context).sum()) for context in given],
-        "byte": [len(answer.encode()) for answer in answers],
-    }[per]
+    tokens, given, sizes = _alternatives(model, " / ".join(answers), prompt, answers, per)
     result = rank_candidates(
         model,
         tokens,
@@ -409,3 +402,38 @@ def rank_texts(
     )
     result["leader"] = ((), answers[int(result["leader"])], result["leader"].attrs)
     return result.assign_coords(candidate=answers).assign_attrs(per=per)
+
+
+def text_contest(model: TextModel, name: str, prompt: str, answers: Sequence[str], per: Per = "none") -> Contest:
+    """Return the contest of different answers to a prompt, as `rank_texts` compares them.
+
+    Parameters
+    ----------
+    model : TextModel
+    name : str
+        Names the question in messages.
+    prompt, answers, per
+        As in `rank_texts`; the answers are different.
+
+    Raises
+    ------
+    InputError
+        If an answer does not fit.
+    """
+    return Contest.of(*_alternatives(model, name, prompt, answers, per))
+
+
+def _alternatives(
+    model: TextModel, name: str, prompt: str, answers: Sequence[str], per: Per
+) -> tuple[Sequence[NDArray[np.int64]], Sequence[NDArray[np.bool_]], list[int] | None]:
+    # The tokens of each answer with the prompt, which of them are given, and the sizes of the answers.
+    if not isinstance(per, str) or per not in UNITS:
+        raise InputError(f"per must be one of {', '.join(UNITS)}, got {per!r}")
+    check_text_model(model, type(model).__name__)
+    tokens, given = zip(*conditioned_alternatives(model, name, prompt, answers), strict=True)
+    sizes = {
+        "none": None,
+        "token": [int((~context).sum()) for context in given],
+        "byte": [len(answer.encode()) for answer in answers],
+    }[per]
+    return tokens, given, sizes

@@ -20,7 +20,8 @@ __all__ = ["QuestionLedger", "opened_ledger"]
 
 DIGITS = 16  # of the digests that name a folder
 CHECKSUM = 64  # hexadecimal digits before each line
-NUMBERS, COUNTS, OF_SCORES = ("nll", "nll_se", "degrees"), ("forward_passes", "length"), ("rejected", "win")
+NUMBERS, COUNTS = ("nll", "nll_se", "degrees"), ("forward_passes", "length")
+OF_SCORES = ("rejected", "win", "gaps", "margins")
 
 
 class QuestionLedger:

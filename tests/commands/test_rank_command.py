@@ -3,12 +3,14 @@
 import json
 
 import pytest
+import torch
 
 from estimators import InputError
 from infodis_stats.cli import main
 from infodis_stats.commands import ranking
 from infodis_stats.estimates.texts import rank_texts
 from infodis_stats.io.records import Question, parse_questions
+from infodis_stats.models import load_model
 
 FILE = """
 {"id": "opening", "prompt": "It is a truth ", "answers": ["zniverselly", "universally"], "correct": 1}
@@ -76,17 +78,43 @@ def test_bad_questions_are_left_out_and_named_and_the_others_are_kept(tmp_path, 
 
 
 def test_an_interrupted_ranking_shows_what_is_done(questions, capsys, monkeypatch):
-    ranked = []
+    real = ranking.rank_each
 
     def interrupted(*arguments, **settings):
-        if ranked:
-            raise KeyboardInterrupt
-        ranked.append(rank_texts(*arguments, **settings))
-        return ranked[0]
+        yield next(real(*arguments, **settings))
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(ranking, "rank_texts", interrupted)
+    monkeypatch.setattr(ranking, "rank_each", interrupted)
     assert main(["rank", "austen", questions, "--passes", "8"]) == 130
     assert "1 of 1 questions settled" in capsys.readouterr().out
+
+
+def test_a_question_on_which_the_model_fails_is_left_out_and_named(questions, capsys, monkeypatch):
+    austen = load_model("austen")
+    odd, own = int(austen.encode("q")[0]), type(austen).token_nll
+
+    def token_nll(self, tokens, masked, *, lengths=None):
+        losses = own(self, tokens, masked, lengths=lengths)
+        return torch.where((tokens == odd).any(dim=1, keepdim=True), torch.nan, losses)
+
+    monkeypatch.setattr(type(austen), "token_nll", token_nll)
+    for estimator in ("auto", "regression"):
+        assert main(["rank", "austen", questions, "--estimator", estimator, "--json"]) == 2
+        out, err = capsys.readouterr()
+        assert [row["question"] for row in json.loads(out)["rows"]] == ["opening"]
+        assert list(json.loads(out)["failed"]) == ["line 3", "line 4"]
+        assert "2 of 3 questions left out: candidate 0" in err
+
+
+def test_questions_that_are_raced_together_have_the_numbers_of_each_alone(questions, capsys):
+    assert main(["rank", "austen", questions, "--per", "byte", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    for row, question in zip(rows, parse_questions(FILE, "x"), strict=True):
+        alone = rank_texts(load_model("austen"), question.prompt, question.answers, per="byte")
+        assert row["answer"] == alone["leader"].item()
+        assert row["p value"] == pytest.approx(alone["p_value"].item(), rel=1e-3)
+        assert row["passes run"] == alone.attrs["forward_passes"]
+        assert row["passes run"] < 128  # the first look of replicates, for one answer
 
 
 @pytest.mark.parametrize("per", ["none", "token", "byte"])

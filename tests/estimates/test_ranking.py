@@ -5,7 +5,8 @@ import pytest
 import torch
 
 import infodis_stats as ids
-from infodis_stats.estimates import ranking
+from infodis_stats.estimates import replicate_races
+from tests.estimates.test_races import Shifted
 from tests.support.toys import ArbitraryLosses
 
 LAW = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
@@ -69,8 +70,8 @@ def test_sizes_are_positive_numbers(sizes):
 
 
 def test_an_exact_estimator_decides_at_the_first_look():
-    result = ids.rank_candidates(LAW, TOKENS, passes=12, context=2)
-    assert result["replicates"].values.tolist() == [8] * 4
+    result = ids.rank_candidates(LAW, TOKENS, context=2)
+    assert result["forward_passes"].max() <= 15
     assert (result["status"] == "best").sum() == 1
     assert result["p_value"] == 0
 
@@ -85,7 +86,8 @@ def test_undecided_candidates_stay_open():
 class Mirrored:
     """Two sequences of equal likelihood whose losses differ for every mask: the second mirrors the first."""
 
-    table = ArbitraryLosses(6, seed=3)
+    def __init__(self, length=6):
+        self.table = ArbitraryLosses(length, seed=3)
 
     def token_nll(self, tokens, masked):
         second = tokens[:, :1] == 1
@@ -115,6 +117,74 @@ def test_mirrored_sequences_are_equally_likely():
 def test_ties_are_decided_no_more_often_than_the_error_rate():
     assert decided_ties(0.05, 600) <= 600 * 0.05 + 4 * np.sqrt(600 * 0.05 * 0.95)
     assert decided_ties(0.5, 600) > 600 * 0.05 + 4 * np.sqrt(600 * 0.05 * 0.95)  # control: another error rate
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [0.05, 0.5])
+def test_races_of_auto_decide_ties_no_more_often_than_the_error_rate(error):
+    model, decided = Mirrored(10), 0
+    for seed in range(100):
+        result = ids.rank_candidates(model, [[0] * 10, [1] * 10], seed=seed, error=error, most_passes=65)
+        decided += int((result["status"] == "best").any())
+    assert decided <= 100 * error + 4 * np.sqrt(100 * error * (1 - error))
+    assert error == 0.05 or decided > 100 * 0.05 + 4 * np.sqrt(100 * 0.05 * 0.95)  # control
+
+
+def pooled(seed, **how):
+    model = Shifted(9, seed, 0.08, noise=1.5)
+    return model, ids.rank_candidates(model, POOLED, **how)
+
+
+POOLED = [[token] * 9 for token in range(4)]
+
+
+def test_races_of_auto_start_at_few_passes_and_their_intervals_say_the_same_as_the_status():
+    missed = counted = 0
+    for seed in range(8):
+        model, result = pooled(seed, most_passes=128)
+        leader = int(result["leader"])
+        exact = ids.estimate_nll(model, POOLED, "exhaustive", passes=511, replicates=1)["nll"].values
+        lower, upper = result["log_ratio_ci"].values.T
+        assert lower[leader] == upper[leader] == 0
+        assert (result["status"].values[leader] == "best") == (result["p_value"] <= 0.05)
+        ends = np.delete(upper, leader) < 0
+        out = np.delete(result["status"].values == "eliminated", leader)
+        assert (out | ~ends).all()  # only a candidate that an earlier leader beat may have 0 in its interval
+        counted += int((out & ends).sum())
+        missed += int(((exact[leader] - exact < lower) | (exact[leader] - exact > upper)).sum())
+        assert result["replicates"].values.tolist() == [1] * 4
+        assert result.attrs["forward_passes"] == result["forward_passes"].sum()
+        assert result["forward_passes"].min() < 128  # the first look of replicates
+    assert counted > 16
+    assert missed == 0  # of 24, at 90 % for all of a race
+
+
+def test_order_batch_size_and_copies_change_nothing_in_races_of_auto():
+    model, whole = pooled(3)
+    others = (
+        ids.rank_candidates(model, POOLED, batch_size=3),
+        ids.rank_candidates(model, POOLED, passes=5, replicates=1),
+        ids.rank_candidates(model, POOLED[::-1]).isel(candidate=slice(None, None, -1)),
+    )
+    for other in others:
+        np.testing.assert_allclose(other["nll"], whole["nll"], rtol=1e-12)
+        np.testing.assert_allclose(other["log_ratio_ci"], whole["log_ratio_ci"], rtol=1e-9)
+        np.testing.assert_array_equal(other["status"], whole["status"])
+        np.testing.assert_array_equal(other["forward_passes"], whole["forward_passes"])
+    best = POOLED[int(whole["leader"])]
+    copies = ids.rank_candidates(model, [best, best, POOLED[3]])
+    assert copies["status"].values.tolist()[:2] == ["open", "open"]
+    assert copies["forward_passes"].values[1] == 0  # it is scored once
+    assert copies["p_value"] == 1
+    assert copies["nll"][0] == copies["nll"][1]
+
+
+def test_ties_up_to_rounding_stay_open():
+    law = ids.IndependentLaw([[0.1, 0.2, 0.3, 0.4]] * 8, alphabet="ACGT")
+    result = ids.rank_candidates(law, law.encode(["ACGTACGG", "GGGACCAT"]))
+    assert result["nll"][0] != result["nll"][1]  # in the last digit
+    assert result["status"].values.tolist() == ["open", "open"]
+    assert result["p_value"] == 1
 
 
 def test_texts_and_names():
@@ -198,8 +268,8 @@ def test_control_a_clear_difference_is_settled():
 
 def test_control_the_spread_alone_eliminates_the_likelier(monkeypatch):
     zeros, ones = np.zeros(64, dtype=np.int64), np.ones(64, dtype=np.int64)
-    monkeypatch.setattr(ranking, "unseen_sizes", lambda side, replicates: np.zeros(1))
-    monkeypatch.setattr(ranking, "rule_of_three", lambda passes, level: 0.0)
+    monkeypatch.setattr(replicate_races, "unseen_sizes", lambda side, replicates: np.zeros(1))
+    monkeypatch.setattr(replicate_races, "rule_of_three", lambda passes, level: 0.0)
     asked = {"estimator": "uniform-count+stratified", "passes": 4, "most_passes": 64}
     statuses = [ids.rank_candidates(Checked(0.01), [zeros, ones], seed=seed, **asked)["status"] for seed in range(20)]
     assert sum(status.values.tolist() == ["best", "eliminated"] for status in statuses) > 3

@@ -25,7 +25,7 @@ def finish():
 def same(first, second):
     for field in fields(first):
         one, two = getattr(first, field.name), getattr(second, field.name)
-        if field.name in ("win", "rejected", "residuals"):
+        if field.name in (*ledger.OF_SCORES, "residuals"):
             parts = (one.values(), two.values()) if isinstance(one, dict) else (one, two)
             for each, other in zip(*parts, strict=True):
                 np.testing.assert_array_equal(each, other)
