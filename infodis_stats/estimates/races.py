@@ -29,7 +29,7 @@ from infodis_stats import analysis
 from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.estimates.settings import Execution, named_estimator
-from infodis_stats.results.missed import is_exact, rule_of_three, unseen_sizes
+from infodis_stats.results.missed import rule_of_three, unseen_sizes
 
 __all__ = ["Budget", "Finish", "Question", "race"]
 
@@ -259,6 +259,7 @@ class _Sample:
     losses: list[FloatArray] = field(default_factory=list)
     forward_passes: int = 0
     draw: Draw | None = None
+    exact: bool = False
     residuals: FloatArray = field(default_factory=lambda: np.empty(0))
     masked: FloatArray = field(default_factory=lambda: np.empty(0))
 
@@ -266,10 +267,6 @@ class _Sample:
     def known(self) -> Draw:
         assert self.draw is not None
         return self.draw
-
-    @property
-    def exact(self) -> bool:
-        return is_exact(self.known)
 
     @property
     def estimate(self) -> float:
@@ -284,8 +281,8 @@ class _Sample:
     def lost(self) -> float:
         return 0.0 if self.exact else float(self.known.evaluations[0].position_losses.sum())
 
-    def replace_draw(self, draw: Draw) -> None:
-        self.draw = draw
+    def replace_draw(self, draw: Draw, *, exact: bool) -> None:
+        self.draw, self.exact = draw, exact
         self.__dict__.pop("unseen", None)
 
 
@@ -367,7 +364,7 @@ class _Race:
     def _estimate(self, sample: _Sample, estimator: Estimator, evaluation: Evaluation) -> None:
         cell = Cell(estimator, sample.target, self._passes_alone(len(sample.rounds)), 1)
         draw = Draw.of(cell, [evaluation])
-        sample.replace_draw(draw)
+        sample.replace_draw(draw, exact=_has_no_error(estimator, evaluation, self.model))
         parts = draw.parts[0]
         sample.residuals = parts - parts.mean() if len(parts) > 1 else np.empty(0)
         sample.masked = np.empty(0)
@@ -384,7 +381,8 @@ class _Race:
                 evaluation = Evaluation(sample.target, result.plan, result.losses, sample.forward_passes)
                 cell = Cell(Regression(), sample.target, result.plan.passes, 1)
                 reduction = Reduction(np.array([result.estimate]), result.variance)
-                sample.replace_draw(Draw(cell, reduction, (evaluation,)))
+                draw = Draw(cell, reduction, (evaluation,))
+                sample.replace_draw(draw, exact=_has_no_error(Regression(), evaluation, self.model))
                 sample.residuals, sample.masked = result.residuals, result.masked
 
     # -- comparisons
@@ -575,6 +573,14 @@ class _Race:
         scale: FloatArray = np.sqrt(finite / rng.chisquare(finite, size=(DRAWS, len(finite))))
         drawn: FloatArray = normal * scale
         return drawn
+
+
+def _has_no_error(estimator: Estimator, evaluation: Evaluation, model: Model) -> bool:
+    # The only mask of a position has one loss, but some estimators draw its weight.
+    if estimator.deterministic or (estimator.exact_when_consistent and is_consistent(model)):
+        return True
+    weights = evaluation.plan.weights.sum(axis=1)
+    return evaluation.target.longest_block == 1 and bool(np.allclose(weights, 1.0, rtol=1e-9))
 
 
 def _statistics(draw: Draw) -> tuple[float, float, tuple[str, ...]]:

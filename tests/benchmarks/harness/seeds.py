@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from statsmodels.stats.proportion import proportion_confint
 
-from tests.benchmarks.harness.runs import Run
+if TYPE_CHECKING:
+    from tests.benchmarks.harness.runs import Run
 
 KNOWN = 0.01  # p-value up to which the winner of the reference is known
 
@@ -55,7 +57,7 @@ class Seeds:
     flips: FloatArray
 
     @classmethod
-    def of(cls, runs: Sequence[Run], task: str, score: str) -> "Seeds":
+    def of(cls, runs: "Sequence[Run]", task: str, score: str) -> "Seeds":
         parts = [run.tasks[task].sel(score=score) for run in runs]
         own = [run.results[task] for run in runs]
 
@@ -125,7 +127,7 @@ def passes_at(rate: float, passes: Sequence[float], rates: Sequence[float]) -> f
     return float(np.exp(np.log(passes[first - 1]) * (1 - part) + np.log(passes[first]) * part))
 
 
-def reference_of(run: Run, task: str, score: str) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+def reference_of(run: "Run", task: str, score: str) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the winners of a reference, whether each is known, and whether it is right."""
     part: xr.Dataset = run.tasks[task].sel(score=score)
     return part["leader"].values, part["p_value"].values <= KNOWN, part["right"].values.astype(bool)
