@@ -314,8 +314,8 @@ class _Sample:
     def lost(self) -> float:
         return 0.0 if self.exact else float(self.known.evaluations[0].position_losses.sum())
 
-    def replace_draw(self, draw: Draw) -> None:
-        self.draw = draw
+    def replace_draw(self, draw: Draw, *, exact: bool) -> None:
+        self.draw, self.exact = draw, exact
         self.__dict__.pop("unseen", None)
 
 
@@ -380,10 +380,8 @@ class _Race:
         if self.sampled is not None:
             return self.sampled.settled(target, passes, self.model)
         estimator = Auto().settled(target, passes, self.model)
-        return estimator if self._is_exact(estimator) else None
-
-    def _is_exact(self, estimator: Estimator) -> bool:
-        return estimator.exact or (is_consistent(self.model) and estimator.exact_when_consistent)
+        consistent = is_consistent(self.model) and estimator.exact_when_consistent
+        return estimator if estimator.exact or consistent else None
 
     def take(self, evaluations: list[Evaluation]) -> None:
         """Take the losses of a round; then stop, or decide what runs on."""
@@ -409,8 +407,7 @@ class _Race:
     def _estimate(self, sample: _Sample, estimator: Estimator, evaluation: Evaluation) -> None:
         cell = Cell(estimator, sample.target, self._passes_alone(len(sample.rounds)), 1)
         draw = Draw.of(cell, [evaluation])
-        sample.replace_draw(draw)
-        sample.exact = self._is_exact(estimator)
+        sample.replace_draw(draw, exact=_has_no_error(estimator, evaluation, self.model))
         parts = draw.parts[0]
         sample.residuals = parts - parts.mean() if len(parts) > 1 else np.empty(0)
         sample.masked = np.empty(0)
@@ -427,7 +424,8 @@ class _Race:
                 evaluation = Evaluation(sample.target, result.plan, result.losses, sample.forward_passes)
                 cell = Cell(Regression(), sample.target, result.plan.passes, 1)
                 reduction = Reduction(np.array([result.estimate]), result.variance)
-                sample.replace_draw(Draw(cell, reduction, (evaluation,)))
+                draw = Draw(cell, reduction, (evaluation,))
+                sample.replace_draw(draw, exact=_has_no_error(Regression(), evaluation, self.model))
                 sample.residuals, sample.masked = result.residuals, result.masked
 
     # -- comparisons
@@ -635,6 +633,14 @@ class _Race:
         scale: FloatArray = np.sqrt(finite / rng.chisquare(finite, size=(DRAWS, len(finite))))
         drawn: FloatArray = normal * scale
         return drawn
+
+
+def _has_no_error(estimator: Estimator, evaluation: Evaluation, model: Model) -> bool:
+    # The only mask of a position has one loss, but some estimators draw its weight.
+    if estimator.deterministic or (estimator.exact_when_consistent and is_consistent(model)):
+        return True
+    weights = evaluation.plan.weights.sum(axis=1)
+    return evaluation.target.longest_block == 1 and bool(np.allclose(weights, 1.0, rtol=1e-9))
 
 
 def _statistics(draw: Draw) -> tuple[float, float, tuple[str, ...]]:

@@ -32,7 +32,7 @@ class Share:
     value, stderr : float
         As the harness computes them; the standard error is NaN for a single question.
     mask_stderr : float
-        Standard error over masks.
+        Standard error over masks; NaN if estimates have no error.
     flips : float
         Expected number of questions that the masks turn from right to wrong or back.
     undecided : int
@@ -57,7 +57,7 @@ def claim_error(data: xr.Dataset) -> float:
 
 
 def right_chances(data: xr.Dataset) -> FloatArray:
-    """Return the probability that the model's own answer to each question is right, by one score.
+    """Return the probability that the model's own answer to each question is right, by one score; NaN if unknown.
 
     Examples
     --------
@@ -67,6 +67,7 @@ def right_chances(data: xr.Dataset) -> FloatArray:
     """
     win, gold = (data[name].transpose("question", "choice").values for name in ("win", "gold"))
     chances = np.where(gold, np.nan_to_num(win), 0.0).sum(axis=1)
+    chances[np.isnan(win).all(axis=1)] = np.nan  # estimates without an error
     return np.asarray(np.clip(chances, 0.0, 1.0))  # of probabilities that add up to 1 within rounding
 
 

@@ -186,6 +186,26 @@ def test_a_published_estimator_takes_fixed_passes():
         list(race(Shifted(10, 0, 1.0), asked, budget=Budget(), estimator="published-llada"))
 
 
+@pytest.mark.parametrize(("estimator", "exact"), [("published-llada", True), ("published-dream", False)])
+def test_a_single_token_is_exact_unless_the_weight_of_its_mask_is_drawn(estimator, exact):
+    model = Shifted(1, 0, 1.0)
+    asked = [question([[0], [1], [2]])]
+    (finish,) = race(model, asked, budget=FIXED, estimator=estimator)
+    nll = [slow_nll(model, target) for target in asked[0].targets]
+    assert np.allclose(finish.nll, nll) == exact
+    assert finish.settled["acc"] == exact
+    assert np.isnan(finish.p_values["acc"]) != exact
+
+
+def test_chains_are_exact_for_a_law_alone():
+    law, rows = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0), [[0, 1, 2, 3, 0], [0, 2, 1, 3, 1]]
+    for model, exact in ((law, True), (Shifted(5, 0, 0.0), False)):
+        chained = [question([[0] * 5, [1] * 5] if model is not law else rows)]
+        (finish,) = race(model, chained, budget=Budget(error=None, passes=5), estimator="chain")
+        assert (finish.p_values["acc"] == 0.0) == exact
+        assert np.isnan(finish.win["acc"]).all() != exact
+
+
 def test_few_fixed_passes_have_no_error_and_say_so():
     (finish,) = race(Shifted(10, 0, 1.0), [question([[0] * 10, [1] * 10])], budget=Budget(error=None, passes=1))
     assert np.isnan(finish.nll_se).all()

@@ -84,6 +84,10 @@ def test_what_is_not_known_is_written_as_the_harness_writes_it(tasks):
     entry = with_mask_noise(harness_results(tasks), tasks)["results"]["rolling"]
     assert entry["word_perplexity_mask_stderr,none"] == "N/A"
     assert entry["word_perplexity_mask_ci,none"] == ["N/A", "N/A"]
+    arc = tasks["arc"].copy(deep=True)
+    arc["win"][0] = math.nan
+    entry = with_mask_noise(harness_results({"arc": arc}), {"arc": arc})["results"]["arc"]
+    assert entry["acc_mask_stderr,none"] == entry["acc_mask_flips,none"] == "N/A"
 
 
 @pytest.mark.parametrize("by_size", [True, False])

@@ -50,6 +50,13 @@ def test_the_answer_has_the_numbers(tasks):
     assert answer[7].startswith("rolling: word perplexity ")
 
 
+def test_a_noise_that_is_not_known_is_not_given_as_none(tasks):
+    unknown = tasks["arc"].copy(deep=True)
+    unknown["win"][:] = float("nan")
+    text = render_markdown(harness_document({"arc": unknown, "piqa": tasks["piqa"]}))
+    assert "The noise of the masks is not known for arc, acc; arc, acc_norm" in text
+
+
 def test_undecided_questions_are_listed_with_their_margins(tasks):
     data, table = tasks["piqa"], open_questions(tasks["piqa"])
     assert len(table) == int((~data["settled"]).sum())

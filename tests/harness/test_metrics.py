@@ -7,6 +7,7 @@ from scipy import stats
 
 import infodis_stats as ids
 from infodis_stats.harness.accuracies import accuracies
+from infodis_stats.harness.comparison import compare_models
 from infodis_stats.harness.perplexities import perplexities
 from infodis_stats.harness.report.open_questions import open_questions
 from tests.support.harness_data import (
@@ -91,6 +92,17 @@ def test_exact_answers_have_no_noise():
     summary = accuracies(data)
     assert not summary["mask_stderr"].any()
     assert (summary["ci"].values == summary["value"].values[:, None]).all()
+
+
+def test_estimates_without_an_error_have_an_unknown_noise_and_not_none():
+    data = one_task().copy(deep=True)
+    data["win"][7], data["p_value"][7], data["settled"][7] = np.nan, np.nan, False
+    summary = accuracies(data)
+    assert np.isnan(summary["mask_stderr"]).all()
+    assert np.isnan(summary["flips"]).all()
+    assert (summary["value"] == accuracies(one_task())["value"]).all()
+    compared = compare_models(data, one_task())
+    assert np.isnan(compared["difference_mask_stderr"]).all()
 
 
 def padded(data):

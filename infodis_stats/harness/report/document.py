@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -187,6 +188,10 @@ def _undecided(view: _View) -> Iterator[str]:
 def _noise(view: _View) -> Iterator[str]:
     """Say what the masks contribute to the accuracies."""
     rows = [(name, score, part.sel(score=score)) for name, part in view.accuracies.items() for score in _scores(part)]
+    unknown = [f"{name}, {score}" for name, score, part in rows if np.isnan(part["mask_stderr"])]
+    if unknown:
+        yield f"The noise of the masks is not known for {'; '.join(unknown)}: estimates have no standard error."
+        return
     flips: dict[str, float] = {}
     for _, score, part in rows:
         flips[score] = flips.get(score, 0.0) + float(part["flips"])
@@ -257,12 +262,12 @@ def _group_rows(view: _View, name: str) -> Iterator[dict[str, str]]:
                 "group": str(entry.get("alias", name)),
                 "score": metric,
                 "accuracy, %": _share(entry[key]),
-                "± over questions": _points(stderr if isinstance(stderr, float) else math.nan),
-                "± over masks": _points(entry[noise]),
+                "± over questions": _points(_known(stderr)),
+                "± over masks": _points(_known(entry[noise])),
                 "these questions, %": _ends(entry[f"{metric}_mask_ci,{filtered}"]),
                 "questions like these, %": _ends(entry[f"{metric}_population_mask_ci,{filtered}"]),
                 "undecided": f"{entry[f'{metric}_mask_undecided,{filtered}']:,}",
-                "expected flips": significant(entry[f"{metric}_mask_flips,{filtered}"], 2),
+                "expected flips": significant(_known(entry[f"{metric}_mask_flips,{filtered}"]), 2),
             }
 
 
@@ -486,7 +491,12 @@ def _scores(summary: xr.Dataset) -> list[str]:
 
 
 def _share(value: Any) -> str:
-    return f"{100 * float(value):.1f}"
+    return significant(math.nan) if np.isnan(value) else f"{100 * float(value):.1f}"
+
+
+def _known(value: Any) -> float:
+    """Return a number of the harness' results, which may have a text in its place."""
+    return value if isinstance(value, float) else math.nan
 
 
 def _points(value: Any) -> str:

@@ -33,7 +33,7 @@ def margins(part: xr.Dataset) -> NDArray[np.float64]:
     """Return the margins of the leaders over their runners-up in standard errors, shape (question,).
 
     They are normal quantiles of the chance of the leader against its runner-up, which accounts for the dependence of
-    the choices' errors; infinite where the runner-up has no chance.
+    the choices' errors; infinite where the runner-up has no chance, NaN where no error is known.
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ def margins(part: xr.Dataset) -> NDArray[np.float64]:
     win, leader = _wins(part)
     rows = np.arange(len(win))
     first, second = win[rows, leader], win[rows, runners_up(part)]
-    # From the smaller chance, which has more digits.
-    return np.asarray(-special.ndtri(second / (first + second)))
+    share = np.divide(second, first + second, out=np.full(len(win), np.nan), where=first + second > 0)
+    return np.asarray(-special.ndtri(share))  # from the smaller chance, which has more digits
 
 
 def open_questions(data: xr.Dataset) -> pd.DataFrame:
@@ -90,7 +90,7 @@ def _of_score(whole: xr.Dataset, score: str) -> pd.DataFrame:
             "runner_up": runners_up(part),
             "margin": gap,
             "margin_se": error,
-            "chance": win[np.arange(len(win)), leader],
+            "chance": np.where(np.isnan(z), np.nan, win[np.arange(len(win)), leader]),
             "p_value": part["p_value"].values,
             "passes": question_passes(part).values,
         }
