@@ -305,6 +305,11 @@ class _Sample:
     def estimate(self) -> float:
         return float(self.known.estimates[0])
 
+    @property
+    def unbiased(self) -> bool:
+        only_mask = self.exact and self.target.longest_block == 1
+        return only_mask or _estimator(self.known).unbiased
+
     @cached_property
     def unseen(self) -> float:
         """What sizes without a pass may hold, nats."""
@@ -591,10 +596,12 @@ class _Race:
         return np.array([gap[:4] for gap in gaps])
 
     def _rejected(self, name: str, leader: int, gaps: FloatArray) -> FloatArray:
-        # Of each candidate, that it is not the winner; copies of the leader share its win and cannot be wrong.
+        # Of each candidate, that it is not the winner; copies of the leader share its win and cannot be wrong. Spread
+        # says nothing of a bias.
         rows = self.question.scores[name]
         others = (rows != rows[leader]).any(axis=1)
-        p_values = np.where(others, self._p_values(name) if np.isfinite(gaps[others, 1]).all() else np.nan, 0.0)
+        known = np.isfinite(gaps[others, 1]).all() and all(sample.unbiased for sample in self.samples)
+        p_values = np.where(others, self._p_values(name) if known else np.nan, 0.0)
         p_values[leader] = 1.0
         return p_values
 
@@ -643,10 +650,18 @@ def _has_no_error(estimator: Estimator, evaluation: Evaluation, model: Model) ->
     return evaluation.target.longest_block == 1 and bool(np.allclose(weights, 1.0, rtol=1e-9))
 
 
+def _estimator(draw: Draw) -> Estimator:
+    sampler = draw.cell.sampler
+    assert isinstance(sampler, Estimator)
+    return sampler
+
+
 def _statistics(draw: Draw) -> tuple[float, float, tuple[str, ...]]:
     # Standard error and degrees of freedom, NaN where the passes do not say, and the keys of the cautions.
     if draw.within_variance is None and len(draw.parts[0]) < 2:
-        return np.nan, np.nan, ("no-error",)
+        estimator = _estimator(draw)
+        held = {"no-error": True, "biased": not estimator.unbiased, "infinite-variance": not estimator.finite_variance}
+        return np.nan, np.nan, tuple(key for key, holds in held.items() if holds)
     statistics = DrawStatistics.of(draw, "auto", LEVEL)
     (cautions,) = cautions_of_draws([statistics])
     return statistics.bar.standard_error, statistics.bar.degrees, tuple(caution.key for caution in cautions)
