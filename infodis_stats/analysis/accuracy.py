@@ -64,14 +64,15 @@ def mask_noise(win: ArrayLike, right: ArrayLike) -> MaskNoise:
     Parameters
     ----------
     win : array_like, shape (question,)
-        Probability ``P_q`` that the model's own answer is a right one, given the estimates and their errors.
+        Probability ``P_q`` that the model's own answer is a right one, given the estimates and their errors; NaN where
+        no error is known.
     right : array_like of bool, shape (question,)
         Whether the leading answer is a right one.
 
     Returns
     -------
     MaskNoise
-        ``variance = sum P_q (1 - P_q)`` and ``flips = sum |right_q - P_q|``.
+        ``variance = sum P_q (1 - P_q)`` and ``flips = sum |right_q - P_q|``; NaN if a probability is not known.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def mask_noise(win: ArrayLike, right: ArrayLike) -> MaskNoise:
     chances, answers = np.asarray(win, dtype=np.float64), np.asarray(right, dtype=bool)
     if chances.ndim != 1 or chances.shape != answers.shape:
         raise InputError(f"win and right must have one entry per question, got shapes {chances.shape}, {answers.shape}")
-    if not ((chances >= 0) & (chances <= 1)).all():
+    if ((chances < 0) | (chances > 1)).any():
         raise InputError("win must be probabilities between 0 and 1")
     return MaskNoise(float((chances * (1 - chances)).sum()), float(np.abs(answers - chances).sum()))
 

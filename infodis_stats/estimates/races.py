@@ -30,6 +30,7 @@ from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.estimates.settings import Execution, named_estimator
 from infodis_stats.results.missed import is_exact, rule_of_three, unseen_sizes
+from infodis_stats.results.validity import cautions_of
 
 __all__ = ["Budget", "Finish", "Question", "race"]
 
@@ -586,7 +587,8 @@ class _Race:
 def _statistics(draw: Draw) -> tuple[float, float, tuple[str, ...]]:
     # Standard error and degrees of freedom, NaN where the passes do not say, and the keys of the cautions.
     if draw.within_variance is None and len(draw.parts[0]) < 2:
-        return np.nan, np.nan, ("no-error",)
+        by_construction = cautions_of(draw.cell.sampler, np.inf)
+        return np.nan, np.nan, (*(caution.key for caution in by_construction), "no-error")
     statistics = DrawStatistics.of(draw, "auto", LEVEL)
     (cautions,) = cautions_of_draws([statistics])
     return statistics.bar.standard_error, statistics.bar.degrees, tuple(caution.key for caution in cautions)

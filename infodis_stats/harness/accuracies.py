@@ -32,9 +32,9 @@ class Share:
     value, stderr : float
         As the harness computes them; the standard error is NaN for a single question.
     mask_stderr : float
-        Standard error over masks.
+        Standard error over masks; NaN where the passes do not say.
     flips : float
-        Expected number of questions that the masks turn from right to wrong or back.
+        Expected number of questions that the masks turn from right to wrong or back; NaN as well.
     undecided : int
         Questions whose leader is not significantly the model's own answer.
     ci, population_ci : Interval
@@ -57,7 +57,7 @@ def claim_error(data: xr.Dataset) -> float:
 
 
 def right_chances(data: xr.Dataset) -> FloatArray:
-    """Return the probability that the model's own answer to each question is right, by one score.
+    """Return the probability that the model's own answer to each question is right, by one score; NaN if unknown.
 
     Examples
     --------
@@ -67,6 +67,7 @@ def right_chances(data: xr.Dataset) -> FloatArray:
     """
     win, gold = (data[name].transpose("question", "choice").values for name in ("win", "gold"))
     chances = np.where(gold, np.nan_to_num(win), 0.0).sum(axis=1)
+    chances[np.isnan(win).all(axis=1)] = np.nan  # padded choices alone have no part in the sum
     return np.asarray(np.clip(chances, 0.0, 1.0))  # of probabilities that add up to 1 within rounding
 
 

@@ -60,8 +60,9 @@ def margins_figure(tasks: Mapping[str, xr.Dataset], score: Mapping[str, str]) ->
         for axis, (name, data) in zip(axes, tasks.items(), strict=True):
             part = data.sel(score=score[name])
             margin, settled = np.clip(margins(part), 0, LARGEST_MARGIN), part["settled"].values.astype(bool)
+            known = ~np.isnan(margin)
             axis.hist(
-                [margin[~settled], margin[settled]],
+                [margin[known & ~settled], margin[known & settled]],
                 edges.tolist(),
                 stacked=True,
                 color=[ORANGE, BLUE],

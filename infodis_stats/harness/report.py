@@ -190,8 +190,13 @@ def _noise(view: _View) -> Iterator[str]:
     flips: dict[str, float] = {}
     for _, score, part in rows:
         flips[score] = flips.get(score, 0.0) + float(part["flips"])
-    counts = " and ".join(f"{significant(count, 2)} answers by {score}" for score, count in flips.items())
-    name, score, part = max(rows, key=lambda row: float(row[2]["mask_stderr"]))
+    counts = " and ".join(
+        f"{significant(count, 2)} answers by {score}" for score, count in flips.items() if not math.isnan(count)
+    )
+    if not counts:
+        yield "The noise of the masks is not known, because the passes do not say."
+        return
+    name, score, part = max(rows, key=lambda row: float(row[2]["mask_stderr"].fillna(-1.0)))
     yield (
         f"Masks are expected to turn {counts} from right to wrong or back. The largest standard error over masks is "
         f"{_points(part['mask_stderr'])} points ({name}, {score}), where that over questions is "
@@ -257,12 +262,12 @@ def _group_rows(view: _View, name: str) -> Iterator[dict[str, str]]:
                 "group": str(entry.get("alias", name)),
                 "score": metric,
                 "accuracy, %": _share(entry[key]),
-                "± over questions": _points(stderr if isinstance(stderr, float) else math.nan),
-                "± over masks": _points(entry[noise]),
+                "± over questions": _points(_known(stderr)),
+                "± over masks": _points(_known(entry[noise])),
                 "these questions, %": _ends(entry[f"{metric}_mask_ci,{filtered}"]),
                 "questions like these, %": _ends(entry[f"{metric}_population_mask_ci,{filtered}"]),
                 "undecided": f"{entry[f'{metric}_mask_undecided,{filtered}']:,}",
-                "expected flips": significant(entry[f"{metric}_mask_flips,{filtered}"], 2),
+                "expected flips": significant(_known(entry[f"{metric}_mask_flips,{filtered}"]), 2),
             }
 
 
@@ -299,12 +304,14 @@ def _open_table(table: pd.DataFrame) -> pd.DataFrame:
             "score": table["score"],
             "leader": table["leader"].astype(str),
             "right": ["yes" if right else "no" for right in table["right"]],
-            "runner-up": table["runner_up"].astype(str),
+            "runner-up": [str(choice) if choice >= 0 else significant(math.nan) for choice in table["runner_up"]],
             "margin ± standard error": [
                 significant(margin, 2) + ("" if math.isnan(margin) else f" ± {significant(error, 2)}")
                 for margin, error in zip(table["margin"], table["margin_se"], strict=True)
             ],
-            "chance of the leader, %": [_share(chance) for chance in table["chance"]],
+            "chance of the leader, %": [
+                significant(chance) if math.isnan(chance) else _share(chance) for chance in table["chance"]
+            ],
             "passes": [f"{passes:,}" for passes in table["passes"]],
         }
     )
@@ -483,6 +490,11 @@ def _which(view: _View, shown: Sequence[str]) -> str:
 
 def _scores(summary: xr.Dataset) -> list[str]:
     return [str(score) for score in summary["score"].values.tolist()]
+
+
+def _known(value: object) -> float:
+    """Return a number of the results; NaN for what stands there if it is not known."""
+    return value if isinstance(value, float) else math.nan
 
 
 def _share(value: Any) -> str:
