@@ -14,7 +14,7 @@ import xarray as xr
 from infodis_stats.harness.accuracies import FIXED_PASSES, accuracies, claim_error
 from infodis_stats.harness.comparison_table import comparison_sentences, comparison_table
 from infodis_stats.harness.figures import forest_figure, margins_figure, passes_figure
-from infodis_stats.harness.metrics import question_passes, scored
+from infodis_stats.harness.metrics import left_out_sentences, question_passes, scored
 from infodis_stats.harness.open_questions import open_questions
 from infodis_stats.harness.perplexities import perplexities
 from infodis_stats.io.files import writable_folder
@@ -168,6 +168,7 @@ def _answer(view: _View) -> Iterator[str]:
             f"these documents and {_ends(words['population_ci'], 1)} for documents like these ({view.confidence} "
             "confidence)."
         )
+    yield from left_out_sentences(view.tasks)
     failed = _all_failed(view)
     if failed:
         items = "1 question or document" if len(failed) == 1 else f"{len(failed):,} questions or documents"

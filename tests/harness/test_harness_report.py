@@ -105,7 +105,10 @@ def test_perplexities_alone_many_tasks_settled_tasks_and_tasks_without_answers()
     assert "All 12 questions are settled" in harness_document({"arc": settled}).answer[2]
     assert "Every leader is the model's own answer" in render_markdown(harness_document({"arc": settled}))
     nothing = harness_document({"arc": with_failure(settled, range(12))})
-    assert nothing.answer == ["The model failed on 12 questions or documents; all numbers here leave out what failed."]
+    assert nothing.answer == [
+        "arc: no question could be scored, so neither it nor a group with it has a row.",
+        "The model failed on 12 questions or documents; all numbers here leave out what failed.",
+    ]
 
 
 def test_names_from_the_data_are_escaped(tasks):
