@@ -17,6 +17,7 @@ from infodis_stats.harness.comparison import compare_models
 from infodis_stats.harness.evaluation import Evaluation, LoadedTasks, evaluate_tasks
 from infodis_stats.harness.language_model import DiffusionLM
 from infodis_stats.harness.ledger import QuestionLedger, opened_ledger
+from infodis_stats.harness.metrics import left_out_sentences
 from infodis_stats.harness.processes import Processes
 from infodis_stats.harness.report.comparison_table import comparison_sentences, comparison_table
 from infodis_stats.harness.report.document import write_harness_report
@@ -127,6 +128,7 @@ def _lines(
 ) -> Iterator[str]:
     for name, evaluation in evaluations.items():
         yield f"{name}\n\n{results_table(evaluation.results)}\n"
+        yield from left_out_sentences(evaluation.tasks)
     for compared in comparisons:
         yield f"{compared.attrs['task']}: {' minus '.join(evaluations)}\n"
         yield f"{terminal_table(comparison_table(compared))}\n"

@@ -31,6 +31,7 @@ from infodis_stats.estimates.cautions import cautions_of_draws
 from infodis_stats.estimates.draw_statistics import DrawStatistics
 from infodis_stats.estimates.settings import Execution, named_estimator
 from infodis_stats.results.missed import rule_of_three, unseen_sizes
+from infodis_stats.results.validity import cautions_of
 
 __all__ = ["Budget", "Finish", "Question", "grows", "race"]
 
@@ -659,9 +660,8 @@ def _estimator(draw: Draw) -> Estimator:
 def _statistics(draw: Draw) -> tuple[float, float, tuple[str, ...]]:
     # Standard error and degrees of freedom, NaN where the passes do not say, and the keys of the cautions.
     if draw.within_variance is None and len(draw.parts[0]) < 2:
-        estimator = _estimator(draw)
-        held = {"no-error": True, "biased": not estimator.unbiased, "infinite-variance": not estimator.finite_variance}
-        return np.nan, np.nan, tuple(key for key, holds in held.items() if holds)
+        by_construction = cautions_of(_estimator(draw), np.inf)
+        return np.nan, np.nan, (*(caution.key for caution in by_construction), "no-error")
     statistics = DrawStatistics.of(draw, "auto", LEVEL)
     (cautions,) = cautions_of_draws([statistics])
     return statistics.bar.standard_error, statistics.bar.degrees, tuple(caution.key for caution in cautions)

@@ -34,7 +34,7 @@ class Share:
     mask_stderr : float
         Standard error over masks; NaN if estimates have no error.
     flips : float
-        Expected number of questions that the masks turn from right to wrong or back.
+        Expected number of questions that the masks turn from right to wrong or back; NaN as well.
     undecided : int
         Questions whose leader is not significantly the model's own answer.
     ci, population_ci : Interval

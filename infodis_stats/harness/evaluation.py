@@ -61,11 +61,20 @@ class LoadedTasks(TaskManager):  # type: ignore[misc]  # lm_eval has no types
         self.left_out = {name: left for name, task in self.tasks.items() if (left := _without(task))}
 
     def load(self, task_list: Any) -> Any:
-        """Return the tasks that were loaded, or of these the tasks of some names."""
+        """Return the tasks that were loaded, or of these the tasks of some names, with the groups that are complete."""
         if list(task_list) == self.names:
             return self._loaded
         tasks = {name: self.tasks[name] for name in task_list}
-        return {"tasks": tasks, "groups": {}, "group_map": {}}
+        groups = {
+            name: group
+            for name, group in self._loaded["groups"].items()
+            if all(task.task_name in tasks for task in group.get_all_tasks())
+        }
+        return {
+            "tasks": tasks,
+            "groups": groups,
+            "group_map": {name: each.child_names for name, each in groups.items()},
+        }
 
     def _named(self, wanted: str) -> list[str]:
         found: list[str] = self.match_tasks([wanted])

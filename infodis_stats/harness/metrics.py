@@ -1,6 +1,6 @@
 """What the metrics of all tasks share: which questions count, and the names of the numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -10,7 +10,7 @@ from estimators import InputError
 from infodis_stats import analysis
 from infodis_stats.results.labels import Variable
 
-__all__ = ["VARIABLES", "ends_of", "question_passes", "scored"]
+__all__ = ["VARIABLES", "ends_of", "left_out_sentences", "question_passes", "scored"]
 
 VARIABLES = {
     "value": Variable("1", "metric as the harness computes it"),
@@ -56,6 +56,30 @@ def question_passes(data: xr.Dataset) -> xr.DataArray:
     array([16, 16])
     """
     return data["forward_passes"].clip(min=0).sum("choice")
+
+
+def left_out_sentences(tasks: Mapping[str, xr.Dataset]) -> Iterator[str]:
+    """Say which tasks have no result at all, and where contexts did not fit into the model.
+
+    Examples
+    --------
+    >>> dropped = {"dropped": (("question", "choice"), [[3, 0], [0, 0]]), "failed": ("question", ["", ""])}
+    >>> list(left_out_sentences({"arc": xr.Dataset(dropped)}))
+    ['arc: the contexts of 1 of 2 questions are too long for the model and lost their first tokens.']
+    """
+    for name, data in tasks.items():
+        (unit,) = data["failed"].dims
+        failed = data["failed"].values != ""
+        if failed.all():
+            yield f"{name}: no {unit} could be scored, so neither it nor a group with it has a row."
+        elif "dropped" in data:
+            rows = data["dropped"].transpose(unit, ...).values.reshape(len(failed), -1)
+            count = int((rows > 0).any(axis=1).sum())
+            if count:
+                yield (
+                    f"{name}: the contexts of {count:,} of {len(failed):,} {unit}s are too long for the model and lost "
+                    "their first tokens."
+                )
 
 
 def ends_of(intervals: Sequence[analysis.Interval]) -> NDArray[np.float64]:

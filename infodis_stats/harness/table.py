@@ -102,7 +102,7 @@ def _sentences(results: Mapping[str, Any]) -> Iterator[str]:
     choices = {name: entry for name, entry in tasks.items() if "mask_undecided,none" in entry}
     lines = []
     if choices:
-        questions = sum(entry["sample_len"] - entry["mask_failed,none"] for entry in choices.values())
+        questions = sum(entry["sample_len"] for entry in choices.values())  # failed ones are not among them
         undecided = {name: entry["mask_undecided,none"] for name, entry in choices.items()}
         passes, shares = zip(
             *((entry["mask_passes,none"], entry["mask_passes_of_128,none"]) for entry in choices.values()), strict=True
@@ -115,7 +115,7 @@ def _sentences(results: Mapping[str, Any]) -> Iterator[str]:
         lines.append(f"Passes for perplexities: {rolling:,}.")
     failed = {name: entry["mask_failed,none"] for name, entry in tasks.items()}
     if any(failed.values()):
-        lines.append(f"Failed, and left out of the last two columns: {_counted(failed)}.")
+        lines.append(f"Failed, and left out: {_counted(failed)}.")
     yield " ".join(lines)
 
 

@@ -226,7 +226,7 @@ def _listed(answer: object) -> list[Any]:
 def _texts(task: Any, rows: Sequence[Scored | None]) -> xr.Dataset:
     rolling = task.OUTPUT_TYPE == "loglikelihood_rolling"
     columns: dict[str, list[float]] = {name: [] for name in ("nll", "nll_se", "degrees")}
-    counts: dict[str, list[int]] = {name: [] for name in ("forward_passes", "windows", "length")}
+    counts: dict[str, list[int]] = {name: [] for name in ("forward_passes", "windows", "length", "dropped")}
     counts |= {name: [] for name in (("words", "bytes") if rolling else ("texts",))}
     cautions: list[list[Any]] = []
     for row in rows:
@@ -238,6 +238,7 @@ def _texts(task: Any, rows: Sequence[Scored | None]) -> xr.Dataset:
         counts["forward_passes"].append(sum(int(finish.forward_passes.sum()) for finish in finishes))
         counts["windows"].append(len(finishes))
         counts["length"].append(sum(int(finish.length.sum()) for finish in finishes))
+        counts["dropped"].append(0 if row is None else int(row.document.dropped.sum()))
         if not rolling:
             counts["texts"].append(1)
         else:

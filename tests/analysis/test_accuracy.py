@@ -102,6 +102,12 @@ def test_mask_noise_is_unbiased_where_margins_are_flat():
     assert min(estimated(margin) / at(margin) for margin in margins[50:150]) > 0.66
 
 
+def test_the_mask_noise_of_a_chance_that_is_not_known_is_not_known():
+    noise = mask_noise([1.0, np.nan], [True, False])
+    assert np.isnan(noise.variance)
+    assert np.isnan(noise.flips)
+
+
 @pytest.mark.parametrize(
     ("win", "right", "message"), [([0.5], [True, False], "one entry per question"), ([1.5], [True], "between 0 and 1")]
 )

@@ -134,6 +134,21 @@ def test_a_task_all_of_whose_questions_fail_is_one_sentence(tmp_path, capsys):
     assert "Traceback" not in error
 
 
+def test_a_task_without_a_result_is_named_and_takes_no_other_group_with_it(tmp_path, capsys):
+    own_task(tmp_path, [{"context": "It", "choices": ["\N{SNOWMAN}", "is"], "answer": 0}], "never")
+    own_task(tmp_path, [{"context": "It " * 80, "choices": ["was", "is"], "answer": answer} for answer in (0, 1)])
+    for group, task in {"whole": "some", "partly": "never"}.items():
+        text = f"group: {group}\ntask: [{task}]\naggregate_metric_list: [{{metric: acc, weight_by_size: true}}]\n"
+        (tmp_path / f"{group}.yaml").write_text(text)
+    options = ("--include-path", tmp_path, "--passes", 1, "--output", tmp_path / "out")
+    status, printed, _ = run(capsys, "eval", "--model", "austen", *options, "--tasks", "whole,partly")
+    assert status == 2
+    groups = json.loads((tmp_path / "out" / "results.json").read_text())["groups"]
+    assert groups.keys() == {"whole"}
+    assert "never: no document could be scored, so neither it nor a group with it has a row." in printed
+    assert "some: the contexts of 2 of 2 questions are too long for the model and lost their first tokens." in printed
+
+
 def test_two_models_on_one_task(tmp_path, capsys):
     options = ("--tasks", "austen_pairs", "--limit", 4, "--against", "austen", "--output", tmp_path, *FEW)
     status, printed, _ = run(capsys, *ASKED, *options)

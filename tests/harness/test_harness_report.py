@@ -11,6 +11,7 @@ from infodis_stats.harness.extra_keys import with_mask_noise
 from infodis_stats.harness.report.document import harness_document, write_harness_report
 from infodis_stats.harness.report.open_questions import open_questions
 from infodis_stats.report.markdown import render_markdown
+from infodis_stats.report.numbers import significant
 from tests.harness.test_extra_keys import small_task
 from tests.support.harness_data import harness_results, perplexity_dataset, with_failure
 
@@ -111,10 +112,30 @@ def test_perplexities_alone_many_tasks_settled_tasks_and_tasks_without_answers()
     assert "All 12 questions are settled" in harness_document({"arc": settled}).answer[2]
     assert "Every leader is the model's own answer" in render_markdown(harness_document({"arc": settled}))
     nothing = harness_document({"arc": with_failure(settled, range(12))})
-    assert nothing.answer == ["The model failed on 12 questions or documents; all numbers here leave out what failed."]
+    assert nothing.answer == [
+        "arc: no question could be scored, so neither it nor a group with it has a row.",
+        "The model failed on 12 questions or documents; all numbers here leave out what failed.",
+    ]
 
 
 def test_names_from_the_data_are_escaped(tasks):
     page = render_markdown(harness_document({"<b>arc": with_failure(tasks["arc"], [0], "<script>")}))
     assert "<b>" not in page
     assert "<script>" not in page
+
+
+def test_without_an_error_the_page_says_that_the_noise_of_the_masks_is_not_known(tasks):
+    data = tasks["arc"].copy(deep=True)
+    data["settled"][:], data["answer_p_value"][:] = False, float("nan")
+    data["p_value"][:], data["win"][:] = float("nan"), float("nan")
+    both = {"arc": data, "piqa": tasks["piqa"]}
+    results = with_mask_noise(harness_results(both, {"both": ["arc", "piqa"]}), both)
+    assert results["groups"]["both"]["acc_mask_stderr,none"] == "N/A"
+    assert "The noise of the masks is not known" in " ".join(harness_document({"arc": data}).answer)
+    text = render_markdown(harness_document(both, results))
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    noise = {tuple(row[:2]): row[5] for row in rows if row[0] in ("arc", "piqa") and len(row) == 10}
+    assert noise["arc", "acc"] == significant(float("nan"))
+    assert noise["piqa", "acc"] != significant(float("nan")), "control"
+    (group,) = [row for row in rows if row[:2] == ["both", "acc"]]
+    assert group[4] == significant(float("nan"))

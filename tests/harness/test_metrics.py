@@ -173,3 +173,16 @@ def test_unknown_errors_one_document_and_few_documents_are_not_hidden():
     assert few["dominated"].all()
     assert few["cautions"].sel(caution="few-documents-dominate")
     assert not perplexities(perplexity_dataset(40, seed=1))["cautions"].any(), "control"
+
+
+def test_without_an_error_the_noise_of_the_masks_is_not_known():
+    data = one_task().isel(question=slice(3)).copy(deep=True)
+    data["win"][1], data["p_value"][1], data["answer_p_value"][1] = np.nan, np.nan, np.nan
+    data["settled"][1] = False
+    summary = accuracies(data)
+    assert np.isnan(summary["mask_stderr"]).all()
+    assert np.isnan(summary["flips"]).all()
+    table = open_questions(data)
+    unknown = table[table["question"] == 1]
+    assert unknown[["margin", "chance"]].isna().to_numpy().all()
+    assert (unknown["runner_up"] == -1).all()

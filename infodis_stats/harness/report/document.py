@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from infodis_stats.harness.accuracies import FIXED_PASSES, accuracies, claim_error
-from infodis_stats.harness.metrics import question_passes, scored
+from infodis_stats.harness.metrics import left_out_sentences, question_passes, scored
 from infodis_stats.harness.perplexities import perplexities
 from infodis_stats.harness.report.comparison_table import comparison_sentences, comparison_table
 from infodis_stats.harness.report.figures import forest_figure, margins_figure, passes_figure
@@ -169,6 +169,7 @@ def _answer(view: _View) -> Iterator[str]:
             f"these documents and {_ends(words['population_ci'], 1)} for documents like these ({view.confidence} "
             "confidence)."
         )
+    yield from left_out_sentences(view.tasks)
     failed = _all_failed(view)
     if failed:
         items = "1 question or document" if len(failed) == 1 else f"{len(failed):,} questions or documents"
@@ -195,8 +196,13 @@ def _noise(view: _View) -> Iterator[str]:
     flips: dict[str, float] = {}
     for _, score, part in rows:
         flips[score] = flips.get(score, 0.0) + float(part["flips"])
-    counts = " and ".join(f"{significant(count, 2)} answers by {score}" for score, count in flips.items())
-    name, score, part = max(rows, key=lambda row: float(row[2]["mask_stderr"]))
+    counts = " and ".join(
+        f"{significant(count, 2)} answers by {score}" for score, count in flips.items() if not math.isnan(count)
+    )
+    if not counts:
+        yield "The noise of the masks is not known, because the passes do not say."
+        return
+    name, score, part = max(rows, key=lambda row: float(row[2]["mask_stderr"].fillna(-1.0)))
     yield (
         f"Masks are expected to turn {counts} from right to wrong or back. The largest standard error over masks is "
         f"{_points(part['mask_stderr'])} points ({name}, {score}), where that over questions is "
@@ -304,12 +310,14 @@ def _open_table(table: pd.DataFrame) -> pd.DataFrame:
             "score": table["score"],
             "leader": table["leader"].astype(str),
             "right": ["yes" if right else "no" for right in table["right"]],
-            "runner-up": table["runner_up"].astype(str),
+            "runner-up": [str(choice) if choice >= 0 else significant(math.nan) for choice in table["runner_up"]],
             "margin ± standard error": [
                 significant(margin, 2) + ("" if math.isnan(margin) else f" ± {significant(error, 2)}")
                 for margin, error in zip(table["margin"], table["margin_se"], strict=True)
             ],
-            "chance of the leader, %": [_share(chance) for chance in table["chance"]],
+            "chance of the leader, %": [
+                significant(chance) if math.isnan(chance) else _share(chance) for chance in table["chance"]
+            ],
             "passes": [f"{passes:,}" for passes in table["passes"]],
         }
     )
@@ -490,13 +498,13 @@ def _scores(summary: xr.Dataset) -> list[str]:
     return [str(score) for score in summary["score"].values.tolist()]
 
 
+def _known(value: object) -> float:
+    """Return a number of the results; NaN for what stands there if it is not known."""
+    return value if isinstance(value, float) else math.nan
+
+
 def _share(value: Any) -> str:
     return significant(math.nan) if np.isnan(value) else f"{100 * float(value):.1f}"
-
-
-def _known(value: Any) -> float:
-    """Return a number of the harness' results, which may have a text in its place."""
-    return value if isinstance(value, float) else math.nan
 
 
 def _points(value: Any) -> str:

@@ -14,6 +14,8 @@ __all__ = ["margins", "open_questions", "runners_up"]
 def runners_up(part: xr.Dataset) -> NDArray[np.int64]:
     """Return the choice that is most likely the model's own answer if the leader is not, shape (question,).
 
+    It is -1 where no error is known.
+
     Parameters
     ----------
     part : xarray.Dataset
@@ -25,8 +27,9 @@ def runners_up(part: xr.Dataset) -> NDArray[np.int64]:
     array([0])
     """
     win, leader = _wins(part)
+    unknown = np.isnan(win[np.arange(len(win)), leader])
     win[np.arange(len(win)), leader] = -1.0
-    return np.asarray(win.argmax(axis=1))
+    return np.where(unknown, -1, win.argmax(axis=1))
 
 
 def margins(part: xr.Dataset) -> NDArray[np.float64]:
@@ -67,7 +70,7 @@ def open_questions(data: xr.Dataset) -> pd.DataFrame:
         One row per question and score: ``question``, ``score``, ``leader``, whether it is ``right``, ``runner_up``,
         ``margin`` and ``margin_se`` in units of the score (nats, per character for ``acc_norm``), ``chance`` that the
         leader is the model's own answer, ``p_value`` of this claim, and ``passes``. The margin is NaN for scores that
-        are not a likelihood over a size.
+        are not a likelihood over a size, and where no error is known: there is no runner-up then.
     """
     frames = [_of_score(data.sel(score=score), str(score)) for score in data["score"].values.tolist()]
     return pd.concat(frames, ignore_index=True).sort_values("chance", kind="stable", ignore_index=True)
@@ -101,13 +104,14 @@ def _gaps(part: xr.Dataset) -> NDArray[np.float64]:
     """Return by how much the leaders are better than their runners-up; NaN where the score is of another kind."""
     with np.errstate(divide="ignore", invalid="ignore"):
         cost = (part["nll"] / part["sizes"]).transpose("question", "choice").values
-    rows, (_, leader) = np.arange(len(cost)), _wins(part)
+    rows, (_, leader), second = np.arange(len(cost)), _wins(part), runners_up(part)
     least = np.where(np.isnan(cost), np.inf, cost).argmin(axis=1)
     if (least != leader).any():  # as acc_mutual_info, which subtracts another likelihood
         return np.full(len(cost), np.nan)
-    return np.asarray(cost[rows, runners_up(part)] - cost[rows, leader])
+    return np.where(second < 0, np.nan, cost[rows, second] - cost[rows, leader])
 
 
 def _wins(part: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    win = np.nan_to_num(part["win"].transpose("question", "choice").values)
-    return win, part["leader"].values.astype(np.int64)
+    win = part["win"].transpose("question", "choice").values
+    known = ~np.isnan(win).all(axis=1, keepdims=True)
+    return np.where(known, np.nan_to_num(win), np.nan), part["leader"].values.astype(np.int64)
