@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -587,7 +588,7 @@ class _Race:
 def _statistics(draw: Draw) -> tuple[float, float, tuple[str, ...]]:
     # Standard error and degrees of freedom, NaN where the passes do not say, and the keys of the cautions.
     if draw.within_variance is None and len(draw.parts[0]) < 2:
-        by_construction = cautions_of(draw.cell.sampler, np.inf)
+        by_construction = cautions_of(cast("Estimator", draw.cell.sampler), np.inf)
         return np.nan, np.nan, (*(caution.key for caution in by_construction), "no-error")
     statistics = DrawStatistics.of(draw, "auto", LEVEL)
     (cautions,) = cautions_of_draws([statistics])
