@@ -53,7 +53,10 @@ def evaluate(options: argparse.Namespace) -> None:
         page = write_harness_report(first.tasks, options.output, first.results, comparisons, options.level)
         if second is not None:
             write_harness_report(second.tasks, options.output / AGAINST, second.results, (), options.level)
-    evaluations = {options.model: first} if second is None else {options.model: first, options.against: second}
+    evaluations = {options.model: first}
+    if second is not None:  # the same model may be loaded with other options
+        same = options.model == options.against
+        evaluations = {options.model + " (first)" * same: first, options.against + " (second)" * same: second}
     if options.json:
         print(json.dumps(_as_json(evaluations, comparisons), indent=1, default=str))
     else:
@@ -61,12 +64,14 @@ def evaluate(options: argparse.Namespace) -> None:
         if page is not None:
             print(f"The report is {page}")
     failed = {
-        f"{name} {number}": str(reason)
-        for name, data in first.tasks.items()
+        f"{model} {name} {number}": f"{model}: {reason}" if len(evaluations) > 1 else str(reason)
+        for model, evaluation in evaluations.items()
+        for name, data in evaluation.tasks.items()
         for number, reason in zip(data[_unit(data)].values, data["failed"].values, strict=True)
         if reason
     }
-    report_failed(failed, sum(data["failed"].size for data in first.tasks.values()), "questions")
+    asked = sum(data["failed"].size for evaluation in evaluations.values() for data in evaluation.tasks.values())
+    report_failed(failed, asked, "questions")
 
 
 def _evaluated(name: str, options: argparse.Namespace, tasks: LoadedTasks, folder: Path | None) -> Evaluation | None:

@@ -53,9 +53,10 @@ def compare_models(first: xr.Dataset, second: xr.Dataset, level: float = 0.95) -
         (``ci_bound``); the discordant questions ``first_only`` and ``second_only``, how many are ``_settled`` for both
         models, and ``p_value``, McNemar's exact test of the leaders
         (`infodis_stats.analysis.paired_accuracy.accuracy_difference`); no score for a perplexity task. Over ``per``
-        (``question``, and ``byte`` or ``character`` where sizes are known; or ``document``, ``byte`` and ``word``):
-        ``log_ratio`` of the likelihoods of the right choice, or of the documents, in nats, with the same errors and
-        intervals; ``paired`` is the share of questions with paired passes. The attributes name both models.
+        (``question``, and ``byte`` or ``character`` where sizes are known; or ``document``, and of texts ``byte`` and
+        ``word``): ``log_ratio`` of the likelihoods of the right choice, or of the documents, in nats, with the same
+        errors and intervals; ``paired`` is the share of questions with paired passes. The attributes name
+        both models.
 
     Raises
     ------
@@ -141,8 +142,9 @@ def _matched(first: xr.Dataset, second: xr.Dataset) -> tuple[xr.Dataset, xr.Data
     one, two = (data.sel({unit: common}) for data in (first, second))
     if kinds[0] == "choices":
         same, what = np.array_equal(first_right(one), first_right(two)), "right choices"
-    else:
-        same, what = np.array_equal(one["bytes"].values, two["bytes"].values), "documents"
+    else:  # of single continuations, no size is known that both tokenizers share
+        known = "bytes" in one and "bytes" in two
+        same, what = not known or np.array_equal(one["bytes"].values, two["bytes"].values), "documents"
     if not same:
         raise InputError(f"{names[0]}: the {what} differ: score both models with the same version of the task")
     return one, two

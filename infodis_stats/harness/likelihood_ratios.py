@@ -71,7 +71,9 @@ def document_ratios(one: xr.Dataset, two: xr.Dataset) -> LogRatios:
     """Return the log ratios of the same documents of a perplexity task."""
     error = np.hypot(one["nll_se"].values, two["nll_se"].values)
     sizes = {"document": np.ones(error.shape)} | {
-        unit: one[name].values.astype(np.float64) for unit, name in (("byte", "bytes"), ("word", "words"))
+        unit: one[name].values.astype(np.float64)
+        for unit, name in (("byte", "bytes"), ("word", "words"))
+        if name in one  # of texts, not of single continuations
     }
     value, paired = two["nll"].values - one["nll"].values, np.zeros(error.shape, dtype=bool)
     return LogRatios(value, error, paired, {unit: size for unit, size in sizes.items() if (size > 0).all()})

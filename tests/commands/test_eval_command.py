@@ -163,6 +163,18 @@ def test_two_models_on_one_task(tmp_path, capsys):
     assert compared["difference"] == [pytest.approx(first - second)]
 
 
+def test_the_same_model_twice_is_two_models_and_what_fails_under_the_second_is_named(tmp_path, capsys):
+    own_task(tmp_path, [{"context": "It is", "choices": ["so", "x" * count], "answer": 0} for count in (1, 100)])
+    options = ("eval", "--include-path", tmp_path, "--tasks", "some", "--passes", 1)
+    status, printed, error = run(capsys, *options, "--model", "austen", "--against", "austen")
+    assert status == 0, error
+    assert printed.count("Mask stderr:") == 2
+    assert "some: austen (first) minus austen (second)" in printed
+    status, _, error = run(capsys, *options, "--model", "austen", "--against", "austen-bpe")
+    assert status == 2
+    assert "1 of 4 questions left out: austen-bpe: task 'some', document 1: the continuation of choice 1" in error
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

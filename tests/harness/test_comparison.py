@@ -179,3 +179,10 @@ def test_two_models_on_a_perplexity_task():
     assert comparison_table(compared)["difference of"].tolist()[0] == "log-likelihood, nats per document"
     (sentence,) = comparison_sentences(compared)
     assert sentence.startswith("rolling: the first model is better at predicting these texts;")
+
+
+def test_two_models_on_single_continuations():
+    both = [perplexity_dataset(5, 0, mask_seed=seed).drop_vars(["bytes", "words"]) for seed in (0, 1)]
+    compared = compare_models(*both)
+    assert compared["per"].values.tolist() == ["document"]
+    assert compared["log_ratio"].values[0] == pytest.approx(float((both[1]["nll"] - both[0]["nll"]).mean()))
