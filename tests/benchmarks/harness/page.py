@@ -122,7 +122,7 @@ def _page(runs: Mapping[str, Sequence[Run]], cells: Cells, calls: Sequence[Fulln
     yield "Over the three accuracies of the tasks with longer answers (terms are explained below):\n"
     yield from _answer(cells)
     yield "\n## Aims\n"
-    yield from _aims(cells, calls)
+    yield from _aims(runs, cells, calls)
     yield "\n## How the copies count\n"
     yield COPIES
     yield "\n## Accuracy over seeds\n"
@@ -132,7 +132,7 @@ def _page(runs: Mapping[str, Sequence[Run]], cells: Cells, calls: Sequence[Fulln
         _, known, right = reference_of(reference, task, score)
         yield f"\n### {task}, {score}\n"
         yield (
-            f"The reference answers {right.mean():.1%} right; its own winner is open in {int((~known).sum())} of "
+            f"The reference answers {_percent(right.mean())} right; its own winner is open in {int((~known).sum())} of "
             f"{len(known)} questions.\n"
         )
         yield _seeds_table(_of(cells, [*PUBLISHED, *FIXED, *RACES], task, score))
@@ -161,7 +161,7 @@ def _page(runs: Mapping[str, Sequence[Run]], cells: Cells, calls: Sequence[Fulln
         f"text, of which those with equal masks are run again and again. Races ({STRICT.words}) share calls among the "
         "questions; the end of a round leaves a call that is not full.\n"
     )
-    yield _calls_table(calls)
+    yield _calls_table(runs, calls)
     yield "\n## Not measured\n"
     yield LIMITS
 
@@ -197,12 +197,12 @@ LIMITS = """\
 """
 
 
-def _aims(cells: Cells, calls: Sequence[Fullness]) -> Iterator[str]:
+def _aims(runs: Mapping[str, Sequence[Run]], cells: Cells, calls: Sequence[Fullness]) -> Iterator[str]:
     rows = []
     share = _pooled([cells[STRICT.key, task, score].settled for task, score in LONG])
     rows.append(
         (
-            f"settled winners agree with the reference in at least {ASKED_SHARE:.0%}, {STRICT.words}",
+            f"settled winners agree with the reference in at least {100 * ASKED_SHARE:g} %, {STRICT.words}",
             _share(share),
             share.value >= ASKED_SHARE,
         )
@@ -219,10 +219,11 @@ def _aims(cells: Cells, calls: Sequence[Fullness]) -> Iterator[str]:
         )
     for theirs, ours in zip(calls[::2], calls[1::2], strict=True):
         if theirs.largest == 32:
+            task = ours.words.removesuffix(": races")
             rows.append(
                 (
-                    f"batches at least as full as LLaDA's: {ours.words.removesuffix(': races')}, at most 32 rows",
-                    f"{ours.rows:.1f} rows of different texts ({ours.rows / theirs.rows:.0%})",
+                    f"batches at least as full as LLaDA's: {task}, at most 32 rows",
+                    f"{ours.rows:.1f} rows; LLaDA's {theirs.rows:g}, {_distinct_rows(runs, theirs)} of them distinct",
                     ours.rows >= theirs.rows,
                 )
             )
@@ -317,18 +318,33 @@ def _passes_table(cells: Cells) -> str:
     return markdown_table(pd.DataFrame(rows), ["left", *["right"] * 7])
 
 
-def _calls_table(calls: Sequence[Fullness]) -> str:
+def _distinct(runs: Mapping[str, Sequence[Run]], task: str) -> float:
+    """Return the share of distinct rows in a batch of 32 of LLaDA's counting."""
+    batch = next(setting for setting in LLADA if setting.passes == 32)
+    data = [run.tasks[task] for run in runs[batch.key]]
+    return float(np.mean([float(each["forward_passes"].sum() / each["choices"].sum()) / 32 for each in data]))
+
+
+def _calls_table(runs: Mapping[str, Sequence[Run]], calls: Sequence[Fullness]) -> str:
     rows = [
         {
             "calls": each.words,
             "at most, rows": str(each.largest),
             "rows": f"{each.rows:.1f}",
+            "distinct rows": _distinct_rows(runs, each),
             "tokens": f"{each.tokens:,.0f}",
-            "padding": f"{each.padding:.1%}",
+            "padding": _percent(each.padding),
         }
         for each in calls
     ]
-    return markdown_table(pd.DataFrame(rows), ["left", *["right"] * 4])
+    return markdown_table(pd.DataFrame(rows), ["left", *["right"] * 5])
+
+
+def _distinct_rows(runs: Mapping[str, Sequence[Run]], calls: Fullness) -> str:
+    task, _, who = calls.words.partition(": ")
+    if who == "races":
+        return f"{calls.rows:.1f}"
+    return f"{calls.rows * _distinct(runs, task):.1f}" if calls.largest == 32 else ""
 
 
 def _same_rate(cells: Cells, task: str, score: str) -> float:
@@ -347,7 +363,11 @@ def _points(measured: Measured, digits: int = 1) -> str:
 
 def _share(share: Share) -> str:
     lower, upper = share.interval
-    return f"{share.hits:,} of {share.cases:,}: {share.value:.1%} [{lower:.1%}, {upper:.1%}]"
+    return f"{share.hits:,} of {share.cases:,}: {_percent(share.value)} [{_percent(lower)}, {_percent(upper)}]"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _budget(setting: Setting) -> str:
