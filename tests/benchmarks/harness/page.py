@@ -46,6 +46,7 @@ PUBLISHED = [*LLADA, *OTHER_BATCHES[:1], *DREAM, *OTHER_BATCHES[1:]]
 BASELINE = LLADA[-1]
 STRICT = RACES[0]
 SERIES = {"LLaDA, batches of 32": LLADA, "Dream, batches of 32": DREAM, "auto, fixed passes": FIXED, "races": RACES}
+ASIDE = dict(zip(SERIES, (0.8, 1.0, 1.25, 1.0), strict=True))
 COLOURS = dict(zip(SERIES, ("#777777", "#c2571a", "#2b6cb0", "#2f855a"), strict=True))
 
 
@@ -57,6 +58,7 @@ class Cell:
     seeds: Seeds
     passes: float  # for each choice
     accuracy: float
+    shift: float  # of the accuracy, from the reference
     spread: Measured
     wrong: Measured
     settled: Share
@@ -71,7 +73,10 @@ def write_page(runs: Mapping[str, Sequence[Run]], calls: Sequence[Fullness], out
     cells = _cells(runs)
     figures = out / "harness"
     figures.mkdir(parents=True, exist_ok=True)
-    for name, figure in (("wrong", _wrong_figure(cells)), ("seeds", _seeds_figure(cells))):
+    for name, figure in (
+        ("wrong", _wrong_figure(cells)),
+        ("seeds", _seeds_figure(cells, runs[REFERENCE.key][0])),
+    ):
         with atomic_path(figures / f"{name}.svg") as beside:
             beside.write_text(figure, encoding="utf-8")
     path = out / "harness.md"
@@ -95,6 +100,7 @@ def _cells(runs: Mapping[str, Sequence[Run]]) -> Cells:
                 seeds,
                 float(seeds.passes.mean()) if setting.passes is None else setting.passes,
                 float(seeds.accuracy.mean()),
+                float(seeds.accuracy.mean() - right.mean()),
                 spread(seeds.right),
                 wrong_winners(seeds.leader, winner, known),
                 settled_right(seeds, winner, known),
@@ -137,6 +143,7 @@ def _page(runs: Mapping[str, Sequence[Run]], cells: Cells, calls: Sequence[Fulln
         )
         yield _seeds_table(_of(cells, [*PUBLISHED, *FIXED, *RACES], task, score))
     yield "\n![accuracy of each seed](harness/seeds.svg)\n"
+    yield "Accuracies of single seeds; dashed: the reference."
     yield "\n## What races claim\n"
     yield CLAIMS
     yield _claims_table(cells)
@@ -242,12 +249,17 @@ def _answer(cells: Cells) -> Iterator[str]:
         if own:
             yield (
                 f"- {setting.words}{'' if setting.passes is None else f', {_count(setting.passes)}'}: "
-                f"spread {_range([cell.spread.value for cell in own])} points, "
+                f"spread {_range([cell.spread.value for cell in own])} points, mean accuracy "
+                f"{_range([cell.shift for cell in own], '+')} points from the reference, "
                 f"wrong winners {_range([cell.wrong.value for cell in own])} %"
                 + (f", {_range([cell.passes / 100 for cell in own])} passes" if setting.passes is None else "")
                 + "."
             )
     printed = [float(cell.seeds.stderr.mean()) for task, score in LONG for cell in _of(cells, [BASELINE], task, score)]
+    yield (
+        "\nNoise does not only move accuracies. Wrong winners are random, so it draws accuracies towards guesses. "
+        "The copies draw masks anew for each choice, so the noise of both choices is in their difference."
+    )
     yield (
         f"\nThe standard error that the harness prints is {_range(printed)} points. It is about other questions. Two "
         "models, or two versions of one, are compared on the same questions, and there the spread over seeds counts in "
@@ -255,8 +267,8 @@ def _answer(cells: Cells) -> Iterator[str]:
     )
 
 
-def _range(values: Sequence[float]) -> str:
-    low, high = (f"{100 * value:.1f}" for value in (min(values), max(values)))
+def _range(values: Sequence[float], sign: str = "") -> str:
+    low, high = (f"{100 * value:{sign}.1f}" for value in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
 
 
@@ -401,30 +413,39 @@ def _wrong_figure(cells: Cells) -> str:
     return _drawn(cells, draw, "wrong", "wrong winners, %")
 
 
-def _seeds_figure(cells: Cells) -> str:
+def _seeds_figure(cells: Cells, reference: Run) -> str:
+    references = [100 * float(reference_of(reference, task, score)[2].mean()) for task, score in LONG]
     rng = np.random.default_rng(0)
 
     def draw(axis: mpl.axes.Axes, name: str, own: Sequence[Cell]) -> None:
         for number, cell in enumerate(own):
             accuracy = cell.seeds.accuracy
-            aside: NDArray[np.float64] = cell.passes * np.exp(rng.uniform(-0.12, 0.12, len(accuracy)))
+            aside: NDArray[np.float64] = cell.passes * ASIDE[name] * np.exp(rng.uniform(-0.06, 0.06, len(accuracy)))
             label = name if number == 0 else None
             axis.plot(aside, 100 * accuracy, "o", color=COLOURS[name], markersize=3, alpha=0.6, label=label)
 
-    return _drawn(cells, draw, "seeds", "accuracy of a seed, %")
+    return _drawn(cells, draw, "seeds", "accuracy of a seed, %", references)
 
 
-def _drawn(cells: Cells, draw: Callable[[mpl.axes.Axes, str, Sequence[Cell]], None], name: str, unit: str) -> str:
+def _drawn(
+    cells: Cells,
+    draw: Callable[[mpl.axes.Axes, str, Sequence[Cell]], None],
+    name: str,
+    unit: str,
+    lines: Sequence[float] = (),
+) -> str:
     ticks = [1, 4, 16, 32, 128]
     with mpl.rc_context(STYLE):
-        figure, axes = panels(len(LONG), 3.0)
+        figure, axes = panels(len(LONG), 3.2)
         for axis, (task, score) in zip(axes, LONG, strict=True):
             for series, settings in SERIES.items():
                 draw(axis, series, _of(cells, settings, task, score))
             axis.set_xscale("log", base=2)
             axis.set_xticks(ticks, [str(tick) for tick in ticks])
             axis.set_title(f"{task}, {score}", parse_math=False)
-        axes[0].legend()
+        for axis, height in zip(axes, lines, strict=False):
+            axis.axhline(height, color="#777777", linestyle="--", linewidth=0.8)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(SERIES))
         figure.supxlabel("passes per choice")
         figure.supylabel(unit)
         return to_svg(figure, name)
