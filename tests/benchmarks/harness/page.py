@@ -32,11 +32,13 @@ from tests.benchmarks.harness.seeds import (
     Measured,
     Seeds,
     Share,
+    mean_over_questions,
     passes_at,
     reference_of,
+    resampled_passes_at,
     settled_right,
     spread,
-    wrong_winners,
+    wrong_rates,
 )
 
 LONG = (("austen_endings", "acc"), ("austen_endings", "acc_norm"), ("austen_pairs", "acc"))
@@ -46,6 +48,7 @@ PUBLISHED = [*LLADA, *OTHER_BATCHES[:1], *DREAM, *OTHER_BATCHES[1:]]
 BASELINE = LLADA[-1]
 STRICT = RACES[0]
 SERIES = {"LLaDA, batches of 32": LLADA, "Dream, batches of 32": DREAM, "auto, fixed passes": FIXED, "races": RACES}
+ASIDE = dict(zip(SERIES, (0.8, 1.0, 1.25, 1.0), strict=True))
 COLOURS = dict(zip(SERIES, ("#777777", "#c2571a", "#2b6cb0", "#2f855a"), strict=True))
 
 
@@ -57,10 +60,15 @@ class Cell:
     seeds: Seeds
     passes: float  # for each choice
     accuracy: float
+    shift: float  # of the accuracy, from the reference
     spread: Measured
-    wrong: Measured
+    rates: NDArray[np.float64]  # of wrong winners, by question
     settled: Share
     flips: float  # from the answers that the reference gets right
+
+    @property
+    def wrong(self) -> Measured:
+        return mean_over_questions(self.rates)
 
 
 Cells = Mapping[tuple[str, str, str], Cell]
@@ -71,7 +79,10 @@ def write_page(runs: Mapping[str, Sequence[Run]], calls: Sequence[Fullness], out
     cells = _cells(runs)
     figures = out / "harness"
     figures.mkdir(parents=True, exist_ok=True)
-    for name, figure in (("wrong", _wrong_figure(cells)), ("seeds", _seeds_figure(cells))):
+    for name, figure in (
+        ("wrong", _wrong_figure(cells)),
+        ("seeds", _seeds_figure(cells, runs[REFERENCE.key][0])),
+    ):
         with atomic_path(figures / f"{name}.svg") as beside:
             beside.write_text(figure, encoding="utf-8")
     path = out / "harness.md"
@@ -95,8 +106,9 @@ def _cells(runs: Mapping[str, Sequence[Run]]) -> Cells:
                 seeds,
                 float(seeds.passes.mean()) if setting.passes is None else setting.passes,
                 float(seeds.accuracy.mean()),
+                float(seeds.accuracy.mean() - right.mean()),
                 spread(seeds.right),
-                wrong_winners(seeds.leader, winner, known),
+                wrong_rates(seeds.leader, winner, known),
                 settled_right(seeds, winner, known),
                 float((seeds.right != right).sum(axis=1).mean()),
             )
@@ -122,7 +134,7 @@ def _page(runs: Mapping[str, Sequence[Run]], cells: Cells, calls: Sequence[Fulln
     yield "Over the three accuracies of the tasks with longer answers (terms are explained below):\n"
     yield from _answer(cells)
     yield "\n## Aims\n"
-    yield from _aims(cells, calls)
+    yield from _aims(runs, cells, calls)
     yield "\n## How the copies count\n"
     yield COPIES
     yield "\n## Accuracy over seeds\n"
@@ -132,11 +144,12 @@ def _page(runs: Mapping[str, Sequence[Run]], cells: Cells, calls: Sequence[Fulln
         _, known, right = reference_of(reference, task, score)
         yield f"\n### {task}, {score}\n"
         yield (
-            f"The reference answers {right.mean():.1%} right; its own winner is open in {int((~known).sum())} of "
+            f"The reference answers {_percent(right.mean())} right; its own winner is open in {int((~known).sum())} of "
             f"{len(known)} questions.\n"
         )
         yield _seeds_table(_of(cells, [*PUBLISHED, *FIXED, *RACES], task, score))
     yield "\n![accuracy of each seed](harness/seeds.svg)\n"
+    yield "Accuracies of single seeds; dashed: the reference."
     yield "\n## What races claim\n"
     yield CLAIMS
     yield _claims_table(cells)
@@ -144,7 +157,8 @@ def _page(runs: Mapping[str, Sequence[Run]], cells: Cells, calls: Sequence[Fulln
     yield (
         f"The passes for each choice at which `auto` has as few wrong winners as LLaDA's counting with "
         f"{BASELINE.passes} passes in batches of 32: interpolated between the measured numbers of passes, on a "
-        "logarithmic scale.\n"
+        "logarithmic scale, with the 95 % interval of the bootstrap over questions. Fewer than "
+        f"{FIXED[0].passes} passes were not measured.\n"
     )
     yield _passes_table(cells)
     yield "\n![wrong winners](harness/wrong.svg)\n"
@@ -161,7 +175,7 @@ def _page(runs: Mapping[str, Sequence[Run]], cells: Cells, calls: Sequence[Fulln
         f"text, of which those with equal masks are run again and again. Races ({STRICT.words}) share calls among the "
         "questions; the end of a round leaves a call that is not full.\n"
     )
-    yield _calls_table(calls)
+    yield _calls_table(runs, calls)
     yield "\n## Not measured\n"
     yield LIMITS
 
@@ -191,38 +205,39 @@ the reference or the reverse: expected by single seeds (`acc_mask_flips`), and o
 """
 LIMITS = """\
 - Published checkpoints: none was at hand. Spread and wrong winners depend on how close the choices of a task are, on
-  their lengths and on the model. The ratios between ways to count should carry over better than the numbers.
+  their lengths and on the model.
 - Tasks of the harness' own: they need downloads.
 - The noise of losses in bfloat16.
 """
 
 
-def _aims(cells: Cells, calls: Sequence[Fullness]) -> Iterator[str]:
+def _aims(runs: Mapping[str, Sequence[Run]], cells: Cells, calls: Sequence[Fullness]) -> Iterator[str]:
     rows = []
     share = _pooled([cells[STRICT.key, task, score].settled for task, score in LONG])
     rows.append(
         (
-            f"settled winners agree with the reference in at least {ASKED_SHARE:.0%}, {STRICT.words}",
+            f"settled winners agree with the reference in at least {100 * ASKED_SHARE:g} %, {STRICT.words}",
             _share(share),
             share.value >= ASKED_SHARE,
         )
     )
     for task, score in LONG:
-        passes = _same_rate(cells, task, score)
+        passes, (lower, upper) = _same_rate(cells, task, score)
         ratio = BASELINE.options["passes"] / passes
         rows.append(
             (
                 f"{ASKED_RATIO:g} times fewer passes than 128 at the same rate of wrong winners: {task}, {score}",
-                f"{ratio:.1f} times ({passes:.1f} passes)",
+                f"{_at_least(passes)}{ratio:.1f} times: {passes:.1f} passes [{lower:.1f}, {upper:.1f}]",
                 ratio >= ASKED_RATIO,
             )
         )
     for theirs, ours in zip(calls[::2], calls[1::2], strict=True):
         if theirs.largest == 32:
+            task = ours.words.removesuffix(": races")
             rows.append(
                 (
-                    f"batches at least as full as LLaDA's: {ours.words.removesuffix(': races')}, at most 32 rows",
-                    f"{ours.rows:.1f} rows of different texts ({ours.rows / theirs.rows:.0%})",
+                    f"batches at least as full as LLaDA's: {task}, at most 32 rows",
+                    f"{ours.rows:.1f} rows; LLaDA's {theirs.rows:g}, {_distinct_rows(runs, theirs)} of them distinct",
                     ours.rows >= theirs.rows,
                 )
             )
@@ -233,6 +248,12 @@ def _aims(cells: Cells, calls: Sequence[Fullness]) -> Iterator[str]:
         columns=["aim", "measured", ""],
     )
     yield markdown_table(frame, ["left", "right", "left"])
+    races = [cell for task, score in LONG for cell in _of(cells, [STRICT], task, score)]
+    saved = [BASELINE.options["passes"] / cell.passes / 100 for cell in races]
+    yield (
+        f"\nRaces aim at fewer errors than that: with {STRICT.words.removeprefix('race, ')} they take {_range(saved)} "
+        f"times fewer passes than 128, and {_range([cell.wrong.value for cell in races])} % of the winners are wrong."
+    )
 
 
 def _answer(cells: Cells) -> Iterator[str]:
@@ -241,12 +262,17 @@ def _answer(cells: Cells) -> Iterator[str]:
         if own:
             yield (
                 f"- {setting.words}{'' if setting.passes is None else f', {_count(setting.passes)}'}: "
-                f"spread {_range([cell.spread.value for cell in own])} points, "
+                f"spread {_range([cell.spread.value for cell in own])} points, mean accuracy "
+                f"{_range([cell.shift for cell in own], '+')} points from the reference, "
                 f"wrong winners {_range([cell.wrong.value for cell in own])} %"
                 + (f", {_range([cell.passes / 100 for cell in own])} passes" if setting.passes is None else "")
                 + "."
             )
     printed = [float(cell.seeds.stderr.mean()) for task, score in LONG for cell in _of(cells, [BASELINE], task, score)]
+    yield (
+        "\nNoise does not only move accuracies. Wrong winners are random, so it draws accuracies towards guesses. "
+        "The copies draw masks anew for each choice, so the noise of both choices is in their difference."
+    )
     yield (
         f"\nThe standard error that the harness prints is {_range(printed)} points. It is about other questions. Two "
         "models, or two versions of one, are compared on the same questions, and there the spread over seeds counts in "
@@ -254,8 +280,8 @@ def _answer(cells: Cells) -> Iterator[str]:
     )
 
 
-def _range(values: Sequence[float]) -> str:
-    low, high = (f"{100 * value:.1f}" for value in (min(values), max(values)))
+def _range(values: Sequence[float], sign: str = "") -> str:
+    low, high = (f"{100 * value:{sign}.1f}" for value in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
 
 
@@ -300,13 +326,13 @@ def _claims_table(cells: Cells) -> str:
 def _passes_table(cells: Cells) -> str:
     rows = []
     for task, score in LONG:
-        baseline, passes = cells[BASELINE.key, task, score], _same_rate(cells, task, score)
+        baseline, (passes, (lower, upper)) = cells[BASELINE.key, task, score], _same_rate(cells, task, score)
         rows += [
             {
                 "task": f"{task}, {score}",
                 "wrong winners of LLaDA at 128, %": _points(baseline.wrong),
-                "passes of auto": _number(passes),
-                "times fewer": f"{baseline.passes / passes:.1f}",
+                "passes of auto": f"{passes:.1f} [{lower:.1f}, {upper:.1f}]",
+                "times fewer": f"{_at_least(passes)}{baseline.passes / passes:.1f}",
                 "race": f"error={cell.setting.options['error']:g}",
                 "its passes": _number(cell.passes),
                 "its times fewer": f"{baseline.passes / cell.passes:.1f}",
@@ -317,24 +343,44 @@ def _passes_table(cells: Cells) -> str:
     return markdown_table(pd.DataFrame(rows), ["left", *["right"] * 7])
 
 
-def _calls_table(calls: Sequence[Fullness]) -> str:
+def _distinct(runs: Mapping[str, Sequence[Run]], task: str) -> float:
+    """Return the share of distinct rows in a batch of 32 of LLaDA's counting."""
+    batch = next(setting for setting in LLADA if setting.passes == 32)
+    data = [run.tasks[task] for run in runs[batch.key]]
+    return float(np.mean([float(each["forward_passes"].sum() / each["choices"].sum()) / 32 for each in data]))
+
+
+def _calls_table(runs: Mapping[str, Sequence[Run]], calls: Sequence[Fullness]) -> str:
     rows = [
         {
             "calls": each.words,
             "at most, rows": str(each.largest),
             "rows": f"{each.rows:.1f}",
+            "distinct rows": _distinct_rows(runs, each),
             "tokens": f"{each.tokens:,.0f}",
-            "padding": f"{each.padding:.1%}",
+            "padding": _percent(each.padding),
         }
         for each in calls
     ]
-    return markdown_table(pd.DataFrame(rows), ["left", *["right"] * 4])
+    return markdown_table(pd.DataFrame(rows), ["left", *["right"] * 5])
 
 
-def _same_rate(cells: Cells, task: str, score: str) -> float:
-    fixed = _of(cells, FIXED, task, score)
-    rate = cells[BASELINE.key, task, score].wrong.value
-    return passes_at(rate, [cell.passes for cell in fixed], [cell.wrong.value for cell in fixed])
+def _distinct_rows(runs: Mapping[str, Sequence[Run]], calls: Fullness) -> str:
+    task, _, who = calls.words.partition(": ")
+    if who == "races":
+        return f"{calls.rows:.1f}"
+    return f"{calls.rows * _distinct(runs, task):.1f}" if calls.largest == 32 else ""
+
+
+def _same_rate(cells: Cells, task: str, score: str) -> tuple[float, tuple[float, float]]:
+    fixed, baseline = _of(cells, FIXED, task, score), cells[BASELINE.key, task, score]
+    passes = [cell.passes for cell in fixed]
+    found = passes_at(baseline.wrong.value, passes, [cell.wrong.value for cell in fixed])
+    return found, resampled_passes_at(baseline.rates, passes, [cell.rates for cell in fixed])
+
+
+def _at_least(passes: float) -> str:
+    return "at least " if passes == FIXED[0].passes else ""
 
 
 def _pooled(shares: Sequence[Share]) -> Share:
@@ -347,7 +393,11 @@ def _points(measured: Measured, digits: int = 1) -> str:
 
 def _share(share: Share) -> str:
     lower, upper = share.interval
-    return f"{share.hits:,} of {share.cases:,}: {share.value:.1%} [{lower:.1%}, {upper:.1%}]"
+    return f"{share.hits:,} of {share.cases:,}: {_percent(share.value)} [{_percent(lower)}, {_percent(upper)}]"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _budget(setting: Setting) -> str:
@@ -381,30 +431,39 @@ def _wrong_figure(cells: Cells) -> str:
     return _drawn(cells, draw, "wrong", "wrong winners, %")
 
 
-def _seeds_figure(cells: Cells) -> str:
+def _seeds_figure(cells: Cells, reference: Run) -> str:
+    references = [100 * float(reference_of(reference, task, score)[2].mean()) for task, score in LONG]
     rng = np.random.default_rng(0)
 
     def draw(axis: mpl.axes.Axes, name: str, own: Sequence[Cell]) -> None:
         for number, cell in enumerate(own):
             accuracy = cell.seeds.accuracy
-            aside: NDArray[np.float64] = cell.passes * np.exp(rng.uniform(-0.12, 0.12, len(accuracy)))
+            aside: NDArray[np.float64] = cell.passes * ASIDE[name] * np.exp(rng.uniform(-0.06, 0.06, len(accuracy)))
             label = name if number == 0 else None
             axis.plot(aside, 100 * accuracy, "o", color=COLOURS[name], markersize=3, alpha=0.6, label=label)
 
-    return _drawn(cells, draw, "seeds", "accuracy of a seed, %")
+    return _drawn(cells, draw, "seeds", "accuracy of a seed, %", references)
 
 
-def _drawn(cells: Cells, draw: Callable[[mpl.axes.Axes, str, Sequence[Cell]], None], name: str, unit: str) -> str:
+def _drawn(
+    cells: Cells,
+    draw: Callable[[mpl.axes.Axes, str, Sequence[Cell]], None],
+    name: str,
+    unit: str,
+    lines: Sequence[float] = (),
+) -> str:
     ticks = [1, 4, 16, 32, 128]
     with mpl.rc_context(STYLE):
-        figure, axes = panels(len(LONG), 3.0)
+        figure, axes = panels(len(LONG), 3.2)
         for axis, (task, score) in zip(axes, LONG, strict=True):
             for series, settings in SERIES.items():
                 draw(axis, series, _of(cells, settings, task, score))
             axis.set_xscale("log", base=2)
             axis.set_xticks(ticks, [str(tick) for tick in ticks])
             axis.set_title(f"{task}, {score}", parse_math=False)
-        axes[0].legend()
+        for axis, height in zip(axes, lines, strict=False):
+            axis.axhline(height, color="#777777", linestyle="--", linewidth=0.8)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(SERIES))
         figure.supxlabel("passes per choice")
         figure.supylabel(unit)
         return to_svg(figure, name)

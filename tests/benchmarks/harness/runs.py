@@ -32,8 +32,8 @@ TASKS = ("austen_endings", "austen_pairs", "austen_letters")
 QUESTIONS = 60  # of each task: the first ones
 
 REFERENCE_PASSES, REFERENCE_SEED = 1024, 1000
-SEEDS = {1: 16, 4: 8, 8: 8, 16: 8, 32: 6, 128: 4}
-RACE_SEEDS, OTHER_SEEDS = 8, 3
+SEEDS = {1: 16, 4: 8, 8: 8, 16: 8, 32: 6, 128: 6}
+RACE_SEEDS, OTHER_SEEDS = 8, 4
 
 
 @dataclass(frozen=True, eq=False)

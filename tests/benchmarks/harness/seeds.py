@@ -65,7 +65,8 @@ class Seeds:
             return np.array([part[name].values for part in parts])
 
         def printed(name: str) -> FloatArray:
-            return np.array([float(each[f"{score}_{name},none"]) for each in own])
+            values = [each[f"{score}_{name},none"] for each in own]
+            return np.array([value if isinstance(value, float) else np.nan for value in values])  # or "N/A"
 
         return cls(
             stacked("leader").astype(np.int64),
@@ -96,12 +97,13 @@ def spread(right: NDArray[np.bool_]) -> Measured:
     return Measured(deviation, float(np.sqrt((variances**2).sum())) / count**2 / (2 * deviation))
 
 
-def wrong_winners(leader: NDArray[np.int64], winner: NDArray[np.int64], known: NDArray[np.bool_]) -> Measured:
-    """Return the share of winners that are not those of the reference, where these are known.
+def wrong_rates(leader: NDArray[np.int64], winner: NDArray[np.int64], known: NDArray[np.bool_]) -> FloatArray:
+    """Return how often a winner is not that of the reference, for each question of which that is known."""
+    return np.asarray((leader != winner)[:, known].mean(axis=0))
 
-    The standard error is that of a mean over questions: seeds of one question are not independent.
-    """
-    rates = (leader != winner)[:, known].mean(axis=0)
+
+def mean_over_questions(rates: FloatArray) -> Measured:
+    """Return a mean over questions and its standard error: seeds of one question are not independent."""
     return Measured(float(rates.mean()), float(rates.std(ddof=1) / np.sqrt(len(rates))))
 
 
@@ -125,6 +127,19 @@ def passes_at(rate: float, passes: Sequence[float], rates: Sequence[float]) -> f
     above, below = rates[first - 1], rates[first]
     part = (above - rate) / (above - below)
     return float(np.exp(np.log(passes[first - 1]) * (1 - part) + np.log(passes[first]) * part))
+
+
+def resampled_passes_at(
+    baseline: FloatArray, passes: Sequence[float], rates: Sequence[FloatArray], draws: int = 2000
+) -> tuple[float, float]:
+    """Return the 95 % interval of `passes_at` the mean of a baseline, by the bootstrap over questions."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(draws):
+        chosen = rng.integers(len(baseline), size=len(baseline))
+        found.append(passes_at(float(baseline[chosen].mean()), passes, [float(each[chosen].mean()) for each in rates]))
+    lower, upper = np.quantile(found, [0.025, 0.975], method="inverted_cdf")
+    return float(lower), float(upper)
 
 
 def reference_of(run: "Run", task: str, score: str) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:

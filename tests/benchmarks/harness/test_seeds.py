@@ -7,7 +7,7 @@ import pytest
 
 from estimators import estimator, make_targets
 from tests.benchmarks.harness.copies import Copied
-from tests.benchmarks.harness.seeds import passes_at, spread, wrong_winners
+from tests.benchmarks.harness.seeds import mean_over_questions, passes_at, resampled_passes_at, spread, wrong_rates
 
 
 def test_the_spread_is_that_of_the_accuracies():
@@ -31,14 +31,24 @@ def test_answers_that_never_change_have_no_spread():
 
 def test_wrong_winners_are_counted_where_the_reference_is_known():
     leader = np.array([[0, 1, 2, 3], [0, 0, 2, 3]])
-    found = wrong_winners(leader, np.array([0, 1, 0, 0]), np.array([True, True, True, False]))
-    assert found.value == pytest.approx((0 + 0.5 + 1) / 3)
+    rates = wrong_rates(leader, np.array([0, 1, 0, 0]), np.array([True, True, True, False]))
+    assert rates.tolist() == [0.0, 0.5, 1.0]
+    found = mean_over_questions(rates)
+    assert found.value == 0.5
     assert found.error == pytest.approx(np.std([0, 0.5, 1], ddof=1) / np.sqrt(3))
 
 
 @pytest.mark.parametrize(("rate", "passes"), [(0.1, 8.0), (0.05, 16.0), (0.075, 8 * 2**0.5), (0.3, 4.0), (0.0, np.inf)])
 def test_passes_at_a_rate_lie_between_the_measured_ones(rate, passes):
     assert passes_at(rate, [4, 8, 16], [0.2, 0.1, 0.05]) == pytest.approx(passes)
+
+
+def test_the_interval_of_the_passes_has_no_width_where_questions_are_alike():
+    alike = [np.full(30, rate) for rate in (0.2, 0.1, 0.05)]
+    assert resampled_passes_at(np.full(30, 0.1), [4, 8, 16], alike, draws=20) == pytest.approx((8.0, 8.0))
+    unlike = [np.arange(30) < count for count in (12, 6, 2)]
+    lower, upper = resampled_passes_at(np.arange(30) % 5 == 0, [4, 8, 16], unlike, draws=200)
+    assert 4 <= lower < 8 < upper
 
 
 def test_a_copy_averages_batches_of_its_scheme():
