@@ -8,9 +8,7 @@ that are significantly worse than the leader drop out.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +16,6 @@ from numpy.typing import NDArray
 from scipy import special
 
 from estimators import Cell, Draw, Estimator, Evaluation, Job, MaskPlan, Model, Target
-from estimators.arguments import check_count, check_share
 from estimators.auto import Auto
 from estimators.errors import InputError
 from estimators.masked.regression import Regression
@@ -27,177 +24,18 @@ from estimators.model import in_blocks, is_consistent, prices_masks
 from estimators.reduction import Reduction
 from estimators.streams import root_seed, stream
 from infodis_stats import analysis
-from infodis_stats.estimates.cautions import cautions_of_draws
-from infodis_stats.estimates.draw_statistics import DrawStatistics
+from infodis_stats.estimates.questions import OPENING, Budget, Finish, Question
 from infodis_stats.estimates.settings import Execution, named_estimator
-from infodis_stats.results.missed import rule_of_three, unseen_sizes
-from infodis_stats.results.validity import cautions_of
+from infodis_stats.estimates.target_samples import LEVEL, TargetSample, error_and_cautions, has_no_error
+from infodis_stats.results.missed import rule_of_three
 
-__all__ = ["Budget", "Finish", "Question", "grows", "race"]
+__all__ = ["grows", "race"]
 
 FloatArray = NDArray[np.float64]
 
-OPENING = 9  # passes of the first round: eight residuals, and the mask that hides everything
 FREE = 15  # passes in which a target is exact from the first round on: 4 positions
 TOGETHER = 64  # questions whose passes share batches
-LEVEL = 0.95  # of the intervals that a precision is about
 DRAWS = 4000  # of the winner, given the estimates and their errors
-
-
-@dataclass(frozen=True, eq=False)
-class Question:
-    """Candidates of which one wins, by one or several scores.
-
-    Parameters
-    ----------
-    name : str
-        Names the question in messages.
-    targets : tuple of Target
-        What is scored; contexts and lengths may differ. Targets with equal keys share their masks.
-    scores : mapping of str to array of float64, shape (candidate, target)
-        By name: the scores of the candidates are minus this matrix times the negative log-likelihoods of the targets.
-        The largest wins; of equal rows the first.
-
-    Examples
-    --------
-    >>> from estimators import make_targets
-    >>> targets = tuple(make_targets([[0, 1], [0, 1, 1]]))
-    >>> question = Question("which?", targets, {"sum": np.eye(2), "per token": np.diag([1 / 2, 1 / 3])})
-    >>> list(question.scores)
-    ['sum', 'per token']
-    """
-
-    name: str
-    targets: tuple[Target, ...]
-    scores: Mapping[str, FloatArray]
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When to stop.
-
-    Parameters
-    ----------
-    error : float, optional
-        Races end when the winners by all scores are settled, each with this probability of being wrong.
-    passes : int, optional
-        Every target gets this number of passes.
-    precision : float, optional
-        Targets are sampled until their 95 % intervals have this half-width, nats.
-    most_passes : int, default 128
-        Per target, unless ``passes`` is given.
-
-    Raises
-    ------
-    InputError
-        If a number is out of range, or not exactly one of error, passes and precision is given.
-    """
-
-    error: float | None = 0.01
-    passes: int | None = None
-    precision: float | None = None
-    most_passes: int = 128
-
-    def __post_init__(self) -> None:
-        given = [name for name in ("error", "passes", "precision") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise InputError(f"a budget needs one of error, passes and precision, got {', '.join(given) or 'none'}")
-        if self.error is not None:
-            check_share("error", self.error)
-        if self.passes is not None:
-            check_count("passes", self.passes)
-        check_count("most_passes", self.most_passes)
-        precision = self.precision
-        if precision is not None and not (
-            isinstance(precision, int | float) and not isinstance(precision, bool) and 0.0 < precision < float("inf")
-        ):
-            raise InputError(f"precision must be a positive number of nats, got {precision!r}")
-        if self.passes is None and self.most_passes < OPENING:
-            raise InputError(
-                f"most_passes must be at least {OPENING}, of which an error can be estimated, got {self.most_passes}"
-            )
-
-    def rounds(self) -> list[int]:
-        """Return the passes of each round: the drawn ones double, up to the budget.
-
-        Examples
-        --------
-        >>> Budget().rounds(), Budget(error=None, passes=32).rounds()
-        ([9, 8, 16, 32, 63], [32])
-        """
-        if self.passes is not None:
-            return [self.passes]
-        rounds, total = [OPENING], OPENING
-        while total < self.most_passes:
-            more, left = total - 1, self.most_passes - total
-            rounds.append(left if left < more + total // 2 else more)
-            total += rounds[-1]
-        return rounds
-
-    def comparisons(self, rows: FloatArray) -> int:
-        """Return the number by which each p-value of a race is multiplied: rounds times other candidates.
-
-        Parameters
-        ----------
-        rows : array of float64, shape (candidate, target)
-            The score; equal rows are one candidate.
-
-        Examples
-        --------
-        >>> Budget().comparisons(np.eye(4)), Budget().comparisons(np.eye(2)[[0, 1, 0]])
-        (15, 5)
-        """
-        return max(len(np.unique(rows, axis=0)) - 1, 1) * len(self.rounds())
-
-
-@dataclass(frozen=True, eq=False)
-class Finish:
-    """What came of a question.
-
-    Attributes
-    ----------
-    nll, nll_se, degrees : arrays of float64, shape (target,)
-        Estimates in nats, standard errors (NaN where unknown, 0 where exact) and their degrees of freedom.
-    forward_passes, length : arrays of int64, shape (target,)
-        Passes run, and scored positions.
-    leaders : mapping of str to int
-        By score, the candidate with the largest one.
-    p_values : mapping of str to float
-        Of the claim that the leader is the model's own winner; NaN where no error is known.
-    rejected : mapping of str to array of float64, shape (candidate,)
-        p-values of the claims that a candidate is not the model's own winner; 1 for the leader.
-    settled : mapping of str to bool
-        Whether that p-value is at most the error of the budget; with another budget, 0.05.
-    win : mapping of str to array of float64, shape (candidate,)
-        Probability that a candidate is the model's own winner, given the estimates and their errors.
-    gaps : mapping of str to array of float64, shape (candidate, 3)
-        How much larger the leader's score is than the candidate's, its standard error (NaN where unknown, 0 where
-        exact) and degrees of freedom, from the passes that both have.
-    margins : mapping of str to array of float64, shape (candidate,)
-        How far each of these differences may be off by what the passes missed.
-    cautions : tuple of tuples of str
-        Keys of the cautions of each target.
-    residuals : tuple of arrays of float64, shape (drawn passes,)
-        Of each target: how far each of its passes moves the estimate off, nats; empty where exact or unknown.
-    problem : str, optional
-        How the model failed; all numbers are then NaN.
-    """
-
-    nll: FloatArray
-    nll_se: FloatArray
-    degrees: FloatArray
-    forward_passes: NDArray[np.int64]
-    length: NDArray[np.int64]
-    leaders: Mapping[str, int]
-    p_values: Mapping[str, float]
-    rejected: Mapping[str, FloatArray]
-    settled: Mapping[str, bool]
-    win: Mapping[str, FloatArray]
-    gaps: Mapping[str, FloatArray]
-    margins: Mapping[str, FloatArray]
-    cautions: tuple[tuple[str, ...], ...]
-    residuals: tuple[FloatArray, ...]
-    problem: str | None = None
 
 
 def grows(estimator: Estimator, model: Model) -> bool:
@@ -284,47 +122,6 @@ def race(
                 yield each.finish()
 
 
-@dataclass(eq=False)
-class _Sample:
-    # What is known of a target: its rounds so far, or an estimate by another estimator, and the passes they cost.
-    target: Target
-    rounds: list[RegressionRound] = field(default_factory=list)
-    plans: list[MaskPlan] = field(default_factory=list)
-    losses: list[FloatArray] = field(default_factory=list)
-    forward_passes: int = 0
-    draw: Draw | None = None
-    exact: bool = False
-    residuals: FloatArray = field(default_factory=lambda: np.empty(0))
-    masked: FloatArray = field(default_factory=lambda: np.empty(0))
-
-    @property
-    def known(self) -> Draw:
-        assert self.draw is not None
-        return self.draw
-
-    @property
-    def estimate(self) -> float:
-        return float(self.known.estimates[0])
-
-    @property
-    def unbiased(self) -> bool:
-        only_mask = self.exact and self.target.longest_block == 1
-        return only_mask or _estimator(self.known).unbiased
-
-    @cached_property
-    def unseen(self) -> float:
-        """What sizes without a pass may hold, nats."""
-        return 0.0 if self.exact else float(unseen_sizes(self.known.evaluations[0], 1)[0])
-
-    @property
-    def lost(self) -> float:
-        return 0.0 if self.exact else float(self.known.evaluations[0].position_losses.sum())
-
-    def replace_draw(self, draw: Draw, *, exact: bool) -> None:
-        self.draw, self.exact = draw, exact
-        self.__dict__.pop("unseen", None)
-
-
 class _Gap(NamedTuple):
     # A difference of two scores, and how far it may be off by what the passes missed.
     estimate: float
@@ -341,7 +138,7 @@ class _Race:
         self, question: Question, model: Model, budget: Budget, root: np.random.SeedSequence, sampled: Estimator | None
     ) -> None:
         self.question, self.model, self.budget, self.root, self.sampled = question, model, budget, root, sampled
-        self.samples = [_Sample(in_blocks(target, model)) for target in question.targets]
+        self.samples = [TargetSample(in_blocks(target, model)) for target in question.targets]
         self.sizes = budget.rounds()
         self.round = 0  # rounds that all running targets have had
         self.catching_up = False
@@ -352,7 +149,7 @@ class _Race:
         # Of each candidate that dropped out, its last differences: to the leader that beat it, and to all others left.
         self.lag: dict[str, dict[int, _Gap]] = {name: {} for name in question.scores}
         self.last: dict[str, dict[int, dict[int, _Gap]]] = {name: {} for name in question.scores}
-        self.planned: list[tuple[_Sample, Estimator, RegressionRound | None]] = []
+        self.planned: list[tuple[TargetSample, Estimator, RegressionRound | None]] = []
 
     # -- rounds
 
@@ -410,17 +207,17 @@ class _Race:
             self._compare()
         self._decide()
 
-    def _estimate(self, sample: _Sample, estimator: Estimator, evaluation: Evaluation) -> None:
+    def _estimate(self, sample: TargetSample, estimator: Estimator, evaluation: Evaluation) -> None:
         cell = Cell(estimator, sample.target, self._passes_alone(len(sample.rounds)), 1)
         draw = Draw.of(cell, [evaluation])
-        sample.replace_draw(draw, exact=_has_no_error(estimator, evaluation, self.model))
+        sample.replace_draw(draw, exact=has_no_error(estimator, evaluation, self.model))
         parts = draw.parts[0]
         sample.residuals = parts - parts.mean() if len(parts) > 1 else np.empty(0)
         sample.masked = np.empty(0)
 
-    def _pool(self, samples: list[_Sample]) -> None:
+    def _pool(self, samples: list[TargetSample]) -> None:
         # Targets of equal lengths have equal masks, and share the expensive steps.
-        alike: dict[object, list[_Sample]] = {}
+        alike: dict[object, list[TargetSample]] = {}
         for sample in samples:
             key = (sample.target.key, sample.plans[0].block_lengths, len(sample.rounds))
             alike.setdefault(key, []).append(sample)
@@ -431,7 +228,7 @@ class _Race:
                 cell = Cell(Regression(), sample.target, result.plan.passes, 1)
                 reduction = Reduction(np.array([result.estimate]), result.variance)
                 draw = Draw(cell, reduction, (evaluation,))
-                sample.replace_draw(draw, exact=_has_no_error(Regression(), evaluation, self.model))
+                sample.replace_draw(draw, exact=has_no_error(Regression(), evaluation, self.model))
                 sample.residuals, sample.masked = result.residuals, result.masked
 
     # -- comparisons
@@ -547,7 +344,7 @@ class _Race:
     def _estimates(self) -> FloatArray:
         return np.array([sample.estimate for sample in self.samples])
 
-    def _precise(self, sample: _Sample) -> bool:
+    def _precise(self, sample: TargetSample) -> bool:
         assert self.budget.precision is not None
         within = sample.known.within_variance
         if sample.exact or within is None:
@@ -562,8 +359,8 @@ class _Race:
         passes = np.array([sample.forward_passes for sample in self.samples])
         lengths = np.array([sample.target.length for sample in self.samples])
         if self.problem is not None:
-            return _failed(self.question, passes, lengths, self.problem)
-        bars = [_statistics(sample.known) for sample in self.samples]
+            return Finish.failed(self.question, passes, lengths, self.problem)
+        bars = [error_and_cautions(sample.known) for sample in self.samples]
         leaders = {name: int((rows @ self._estimates).argmin()) for name, rows in self.question.scores.items()}
         gaps = {name: self._gaps(name, leader) for name, leader in leaders.items()}
         rejected = {name: self._rejected(name, leader, gaps[name]) for name, leader in leaders.items()}
@@ -641,48 +438,3 @@ class _Race:
         scale: FloatArray = np.sqrt(finite / rng.chisquare(finite, size=(DRAWS, len(finite))))
         drawn: FloatArray = normal * scale
         return drawn
-
-
-def _has_no_error(estimator: Estimator, evaluation: Evaluation, model: Model) -> bool:
-    # The only mask of a position has one loss, but some estimators draw its weight.
-    if estimator.deterministic or (estimator.exact_when_consistent and is_consistent(model)):
-        return True
-    weights = evaluation.plan.weights.sum(axis=1)
-    return evaluation.target.longest_block == 1 and bool(np.allclose(weights, 1.0, rtol=1e-9))
-
-
-def _estimator(draw: Draw) -> Estimator:
-    sampler = draw.cell.sampler
-    assert isinstance(sampler, Estimator)
-    return sampler
-
-
-def _statistics(draw: Draw) -> tuple[float, float, tuple[str, ...]]:
-    # Standard error and degrees of freedom, NaN where the passes do not say, and the keys of the cautions.
-    if draw.within_variance is None and len(draw.parts[0]) < 2:
-        by_construction = cautions_of(_estimator(draw), np.inf)
-        return np.nan, np.nan, (*(caution.key for caution in by_construction), "no-error")
-    statistics = DrawStatistics.of(draw, "auto", LEVEL)
-    (cautions,) = cautions_of_draws([statistics])
-    return statistics.bar.standard_error, statistics.bar.degrees, tuple(caution.key for caution in cautions)
-
-
-def _failed(question: Question, passes: NDArray[np.int64], lengths: NDArray[np.int64], problem: str) -> Finish:
-    unknown = np.full(len(question.targets), np.nan)
-    return Finish(
-        nll=unknown,
-        nll_se=unknown,
-        degrees=unknown,
-        forward_passes=passes,
-        length=lengths,
-        leaders=dict.fromkeys(question.scores, -1),
-        p_values=dict.fromkeys(question.scores, float("nan")),
-        rejected={name: np.full(len(rows), np.nan) for name, rows in question.scores.items()},
-        settled=dict.fromkeys(question.scores, False),
-        win={name: np.full(len(rows), np.nan) for name, rows in question.scores.items()},
-        gaps={name: np.full((len(rows), 3), np.nan) for name, rows in question.scores.items()},
-        margins={name: np.full(len(rows), np.nan) for name, rows in question.scores.items()},
-        cautions=((),) * len(question.targets),
-        residuals=(np.empty(0),) * len(question.targets),
-        problem=problem,
-    )

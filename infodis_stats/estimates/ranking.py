@@ -18,7 +18,8 @@ from estimators.model import in_blocks
 from estimators.target import Context, Tokens
 from infodis_stats.estimates.contest import Contest, Ranking
 from infodis_stats.estimates.outcome import IMPOSSIBLE, exact_nlls
-from infodis_stats.estimates.races import Budget, Finish, Question, grows, race
+from infodis_stats.estimates.questions import Budget, Finish, Question
+from infodis_stats.estimates.races import grows, race
 from infodis_stats.estimates.replicate_races import replicate_race
 from infodis_stats.estimates.settings import Device, Execution, SamplingPlan, named_estimator
 from infodis_stats.laws import Law

@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from estimators import Estimator, InputError
 from estimators.evaluate import available_device
-from infodis_stats.estimates.races import Budget, Finish, Question, race
+from infodis_stats.estimates.questions import Budget, Finish, Question
+from infodis_stats.estimates.races import race
 from infodis_stats.estimates.settings import Execution, named_estimator
 from infodis_stats.harness.installed import LM, register_model
 from infodis_stats.harness.processes import Processes

@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from infodis_stats.estimates.races import Finish
+from infodis_stats.estimates.questions import Finish
 from infodis_stats.io.files import StoreError, writable_folder
 from infodis_stats.results.code_digest import code_digest
 from infodis_stats.results.provenance import versions

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from estimators import InfodisError, InputError, Target, make_targets
 from estimators.model import in_blocks, needs_context
-from infodis_stats.estimates.races import Question
+from infodis_stats.estimates.questions import Question
 from infodis_stats.estimates.texts import windows
 from infodis_stats.harness.tasks import Scoring, scoring_of
 from infodis_stats.models import Encoded, TextModel

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from infodis_stats.analysis import Estimates
 from infodis_stats.analysis.variance_components import satterthwaite
-from infodis_stats.estimates.races import Finish
+from infodis_stats.estimates.questions import Finish
 from infodis_stats.harness.requests import Document
 from infodis_stats.models import TextModel
 from infodis_stats.results.labels import Variable, describe

@@ -8,8 +8,9 @@ import torch
 
 import infodis_stats as ids
 from estimators import make_targets
-from infodis_stats.estimates import races
-from infodis_stats.estimates.races import Budget, Question, race
+from infodis_stats.estimates import races, target_samples
+from infodis_stats.estimates.questions import Budget, Question
+from infodis_stats.estimates.races import race
 from infodis_stats.estimates.settings import Execution
 from tests.support.stat_asserts import assert_mean
 from tests.support.toys import slow_nll
@@ -162,7 +163,7 @@ def test_a_difference_within_what_the_passes_missed_settles_nothing(monkeypatch)
         assert not (finish.settled["acc"] and finish.leaders["acc"] == 0)
     clear = [each.settled["acc"] and each.leaders["acc"] == 0 for each in race(Checked(0.5), asked, budget=budget)]
     assert sum(clear) >= 4  # clear differences are
-    monkeypatch.setattr(races, "unseen_sizes", lambda side, replicates: np.zeros(1))
+    monkeypatch.setattr(target_samples, "unseen_sizes", lambda side, replicates: np.zeros(1))
     monkeypatch.setattr(races, "rule_of_three", lambda passes, level: 0.0)
     wrong = [each.settled["acc"] and each.leaders["acc"] == 0 for each in race(Checked(0.01), asked, budget=budget)]
     assert any(wrong)  # control: the spread alone settles them

@@ -13,7 +13,7 @@ import torch
 
 import infodis_stats as ids
 from estimators import InputError
-from infodis_stats.estimates.races import Finish
+from infodis_stats.estimates.questions import Finish
 from infodis_stats.models import TextModel
 from tests.support.chat_checkpoints import TEMPLATES, write_chat_checkpoint
 

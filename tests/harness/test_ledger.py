@@ -7,7 +7,8 @@ import pytest
 
 from estimators import make_targets
 from infodis_stats import MarkovChain, StoreError
-from infodis_stats.estimates.races import Budget, Question, race
+from infodis_stats.estimates.questions import Budget, Question
+from infodis_stats.estimates.races import race
 from infodis_stats.harness import ledger
 from infodis_stats.harness.ledger import opened_ledger
 

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from infodis_stats.estimates.races import Budget, race
+from infodis_stats.estimates.questions import Budget
+from infodis_stats.estimates.races import race
 from infodis_stats.harness.requests import choice_documents, numbered, rolling_documents
 from infodis_stats.harness.task_data import task_data
 
