@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from estimators import Cell, Draw, Estimator, Evaluation, Job, MaskPlan, Model, Target
+from estimators import Cell, Draw, Estimator, Evaluation, Job, MaskPlan, Model
 from estimators.auto import Auto
 from estimators.errors import InputError
 from estimators.masked.regression import Regression
@@ -160,7 +160,7 @@ class _Race:
             target = sample.target
             number = len(sample.rounds)
             passes = self._passes_alone(number)
-            estimator = self._alone(target, passes)
+            estimator = self._alone(sample, passes)
             if estimator is not None:
                 keys = (target.key, estimator.stream_name, str(passes))
                 plan = estimator.plan_target(target, passes, 1, stream(self.root, *keys))
@@ -178,13 +178,16 @@ class _Race:
         passes = sum(self.sizes[: number + 1])
         return passes if self.budget.passes is not None else max(passes, FREE)
 
-    def _alone(self, target: Target, passes: int) -> Estimator | None:
+    def _alone(self, sample: TargetSample, passes: int) -> Estimator | None:
         # What estimates a target in one round; None where rounds are pooled.
         if self.sampled is not None:
-            return self.sampled.settled(target, passes, self.model)
-        estimator = Auto().settled(target, passes, self.model)
-        consistent = is_consistent(self.model) and estimator.exact_when_consistent
-        return estimator if estimator.exact or consistent else None
+            return self.sampled.settled(sample.target, passes, self.model)
+        estimator = Auto().settled(sample.target, passes, self.model)
+        if not (estimator.exact or (is_consistent(self.model) and estimator.exact_when_consistent)):
+            return None
+        needed = 2**sample.target.longest_block - 1 if estimator.exact else passes
+        affordable = not sample.rounds or sample.forward_passes + needed <= self.budget.most_passes
+        return estimator if affordable else None
 
     def take(self, evaluations: list[Evaluation]) -> None:
         """Take the losses of a round; then stop, or decide what runs on."""
@@ -360,7 +363,7 @@ class _Race:
         lengths = np.array([sample.target.length for sample in self.samples])
         if self.problem is not None:
             return Finish.failed(self.question, passes, lengths, self.problem)
-        bars = [error_and_cautions(sample.known) for sample in self.samples]
+        bars = [error_and_cautions(sample) for sample in self.samples]
         leaders = {name: int((rows @ self._estimates).argmin()) for name, rows in self.question.scores.items()}
         gaps = {name: self._gaps(name, leader) for name, leader in leaders.items()}
         rejected = {name: self._rejected(name, leader, gaps[name]) for name, leader in leaders.items()}

@@ -100,11 +100,12 @@ def estimator_of_draw(draw: Draw) -> Estimator:
     return sampler
 
 
-def error_and_cautions(draw: Draw) -> tuple[float, float, tuple[str, ...]]:
+def error_and_cautions(sample: TargetSample) -> tuple[float, float, tuple[str, ...]]:
     """Return standard error and degrees of freedom, NaN where the passes do not say, and the keys of the cautions."""
+    draw = sample.known
     if draw.within_variance is None and len(draw.parts[0]) < 2:
-        by_construction = cautions_of(estimator_of_draw(draw), np.inf)
-        return np.nan, np.nan, (*(caution.key for caution in by_construction), "no-error")
+        by_construction = tuple(caution.key for caution in cautions_of(estimator_of_draw(draw), np.inf))
+        return (0.0, np.inf, by_construction) if sample.exact else (np.nan, np.nan, (*by_construction, "no-error"))
     statistics = DrawStatistics.of(draw, "auto", LEVEL)
     (cautions,) = cautions_of_draws([statistics])
     return statistics.bar.standard_error, statistics.bar.degrees, tuple(caution.key for caution in cautions)

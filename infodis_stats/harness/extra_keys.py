@@ -1,10 +1,11 @@
 """Further keys of the harness' results: the noise of the masks beside the harness' own numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy import special
 
 from infodis_stats.analysis import Interval
 from infodis_stats.harness.accuracies import FIXED_PASSES, Share, share_of
@@ -17,7 +18,7 @@ __all__ = ["NOT_KNOWN", "TOKENS", "with_mask_noise"]
 NOT_KNOWN = "N/A"
 """What the harness writes where a number is not known."""
 
-KINDS = ("choices", "perplexity")
+PRECISION_LEVEL = 0.95  # of the intervals that a precision is about
 
 TOKENS = "token_perplexity"
 """A metric that the harness does not have."""
@@ -41,9 +42,10 @@ def with_mask_noise(results: Mapping[str, Any], tasks: Mapping[str, xr.Dataset],
         The same, with further keys in the entries of ``results`` and ``groups``. After the name of a metric:
         ``_mask_stderr`` and ``_mask_ci``, ``_population_mask_ci`` (lower and upper end), and of accuracies
         ``_mask_flips`` and ``_mask_undecided``. For a task or group: ``mask_passes``, ``mask_passes_of_128`` (over 128
-        for each choice), ``mask_undecided`` (questions that are undecided by some score), ``mask_failed`` and
-        ``mask_level``. ``token_perplexity_mask`` is the perplexity per token. Values are those of JSON, and "N/A" where
-        one is not known.
+        for each choice), ``mask_undecided`` (questions that are undecided by some score), ``mask_failed``,
+        ``mask_cautions`` (keys of those that hold for some estimate), ``mask_imprecise`` (estimates that miss a
+        precision that was asked for) and ``mask_level``. ``token_perplexity_mask`` is the perplexity per token. Values
+        are those of JSON, and "N/A" where one is not known.
 
     Raises
     ------
@@ -62,14 +64,10 @@ def with_mask_noise(results: Mapping[str, Any], tasks: Mapping[str, xr.Dataset],
     {'results': {'arc': {'acc,none': 0.5}}, 'n-shot': {'arc': 0}}
     """
     whole = {
-        name: data
-        for name, data in tasks.items()
-        if name in results["results"] and data.attrs["kind"] in KINDS and (data["failed"] == "").any().item()
+        name: data for name, data in tasks.items() if name in results["results"] and (data["failed"] == "").any().item()
     }
     extra = {
-        name: (_of_perplexities if data.attrs["kind"] == "perplexity" else _of_choices)(
-            results["results"][name], data, level
-        )
+        name: EXTRA[data.attrs["kind"]](results["results"][name], data, level) | _cautioned(data)
         for name, data in whole.items()
     }
     choices = {name: data for name, data in whole.items() if data.attrs["kind"] == "choices"}
@@ -80,6 +78,24 @@ def with_mask_noise(results: Mapping[str, Any], tasks: Mapping[str, xr.Dataset],
         if section in results
     }
     return dict(results) | sections
+
+
+def _of_likelihoods(entry: Mapping[str, Any], data: xr.Dataset, level: float) -> dict[str, Any]:
+    """Return the keys of a task that makes something of its own of several likelihoods: what was spent."""
+    failed, passes = int((data["failed"] != "").sum()), int(data["forward_passes"].sum())
+    return {"mask_failed,none": failed, "mask_passes,none": passes, "mask_level,none": level}
+
+
+def _cautioned(data: xr.Dataset) -> dict[str, Any]:
+    """Return the cautions that hold for some estimate, and how many estimates miss the precision that was asked for."""
+    names = data["cautions"]["caution"].values
+    keys = names[data["cautions"].values.reshape(-1, len(names)).any(axis=0)].tolist()
+    precision = data.attrs.get("precision")
+    if precision is None:
+        return {"mask_cautions,none": keys}
+    half_width = special.stdtrit(data["degrees"].values, (1 + PRECISION_LEVEL) / 2) * data["nll_se"].values
+    missed = ~(half_width <= precision * (1 + 1e-9)) & ~np.isnan(data["nll"].values) & (data["nll_se"].values != 0)
+    return {"mask_cautions,none": keys, "mask_imprecise,none": int(missed.sum())}
 
 
 def _of_choices(entry: Mapping[str, Any], data: xr.Dataset, level: float) -> dict[str, Any]:
@@ -167,6 +183,13 @@ def _of_perplexity(cell: xr.Dataset, metric: str, filtered: str) -> dict[str, An
         f"{metric}_mask_ci,{filtered}": _pair(Interval(*cell["ci"].values)),
         f"{metric}_population_mask_ci,{filtered}": _pair(Interval(*cell["population_ci"].values)),
     }
+
+
+EXTRA: Mapping[str, Callable[[Mapping[str, Any], xr.Dataset, float], dict[str, Any]]] = {
+    "choices": _of_choices,
+    "perplexity": _of_perplexities,
+    "likelihoods": _of_likelihoods,
+}
 
 
 def _number(value: float) -> float | str:

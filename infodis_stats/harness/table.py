@@ -8,11 +8,13 @@ from tabulate import tabulate
 from infodis_stats.harness.extra_keys import NOT_KNOWN, TOKENS
 from infodis_stats.harness.groups import ordered_entries, tasks_of_group
 from infodis_stats.io.tables import printable
+from infodis_stats.results.validity import CAUTIONS
 
 __all__ = ["results_table"]
 
 ARROWS = {True: "↑", False: "↓"}
 MOST_NAMED = 3
+NO_ERROR = "no-error"
 MEANING = (
     "Mask stderr: how much the value varies with the seed of the masks. Interval: of the model's own value on these "
     "questions or documents; an undecided question may count either way."
@@ -112,11 +114,18 @@ def _sentences(results: Mapping[str, Any]) -> Iterator[str]:
         lines += [f"Passes: {sum(passes):,}, {_percent(sum(passes) / fixed if fixed else 0.0)} of 128 for each choice."]
     rolling = sum(entry["mask_passes,none"] for name, entry in tasks.items() if name not in choices)
     if rolling:
-        lines.append(f"Passes for perplexities: {rolling:,}.")
+        lines.append(f"Passes for perplexities and other likelihoods: {rolling:,}.")
     failed = {name: entry["mask_failed,none"] for name, entry in tasks.items()}
     if any(failed.values()):
         lines.append(f"Failed, and left out: {_counted(failed)}.")
+    imprecise = {name: entry.get("mask_imprecise,none", 0) for name, entry in tasks.items()}
+    if any(imprecise.values()):
+        lines.append(f"Estimates that miss the precision: {_counted(imprecise)}.")
     yield " ".join(lines)
+    for key, caution in CAUTIONS.items():
+        held = [name for name, entry in tasks.items() if key in entry.get("mask_cautions,none", ())]
+        if held and (caution.verdict == "do not use" or key == NO_ERROR):
+            yield f"Caution ({key}), in {', '.join(held)}: {caution.sentence}."
 
 
 def _percent(share: float) -> str:

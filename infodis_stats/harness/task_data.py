@@ -106,8 +106,9 @@ def task_data(
     problems = [*[""] * len(documents), *failed.values()]
     if any(each.document.sizes for each in documents):
         data, kind, unit = _choices(task, rows), "choices", "question"
-    elif any(len(each.document.numbers) > 1 for each in documents):
-        data, kind, unit = _likelihoods(rows), "likelihoods", "question"
+    elif task.OUTPUT_TYPE == "multiple_choice" or any(len(each.document.numbers) > 1 for each in documents):
+        data, unit = _likelihoods(rows), "question"
+        kind = "likelihoods" if documents else "choices"
     else:
         data, kind, unit = _texts(task, rows), "perplexity", "document"
     data = data.assign_coords({unit: index})

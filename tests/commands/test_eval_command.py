@@ -98,7 +98,8 @@ def test_an_interrupted_run_continues_and_neither_batches_nor_the_ledger_change_
     small = numbers(capsys, "--batch-size", 3)
     assert small.keys() == whole.keys()
     for key, value in whole.items():  # floats of a network agree up to its rounding
-        assert small[key] == (value if isinstance(value, str) else pytest.approx(value, rel=1e-4)), key
+        is_text = isinstance(value, str) or key == "mask_cautions,none"
+        assert small[key] == (value if is_text else pytest.approx(value, rel=1e-4)), key
 
 
 def own_task(folder: Path, documents: list[dict[str, object]], name: str = "some") -> None:
@@ -145,7 +146,7 @@ def test_a_task_without_a_result_is_named_and_takes_no_other_group_with_it(tmp_p
     assert status == 2
     groups = json.loads((tmp_path / "out" / "results.json").read_text())["groups"]
     assert groups.keys() == {"whole"}
-    assert "never: no document could be scored, so neither it nor a group with it has a row." in printed
+    assert "never: no question could be scored, so neither it nor a group with it has a row." in printed
     assert "some: the contexts of 2 of 2 questions are too long for the model and lost their first tokens." in printed
 
 

@@ -299,3 +299,9 @@ def test_chains_are_exact_for_consistent_models_alone():
     law = ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0)
     (exact,) = race(law, [question(rows)], budget=budget)
     assert (exact.nll_se < 1e-12).all()
+
+
+def test_no_target_gets_more_than_its_budget():
+    asked = [question([[0] * length, [1] * length], key=str(length)) for length in range(1, 11)]
+    for finish in race(Shifted(10, 0, 0.0), asked, budget=Budget(error=1e-300, most_passes=128)):
+        assert finish.forward_passes.max() <= 128

@@ -57,3 +57,14 @@ def test_names_cannot_break_the_table(tasks):
     results = harness_results({"arc": tasks["arc"]})
     results["results"]["arc"]["alias"] = "a|b\n\x1b[31m"
     assert rows(results_table(results))[2][0] == r"a&#124;b\n\x1b[31m"
+
+
+def test_cautions_that_forbid_a_use_and_missed_precisions_stand_below_the_table():
+    entry = {"alias": "arc", "acc,none": 0.5, "sample_len": 4, "mask_level,none": 0.95, "mask_failed,none": 0}
+    noise = {"mask_undecided,none": 4, "mask_passes,none": 9, "mask_passes_of_128,none": 0.1, "mask_imprecise,none": 3}
+    marked = noise | {"mask_cautions,none": ["biased", "few-passes"]}
+    printed = results_table({"results": {"arc": entry | marked}})
+    assert "Caution (biased), in arc: biased by construction" in printed
+    assert "few-passes" not in printed  # of an estimate, which the page has
+    assert "Estimates that miss the precision: 3." in printed
+    assert "Caution" not in results_table({"results": {"arc": entry | noise | {"mask_cautions,none": []}}})
