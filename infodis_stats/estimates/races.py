@@ -34,6 +34,7 @@ __all__ = ["grows", "race"]
 FloatArray = NDArray[np.float64]
 
 FREE = 15  # passes in which a target is exact from the first round on: 4 positions
+SMALLEST = 2  # sizes with a pass of their own in the second round: what they hold is else unseen for long
 TOGETHER = 64  # questions whose passes share batches
 DRAWS = 4000  # of the winner, given the estimates and their errors
 
@@ -166,7 +167,7 @@ class _Race:
                 plan = estimator.plan_target(target, passes, 1, stream(self.root, *keys))
                 self.planned.append((sample, estimator, None))
             else:
-                each = RegressionRound(opening=number == 0)
+                each = RegressionRound(opening=number == 0, smallest=SMALLEST if number == 1 else 0)
                 keys = (target.key, each.name, str(number))
                 plan = each.plan_target(target, self.sizes[number], 1, stream(self.root, *keys))
                 self.planned.append((sample, each, each))

@@ -24,13 +24,16 @@ FloatArray = NDArray[np.float64]
 class RegressionRound(Regression):
     """A round of passes of a sample that grows: stratified sizes, for a regression over all rounds.
 
-    The last pass of the opening round masks everything. All other passes mask less: their sizes are uniform over the
-    sizes below, one pass in each of as many equal strata.
+    The last pass of the opening round masks everything. Other passes mask less: their sizes are uniform over the sizes
+    below, one pass in each of as many equal strata. Sizes that few of these would have can have passes of their own:
+    tokens that determine one another show where one or two are masked.
 
     Parameters
     ----------
     opening : bool, default False
         Whether it is the first round.
+    smallest : int, default 0
+        Sizes ``1 .. smallest`` have a pass each, where there are at least four times as many positions.
 
     Examples
     --------
@@ -42,6 +45,7 @@ class RegressionRound(Regression):
     """
 
     opening: bool = False
+    smallest: int = 0
 
     name: ClassVar[str] = "regression-round"
     summary: ClassVar[str] = "a round of passes that are regressed together with those of other rounds"
@@ -50,9 +54,11 @@ class RegressionRound(Regression):
         """Draw independent rounds; see `Estimator.plan`. The weights are those of the round alone."""
         strata = self.strata(length, passes)
         full = np.ones((replicates, self._full(length), length), dtype=bool)
-        points = draw_points(Stratified(), length, passes - full.shape[1], replicates, rng)
-        between = max(length - 1, 1)
-        sizes = np.minimum((points[..., 0] * between).astype(np.int64) + 1, between)
+        drawn, low, between = passes - full.shape[1], self._low(length), max(length - 1, 1)
+        points = draw_points(Stratified(), length, drawn, replicates, rng)
+        place = (points[..., 0] * drawn - low) / (drawn - low)
+        sizes = np.minimum((place * between).astype(np.int64) + 1, between)
+        sizes[..., :low] = 1 + np.arange(low)
         masks = np.concatenate([smallest(points[..., 1:], sizes), full], axis=1)
         return MaskPlan(masks, _weights(masks, (length,), {length: strata}))
 
@@ -62,15 +68,19 @@ class RegressionRound(Regression):
 
     def strata(self, length: int, passes: int) -> FloatArray:
         """Return the probability of each size ``1 .. length`` in each pass: (passes, length)."""
-        full = self._full(length)
+        full, low = self._full(length), self._low(length)
         drawn, between = passes - full, max(length - 1, 1)
         strata = np.zeros((passes, length))
-        strata[:drawn, :between] = equal_strata(drawn, between)
+        strata[:low, :low] = np.eye(low)
+        strata[low:drawn, :between] = equal_strata(drawn - low, between)
         strata[drawn:, -1] = 1.0
         return strata
 
     def _full(self, length: int) -> int:
         return int(self.opening and length > 1)
+
+    def _low(self, length: int) -> int:
+        return self.smallest if length >= 4 * self.smallest else 0
 
 
 @dataclass(frozen=True, eq=False)
