@@ -111,9 +111,9 @@ def rank_candidates(
     probability at most ``error``, so the intervals together have the confidence level ``1 - 2 error``.
 
     Measured with ``auto`` on arbitrary losses and at most 128 passes: of races between two equal candidates of 10
-    positions, 3.0 % are settled at an error of 0.05, and 37 % at 0.5 (600 races, standard errors 0.7 and 2 points). Of
-    races of four candidates of 8 positions, 93 % are settled at 0.05, none of them wrongly, and 6 % have an interval
-    that misses; a candidate takes 28 passes on average (300 races). Races of replicates of `regression` take 190 there
+    positions, 2.7 % are settled at an error of 0.05, and 36 % at 0.5 (300 races, standard errors 0.9 and 3 points). Of
+    races of four candidates of 8 positions, 93 % are settled at 0.05, none of them wrongly, and 5 % have an interval
+    that misses; a candidate takes 27 passes on average (300 races). Races of replicates of `regression` take 190 there
     and settle 94 % within 4,096 passes (100 races).
 
     In races of replicates (`infodis_stats.estimates.replicate_races`) the intervals are confidence sequences, and the
