@@ -39,7 +39,7 @@ def evaluate(options: argparse.Namespace) -> None:
         raise InputError(f"limit must be above 0, got {options.limit:g}")
     if options.output is not None:
         writable_folder(options.output)
-    tasks = LoadedTasks(options.tasks.split(","), options.include_path)
+    tasks = LoadedTasks([name.strip() for name in options.tasks.split(",")], options.include_path)
     first = _evaluated(options.model, options, tasks, options.output)
     second = None
     if options.against is not None:
