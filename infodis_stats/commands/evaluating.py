@@ -76,6 +76,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def _evaluated(name: str, options: argparse.Namespace, tasks: LoadedTasks, folder: Path | None) -> Evaluation | None:
     """Evaluate one model; in a folder, write what was found and continue an interrupted run."""
+    options = argparse.Namespace(**vars(options) | {"device": Processes.started().device(options.device)})
     network = read_model(name, options)
     if isinstance(network, Law):
         raise InputError("eval needs a network, because tasks are text; a law scores sequences of symbols only")

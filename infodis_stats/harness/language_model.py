@@ -213,9 +213,7 @@ class DiffusionLM(LM):  # type: ignore[misc]  # lm_eval has no types
         self.seed = _number("seed", seed, int)
         self.processes = Processes.started()
         self._rank, self._world_size = self.processes.rank, self.processes.count
-        if str(device) == "cuda" and self._world_size > 1:
-            device = f"cuda:{self.processes.local_rank}"
-        self._device = torch.device(available_device(device))
+        self._device = torch.device(available_device(self.processes.device(device)))
         chosen = batch_size is not None and not str(batch_size).startswith("auto")
         rows = _number("batch_size", batch_size, int) if chosen else None
         self.execution = Execution(rows, self._device)

@@ -50,6 +50,16 @@ class Processes:
         rank = distributed.get_rank()
         return cls(rank, distributed.get_world_size(), int(os.environ.get("LOCAL_RANK", rank)), group)
 
+    def device(self, device: str | torch.device) -> str:
+        """Return the device of this process: of several, each has a GPU of its own where ``"cuda"`` is asked for.
+
+        Examples
+        --------
+        >>> Processes(rank=5, count=8, local_rank=1).device("cuda"), Processes().device("cuda")
+        ('cuda:1', 'cuda')
+        """
+        return f"cuda:{self.local_rank}" if str(device) == "cuda" and self.count > 1 else str(device)
+
     def everywhere(self, value: T) -> list[T]:
         """Return the values of all processes, in their order, in each of them."""
         if self.count == 1:
