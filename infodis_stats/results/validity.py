@@ -116,7 +116,7 @@ CAUTIONS: dict[str, Caution] = {
             "little-noise",
             "few passes at low noise carry the error: coverage is some points below nominal",
             "caution",
-            "of a law, use marginal-score-entropy with the polynomial schedule; of a network, read intervals as too "
+            "for a law, use marginal-score-entropy with the polynomial schedule; for a network, treat intervals as too "
             "narrow",
         ),
         Caution(
