@@ -35,7 +35,12 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("kind", KINDS)
+SLOW = ("corpora",)
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind in SLOW else []) for kind in KINDS]
+)
 def test_a_template_runs_and_is_diagnosed(kind, tmp_path):
     path = tmp_path / "study.toml"
     path.write_text(study_template(kind))
