@@ -1,4 +1,4 @@
-"""Contests: candidates that share their context, and what a race between them comes to."""
+"""Contests: candidates that share their context, and the result of a race between them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Contest:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Ranking:
-    """What a race came to.
+    """The result of a race.
 
     Attributes
     ----------

@@ -34,7 +34,7 @@ __all__ = ["grows", "race"]
 FloatArray = NDArray[np.float64]
 
 FREE = 15  # passes in which a target is exact from the first round on: 4 positions
-SMALLEST = 2  # sizes with a pass of their own in the second round: what they hold is else unseen for long
+SMALLEST = 2  # sizes with a pass of their own in the second round: few other passes have them
 TOGETHER = 64  # questions whose passes share batches
 DRAWS = 4000  # of the winner, given the estimates and their errors
 

@@ -48,7 +48,7 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A document with what came of its questions.
+    """A document with the results of its questions.
 
     Attributes
     ----------

@@ -25,7 +25,7 @@ OF_SCORES = ("rejected", "win", "gaps", "margins")
 
 
 class QuestionLedger:
-    """What finished questions came to, by their keys; one file per process of an evaluation.
+    """The results of finished questions, by their keys; one file per process of an evaluation.
 
     A line is the checksum of what follows it: the key and the numbers as JSON, which has every digit of a float64. A
     line that a kill has cut short does not match its checksum and is not read.

@@ -196,13 +196,8 @@ def _noise(view: _View) -> Iterator[str]:
     flips: dict[str, float] = {}
     for _, score, part in rows:
         flips[score] = flips.get(score, 0.0) + float(part["flips"])
-    counts = " and ".join(
-        f"{significant(count, 2)} answers by {score}" for score, count in flips.items() if not math.isnan(count)
-    )
-    if not counts:
-        yield "The noise of the masks is not known, because the passes do not say."
-        return
-    name, score, part = max(rows, key=lambda row: float(row[2]["mask_stderr"].fillna(-1.0)))
+    counts = " and ".join(f"{significant(count, 2)} answers by {score}" for score, count in flips.items())
+    name, score, part = max(rows, key=lambda row: float(row[2]["mask_stderr"]))
     yield (
         f"Masks are expected to turn {counts} from right to wrong or back. The largest standard error over masks is "
         f"{_points(part['mask_stderr'])} points ({name}, {score}), where that over questions is "

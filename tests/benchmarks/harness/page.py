@@ -125,8 +125,8 @@ def _of(cells: Cells, settings: Sequence[Setting], task: str, score: str) -> lis
 def _page(runs: Mapping[str, Sequence[Run]], cells: Cells, calls: Sequence[Fullness]) -> Iterator[str]:
     yield "# Accuracies in the harness: seeds and passes\n"
     yield (
-        f"How much do accuracies vary with the seed of the masks, and what do races cost? `make harness` measures this "
-        f"page anew, with the model `{MODEL}` (subwords) in lm-evaluation-harness on the first {QUESTIONS} questions "
+        f"How much do accuracies vary with the seed of the masks, and what do races cost? `make harness` writes this "
+        f"page, with the model `{MODEL}` (subwords) in lm-evaluation-harness on the first {QUESTIONS} questions "
         "of three local tasks ([tasks](tasks/README.md)): endings of sentences (four choices), pairs of sentences, and "
         "letters A to D (one token each). Runs are kept in `out/harness`, and only missing ones are repeated.\n"
     )
@@ -271,7 +271,7 @@ def _answer(cells: Cells) -> Iterator[str]:
     printed = [float(cell.seeds.stderr.mean()) for task, score in LONG for cell in _of(cells, [BASELINE], task, score)]
     yield (
         "\nNoise does not only move accuracies. Wrong winners are random, so it draws accuracies towards guesses. "
-        "The copies draw masks anew for each choice, so the noise of both choices is in their difference."
+        "The copies draw other masks for each choice, so the noise of both choices is in their difference."
     )
     yield (
         f"\nThe standard error that the harness prints is {_range(printed)} points. It is about other questions. Two "
