@@ -16,7 +16,8 @@ import xarray as xr
 from estimators import InputError
 from infodis_stats.harness.extra_keys import with_mask_noise
 from infodis_stats.harness.installed import TaskManager, handle_non_serializable, simple_evaluate
-from infodis_stats.harness.language_model import DiffusionLM, FailedQuestionsError
+from infodis_stats.harness.language_model import DiffusionLM
+from infodis_stats.harness.scored import FailedQuestionsError
 from infodis_stats.harness.task_data import evaluation_attributes, task_data
 from infodis_stats.harness.tasks import metrics_beyond_likelihoods
 from infodis_stats.io.files import atomic_path

@@ -1,19 +1,15 @@
 """The model that lm-evaluation-harness calls: likelihoods of a masked diffusion model, one race per question."""
 
-import difflib
 import enum
 import hashlib
-import inspect
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from estimators import Estimator, InputError
@@ -21,17 +17,16 @@ from estimators.evaluate import available_device
 from infodis_stats.estimates.questions import Budget, Finish, Question
 from infodis_stats.estimates.races import race
 from infodis_stats.estimates.settings import Execution, named_estimator
+from infodis_stats.harness.arguments import read_budget, read_number, read_text_model
 from infodis_stats.harness.installed import LM, register_model
 from infodis_stats.harness.processes import Processes
 from infodis_stats.harness.requests import Document, Request, choice_documents, numbered, rolling_documents
+from infodis_stats.harness.scored import FailedQuestionsError, Scored
 from infodis_stats.harness.tasks import needs_greedy
-from infodis_stats.models import TextModel, check_text_model, load_model
+from infodis_stats.models import TextModel
 from infodis_stats.models.huggingface.chat import chat_renderer, chat_template_of
 
 __all__ = ["DiffusionLM", "FailedQuestionsError", "Greedy", "Ledger", "Scored"]
-
-ERROR = 0.01
-SHOWN = 3  # failed questions in a message
 
 
 class Ledger(Protocol):
@@ -44,57 +39,6 @@ class Ledger(Protocol):
     def put(self, key: str, finish: Finish) -> None:
         """Keep a finished question."""
         ...
-
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """A document with the results of its questions.
-
-    Attributes
-    ----------
-    document : Document
-    finishes : tuple of Finish
-        One per question; empty if the document cannot be asked.
-    """
-
-    document: Document
-    finishes: tuple[Finish, ...]
-
-    @property
-    def problem(self) -> str:
-        """Why there is no result; empty if there is one."""
-        failed = next((finish.problem for finish in self.finishes if finish.problem), "")
-        return self.document.problem or (f"{self.document.name}: {failed}" if failed else "")
-
-    @property
-    def log_likelihoods(self) -> NDArray[np.float64]:
-        """Of each request, nats: shape (request,)."""
-        values: NDArray[np.float64] = -self.document.parts @ np.concatenate([finish.nll for finish in self.finishes])
-        return values
-
-
-class FailedQuestionsError(InputError):
-    """Questions that could not be scored, after all others have been.
-
-    Attributes
-    ----------
-    problems : dict of (str, int) to str
-        The reason, by task and the harness' number of the document.
-    count : int
-        Questions in all.
-    """
-
-    def __init__(self, problems: Mapping[tuple[str, int], str], count: int) -> None:
-        self.problems, self.count = dict(problems), count
-        named = "; ".join(list(self.problems.values())[:SHOWN])
-        more = f"; and {len(self.problems) - SHOWN} more" if len(self.problems) > SHOWN else ""
-        super().__init__(
-            f"{len(self.problems)} of {count} questions could not be scored: {named}{more}; the others are kept: call "
-            "simple_evaluate again with this model and samples={task: [numbers of the documents without these]}"
-        )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.problems, self.count)
 
 
 class Greedy(enum.Enum):
@@ -207,17 +151,17 @@ class DiffusionLM(LM):  # type: ignore[misc]  # lm_eval has no types
         **options: Any,
     ) -> None:
         super().__init__()
-        self.budget = _budget(error, passes, precision, most_passes)
+        self.budget = read_budget(error, passes, precision, most_passes)
         self.estimator = estimator
         named_estimator(estimator)
-        self.seed = _number("seed", seed, int)
+        self.seed = read_number("seed", seed, int)
         self.processes = Processes.started()
         self._rank, self._world_size = self.processes.rank, self.processes.count
         self._device = torch.device(available_device(self.processes.device(device)))
         chosen = batch_size is not None and not str(batch_size).startswith("auto")
-        rows = _number("batch_size", batch_size, int) if chosen else None
+        rows = read_number("batch_size", batch_size, int) if chosen else None
         self.execution = Execution(rows, self._device)
-        self.model = _model(model, pretrained, self._device, options)
+        self.model = read_text_model(model, pretrained, self._device, options, type(self))
         self.overlap = self._checked_overlap(overlap)
         self.tasks = dict(tasks or {})
         self.ledger = ledger
@@ -486,7 +430,7 @@ class DiffusionLM(LM):  # type: ignore[misc]  # lm_eval has no types
     def _checked_overlap(self, overlap: object) -> int:
         if overlap is None:
             return self.model.longest // 4
-        number: int = _number("overlap", overlap, int)
+        number: int = read_number("overlap", overlap, int)
         if not 0 <= number < self.model.longest:
             raise InputError(
                 f"overlap must be at least 0 and below the model's {self.model.longest} tokens, got {number}"
@@ -499,53 +443,3 @@ register_model("infodis")(DiffusionLM)
 
 def _number_of(scored: Scored) -> int:
     return scored.document.doc_id
-
-
-def _number(name: str, value: object, kind: type[int] | type[float]) -> Any:
-    """Return a number that may be written as text, as in the harness' ``model_args``."""
-    try:
-        number = kind(value) if isinstance(value, str) else value
-    except ValueError:
-        number = None
-    right = int if kind is int else (int, float)
-    if isinstance(number, bool) or not isinstance(number, right):
-        raise InputError(f"{name} must be {'an integer' if kind is int else 'a number'}, got {value!r}")
-    return number
-
-
-def _budget(error: object, passes: object, precision: object, most_passes: object) -> Budget:
-    given = {"error": error, "passes": passes, "precision": precision}
-    chosen = [f"{name}={value}" for name, value in given.items() if value is not None]
-    if len(chosen) > 1:
-        raise InputError(f"error, passes and precision exclude one another, got {' and '.join(chosen)}: choose one")
-    if not chosen:
-        given["error"] = ERROR
-    return Budget(
-        error=None if given["error"] is None else _number("error", given["error"], float),
-        passes=None if passes is None else _number("passes", passes, int),
-        precision=None if precision is None else _number("precision", precision, float),
-        most_passes=_number("most_passes", most_passes, int),
-    )
-
-
-def _model(
-    model: str | TextModel | None, pretrained: str | TextModel | None, device: torch.device, options: dict[str, Any]
-) -> TextModel:
-    if (model is None) == (pretrained is None):
-        which = "it is missing" if model is None else "both model= and pretrained= are given"
-        raise InputError(f"the harness needs one model, such as pretrained=hf:FOLDER or pretrained=austen: {which}")
-    chosen = pretrained if model is None else model
-    known = [name for name, each in inspect.signature(load_model).parameters.items() if each.kind is each.KEYWORD_ONLY]
-    for name in options:
-        if name not in known:
-            own = [*inspect.signature(DiffusionLM).parameters, *known]
-            near = difflib.get_close_matches(name, own, n=1)
-            raise InputError(
-                f"there is no option {name!r} of an infodis model"
-                + (f"; did you mean {near[0]}?" if near else f"; there are {', '.join(sorted(own))}")
-            )
-    if isinstance(chosen, str):
-        return check_text_model(load_model(chosen, device=device, **options), chosen)
-    for name in options:
-        raise InputError(f"{name}= is an option of a model that is loaded by its name, but this one is an object")
-    return check_text_model(chosen, type(chosen).__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,13 +14,11 @@ from infodis_stats.analysis import Estimates
 from infodis_stats.analysis.variance_components import satterthwaite
 from infodis_stats.estimates.questions import Finish
 from infodis_stats.harness.requests import Document
+from infodis_stats.harness.scored import Scored
 from infodis_stats.models import TextModel
 from infodis_stats.results.labels import Variable, describe
 from infodis_stats.results.provenance import model_conventions, model_fingerprint, versions
 from infodis_stats.results.validity import CAUTIONS, caution_variable
-
-if TYPE_CHECKING:
-    from infodis_stats.harness.language_model import Scored
 
 __all__ = ["evaluation_attributes", "task_data"]
 

@@ -16,7 +16,8 @@ from tests.harness.conftest import TASKS
 
 pytest.importorskip("lm_eval", reason="the harness needs lm-eval")
 
-from infodis_stats.harness.language_model import DiffusionLM, FailedQuestionsError
+from infodis_stats.harness.language_model import DiffusionLM
+from infodis_stats.harness.scored import FailedQuestionsError
 
 
 def evaluate(model: Any, manager: Any, task: Any, **options: Any) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from tests.support.chat_checkpoints import TEMPLATES, write_chat_checkpoint
 
 pytest.importorskip("lm_eval", reason="the harness needs lm-eval")
 
-from infodis_stats.harness.language_model import DiffusionLM, FailedQuestionsError, Greedy
+from infodis_stats.harness.language_model import DiffusionLM, Greedy
+from infodis_stats.harness.scored import FailedQuestionsError
 
 Asked = Callable[..., list[Any]]
 

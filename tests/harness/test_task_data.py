@@ -8,11 +8,8 @@ import pytest
 from infodis_stats.estimates.questions import Budget
 from infodis_stats.estimates.races import race
 from infodis_stats.harness.requests import choice_documents, numbered, rolling_documents
+from infodis_stats.harness.scored import Scored
 from infodis_stats.harness.task_data import task_data
-
-pytest.importorskip("lm_eval", reason="the harness needs lm-eval")
-
-from infodis_stats.harness.language_model import Scored
 
 ATTRIBUTES = {"model": "austen", "error": 0.01}
 

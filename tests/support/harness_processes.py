@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from infodis_stats.harness.scored import FailedQuestionsError
+
 __all__ = ["evaluation", "write_task"]
 
 TASKS = Path(__file__).parents[2] / "reports" / "tasks"
@@ -30,7 +32,7 @@ def evaluation(folder: Path) -> dict[str, Any] | None:
     """Evaluate that task, then without what failed; return what the first process found, and None in the others."""
     lm_eval: Any = pytest.importorskip("lm_eval")
     tasks: Any = pytest.importorskip("lm_eval.tasks")
-    from infodis_stats.harness.language_model import DiffusionLM, FailedQuestionsError  # noqa: PLC0415  needs lm-eval
+    from infodis_stats.harness.language_model import DiffusionLM  # noqa: PLC0415  needs lm-eval
 
     model = DiffusionLM("austen", passes=32)
     manager = tasks.TaskManager(include_path=str(folder), include_defaults=False)
