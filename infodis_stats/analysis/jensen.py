@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, check_level
 
-__all__ = ["JensenGap", "jensen_gap"]
+__all__ = ["JensenGap", "jensen_gap", "log_sums_of_others"]
 
 FEWEST_EFFECTIVE = 8.0
 SMALLEST_EFFECTIVE_SHARE = 0.25
@@ -130,14 +130,19 @@ def _pseudo_values(values: FloatArray) -> FloatArray:
     """Jackknife pseudo-values of the plug-in estimate, (..., R)."""
     count = values.shape[-1]
     total = np.logaddexp.reduce(-values, axis=-1, keepdims=True)
-    nothing = np.full((*values.shape[:-1], 1), -np.inf)
-    before = np.concatenate([nothing, np.logaddexp.accumulate(-values, axis=-1)[..., :-1]], axis=-1)
-    after = np.concatenate([nothing, np.logaddexp.accumulate(-values[..., ::-1], axis=-1)[..., :-1]], axis=-1)
-    others = np.logaddexp(before, after[..., ::-1])
+    others = log_sums_of_others(-values)
     mean = values.mean(axis=-1, keepdims=True)
     gap = mean + total - np.log(count)
     left_out = (mean * count - values) / (count - 1) + others - np.log(count - 1)
     return np.asarray(count * gap - (count - 1) * left_out)
+
+
+def log_sums_of_others(values: FloatArray) -> FloatArray:
+    """Return for each of the values (..., R) the log of the sum of the exponentials of all others."""
+    nothing = np.full((*values.shape[:-1], 1), -np.inf)
+    before = np.concatenate([nothing, np.logaddexp.accumulate(values, axis=-1)[..., :-1]], axis=-1)
+    after = np.concatenate([nothing, np.logaddexp.accumulate(values[..., ::-1], axis=-1)[..., :-1]], axis=-1)
+    return np.asarray(np.logaddexp(before, after[..., ::-1]))
 
 
 def _ends(

@@ -7,11 +7,12 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike
 
+from infodis_stats.analysis.jensen import log_sums_of_others
 from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, check_level
 
 __all__ = ["LogMeanBounds", "log_mean_bounds"]
 
-STEPS = 60  # of a bisection
+STEPS = 48  # of a bisection
 
 
 @dataclass(frozen=True)
@@ -116,12 +117,13 @@ def log_mean_bounds(parts: Sequence[ArrayLike], level: float = 0.95) -> LogMeanB
     count, miss = draws.shape[-1], (1.0 - level) / 2.0
     top = draws.max(axis=-1, keepdims=True)
     weights = np.exp(draws - top)
-    total = weights.sum(axis=-1, keepdims=True)
-    importance = np.log(total / count) + top
-    relative = weights * count / total
+    mean = weights.mean(axis=-1, keepdims=True)
+    importance = np.log(mean) + top
+    relative = weights / mean
     error = relative.std(axis=-1, ddof=1) / np.sqrt(count)
-    others = np.log((total - weights) / (count - 1)) + top
-    tangent = (others + np.exp(draws - others) - 1.0).mean(axis=-1)
+    others = log_sums_of_others(draws) - np.log(count - 1)
+    with np.errstate(over="ignore"):  # infinite where one draw is all that counts
+        tangent = (others + np.exp(draws - others) - 1.0).mean(axis=-1)
     quantile = scipy.stats.t.ppf(1.0 - miss, count - 1)
     of_sum = float(np.sqrt(np.square(error).sum()))
     equal = all_equal(draws)
@@ -176,16 +178,17 @@ def _lowering(relative: FloatArray, evidence: float) -> float:
             low, high = (middle, high) if wealth(np.array([middle]))[0][0] < evidence else (low, middle)
         return float(high)
 
-    def at_slope(slope: float) -> FloatArray:
-        low, high = np.full(parts, -most), np.full(parts, most)
-        for _ in range(STEPS):
-            middle = (low + high) / 2
-            flatter = wealth(middle)[1] < slope
-            low, high = np.where(flatter, middle, low), np.where(flatter, high, middle)
-        return high
-
+    low, high = np.full(parts, -most), np.full(parts, most)
     flat, steep = 0.0, float(count)
     for _ in range(STEPS):
         slope = (flat + steep) / 2
-        flat, steep = (slope, steep) if wealth(at_slope(slope))[0].sum() < evidence else (flat, slope)
-    return float(at_slope(steep).sum())
+        least, largest = low, high  # of what each part is lowered by at this slope
+        for _ in range(STEPS // 4):
+            middle = (least + largest) / 2
+            flatter = wealth(middle)[1] < slope
+            least, largest = np.where(flatter, middle, least), np.where(flatter, largest, middle)
+        if wealth(largest)[0].sum() < evidence:
+            flat, low = slope, least
+        else:
+            steep, high = slope, largest
+    return float(high.sum())
