@@ -1,6 +1,6 @@
 """Models for tests: small, slow and obvious."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -48,6 +48,45 @@ class ArbitraryBlocks:
         before = (shown.double() @ earlier.double().T).long()
         code = (inside + 31 * before + 101 * places + (tokens + 3) * 13 + 997 * self.seed).double()
         return torch.where(masked, (torch.sin(code) ** 2) * (1 + places % 3), 0.0).double()
+
+
+class ArbitraryDistributions:
+    """Distributions that no law has: an arbitrary one for each position and set of revealed tokens.
+
+    With a block size, each depends on the revealed tokens of its own block and on all tokens of the earlier ones.
+    """
+
+    def __init__(self, symbols: int = 3, seed: int = 0, *, block_size: int | None = None, block_start: int = 0) -> None:
+        self.symbols, self.seed = symbols, seed
+        self.block_size, self.block_start = block_size, block_start
+        self.calls: list[int] = []
+
+    def distribution(self, tokens: Sequence[int], masked: Sequence[bool], position: int) -> torch.Tensor:
+        """Return the log-probabilities at a position, (symbols,)."""
+        found = self.log_probs(torch.tensor([tokens]), torch.tensor([masked]))
+        return found[0, position]
+
+    def log_probs(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        """Return the log-probabilities at all positions, (batch, length, symbols)."""
+        places = torch.arange(tokens.shape[1])
+        block = torch.zeros_like(places) if self.block_size is None else (places - self.block_start) // self.block_size
+        own, earlier = (block == block[:, None]).double(), (block < block[:, None]).double()
+        weights = (7.0 + places.double()) ** 1.5
+        code = (torch.where(masked, 0, tokens + 1) * weights) @ own + ((tokens + 1) * weights) @ earlier.T
+        symbols = torch.arange(self.symbols) + 1
+        angles = code[..., None] * (0.7 + 0.3 * symbols) + 1.9 * places[:, None] * symbols + 3.1 * self.seed * symbols
+        return (2 * torch.sin(angles)).log_softmax(dim=2)
+
+    def token_log_probs(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        """Return the log-probabilities at each masked position."""
+        self.calls.append(len(tokens))
+        return self.log_probs(tokens, masked)[masked]
+
+    def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        """Return the losses of the same distributions."""
+        losses = torch.zeros(tokens.shape, dtype=torch.float64)
+        losses[masked] = -self.token_log_probs(tokens, masked).gather(1, tokens[masked][:, None])[:, 0]
+        return losses
 
 
 def slow_nll(model: ArbitraryLosses, target: Target) -> float:
