@@ -5,17 +5,42 @@ draws in batches of 16 are 8 replicates of 16 passes. Prompts are never masked h
 count, and losses are taken in full precision.
 """
 
-from estimators.masked.published.complements import PublishedDiffuCoder
-from estimators.masked.published.counts import InfodisCount, PublishedLLaDA
-from estimators.masked.published.rates import PublishedDream, PublishedRADD
+from estimators.masked.published.base import Published, Purpose
+from estimators.masked.published.complements import PublishedDiffuCoder, PublishedESPO
+from estimators.masked.published.counts import InfodisCount, PublishedELBOKTO, PublishedInfodis, PublishedLLaDA
+from estimators.masked.published.expectation import expected_value
+from estimators.masked.published.grids import PublishedDiscreteELBO, PublishedGDPO, PublishedGIDD
+from estimators.masked.published.rates import (
+    PublishedBD3LM,
+    PublishedDream,
+    PublishedMDLM,
+    PublishedMDLMDiscrete,
+    PublishedRADD,
+    PublishedSMDM,
+)
 from estimators.masked.published.scores import PublishedD1, PublishedPLL
+from estimators.masked.published.upper_bound import PublishedSPG
 
 __all__ = [
     "InfodisCount",
+    "Published",
+    "PublishedBD3LM",
     "PublishedD1",
     "PublishedDiffuCoder",
+    "PublishedDiscreteELBO",
     "PublishedDream",
+    "PublishedELBOKTO",
+    "PublishedESPO",
+    "PublishedGDPO",
+    "PublishedGIDD",
+    "PublishedInfodis",
     "PublishedLLaDA",
+    "PublishedMDLM",
+    "PublishedMDLMDiscrete",
     "PublishedPLL",
     "PublishedRADD",
+    "PublishedSMDM",
+    "PublishedSPG",
+    "Purpose",
+    "expected_value",
 ]

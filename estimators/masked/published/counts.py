@@ -1,20 +1,20 @@
 """Published schemes that draw how many tokens are masked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.designs import IID, draw_points
+from estimators.designs import IID, Design, draw_points
 from estimators.errors import PassesError
-from estimators.estimator import Estimator
 from estimators.masked.mask_law import MaskLaw, estimand_weights
-from estimators.masked.mask_maps import WeightedMasks
+from estimators.masked.mask_maps import MaskMap, UniformCount, WeightedMasks
 from estimators.masked.masks import smallest
 from estimators.masked.plan import MaskPlan
+from estimators.masked.published.base import PublishedPoints, PublishedSum, Purpose
 
-__all__ = ["InfodisCount", "PublishedLLaDA"]
+__all__ = ["InfodisCount", "PublishedELBOKTO", "PublishedInfodis", "PublishedLLaDA"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,46 @@ class InfodisCount:
 
 
 @dataclass(frozen=True)
-class PublishedLLaDA(Estimator):
+class PublishedInfodis(PublishedPoints):
+    """The paper's release with independent passes: see `InfodisCount`.
+
+    Parameters
+    ----------
+    mask_map : InfodisCount
+    """
+
+    source: ClassVar[str] = "Dongjae0324/infodis, eval_llada.py and eval_text8.py"
+    purpose: ClassVar[Purpose] = "benchmark scoring"
+
+    mask_map: MaskMap = field(default_factory=InfodisCount)
+    design: Design = field(default=IID(), init=False)
+
+
+@dataclass(frozen=True)
+class PublishedELBOKTO(PublishedPoints):
+    """ELBO-KTO's likelihood: uniform counts, the mean loss of the masked tokens times their number ``L``; unbiased.
+
+    It is `UniformCount` with independent points, 8 by default. The masks of an example are drawn once, for the policy,
+    the reference and every epoch: what training sees of an example is one replicate. The preference loss is not
+    linear in it.
+
+    References
+    ----------
+    V. Jindal et al., *Aligning diffusion language models via unpaired preference optimization*, arXiv 2510.23658.
+    """
+
+    name: ClassVar[str] = "published-elbo-kto"
+    summary: ClassVar[str] = "as published by ELBO-KTO: independent uniform counts, weight L/m; 8 passes there"
+    source: ClassVar[str] = "vaibhavjindal/elbo-kto, precompute_bref.py and train.py"
+    purpose: ClassVar[Purpose] = "preference optimisation"
+    unbiased: ClassVar[bool] = True
+
+    mask_map: MaskMap = field(default=UniformCount(), init=False)
+    design: Design = field(default=IID(), init=False)
+
+
+@dataclass(frozen=True)
+class PublishedLLaDA(PublishedSum):
     """LLaDA's ``get_log_likelihood``: counts ``round(k + j L/b)``, ``j = 0 .. b - 1``, wrapped to ``1 .. L``.
 
     One random ``k`` serves a batch of ``b`` passes. Halves are rounded to even numbers, so that even counts come too
@@ -91,13 +130,26 @@ class PublishedLLaDA(Estimator):
 
     name: ClassVar[str] = "published-llada"
     summary: ClassVar[str] = "as published by LLaDA: counts on a grid with one common offset, halves rounded to even"
-    unbiased: ClassVar[bool] = False
+    source: ClassVar[str] = "ML-GSAI/LLaDA, get_log_likelihood.py and eval_llada.py"
+    purpose: ClassVar[Purpose] = "benchmark scoring"
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
         """Draw independent replicates of the plan, a batch each; see `Estimator.plan`."""
         points = draw_points(IID(), length, passes, replicates, rng)
         first = 1 + np.minimum((points[:, :1, 0] * length).astype(np.int64), length - 1)
-        counts = np.rint(first + np.arange(passes) * (length / passes)).astype(np.int64)
-        sizes = (counts - 1) % length + 1
+        sizes = self._sizes(first, length, passes)
         masks = smallest(points[..., 1:], sizes)
         return MaskPlan(masks, masks * (length / sizes / passes)[..., None])
+
+    def expected_weights(self, length: int, passes: int) -> NDArray[np.float64]:
+        """Return the expected weight of a token loss by the mask's size; see `PublishedSum.expected_weights`."""
+        sizes = self._sizes(np.arange(1, length + 1)[:, None], length, passes)
+        shares = np.bincount(sizes.ravel(), minlength=length + 1) / sizes.size
+        of_size: NDArray[np.float64] = shares * length * estimand_weights(length)
+        return of_size
+
+    @staticmethod
+    def _sizes(first: NDArray[np.int64], length: int, passes: int) -> NDArray[np.int64]:
+        counts = np.rint(first + np.arange(passes) * (length / passes)).astype(np.int64)
+        wrapped: NDArray[np.int64] = (counts - 1) % length + 1
+        return wrapped

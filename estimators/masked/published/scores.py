@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from estimators.errors import PassesError
-from estimators.estimator import Estimator
 from estimators.masked.plan import MaskPlan
+from estimators.masked.published.base import PublishedSum, Purpose
 
 __all__ = ["PublishedD1", "PublishedPLL"]
 
 
 @dataclass(frozen=True)
-class PublishedD1(Estimator):
+class PublishedD1(PublishedSum):
     """d1's one-pass number: everything masked once, as if the tokens were independent.
 
     References
@@ -24,7 +25,8 @@ class PublishedD1(Estimator):
 
     name: ClassVar[str] = "published-d1"
     summary: ClassVar[str] = "as published by d1: everything masked once, as if tokens were independent; 1 pass"
-    unbiased: ClassVar[bool] = False
+    source: ClassVar[str] = "dllm-reasoning/d1, diffu-grpo/diffu_grpo_trainer.py"
+    purpose: ClassVar[Purpose] = "policy gradient"
     deterministic: ClassVar[bool] = True
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
@@ -32,14 +34,21 @@ class PublishedD1(Estimator):
         masks = np.ones((replicates, 1, length), dtype=bool)
         return MaskPlan(masks, masks.astype(np.float64))
 
+    def expected_weights(self, length: int, passes: int) -> NDArray[np.float64]:
+        """Return 1 for the full mask; see `PublishedSum.expected_weights`."""
+        return np.concatenate([np.zeros(length), [1.0]])
+
 
 @dataclass(frozen=True)
-class PublishedPLL(Estimator):
+class PublishedPLL(PublishedSum):
     """The pseudo-log-likelihood of masked language models: every position masked alone, ``L`` passes.
 
     The sum of ``-log p(x_i | all others)``. It is not a likelihood: each token is conditioned on all others, before and
     after it. The bias is ``sum_i c(i, {i}) - NLL``: 0 for independent tokens, and minus the whole NLL where each token
     is determined by the others. Nothing is drawn, so all replicates are equal.
+
+    DiSE's regeneration probability (arXiv 2603.02760) is a relative in one pass: nothing is masked, and each token is
+    priced at its own, visible position. A model of masked tokens defines no such probability, so it is not here.
 
     References
     ----------
@@ -56,7 +65,8 @@ class PublishedPLL(Estimator):
 
     name: ClassVar[str] = "published-pll"
     summary: ClassVar[str] = "as published for masked language models: the pseudo-log-likelihood; L passes"
-    unbiased: ClassVar[bool] = False
+    source: ClassVar[str] = "awslabs/mlm-scoring; Salazar et al., ACL 2020"
+    purpose: ClassVar[Purpose] = "benchmark scoring"
     deterministic: ClassVar[bool] = True
 
     def plan(self, length: int, passes: int, replicates: int, rng: np.random.Generator) -> MaskPlan:
@@ -65,3 +75,9 @@ class PublishedPLL(Estimator):
             raise PassesError(f"{self.name} needs {length} passes for {length} scored positions, got {passes}")
         masks = np.broadcast_to(np.eye(length, dtype=bool), (replicates, length, length)).copy()
         return MaskPlan(masks, masks.astype(np.float64))
+
+    def expected_weights(self, length: int, passes: int) -> NDArray[np.float64]:
+        """Return 1 for masks of one position; see `PublishedSum.expected_weights`."""
+        of_size = np.zeros(length + 1)
+        of_size[1] = 1.0
+        return of_size
