@@ -199,11 +199,13 @@ def _add_scoring(add: Add) -> None:
 
     consistency = add("consistency", "test whether the conditionals of a model come from one joint distribution")
     _add_orders(consistency)
+    bracket = add("bracket", "bracket likelihoods of generation in a random order")
+    _add_bracket(bracket)
     sampler = add("sampler", "compute likelihoods of a deterministic decoder, which have no noise")
     _add_sampler(sampler)
-    for command in (nll, ratio, rank, consistency, sampler, compare):
+    for command in (nll, ratio, rank, consistency, bracket, sampler, compare):
         _add_chat(command)
-    for command in (nll, ratio, rank, consistency, sampler, scan, compare):
+    for command in (nll, ratio, rank, consistency, bracket, sampler, scan, compare):
         _add_reading(command, fasta=command is not rank)
 
 
@@ -412,6 +414,24 @@ def _add_orders(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
     group.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
     group.add_argument("--json", action="store_true", help="print JSON")
+    _add_model(parser)
+
+
+def _add_bracket(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help=MODEL)
+    parser.add_argument("file", help=SEQUENCES)
+    group = parser.add_argument_group("sampling")
+    group.add_argument(
+        "--orders",
+        type=int,
+        default=128,
+        help="passes per sequence, in orders of one pass per token each (default 128)",
+    )
+    group.add_argument("--context", type=int, default=0, help="number of leading symbols given as context (default 0)")
+    group.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
+    group.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
+    group.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--out", type=Path, help=".csv file for the table, or .nc file for the result")
     _add_model(parser)
 
 

@@ -1,3 +1,4 @@
+from .bracketing import bracket as bracket
 from .checking import check as check
 from .checking import validate as validate
 from .comparing import compare as compare

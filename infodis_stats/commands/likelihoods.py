@@ -27,7 +27,7 @@ from infodis_stats.report.numbers import band
 from infodis_stats.report.summary_table import AVERAGES
 from infodis_stats.results.validity import caution_sentences
 
-__all__ = ["attributes_of", "check_out", "nll", "ratio", "write_result"]
+__all__ = ["attributes_of", "averages_of", "check_out", "nll", "ratio", "write_result"]
 
 
 def nll(options: argparse.Namespace) -> None:
@@ -189,10 +189,10 @@ def _show(result: xr.Dataset, options: argparse.Namespace) -> None:
         rows = json.loads(frame.to_json(orient="records"))
         print(json.dumps({"attributes": attributes_of(result), f"{frame.columns[0]}s": rows}, indent=1))
     else:
-        print("\n".join([str(table), *_averages(result)]))
+        print("\n".join([str(table), *averages_of(result)]))
 
 
-def _averages(result: xr.Dataset) -> list[str]:
+def averages_of(result: xr.Dataset) -> list[str]:
     """Return the averages over the documents and over their population, if there are several documents."""
     if result["forward_passes"].size < 2:
         return []

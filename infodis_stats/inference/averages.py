@@ -61,11 +61,11 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
         weigh more), its ``bits_per_token`` and ``perplexity``, and ``bits_per_token_macro``, the mean over documents of
         each document's bits per token, so all documents weigh the same. For texts also ``bits_per_byte`` and
         ``bits_per_word`` (micro) and ``bits_per_byte_macro``. For ratios: ``log_ratio`` (per pair) and ``win_rate``,
-        the share of pairs above zero (`infodis_stats.analysis.win_rate`). For brackets (`bracket_nll`) also two-sided
-        averages of the order-marginal likelihood: ``marginal``, ``marginal_bits_per_token`` and
-        ``marginal_perplexity (ci_bound)``, the means of the lower and of the upper bounds, each with ``_bracket
-        (ci_bound)``, from the lower end of the interval of the one to the upper end of that of the other. Each of the
-        others has ``_se`` (except the win-rate) and
+        the share of pairs above zero (`infodis_stats.analysis.win_rate`). For brackets (`bracket_nll`) also the lower
+        and the upper bounds on the order-marginal likelihood: ``marginal_lower`` and ``marginal_upper``, and these with
+        ``_bits_per_token``, ``_bits_per_byte`` and ``_perplexity``. The truth lies between the lower end of the
+        interval of the one and the upper end of that of the other; a document without a lower bound counts as 0 there.
+        Each has ``_se`` (except the win-rate) and
         ``_ci (ci_bound)``; those of likelihoods are `infodis_stats.analysis.nonnegative`. ``mask_share`` is the share
         of the variance between documents that is noise of the masks. ``cautions (caution)`` hold for at least one
         document, or, ``few-documents-dominate``, for an average over the population: ``dominated (average)`` says for
@@ -106,6 +106,8 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
             "bits_per_token": (estimate / np.log(2), error / np.log(2), ends / np.log(2)),
             "perplexity": (perplexity, perplexity * error if error else 0.0, perplexity_ends),
         }
+        if "marginal_upper" in result:
+            values |= bracket_averages(result, of, confidence)
     else:
         values = {name: _bounds(means[name]), "win_rate": _bounds(analysis.win_rate(documents, of, confidence))}
     averaged = xr.Dataset(
@@ -125,8 +127,6 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
         cautions = cautions.reindex(caution=list(CAUTIONS), fill_value=False)  # older results lack newer cautions
         cautions.loc[{"caution": key}] |= averaged["dominated"].any()
     averaged["cautions"] = cautions
-    if "marginal_upper" in result:
-        averaged = averaged.assign(bracket_averages(result, of, confidence))
     averaged = describe(averaged, VARIABLES | BRACKET_VARIABLES)
     for key in values:
         about = averaged[key].attrs

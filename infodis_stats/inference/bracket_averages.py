@@ -1,29 +1,32 @@
-"""Two-sided averages of brackets over a data set: from lower and upper bounds on each document."""
+"""Two-sided averages of brackets over a data set: from the lower and the upper bounds of the documents."""
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from infodis_stats import analysis
-from infodis_stats.results.labels import CI_BOUND, Variable
+from infodis_stats.results.labels import Variable
 
-__all__ = ["VARIABLES", "bracket_averages"]
+__all__ = ["SIDES", "VARIABLES", "bracket_averages"]
 
 FloatArray = NDArray[np.float64]
+Entry = tuple[float, float, FloatArray]  # estimate, standard error, ends of the interval
+
+SIDES = {"marginal_lower": "lower bound on the order-marginal", "marginal_upper": "upper bound on the order-marginal"}
 
 VARIABLES = {
-    "marginal": Variable("nat", "bounds on the negative log-likelihood of random-order sampling, mean over documents"),
-    "marginal_bracket": Variable("nat", "confidence interval of the mean between the bounds"),
-    "marginal_bits_per_token": Variable("bit", "bounds per scored token, of random-order sampling"),
-    "marginal_bits_per_token_bracket": Variable("bit", "confidence interval of the bits per token between the bounds"),
-    "marginal_bits_per_byte": Variable("bit", "bounds per byte, of random-order sampling"),
-    "marginal_bits_per_byte_bracket": Variable("bit", "confidence interval of the bits per byte between the bounds"),
-    "marginal_perplexity": Variable("1", "bounds on the perplexity per scored token, of random-order sampling"),
-    "marginal_perplexity_bracket": Variable("1", "confidence interval of the perplexity between the bounds"),
+    side + name: Variable(units, f"{words} {what}")
+    for side, words in SIDES.items()
+    for name, units, what in (
+        ("", "nat", "negative log-likelihood per document"),
+        ("_bits_per_token", "bit", "negative log-likelihood per scored token"),
+        ("_bits_per_byte", "bit", "negative log-likelihood per byte"),
+        ("_perplexity", "1", "perplexity per scored token"),
+    )
 }
 
 
-def bracket_averages(result: xr.Dataset, of: analysis.Of, level: float) -> dict[str, xr.Variable]:
+def bracket_averages(result: xr.Dataset, of: analysis.Of, level: float) -> dict[str, Entry]:
     """Average the bounds of `bracket_nll` over documents.
 
     Parameters
@@ -35,38 +38,28 @@ def bracket_averages(result: xr.Dataset, of: analysis.Of, level: float) -> dict[
 
     Returns
     -------
-    dict of str to xarray.Variable
-        Of each average the bounds and the bracket, both ``(ci_bound)``: the lower end of the bracket is that of the
-        confidence interval of the mean lower bound, the upper end that of the mean upper bound. Where a document has no
-        lower bound, neither has the average: NaN, and the bracket begins at 0 nats.
+    dict of str to tuple
+        Of each average of each side: the estimate, its standard error, and the ends of its interval. The value lies
+        between the lower end of the lower bound and the upper end of the upper bound. A document without a lower bound
+        counts as 0 in that side: no probability exceeds 1.
     """
-    lengths = result["length"].values.astype(np.float64)
-    sizes: dict[str, FloatArray | None] = {"marginal": None, "marginal_bits_per_token": lengths}
-    if "bytes" in result:
-        sizes["marginal_bits_per_byte"] = result["bytes"].values.astype(np.float64)
-    ends = {name: _ends(result, of, level, 1.0 if size is None else np.log(2), size) for name, size in sizes.items()}
-    per_token = (end * np.log(2) for end in ends["marginal_bits_per_token"])
-    with np.errstate(over="ignore"):  # infinite beyond 709 nats per token
-        bounds, bracket = (np.exp(end) for end in per_token)
-    ends["marginal_perplexity"] = bounds, bracket
-    return {
-        name + suffix: xr.Variable(CI_BOUND[0], values)
-        for name, (bounds, bracket) in ends.items()
-        for suffix, values in (("", bounds), ("_bracket", bracket))
-    }
-
-
-def _ends(
-    result: xr.Dataset, of: analysis.Of, level: float, scale: float, sizes: FloatArray | None
-) -> tuple[FloatArray, FloatArray]:
     degrees = np.where(result["all_orders"].values, np.inf, np.maximum(result["orders"].values - 1.0, 1.0))
-    bounds, bracket = np.zeros(2), np.zeros(2)
-    for side, name in enumerate(("marginal_lower", "marginal_upper")):
-        estimate, error = result[name].values / scale, result[f"{name}_se"].values / scale
-        if np.isnan(estimate).any():
-            bounds[side] = np.nan
-            continue
-        mean = analysis.average(analysis.Estimates(estimate, error, degrees), of, sizes, level)
-        bounds[side] = mean.estimate
-        bracket[side] = np.maximum(0.0, mean.interval.lower if side == 0 else mean.interval.upper)
-    return bounds, bracket
+    entries: dict[str, Entry] = {}
+    for side in SIDES:
+        documents = analysis.Estimates(*(result[name].fillna(0.0).values for name in (side, f"{side}_se")), degrees)
+        entries[side] = _entry(documents, of, level, None)
+        bits = analysis.Estimates(documents.estimate / np.log(2), documents.standard_error / np.log(2), degrees)
+        per_token = _entry(bits, of, level, result["length"].values)
+        entries[f"{side}_bits_per_token"] = per_token
+        if "bytes" in result:
+            entries[f"{side}_bits_per_byte"] = _entry(bits, of, level, result["bytes"].values)
+        with np.errstate(over="ignore"):  # infinite beyond 1,024 bits per token
+            perplexity, ends = 2.0 ** np.float64(per_token[0]), 2.0 ** per_token[2]
+        entries[f"{side}_perplexity"] = float(perplexity), float(perplexity * np.log(2) * per_token[1]), ends
+    return entries
+
+
+def _entry(documents: analysis.Estimates, of: analysis.Of, level: float, sizes: FloatArray | None) -> Entry:
+    mean = analysis.average(documents, of, sizes, level)
+    interval = analysis.nonnegative(mean.interval, mean.estimate)
+    return mean.estimate, mean.standard_error, np.array([interval.lower, interval.upper])

@@ -32,6 +32,16 @@ AVERAGES = {
     "bits_per_token_macro": "bits per token, mean over documents",
     "bits_per_byte_macro": "bits per byte, mean over documents",
     "perplexity": "perplexity",
+    **{
+        f"marginal_{side}{name}": f"{words}, order-marginal, {side} bound"
+        for name, words in (
+            ("", "nats per document"),
+            ("_bits_per_token", "bits per token"),
+            ("_bits_per_byte", "bits per byte"),
+            ("_perplexity", "perplexity"),
+        )
+        for side in ("lower", "upper")
+    },
     "log_ratio": "log ratio per pair, nats",
     "win_rate": "win-rate of the first",
 }
@@ -152,6 +162,8 @@ def summary(result: xr.Dataset) -> Summary:
     if isinstance(result, xr.Dataset) and "standing" in result:
         return _comparison_table(result)
     name, result = quantity_of(result, "a summary")
+    if "bracket" in result:
+        return _bracket_table(result)
     unit = str(result[name].dims[0])
     lower, upper = (result[f"{name}_ci"].sel(ci_bound=bound).values for bound in ("lower", "upper"))
     error = result[f"{name}_se"].values
@@ -187,6 +199,29 @@ def summary(result: xr.Dataset) -> Summary:
     frame = pd.DataFrame(columns)
     notes = (*made_by(result), *_points(agree))
     return Summary(frame, decimals, notes, frozenset(unprinted) - {"bits per byte"})
+
+
+def _bracket_table(result: xr.Dataset) -> Summary:
+    """Tabulate what `bracket_nll` returns: the any-order value, and bounds and bracket of the order-marginal one."""
+    lower, upper = (result["bracket"].sel(ci_bound=bound).values for bound in ("lower", "upper"))
+    columns = {
+        "sequence": result["sequence"].values,
+        "any-order nll": result["nll"].values,
+        "se": result["nll_se"].values,
+        "lower bound": result["marginal_lower"].values,
+        "upper bound": result["marginal_upper"].values,
+        "bracket from": lower,
+        "to": upper,
+        "orders": np.where(result["all_orders"].values, "all", result["orders"].values.astype(str)),
+        "passes run": result["forward_passes"].values,
+    }
+    if "failed" in result and (result["failed"] != "").any():
+        columns["failed"] = result["failed"].values
+    decimals = dict.fromkeys(("any-order nll", "se"), _decimals(result["nll_se"].values))
+    exact = result["all_orders"].values
+    places = np.where(exact, 6, _decimals(result["marginal_upper_se"].values))
+    decimals |= dict.fromkeys(("lower bound", "upper bound", "bracket from", "to"), places)
+    return Summary(pd.DataFrame(columns), decimals, made_by(result))
 
 
 def _per_unit(result: xr.Dataset, quantity: str, unit: str) -> dict[str, FloatArray]:

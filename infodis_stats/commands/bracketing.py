@@ -1,0 +1,41 @@
+"""The command that brackets likelihoods of random-order sampling."""
+
+import argparse
+import json
+
+from tqdm import tqdm
+
+from infodis_stats import report
+from infodis_stats.commands.likelihoods import attributes_of, averages_of, check_out, write_result
+from infodis_stats.commands.models import chat_attributes, read_masked_model
+from infodis_stats.commands.reading import naming, reading, scored_tokens
+from infodis_stats.estimates.bracket import bracket_nll
+from infodis_stats.io.records import read_records
+from infodis_stats.laws import Law
+
+__all__ = ["bracket"]
+
+
+def bracket(options: argparse.Namespace) -> None:
+    """Bracket the negative log-likelihoods of the records in a file under random-order sampling."""
+    check_out(options.out)
+    model = read_masked_model(options.model, options)
+    texts = read_records(options.file, **reading(options))
+    tokens, given = scored_tokens(model, texts, options)
+    names = [record.name for record in texts]
+    streams = None if isinstance(model, Law) else names  # the random numbers of a law's sequence depend on its symbols
+    arguments = {name: getattr(options, name) for name in ("orders", "seed", "level", "batch_size", "device")}
+    with naming(texts), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+        result = bracket_nll(model, tokens, context=given, names=streams, progress=bar.update, **arguments)
+    result = result.assign_coords(sequence=names).assign_attrs(chat_attributes(options, model))
+    if not isinstance(model, Law):
+        result["bytes"] = "sequence", [len(record.response.encode()) for record in texts]
+    table = report.summary(result)
+    frame = table.to_dataframe()
+    if options.out is not None:
+        write_result(result, frame, options.out)
+    if options.json:
+        rows = json.loads(frame.to_json(orient="records"))
+        print(json.dumps({"attributes": attributes_of(result), "sequences": rows}, indent=1))
+        return
+    print("\n".join([str(table), *averages_of(result)]))
