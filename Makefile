@@ -4,13 +4,13 @@ BIN := .venv/bin
 OLD := .venv-transformers4
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: report test test-slow test-transformers4 lint format bench gpu reports robustness harness clean
+.PHONY: report test test-slow test-transformers4 lint format bench gpu reports robustness harness brackets clean
 
 report: .venv/ready  ## compare the estimators on the paper's DNA problem and write a report
 	$(BIN)/infodis-stats study reports/dna_markov.toml --out out/dna_markov
 
 # One process per core, each with one thread.
-test test-slow test-transformers4 robustness bench harness: export OMP_NUM_THREADS = 1
+test test-slow test-transformers4 robustness bench harness brackets: export OMP_NUM_THREADS = 1
 
 # Many tests start processes, which import everything: without compiled modules that takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -52,6 +52,9 @@ robustness: .venv/ready  ## kill, starve and tamper with studies, and write what
 
 harness: .venv/ready  ## accuracies over seeds in lm-evaluation-harness, and what races cost (an hour)
 	$(BIN)/python -m tests.benchmarks.harness
+
+brackets: .venv/ready  ## how wide brackets are, with proposed and with plain orders (15 minutes)
+	$(BIN)/python -m tests.benchmarks.bracket_width
 
 STUDIES := $(basename $(notdir $(wildcard reports/*.toml)))
 
