@@ -46,7 +46,8 @@ def bracket_averages(result: xr.Dataset, of: analysis.Of, level: float) -> dict[
     degrees = np.where(result["all_orders"].values, np.inf, np.maximum(result["orders"].values - 1.0, 1.0))
     entries: dict[str, Entry] = {}
     for side in SIDES:
-        documents = analysis.Estimates(*(result[name].fillna(0.0).values for name in (side, f"{side}_se")), degrees)
+        estimate, error = (result[name].fillna(0.0).values for name in (side, f"{side}_se"))
+        documents = analysis.Estimates(estimate, error, degrees)
         entries[side] = _entry(documents, of, level, None)
         bits = analysis.Estimates(documents.estimate / np.log(2), documents.standard_error / np.log(2), degrees)
         per_token = _entry(bits, of, level, result["length"].values)

@@ -25,21 +25,25 @@ SEEDS = 2
 OPENING = """\
 # Brackets of the order-marginal likelihood
 
-`make brackets` measures this table: windows of *Persuasion* after a prompt of about 45 characters, under the bundled `austen`
-model, {orders} orders per window and {seeds} seeds. A bracket is a 95 % confidence interval of `-log p(x)` of generation in a
-random order, in nats. "Plain" draws orders uniformly and spends all passes on them. "Proposed" is `ids.bracket_nll`: an eighth
-of the passes estimates the any-order value and fits a surrogate, and the other orders are drawn in proportion to what it
-predicts. Both have the same bounds (`infodis_stats.analysis.log_mean_bounds`). Widths are medians; the ratio is that of the
-paired widths, its geometric mean. Where orders spread too far, `bracket_nll` withholds the lower end; the plain brackets are
-shown all the same, although most of their lower ends cannot be trusted: "plain spread" is the standard deviation of the
-log-likelihood of one order, "proposed spread" that of a log importance weight. "Markov" is the width of the plain bracket with
-its upper end from Markov's inequality and its lower end 1.96 standard errors below the tangent bound. At 8 characters all masks
-fit into the passes, so that `bracket_nll` is exact; {few} orders are drawn there.
+`make brackets` measures this table: windows of *Persuasion* after a prompt of about 45 characters, under the bundled
+`austen` model, {orders} orders per window and {seeds} seeds. A bracket is a 95 % confidence interval of `-log p(x)` of
+generation in a random order, in nats.
 
+"Plain" draws orders uniformly and spends all passes on them. "Proposed" is `ids.bracket_nll`: an eighth of the passes
+estimates the any-order value and fits a surrogate, and orders are drawn in proportion to what it predicts. Both have
+the same bounds (`infodis_stats.analysis.log_mean_bounds`). Widths are medians; the ratio is the geometric mean of the
+ratios of paired widths. "Markov width" is that of the plain bracket with its upper end from Markov's inequality and its
+lower end 1.96 standard errors below the tangent bound.
+
+Where orders spread too far, `bracket_nll` withholds the lower end. Plain brackets are shown all the same, although most
+of their lower ends cannot be trusted: "plain spread" is the standard deviation of the log-likelihood of one order,
+"proposed spread" that of a log importance weight.
+
+At 8 characters all masks fit into {orders} orders, so that `bracket_nll` would be exact; {few} orders are drawn there.
 At 8 and 12 characters the exact value is known: the last column counts the proposed brackets that contain it.
 
 """
-FEW = 24
+FEW, EXACT = 24, 12
 
 
 def rows() -> Iterator[dict[str, object]]:
@@ -49,31 +53,35 @@ def rows() -> Iterator[dict[str, object]]:
         orders = FEW if length == 8 else ORDERS
         targets, given = _targets(model, length, windows)
         plain = [
-            _plain(model, row, context, orders, seed) for seed in range(SEEDS) for row, context in zip(targets, given)
+            _plain(model, row, context, orders, seed)
+            for seed in range(SEEDS)
+            for row, context in zip(targets, given, strict=True)
         ]
         found = [ids.bracket_nll(model, targets, orders=orders, context=given, seed=seed) for seed in range(SEEDS)]
         lower, upper = np.concatenate([result["bracket"].values for result in found]).T
         widths, plain_widths = upper - lower, np.array([bounds.upper - bounds.lower for bounds in plain])
         settled = np.concatenate([result["marginal_lower"].notnull().values for result in found])
-        exact = _exact(model, targets, given) if length <= 12 else None
-        yield {
-            "characters": length,
-            "passes": orders * length,
-            "brackets": len(widths),
-            "any-order minus order-marginal": f"{np.mean([(r['nll'] - r['marginal_upper']).mean() for r in found]):.2f}",
-            "plain spread": f"{np.median([bounds.spread for bounds in plain]):.2f}",
-            "proposed spread": f"{np.median(np.concatenate([r['log_weight_sd'].values for r in found])):.2f}",
-            "Markov": f"{np.median([_markov_width(bounds) for bounds in plain]):.2f}",
-            "plain width": f"{np.median(plain_widths):.2f}",
-            "proposed width": f"{np.median(widths[settled]):.2f}" if settled.any() else "–",
-            "proposed / plain": f"{np.exp(np.log(widths / plain_widths)[settled].mean()):.2f}"
-            if settled.any()
-            else "–",
-            "withheld": int((~settled).sum()),
-            "contain the exact value": ""
-            if exact is None
-            else f"{int(((lower <= exact) & (exact <= upper))[settled].sum())} of {int(settled.sum())}",
+        covered = ""
+        if length <= EXACT:
+            exact = _exact(model, targets, given)
+            covered = f"{int(((lower <= exact) & (exact <= upper))[settled].sum())} of {int(settled.sum())}"
+        ratio = np.exp(np.log(widths / plain_widths)[settled].mean()) if settled.any() else np.nan
+        gap = np.mean([(result["nll"] - result["marginal_upper"]).mean() for result in found])
+        proposed = np.concatenate([result["log_weight_sd"].values for result in found])
+        numbers = {
+            "any-order minus order-marginal": gap,
+            "plain spread": np.median([bounds.spread for bounds in plain]),
+            "proposed spread": np.median(proposed),
+            "Markov width": np.median([_markov_width(bounds) for bounds in plain]),
+            "plain width": np.median(plain_widths),
+            "proposed width": np.median(widths[settled]) if settled.any() else np.nan,
+            "proposed / plain": ratio,
         }
+        yield (
+            {"characters": length, "passes": orders * length, "brackets": len(widths)}
+            | {name: f"{number:.2f}" for name, number in numbers.items()}
+            | {"withheld": int((~settled).sum()), "contain the exact value": covered}
+        )
 
 
 def _targets(
