@@ -43,7 +43,7 @@ At 8 characters all masks fit into {orders} orders, so that `bracket_nll` would 
 At 8 and 12 characters the exact value is known: the last column counts the proposed brackets that contain it.
 
 """
-FEW, EXACT = 24, 12
+FEW, EXACT = 31, 12
 
 
 def rows() -> Iterator[dict[str, object]]:
