@@ -22,7 +22,15 @@ from estimators.masked.substitutions import evaluate_substitutions
 from estimators.masked.systematic import SystematicCount
 from estimators.masked.triangular import Triangular
 from estimators.masked.without_replacement import WithoutReplacement
-from estimators.model import BlockModel, ConditionalModel, ContextualModel, Model, PaddedModel, ScoreModel
+from estimators.model import (
+    BlockModel,
+    ConditionalModel,
+    ContextualModel,
+    DistributionModel,
+    Model,
+    PaddedModel,
+    ScoreModel,
+)
 from estimators.noise.mixed import Mixed
 from estimators.noise.process import Absorbing, Noise, Uniform
 from estimators.noise.rate_matrix import RateMatrix
@@ -52,6 +60,7 @@ __all__ = [
     "Coupled",
     "Decoupled",
     "Design",
+    "DistributionModel",
     "Draw",
     "Estimator",
     "Evaluation",

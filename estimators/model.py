@@ -12,11 +12,13 @@ __all__ = [
     "BlockModel",
     "ConditionalModel",
     "ContextualModel",
+    "DistributionModel",
     "Model",
     "PaddedModel",
     "ScoreModel",
     "blocks_of",
     "forward_passes_per_row",
+    "gives_distributions",
     "gives_ratios",
     "in_blocks",
     "is_consistent",
@@ -154,6 +156,41 @@ class PaddedModel(Protocol):
         ...
 
 
+class DistributionModel(Protocol):
+    """Anything that gives the distribution over the vocabulary at masked positions, as decoders look at it.
+
+    It is declared by the method alone, beside those of a `ConditionalModel`, whose losses are minus the log-probability
+    of the true token. A model that declares ``takes_padding`` may give its method the argument ``lengths`` too, as that
+    of `PaddedModel`; it then gets rows of different lengths in one call.
+
+    Examples
+    --------
+    >>> class Even:
+    ...     def token_log_probs(self, tokens, masked):
+    ...         return torch.full((int(masked.sum()), 2), 0.5, dtype=torch.float64).log()
+    >>> Even().token_log_probs(torch.tensor([[0, 1, 0]]), torch.tensor([[True, False, True]])).exp()
+    tensor([[0.5000, 0.5000],
+            [0.5000, 0.5000]], dtype=torch.float64)
+    """
+
+    def token_log_probs(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        """Return the log-probabilities of all tokens at each masked position given the unmasked tokens of its row.
+
+        Parameters
+        ----------
+        tokens : Tensor of int64, shape (batch, length)
+            Complete sequences.
+        masked : Tensor of bool, shape (batch, length)
+            The masked positions: the model must not use their tokens.
+
+        Returns
+        -------
+        Tensor of floating point, shape (number masked, vocabulary)
+            Nats; ``-inf`` for a token that is impossible. Row by row, in the order of ``masked.nonzero()``.
+        """
+        ...
+
+
 class ScoreModel(Protocol):
     """Anything that gives the score of noised sequences: an exact law, a network trained on score entropies.
 
@@ -225,6 +262,11 @@ def prices_masks(model: object) -> TypeGuard[ConditionalModel | ContextualModel 
     (True, False, False)
     """
     return hasattr(model, "token_nll")
+
+
+def gives_distributions(model: object) -> TypeGuard[DistributionModel]:
+    """Return whether a model gives distributions over the vocabulary: whether it is a `DistributionModel`."""
+    return hasattr(model, "token_log_probs")
 
 
 def gives_ratios(model: object) -> TypeGuard[ScoreModel]:

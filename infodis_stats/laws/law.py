@@ -220,6 +220,47 @@ class Law(ABC):
         >>> law.token_nll(torch.tensor([[0, 1]]), torch.tensor([[True, False]]))
         tensor([[1.0986, 0.0000]], dtype=torch.float64)
         """
+        losses = torch.empty(tokens.shape, dtype=torch.float64, device=tokens.device)
+        for rows, marginals in self._conditionals(tokens, masked):
+            probabilities = marginals.gather(1, tokens[rows].long().T[:, None])[:, 0]
+            losses[rows] = torch.where(masked[rows], 0.0 - probabilities.log().T, 0.0)
+        return losses
+
+    def token_log_probs(self, tokens: Tensor, masked: Tensor) -> Tensor:
+        """Return the log-probabilities of all symbols at each masked position given the unmasked tokens of its row.
+
+        Parameters
+        ----------
+        tokens, masked : Tensor, shape (batch, length)
+            As in `token_nll`.
+
+        Returns
+        -------
+        Tensor of float64, shape (number masked, vocabulary_size)
+            Nats, row by row in the order of ``masked.nonzero()``. All are ``-inf`` in a row whose unmasked tokens have
+            probability 0.
+
+        Raises
+        ------
+        TokenError, InputError
+            As `token_nll`.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from infodis_stats.laws import TableLaw
+        >>> law = TableLaw(["AC", "CA", "CC"], [0.25, 0.25, 0.5])
+        >>> law.token_log_probs(torch.tensor([[0, 1]]), torch.tensor([[False, True]])).exp()
+        tensor([[0., 1.]], dtype=torch.float64)
+        """
+        parts = [
+            marginals.permute(2, 0, 1)[masked[rows]].log() for rows, marginals in self._conditionals(tokens, masked)
+        ]
+        empty = torch.empty(0, self.vocabulary_size, dtype=torch.float64, device=tokens.device)
+        return torch.cat([empty, *parts])
+
+    def _conditionals(self, tokens: Tensor, masked: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Check the arguments; yield some rows and their marginals (length, symbol, row) given their unmasked tokens."""
         check_tokens(tokens, self.alphabet)
         self._check_length(tokens.shape[1])
         if masked.dtype != torch.bool or masked.shape != tokens.shape or masked.device != tokens.device:
@@ -227,13 +268,8 @@ class Law(ABC):
                 f"masked must be torch.bool of shape {tuple(tokens.shape)} on {tokens.device}, "
                 f"got {masked.dtype} of shape {tuple(masked.shape)} on {masked.device}"
             )
-        batch, length = tokens.shape
-        losses = torch.empty(batch, length, dtype=torch.float64, device=tokens.device)
-        for rows in self._chunks(batch, length):
-            _, marginals = self._posterior(self._hard_evidence(tokens[rows], ~masked[rows]))
-            probabilities = marginals.gather(1, tokens[rows].long().T[:, None])[:, 0]
-            losses[rows] = torch.where(masked[rows], 0.0 - probabilities.log().T, 0.0)
-        return losses
+        for rows in self._chunks(*tokens.shape):
+            yield rows, self._posterior(self._hard_evidence(tokens[rows], ~masked[rows]))[1]
 
     def log_ratios(self, noised: Tensor, acts: Tensor, total_noise: Tensor, noise: Noise) -> Tensor:
         """Return the exact log score ratios of noised sequences.

@@ -1,6 +1,8 @@
 """Faster networks: matrix products in half precision, compiled blocks."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +14,13 @@ from torch import Tensor, nn
 from estimators import InfodisError, InputError, ModelError
 from infodis_stats.models.denoisers import Denoiser
 from infodis_stats.models.huggingface import MaskedLanguageModel
-from infodis_stats.models.losses import HALF, check_overflow, kind_of
+from infodis_stats.models.losses import HALF, check_overflow, check_undefined, kind_of
 from infodis_stats.models.text_model import TextModel
 
 __all__ = ["accelerated"]
 
 COMPILER = "inductor"
+NO_AUTOCAST = "autocast=torch.bfloat16, or no autocast"  # the remedy for an overflow
 UNCHANGED = {
     "after",
     "before",
@@ -123,12 +126,27 @@ class _Accelerated:
     def token_nll(
         self, tokens: Tensor, masked: Tensor, context: Tensor | None = None, *, lengths: Tensor | None = None
     ) -> Tensor:
+        with self._arithmetic():
+            if isinstance(self.model, MaskedLanguageModel):
+                losses = self.model.token_nll(tokens, masked, context, lengths=lengths)
+            else:
+                losses = self.model.token_nll(tokens, masked, lengths=lengths)
+        if self.autocast is not None:
+            check_overflow(losses, self.autocast, NO_AUTOCAST)
+        return losses
+
+    def token_log_probs(self, tokens: Tensor, masked: Tensor, *, lengths: Tensor | None = None) -> Tensor:
+        with self._arithmetic():
+            distributions = self.model.token_log_probs(tokens, masked, lengths=lengths)
+        if self.autocast is not None:
+            check_undefined(distributions, masked, self.autocast, NO_AUTOCAST)
+        return distributions
+
+    @contextmanager
+    def _arithmetic(self) -> Iterator[None]:
         try:
             with torch.autocast(self.device_type, self.autocast, enabled=self.autocast is not None):
-                if isinstance(self.model, MaskedLanguageModel):
-                    losses = self.model.token_nll(tokens, masked, context, lengths=lengths)
-                else:
-                    losses = self.model.token_nll(tokens, masked, lengths=lengths)
+                yield
         except (InfodisError, torch.OutOfMemoryError):
             raise
         except RuntimeError as error:
@@ -136,9 +154,6 @@ class _Accelerated:
                 raise
             reason = " ".join(str(error).split("\n\n")[0].split())
             raise ModelError(f"the compiled network failed (try compile=False): {reason}") from error
-        if self.autocast is not None:
-            check_overflow(losses, self.autocast, "autocast=torch.bfloat16, or no autocast")
-        return losses
 
     def encode(self, text: str) -> NDArray[np.int64]:
         return self.model.encode(text)

@@ -1,6 +1,6 @@
-"""Losses from logits that are computed in chunks of tokens, to bound the memory."""
+"""Losses and distributions from logits that are computed in chunks of tokens, to bound the memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from estimators import ModelError
 
-__all__ = ["HALF", "check_overflow", "kind_of", "token_losses"]
+__all__ = ["HALF", "check_overflow", "check_undefined", "kind_of", "token_distributions", "token_losses"]
 
 LOGITS_PER_CHUNK = 2**24  # 64 MB in float32
 HALF = (torch.float16, torch.bfloat16)
@@ -33,14 +33,35 @@ def token_losses(
         A token with probability 0: its logit is replaced by minus infinity.
     """
     losses = torch.empty(len(targets), device=targets.device)
+    for part, logits in _chunks(logits_at, len(targets), vocabulary, excluded):
+        losses[part] = functional.cross_entropy(logits, targets[part], reduction="none")
+    return losses
+
+
+def token_distributions(
+    logits_at: Callable[[slice], Tensor], targets: Tensor, vocabulary: int, excluded: int | None = None
+) -> Tensor:
+    """Return the log-probabilities of all tokens in nats, float32 of shape (count, vocabulary).
+
+    Arguments as in `token_losses`; of the tokens only their number and their device matter.
+    """
+    distributions = torch.empty(len(targets), vocabulary, device=targets.device)
+    for part, logits in _chunks(logits_at, len(targets), vocabulary, excluded):
+        distributions[part] = functional.log_softmax(logits, dim=-1)
+    return distributions
+
+
+def _chunks(
+    logits_at: Callable[[slice], Tensor], count: int, vocabulary: int, excluded: int | None
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield the logits of some tokens at a time in float32, with that of an excluded token at minus infinity."""
     step = max(1, LOGITS_PER_CHUNK // vocabulary)
-    for start in range(0, len(losses), step):
+    for start in range(0, count, step):
         part = slice(start, start + step)
         logits = logits_at(part).float()
         if excluded is not None:
             logits[:, excluded] = -torch.inf
-        losses[part] = functional.cross_entropy(logits, targets[part], reduction="none")
-    return losses
+        yield part, logits
 
 
 def check_overflow(losses: Tensor, computed_in: torch.dtype, remedy: str) -> None:
@@ -58,6 +79,20 @@ def check_overflow(losses: Tensor, computed_in: torch.dtype, remedy: str) -> Non
             f"sequence {row} of the batch, position {position}: the network overflowed in {kind_of(computed_in)}; "
             f"use {remedy}"
         )
+
+
+def check_undefined(distributions: Tensor, masked: Tensor, computed_in: torch.dtype, remedy: str) -> None:
+    """Check that distributions (number masked, vocabulary) have no NaN: their network did not overflow.
+
+    Raises
+    ------
+    ModelError
+        As `check_overflow`.
+    """
+    if computed_in in HALF:
+        largest = torch.zeros(masked.shape, device=distributions.device)
+        largest[masked.to(distributions.device)] = distributions.amax(dim=-1)  # NaN where there is one
+        check_overflow(largest, computed_in, remedy)
 
 
 def kind_of(dtype: torch.dtype) -> str:

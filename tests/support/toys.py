@@ -1,6 +1,6 @@
 """Models for tests: small, slow and obvious."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -48,6 +48,43 @@ class ArbitraryBlocks:
         before = (shown.double() @ earlier.double().T).long()
         code = (inside + 31 * before + 101 * places + (tokens + 3) * 13 + 997 * self.seed).double()
         return torch.where(masked, (torch.sin(code) ** 2) * (1 + places % 3), 0.0).double()
+
+
+class ArbitraryDistributions:
+    """Distributions that no law has: an arbitrary one for each position and set of revealed tokens.
+
+    With a block size, each depends on the revealed tokens of its own block and on all tokens of the earlier ones.
+    """
+
+    def __init__(self, symbols: int = 3, seed: int = 0, *, block_size: int | None = None, block_start: int = 0) -> None:
+        self.symbols, self.seed = symbols, seed
+        self.block_size, self.block_start = block_size, block_start
+        self.calls: list[int] = []
+
+    def distribution(self, tokens: Sequence[int], masked: Sequence[bool], position: int) -> torch.Tensor:
+        """Return the log-probabilities at a position, (symbols,), one position at a time."""
+        seen = [-1 if hidden else token for token, hidden in zip(tokens, masked, strict=True)]
+        if self.block_size is not None:
+            block = [(place - self.block_start) // self.block_size for place in range(len(tokens))]
+            clean = [token if block[place] < block[position] else seen[place] for place, token in enumerate(tokens)]
+            seen = [token for place, token in enumerate(clean) if block[place] <= block[position]]
+        rng = np.random.default_rng([self.seed, position, *(token + 1 for token in seen)])
+        return torch.from_numpy(rng.normal(scale=1.5, size=self.symbols)).log_softmax(dim=0)
+
+    def token_log_probs(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        """Return the log-probabilities at each masked position."""
+        self.calls.append(len(tokens))
+        found = [
+            self.distribution(tokens[row].tolist(), masked[row].tolist(), position)
+            for row, position in masked.nonzero().tolist()
+        ]
+        return torch.stack(found) if found else torch.empty(0, self.symbols, dtype=torch.float64)
+
+    def token_nll(self, tokens: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        """Return the losses of the same distributions."""
+        losses = torch.zeros(tokens.shape, dtype=torch.float64)
+        losses[masked] = -self.token_log_probs(tokens, masked).gather(1, tokens[masked][:, None])[:, 0]
+        return losses
 
 
 def slow_nll(model: ArbitraryLosses, target: Target) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 from estimators import InputError
 from infodis_stats.models.denoisers.config import DenoiserConfig
 from infodis_stats.models.denoisers.network import Layer, Network, initialise, present
-from infodis_stats.models.losses import token_losses
+from infodis_stats.models.losses import token_distributions, token_losses
 from infodis_stats.models.repeats import distinct_rows
 
 __all__ = ["Denoiser"]
@@ -125,14 +125,31 @@ class Denoiser(Network):
         InputError
             If the sequences are longer than `longest`.
         """
+        result = torch.zeros(tokens.shape, device=tokens.device)
+        result[masked] = self._losses(self._masked_hidden(tokens, masked, lengths), tokens[masked])
+        return result
+
+    def token_log_probs(self, tokens: Tensor, masked: Tensor, *, lengths: Tensor | None = None) -> Tensor:
+        """Return the log-probabilities of all symbols at each masked position given the unmasked tokens of its row.
+
+        Arguments and errors as in `token_nll`.
+
+        Returns
+        -------
+        Tensor of float32, shape (number masked, symbols)
+            Nats, row by row in the order of ``masked.nonzero()``.
+        """
+        hidden = self._masked_hidden(tokens, masked, lengths)
+        return token_distributions(lambda part: self.head(hidden[part]), tokens[masked], self.head.out_features)
+
+    def _masked_hidden(self, tokens: Tensor, masked: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the last hidden states of the masked tokens in row order, (number masked, width)."""
         self._check_tokens(tokens)
         clean = tokens if self.config.block_size else None  # later blocks see what is masked here
         first, kind = distinct_rows(torch.where(masked, -1, tokens), lengths, clean)
         hidden = self.hidden(tokens[first], masked[first], None if lengths is None else lengths[first])
         rows, positions = masked.nonzero(as_tuple=True)
-        result = torch.zeros(tokens.shape, device=tokens.device)
-        result[rows, positions] = self._losses(hidden[kind[rows], positions], tokens[rows, positions])
-        return result
+        return hidden[kind[rows], positions]
 
     def _losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
         return token_losses(lambda part: self.head(hidden[part]), targets, self.head.out_features)

@@ -1,4 +1,4 @@
-"""The output head at selected positions only: losses without logits of size batch x length x vocabulary."""
+"""The output head at selected positions only, without logits of size batch x length x vocabulary."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -7,19 +7,25 @@ import torch
 from torch import Tensor, nn
 
 from estimators import ModelError
-from infodis_stats.models.losses import HALF, token_losses
+from infodis_stats.models.losses import HALF
 
 __all__ = [
     "HeadProbe",
+    "Reading",
     "ScoredTokens",
     "agree",
     "find_head",
-    "full_losses",
     "largest_difference",
-    "lean_losses",
     "logits_of",
+    "read_full",
+    "read_lean",
 ]
 
+Reading = Callable[[Callable[[slice], Tensor], Tensor, int, int | None], Tensor]
+"""What is computed from logits, given those of a slice of the tokens, the tokens, the vocabulary and an excluded one.
+
+`infodis_stats.models.losses.token_losses` or `infodis_stats.models.losses.token_distributions`.
+"""
 
 ROUNDINGS = 16  # of the dtype, by which probabilities may differ
 MOST = {False: 1e-3, True: 0.03}  # nats, in float32 and in half precision
@@ -28,7 +34,7 @@ IMPOSSIBLE = -1e4  # nats: a smaller log-probability stands for 0
 
 @dataclass(frozen=True)
 class ScoredTokens:
-    """The tokens whose losses are computed.
+    """The tokens whose losses or distributions are computed.
 
     Attributes
     ----------
@@ -73,26 +79,26 @@ def logits_of(output: object) -> Tensor:
     return logits
 
 
-def full_losses(forward: Callable[[], object], scored: ScoredTokens) -> Tensor:
-    """Return losses from the full logits of the network, float32 of shape (count,)."""
+def read_full(forward: Callable[[], object], scored: ScoredTokens, read: Reading) -> Tensor:
+    """Return what is read from the full logits of the network, float32 of shape (count, ...)."""
     logits = logits_of(forward())
     scored = scored.to(logits.device)
     at = _guided(lambda rows, positions: logits[rows, positions], len(logits), scored)
-    return token_losses(at, scored.targets, logits.shape[-1], scored.excluded)
+    return read(at, scored.targets, logits.shape[-1], scored.excluded)
 
 
-def lean_losses(forward: Callable[[], object], head: nn.Linear, scored: ScoredTokens) -> Tensor:
-    """Return losses with the head applied at the scored positions only, in chunks, float32 of shape (count,)."""
+def read_lean(forward: Callable[[], object], head: nn.Linear, scored: ScoredTokens, read: Reading) -> Tensor:
+    """Return what is read with the head applied at the scored positions only, in chunks, float32 (count, ...)."""
 
-    def losses_at_head(hidden: Tensor) -> Tensor:
+    def read_at_head(hidden: Tensor) -> Tensor:
         here = scored.to(hidden.device)
         at = _guided(lambda rows, positions: head.forward(hidden[rows, positions]), len(hidden), here)
-        return token_losses(at, here.targets, head.out_features, here.excluded)
+        return read(at, here.targets, head.out_features, here.excluded)
 
-    losses = _at_head(forward, head, losses_at_head)
-    if losses is None:
+    result = _at_head(forward, head, read_at_head)
+    if result is None:
         raise ModelError("the network returned without calling the output head that it used when it was loaded")
-    return losses
+    return result
 
 
 def _guided(

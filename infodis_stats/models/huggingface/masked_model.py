@@ -21,23 +21,25 @@ from infodis_stats.models.huggingface.family import Family
 from infodis_stats.models.huggingface.folder import first_line
 from infodis_stats.models.huggingface.head import (
     HeadProbe,
+    Reading,
     ScoredTokens,
     agree,
     find_head,
-    full_losses,
     largest_difference,
-    lean_losses,
     logits_of,
+    read_full,
+    read_lean,
 )
 from infodis_stats.models.huggingface.padding import measure_padding
 from infodis_stats.models.huggingface.pretrained import PretrainedNetwork
 from infodis_stats.models.huggingface.recognition import check_supported
-from infodis_stats.models.losses import check_overflow, kind_of
+from infodis_stats.models.losses import check_overflow, check_undefined, kind_of, token_distributions, token_losses
 from infodis_stats.models.probes import allowed_tokens
 from infodis_stats.models.repeats import distinct_rows
 
 __all__ = ["MaskedLanguageModel", "UncheckedModel"]
 
+FULL_PRECISION = "dtype=torch.float32"  # the remedy for an overflow
 FULL_LOGITS = 2**27  # logits per call if the head cannot be separated: 512 MB in float32
 SHORT, PROBE_LENGTH = 4, 16
 
@@ -299,22 +301,44 @@ class MaskedLanguageModel(PretrainedNetwork):
             If the network overflows in half precision.
         """
         check_sequences(self, tokens, masked, lengths)
-        device = tokens.device
-        tokens, masked = tokens.to(self._device), masked.to(self._device)
         if not self.needs_context:
             context = None
         elif context is None:
             raise InputError("guidance masks the context: pass it to token_nll(tokens, masked, context)")
-        else:
-            context = context.to(self._device)
         result = torch.zeros(tokens.shape, device=self._device)
-        for start in range(0, len(tokens), self._rows_per_call(tokens)):
-            rows = slice(start, start + self._rows_per_call(tokens))
-            given = None if context is None else context[rows]
-            ends = None if lengths is None else lengths[rows].to(self._device)
-            result[rows][masked[rows]] = self._losses(tokens[rows], masked[rows], given, ends).to(self._device)
-        check_overflow(result, self._dtype, "dtype=torch.float32")
-        return result.to(device)
+        result[masked.to(self._device)] = self._read_calls(tokens, masked, context, lengths, token_losses)
+        check_overflow(result, self._dtype, FULL_PRECISION)
+        return result.to(tokens.device)
+
+    def token_log_probs(self, tokens: Tensor, masked: Tensor, *, lengths: Tensor | None = None) -> Tensor:
+        """Return the log-probabilities of all tokens at each masked position given the unmasked tokens of its row.
+
+        Parameters
+        ----------
+        tokens, masked, lengths : Tensor
+            As in `token_nll`.
+
+        Returns
+        -------
+        Tensor of float32, shape (number masked, vocabulary)
+            Nats, row by row in the order of ``masked.nonzero()``, on the device of the tokens; ``-inf`` for a mask that
+            is excluded.
+
+        Raises
+        ------
+        TokenError, ModelError
+            As `token_nll`.
+        InputError
+            If the sequences are longer than `longest`, or there is guidance.
+        """
+        check_sequences(self, tokens, masked, lengths)
+        if self.needs_context:
+            raise InputError(
+                "token_log_probs does not know the context, which guidance masks: load the model with guidance=0"
+            )
+        result = self._read_calls(tokens, masked, None, lengths, token_distributions)
+        check_undefined(result, masked, self._dtype, FULL_PRECISION)
+        return result.to(tokens.device)
 
     def inputs(self, tokens: Tensor, masked: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the inputs of the network (batch, length with special tokens): tokens, masks and special tokens.
@@ -544,10 +568,27 @@ class MaskedLanguageModel(PretrainedNetwork):
             return max(1, len(tokens))
         return max(1, FULL_LOGITS // (tokens.shape[1] * self.vocabulary * self.forward_passes_per_row))
 
-    def _losses(self, tokens: Tensor, masked: Tensor, context: Tensor | None, lengths: Tensor | None = None) -> Tensor:
-        """Return the losses of the masked tokens in row order, (number of masked,)."""
+    def _read_calls(
+        self, tokens: Tensor, masked: Tensor, context: Tensor | None, lengths: Tensor | None, read: Reading
+    ) -> Tensor:
+        """Return what is read at the masked tokens in row order, (number of masked, ...), from one call or several."""
+        tokens, masked = tokens.to(self._device), masked.to(self._device)
+        context, lengths = (None if part is None else part.to(self._device) for part in (context, lengths))
+
+        def read_rows(rows: slice) -> Tensor:
+            given, ends = (None if part is None else part[rows] for part in (context, lengths))
+            return self._read_masked(tokens[rows], masked[rows], given, ends, read).to(self._device)
+
+        step = self._rows_per_call(tokens)
+        if len(tokens) <= step:
+            return read_rows(slice(None))
+        return torch.cat([read_rows(slice(start, start + step)) for start in range(0, len(tokens), step)])
+
+    def _read_masked(
+        self, tokens: Tensor, masked: Tensor, context: Tensor | None, lengths: Tensor | None, read: Reading
+    ) -> Tensor:
         if self.blocks is not None:
-            return self._block_losses(tokens, masked, lengths)
+            return self._read_blocks(tokens, masked, lengths, read)
         first, kind = distinct_rows(torch.where(masked, self.mask_id, tokens), context, lengths)
         rows, positions = masked.nonzero(as_tuple=True)
         positions = positions + len(self.before) - int(self.shifted)
@@ -561,10 +602,10 @@ class MaskedLanguageModel(PretrainedNetwork):
         inputs, noise = self.inputs(tokens, hidden, lengths), self._noise(hidden)
         padding: dict[str, Any] = {} if lengths is None else {"attention_mask": self.attended(inputs, lengths)}
 
-        return self._read(lambda: self._forward(inputs, noise, **padding), scored)
+        return self._read_logits(lambda: self._forward(inputs, noise, **padding), scored, read)
 
-    def _block_losses(self, tokens: Tensor, masked: Tensor, lengths: Tensor | None) -> Tensor:
-        """Return the losses of masked tokens in row order; after a shift, clean rows predict first tokens of blocks."""
+    def _read_blocks(self, tokens: Tensor, masked: Tensor, lengths: Tensor | None, read: Reading) -> Tensor:
+        """Return what is read at masked tokens; after a shift, clean rows predict the first tokens of blocks."""
         clean = self.inputs(tokens, torch.zeros_like(masked), lengths)
         inputs = self.inputs(tokens, masked, lengths)
         clean_first, clean_kind = distinct_rows(clean)
@@ -576,23 +617,25 @@ class MaskedLanguageModel(PretrainedNetwork):
         by_clean = attention.numbers[outputs] != attention.numbers[positions]
         present = None if lengths is None else self.attended(inputs, lengths)[first].bool()
         excluded = self.mask_id if self.exclude_mask and self.mask_id < self.vocabulary else None
-        losses = torch.zeros(len(rows), device=self._device)
 
-        def read(of: Tensor, kinds: Tensor, inputs: Tensor, attention: CleanAttention | MaskedAttention) -> None:
+        def read_rows(of: Tensor, kinds: Tensor, inputs: Tensor, attention: CleanAttention | MaskedAttention) -> Tensor:
             scored = ScoredTokens(kinds[rows[of]], outputs[of], tokens[masked][of], excluded)
             noise = self._noise(inputs == self.mask_id)
-            losses[of] = self._read(partial(self._forward, inputs, noise, attention), scored).to(self._device)
+            return self._read_logits(partial(self._forward, inputs, noise, attention), scored, read).to(self._device)
 
-        read(by_clean, clean_kind, clean[clean_first], attention)
-        if not by_clean.all():
-            read(~by_clean, kind, inputs[first], MaskedAttention(attention, clean_kind[first], present))
-        return losses
+        from_clean = read_rows(by_clean, clean_kind, clean[clean_first], attention)
+        if by_clean.all():
+            return from_clean
+        others = read_rows(~by_clean, kind, inputs[first], MaskedAttention(attention, clean_kind[first], present))
+        result = others.new_empty(len(rows), *others.shape[1:])
+        result[by_clean], result[~by_clean] = from_clean, others
+        return result
 
-    def _read(self, forward: Callable[[], object], scored: ScoredTokens) -> Tensor:
+    def _read_logits(self, forward: Callable[[], object], scored: ScoredTokens, read: Reading) -> Tensor:
         with torch.no_grad():
             if self.head is None:
-                return full_losses(forward, scored)
-            return lean_losses(forward, self.head, scored)
+                return read_full(forward, scored, read)
+            return read_lean(forward, self.head, scored, read)
 
 
 class UncheckedModel(MaskedLanguageModel):

@@ -22,6 +22,7 @@ from infodis_stats.models.huggingface.plain import plain_nll
 from tests.support import block_networks
 from tests.support.checkpoints import stored, write_checkpoint
 from tests.support.direct import BOS, MASK, VOCABULARY, randomised
+from tests.support.distributions import check_distributions
 
 pytest.importorskip("transformers")
 
@@ -173,6 +174,7 @@ def test_a_published_folder_gives_the_losses_of_the_doubled_input(name: str, tmp
     found = model.token_nll(tokens, masked)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
     torch.testing.assert_close(plain_nll(model, tokens, masked).float(), expected, atol=1e-5, rtol=0)
+    check_distributions(model, tokens, masked)
     # Controls: other blocks, the whole sequence, the other shift, and the noised output at the first token of a block.
     for other in ({"size": 2}, {"size": 6}, {"size": LENGTH}, {"shifted": not published.shifted}):
         wrong = losses(

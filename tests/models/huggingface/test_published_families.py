@@ -8,6 +8,7 @@ import torch
 from infodis_stats.models.huggingface import FAMILIES, MaskedLanguageModel, load_huggingface
 from tests.support.checkpoints import CHECKPOINTS, write_checkpoint
 from tests.support.direct import slow_nll
+from tests.support.distributions import check_distributions
 
 LENGTH = 7
 WITHOUT_FOLDER = {"smdm"}  # published as single files of weights; see test_huggingface_families.py
@@ -36,6 +37,7 @@ def test_a_published_folder_gives_the_losses_of_a_direct_computation(name: str, 
     losses = model.token_nll(tokens, masked)
     expected = slow_nll(checkpoint.direct, net, tokens, masked, checkpoint.mask)
     torch.testing.assert_close(losses, expected, atol=1e-5, rtol=0)
+    assert check_distributions(model, tokens, masked).shape[1] == model.vocabulary
     # Control: another convention gives other numbers.
     wrong = slow_nll(checkpoint.wrong, net, tokens, masked, checkpoint.mask)
     assert (wrong - losses).abs().max() > 0.01
