@@ -18,12 +18,23 @@ from estimators.masked.mask_maps import MaskMap, RootCount, TimeFree, TimeIntegr
 from estimators.masked.points import PointEstimator
 from estimators.masked.published import (
     InfodisCount,
+    PublishedBD3LM,
     PublishedD1,
     PublishedDiffuCoder,
+    PublishedDiscreteELBO,
     PublishedDream,
+    PublishedELBOKTO,
+    PublishedESPO,
+    PublishedGDPO,
+    PublishedGIDD,
+    PublishedInfodis,
     PublishedLLaDA,
+    PublishedMDLM,
+    PublishedMDLMDiscrete,
     PublishedPLL,
     PublishedRADD,
+    PublishedSMDM,
+    PublishedSPG,
 )
 from estimators.masked.regression import Regression
 from estimators.masked.systematic import SystematicCount
@@ -52,14 +63,24 @@ OTHERS: dict[str, Estimator] = {
         WithoutReplacement(),
         Regression(),
         Exhaustive(),
-        PointEstimator(InfodisCount()),
-        PointEstimator(InfodisCount(mean=True)),
-        PublishedDream(),
+        PublishedInfodis(),
+        PublishedInfodis(InfodisCount(mean=True)),
+        PublishedMDLM(),
+        PublishedMDLMDiscrete(),
+        PublishedBD3LM(),
         PublishedRADD(),
+        PublishedGIDD(),
+        PublishedDiscreteELBO(),
         PublishedLLaDA(),
+        PublishedDream(),
+        PublishedSMDM(),
+        PublishedPLL(),
         PublishedDiffuCoder(),
         PublishedD1(),
-        PublishedPLL(),
+        PublishedESPO(),
+        PublishedGDPO(),
+        PublishedSPG(),
+        PublishedELBOKTO(),
     )
 }
 
@@ -81,7 +102,7 @@ def estimator_names(family: Family | None = None) -> list[str]:
     Examples
     --------
     >>> len(estimator_names()), estimator_names("noised")[0]
-    (69, 'score-entropy(absorbing)')
+    (79, 'score-entropy(absorbing)')
     """
     return list(_catalogue(family))
 
@@ -97,7 +118,8 @@ def estimator(name: str) -> Estimator:
         ``time-integral(eps=0.001)`` cuts the integral. Or one of the others: ``auto``, which
         ``auto(pass_cost=0.005)`` tells how many seconds a pass of one sequence takes, ``systematic``, ``chain``,
         ``chain+antithetic``, ``block-chain``, ``triangular``, ``without-replacement``, ``regression``, ``exhaustive``,
-        or what a public implementation computes, such as ``published-llada``; `estimator_names` lists them all.
+        or what a public implementation computes, such as ``published-llada`` or ``published-spg(beta=1)``;
+        `estimator_names` lists them all.
         From noised tokens: ``score-entropy(NOISE)`` or ``marginal-score-entropy(NOISE)``, with a noise (``absorbing``,
         ``uniform``) and, after commas, a schedule (``log-linear``, ``polynomial``, ``geometric``), its parameters,
         ``end=`` and ``pilot=``; designs as above.
@@ -141,7 +163,8 @@ def _without_values(name: Name) -> Estimator | None:
 
 def _with_values(plain: Estimator, name: Name, where: str) -> Estimator:
     """Return an estimator with the parameters of a name instead of its own."""
-    parameters = {kind: tuple(vars(mask_map)) for kind, mask_map in MASK_MAPS.items()} | {Auto.kind: ("pass_cost",)}
+    parameters = {kind: tuple(vars(mask_map)) for kind, mask_map in MASK_MAPS.items()}
+    parameters |= {Auto.kind: ("pass_cost",), PublishedSPG.kind: ("beta",)}
     for key in (*name.words, *name.values):
         if key in name.words or key not in parameters.get(name.kind, ()):
             if key in name.words and key in parameters.get(name.kind, ()):
@@ -152,6 +175,8 @@ def _with_values(plain: Estimator, name: Name, where: str) -> Estimator:
     values = {key: number(where, key, value, float) for key, value in name.values.items()}
     if isinstance(plain, Auto):
         return replace(plain, pass_cost=values["pass_cost"])
+    if isinstance(plain, PublishedSPG):
+        return replace(plain, beta=values["beta"])
     assert isinstance(plain, PointEstimator)  # nothing else has parameters
     mask_map: Any = plain.mask_map
     return replace(plain, mask_map=replace(mask_map, **values))

@@ -20,11 +20,11 @@ class MeanOverMasked(UniformCount):
         return masks, np.ones_like(weights)
 
 
-# The biases of the others are tested in masked/test_published.py.
+# The biases of the others are tested in masked/published/.
 UNBIASED = [name for name in estimator_names("masked") if estimator(name).unbiased]
 # These do not fit the enumeration: threshold masks depend on the values of the keys, not just on their order;
-# masks without replacement, which auto takes here, and published-radd are enumerated elsewhere.
-OTHERWISE = ("time-integral", "without-replacement", "published-radd", "auto")
+# masks without replacement, which auto takes here, and published rates are enumerated elsewhere.
+OTHERWISE = ("time-integral", "without-replacement", "published-radd", "published-smdm", "auto")
 ENUMERATED = [name for name in UNBIASED if not name.startswith(OTHERWISE)]
 
 

@@ -49,7 +49,7 @@ def each(names):
     return [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in names]
 
 
-NEEDS_TWO = ["published-infodis", "published-infodis-text8"]
+NEEDS_TWO = ["published-infodis", "published-infodis-text8", "published-gdpo"]
 SIZES_ALONE = ["auto", "uniform-count", "uniform-count+stratified", "chain", "block-chain", "regression", "systematic"]
 
 

@@ -62,11 +62,11 @@ class Points:
 def level_pieces(length: int, passes: int) -> tuple[Array, Array]:
     """Return midpoints and lengths of the pieces of [0, 1] on which no mask of any estimator here changes.
 
-    Sizes jump at fractions of up to `length`-th parts and at the distribution functions of the size; within a stratum
+    Sizes jump at fractions of up to ``length + 1`` parts and at the distribution functions of the size; within a stratum
     at the same places stretched by the number of strata. Reflections and all strata are included.
     """
     sizes = np.arange(1, length + 1)
-    fractions = [np.arange(parts + 1) / parts for parts in sizes]
+    fractions = [np.arange(parts + 1) / parts for parts in (*sizes, length + 1)]
     size_laws = [np.cumsum(law) / law.sum() for law in (sizes**-0.25, sizes**-0.5, sizes**-1.0, sizes[:-1] ** -1.0)]
     jumps = np.concatenate([*fractions, *size_laws])
     whole = np.concatenate([jumps, 1 - jumps])
