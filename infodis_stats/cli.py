@@ -199,9 +199,11 @@ def _add_scoring(add: Add) -> None:
 
     consistency = add("consistency", "test whether the conditionals of a model come from one joint distribution")
     _add_orders(consistency)
-    for command in (nll, ratio, rank, consistency, compare):
+    sampler = add("sampler", "compute likelihoods of a deterministic decoder, which have no noise")
+    _add_sampler(sampler)
+    for command in (nll, ratio, rank, consistency, sampler, compare):
         _add_chat(command)
-    for command in (nll, ratio, rank, consistency, scan, compare):
+    for command in (nll, ratio, rank, consistency, sampler, scan, compare):
         _add_reading(command, fasta=command is not rank)
 
 
@@ -410,6 +412,28 @@ def _add_orders(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--level", type=float, default=0.95, help="confidence level (default 0.95)")
     group.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
     group.add_argument("--json", action="store_true", help="print JSON")
+    _add_model(parser)
+
+
+def _add_sampler(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help=MODEL)
+    parser.add_argument("file", help=SEQUENCES)
+    group = parser.add_argument_group("decoder")
+    group.add_argument(
+        "--rule",
+        choices=["confidence", "entropy", "margin", "left-to-right", "right-to-left"],
+        default="confidence",
+        help="which positions are revealed first (default confidence: those of the largest probability)",
+    )
+    group.add_argument("--tokens-per-step", type=int, default=1, help="positions that a step reveals (default 1)")
+    group.add_argument(
+        "--block",
+        type=int,
+        help="positions of a block; blocks are decoded from left to right (default: those of the model, else none)",
+    )
+    parser.add_argument("--context", type=int, default=0, help="number of leading symbols given as context (default 0)")
+    parser.add_argument("--out", type=Path, help=".csv file for the table, or .nc file for the result")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     _add_model(parser)
 
 

@@ -16,6 +16,7 @@ from .estimates.mutants import score_mutants as score_mutants
 from .estimates.order_gap import order_gap as order_gap
 from .estimates.order_swaps import order_swaps as order_swaps
 from .estimates.positions import estimate_positions as estimate_positions
+from .estimates.sampler import sampler_nll as sampler_nll
 from .estimates.substitutions import rank_substitutions as rank_substitutions
 from .estimates.substitutions import scan_substitutions as scan_substitutions
 from .estimates.texts import estimate_text_ratios as estimate_text_ratios

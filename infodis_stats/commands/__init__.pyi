@@ -10,6 +10,7 @@ from .likelihoods import ratio as ratio
 from .option_names import with_options as with_options
 from .orders import consistency as consistency
 from .ranking import rank as rank
+from .sampling import sampler as sampler
 from .scanning import scan as scan
 from .studies import report as report
 from .studies import status as status

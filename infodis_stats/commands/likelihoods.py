@@ -5,16 +5,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from estimators import InputError
 from infodis_stats import inference, report
 from infodis_stats.commands.models import as_prompted, chat_attributes, read_model, with_default_loading
-from infodis_stats.commands.reading import naming, reading
+from infodis_stats.commands.reading import check_context, naming, reading, scored_tokens
 from infodis_stats.estimates import estimate_log_ratio, estimate_nll
 from infodis_stats.estimates.model_log_ratio import estimate_model_log_ratio
 from infodis_stats.estimates.texts import estimate_text_ratios, estimate_texts
@@ -24,12 +22,12 @@ from infodis_stats.io.store import netcdf
 from infodis_stats.io.tables import csv_table, terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.laws.records import encode_records
-from infodis_stats.models import TextModel, conditioned
+from infodis_stats.models import TextModel
 from infodis_stats.report.numbers import band
 from infodis_stats.report.summary_table import AVERAGES
 from infodis_stats.results.validity import caution_sentences
 
-__all__ = ["attributes_of", "nll", "ratio"]
+__all__ = ["attributes_of", "check_out", "nll", "ratio", "write_result"]
 
 
 def nll(options: argparse.Namespace) -> None:
@@ -43,7 +41,7 @@ def nll(options: argparse.Namespace) -> None:
             result = estimate_nll(model, tokens, options.estimator, context=context, **_sampling(options))
         _show(result.assign_coords(sequence=[record.name for record in texts]), options)
         return
-    _check_context(options)
+    check_context(options)
     records = as_prompted(texts, model, options)
     with naming(texts), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
         result = estimate_texts(
@@ -81,7 +79,7 @@ def ratio(options: argparse.Namespace) -> None:
             )
         _show(result.assign_coords(pair=[record.name for record in sides[0]]), options)
         return
-    _check_context(options)
+    check_context(options)
     pairs = as_prompted([_pair(*both) for both in zip(*sides, strict=True)], model, options)
     with naming(*sides), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
         result = estimate_text_ratios(
@@ -102,15 +100,7 @@ def _under_two_models(model: Law | TextModel, options: argparse.Namespace) -> xr
             raise InputError(f"--model2 compares the texts of one file; it takes no {name}")
     second = read_model(options.model2, with_default_loading(options))
     texts = read_records(options.first, **reading(options))
-    given: list[NDArray[np.bool_]] | int
-    if isinstance(model, Law):
-        tokens, given = encode_records(model, texts, options.context)
-    else:
-        _check_context(options)
-        records = as_prompted(texts, model, options)
-        with naming(texts):
-            rows = [conditioned(model, one.name, one.prompt, one.response, one.suffix) for one in records]
-        tokens, given = [row.tokens for row in rows], [row.given for row in rows]
+    tokens, given = scored_tokens(model, texts, options)
     settings = _sampling(options)
     del settings["precision"], settings["most_passes"]
     with naming(texts), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
@@ -141,11 +131,6 @@ def _sampling(options: argparse.Namespace) -> dict[str, Any]:
         "device",
     )
     return {name: getattr(options, name) for name in names}
-
-
-def _check_context(options: argparse.Namespace) -> None:
-    if options.context:
-        raise InputError("--context is for laws; for a network, give the prompts in a JSON file")
 
 
 def _sides(options: argparse.Namespace) -> tuple[list[Record], list[Record]]:
@@ -180,7 +165,11 @@ def _check_out(options: argparse.Namespace) -> None:
     """Check that the outputs can be written before anything is computed."""
     if options.diagnosis is not None:
         writable_folder(options.diagnosis)
-    path: Path | None = options.out
+    check_out(options.out)
+
+
+def check_out(path: Path | None) -> None:
+    """Check that a result can be written to a file before it is computed."""
     if path is None:
         return
     if path.suffix not in (".csv", ".nc"):
@@ -193,7 +182,7 @@ def _show(result: xr.Dataset, options: argparse.Namespace) -> None:
     table = report.summary(result)
     frame = table.to_dataframe()
     if options.out is not None:
-        _write(result, frame, options.out)
+        write_result(result, frame, options.out)
     if options.diagnosis is not None:
         report.write_diagnosis(result, options.diagnosis)
     if options.json:
@@ -235,11 +224,13 @@ def _band(averaged: xr.Dataset, name: str) -> str:
 
 def attributes_of(result: xr.Dataset) -> dict[str, object]:
     """Return the attributes of a result as JSON values."""
-    read = {name: json.loads(result.attrs[name]) for name in ("choices", "model_conventions", "versions")}
+    encoded = ("choices", "model_conventions", "versions")
+    read = {name: json.loads(result.attrs[name]) for name in encoded if name in result.attrs}
     return result.attrs | read | {"cautions": caution_sentences(result)}
 
 
-def _write(result: xr.Dataset, frame: pd.DataFrame, path: Path) -> None:
+def write_result(result: xr.Dataset, frame: pd.DataFrame, path: Path) -> None:
+    """Write the table to a .csv file, or the whole result to a .nc file."""
     try:
         with atomic_path(path) as beside:
             if path.suffix == ".csv":

@@ -2,25 +2,20 @@
 
 import argparse
 import json
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from estimators import InputError
 from infodis_stats.commands.likelihoods import attributes_of
-from infodis_stats.commands.models import as_prompted, chat_attributes, read_masked_model
-from infodis_stats.commands.reading import naming, reading
+from infodis_stats.commands.models import chat_attributes, read_masked_model
+from infodis_stats.commands.reading import naming, reading, scored_tokens
 from infodis_stats.estimates.order_gap import order_gap
 from infodis_stats.estimates.order_swaps import order_swaps
-from infodis_stats.io.records import Record, read_records
+from infodis_stats.io.records import read_records
 from infodis_stats.io.tables import terminal_table
 from infodis_stats.laws import Law
-from infodis_stats.laws.records import encode_records
-from infodis_stats.models import TextModel, conditioned
 from infodis_stats.report.numbers import band, significant
 
 __all__ = ["consistency"]
@@ -40,8 +35,7 @@ def consistency(options: argparse.Namespace) -> None:
     """Compare whole orders in which sequences can be revealed, or swaps of two neighbours in an order."""
     model = read_masked_model(options.model, options)
     texts = read_records(options.file, **reading(options))
-    with naming(texts):
-        tokens, given = _sequences(model, texts, options)
+    tokens, given = scored_tokens(model, texts, options)
     names = [record.name for record in texts]
     streams = None if isinstance(model, Law) else names  # the random numbers of a law's sequence depend on its symbols
     arguments = {name: getattr(options, name) for name in ("seed", "level", "batch_size", "device")}
@@ -65,19 +59,6 @@ def consistency(options: argparse.Namespace) -> None:
     shown = frame.map(lambda value: significant(value) if isinstance(value, float) else value)
     print(terminal_table(shown))
     print(f"\nnats; {_answer(result)}")
-
-
-def _sequences(
-    model: Law | TextModel, texts: Sequence[Record], options: argparse.Namespace
-) -> tuple[list[NDArray[np.int64]], list[NDArray[np.bool_]] | int]:
-    """Return the tokens and the given positions."""
-    if isinstance(model, Law):
-        return encode_records(model, texts, options.context)
-    if options.context:
-        raise InputError("--context is for laws; for a network, give the prompts in a JSON file")
-    records = as_prompted(texts, model, options)
-    pairs = [conditioned(model, record.name, record.prompt, record.response, record.suffix) for record in records]
-    return [tokens for tokens, _ in pairs], [given for _, given in pairs]
 
 
 def _frame(result: xr.Dataset) -> pd.DataFrame:

@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators import InputError
+from infodis_stats.commands.models import as_prompted
 from infodis_stats.estimates.labelled_errors import labelled_errors
 from infodis_stats.io.records import Record
 from infodis_stats.laws import Law
-from infodis_stats.models import TextModel
+from infodis_stats.laws.records import encode_records
+from infodis_stats.models import TextModel, conditioned
 from infodis_stats.models.vocabulary import encode_sequence
 
-__all__ = ["naming", "reading", "sequence_tokens"]
+__all__ = ["check_context", "naming", "reading", "scored_tokens", "sequence_tokens"]
 
 FASTA = ("upper", "strip_stop")
 
@@ -42,3 +44,22 @@ def sequence_tokens(model: Law | TextModel, record: Record) -> NDArray[np.int64]
             "--context"
         )
     return encode_sequence(model, record.response.strip() if isinstance(model, Law) else record.response)
+
+
+def check_context(options: argparse.Namespace) -> None:
+    """Refuse a number of given tokens for a network, whose records have prompts. Raises `InputError`."""
+    if options.context:
+        raise InputError("--context is for laws; for a network, give the prompts in a JSON file")
+
+
+def scored_tokens(
+    model: Law | TextModel, texts: Sequence[Record], options: argparse.Namespace
+) -> tuple[list[NDArray[np.int64]], list[NDArray[np.bool_]] | int]:
+    """Return the tokens of records and their given positions, or the number of given tokens."""
+    with naming(texts):
+        if isinstance(model, Law):
+            return encode_records(model, texts, options.context)
+        check_context(options)
+        records = as_prompted(texts, model, options)
+        rows = [conditioned(model, record.name, record.prompt, record.response, record.suffix) for record in records]
+        return [row.tokens for row in rows], [row.given for row in rows]

@@ -173,7 +173,7 @@ class Execution:
         )
 
 
-def rows_per_call(model: Model | None, batch_size: int | None) -> int | None:
+def rows_per_call(model: object, batch_size: int | None) -> int | None:
     """Return the rows per call of the model: the batch size if given, else 1,024 for a law and None for a network."""
     return LAW_ROWS if batch_size is None and isinstance(model, Law) else batch_size
 

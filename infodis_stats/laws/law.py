@@ -260,7 +260,7 @@ class Law(ABC):
         return torch.cat([empty, *parts])
 
     def _conditionals(self, tokens: Tensor, masked: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """Check the arguments; yield some rows and their marginals (length, symbol, row) given their unmasked tokens."""
+        """Check the arguments; yield rows with their marginals (length, symbol, row) given their unmasked tokens."""
         check_tokens(tokens, self.alphabet)
         self._check_length(tokens.shape[1])
         if masked.dtype != torch.bool or masked.shape != tokens.shape or masked.device != tokens.device:

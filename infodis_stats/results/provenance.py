@@ -20,9 +20,11 @@ from infodis_stats.results.estimands import estimand_of_cell
 __all__ = [
     "arithmetic_digest",
     "installed_version",
+    "model_attributes",
     "model_conventions",
     "model_fingerprint",
     "provenance_attributes",
+    "stated_conventions",
     "versions",
 ]
 
@@ -84,14 +86,31 @@ def model_fingerprint(model: object) -> str:
     return f"{model.describe() if isinstance(model, _Described) else kind} {model.fingerprint()}"
 
 
+def stated_conventions(model: object) -> dict[str, Any]:
+    """Return what the method ``conventions`` of a model returns; nothing if it has none."""
+    return dict(model.conventions()) if isinstance(model, _Conventional) else {}
+
+
 def model_conventions(model: object) -> str:
     """Return the conventions that a model declares, as a JSON object; empty if it declares none.
 
     They are what its method ``conventions`` returns, and the ``revision`` (the commit) of a model from the hub.
     """
-    stated = dict(model.conventions()) if isinstance(model, _Conventional) else {}
+    stated = stated_conventions(model)
     revision = getattr(model, "revision", "")
     return json.dumps(stated | ({"revision": revision} if revision else {}), default=str)
+
+
+def model_attributes(model: object, *, in_blocks: bool = True) -> dict[str, str | int]:
+    """Return the attributes of a data set that describe its model, its blocks if they are used, and the versions."""
+    blocks = blocks_of(model) if in_blocks else None
+    return {
+        "model": model_fingerprint(model),
+        "model_conventions": model_conventions(model),
+        **({} if blocks is None else {"block_size": blocks.size, "block_start": blocks.start}),
+        "versions": json.dumps(versions()),
+        "schema": SCHEMA,
+    }
 
 
 def provenance_attributes(
@@ -119,7 +138,6 @@ def provenance_attributes(
         A name of `ESTIMANDS`; default: what the cell estimates.
     """
     targets = [item.longer for item in items]
-    blocks = blocks_of(model) if any(target.blocks for target in targets) else None
     return {
         "estimand": estimand or estimand_of_cell(cell, model),
         "estimator": cell.sampler.name,
@@ -131,11 +149,7 @@ def provenance_attributes(
         "ci_prob": level,
         "ci_simultaneous": int(simultaneous),
         "forward_passes": forward_passes,
-        "model": model_fingerprint(model),
-        "model_conventions": model_conventions(model),
-        **({} if blocks is None else {"block_size": blocks.size, "block_start": blocks.start}),
-        "versions": json.dumps(versions()),
-        "schema": SCHEMA,
+        **model_attributes(model, in_blocks=any(target.blocks for target in targets)),
     }
 
 

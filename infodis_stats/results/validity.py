@@ -151,6 +151,13 @@ CAUTIONS: dict[str, Caution] = {
             "caution",
             "use 16 passes or more",
         ),
+        Caution(
+            "close-choice",
+            "the decoder chose between positions whose scores differ by no more than rounding may change: with another "
+            "batch size or device it may choose otherwise, and its likelihood differs",
+            "caution",
+            "compute in float32, or read differences of such sequences with care",
+        ),
     )
 }
 """Every caution by its key, the most serious first."""

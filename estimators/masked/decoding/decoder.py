@@ -12,7 +12,7 @@ from estimators.arguments import check_choice, check_count
 from estimators.blocks import Blocks
 from estimators.errors import InputError
 from estimators.masked.decoding.rules import SCORES
-from estimators.model import Model, blocks_of, in_blocks
+from estimators.model import blocks_of, in_blocks
 from estimators.target import Target
 
 __all__ = ["FIXED", "Decoder", "Schedule"]
@@ -129,7 +129,7 @@ class Decoder:
         digest = hashlib.sha256(np.array(self.rule, dtype="<i8").tobytes()).hexdigest()[:12]
         return f"order({', '.join([digest, *shown])})"
 
-    def settled(self, model: Model) -> "Decoder":
+    def settled(self, model: object) -> "Decoder":
         """Return the decoder as it decodes a model: in the model's blocks, if it has some.
 
         Raises
@@ -147,7 +147,7 @@ class Decoder:
             )
         return replace(self, block=own.size)
 
-    def schedule(self, target: Target, model: Model) -> Schedule:
+    def schedule(self, target: Target, model: object) -> Schedule:
         """Return the parts in which the positions of a target are revealed.
 
         Raises

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from estimators.errors import InputError, ModelError
 from estimators.masked.decoding.rules import SCORES
-from estimators.model import DistributionModel, Model, gives_distributions, needs_context, takes_padding
+from estimators.model import DistributionModel, gives_distributions, needs_context, takes_padding
 from estimators.transfers import on_device
 
 __all__ = ["Distributions", "Reading"]
@@ -49,7 +49,7 @@ class Distributions:
 
     Parameters
     ----------
-    model : Model
+    model : DistributionModel
     rule : str
         One of `SCORES`.
     device : torch.device
@@ -61,7 +61,7 @@ class Distributions:
         If the model gives no distributions, or they depend on which tokens are context.
     """
 
-    def __init__(self, model: Model, rule: str, device: torch.device) -> None:
+    def __init__(self, model: object, rule: str, device: torch.device) -> None:
         if not gives_distributions(model):
             raise InputError(
                 f"the rule {rule} looks at distributions, but {type(model).__name__} has no method "

@@ -17,7 +17,7 @@ from estimators.masked.decoding.decoder import Decoder, Schedule
 from estimators.masked.decoding.distributions import Distributions, Reading
 from estimators.masked.plan import MaskPlan
 from estimators.masked.tokens import MaskedTokens
-from estimators.model import Model, forward_passes_per_row
+from estimators.model import DistributionModel, Model, forward_passes_per_row, prices_masks
 from estimators.target import Target
 from estimators.waiting import SHORTEST
 
@@ -57,7 +57,7 @@ class Replay:
 
 
 def replay(
-    model: Model,
+    model: Model | DistributionModel,
     decoder: Decoder,
     targets: Sequence[Target],
     *,
@@ -74,7 +74,7 @@ def replay(
 
     Parameters
     ----------
-    model : Model
+    model : ConditionalModel or DistributionModel
         A `DistributionModel`, or for a fixed order a `ConditionalModel`.
     decoder : Decoder
     targets : sequence of Target
@@ -109,6 +109,8 @@ def replay(
     if decoder.looks:
         pool = _Pool(model, decoder, Batches(batch_size, available_device(device)), available_device(device), progress)
         return pool.run([_Sequence(*both) for both in zip(targets, schedules, strict=True)])
+    if not prices_masks(model):
+        raise InputError(f"{decoder.name} needs token_nll(tokens, masked), which {type(model).__name__} does not have")
     steps = [
         schedule.steps(decoder.ranks(target), decoder.tokens_per_step)
         for target, schedule in zip(targets, schedules, strict=True)
@@ -194,7 +196,7 @@ class _Pool:
     """Sequences that are decoded together: as many as fit into a call, and others when some are done."""
 
     def __init__(
-        self, model: Model, decoder: Decoder, batches: Batches, device: torch.device, progress: Progress | None
+        self, model: object, decoder: Decoder, batches: Batches, device: torch.device, progress: Progress | None
     ) -> None:
         self._distributions = Distributions(model, str(decoder.rule), device)
         self._passes_per_row = forward_passes_per_row(model)

@@ -1,4 +1,4 @@
-"""Checks on texts: the tokenizer, the order gap, and half precision relative to the width of an interval."""
+"""Checks on texts: the tokenizer, orders and decoders, and half precision relative to the width of an interval."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from estimators import InfodisError
+from infodis_stats.diagnostics.models.decoders import decoder_findings, distribution_findings
 from infodis_stats.diagnostics.models.trial import Check, Finding, Trial, clear, half_masks
 from infodis_stats.diagnostics.verdict import Verdict, concise
 from infodis_stats.estimates import estimate_nll
@@ -82,12 +83,13 @@ def _context(trial: Trial, rows: list[NDArray[np.int64]]) -> list[NDArray[np.boo
 
 def _orders(trial: Trial) -> Iterator[Finding]:
     rows = _rows(trial, GAP_TEXTS, GAP_LENGTH)
+    context = _context(trial, rows)
     try:
         result = order_gap(
             trial.model,
             rows,
             orders=ORDERS,
-            context=_context(trial, rows),
+            context=context,
             seed=trial.seed,
             tolerance=clear(trial),
             device=_device(trial.model),
@@ -100,10 +102,10 @@ def _orders(trial: Trial) -> Iterator[Finding]:
     measured = f"standard deviation over orders {spread:.2g} nats, gap {gap:.2g} nats"
     if bool(result["one_law"].all()):
         reason = "the chain rule gives the same likelihood in every order, within rounding"
-        yield Finding(Verdict("order gap", "fine", reason, "", measured), values)
-        return
-    reason = "orders disagree, as is usual for a network: the NLL is the mean over orders, an upper bound"
+    else:
+        reason = "orders disagree, as is usual for a network: the NLL is the mean over orders, an upper bound"
     yield Finding(Verdict("order gap", "fine", reason, "", measured), values)
+    yield from decoder_findings(trial, rows, context, result["order_nll"], _device(trial.model))
 
 
 def _precision(trial: Trial) -> Iterator[Finding]:
@@ -192,6 +194,7 @@ def _name(dtype: torch.dtype) -> str:
 TEXT_CHECKS: Mapping[str, Check] = {
     "tokenizer": _round_trip,
     "boundary": _boundary,
+    "distributions": distribution_findings,
     "order gap": _orders,
     "precision": _precision,
     "fingerprint": _fingerprint,
