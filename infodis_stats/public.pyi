@@ -9,6 +9,7 @@ from .estimates import estimate_log_ratio as estimate_log_ratio
 from .estimates import estimate_model_log_ratio as estimate_model_log_ratio
 from .estimates import estimate_nll as estimate_nll
 from .estimates import rank_candidates as rank_candidates
+from .estimates.bracket import bracket_nll as bracket_nll
 from .estimates.information import estimate_information as estimate_information
 from .estimates.information import exact_information as exact_information
 from .estimates.mask_sizes import estimate_sizes as estimate_sizes

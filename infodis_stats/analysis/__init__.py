@@ -21,6 +21,7 @@ warning.
 - `accuracy`, `paired_accuracy`: shares of right answers that are known up to the noise of the masks
 - `averages`, `win_rates`, `variance_components`: averages, win rates and variance components over documents
 - `population`: means of a population from documents of unequal weight
+- `log_means`: bounds on the log of a mean, with an interval
 - `jensen`: the gap between a mean and minus the log of a mean exponential
 - `discrimination`: AUROC and its interval
 - `control_variate`: weighted means corrected by the total weight

@@ -33,6 +33,8 @@ from .intervals import student_t as student_t
 from .intervals import widen as widen
 from .jensen import JensenGap as JensenGap
 from .jensen import jensen_gap as jensen_gap
+from .log_means import LogMeanBounds as LogMeanBounds
+from .log_means import log_mean_bounds as log_mean_bounds
 from .mask_bootstrap import design_bootstrap as design_bootstrap
 from .moments import Bias as Bias
 from .moments import bias as bias

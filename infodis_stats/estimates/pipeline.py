@@ -85,6 +85,8 @@ def estimate(
     request: IntervalRequest,
     execution: Execution,
     draw_cells: DrawCells | None = None,
+    *,
+    cells: Sequence[Cell] | None = None,
 ) -> xr.Dataset:
     """Estimate a quantity of many items, with an interval for each.
 
@@ -96,6 +98,8 @@ def estimate(
     execution : Execution
     draw_cells : callable, optional
         Draws cells; default: both sides under the one model.
+    cells : sequence of Cell, optional
+        A cell for each item, if items differ in their passes; default: those of the plan.
 
     Returns
     -------
@@ -107,7 +111,7 @@ def estimate(
     if plan.precision is not None:
         rule = Precision.of(plan.precision, plan.most_passes, level_of_each, request.kind)
         check_precision(quantity.sampler)
-    cells = [Cell(quantity.sampler, item, plan.passes, plan.replicates) for item in quantity.items]
+    cells = cells or [Cell(quantity.sampler, item, plan.passes, plan.replicates) for item in quantity.items]
     settled = [quantity.settled(cell) for cell in cells]
     check_interval(settled, request.kind)
 

@@ -113,6 +113,13 @@ CAUTIONS: dict[str, Caution] = {
             "use triangular, whose first pass masks everything",
         ),
         Caution(
+            "wide-orders",
+            "the importance weights of the drawn orders spread too far, or there are fewer than 24: orders that no "
+            "sample shows may carry the probability, so the bracket has no lower end",
+            "caution",
+            "use more orders, or shorter targets",
+        ),
+        Caution(
             "little-noise",
             "few passes at low noise carry the error: coverage is some points below nominal",
             "caution",

@@ -1,0 +1,1 @@
+"""Orders in which positions are revealed: their likelihoods, and how likely orders are found."""
