@@ -50,6 +50,7 @@ def each(names):
 
 
 NEEDS_TWO = ["published-infodis", "published-infodis-text8", "published-gdpo"]
+ZERO_AT_ONE = [name for name in NAMES if name != "published-spg"]  # the logarithm of a noisy mean is not 0
 SIZES_ALONE = ["auto", "uniform-count", "uniform-count+stratified", "chain", "block-chain", "regression", "systematic"]
 
 
@@ -105,7 +106,7 @@ def estimate(law, strings, name, **options):
 
 
 class TestProbabilityOne:
-    @pytest.mark.parametrize("name", each(NAMES))
+    @pytest.mark.parametrize("name", each(ZERO_AT_ONE))
     @pytest.mark.parametrize("law", ONE_SYMBOL + SURE, ids=kind)
     def test_maths_certain_sequences_have_zero_nll(self, law, name):
         result = estimate(law, ["ACAC" if "C" in law.alphabet else "AAAA"], name)
@@ -134,7 +135,7 @@ class TestProbabilityOne:
 
 
 class TestProbabilityZero:
-    @pytest.mark.parametrize("name", each(NAMES))
+    @pytest.mark.parametrize("name", each(ZERO_AT_ONE))
     @pytest.mark.parametrize("law", SURE, ids=kind)
     def test_impossible_sequences_are_named_and_others_correct(self, law, name):
         result = ids.estimate_nll(law, law.encode(["ACAC", "AACC"]), name, replicates=4)

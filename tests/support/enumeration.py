@@ -62,8 +62,8 @@ class Points:
 def level_pieces(length: int, passes: int) -> tuple[Array, Array]:
     """Return midpoints and lengths of the pieces of [0, 1] on which no mask of any estimator here changes.
 
-    Sizes jump at fractions of up to ``length + 1`` parts and at the distribution functions of the size; within a stratum
-    at the same places stretched by the number of strata. Reflections and all strata are included.
+    Sizes jump at fractions of up to ``length + 1`` parts and at the distribution functions of the size; within a
+    stratum at the same places stretched by the number of strata. Reflections and all strata are included.
     """
     sizes = np.arange(1, length + 1)
     fractions = [np.arange(parts + 1) / parts for parts in (*sizes, length + 1)]

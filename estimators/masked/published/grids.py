@@ -49,9 +49,9 @@ class PublishedGIDD(_RateGrid):
     """GIDD's likelihood of masked models: times equally spaced from 0.0001 to 0.9999, both included, and a plain mean.
 
     With ``h(t)`` the sum of the expected losses of the positions, each masked for sure and the others at the rate
-    ``t``, the mean of ``h`` over the grid exceeds the likelihood by about ``((h(0) + h(1))/2 - mean of h)/K`` for ``K``
-    passes, 128 by default: the ends count as much as inner points. A pass has the weight ``1/(K time)``, so that one
-    position masked at the first time counts 10,000/K times.
+    ``t``, the mean over the grid differs from the likelihood by about ``((h(0) + h(1))/2 - mean of h)/K`` for ``K``
+    passes, 128 by default, because the ends count as much as inner points, and by a factor of 0.9999. A pass has the
+    weight ``1/(K time)``, so that one position masked at the first time counts 10,000/K times.
 
     References
     ----------

@@ -31,7 +31,7 @@ class PublishedSPG(Published):
     over all masks inside the logarithm: ``E_i = -1/beta log mean_m E[p^beta]``, below the mean loss of the position by
     Jensen's inequality. The plug-in is not linear in the losses, so that its mean depends on ``K``: the logarithm of a
     noisy mean biases it upwards, and it averages only over what was masked. With one pass it is ``L`` times the mean
-    loss of the masked tokens, less ``L/beta log(L/m)``.
+    loss of the masked tokens, less ``L/beta log(L/m)``: a certain sequence does not have the value 0.
 
     Parameters
     ----------

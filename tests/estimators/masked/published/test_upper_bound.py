@@ -77,6 +77,15 @@ def test_maths_more_passes_come_closer_to_the_bound_which_is_below_the_any_order
     assert gaps[2] * 512 == pytest.approx(gaps[1] * 64, rel=0.5)  # as the variance of a mean
 
 
+def test_maths_a_certain_sequence_does_not_cost_0():
+    """All losses are 0, and the mean is that of the logarithms of L/m: negative for one pass, near 0 for many."""
+    zero = np.zeros((1, *LOSSES.shape))
+    one, three = (PublishedSPG().expectations(zero, passes)[0] for passes in (1, 3))
+    assert one == pytest.approx(-LENGTH / 1.5 * np.mean([np.log(LENGTH / size) for size in (1, 2, 3)]), rel=1e-12)
+    assert one < -0.5
+    assert abs(three) > 1e-3
+
+
 def test_losses_far_from_zero_neither_underflow_nor_drop_tokens():
     plan = MaskPlan(np.ones((1, 1, 2), dtype=bool), np.ones((1, 1, 2)))
     assert estimator("published-spg").reduce(plan, np.array([[[1e4, 2e4]]]))[0] == pytest.approx(3e4)
