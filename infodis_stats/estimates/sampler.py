@@ -100,7 +100,8 @@ def sampler_nll(
     Dream's decoder, and with ``block`` the first is LLaDA's low-confidence remasking at temperature 0. Published
     decoders may look at the token that they have just drawn: at temperature 0 that is the likeliest one, so the choice
     is as here, but the text is then deterministic as well. The likelihood here is that of drawing at temperature 1 at
-    positions that are chosen without looking at what is drawn.
+    positions that are chosen without looking at what is drawn. LLaDA's steps reveal equal numbers of positions if their
+    number divides the block, Dream's if their number is the length; otherwise their schedules are others.
 
     References
     ----------

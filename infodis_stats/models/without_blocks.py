@@ -17,7 +17,8 @@ class WithoutBlocks:
     """A block-diffusion model whose blocks estimators do not know.
 
     Likelihoods are the same: a random order of the whole sequence is a random order of each block. Their estimates are
-    unbiased, and vary more.
+    unbiased, and vary more. It gives no distributions (``token_log_probs``): a decoder of the whole sequence would look
+    at tokens that it has not revealed.
 
     Parameters
     ----------
