@@ -247,7 +247,7 @@ def _any_order_cell(model: ConditionalModel, target: Target, orders: int) -> Cel
     """Return the cell of the any-order value: all masks if they fit into the orders, else an eighth of their passes."""
     length = target.longest_block
     if is_consistent(model):
-        passes, replicates = length, 1
+        passes, replicates = length, 2
     elif _all_masks_fit(length, orders):
         passes, replicates = 2**length - 1, 1
     else:
