@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from estimators import InputError
 from estimators.arguments import check_count
 from infodis_stats import analysis
+from infodis_stats.inference.bracket_averages import VARIABLES as BRACKET_VARIABLES
+from infodis_stats.inference.bracket_averages import bracket_averages
 from infodis_stats.results.labels import CI_BOUND, Variable, describe, estimates_of
 from infodis_stats.results.quantity import quantity_of
 from infodis_stats.results.validity import CAUTIONS
@@ -59,7 +61,11 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
         weigh more), its ``bits_per_token`` and ``perplexity``, and ``bits_per_token_macro``, the mean over documents of
         each document's bits per token, so all documents weigh the same. For texts also ``bits_per_byte`` and
         ``bits_per_word`` (micro) and ``bits_per_byte_macro``. For ratios: ``log_ratio`` (per pair) and ``win_rate``,
-        the share of pairs above zero (`infodis_stats.analysis.win_rate`). Each has ``_se`` (except the win-rate) and
+        the share of pairs above zero (`infodis_stats.analysis.win_rate`). For brackets (`bracket_nll`) also two-sided
+        averages of the order-marginal likelihood: ``marginal``, ``marginal_bits_per_token`` and
+        ``marginal_perplexity (ci_bound)``, the means of the lower and of the upper bounds, each with ``_bracket
+        (ci_bound)``, from the lower end of the interval of the one to the upper end of that of the other. Each of the
+        others has ``_se`` (except the win-rate) and
         ``_ci (ci_bound)``; those of likelihoods are `infodis_stats.analysis.nonnegative`. ``mask_share`` is the share
         of the variance between documents that is noise of the masks. ``cautions (caution)`` hold for at least one
         document, or, ``few-documents-dominate``, for an average over the population: ``dominated (average)`` says for
@@ -119,7 +125,9 @@ def average(result: xr.Dataset, of: analysis.Of, level: float | None = None) -> 
         cautions = cautions.reindex(caution=list(CAUTIONS), fill_value=False)  # older results lack newer cautions
         cautions.loc[{"caution": key}] |= averaged["dominated"].any()
     averaged["cautions"] = cautions
-    averaged = describe(averaged, VARIABLES)
+    if "marginal_upper" in result:
+        averaged = averaged.assign(bracket_averages(result, of, confidence))
+    averaged = describe(averaged, VARIABLES | BRACKET_VARIABLES)
     for key in values:
         about = averaged[key].attrs
         for suffix, words in (("_se", "standard error of the "), ("_ci", "confidence interval of the ")):
