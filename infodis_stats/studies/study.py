@@ -202,6 +202,7 @@ class _Study:
             "spec": self.text,
             "seed": spec.seed,
             "estimand": "; ".join(dict.fromkeys(estimand_of_model(subject.model) for subject in subjects)),
+            **({"estimand": result.attributes["estimand"]} if "estimand" in result.attributes else {}),
             "model": "; ".join(dict.fromkeys(model_fingerprint(subject.model) for subject in subjects)),
             "model_conventions": _conventions(subjects),
             "laws": json.dumps([law_in_words(law) for law, _ in spec.scenarios() if law is not None]),
