@@ -10,13 +10,17 @@ import torch
 import xarray as xr
 
 import infodis_stats as ids
+from estimators import Job, estimator, evaluate, make_targets
 from estimators.masked.decoding.decoder import Decoder
+from estimators.model import in_blocks
 from infodis_stats.models import Denoiser, DenoiserConfig
 from infodis_stats.report.document import SideBySide
 from infodis_stats.report.html import render_html
 from infodis_stats.studies import document_of
+from infodis_stats.studies.likelihoods.known_losses import KnownLosses
 from infodis_stats.studies.likelihoods.rules import decoder
 from infodis_stats.studies.likelihoods.summary import summarise_published, summarise_values
+from tests.support.toys import ArbitraryBlocks
 
 STUDY = """\
 kind = "likelihoods"
@@ -313,3 +317,22 @@ def test_bad_files_are_rejected_in_one_sentence(folder, old, new, words):
     with pytest.raises((ids.InputError, ids.StoreError)) as caught:
         ids.run_study(path)
     assert words in str(caught.value)
+
+
+def test_known_losses_are_those_of_the_model_and_of_no_other_mask():
+    model, length = ArbitraryBlocks(7, 3), 7
+    context = np.arange(length) == 1
+    (target,) = (in_blocks(each, model) for each in make_targets(np.arange(length)[None] % 5, context[None]))
+    plan = estimator("exhaustive").plan_target(target, 7, 1, np.random.default_rng(0))
+    (evaluation,) = evaluate(model, [Job(target, plan)])
+    known = KnownLosses(model, [target], [evaluation.losses[0]])
+    tokens = np.arange(length)[None] % 5
+    for name, passes in (("uniform-count", 4), ("published-bd3lm", 2), ("chain", 3)):
+        draws = [
+            estimator(name).sample(each, tokens, passes=passes, replicates=5, rng=1, context=context[None])
+            for each in (model, known)
+        ]
+        np.testing.assert_allclose(*draws, rtol=1e-12)
+    masked = torch.ones(1, length, dtype=torch.bool)
+    with pytest.raises(ids.InputError, match="of no target whose losses are known"):
+        known.token_nll(torch.from_numpy(tokens), masked)
