@@ -10,7 +10,7 @@ from infodis_stats.studies.view import Study
 __all__ = ["likelihoods_verdicts"]
 
 ROUNDING = 1e-5  # relative: float32 losses of two computations
-PRECISE = 0.002  # standard error of an any-order value over the value
+PRECISE = 0.003  # standard error of the any-order value of all texts of a subject over the value
 
 
 def likelihoods_verdicts(study: Study) -> list[Verdict]:
@@ -28,8 +28,9 @@ def _reference_verdict(study: Study) -> Verdict:
     truth = study.truth
     if bool(truth["enumerated"].all()):
         return Verdict("any-order values", "fine", "exact: a law's own, or from all masks of each text or block")
-    share = float((truth["truth_se"] / truth["truth"]).max())
-    measured = f"at most {significant(100 * share, 2)} % of the value of a text"
+    grouped = truth.assign(square=truth["truth_se"] ** 2)[["truth", "square"]].groupby("subject").sum()
+    share = float((np.sqrt(grouped["square"]) / grouped["truth"]).max())
+    measured = f"at most {significant(100 * share, 2)} % of the value of all texts of a subject"
     if share > PRECISE:
         reason = "the standard errors of the long runs are not small beside the biases that they measure"
         return Verdict("any-order values", "caution", reason, "take more truth_passes", measured)

@@ -56,8 +56,8 @@ def _estimands(summary: xr.Dataset) -> str:
     marginal = [float(part["difference"].sel(estimand="order-marginal")) for part in parts]
     others = [float(value) for part in parts for value in part["difference"].values[2:]]
     quoted = [f"the order-marginal value differs from the any-order value by {_ends(marginal)}"]
-    quoted += [f"the decoders' by {_ends(others)}"] if others else []
-    return f"Compare a likelihood only with numbers of the same estimand: of the same texts, {' and '.join(quoted)}."
+    quoted += [f"values of decoders and fixed orders by {_ends(others)}"] if others else []
+    return f"Compare a likelihood only with numbers of the same estimand: for the same texts, {' and '.join(quoted)}."
 
 
 def _ends(shares: list[float]) -> str:
@@ -65,21 +65,23 @@ def _ends(shares: list[float]) -> str:
 
 
 def _published(summary: xr.Dataset) -> str:
-    good: dict[str, float] = {}
+    good: set[str] = set()
     bad: dict[str, list[float]] = {}
+    names = list(dict.fromkeys(summary["published_name"].values.tolist()))
     for subject in summary["subject"].values.tolist():
         part = ran(summary, subject)
         for label in part["estimator"].values.tolist():
             cell = part.sel(estimator=label)
             name, bias = str(cell["published_name"].item()), float(cell["bias"])
-            if comparable(cell).any_order and name not in bad:
-                good[name] = max(good.get(name, 0.0), abs(bias))
-            else:
-                good.pop(name, None)
+            decided = comparable(cell).any_order
+            if decided is False:
+                good.discard(name)
                 bad.setdefault(name, []).append(bias)
+            elif decided and name not in bad:
+                good.add(name)
     words = []
     if good:
-        words.append(f"{_listed(list(good))} may be compared with any-order values")
+        words.append(f"{_listed([name for name in names if name in good])} may be compared with any-order values")
     if bad:
         every = [bias for biases in bad.values() for bias in biases]
         words.append(
@@ -89,7 +91,8 @@ def _published(summary: xr.Dataset) -> str:
 
 
 def _spread(summary: xr.Dataset) -> Iterator[str]:
-    noisy = summary["text_spread"].max("subject")
+    published = summary["published_name"].str.startswith("published-").values
+    noisy = summary["text_spread"].isel(estimator=published).max("subject")
     known = noisy.isel(estimator=(noisy > 0).values)
     if not known.size:
         return

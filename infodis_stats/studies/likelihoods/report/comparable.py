@@ -19,12 +19,12 @@ class Comparable:
 
     Parameters
     ----------
-    any_order : bool
-        Whether any-order values are among it.
+    any_order : bool or None
+        Whether any-order values are among it; None if the draws do not decide that.
     words : str
     """
 
-    any_order: bool
+    any_order: bool | None
     words: str
 
 
@@ -39,7 +39,7 @@ def comparable(part: xr.Dataset) -> Comparable:
     bias, error = float(part["bias"]), float(part["bias_se"])
     unbiased = not bool(part["cautions"].sel(caution="biased"))
     if bool(part["cautions"].sel(caution="infinite-variance")):
-        return Comparable(False, "no other number: infinite variance")
+        return Comparable(unbiased, "any-order values, but without an error: infinite variance")
     if unbiased:
         return Comparable(True, "any-order values")
     largest = abs(bias) + NORMAL * error
@@ -47,6 +47,8 @@ def comparable(part: xr.Dataset) -> Comparable:
         return Comparable(True, f"any-order values; bias below {_percent(SMALL)}")
     if largest <= MODERATE:
         return Comparable(True, f"any-order values, to within {_percent(largest)}")
+    if abs(bias) - NORMAL * error <= MODERATE:
+        return Comparable(None, "not decided by these draws")
     return Comparable(False, "numbers of the same code and settings")
 
 

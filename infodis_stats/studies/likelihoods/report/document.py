@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Section, SideBySide, Table
+from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Section, Table
 from infodis_stats.studies.likelihoods.report.answer import answer
 from infodis_stats.studies.likelihoods.report.figures import numbers_figure
 from infodis_stats.studies.likelihoods.report.tables import (
+    bits_table,
     definition_table,
-    estimand_table,
     numeric_tables,
+    perplexity_table,
     published_table,
 )
 from infodis_stats.studies.likelihoods.report.thread import thread_sections
@@ -59,10 +60,12 @@ def _estimands(study: Study) -> Iterator[Section]:
         "block-diffusion model are orders of each block."
     )
     yield Table(definition_table(study))
-    names = study.summary["subject"].values.tolist()
-    yield SideBySide([(Heading(name, 3), Table(estimand_table(study, name), headline=name)) for name in names])
+    yield Heading("Bits per token", 3)
+    yield Table(bits_table(study), headline="Bits per token, by estimand")
+    yield Heading("Perplexity per token", 3)
+    yield Table(perplexity_table(study))
     yield Note(
-        "All texts together; difference: from the any-order value. Perplexities are per token. Values are exact unless "
+        "All texts together; in brackets the difference from the any-order value. Values are exact unless "
         f"two ends are given; these are {level} limits, of a long run for the any-order value, and of two bounds for "
         "the order-marginal one."
     )

@@ -16,7 +16,7 @@ __all__ = ["numbers_figure"]
 
 ANY_ORDER, MARGINAL = "#2b6cb0", "#1b7f4b"
 DECODER, PUBLISHED = "#111111", "#a05a5a"
-ROW = 0.27  # inches
+ROW, GAP, FOOT, NAMES = 0.27, 0.6, 0.55, 2.9  # inches: of a row, above a panel, below the last one, for names
 FARTHEST = 0.3  # of the any-order value: numbers farther away are arrows at the edge
 
 
@@ -26,9 +26,15 @@ def numbers_figure(study: Study) -> str:
     parts = {name: ran(summary, name) for name in summary["subject"].values.tolist()}
     rows = [part.sizes["estimand"] + part.sizes["estimator"] + 1 for part in parts.values()]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(PAGE, sum(rows) * ROW + 1.0 * len(rows) + 0.4), layout="constrained")
-        axes = figure.subplots(len(rows), 1, squeeze=False, height_ratios=[count + 2 for count in rows]).ravel()
-        for axis, (subject, part) in zip(axes.tolist(), parts.items(), strict=True):
+        heights = [count * ROW for count in rows]
+        total = sum(heights) + GAP * len(rows) + FOOT
+        figure = Figure(figsize=(PAGE, total))  # in inches: constrained layouts differ in the last bits
+        tops = total - np.cumsum([GAP, *(height + GAP for height in heights[:-1])])
+        axes = [
+            figure.add_axes((NAMES / PAGE, (top - height) / total, (PAGE - NAMES - 0.2) / PAGE, height / total))
+            for top, height in zip(tops.tolist(), heights, strict=True)
+        ]
+        for axis, (subject, part) in zip(axes, parts.items(), strict=True):
             _panel(axis, subject, part)
         axes[-1].set_xlabel("bits per token")
         handles = [
@@ -36,7 +42,7 @@ def numbers_figure(study: Study) -> str:
             Line2D([], [], color=MARGINAL, linewidth=1.6, label="order-marginal value"),
             Line2D([], [], color=PUBLISHED, linewidth=3.5, alpha=0.45, label="± SD of one published number, all texts"),
         ]
-        figure.legend(handles=handles, loc="outside upper right", ncols=3, fontsize=8)
+        figure.legend(handles=handles, loc="upper right", ncols=3, fontsize=8)
         return to_svg(figure, "numbers")
 
 

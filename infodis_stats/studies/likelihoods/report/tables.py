@@ -1,5 +1,7 @@
 """Tables of a study of likelihoods: numbers for other programs, and the same numbers as text for readers."""
 
+from collections.abc import Callable
+
 import pandas as pd
 import xarray as xr
 
@@ -12,7 +14,7 @@ from infodis_stats.studies.likelihoods.report.answer import ran, signed_percent,
 from infodis_stats.studies.likelihoods.report.comparable import comparable
 from infodis_stats.studies.view import Study
 
-__all__ = ["definition_table", "estimand_table", "numeric_tables", "published_table"]
+__all__ = ["bits_table", "definition_table", "numeric_tables", "perplexity_table", "published_table"]
 
 ROUNDING = 5e-6  # of shares, under a network
 
@@ -50,21 +52,31 @@ def definition_table(study: Study) -> pd.DataFrame:
     )
 
 
-def estimand_table(study: Study, subject: str) -> pd.DataFrame:
-    """Return the value of each estimand under a subject, one row each."""
-    part = ran(study.summary, subject)
+def bits_table(study: Study) -> pd.DataFrame:
+    """Return the bits per token of each estimand under each subject, with the difference from the any-order value."""
+    return _values_table(study, lambda cell: f"{value_in_words(cell)}{_difference(cell)}")
+
+
+def perplexity_table(study: Study) -> pd.DataFrame:
+    """Return the perplexity per token of each estimand under each subject."""
+    return _values_table(study, _perplexity)
+
+
+def _values_table(study: Study, shown: Callable[[xr.Dataset], str]) -> pd.DataFrame:
+    """Return one row per estimand, one column per subject."""
+    summary = study.summary
     rows = []
-    for name in part["estimand"].values.tolist():
-        cell = part.sel(estimand=name)
-        rows.append(
-            {
-                "estimand": name,
-                "bits per token": value_in_words(cell),
-                "perplexity": _perplexity(cell),
-                "difference": "–" if name == "any-order" else signed_percent(float(cell["difference"])),
-            }
-        )
+    for name in summary["estimand"].values.tolist():
+        row = {"estimand": name}
+        for subject in summary["subject"].values.tolist():
+            cell = summary.sel(subject=subject, estimand=name)
+            row[subject] = shown(cell) if bool(cell["bits"].notnull()) else "–"
+        rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _difference(cell: xr.Dataset) -> str:
+    return "" if cell["estimand"].item() == "any-order" else f" ({signed_percent(float(cell['difference']))})"
 
 
 def _perplexity(part: xr.Dataset) -> str:
