@@ -237,8 +237,8 @@ def test_the_page_answers_in_three_sentences_and_agrees_with_the_summary(tree, t
     left = summary["bits"].sel(estimand="left-to-right").item()
     assert float(table.loc["left-to-right", WHOLE].partition(" ")[0]) == pytest.approx(left, rel=1e-3)
     published = report.headlines[f"{WHOLE}: published estimators"].set_index("estimator")
-    assert published.loc["uniform-count", "may be compared with"] == "any-order values"
-    assert published.loc["published-d1", "may be compared with"] == "numbers of the same code and settings"
+    assert published.loc["uniform-count", "may be compared with"] == "any-order"
+    assert published.loc["published-d1", "may be compared with"] == "same code only"
     page = render_html(report)
     assert "<i>" not in page
     assert "order-marginal, -log p(x) of generation in a random order" in page

@@ -11,6 +11,7 @@ from infodis_stats.studies.view import Study
 
 __all__ = ["answer", "ran", "signed_percent", "value_in_words"]
 
+PUBLISHED = "published-"
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -73,6 +74,8 @@ def _published(summary: xr.Dataset) -> str:
         for label in part["estimator"].values.tolist():
             cell = part.sel(estimator=label)
             name, bias = str(cell["published_name"].item()), float(cell["bias"])
+            if not name.startswith(PUBLISHED):
+                continue
             decided = comparable(cell).any_order
             if decided is False:
                 good.discard(name)
@@ -81,17 +84,19 @@ def _published(summary: xr.Dataset) -> str:
                 good.add(name)
     words = []
     if good:
-        words.append(f"{_listed([name for name in names if name in good])} may be compared with any-order values")
+        words.append(
+            f"{_listed([name.removeprefix(PUBLISHED) for name in names if name in good])} may be compared with any-order values"
+        )
     if bad:
         every = [bias for biases in bad.values() for bias in biases]
         words.append(
-            f"{_listed(list(bad))} only with numbers from the same code at the same settings (bias {_ends(every)})"
+            f"{_listed([name.removeprefix(PUBLISHED) for name in bad])} only with numbers from the same code at the same settings (bias {_ends(every)})"
         )
     return f"Of the published estimators, {'; '.join(words)}."
 
 
 def _spread(summary: xr.Dataset) -> Iterator[str]:
-    published = summary["published_name"].str.startswith("published-").values
+    published = summary["published_name"].str.startswith(PUBLISHED).values
     noisy = summary["text_spread"].isel(estimator=published).max("subject")
     known = noisy.isel(estimator=(noisy > 0).values)
     if not known.size:

@@ -39,17 +39,17 @@ def comparable(part: xr.Dataset) -> Comparable:
     bias, error = float(part["bias"]), float(part["bias_se"])
     unbiased = not bool(part["cautions"].sel(caution="biased"))
     if bool(part["cautions"].sel(caution="infinite-variance")):
-        return Comparable(unbiased, "any-order values, but without an error: infinite variance")
+        return Comparable(unbiased, "any-order (infinite variance)")
     if unbiased:
-        return Comparable(True, "any-order values")
+        return Comparable(True, "any-order")
     largest = abs(bias) + NORMAL * error
     if largest <= SMALL:
-        return Comparable(True, f"any-order values; bias below {_percent(SMALL)}")
+        return Comparable(True, "any-order")
     if largest <= MODERATE:
-        return Comparable(True, f"any-order values, to within {_percent(largest)}")
+        return Comparable(True, f"any-order, to {_percent(largest)}")
     if abs(bias) - NORMAL * error <= MODERATE:
-        return Comparable(None, "not decided by these draws")
-    return Comparable(False, "numbers of the same code and settings")
+        return Comparable(None, "not decided")
+    return Comparable(False, "same code only")
 
 
 def _percent(share: float) -> str:

@@ -82,5 +82,6 @@ def _published(study: Study) -> Iterator[Section]:
         "value of all texts, as a share of it, ± one standard error. SD: standard deviation of a published number, "
         "from the passes in the table, as a share of the any-order value; of one text (root mean square over texts), "
         "and of all texts together. A number may be compared with any-order values if its estimator is unbiased by "
-        "construction, or if its bias is at most 2 % here."
+        "construction, or if its bias is at most 2 % here; below 0.5 % nothing is said. Same code only: numbers of the "
+        "same code at the same settings."
     )
