@@ -84,14 +84,12 @@ def _published(summary: xr.Dataset) -> str:
                 good.add(name)
     words = []
     if good:
-        words.append(
-            f"{_listed([name.removeprefix(PUBLISHED) for name in names if name in good])} may be compared with any-order values"
-        )
+        known = _listed([name.removeprefix(PUBLISHED) for name in names if name in good])
+        words.append(f"{known} may be compared with any-order values")
     if bad:
-        every = [bias for biases in bad.values() for bias in biases]
-        words.append(
-            f"{_listed([name.removeprefix(PUBLISHED) for name in bad])} only with numbers from the same code at the same settings (bias {_ends(every)})"
-        )
+        others = _listed([name.removeprefix(PUBLISHED) for name in bad])
+        span = _ends([bias for biases in bad.values() for bias in biases])
+        words.append(f"{others} only with numbers from the same code at the same settings (bias {span})")
     return f"Of the published estimators, {'; '.join(words)}."
 
 

@@ -43,7 +43,7 @@ def thread_sections(study: Study) -> Iterator[Section]:
     yield Points(
         [
             (
-                "Bytes per token.",
+                "Bytes per token",
                 f"The script divides bits per token by {ASSUMED_BYTES} bytes per token, an assumed constant. The "
                 "autoregressive baseline of the contest, on the same tokens, has 2.0727 nats per token and 1.2244 bits "
                 f"per byte, which makes {TRUE_BYTES} bytes per token. With these, 1.15 becomes "
@@ -52,14 +52,14 @@ def thread_sections(study: Study) -> Iterator[Section]:
                 "different byte counts cannot be compared.",
             ),
             (
-                "Weight of a draw.",
+                "Weight of a draw",
                 "The ELBO divides the losses of a draw by the share of masked tokens. The Monte-Carlo loss in the "
                 "script, with which the model is trained, divides by the share of visible ones. Its mean is "
                 f"{span} times the any-order value here, if that share is at least 0.1, which the thread recommends. "
                 "It is not an ELBO. The two numbers of the thread differ by a factor of 2.1.",
             ),
             (
-                "Number of steps.",
+                "Number of steps",
                 "The discrete ELBO replaces the integral over masking rates by a sum over right ends, so it is too "
                 f"high by about a constant over the number of steps: {significant(100 * largest, 1)} % at most with "
                 "64 steps here. The four numbers of the thread follow this law and lead to 1.145 for infinitely many "
