@@ -31,6 +31,7 @@ from estimators.masked.published import (
     PublishedLLaDA,
     PublishedMDLM,
     PublishedMDLMDiscrete,
+    PublishedParameterGolfLoss,
     PublishedPLL,
     PublishedRADD,
     PublishedSMDM,
@@ -71,6 +72,7 @@ OTHERS: dict[str, Estimator] = {
         PublishedRADD(),
         PublishedGIDD(),
         PublishedDiscreteELBO(),
+        PublishedParameterGolfLoss(),
         PublishedLLaDA(),
         PublishedDream(),
         PublishedSMDM(),
@@ -102,7 +104,7 @@ def estimator_names(family: Family | None = None) -> list[str]:
     Examples
     --------
     >>> len(estimator_names()), estimator_names("noised")[0]
-    (79, 'score-entropy(absorbing)')
+    (80, 'score-entropy(absorbing)')
     """
     return list(_catalogue(family))
 

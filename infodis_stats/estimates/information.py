@@ -188,6 +188,7 @@ def estimate_information(
         seed=seed,
         level=level,
         forward_passes=sum(forward_passes),
+        estimand="mutual-information",
     ) | {
         "noise": noise.name,
         "length": size,

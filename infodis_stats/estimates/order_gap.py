@@ -147,6 +147,7 @@ def order_gap(
         seed=seed,
         level=level,
         forward_passes=sum(forward_passes),
+        estimand="order-gap",
     ) | {
         "passes": max(cell.passes for cell in cells),
         "ci_kind": "chi-square of the jackknife",

@@ -174,5 +174,6 @@ def order_swaps(
         seed=seed,
         level=level,
         forward_passes=sum(forward_passes),
+        estimand="order-swap",
     ) | {"ci_kind": "clopper-pearson", "tolerance": tolerance}
     return dataset

@@ -16,6 +16,7 @@ from infodis_stats.estimates.questions import Finish
 from infodis_stats.harness.requests import Document
 from infodis_stats.harness.scored import Scored
 from infodis_stats.models import TextModel
+from infodis_stats.results.estimands import estimand_of_model
 from infodis_stats.results.labels import Variable, describe
 from infodis_stats.results.provenance import model_conventions, model_fingerprint, versions
 from infodis_stats.results.validity import CAUTIONS, caution_variable
@@ -61,6 +62,7 @@ def evaluation_attributes(model: TextModel, settings: Mapping[str, Any], level: 
         Confidence level.
     """
     return {name: value for name, value in settings.items() if value is not None} | {
+        "estimand": estimand_of_model(model),
         "model": model.describe(),
         "model_fingerprint": model_fingerprint(model),
         "model_conventions": model_conventions(model),

@@ -43,6 +43,7 @@ PAGE = Markup("""\
 </html>
 """)
 TEXT_COLUMNS = ("caution", "text", "quantity", "value")  # left-aligned
+PROSE_COLUMNS = ("what it is", "who reports it", "repository", "purpose", "may be compared with")  # on several lines
 COLOURED = ("better", "worse")
 
 
@@ -110,7 +111,10 @@ def _points(items: Iterable[tuple[str, str]], lead: str, *, warning: bool) -> Ma
 def _table(frame: pd.DataFrame) -> Markup:
     names = frame.columns.tolist()
     head = Markup().join(
-        Markup('<th class="text">{}</th>' if name in TEXT_COLUMNS else "<th>{}</th>").format(name) for name in names
+        Markup('<th class="{}">{}</th>').format(kind, name)
+        if (kind := _alignment(name))
+        else Markup("<th>{}</th>").format(name)
+        for name in names
     )
     rows = _lines(
         Markup("<tr>{}</tr>").format(Markup().join(map(_cell, names, row)))
@@ -119,8 +123,12 @@ def _table(frame: pd.DataFrame) -> Markup:
     return Markup("<table>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody>\n</table>").format(head, rows)
 
 
+def _alignment(name: str) -> str:
+    return "text" if name in TEXT_COLUMNS else "text prose" if name in PROSE_COLUMNS else ""
+
+
 def _cell(name: str, text: str) -> Markup:
-    kind = text if text in COLOURED else "text" if name in TEXT_COLUMNS else "star" if text.endswith("*") else ""
+    kind = text if text in COLOURED else _alignment(name) or ("star" if text.endswith("*") else "")
     return Markup('<td class="{}">{}</td>').format(kind, text) if kind else Markup("<td>{}</td>").format(text)
 
 

@@ -27,6 +27,7 @@ from infodis_stats.report.document import (
 from infodis_stats.report.heatmap import heatmap_figure, visible
 from infodis_stats.report.numbers import band, significant
 from infodis_stats.report.page import files_of, write_texts
+from infodis_stats.results.estimands import estimand_notes
 from infodis_stats.results.validity import NO_CLAIM, caution_sentences
 
 __all__ = ["ranking_tables", "scan_answer", "scan_document", "write_scans"]
@@ -189,6 +190,7 @@ def _provenance(scans: Mapping[str, xr.Dataset]) -> Iterator[Section]:
             *model_points(attributes),
             *(("", _symbols(scan, name if len(scans) > 1 else "")) for name, scan in scans.items()),
             ("", f"{sampled}, seed {attributes['seed']}; {passes:,} forward passes run"),
+            *(("", note) for note in estimand_notes(attributes)),
             ("", ", ".join(f"{package} {number}" for package, number in versions.items())),
         ]
     )

@@ -13,6 +13,7 @@ from infodis_stats import inference
 from infodis_stats.diagnostics.verdict import concise
 from infodis_stats.io.tables import markdown_table, printable, terminal_table
 from infodis_stats.report.numbers import percent, significant
+from infodis_stats.results.estimands import estimand_notes
 from infodis_stats.results.labels import with_estimates
 from infodis_stats.results.quantity import quantity_of
 from infodis_stats.results.validity import caution_sentences
@@ -347,6 +348,7 @@ def made_by(result: xr.Dataset) -> tuple[str, ...]:
     amount = f"{attributes['passes']} passes x {attributes['replicates']} replicates{until}"
     return (
         f"nats; {attributes['estimator']}, {amount}, seed {attributes['seed']}; {_intervals(result)}",
+        *estimand_notes(attributes),
         *_reached(result),
         *(f"auto chose {name}: {why}." for name, why in json.loads(attributes["choices"]).items()),
         *(f"Caution ({key}{_rows(result, key)}): {words}." for key, words in caution_sentences(result).items()),

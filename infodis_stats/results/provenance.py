@@ -15,6 +15,7 @@ from estimators import Cell, Model, Pair, Target
 from estimators.estimator import estimator_of
 from estimators.model import blocks_of
 from infodis_stats.io.store import SCHEMA
+from infodis_stats.results.estimands import estimand_of_cell
 
 __all__ = [
     "arithmetic_digest",
@@ -122,6 +123,7 @@ def provenance_attributes(
     forward_passes: int,
     interval: str = "student-t",
     simultaneous: bool = False,
+    estimand: str = "",
 ) -> dict[str, str | int | float]:
     """Return the attributes of a data set of estimates.
 
@@ -132,9 +134,12 @@ def provenance_attributes(
         Any cell, as requested: ``auto`` has not chosen yet.
     items : iterable of Target or of Pair
         All items, as they are planned: they know their blocks if they are planned in blocks.
+    estimand : str, optional
+        A name of `ESTIMANDS`; default: what the cell estimates.
     """
     targets = [item.longer for item in items]
     return {
+        "estimand": estimand or estimand_of_cell(cell, model),
         "estimator": cell.sampler.name,
         "choices": json.dumps(_choices(cell, model, targets)),
         "passes": cell.passes,

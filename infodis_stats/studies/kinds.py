@@ -11,10 +11,11 @@ from infodis_stats.studies.design.toml import hint
 from infodis_stats.studies.frontier import FRONTIER
 from infodis_stats.studies.information import INFORMATION
 from infodis_stats.studies.kind import StudyKind
+from infodis_stats.studies.likelihoods import LIKELIHOODS
 
 __all__ = ["KINDS", "kind_named", "kinds_by_name"]
 
-KINDS: tuple[StudyKind[Any], ...] = (COMPARISON, BLOCKS, CALIBRATION, CORPORA, FRONTIER, INFORMATION)
+KINDS: tuple[StudyKind[Any], ...] = (COMPARISON, BLOCKS, CALIBRATION, CORPORA, FRONTIER, INFORMATION, LIKELIHOODS)
 """Every kind; the first is the default of study files."""
 
 

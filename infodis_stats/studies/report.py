@@ -13,6 +13,7 @@ from infodis_stats.io.store import copy_store, read_store, write_store
 from infodis_stats.report.conventions import conventions_in_words
 from infodis_stats.report.document import Code, Document, Heading, Points, Section, Verdicts
 from infodis_stats.report.page import files_of, write_texts
+from infodis_stats.results.estimands import estimand_notes
 from infodis_stats.studies.diagnosis import diagnose, estimator_verdicts
 from infodis_stats.studies.digest import digest_in_words
 from infodis_stats.studies.kinds import kind_named
@@ -133,6 +134,7 @@ def _provenance(study: Study) -> Iterator[Section]:
     yield Heading("Provenance")
     yield Points(
         [
+            *(("", note) for note in estimand_notes(facts)),
             ("", f"Model: {facts['model']}"),
             *(("", f"The model is {statement}") for statement in [facts.get("model_in_memory", "")] if statement),
             *(("", f"Law: {law}") for law in json.loads(facts.get("laws", "[]"))),

@@ -19,6 +19,7 @@ from infodis_stats.execution import StudyRun, Workflow, cluster, processes, run
 from infodis_stats.io.files import read_text
 from infodis_stats.io.store import SCHEMA
 from infodis_stats.models.huggingface.folder import first_line
+from infodis_stats.results.estimands import estimand_of_model
 from infodis_stats.results.provenance import model_conventions, model_fingerprint, versions
 from infodis_stats.studies.design.laws import law_in_words
 from infodis_stats.studies.design.scenario import Subject, make_subjects
@@ -200,6 +201,8 @@ class _Study:
         provenance = {
             "spec": self.text,
             "seed": spec.seed,
+            "estimand": "; ".join(dict.fromkeys(estimand_of_model(subject.model) for subject in subjects)),
+            **({"estimand": result.attributes["estimand"]} if "estimand" in result.attributes else {}),
             "model": "; ".join(dict.fromkeys(model_fingerprint(subject.model) for subject in subjects)),
             "model_conventions": _conventions(subjects),
             "laws": json.dumps([law_in_words(law) for law, _ in spec.scenarios() if law is not None]),

@@ -183,7 +183,7 @@ def main(folder: Path) -> None:
 
     used = [*runs, *chosen, *fresh]
     unused = [run for run in pieces(novel, 60, seed=23) if run not in used]
-    for length in (8, 16, 32, 64):
+    for length in (8, 12, 16, 32, 64):
         cut = [window(run, length) for run in unused[:8]]
         write(
             f"fresh_{length}.jsonl", [{"id": f"fresh {i}", "prompt": p, "response": r} for i, (p, r) in enumerate(cut)]

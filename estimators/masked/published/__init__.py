@@ -8,7 +8,7 @@ count, and losses are taken in full precision.
 from estimators.masked.published.base import Published, Purpose
 from estimators.masked.published.complements import PublishedDiffuCoder, PublishedESPO
 from estimators.masked.published.counts import InfodisCount, PublishedELBOKTO, PublishedInfodis, PublishedLLaDA
-from estimators.masked.published.expectation import expected_value
+from estimators.masked.published.expectation import expected_value, mean_from_losses
 from estimators.masked.published.grids import PublishedDiscreteELBO, PublishedGDPO, PublishedGIDD
 from estimators.masked.published.rates import (
     PublishedBD3LM,
@@ -20,6 +20,7 @@ from estimators.masked.published.rates import (
 )
 from estimators.masked.published.scores import PublishedD1, PublishedPLL
 from estimators.masked.published.upper_bound import PublishedSPG
+from estimators.masked.published.visible_share import PublishedParameterGolfLoss
 
 __all__ = [
     "InfodisCount",
@@ -38,9 +39,11 @@ __all__ = [
     "PublishedMDLM",
     "PublishedMDLMDiscrete",
     "PublishedPLL",
+    "PublishedParameterGolfLoss",
     "PublishedRADD",
     "PublishedSMDM",
     "PublishedSPG",
     "Purpose",
     "expected_value",
+    "mean_from_losses",
 ]

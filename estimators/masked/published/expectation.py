@@ -10,9 +10,9 @@ from estimators.evaluate import Job, Progress, evaluate
 from estimators.masked.exhaustive import Exhaustive
 from estimators.masked.published.base import Published
 from estimators.model import ConditionalModel, in_blocks
-from estimators.target import Context, Tokens, make_targets
+from estimators.target import Context, Target, Tokens, make_targets
 
-__all__ = ["expected_value"]
+__all__ = ["expected_value", "mean_from_losses"]
 
 
 def expected_value(
@@ -76,14 +76,26 @@ def expected_value(
         plan = full.plan_target(target, 2 ** max(lengths) - 1, 1, np.random.default_rng(0))
         jobs.append(Job(target, plan))
     evaluations = evaluate(model, jobs, batch_size=batch_size, device=device, progress=progress)
-    means = []
-    for target, evaluation in zip(targets, evaluations, strict=True):
-        lengths, (losses,) = target.blocks or (target.length,), evaluation.losses
-        start, mean = 0, 0.0
-        for length, run in itertools.groupby(lengths):
-            count = len(list(run))
-            of_run = losses[: 2**length - 1, start : start + count * length].reshape(-1, count, length).swapaxes(0, 1)
-            mean += float(scheme.expectations(of_run, passes).sum())
-            start += count * length
-        means.append(mean)
-    return np.array(means)
+    return np.array([mean_from_losses(scheme, each.target, each.losses[0], passes) for each in evaluations])
+
+
+def mean_from_losses(scheme: Published, target: Target, losses: NDArray[np.float64], passes: int) -> float:
+    """Return the exact mean of a published scheme for one target, from the losses under an exhaustive plan.
+
+    Parameters
+    ----------
+    scheme : Published
+    target : Target
+        It knows the blocks of the model.
+    losses : array of float64, shape (passes of the exhaustive plan, length)
+        Nats.
+    passes : int
+        Forward passes that one replicate of the scheme may use.
+    """
+    start, mean = 0, 0.0
+    for length, run in itertools.groupby(target.planned):
+        count = len(list(run))
+        of_run = losses[: 2**length - 1, start : start + count * length].reshape(-1, count, length).swapaxes(0, 1)
+        mean += float(scheme.expectations(of_run, passes).sum())
+        start += count * length
+    return mean

@@ -36,6 +36,7 @@ from infodis_stats.studies.design.target_sets import Group, items_of
 from infodis_stats.studies.design.variables import STUDY_VARIABLES
 
 __all__ = [
+    "FLOAT32",
     "LossProfiler",
     "item_coords",
     "long_run",
@@ -49,7 +50,8 @@ LONGEST_ENUMERATED = 12  # scored positions: all masks of shorter targets are ru
 PILOT = LONG_RUN = estimator("uniform-count+stratified")
 PILOT_PASSES = 64
 LONG_REPLICATES = 16
-FLOAT32 = 1e-6  # relative rounding of a network's likelihood: batches differ by less
+FLOAT32 = 1e-6
+"""Relative rounding of a network's likelihood: batches differ by less."""
 
 
 def item_coords(groups: Sequence[Group]) -> dict[str, tuple[str, list[str]]]:

@@ -11,6 +11,7 @@ from tests.support.enumeration import OnePoint, Points, estimand_by_mask, expect
 
 LENGTH = 3
 DRAWN = ("spg",)  # not a sum
+OTHERS = (*DRAWN, "mdlm-discrete", "parameter-golf-loss")
 
 
 def gauss(count):
@@ -81,7 +82,22 @@ def test_maths_expected_weights_of_random_steps():
     assert_declared("published-mdlm-discrete", found, 1, length=2)
 
 
-COUNTS = [name for name in NAMES if name.removeprefix("published-") not in (*RATES, *DRAWN, "mdlm-discrete")]
+def test_maths_expected_weights_of_the_visible_share():
+    """The weight is no polynomial of the rate: 40 nodes integrate it to 1e-20."""
+    name = "published-parameter-golf-loss"
+    found = enumerated(name, 2, gauss(40), lambda passes, u: np.full(passes, 0.9 * u))
+    assert_declared(name, found, 2)
+    nodes, shares = gauss(40)
+    visible = 1 - 0.9 * nodes
+    for length in (1, 2, 5):
+        law = estimator(name).mask_map.law(length)
+        sizes = np.arange(1, length + 1)
+        given = (1 - visible[:, None]) ** sizes * visible[:, None] ** (length - sizes)
+        for power, moment in ((0, law.probability), (1, law.first_moment), (2, law.second_moment)):
+            np.testing.assert_allclose((shares * (0.9 / visible) ** power) @ given, moment[1:], rtol=1e-10)
+
+
+COUNTS = [name for name in NAMES if name.removeprefix("published-") not in (*RATES, *OTHERS)]
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -92,7 +108,7 @@ def test_maths_expected_weights_of_counts(name):
 
 
 def test_every_scheme_that_is_a_sum_is_enumerated():
-    assert {*(f"published-{name}" for name in (*RATES, *DRAWN, "mdlm-discrete")), *COUNTS} == set(NAMES)
+    assert {*(f"published-{name}" for name in (*RATES, *OTHERS)), *COUNTS} == set(NAMES)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("published-spg", "published-gidd")])

@@ -19,6 +19,7 @@ REPOSITORIES = {
     "radd": "ML-GSAI/RADD",
     "gidd": "dvruette/gidd",
     "discrete-elbo": "openai/parameter-golf",
+    "parameter-golf-loss": "openai/parameter-golf",
     "llada": "ML-GSAI/LLaDA",
     "dream": "HKUNLP/Dream",
     "smdm": "ML-GSAI/SMDM",
