@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from estimators import ConditionalModel, Evaluation, Job, Target
-from estimators.masked.masks import packed
 from estimators.masked.orders.chains import chain_plan
 from estimators.masked.orders.marginal import order_marginal
 from estimators.masked.orders.proposal import ProposedOrders, propose_orders
@@ -26,6 +25,7 @@ FloatArray = NDArray[np.float64]
 
 SMALLEST_ROUND = 8  # orders
 TOGETHER = 32  # targets whose passes share calls, and whose losses are held
+LARGEST_BATCH = 2**26  # losses of several targets: 256 MB
 
 
 @dataclass(eq=False)
@@ -36,7 +36,7 @@ class OrderSample:
     ----------
     target : Target
     masks : list of arrays of bool, shape (passes, length)
-    losses : list of arrays of float64, shape (passes, length)
+    losses : list of arrays of float64 or float32, shape (passes, length)
         Nats.
     log_weights : list of arrays of float64, shape (blocks, orders)
         Of each round, for each block: the logs of numbers whose mean is its order-marginal probability.
@@ -48,7 +48,7 @@ class OrderSample:
 
     target: Target
     masks: list[NDArray[np.bool_]] = field(default_factory=list)
-    losses: list[FloatArray] = field(default_factory=list)
+    losses: list[NDArray[np.floating]] = field(default_factory=list)
     log_weights: list[FloatArray] = field(default_factory=list)
     forward_passes: int = 0
     problem: str | None = None
@@ -64,10 +64,8 @@ class OrderSample:
         """Return the order-marginal negative log-likelihood, from passes that have all masks of each block."""
         total = 0.0
         for masks, losses in self._of_blocks():
-            rows = np.flatnonzero(masks.any(axis=1))
-            order = rows[np.argsort(masks[rows] @ (1 << np.arange(masks.shape[1])), kind="stable")]
-            _, first = np.unique(packed(masks[order]), return_index=True)
-            total += order_marginal(losses[order[np.sort(first)]])
+            codes, first = np.unique(masks @ (1 << np.arange(masks.shape[1])), return_index=True)
+            total += order_marginal(losses[first[codes > 0]])
         return total
 
     def propose(self, orders: int, rng: np.random.Generator) -> list[ProposedOrders]:
@@ -84,12 +82,12 @@ class OrderSample:
         self.log_weights.append(log_likelihoods + [block.log_weights for block in proposed])
         self.forward_passes += evaluation.forward_passes
         self.problem = self.problem or evaluation.problem
-        self._keep(evaluation)
+        self._keep(evaluation, np.float32)  # enough for surrogates
 
-    def _keep(self, evaluation: Evaluation) -> None:
+    def _keep(self, evaluation: Evaluation, dtype: DTypeLike = np.float64) -> None:
         plan = mask_plan(evaluation.plan, "orders")
         self.masks.append(plan.masks.reshape(-1, plan.length))
-        self.losses.append(evaluation.losses.reshape(-1, plan.length))
+        self.losses.append(evaluation.losses.reshape(-1, plan.length).astype(dtype, copy=False))
 
     def _of_blocks(self) -> Iterator[tuple[NDArray[np.bool_], FloatArray]]:
         masks, losses = np.concatenate(self.masks), np.concatenate(self.losses)
@@ -128,23 +126,40 @@ def draw_orders(
     execution : Execution
     """
     root = root_seed(seed)
-    for first in range(0, len(samples), TOGETHER):
-        batch = [(sample, order_rounds(orders)) for sample, orders in samples[first : first + TOGETHER]]
+    for batch in _batches(samples):
         for number in range(max(len(rounds) for _, rounds in batch)):
             waiting: deque[tuple[OrderSample, list[ProposedOrders]]] = deque()
-
-            def jobs(
-                number: int = number,
-                batch: list[tuple[OrderSample, list[int]]] = batch,
-                waiting: deque[tuple[OrderSample, list[ProposedOrders]]] = waiting,
-            ) -> Iterator[Job]:
-                for sample, rounds in batch:
-                    if number < len(rounds) and sample.problem is None:
-                        rng = stream(root, sample.target.key, "orders", str(sum(rounds)), str(number))
-                        proposed = sample.propose(rounds[number], rng)
-                        waiting.append((sample, proposed))
-                        yield Job(sample.target, chain_plan([block.ranks for block in proposed]))
-
-            for evaluation in execution.evaluate(model, jobs()):
+            jobs = _round(root, batch, number, waiting)
+            for evaluation in execution.evaluate(model, jobs):
                 sample, proposed = waiting.popleft()
                 sample.add(evaluation, proposed)
+
+
+def _batches(samples: Sequence[tuple[OrderSample, int]]) -> Iterator[list[tuple[OrderSample, list[int]]]]:
+    """Yield samples that are held together, each with its rounds."""
+    batch: list[tuple[OrderSample, list[int]]] = []
+    held = 0
+    for sample, orders in samples:
+        size = orders * sample.target.longest_block * sample.target.length
+        if batch and (len(batch) == TOGETHER or held + size > LARGEST_BATCH):
+            yield batch
+            batch, held = [], 0
+        batch.append((sample, order_rounds(orders)))
+        held += size
+    if batch:
+        yield batch
+
+
+def _round(
+    root: np.random.SeedSequence,
+    batch: Sequence[tuple[OrderSample, Sequence[int]]],
+    number: int,
+    waiting: deque[tuple[OrderSample, list[ProposedOrders]]],
+) -> Iterator[Job]:
+    """Yield the jobs of a round; what they are of waits for their evaluations."""
+    for sample, rounds in batch:
+        if number < len(rounds) and sample.problem is None:
+            rng = stream(root, sample.target.key, "orders", str(sum(rounds)), str(number))
+            proposed = sample.propose(rounds[number], rng)
+            waiting.append((sample, proposed))
+            yield Job(sample.target, chain_plan([block.ranks for block in proposed]))
