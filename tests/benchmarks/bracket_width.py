@@ -79,7 +79,7 @@ def rows() -> Iterator[dict[str, object]]:
         }
         yield (
             {"characters": length, "passes": orders * length, "brackets": len(widths)}
-            | {name: f"{number:.2f}" if np.isfinite(number) else "–" for name, number in numbers.items()}
+            | {name: f"{number:.2f}" if np.isfinite(number) else "" for name, number in numbers.items()}
             | {"withheld": int((~settled).sum()), "contain the exact value": covered}
         )
 
