@@ -140,6 +140,20 @@ class TestDrawn:
             np.testing.assert_array_equal(one[name][0], all_three[name][1])
         assert all_three["marginal_upper"][0] != all_three["marginal_upper"][1]
 
+    @pytest.mark.parametrize(("length", "orders"), [(6, 10), (7, 4), (7, 18), (8, 4), (8, 22)])
+    def test_contract_short_sequences_and_few_orders_have_all_intervals(self, length, orders):
+        result = ids.bracket_nll(NeighbourLosses(length), np.zeros((1, length), dtype=int), orders=orders)
+        assert not result["all_orders"].item()
+        assert np.isfinite(result["nll_ci"]).all()
+        assert result["nll_se"].item() > 0.0
+        assert result["forward_passes"].item() <= max(orders, 5) * length
+
+    def test_contract_blocks_of_several_lengths_and_few_orders_have_all_intervals(self):
+        model = ArbitraryBlocks(18, block_size=8)
+        result = ids.bracket_nll(model, np.zeros((1, 18), dtype=int), orders=4)
+        assert np.isfinite(result["nll_ci"]).all()
+        assert np.isfinite(result["bracket"].values[0, 1])
+
     def test_contract_few_orders_have_no_lower_end(self):
         result = ids.bracket_nll(NeighbourLosses(14), np.zeros((1, 14), dtype=int), orders=8)
         assert result["cautions"].sel(caution="wide-orders").item()
