@@ -9,6 +9,7 @@ import torch
 import infodis_stats as ids
 from estimators import InputError
 from estimators.masked.orders.marginal import order_marginal
+from infodis_stats.estimates.order_draws import draw_orders
 from tests.support.toys import ArbitraryBlocks, ArbitraryLosses
 
 
@@ -131,6 +132,18 @@ class TestDrawn:
         assert ((lower <= truth) & (truth <= upper)).sum() >= 9
         assert ((lower <= truth + 0.6) & (truth + 0.6 <= upper)).sum() < 9, "control"
         assert (result["forward_passes"] <= 48 * 10).all()
+
+    def test_contract_the_passes_of_drawn_orders_are_released(self, monkeypatch):
+        """Otherwise the losses of all passes of all sequences are held: 300 MB for each one of 512 tokens."""
+        kept = []
+
+        def drawing(model, samples, *arguments):
+            draw_orders(model, samples, *arguments)
+            kept.extend((len(sample.losses), len(sample.masks), len(sample.log_weights)) for sample, _ in samples)
+
+        monkeypatch.setattr("infodis_stats.estimates.bracket.draw_orders", drawing)
+        ids.bracket_nll(NeighbourLosses(12), np.zeros((2, 12), dtype=int), orders=8, names=["a", "b"])
+        assert kept == [(0, 0, 1)] * 2
 
     def test_contract_numbers_do_not_depend_on_other_sequences_or_batches(self):
         model, tokens = NeighbourLosses(12), np.zeros((3, 12), dtype=int)
