@@ -166,9 +166,10 @@ class Coupled(Contrast):
         return twins(rng)
 
     def merged(self, evaluations: tuple[Evaluation, ...]) -> tuple[Evaluation, ...]:
-        """Return the difference of the losses as one evaluation where the two sides have equal masks."""
+        """Return the difference of the losses as one evaluation where it has one: under equal masks, if it reduces."""
         first, second = evaluations
-        if first.plan.length != second.plan.length or first.target.blocks != second.target.blocks:
+        equal = first.plan.length == second.plan.length and first.target.blocks == second.target.blocks
+        if not (equal and self.estimator.reduces_differences):
             return evaluations
         return (replace(first, losses=second.losses - first.losses),)
 

@@ -120,6 +120,9 @@ class Estimator(Applied[Target]):
     weighted_sum : bool
         Whether the estimate is the weighted sum of the losses and nothing else: redrawing a plan then changes the
         weights alone.
+    reduces_differences : bool
+        Whether reducing the difference of the losses of two targets under the same masks estimates the difference of
+        their values: False for what is not linear in the losses.
     conservative_within_variance : bool
         Whether the within-replicate variance is too large on purpose: Student's t over the replicates is narrower as
         soon as there are enough of them.
@@ -132,6 +135,7 @@ class Estimator(Applied[Target]):
     """
 
     weighted_sum: ClassVar[bool] = True
+    reduces_differences: ClassVar[bool] = True
     conservative_within_variance: ClassVar[bool] = False
     noise: Noise | None = None
     marginal: bool = False

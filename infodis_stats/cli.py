@@ -21,7 +21,7 @@ MODEL = (
     "package.module:object, a model of your own (with --allow-import)"
 )
 CLOSED_PIPE = 141  # as a shell reports a command that SIGPIPE ended
-KINDS = "comparison, blocks, calibration, corpora, frontier or information"
+KINDS = "comparison, blocks, calibration, corpora, frontier, information or likelihoods"
 SEQUENCES = (
     "texts: one per line, FASTA, or JSON objects with a response and optionally a prompt, one per line or in an array; "
     "- for standard input"

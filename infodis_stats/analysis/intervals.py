@@ -65,9 +65,10 @@ def student_t(draws: ArrayLike, level: float = 0.95) -> Interval:
     check_level(level)
     values = as_draws(draws, 2, "an interval")
     replicates = values.shape[-1]
-    mean = values.mean(axis=-1)
+    equal = values.max(axis=-1) == values.min(axis=-1)  # whose mean is rounded
+    mean = np.where(equal, values[..., 0], values.mean(axis=-1))
     quantile = scipy.special.stdtrit(replicates - 1, (1 + level) / 2)
-    half_width = quantile * values.std(axis=-1, ddof=1) / np.sqrt(replicates)
+    half_width = np.where(equal, 0.0, quantile * values.std(axis=-1, ddof=1) / np.sqrt(replicates))
     return Interval(np.asarray(mean - half_width), np.asarray(mean + half_width))
 
 

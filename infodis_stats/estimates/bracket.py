@@ -253,7 +253,10 @@ def _any_order_cell(model: ConditionalModel, target: Target, orders: int) -> Cel
     else:
         share = max(FEWEST_PASSES, orders * length // FIRST_SHARE)
         passes, replicates = min(share, MOST_PASSES), min(MOST_REPLICATES, max(1, share // MOST_PASSES))
-    return Cell(named_estimator("auto"), target, passes, replicates)
+    cell = Cell(named_estimator("auto"), target, passes, replicates)
+    if replicates == 1 and not cell.settled(model).has_within_variance:  # an interval then needs a second replicate
+        return Cell(named_estimator("auto"), target, passes // 2, 2)
+    return cell
 
 
 def _orders_left(target: Target, cell: Cell, orders: int) -> int:

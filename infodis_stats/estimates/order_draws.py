@@ -113,7 +113,7 @@ def order_rounds(orders: int) -> list[int]:
 def draw_orders(
     model: ConditionalModel, samples: Sequence[tuple[OrderSample, int]], seed: int, execution: Execution
 ) -> None:
-    """Draw orders of targets, and add them to their samples.
+    """Draw orders of targets, and add them to their samples, which then keep the weights alone, not the passes.
 
     The orders of a target depend on the seed, its key, its passes so far and their number alone.
 
@@ -133,6 +133,9 @@ def draw_orders(
             for evaluation in execution.evaluate(model, jobs):
                 sample, proposed = waiting.popleft()
                 sample.add(evaluation, proposed)
+        for sample, _ in batch:
+            sample.masks.clear()
+            sample.losses.clear()
 
 
 def _batches(samples: Sequence[tuple[OrderSample, int]]) -> Iterator[list[tuple[OrderSample, list[int]]]]:

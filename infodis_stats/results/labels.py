@@ -121,6 +121,8 @@ def replicates_dataset(
     count = (~np.isnan(estimates)).sum(axis=-1)
     mean = np.full(count.shape, np.nan)
     np.divide(np.nansum(estimates, axis=-1), count, out=mean, where=count > 0)
+    largest, smallest = np.fmax.reduce(estimates, axis=-1), np.fmin.reduce(estimates, axis=-1)
+    mean = np.where(largest == smallest, largest, mean)  # which a sum rounds
     if bars is None:
         interval = analysis.student_t(estimates, level)
         lower, upper = interval.lower, interval.upper

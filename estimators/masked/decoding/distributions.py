@@ -111,30 +111,33 @@ class Distributions:
         TokenError
             If the model does not know a token; the message gives the row and the position.
         ModelError
-            If the model returns another shape or has no distribution over a true token.
+            If the model returns another shape or type, or has no log-probability of a true token.
         """
-        columns = (on_device(column, self._device) for column in (tokens, masked))
+        targets, places, count = tokens[asked], np.flatnonzero(asked[masked]), int(masked.sum())
+        columns = (on_device(column.copy(), self._device) for column in (tokens, masked))  # a model may mask in place
         padding = {} if lengths is None else {"lengths": on_device(lengths, self._device)}
         with torch.no_grad():
             returned = self._model.token_log_probs(*columns, **padding)
-        count = int(masked.sum())
         if not isinstance(returned, torch.Tensor) or returned.ndim != 2 or len(returned) != count:
             got = f"shape {tuple(returned.shape)}" if isinstance(returned, torch.Tensor) else type(returned).__name__
             raise ModelError(
                 f"the model's token_log_probs must return a tensor of shape ({count}, vocabulary), one row for each "
                 f"masked position, it returned {got}"
             )
+        if not returned.is_floating_point():
+            raise ModelError(
+                f"the model's token_log_probs must return log-probabilities in floating point, it returned "
+                f"{returned.dtype}"
+            )
         self._vocabulary = returned.shape[1]
-        targets = tokens[asked]
         if targets.max() >= self._vocabulary:
             raise ModelError(
                 f"the model's token_log_probs returned {self._vocabulary} log-probabilities for a position, so it has "
                 f"none for token {targets.max()}"
             )
-        places = np.flatnonzero(asked[masked])
         step = max(1, ELEMENTS_PER_CHUNK // self._vocabulary)
         chunks = (slice(start, start + step) for start in range(0, len(targets), step))
-        parts = [self._reduced(returned, places[chunk], targets[chunk]) for chunk in chunks]
+        parts = [self._reduced(returned.detach(), places[chunk], targets[chunk]) for chunk in chunks]
         scores, log_probs, totals = (torch.cat(column).cpu().double().numpy() for column in zip(*parts, strict=True))
         normalised = np.abs(totals) <= UNNORMALISED[returned.dtype in HALF]
         return Reading(np.nan_to_num(scores), log_probs, np.where(normalised, 0.0, totals))

@@ -116,10 +116,11 @@ class OrderSurrogate:
 
 
 def _patterns(masks: NDArray[np.bool_]) -> NDArray[np.int64]:
-    padded = np.pad(masks, ((0, 0), (REACH, REACH))).astype(np.int64)
+    padded = np.pad(masks, ((0, 0), (REACH, REACH)))
     length = masks.shape[1]
-    shifted = [padded[:, REACH + offset : REACH + offset + length] << bit for bit, offset in enumerate(OFFSETS)]
-    patterns: NDArray[np.int64] = np.sum(shifted, axis=0)
+    patterns = np.zeros(masks.shape, dtype=np.int64)
+    for bit, offset in enumerate(OFFSETS):
+        patterns |= padded[:, REACH + offset : REACH + offset + length].astype(np.int64) << bit
     return patterns
 
 

@@ -67,6 +67,7 @@ class PublishedSPG(Published):
     purpose: ClassVar[Purpose] = "policy gradient"
     kind: ClassVar[str] = "published-spg"
     weighted_sum: ClassVar[bool] = False
+    reduces_differences: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.beta < np.inf:

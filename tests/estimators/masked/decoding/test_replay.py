@@ -238,6 +238,23 @@ def test_a_model_that_breaks_its_contract_fails_on_that_sequence_alone(rule, spo
     assert first.problem is last.problem is None
 
 
+class InPlace(ArbitraryDistributions):
+    """Masks the tokens that it was given, and forgets that nobody will differentiate."""
+
+    def token_log_probs(self, tokens, masked):
+        tokens[masked] = 0
+        found = super().token_log_probs(tokens, masked).requires_grad_()
+        masked[:] = False
+        return found
+
+
+@pytest.mark.parametrize("rule", LOOKING)
+def test_a_model_may_change_its_arguments(rule):
+    tokens = [[0, 1, 0, 1, 1], [1, 1, 0, 0, 1]]
+    expected = nlls(ArbitraryDistributions(SYMBOLS), Decoder(rule), tokens)
+    np.testing.assert_array_equal(nlls(InPlace(SYMBOLS), Decoder(rule), tokens), expected)
+
+
 class Without:
     def token_nll(self, tokens, masked):
         return masked * np.log(2.0)
@@ -272,6 +289,12 @@ class Guided(ArbitraryDistributions):
         (lambda: nlls(Guided(), Decoder(), [[0, 1]]), InputError, "under guidance depend on the context"),
         (lambda: nlls(Returns(3), Decoder(), [[0, 1]]), ModelError, r"shape \(2, vocabulary\).* returned int"),
         (lambda: nlls(Returns(torch.zeros(1, 2)), Decoder(), [[0, 1]]), ModelError, r"it returned shape \(1, 2\)"),
+        (
+            lambda: nlls(Returns(torch.zeros(2, 2).cfloat()), Decoder(), [[0, 1]]),
+            ModelError,
+            "floating point, .*complex",
+        ),
+        (lambda: nlls(Returns(torch.zeros(2, 2).long()), Decoder(), [[0, 1]]), ModelError, "floating point, .*int64"),
         (lambda: nlls(Returns(torch.zeros(2, 1)), Decoder(), [[0, 1]]), ModelError, "none for token 1"),
         (lambda: nlls(LAWS["markov"], Decoder(), [[0, 9]]), InputError, "sequence 0, position 1: token 9"),
     ],
