@@ -73,7 +73,8 @@ def bracket_nll(
     tokens : array of int, shape (sequence, length), or sequence of arrays of int
     orders : int, default 128
         Budget of each sequence, in orders: one order costs a forward pass per scored position (of the longest block).
-        At least 4. If all masks fit into it, the values are exact: up to 10 positions (or blocks of 10) at 128 orders.
+        At least 4; at least 16 passes and 3 orders are run in any case. If all masks fit into it, the values are exact:
+        up to 10 positions (or blocks of 10) at 128 orders.
     seed, context, names, batch_size, device, progress
         As in `estimate_nll`.
     level : float, default 0.95
@@ -111,7 +112,10 @@ def bracket_nll(
     improve the surrogate of the next.
 
     The upper end of the bracket is valid without assumptions. The lower end cannot be: no sample shows orders that are
-    rare and far more likely than all others.
+    rare and far more likely than all others. Where it was checked, on learned models, blocks and toys of moderate
+    losses, it covers at least nominally. In toys made for the purpose, in which the right first position makes all
+    others cheaper by 2 or 3 nats in total, most brackets have the caution; those without it are the ones that have not
+    seen such an order, and their lower end misses in a tenth to most of the cases, by up to 0.8 nats.
 
     References
     ----------

@@ -222,7 +222,9 @@ def _bracket_table(result: xr.Dataset) -> Summary:
     exact = result["all_orders"].values
     places = np.where(exact, 6, _decimals(result["marginal_upper_se"].values))
     decimals |= dict.fromkeys(("lower bound", "upper bound", "bracket from", "to"), places)
-    return Summary(pd.DataFrame(columns), decimals, made_by(result))
+    attributes = result.attrs
+    made = f"nats; passes of {attributes['orders']} orders, seed {attributes['seed']}; {_intervals(result)}"
+    return Summary(pd.DataFrame(columns), decimals, (made, *made_by(result)[1:]))
 
 
 def _per_unit(result: xr.Dataset, quantity: str, unit: str) -> dict[str, FloatArray]:

@@ -18,6 +18,7 @@ OTHERS = {  # by a variable that only these results have
     "expected_se": "split_budget",
     "position": "estimate_positions",
 }
+EXACT_ESTIMANDS = ("sampler(", "left-to-right", "right-to-left", "order(")
 ESTIMATES = "estimate_nll, estimate_log_ratio or another estimate"
 UNITS = ("sequence", "pair", "position")
 
@@ -67,6 +68,8 @@ got dict
     parts = [name, *(f"{name}_{part}" for part in ("se", "ci", "replicate")), "cautions", *needed]
     missing = [part for part in parts if part not in result]
     other = next((other for key, other in OTHERS.items() if key in result.variables), None)
+    if str(result.attrs.get("estimand", "")).startswith(EXACT_ESTIMANDS):
+        raise InputError(f"{purpose}, not that of sampler_nll, which has no error: add up or average its nll")
     if not name or (missing and other):
         raise InputError(f"{purpose}, not that of {other}" if other else f"{purpose}, got another data set")
     if missing:

@@ -154,6 +154,20 @@ def test_a_summary_says_whose_result_it_cannot_take():
         ids.summary(NLL.mean("sequence"))
 
 
+@pytest.mark.parametrize("function", [ids.summary, lambda result: ids.average(result, "these"), ids.diagnose])
+def test_exact_likelihoods_of_decoders_are_named(function):
+    exact = ids.sampler_nll(ids.MarkovChain.random(order=1, alphabet="AB", seed=0), [[0, 1]], "left-to-right")
+    with pytest.raises(ids.InputError, match="not that of sampler_nll, which has no error"):
+        function(exact)
+
+
+def test_a_result_is_not_stored_as_a_study(tmp_path):
+    result = ids.estimate_nll(ids.MarkovChain.random(order=1, alphabet="AB", seed=0), [[0, 1]], passes=3)
+    with pytest.raises(ids.StoreError, match="write_store writes what run_study returns"):
+        ids.write_store(result, tmp_path / "result.nc")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_summary_of_a_loss_map_has_a_row_per_token():
     frame = ids.summary(ids.estimate_positions(MODEL, RECORD, **SMALL)).to_dataframe()
     assert list(frame.columns) == ["position", "nll", "se", "lower", "upper", "token"]

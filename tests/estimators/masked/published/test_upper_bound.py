@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from estimators import MaskPlan, all_masks, estimator, make_targets
+from estimators import Cell, Coupled, MaskPlan, all_masks, draw, estimator, make_pairs, make_targets
 from estimators.masked.published import PublishedSPG, expected_value
 from tests.support.toys import ArbitraryLosses, slow_nll
 
@@ -89,3 +89,22 @@ def test_maths_a_certain_sequence_does_not_cost_0():
 def test_losses_far_from_zero_neither_underflow_nor_drop_tokens():
     plan = MaskPlan(np.ones((1, 1, 2), dtype=bool), np.ones((1, 1, 2)))
     assert estimator("published-spg").reduce(plan, np.array([[[1e4, 2e4]]]))[0] == pytest.approx(3e4)
+
+
+def test_contract_a_coupled_ratio_is_the_difference_of_its_sides():
+    """The value is not linear in the losses: reducing their difference would be something else."""
+    model, other = ArbitraryLosses(LENGTH, seed=2), [[2, 1, 0]]
+    (pair,) = make_pairs(ROW, other)
+    spg = PublishedSPG()
+    sides = []
+
+    class Shifted:
+        def token_nll(self, tokens, masked):
+            return model.token_nll(tokens, masked) * (1.0 + (tokens[:, :1] == 2))
+
+    for drawn in draw(Shifted(), [Cell(Coupled(spg), pair, passes=4, replicates=3)], rng=0):
+        sides = [spg.reduce(side.plan, side.losses) for side in drawn.evaluations]
+        np.testing.assert_allclose(drawn.estimates, sides[1] - sides[0])
+        merged = spg.reduce(drawn.evaluations[0].plan, drawn.evaluations[1].losses - drawn.evaluations[0].losses)
+        assert not np.allclose(drawn.estimates, merged), "control"
+    assert len(sides) == 2
