@@ -51,6 +51,7 @@ WORDS = {
     "order_sd": "standard deviation over orders (nats)",
     "order_gap": "order gap (nats)",
     "distribution_difference": "difference of distributions from losses (nats)",
+    "order_marginal_difference": "NLL of random orders, at most, minus the any-order value (nats)",
     "confidence_difference": "NLL of the decoder confidence minus the any-order value (nats)",
     "left_to_right_difference": "NLL from left to right minus the any-order value (nats)",
     "half_precision_error": "error of half precision (nats)",

@@ -39,12 +39,18 @@ def test_differences_from_the_any_order_value_are_those_of_sampler_nll():
         expected = (ids.sampler_nll(model, rows, rule)["nll"].values - any_order).mean()
         assert check.measured[name] == pytest.approx(expected, abs=1e-9)
         assert abs(expected) > 0.01
+    likelihoods = np.exp(-ids.order_gap(model, rows, orders=8, seed=3)["order_nll"].values)
+    bound = (-np.log(likelihoods.mean(axis=1)) - any_order).mean()
+    assert check.measured["order_marginal_difference"] == pytest.approx(bound, abs=1e-9)
+    exact = ids.bracket_nll(model, rows[:, :9])
+    assert (exact["marginal_upper"] < exact["nll"]).all()
 
 
 def test_under_a_law_there_is_no_difference():
     check = ids.check_model(ids.MarkovChain.random(order=1, alphabet="ACGT", seed=0))
     assert check.measured["confidence_difference"] == pytest.approx(0.0, abs=1e-9)
     assert check.measured["left_to_right_difference"] == pytest.approx(0.0, abs=1e-9)
+    assert check.measured["order_marginal_difference"] == pytest.approx(0.0, abs=1e-9)
 
 
 def test_distributions_of_another_model_are_not_to_be_used():

@@ -1,4 +1,4 @@
-"""Checks of distributions over the vocabulary, and how far likelihoods of decoders are from the any-order value."""
+"""Checks of distributions over the vocabulary, and how far other likelihoods are from the any-order value."""
 
 from collections.abc import Iterator, Sequence
 
@@ -47,7 +47,9 @@ def decoder_findings(
     orders: xr.DataArray,
     device: torch.device,
 ) -> Iterator[Finding]:
-    """Say how far decoders are from the any-order value.
+    """Say how far decoders and the order-marginal value are from the any-order value.
+
+    The order-marginal value is bounded by the orders that were run: on average it is farther away.
 
     Parameters
     ----------
@@ -63,7 +65,10 @@ def decoder_findings(
         return
     any_order = orders.mean("order").values
     error = float(np.sqrt((orders.var("order", ddof=1) / orders.sizes["order"]).sum())) / len(rows)
-    values = {}
+    marginal = np.log(orders.sizes["order"]) - np.logaddexp.reduce(
+        -orders.transpose("sequence", "order").values, axis=1
+    )
+    values = {"order_marginal_difference": float((marginal - any_order).mean())}
     for rule, name in RULES.items():
         try:
             result = sampler_nll(model, rows, rule, context=context, device=device)
@@ -73,9 +78,10 @@ def decoder_findings(
         values[name] = float((result["nll"].values - any_order).mean())
     tokens = sum(int((~given).sum()) for given in context)
     differences = ", ".join(f"{rule} {values[name]:+.2g}" for rule, name in RULES.items())
-    measured = f"{differences} nats (standard error {error:.2g})"
+    bound = f"order-marginal {values['order_marginal_difference']:+.2g} or less"
+    measured = f"{differences}, {bound}, nats (standard error {error:.2g})"
     reason = (
-        f"NLL of decoders minus the any-order value, on average over {len(rows)} sequences of {tokens / len(rows):.3g} "
-        "tokens: what a decoder writes has its own likelihood, sampler_nll"
+        "NLL of decoders, and that of random orders (bracket_nll), minus the any-order value, on average over "
+        f"{len(rows)} sequences of {tokens / len(rows):.3g} tokens: which likelihood is meant matters that much"
     )
     yield Finding(Verdict("decoders", "fine", reason, "", measured), values)
