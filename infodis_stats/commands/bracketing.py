@@ -1,12 +1,11 @@
 """The command that brackets likelihoods of random-order sampling."""
 
 import argparse
-import json
 
 from tqdm import tqdm
 
 from infodis_stats import report
-from infodis_stats.commands.likelihoods import attributes_of, averages_of, check_out, write_result
+from infodis_stats.commands.likelihoods import averages_of, check_out, show
 from infodis_stats.commands.models import chat_attributes, read_masked_model
 from infodis_stats.commands.reading import naming, reading, scored_tokens
 from infodis_stats.estimates.bracket import bracket_nll
@@ -31,11 +30,4 @@ def bracket(options: argparse.Namespace) -> None:
     if not isinstance(model, Law):
         result["bytes"] = "sequence", [len(record.response.encode()) for record in texts]
     table = report.summary(result)
-    frame = table.to_dataframe()
-    if options.out is not None:
-        write_result(result, frame, options.out)
-    if options.json:
-        rows = json.loads(frame.to_json(orient="records"))
-        print(json.dumps({"attributes": attributes_of(result), "sequences": rows}, indent=1))
-        return
-    print("\n".join([str(table), *averages_of(result)]))
+    show(result, table.to_dataframe(), lambda: "\n".join([str(table), *averages_of(result)]), options)

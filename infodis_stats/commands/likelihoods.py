@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from infodis_stats.report.numbers import band
 from infodis_stats.report.summary_table import AVERAGES
 from infodis_stats.results.validity import caution_sentences
 
-__all__ = ["attributes_of", "averages_of", "check_out", "nll", "ratio", "write_result"]
+__all__ = ["attributes_of", "averages_of", "check_out", "nll", "ratio", "show"]
 
 
 def nll(options: argparse.Namespace) -> None:
@@ -180,16 +181,20 @@ def check_out(path: Path | None) -> None:
 def _show(result: xr.Dataset, options: argparse.Namespace) -> None:
     """Write the requested files, and print the result."""
     table = report.summary(result)
-    frame = table.to_dataframe()
-    if options.out is not None:
-        write_result(result, frame, options.out)
     if options.diagnosis is not None:
         report.write_diagnosis(result, options.diagnosis)
+    show(result, table.to_dataframe(), lambda: "\n".join([str(table), *averages_of(result)]), options)
+
+
+def show(result: xr.Dataset, frame: pd.DataFrame, text: Callable[[], str], options: argparse.Namespace) -> None:
+    """Write a result and its table to the file that is asked for, and print JSON or the text."""
+    if options.out is not None:
+        _write_result(result, frame, options.out)
     if options.json:
         rows = json.loads(frame.to_json(orient="records"))
         print(json.dumps({"attributes": attributes_of(result), f"{frame.columns[0]}s": rows}, indent=1))
     else:
-        print("\n".join([str(table), *averages_of(result)]))
+        print(text())
 
 
 def averages_of(result: xr.Dataset) -> list[str]:
@@ -229,7 +234,7 @@ def attributes_of(result: xr.Dataset) -> dict[str, object]:
     return result.attrs | read | {"cautions": caution_sentences(result)}
 
 
-def write_result(result: xr.Dataset, frame: pd.DataFrame, path: Path) -> None:
+def _write_result(result: xr.Dataset, frame: pd.DataFrame, path: Path) -> None:
     """Write the table to a .csv file, or the whole result to a .nc file."""
     try:
         with atomic_path(path) as beside:

@@ -1,14 +1,13 @@
 """The command that computes likelihoods of deterministic decoders."""
 
 import argparse
-import json
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
-from infodis_stats.commands.likelihoods import attributes_of, check_out, write_result
+from infodis_stats.commands.likelihoods import check_out, show
 from infodis_stats.commands.models import chat_attributes, read_masked_model
 from infodis_stats.commands.reading import naming, reading, scored_tokens
 from infodis_stats.estimates.sampler import sampler_nll
@@ -49,17 +48,14 @@ def sampler(options: argparse.Namespace) -> None:
         )
     result = result.assign_coords(sequence=[record.name for record in texts])
     result = result.assign_attrs(chat_attributes(options, model))
-    frame = _frame(result)
-    if options.out is not None:
-        write_result(result, frame, options.out)
-    if options.json:
-        rows = json.loads(frame.to_json(orient="records"))
-        print(json.dumps({"attributes": attributes_of(result), "sequences": rows}, indent=1))
-        return
-    print(terminal_table(frame.map(lambda value: significant(value, 4) if isinstance(value, float) else value)))
-    print(f"\nnats; {_answer(result)}")
-    for key, sentence in caution_sentences(result).items():
-        print(f"Caution ({key}): {sentence}.")
+    show(result, _frame(result), lambda: _text(result), options)
+
+
+def _text(result: xr.Dataset) -> str:
+    """Return the table, the estimand with the average over all tokens, and the cautions."""
+    shown = _frame(result).map(lambda value: significant(value, 4) if isinstance(value, float) else value)
+    cautions = [f"Caution ({key}): {sentence}." for key, sentence in caution_sentences(result).items()]
+    return "\n".join([terminal_table(shown), f"\nnats; {_answer(result)}", *cautions])
 
 
 def _frame(result: xr.Dataset) -> pd.DataFrame:
