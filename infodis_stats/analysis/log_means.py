@@ -12,7 +12,7 @@ from infodis_stats.analysis.replicates import FloatArray, all_equal, as_draws, c
 
 __all__ = ["LogMeanBounds", "log_mean_bounds"]
 
-STEPS = 48  # of a bisection
+STEPS = 36  # of a bisection
 
 
 @dataclass(frozen=True)
