@@ -70,7 +70,7 @@ def propose_orders(surrogate: OrderSurrogate, orders: int, rng: np.random.Genera
     >>> print(late_first.mean().round(1), np.average(late_first, weights=np.exp(proposed.log_weights)).round(1))
     0.3 0.2
     """
-    length = len(surrogate.slopes)
+    length = len(surrogate.tables)
     pool = _pool_size(surrogate, rng)
     ranks = np.empty((orders, length), dtype=np.int64)
     log_weights = np.empty(orders)
@@ -84,7 +84,7 @@ def propose_orders(surrogate: OrderSurrogate, orders: int, rng: np.random.Genera
 
 
 def _pool_size(surrogate: OrderSurrogate, rng: np.random.Generator) -> int:
-    trial = random_orders(len(surrogate.slopes), POOL, rng).ranks
+    trial = random_orders(len(surrogate.tables), POOL, rng).ranks
     effective = 1.0 / np.square(_shares(surrogate.log_likelihoods(trial))).sum()
     return int(np.clip(POOL * EFFECTIVE / effective, POOL, LARGEST_POOL))
 

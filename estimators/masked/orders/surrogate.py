@@ -1,9 +1,10 @@
 """A surrogate of the losses of one target, cheap enough to score many thousands of orders with no forward pass.
 
-The loss at a position is predicted from the signs of the positions within `REACH` of it, 1 where masked and -1 where
-revealed, and from the masked share of all others: Bayesian linear regression on products of signs, with the prior
-variances of `estimators.masked.regression.prior`, of each position by itself. A position has at most ``2^12`` patterns
-of signs, and a table of them once it is fitted, so that an order costs a look-up per position.
+The loss at a position is predicted from signs, 1 where another position is masked and -1 where it is revealed: from
+products of the signs of the positions within `REACH` of it, and from the sign of each position within `FAR`, by
+Bayesian linear regression of each position by itself. The variances of the products are those of
+`estimators.masked.regression.prior`. The near positions have at most ``2^12`` patterns of signs, and a table of them
+once the surrogate is fitted, so that an order costs a look-up and a sum per position.
 """
 
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ FloatArray = NDArray[np.float64]
 
 REACH = 6  # positions to each side
 SMALLEST_VARIANCE = 3e-5  # of a product of signs that is kept
-OTHERS = 1.0  # prior variance of the coefficient of the masked share of the positions beyond the reach
+FAR = 48  # positions to each side
+FAR_VARIANCE = 2e-3  # of the sign of a position beyond the reach
 OFFSETS = tuple(offset for offset in range(-REACH, REACH + 1) if offset)
+FAR_OFFSETS = tuple(offset for offset in range(-FAR, FAR + 1) if abs(offset) > REACH)
 
 
 @cache
@@ -45,22 +48,22 @@ class OrderSurrogate:
     Attributes
     ----------
     tables : array of float64, shape (length, patterns)
-        Predicted loss at each position for each pattern of masked neighbours, where half of the others are masked.
-    slopes : array of float64, shape (length,)
-        What the masked share of the positions beyond the reach adds per unit.
+        Predicted loss at each position for each pattern of masked neighbours, if all far positions are revealed.
+    far : array of float64, shape (length, far offsets)
+        What a masked position at each of `FAR_OFFSETS` adds; 0 where there is none.
     """
 
     tables: FloatArray
-    slopes: FloatArray
+    far: FloatArray
 
     @classmethod
-    def fit(cls, masks: NDArray[np.bool_], losses: FloatArray) -> "OrderSurrogate":
+    def fit(cls, masks: NDArray[np.bool_], losses: NDArray[np.floating]) -> "OrderSurrogate":
         """Fit the losses of some passes.
 
         Parameters
         ----------
         masks : array of bool, shape (passes, length)
-        losses : array of float64, shape (passes, length)
+        losses : array of float, shape (passes, length)
             Nats; read where masked.
 
         Examples
@@ -74,22 +77,24 @@ class OrderSurrogate:
         """
         terms, variances, uses, noise = _terms()
         length = masks.shape[1]
-        patterns, shares = _patterns(masks), _other_shares(masks)
-        tables, slopes = np.zeros((length, len(terms))), np.zeros(length)
+        patterns = _patterns(masks)
+        tables, far = np.zeros((length, len(terms))), np.zeros((length, len(FAR_OFFSETS)))
         for position in range(length):
             inside = np.array([0 <= position + offset < length for offset in OFFSETS])
             usable = ~(uses & ~inside).any(axis=1)
-            own, variance = terms[:, usable], variances[usable]
-            rows = masks[:, position]
-            design = np.column_stack([own[patterns[rows, position]], shares[rows, position]])
-            scale = np.sqrt(np.append(variance, OTHERS))
-            design *= scale
+            own, rows = terms[:, usable], masks[:, position]
+            beyond = [place for place, offset in enumerate(FAR_OFFSETS) if 0 <= position + offset < length]
+            others = [position + FAR_OFFSETS[place] for place in beyond]
+            signs = np.where(masks[rows][:, others], 1.0, -1.0)
+            scale = np.sqrt(np.append(variances[usable], np.full(len(beyond), FAR_VARIANCE)))
+            design = np.hstack([own[patterns[rows, position]], signs]) * scale
             precision = design.T @ design
             precision[np.diag_indices_from(precision)] += noise
             coefficients = scale * np.linalg.solve(precision, design.T @ losses[rows, position])
-            tables[position] = own @ coefficients[:-1]
-            slopes[position] = coefficients[-1]
-        return cls(tables, slopes)
+            of_far = coefficients[len(coefficients) - len(beyond) :]
+            tables[position] = own @ coefficients[: own.shape[1]] - of_far.sum()
+            far[position, beyond] = 2.0 * of_far
+        return cls(tables, far)
 
     def log_likelihoods(self, ranks: NDArray[np.int64]) -> FloatArray:
         """Return the predicted ``log p(x | order)`` of some orders, in nats: (orders,).
@@ -101,38 +106,29 @@ class OrderSurrogate:
         """
         length = ranks.shape[1]
         patterns = np.zeros(ranks.shape, dtype=np.int64)
-        near = np.zeros(ranks.shape, dtype=np.int64)
         for bit, offset in enumerate(OFFSETS):
             if abs(offset) < length:
-                here = slice(max(0, -offset), length - max(0, offset))
-                there = slice(max(0, offset), length + min(0, offset))
-                masked = ranks[:, there] > ranks[:, here]
-                patterns[:, here] += masked.astype(np.int64) << bit
-                near[:, here] += masked
-        shares = _centred_share(length - 1 - ranks - near, length)
-        losses = self.tables[np.arange(length), patterns] + self.slopes * shares
+                here, there = _shifted(offset, length)
+                patterns[:, here] += (ranks[:, there] > ranks[:, here]).astype(np.int64) << bit
+        losses = self.tables[np.arange(length), patterns]
+        for place, offset in enumerate(FAR_OFFSETS):
+            if abs(offset) < length:
+                here, there = _shifted(offset, length)
+                losses[:, here] += self.far[here, place] * (ranks[:, there] > ranks[:, here])
         total: FloatArray = -np.maximum(losses, 0.0).sum(axis=1)
         return total
 
 
+def _shifted(offset: int, length: int) -> tuple[slice, slice]:
+    """Return the positions that have another one at an offset, and these others."""
+    return slice(max(0, -offset), length - max(0, offset)), slice(max(0, offset), length + min(0, offset))
+
+
 def _patterns(masks: NDArray[np.bool_]) -> NDArray[np.int64]:
-    padded = np.pad(masks, ((0, 0), (REACH, REACH)))
     length = masks.shape[1]
     patterns = np.zeros(masks.shape, dtype=np.int64)
     for bit, offset in enumerate(OFFSETS):
-        patterns |= padded[:, REACH + offset : REACH + offset + length].astype(np.int64) << bit
+        if abs(offset) < length:
+            here, there = _shifted(offset, length)
+            patterns[:, here] += masks[:, there].astype(np.int64) << bit
     return patterns
-
-
-def _other_shares(masks: NDArray[np.bool_]) -> FloatArray:
-    length = masks.shape[1]
-    position = np.arange(length)
-    window = np.abs(position[:, None] - position) <= REACH
-    return _centred_share(masks.astype(np.int64) @ ~window, length)
-
-
-def _centred_share(count: NDArray[np.int64], length: int) -> FloatArray:
-    # Of the positions beyond the reach, less a half; 0 where there are none.
-    position = np.arange(length)
-    others = length - (np.minimum(position + REACH, length - 1) - np.maximum(position - REACH, 0) + 1)
-    return np.where(others > 0, count / np.maximum(others, 1) - 0.5, 0.0)

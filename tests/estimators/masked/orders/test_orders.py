@@ -10,7 +10,7 @@ from estimators.masked.masks import all_masks
 from estimators.masked.orders.chains import chain_plan, ranks_of
 from estimators.masked.orders.marginal import order_marginal
 from estimators.masked.orders.proposal import propose_orders, random_orders
-from estimators.masked.orders.surrogate import OrderSurrogate
+from estimators.masked.orders.surrogate import FAR_OFFSETS, OrderSurrogate
 
 LENGTH = 5
 
@@ -73,9 +73,9 @@ def test_contract_blocks_of_a_chain_plan_have_orders_of_their_own():
     assert plan.weights[0].sum(axis=0).tolist() == [1.0] * 5
 
 
-@pytest.mark.parametrize("length", [1, 2, 5, 17])
+@pytest.mark.parametrize("length", [1, 2, 5, 17, 60])
 def test_maths_the_surrogate_of_an_order_is_the_sum_of_its_predictions(length):
-    """Slowly: each step's pattern of neighbours and masked share of the others, looked up by hand."""
+    """Slowly: each step's pattern of neighbours looked up by hand, and what each masked far position adds."""
     rng = np.random.default_rng(2)
     masks = rng.random((300, length)) < rng.random((300, 1))
     surrogate = OrderSurrogate.fit(masks, masks * rng.gamma(2.0, size=masks.shape))
@@ -89,9 +89,12 @@ def test_maths_the_surrogate_of_an_order_is_the_sum_of_its_predictions(length):
                 for bit, offset in enumerate(o for o in range(-6, 7) if o)
                 if 0 <= i + offset < length and masked[i + offset]
             )
-            others = [j for j in range(length) if abs(j - i) > 6]
-            share = masked[others].mean() - 0.5 if others else 0.0
-            total -= max(0.0, surrogate.tables[i, pattern] + surrogate.slopes[i] * share)
+            far = sum(
+                surrogate.far[i, place]
+                for place, offset in enumerate(FAR_OFFSETS)
+                if 0 <= i + offset < length and masked[i + offset]
+            )
+            total -= max(0.0, surrogate.tables[i, pattern] + far)
         assert found == pytest.approx(total, abs=1e-9)
 
 
