@@ -41,7 +41,7 @@ def write_store(tree: xr.DataTree, path: Path | str) -> None:
     Raises
     ------
     StoreError
-        If it is not a study, or the file cannot be written; an existing file is then unchanged.
+        If it is no DataTree, or the file cannot be written; an existing file is then unchanged.
 
     Examples
     --------
@@ -57,10 +57,10 @@ def write_store(tree: xr.DataTree, path: Path | str) -> None:
     array([2.5, 3. ])
     """
     path = Path(path)
-    if not isinstance(tree, xr.DataTree) or any(group not in tree.children for group in GROUPS):
+    if not isinstance(tree, xr.DataTree):
         raise StoreError(
-            f"write_store writes what run_study returns, a DataTree with {' and '.join(GROUPS)}, got "
-            f"{type(tree).__name__}; xarray writes other results: result.to_netcdf(path, engine='h5netcdf')"
+            f"write_store writes a DataTree, as run_study returns it, got {type(tree).__name__}; xarray writes other "
+            "results: result.to_netcdf(path, engine='h5netcdf')"
         )
     try:
         with atomic_path(path) as temporary:

@@ -163,7 +163,7 @@ def test_exact_likelihoods_of_decoders_are_named(function):
 
 def test_a_result_is_not_stored_as_a_study(tmp_path):
     result = ids.estimate_nll(ids.MarkovChain.random(order=1, alphabet="AB", seed=0), [[0, 1]], passes=3)
-    with pytest.raises(ids.StoreError, match="write_store writes what run_study returns"):
+    with pytest.raises(ids.StoreError, match="write_store writes a DataTree, as run_study returns it"):
         ids.write_store(result, tmp_path / "result.nc")
     assert not list(tmp_path.iterdir())
 
