@@ -89,9 +89,9 @@ def bracket_nll(
         confidence interval of ``-log p(x)``. All in nats. ``all_orders (sequence)`` is True where all orders were
         summed: bounds and bracket are then the exact value. ``orders (sequence)`` random orders are behind the bounds,
         with log importance weights of standard deviation ``log_weight_sd (sequence)``; ``forward_passes (sequence)``
-        were run for all of it. Where the standard deviation may exceed 1.5 nats (at its upper 90 % limit), or there are
-        fewer than 24 orders, the caution ``wide-orders`` holds: the lower bound is NaN and the bracket begins at 0.
-        Failed sequences as in `estimate_nll`.
+        were run for all of it. Where the standard deviation may exceed 1.5 nats (at its upper 90 % limit), log weights
+        are skewed to the right, or there are fewer than 24 orders, the caution ``wide-orders`` holds: the lower bound
+        is NaN and the bracket begins at 0. Failed sequences as in `estimate_nll`.
 
     Raises
     ------
@@ -178,7 +178,7 @@ class _Bracket(NamedTuple):
     @property
     def is_wide(self) -> bool:
         """Whether the orders are too few, or may spread too far, for a lower end."""
-        return not self.all_orders and np.isnan(self.marginal_lower)
+        return self.orders > 0 and np.isnan(self.marginal_lower)
 
 
 def _at(value: float) -> _Bracket:

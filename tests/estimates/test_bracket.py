@@ -193,6 +193,7 @@ class TestDrawn:
         result = ids.bracket_nll(Failing(12), tokens, orders=6)
         assert [bool(problem) for problem in result["failed"].values] == [False, True, False]
         assert np.isnan(result["marginal_upper"].values).tolist() == [False, True, False]
+        assert result["cautions"].sel(caution="wide-orders").values.tolist() == [True, False, True]
         assert np.isfinite(result["bracket"].values[[0, 2], 1]).all()
 
     def test_contract_lengths_and_exact_sequences_mix(self):
