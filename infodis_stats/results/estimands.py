@@ -69,9 +69,9 @@ def estimand_of_cell(cell: Cell, model: Model) -> str:
     >>> [estimand_of_cell(Cell(estimator(name), target, 4, 1), law) for name in ("auto", "score-entropy(uniform)")]
     ['any-order', 'score-entropy(uniform)']
     """
-    estimator = estimator_of(cell.settled(model).sampler)
+    estimator = estimator_of(cell.sampler)
     noise = None if estimator is None else estimator.noise
-    return "any-order" if noise is None else f"score-entropy({noise.name})"
+    return estimand_of_model(model) if noise is None else f"score-entropy({noise.name})"
 
 
 def estimand_of_model(model: Model) -> str:

@@ -33,6 +33,7 @@ def test_does_not_depend_on_the_level_of_the_draws():
         assert getattr(far, name) + 5000.0 == pytest.approx(getattr(near, name), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_maths_the_truth_lies_between_the_expectations():
     """1,000 samples of 8 draws: both biases are more than five standard errors."""
     found = bounds_of(normal(1.0, 8, 1000, seed=2))
@@ -66,6 +67,7 @@ def test_maths_the_lower_end_of_a_sum_multiplies_the_wealths():
     assert found.lower > sum(log_mean_bounds([row], 1 - 0.1 / 2).lower for row in draws), "better than Bonferroni's"
 
 
+@pytest.mark.slow
 def test_maths_the_lower_end_is_valid_without_assumptions():
     """Rare huge draws, 600 samples: at most 2.5 % misses, that is 15, and four binomial standard deviations."""
     rng = np.random.default_rng(5)
@@ -84,6 +86,7 @@ def larger_in_one_of(share, by, count, samples, seed):
     return draws - (0.045 + np.log(1 + (np.exp(by) - 1) / share))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "draws",
     [normal(1.0, 28, 600, seed=8), normal(2.0, 28, 600, seed=9), larger_in_one_of(32, 1.0, 28, 600, seed=12)],
@@ -97,6 +100,7 @@ def test_maths_the_upper_end_covers(draws):
     assert sum(each.tangent + 2.05 * each.tangent_se < 0 for each in found) > allowed, "control"
 
 
+@pytest.mark.slow
 def test_maths_sums_of_parts_cover():
     """200 sums of 4 parts of 24 draws, nominal 2.5 % misses at each end."""
     draws = normal(0.7, 24, 800, seed=10).reshape(200, 4, 24)

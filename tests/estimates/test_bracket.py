@@ -122,6 +122,7 @@ class TestDrawn:
         bounds = result["marginal_upper"].values
         assert abs(np.exp(truth - bounds).mean() - 1.0) < 4 * np.exp(truth - bounds).std() / np.sqrt(24)
 
+    @pytest.mark.slow
     def test_maths_brackets_of_blocks_are_of_their_sum(self):
         """12 sequences, nominal 95 %: 3 misses are 3 deviations more than expected."""
         truth = sum(exact_value(NeighbourLosses(10, seed), 10) for seed in (0, 1))
