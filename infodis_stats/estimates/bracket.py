@@ -36,6 +36,8 @@ VARIABLES = {
     "log_weight_sd": Variable("nat", "standard deviation of the log importance weight of an order"),
 }
 
+ANY_ORDER = Variable("nat", "any-order negative log-likelihood")
+
 FEWEST_ORDERS, FEWEST_DRAWN = 4, 3
 FIRST_SHARE = 8  # the any-order estimate takes this part of the passes
 FEWEST_PASSES, MOST_PASSES, MOST_REPLICATES = 16, 128, 8  # of that estimate
@@ -239,7 +241,7 @@ def _labelled(
     cautions.loc[{"caution": "wide-orders"}] = [bracket.is_wide for bracket in brackets]
     cautions.loc[{"caution": "no-spread"}] |= np.array([bracket.no_spread for bracket in brackets])
     labelled["cautions"] = cautions
-    labelled = describe(labelled, VARIABLES)
+    labelled = describe(labelled, VARIABLES | {"nll": ANY_ORDER})
     labelled.attrs |= {
         "orders": orders,
         "forward_passes": int(labelled["forward_passes"].sum()),

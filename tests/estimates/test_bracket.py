@@ -208,6 +208,7 @@ class TestDrawn:
     def test_contract_results_are_labelled(self):
         result = ids.bracket_nll(NeighbourLosses(12), np.zeros((2, 12), dtype=int), orders=4, names=["a", "b"])
         assert result.attrs["estimand"] == "order-marginal"
+        assert result["nll"].attrs["long_name"] == "any-order negative log-likelihood"
         assert result.attrs["forward_passes"] == result["forward_passes"].sum()
         assert {variable.attrs["units"] for variable in result[["bracket", "marginal_lower"]].values()} == {"nat"}
         assert result["sequence"].values.tolist() == ["a", "b"]

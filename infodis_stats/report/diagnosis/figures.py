@@ -76,7 +76,7 @@ def running_figure(result: xr.Dataset, name: str, rows: Sequence[int]) -> str | 
             axis.set_ylim(*_reach([*draws, *(_narrow(band, draws, finite)), *_exact(result, row)]))
             _title(axis, result, row)
         figure.supxlabel("replicates, in the order in which they were drawn")
-        figure.supylabel(f"{QUANTITY[name]} (nats)")
+        figure.supylabel(f"{_quantity(result, name)} (nats)")
         return to_svg(figure, "running")
 
 
@@ -130,7 +130,7 @@ def intervals_figure(result: xr.Dataset, name: str) -> str:
         axis.set_yticks(height if named else [], labels if named else [], parse_math=False)
         axis.set_ylim(-0.8, len(order) - 0.2)
         axis.set_ylabel(unit if named else f"{len(value)} {unit}s, by {by}{subsample_note(len(value))}")
-        axis.set_xlabel(f"{QUANTITY[name]}{', estimate minus exact value' if known else ''} (nats)")
+        axis.set_xlabel(f"{_quantity(result, name)}{', estimate minus exact value' if known else ''} (nats)")
         return to_svg(figure, "intervals")
 
 
@@ -155,6 +155,11 @@ def sizes_figure(sizes: xr.Dataset, rows: Sequence[int]) -> str:
         figure.supxlabel("masked tokens")
         figure.supylabel("mean loss of a masked token (nats)")
         return to_svg(figure, "sizes")
+
+
+def _quantity(result: xr.Dataset, name: str) -> str:
+    """Return what is drawn: of likelihoods by their long name, as a bracket has two of them."""
+    return str(result[name].attrs.get("long_name", QUANTITY[name])) if name == "nll" else QUANTITY[name]
 
 
 def _draws(result: xr.Dataset, name: str, row: int) -> FloatArray:
