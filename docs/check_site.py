@@ -1,6 +1,6 @@
-"""Check a built site: every relative link leads to a file, every anchor to an element, and nothing is loaded from elsewhere.
+"""Check a built site: relative links lead to files and anchors, and nothing is loaded from elsewhere.
 
-    python docs/check_site.py out/docs
+python docs/check_site.py out/docs
 """
 
 import sys
@@ -42,7 +42,9 @@ def problems(folder: Path) -> Iterator[str]:
         Of the built site.
     """
     root = folder.resolve()
-    built = (path for path in sorted(root.rglob("*.html")) if "_static" not in path.parts)  # those are templates of the theme
+    built = (
+        path for path in sorted(root.rglob("*.html")) if "_static" not in path.parts
+    )  # those are templates of the theme
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in built}
     for path, page in pages.items():
         here = path.relative_to(root)

@@ -11,9 +11,7 @@ SHARED = 3  # commands with the same group of options, from which the group is d
 
 def commands() -> dict[str, argparse.ArgumentParser]:
     """Return the parser of each command."""
-    (subparsers,) = (
-        action for action in command_line()._actions if isinstance(action, argparse._SubParsersAction)
-    )
+    (subparsers,) = (action for action in command_line()._actions if isinstance(action, argparse._SubParsersAction))
     return dict(subparsers.choices)
 
 

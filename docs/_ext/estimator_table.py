@@ -45,7 +45,9 @@ def _traits(names: list[str]) -> str:
     for name in plain:
         variants = [other.partition("+")[2] for other in names if other.partition("+")[0] == name and other != name]
         this = estimator(name)
-        passes = "chosen" if name == Auto.kind else ", ".join(f"{fewest_passes(this, length):,}" for length in POSITIONS)
+        passes = (
+            "chosen" if name == Auto.kind else ", ".join(f"{fewest_passes(this, length):,}" for length in POSITIONS)
+        )
         summary = this.summary.removesuffix("; independent points")
         taken = "all" if set(variants) == set(DESIGNS) else ", ".join(variants)
         designs = f"; designs: {taken}" if variants else ""

@@ -9,6 +9,7 @@ import inspect
 import re
 import sys
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -97,23 +98,19 @@ def _words_below(name: str, value: Any) -> str:
     for module in list(sys.modules.values()):
         if getattr(module, name, None) is value and module.__name__.startswith(("estimators", "infodis_stats")):
             lines = ast.parse(inspect.getsource(module)).body
-            for line, below in zip(lines, lines[1:], strict=False):
+            for line, below in pairwise(lines):
                 targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
                 if any(isinstance(target, ast.Name) and target.id == name for target in targets):
                     return str(ast.literal_eval(below.value)) if isinstance(below, ast.Expr) else ""
     return ""
 
 
-def _short_signature(
-    app: Sphinx, kind: str, name: str, value: Any, options: Any, signature: str | None, returned: str | None
-) -> tuple[str, None] | None:
+def _short_signature(app: Sphinx, kind: str, name: str, value: Any, *_: Any) -> tuple[str, None] | None:
     """Leave out the arguments of protocols, which nobody calls."""
     return ("", None) if inspect.isclass(value) and getattr(value, "_is_protocol", False) else None
 
 
-def _name_role(
-    role: str, raw: str, text: str, line: int, inliner: Any, options: Any = None, content: Any = ()
-) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+def _name_role(role: str, raw: str, text: str, *_: Any, **__: Any) -> tuple[list[nodes.Node], list[nodes.Node]]:
     return [nodes.literal(raw, text, classes=["name"])], []
 
 
@@ -126,7 +123,10 @@ class Links(SphinxPostTransform):
         """Link the names of a page."""
         known = modules()
         for literal in list(self.document.findall(nodes.literal)):
-            if isinstance(literal.parent, nodes.title | nodes.reference | pending_xref) or literal.parent.parent is None:
+            if (
+                isinstance(literal.parent, nodes.title | nodes.reference | pending_xref)
+                or literal.parent.parent is None
+            ):
                 continue
             text = literal.astext()
             match = PREFIXED.fullmatch(text)
