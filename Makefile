@@ -42,6 +42,7 @@ format: .venv/ready
 
 docs: .venv/ready  ## build the documentation site in out/docs; warnings are errors
 	PYTHONPATH=. $(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --doctree-dir out/doctrees docs out/docs
+	$(BIN)/python docs/check_site.py out/docs
 
 bench: .venv/ready  ## measure speed and memory, and write reports/speed.md; nothing is asserted
 	$(BIN)/python -m tests.benchmarks

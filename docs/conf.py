@@ -16,13 +16,18 @@ extensions = [
     "numpydoc",
     "myst_nb",
     "sphinx_design",
-    "sources",
     "mathml",
+    "public_names",
+    "sources",
 ]
 exclude_patterns = ["_ext"]
 
 nitpicky = True
 autodoc_typehints = "none"  # the docstrings give types, with shapes
+autodoc_preserve_defaults = True
+add_module_names = False
+default_role = "name"  # see public_names.py
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autosummary_generate = False
 numpydoc_show_class_members = False
@@ -46,8 +51,10 @@ html_math_renderer = "mathml"
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 10,
     "navbar_end": ["theme-switcher"],
+    "navbar_persistent": ["search-button"],
+    "show_nav_level": 1,
     "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],

@@ -3,6 +3,8 @@
 from infodis_stats.studies import study_reference
 
 
-def generate() -> str:
-    """Return a Markdown reference of every key of every kind of study."""
-    return study_reference()
+def generate(kind: str) -> str:
+    """Return a Markdown reference of every key of a kind of study, without its first heading."""
+    heading, _, text = study_reference(kind).partition("\n")
+    assert heading.startswith("# "), heading
+    return text
