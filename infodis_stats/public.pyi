@@ -49,6 +49,15 @@ from .models import accelerated as accelerated
 from .models import load_huggingface as load_huggingface
 from .models import load_model as load_model
 from .models.huggingface.chat import with_chat_template as with_chat_template
+from .plots import plot_bracket as plot_bracket
+from .plots import plot_coverage as plot_coverage
+from .plots import plot_frontier as plot_frontier
+from .plots import plot_intervals as plot_intervals
+from .plots import plot_loss_map as plot_loss_map
+from .plots import plot_running as plot_running
+from .plots import plot_sizes as plot_sizes
+from .plots import plot_variance as plot_variance
+from .plots import to_arviz as to_arviz
 from .report import Summary as Summary
 from .report import summary as summary
 from .report import write_diagnosis as write_diagnosis

@@ -9,7 +9,10 @@ from matplotlib.colors import AsinhNorm, Normalize
 from matplotlib.figure import Figure
 
 from infodis_stats.estimates.substitutions import scan_verdicts
-from infodis_stats.report.svg import PAGE, STYLE, to_svg
+from infodis_stats.plots.hover import add_hover
+from infodis_stats.plots.numbers import band
+from infodis_stats.plots.style import PAGE, STYLE
+from infodis_stats.report.svg import to_svg
 
 __all__ = ["heatmap_figure", "visible"]
 
@@ -101,6 +104,14 @@ def _draw_cells(axis: Axes, scan: xr.Dataset, cell: float, colours: Normalize) -
             edgecolors=edge,
             linewidths=1.0 if edge == "black" else 0.0,
         )
+    across, down = np.nonzero(~original)
+    texts = [
+        f"{visible(originals[column])}{sites[column]}{visible(symbols[row])}: log ratio "
+        f"{band(values[column, row], lower[column, row], upper[column, row])} nats"
+        for column, row in zip(across.tolist(), down.tolist(), strict=True)
+    ]
+    half = np.array([-0.5, 0.5])
+    add_hover(axis, across[:, None] + half, down[:, None] + half, texts)
     across, down = np.nonzero(original)
     axis.scatter(across, down, s=(0.22 * side) ** 2, color="black", linewidths=0)
     axis.set_xlim(-0.5, len(sites) - 0.5)

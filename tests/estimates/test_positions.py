@@ -1,4 +1,4 @@
-"""Loss maps: the contribution of each position is unbiased, and the figure shows it."""
+"""Loss maps: the contribution of each position is unbiased."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import pytest
 import infodis_stats as ids
 from estimators import Exhaustive, Job, evaluate, make_targets
 from infodis_stats.estimates.positions import position_nll
-from infodis_stats.report.loss_map import TextMap, loss_map_svg
 from tests.support.stat_asserts import assert_mean
 from tests.support.toys import ArbitraryLosses
 
@@ -61,14 +60,3 @@ def test_positions_of_a_text_sum_to_its_nll():
     sampled = ids.estimate_positions(model, record, passes=16, replicates=16)
     assert (np.abs(sampled["nll"] - found["nll"]) < 6 * sampled["nll_se"]).all()
     assert isinstance(ids.estimator("exhaustive"), Exhaustive)
-
-
-def test_the_figure_shows_each_token_once_with_its_bits():
-    one = TextMap("a & b", "<p>", ["x", "\n", "</svg>"], np.array([1.0, 2.5, 0.25]), np.array([0.1, 0.0, 0.05]))
-    picture = loss_map_svg([one], 2.0)
-    assert "a &amp; b: 3.8 bits, 1.25 per token" in picture
-    assert picture.count("<g><title>") == 3
-    assert "x: 1.00 ± 0.20 bits" in picture
-    assert "&lt;/svg&gt;: 0.25 ± 0.10 bits" in picture
-    assert picture.count("</svg>") == 1
-    assert "<p>" not in picture

@@ -10,8 +10,11 @@ import torch
 import infodis_stats as ids
 from infodis_stats.diagnostics import Diagnosis, Verdict
 from infodis_stats.models import MaskedLanguageModel
+from infodis_stats.plots.intervals import covered, plot_intervals
+from infodis_stats.plots.ranks import plot_ranks
+from infodis_stats.plots.running import plot_running
 from infodis_stats.report.diagnosis.document import worst_first
-from infodis_stats.report.diagnosis.figures import covered, intervals_figure, ranks_figure, running_figure
+from infodis_stats.report.svg import svg_of
 from tests.support import tiny_networks
 from tests.support.outline import Outline
 
@@ -83,7 +86,7 @@ def test_the_worst_items_come_first(result):
         Verdict("c", "fine", ""),
     ]
     assert worst_first(Diagnosis(verdicts), [0, 1, 2, 3, 4]) == [3, 2, 1, 0, 4]
-    figure = running_figure(result, "nll", worst_first(ids.diagnose(result), NAMES))
+    figure = svg_of("running", plot_running, result.isel(sequence=worst_first(ids.diagnose(result), NAMES)))
     titles = [figure.find(f">{name}<") for name in ("eight", "one")]
     assert 0 < titles[0] < titles[1]
     assert figure.find(">seven<") < 0  # six panels
@@ -93,22 +96,23 @@ def test_missed_intervals_are_red(result):
     lower, upper = result["nll_ci"].values.T
     exact = result["exact"].values
     np.testing.assert_array_equal(covered(result, "nll"), (lower <= exact) & (exact <= upper))
-    assert MISS in intervals_figure(result, "nll")
+    assert MISS in svg_of("intervals", plot_intervals, result)
     assert covered(estimated(seed=3), "nll").all()
-    assert MISS not in intervals_figure(estimated(seed=3), "nll")
-    assert "estimate minus exact" not in intervals_figure(result.drop_vars("exact"), "nll")
+    assert MISS not in svg_of("intervals", plot_intervals, estimated(seed=3))
+    assert "estimate minus exact" not in svg_of("intervals", plot_intervals, result.drop_vars("exact"))
 
 
 def test_drifting_replicates_have_red_ranks(result):
-    assert MISS not in ranks_figure(result, "nll")
+    assert MISS not in svg_of("ranks", plot_ranks, result)
     drifting = result.copy(deep=True)
     drifting["nll_replicate"] = drifting["nll_replicate"] + 2.0 * np.arange(16)
-    assert MISS in ranks_figure(drifting, "nll")
+    assert MISS in svg_of("ranks", plot_ranks, drifting)
 
 
 def test_few_equal_or_padded_replicates_can_be_plotted(tmp_path):
     exact = ids.estimate_nll(LAW, TOKENS, "chain", passes=12, replicates=2, interval="student-t")
-    assert ranks_figure(exact, "nll") is None
+    with pytest.raises(ids.InputError, match="at least 4 replicates that differ"):
+        svg_of("ranks", plot_ranks, exact)
     assert "ranks.svg" not in (ids.write_diagnosis(exact, tmp_path).parent / "diagnosis.md").read_text()
     asked = estimated(precision=1.2, replicates=4)
     assert asked["nll_replicate"].isnull().any()

@@ -9,18 +9,15 @@ import xarray as xr
 from estimators import InputError
 from infodis_stats.diagnostics import Diagnosis, diagnose_result
 from infodis_stats.io.files import writable_folder
+from infodis_stats.plots.intervals import covered, plot_intervals
+from infodis_stats.plots.ranks import plot_ranks, ranked_draws
+from infodis_stats.plots.running import SHOWN, plot_running, several_replicates
+from infodis_stats.plots.sizes import plot_sizes
 from infodis_stats.report.conventions import model_points
-from infodis_stats.report.diagnosis.figures import (
-    SHOWN,
-    covered,
-    intervals_figure,
-    ranks_figure,
-    running_figure,
-    sizes_figure,
-)
 from infodis_stats.report.document import Document, Figure, Heading, Points, Verdicts
 from infodis_stats.report.page import files_of, write_texts
 from infodis_stats.report.summary_table import made_by
+from infodis_stats.report.svg import svg_of
 from infodis_stats.results.labels import with_estimates
 
 __all__ = ["diagnosis_document", "worst_first", "write_diagnosis"]
@@ -117,8 +114,9 @@ def worst_first(diagnosis: Diagnosis, labels: Sequence[object]) -> list[int]:
 def _pictures(result: xr.Dataset, name: str, rows: Sequence[int]) -> Iterator[Figure]:
     level, unit = result.attrs["ci_prob"], str(result[name].dims[0])
     percent = f"{100 * level:g} %"
-    running = running_figure(result, name, rows)
-    if running is not None:
+    several = set(several_replicates(result, name))
+    first = [row for row in rows if row in several][:SHOWN]
+    if first:
         which = f"{SHOWN} of {len(rows)} {unit}s; any that the verdicts name come first. " if len(rows) > SHOWN else ""
         dashed = " The dashed line is the exact value." if "exact" in result else ""
         caption = (
@@ -126,15 +124,15 @@ def _pictures(result: xr.Dataset, name: str, rows: Sequence[int]) -> Iterator[Fi
             f"replicates at once with {percent} confidence.{dashed} Look for a mean that leaves its earlier band, and "
             "for one dot far from all others."
         )
-        yield Figure("running", "Running means", running, caption)
-    ranks = ranks_figure(result, name)
-    if ranks is not None:
+        part = result.isel({unit: first})
+        yield Figure("running", "Running means", svg_of("running", plot_running, part), caption)
+    if ranked_draws(result, name):
         caption = (
             f"Replicates are ranked within their {unit}. If the first half is distributed like the second, all bars "
             f"end near the black line, with {percent} confidence within the grey band; red bars do not. A slope is a "
             "drift; a U or its reverse is a change of spread."
         )
-        yield Figure("ranks", "Ranks of the first half", ranks, caption)
+        yield Figure("ranks", "Ranks of the first half", svg_of("ranks", plot_ranks, result), caption)
     caption = f"The {percent} interval of each {unit}; the exact values are unknown."
     if "exact" in result:
         missed = int((~covered(result, name)).sum())
@@ -144,7 +142,7 @@ def _pictures(result: xr.Dataset, name: str, rows: Sequence[int]) -> Iterator[Fi
             else f"about {(1 - level) * len(rows):.2g} are expected"
         )
         caption = f"Each {percent} interval minus the exact value. {missed} of {len(rows)} miss it (red); {expected}."
-    yield Figure("intervals", "All intervals", intervals_figure(result, name), caption)
+    yield Figure("intervals", "All intervals", svg_of("intervals", plot_intervals, result), caption)
 
 
 def _sizes(sizes: xr.Dataset, result: xr.Dataset, name: str, rows: Sequence[int]) -> Figure:
@@ -158,4 +156,5 @@ def _sizes(sizes: xr.Dataset, result: xr.Dataset, name: str, rows: Sequence[int]
         f"{100 * sizes.attrs['ci_prob']:g} % confidence. A rise at the right is loss where almost everything is "
         "masked: a few revealed tokens determine the rest, and few masks show it."
     )
-    return Figure("sizes", "Loss by mask size", sizes_figure(sizes, rows), caption)
+    shown = sizes.isel(sequence=rows[:SHOWN])
+    return Figure("sizes", "Loss by mask size", svg_of("sizes", plot_sizes, shown), caption)

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from infodis_stats.io.files import atomic_path
 from infodis_stats.io.tables import markdown_table
-from infodis_stats.report.svg import STYLE, panels, to_svg
+from infodis_stats.plots.panels import panels
+from infodis_stats.plots.style import STYLE
+from infodis_stats.report.svg import to_svg
 from tests.benchmarks.harness.fullness import Fullness
 from tests.benchmarks.harness.runs import (
     DREAM,

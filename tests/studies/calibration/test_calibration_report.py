@@ -6,12 +6,13 @@ import pytest
 from scipy import stats
 
 import infodis_stats as ids
+from infodis_stats.plots.calibration_cells import cells, clean_cells, main_level
 from infodis_stats.report.html import render_html
 from infodis_stats.report.markdown import render_markdown
 from infodis_stats.report.numbers import percent
 from infodis_stats.studies import document_of
 from infodis_stats.studies.calibration.report.answer import answer
-from infodis_stats.studies.calibration.report.cells import cells, clean_cells, main_interval, main_level
+from infodis_stats.studies.calibration.report.cells import main_interval
 from infodis_stats.studies.calibration.report.tables import caution_table, estimator_table, kind_table, short_table
 from infodis_stats.studies.view import Study
 

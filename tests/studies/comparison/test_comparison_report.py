@@ -8,13 +8,13 @@ import pytest
 import xarray as xr
 
 import infodis_stats as ids
-from infodis_stats.report import svg
+from infodis_stats.plots import items
+from infodis_stats.plots.items import subsample
 from infodis_stats.report.html import render_html
 from infodis_stats.report.markdown import render_markdown
-from infodis_stats.report.svg import subsample
 from infodis_stats.studies import document_of
 from infodis_stats.studies.comparison.report.answer import answer
-from infodis_stats.studies.comparison.report.figures import estimates_figure
+from infodis_stats.studies.comparison.report.figures import errors_figure
 from infodis_stats.studies.comparison.report.tables import (
     bias_table,
     coverage_table,
@@ -181,10 +181,10 @@ def test_csv_bounds_are_in_order(study):
         assert (frame[f"{columns}_lower"] < frame[f"{columns}_upper"]).any()
 
 
-def test_the_estimates_figure_shows_misses_in_red(study):
+def test_the_errors_figure_shows_misses_in_red(study):
     tree = study.copy(deep=True)
     tree["truth"]["truth"].loc[{"item": "short/0"}] += 30.0  # each panel has as many misses or one more
-    red, before = estimates_figure(Study(tree)).count("#c81e3a"), estimates_figure(Study(study)).count("#c81e3a")
+    red, before = errors_figure(Study(tree)).count("#c81e3a"), errors_figure(Study(study)).count("#c81e3a")
     assert red > before
 
 
@@ -193,20 +193,20 @@ def test_the_page_reports_the_passes_spent(study, document):
 
 
 def test_a_figure_of_many_items_plots_a_subsample_and_counts_all(study, monkeypatch):
-    some = estimates_figure(Study(study))
+    some = errors_figure(Study(study))
     assert "drawn at random" not in some
     many = study.copy()
     for name in ("draws", "truth"):
         part = study[name].to_dataset()
         many[name] = xr.DataTree(xr.concat([part] * 100, "item", data_vars="minimal"))
-    page = estimates_figure(Study(many))
+    page = errors_figure(Study(many))
     assert "500 of 700 drawn at random" in page
     counts = re.findall(r"(\d+) of (\d+) cover", some)
     assert [total for _, total in counts] == ["7", "7", "7", "7", "3"]  # eight passes are all masks of the shorter
     assert re.findall(r"(\d+) of (\d+) cover", page) == [(f"{100 * int(a)}", f"{100 * int(b)}") for a, b in counts]
-    assert page == estimates_figure(Study(many))
-    monkeypatch.setattr(svg, "MOST_ITEMS", 700)
-    whole = estimates_figure(Study(many))
+    assert page == errors_figure(Study(many))
+    monkeypatch.setattr(items, "MOST_ITEMS", 700)
+    whole = errors_figure(Study(many))
     assert "drawn at random" not in whole
     dots = [text.count("<use ") for text in (page, whole)]  # points outside their panel are not drawn
     assert dots[0] == pytest.approx(dots[1] * 5 / 7, rel=0.05)

@@ -7,17 +7,22 @@ import pandas as pd
 import pytest
 
 import infodis_stats as ids
+from infodis_stats.plots.frontier import plot_gains
+from infodis_stats.plots.palette import shade_of
 from infodis_stats.report.html import render_html
 from infodis_stats.report.markdown import render_markdown
 from infodis_stats.report.numbers import significant
-from infodis_stats.report.palette import shade_of
+from infodis_stats.report.svg import svg_of
 from infodis_stats.studies import document_of
 from infodis_stats.studies.frontier.report.answer import answer
-from infodis_stats.studies.frontier.report.figures import frontier_figure
 from infodis_stats.studies.frontier.report.tables import gain_table, mean_table, numeric_tables, regret_table
 from infodis_stats.studies.view import Study
 
 NAME = "A <b>chain</b>"
+
+
+def picture(tree):
+    return svg_of("picture", plot_gains, tree["summary"].to_dataset(), "time-free")
 
 
 def with_auto(tree):
@@ -74,7 +79,7 @@ def test_estimators_that_miss_the_exact_value_are_named(frontier_study):
 
 def test_the_figure_colours_and_labels_every_cell(frontier_study):
     summary = frontier_study["summary"].to_dataset()
-    figure = frontier_figure(Study(frontier_study), "time-free", "picture")
+    figure = picture(frontier_study)
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", figure)
     cells = summary["winner"].values != ""
     exact = (summary["exact"] & (summary["estimator"] == summary["winner"])).any("estimator").values
@@ -89,10 +94,10 @@ def test_the_figure_colours_and_labels_every_cell(frontier_study):
 def test_a_corner_marks_estimators_that_do_not_differ_significantly(frontier_study):
     tree = frontier_study.copy(deep=True)
     tree["summary"]["tied"][:] = False
-    plain = frontier_figure(Study(tree), "time-free", "picture")
+    plain = picture(tree)
     cell = {"group": f"{NAME}/long", "passes": 4, "estimator": "time-free"}
     tree["summary"]["tied"].loc[cell] = True
-    marked = frontier_figure(Study(tree), "time-free", "picture")
+    marked = picture(tree)
     assert shade_of("time-free") not in plain
     assert marked.count(shade_of("time-free")) == 1
 

@@ -5,8 +5,13 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from infodis_stats.report.palette import shade_of
-from infodis_stats.report.svg import STYLE, panels, subsample, to_svg
+from infodis_stats.plots.hover import add_hover
+from infodis_stats.plots.items import subsample
+from infodis_stats.plots.numbers import significant
+from infodis_stats.plots.palette import shade_of
+from infodis_stats.plots.panels import panels
+from infodis_stats.plots.style import STYLE
+from infodis_stats.report.svg import to_svg
 from infodis_stats.studies.view import Study
 
 __all__ = ["errors_figure", "single_figure"]
@@ -28,6 +33,8 @@ def single_figure(study: Study) -> str:
         for axis, subject in zip(axes, subjects, strict=True):
             members = np.flatnonzero(single["owner"].values == subject)
             members = members[subsample(len(members))]
+            places: list[tuple[float, float, float]] = []
+            texts: list[str] = []
             part = single.isel(item=members)
             for row, name in enumerate(names):
                 errors = part.sel(estimator=name)
@@ -37,7 +44,16 @@ def single_figure(study: Study) -> str:
                 axis.hlines(heights, low, high, color=TEXT, linewidth=1.0)
                 axis.plot(errors["item_median"].values[order], heights, ".", color="#35618e", markersize=2.5)
                 whole = single.sel(subject=subject, estimator=name)
-                axis.hlines(row + 0.38, *whole["set_range"].values.tolist(), color=SET, linewidth=3.0)
+                ends = whole["set_range"].values.tolist()
+                axis.hlines(row + 0.38, *ends, color=SET, linewidth=3.0)
+                items = errors["item"].values[order].tolist()
+                places += [*zip(low.tolist(), high.tolist(), heights.tolist(), strict=True), (*ends, row + 0.38)]
+                texts += [
+                    f"{item}, {name}: 90 % of single draws are off by {first:+.3g} to {last:+.3g} bits per token"
+                    for item, first, last in zip([*items, "all texts"], [*low, ends[0]], [*high, ends[1]], strict=True)
+                ]
+            *ends, heights = np.array(places).T
+            add_hover(axis, np.stack(ends, axis=-1), heights, texts)
             axis.axvline(0.0, color="#333333", linewidth=0.9)
             axis.set_xlim(-widest, widest)
             axis.set_ylim(len(names) - 0.45, -0.55)
@@ -69,6 +85,8 @@ def errors_figure(study: Study) -> str:
         figure, axes = panels(len(subjects), 3.9, margin=2.4, most=2)
         for axis, subject in zip(axes, subjects, strict=True):
             part = summary.sel(subject=subject)
+            points: list[tuple[float, float]] = []
+            texts: list[str] = []
             for name in names:
                 auto = name.partition("(")[0] == "auto"
                 for structure, dashes in zip(part["structure"].values.tolist(), (WITH, WITHOUT), strict=True):
@@ -85,6 +103,16 @@ def errors_figure(study: Study) -> str:
                         alpha=0.6 if auto else 1.0,
                         zorder=1 if auto else 2,
                     )
+                    shown = [pair for pair in zip(passes.tolist(), values.tolist(), strict=True) if pair[1] > 0]
+                    points += shown
+                    words = "with blocks" if dashes == WITH else "without blocks"
+                    texts += [
+                        f"{name}, {words}, {count} passes: {significant(error)} bits per token"
+                        for count, error in shown
+                    ]
+            if points:
+                across, down = np.array(points).T
+                add_hover(axis, across, down, texts)
             axis.set_xscale("log", base=2)
             axis.set_yscale("log")
             run = passes[part["standard_error"].notnull().any(["structure", "estimator"]).values]

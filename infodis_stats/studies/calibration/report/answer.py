@@ -3,16 +3,9 @@
 import pandas as pd
 import xarray as xr
 
+from infodis_stats.plots.calibration_cells import cautioned_cells, cells, clean_cells, main_level
 from infodis_stats.report.numbers import percent, significant
-from infodis_stats.studies.calibration.report.cells import (
-    SHORT,
-    cautioned_cells,
-    cells,
-    clean_cells,
-    main_interval,
-    main_level,
-    mean_coverage,
-)
+from infodis_stats.studies.calibration.report.cells import SHORT, main_interval, mean_coverage
 from infodis_stats.studies.view import Study
 
 __all__ = ["answer"]

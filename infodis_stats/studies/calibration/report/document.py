@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
+from infodis_stats.plots.calibration_cells import main_level
+from infodis_stats.plots.coverage import plot_coverage, plot_width
 from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
+from infodis_stats.report.svg import svg_of
 from infodis_stats.results.error_bars import SAMPLE_CAUTIONS, interval_kind
 from infodis_stats.results.validity import held
 from infodis_stats.studies.calibration.report.answer import answer
-from infodis_stats.studies.calibration.report.cells import main_interval, main_level
-from infodis_stats.studies.calibration.report.figures import coverage_figure, width_figure
+from infodis_stats.studies.calibration.report.cells import main_interval
 from infodis_stats.studies.calibration.report.tables import (
     caution_table,
     estimator_table,
@@ -43,7 +45,7 @@ def calibration_document(study: Study) -> Document:
             Figure(
                 "coverage",
                 "Coverage",
-                coverage_figure(study),
+                svg_of("coverage", plot_coverage, study.tree),
                 f"One dot per cell, nominal {100 * main_level(study.summary):g} %. Blue: the intervals without a "
                 "caution, in cells without one. Orange: all intervals of the cells with a caution. Cells that cover "
                 "less than 60 % are drawn at 60 %.",
@@ -52,7 +54,7 @@ def calibration_document(study: Study) -> Document:
             Figure(
                 "width",
                 "Width",
-                width_figure(study),
+                svg_of("width", plot_width, study.tree),
                 "Intervals without a caution; bars are medians. Cells above the panel are not shown.",
             ),
             *_kinds(study),

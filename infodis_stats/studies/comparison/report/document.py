@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from infodis_stats.plots.variance import plot_variance
 from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
+from infodis_stats.report.svg import svg_of
 from infodis_stats.results.validity import held
 from infodis_stats.studies.comparison.report.answer import answer
-from infodis_stats.studies.comparison.report.figures import efficiency_figure, estimates_figure, variance_figure
+from infodis_stats.studies.comparison.report.figures import efficiency_figure, errors_figure
 from infodis_stats.studies.comparison.report.learned import learned_figure, learned_table
 from infodis_stats.studies.comparison.report.subjects import subject_table
 from infodis_stats.studies.comparison.report.tables import (
@@ -106,14 +108,14 @@ def _subjects(study: Study) -> Iterator[Section]:
 def _estimates(study: Study) -> Iterator[Section]:
     exact = not study.truth["truth_se"].values.any()
     against = "the exact value" if exact else "the reference value"
-    yield Heading("Estimates against the truth")
+    yield Heading("Estimates minus the truth")
     yield Figure(
         "estimates",
-        "Estimates against the truth",
-        estimates_figure(study),
+        "Estimates minus the truth",
+        errors_figure(study),
         f"Mean of {study.summary.attrs['interval_replicates']} replicates with its nominal {_level(study)} Student-t "
-        f"interval, against {against}. Red: the interval does not cover it. An interval that leaves the panel is wider "
-        "than the panel.",
+        f"interval, minus {against}. Red: the interval does not cover 0. All panels have one scale, which shows 95 % "
+        "of the intervals whole.",
     )
     if not exact:
         yield Note(
@@ -128,7 +130,8 @@ def _learned(study: Study) -> Iterator[Section]:
     if len(table):
         yield Heading("Learned against true")
         caption = (
-            f"The network's value of each of the {_items(study)}, against that of the law from which it was drawn."
+            f"The network's value of each of the {_items(study)} minus that of the law from which it was drawn, with "
+            "two standard errors of the network's value."
         )
         yield Figure("learned", "Learned against true", learned_figure(study), caption)
         yield Table(table)
@@ -139,7 +142,7 @@ def _variance(study: Study) -> Iterator[Section]:
     if study.summary["exact_variance"].notnull().any():
         caption += " Broad pale lines: the exact variance of independent passes, by enumeration of all masks."
     yield Heading("Variance against passes")
-    yield Figure("variance", "Variance against passes", variance_figure(study), caption)
+    yield Figure("variance", "Variance against passes", svg_of("variance", plot_variance, study.tree), caption)
     yield Note(f"Slope of log variance on log passes with its {_level(study)} interval; independent passes have −1.")
     yield from _tables(study, slope_table)
 

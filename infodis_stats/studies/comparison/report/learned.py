@@ -7,8 +7,12 @@ import numpy as np
 import pandas as pd
 
 from infodis_stats import analysis
+from infodis_stats.plots.hover import add_hover
+from infodis_stats.plots.items import subsample, subsample_note
+from infodis_stats.plots.panels import panels
+from infodis_stats.plots.style import STYLE
 from infodis_stats.report.numbers import band, significant
-from infodis_stats.report.svg import STYLE, panels, subsample, subsample_note, to_svg
+from infodis_stats.report.svg import to_svg
 from infodis_stats.studies.view import Study
 
 __all__ = ["Gap", "law_gaps", "learned_figure", "learned_table"]
@@ -61,7 +65,7 @@ def learned_table(study: Study) -> pd.DataFrame:
 
 
 def learned_figure(study: Study) -> str:
-    """Draw the network's value of each item, with its error, against the law's; one panel per group, of at most 500."""
+    """Draw the network's value of each item minus the law's, against the law's; one panel per group, of at most 500."""
     truth = study.truth
     groups = list(law_gaps(study))
     with mpl.rc_context(STYLE):
@@ -70,10 +74,16 @@ def learned_figure(study: Study) -> str:
             member = np.flatnonzero(truth["group"] == group)
             drawn = member[subsample(len(member))]
             law, network, error = (truth[name].values[drawn] for name in ("law_value", "truth", "truth_se"))
-            ends = [law.min(), law.max()]
-            axis.plot(ends, ends, color="#999999", linewidth=0.8, zorder=1)
-            axis.errorbar(law, network, 2 * error, fmt="o", color="#7a4fa3", markersize=3, elinewidth=0.9)
+            axis.axhline(0.0, color="#999999", linewidth=0.8, zorder=1)
+            axis.errorbar(law, network - law, 2 * error, fmt="o", color="#7a4fa3", markersize=3, elinewidth=0.9)
             axis.set_title(f"{group}{subsample_note(len(member))}", parse_math=False)
+            items = truth["item"].values[drawn].tolist()
+            texts = [
+                f"{item}: law {significant(value, 4)}, network {significant(value + gap, 4)} nats, "
+                f"difference {significant(gap)}"
+                for item, value, gap in zip(items, law.tolist(), (network - law).tolist(), strict=True)
+            ]
+            add_hover(axis, law, network - law, texts)
         figure.supxlabel("exact value under the law (nats)")
-        figure.supylabel("the network's value (nats)")
+        figure.supylabel("the network's value minus it (nats)")
         return to_svg(figure, "learned")

@@ -1,4 +1,4 @@
-"""Cells that tables and figures of a frontier share: row names, averages, and the estimators that are auto."""
+"""Cells that tables of a frontier share: averages, and the estimators that are auto."""
 
 import math
 
@@ -6,16 +6,7 @@ import xarray as xr
 
 from infodis_stats.report.numbers import band
 
-__all__ = ["autos", "averaged", "row_names"]
-
-
-def row_names(part: xr.Dataset) -> list[str]:
-    """Return the names of the groups of a subject: their scored length where it is unique, else their name."""
-    lengths = part["length"].values.tolist()
-    if len(set(lengths)) == len(lengths):
-        return [str(length) for length in lengths]
-    start = len(str(part["subject"].values[0])) + 1
-    return [group[start:] for group in part["group"].values.tolist()]
+__all__ = ["autos", "averaged"]
 
 
 def averaged(mean: float, ends: tuple[float, float], exact: int, groups: int) -> str:

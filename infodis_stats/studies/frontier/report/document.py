@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from infodis_stats.plots.frontier import plot_gains, row_names
 from infodis_stats.report.document import Answer, Details, Document, Figure, Heading, Note, Points, Section, Table
+from infodis_stats.report.svg import svg_of
 from infodis_stats.results.validity import held
 from infodis_stats.studies.frontier.report.answer import answer
-from infodis_stats.studies.frontier.report.cells import autos, row_names
-from infodis_stats.studies.frontier.report.figures import frontier_figure
+from infodis_stats.studies.frontier.report.cells import autos
 from infodis_stats.studies.frontier.report.tables import gain_table, mean_table, numeric_tables, regret_table
 from infodis_stats.studies.view import Study
 
@@ -53,7 +54,7 @@ def _winners(study: Study) -> Iterator[Section]:
     title = "The best estimator at every length and number of passes"
     yield Heading(title)
     for number, rival in enumerate(study.summary["rival"].values.tolist(), 1):
-        figure = frontier_figure(study, rival, f"frontier-{number}")
+        figure = svg_of(f"frontier-{number}", plot_gains, study.summary, rival)
         if number == 1:
             caption = (
                 f"Colour: the estimator with the least variance on a group of {_items(study)} (down: scored positions) "

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from infodis_stats.plots.variance import plot_variance
 from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
+from infodis_stats.report.svg import svg_of
 from infodis_stats.results.validity import held
 from infodis_stats.studies.information.report.answer import answer
-from infodis_stats.studies.information.report.figures import curves_figure, estimates_figure, variance_figure
+from infodis_stats.studies.information.report.figures import curves_figure, errors_figure
 from infodis_stats.studies.information.report.tables import cost_table, lead_table, numeric_tables, total_table
 from infodis_stats.studies.view import Study
 
@@ -66,7 +68,7 @@ def _families(study: Study) -> Iterator[Section]:
         * bool(np.isfinite(study.summary["exact_variance"]).any())
     )
     yield Heading("Score entropies against masks")
-    yield Figure("variance", "Variance against passes", variance_figure(study), caption)
+    yield Figure("variance", "Variance against passes", svg_of("variance", plot_variance, study.tree), caption)
     yield Table(lead_table(study))
     yield Note(
         "How many times less variance the best score entropy has than the best masked estimator of the study, one "
@@ -77,14 +79,15 @@ def _families(study: Study) -> Iterator[Section]:
 
 
 def _estimates(study: Study) -> Iterator[Section]:
-    yield Heading("Estimates against the truth")
+    yield Heading("Estimates minus the truth")
     yield Figure(
         "estimates",
-        "Estimates against the exact values",
-        estimates_figure(study),
+        "Estimates minus the exact values",
+        errors_figure(study),
         "The sequences under one estimator of each family, the one whose least gain over the groups is largest: mean "
         f"of {study.summary.attrs['interval_replicates']} replicates with its nominal {_level(study)} Student-t "
-        "interval, against the exact value. Red: the interval does not cover it.",
+        "interval, minus the exact value. Red: the interval does not cover 0. All panels have one scale, which shows "
+        "95 % of the intervals whole.",
     )
 
 

@@ -3,34 +3,23 @@
 import matplotlib as mpl
 import numpy as np
 
-from infodis_stats.report.svg import STYLE, panels, subsample_note, to_svg
-from infodis_stats.studies.comparison.report.figures import draw_estimates, draw_variances
-from infodis_stats.studies.information.report.families import families, looks
+from infodis_stats.plots.errors import draw_errors, largest_error
+from infodis_stats.plots.families import families, looks
+from infodis_stats.plots.hover import add_hover
+from infodis_stats.plots.items import subsample_note
+from infodis_stats.plots.numbers import band
+from infodis_stats.plots.panels import panels
+from infodis_stats.plots.style import STYLE
+from infodis_stats.report.svg import to_svg
 from infodis_stats.studies.view import Study
 
-__all__ = ["curves_figure", "estimates_figure", "variance_figure"]
+__all__ = ["curves_figure", "errors_figure"]
 
 NOISES = {"absorbing": "#2b6cb0", "uniform": "#c81e3a"}
 
 
-def variance_figure(study: Study) -> str:
-    """Draw the variance against the passes, one panel per group: masks in blue, score entropies in warm colours."""
-    summary = study.summary
-    names = looks(summary["estimator"].values.tolist())
-    with mpl.rc_context(STYLE):
-        figure, axes = panels(summary.sizes["group"], 3.8, most=2)
-        for axis, group in zip(axes, summary["group"].values.tolist(), strict=True):
-            draw_variances(axis, summary.sel(group=group), names)
-        figure.supxlabel("forward passes of one replicate")
-        figure.supylabel("variance (nats²)")
-        labelled = {label: line for axis in axes for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-        shown = [name for name in names if name in labelled]
-        figure.legend([labelled[name] for name in shown], shown, loc="outside upper center", ncols=2, fontsize=8)
-        return to_svg(figure, "variance")
-
-
-def estimates_figure(study: Study) -> str:
-    """Draw the estimates of the best of each family with their intervals against the exact values."""
+def errors_figure(study: Study) -> str:
+    """Draw the estimates of the best of each family minus the exact values, with their intervals."""
     summary, draws = study.summary, study.draws
     passes = int(draws["passes"].values[-1])
     replicates, level = summary.attrs["interval_replicates"], summary.attrs["ci_prob"]
@@ -40,14 +29,17 @@ def estimates_figure(study: Study) -> str:
         family: max(members, key=lambda name: float(ratio.sel(estimator=name).fillna(-np.inf)))
         for family, members in families(list(names)).items()
     }
+    chosen = draws["estimate"].sel(passes=passes).isel(replicate=slice(replicates)).transpose(..., "item", "replicate")
+    every = {name: chosen.sel(estimator=name).values for name in best.values()}
+    height = largest_error(list(every.values()), study.truth["truth"].values, level)
     with mpl.rc_context(STYLE):
         figure, axes = panels(len(best), 3.4, most=2)
         for axis, (family, name) in zip(axes, best.items(), strict=True):
-            chosen = draws["estimate"].sel(passes=passes, estimator=name).isel(replicate=slice(replicates))
-            draw_estimates(axis, chosen.values, study.truth, level, names[name]["color"])
+            draw_errors(axis, every[name], study.truth, level, names[name]["color"])
+            axis.set_ylim(-height, height)
             axis.set_title(f"{family}\n{name}", fontsize=9, parse_math=False)
         figure.supxlabel(f"exact negative log-likelihood (nats){subsample_note(draws.sizes['item'])}")
-        figure.supylabel(f"estimate, {passes} passes × {replicates} (nats)")
+        figure.supylabel(f"estimate of {passes} passes × {replicates}, minus it (nats)")
         return to_svg(figure, "estimates")
 
 
@@ -69,6 +61,13 @@ def curves_figure(study: Study) -> str:
                 axis.plot(noise_level, estimate, color=colour, linewidth=1, label=f"{noise}, estimate")
                 if curve["exact"].notnull().all():
                     axis.plot(noise_level, curve["exact"].values, ":", color="#111111", linewidth=1.4, label="exact")
+                texts = [
+                    f"{noise}, noise level {level:.3g}: {band(*numbers)} nats"
+                    for level, *numbers in zip(
+                        *(values.tolist() for values in (noise_level, estimate, lower, upper)), strict=True
+                    )
+                ]
+                add_hover(axis, noise_level, estimate, texts)
             entropy = float(part["entropy"])
             if np.isfinite(entropy):
                 axis.axhline(entropy, color="#333333", linewidth=0.9, linestyle="--", label="entropy")

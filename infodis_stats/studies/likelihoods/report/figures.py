@@ -7,8 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from infodis_stats.report.numbers import significant
-from infodis_stats.report.svg import PAGE, STYLE, to_svg
+from infodis_stats.plots.hover import add_hover
+from infodis_stats.plots.numbers import band, significant
+from infodis_stats.plots.style import PAGE, STYLE
+from infodis_stats.report.svg import to_svg
 from infodis_stats.studies.likelihoods.report.answer import ran
 from infodis_stats.studies.view import Study
 
@@ -63,11 +65,17 @@ def _panel(axis: Axes, subject: str, part: xr.Dataset) -> None:
         cell = part.sel(estimand=name)
         colour = {"any-order": ANY_ORDER, "order-marginal": MARGINAL}.get(name, DECODER)
         axis.hlines(height, *cell["bits_ci"].values.tolist(), color=colour, linewidth=2.2, zorder=3)
+        ends = np.clip(cell["bits_ci"].values, left, right)
+        low, high = cell["bits_ci"].values.tolist()
+        text = f"{name}: {band(float(cell['bits']), low, high, 4)} bits per token"
+        add_hover(axis, [ends], [height], [text])
         _dot(axis, float(cell["bits"]), height, colour, "D")
     start = len(estimands) + 1
     for height, (label, width) in enumerate(zip(labels, spread.tolist(), strict=True), start):
         value = float(part["mean_bits"].sel(estimator=label))
         axis.hlines(height, value - width, value + width, color=PUBLISHED, alpha=0.45, linewidth=3.5, zorder=2)
+        text = f"{label}: mean {significant(value, 4)} bits per token, SD of one number {significant(width)}"
+        add_hover(axis, [np.clip([value - width, value + width], left, right)], [height], [text])
         _dot(axis, value, height, PUBLISHED, "o")
     axis.axhline(len(estimands), color="#bbbbbb", linewidth=0.8)
     axis.set_ylim(start + len(labels) - 0.4, -0.6)

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.colors import to_hex
 
 from estimators import registry
-from infodis_stats.studies.comparison.report.figures import Look, look_of
+from infodis_stats.plots.palette import Look, look_of
 
 __all__ = ["MASKS", "families", "family_of", "looks"]
 

@@ -1,8 +1,11 @@
-"""Colours of estimators, the same in all figures."""
+"""Colours, markers and dashes of estimators, the same in all figures."""
 
 from matplotlib.colors import to_hex, to_rgb
 
-__all__ = ["MISS", "colour_of", "shade_of", "text_on"]
+__all__ = ["MISS", "Look", "colour_of", "look_of", "shade_of", "text_on"]
+
+Look = dict[str, str]
+"""Colour, marker and dashes of an estimator, as matplotlib calls them."""
 
 COLOURS = {
     "time-integral": "#c2571a",
@@ -21,6 +24,8 @@ COLOURS = {
 }
 MISS = "#c81e3a"  # an interval that misses the truth
 PUBLISHED = "#a05a5a"  # what public implementations compute
+MARKERS = {"": "o", "antithetic": "s", "stratified": "^", "latin-hypercube": "v", "sobol": "P"}
+DASHES = {"": "-", "antithetic": "--", "stratified": ":", "latin-hypercube": "-.", "sobol": "--"}
 LIGHTER = {"": 0.0, "stratified": 0.3, "antithetic": 0.5, "sobol": 0.6, "latin-hypercube": 0.7}
 
 
@@ -50,6 +55,25 @@ def shade_of(name: str) -> str:
     kept = (1 - LIGHTER.get(design, 0.4)) * (0.5 if contrast == "decoupled" else 1.0)
     red, green, blue = (1 - kept * (1 - part) for part in to_rgb(colour_of(base)))
     return str(to_hex((red, green, blue)))
+
+
+def look_of(name: str) -> Look:
+    """Return the look of an estimator: colour by mask map, marker and dashes by design, hollow if decoupled.
+
+    Examples
+    --------
+    >>> look_of("decoupled systematic+sobol")
+    {'color': '#0f8f96', 'marker': 'P', 'linestyle': '--', 'markerfacecolor': 'white'}
+    """
+    contrast, _, estimator = name.rpartition(" ")
+    base, _, design = estimator.partition("+")
+    colour = colour_of(base)
+    return {
+        "color": colour,
+        "marker": MARKERS.get(design, "D"),
+        "linestyle": DASHES.get(design, "-."),
+        "markerfacecolor": "white" if contrast == "decoupled" or "(" in base else colour,
+    }
 
 
 def text_on(colour: str) -> str:

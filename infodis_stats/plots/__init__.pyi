@@ -1,0 +1,9 @@
+from .arviz_data import to_arviz as to_arviz
+from .bracket import plot_bracket as plot_bracket
+from .coverage import plot_coverage as plot_coverage
+from .frontier import plot_frontier as plot_frontier
+from .intervals import plot_intervals as plot_intervals
+from .loss_map import plot_loss_map as plot_loss_map
+from .running import plot_running as plot_running
+from .sizes import plot_sizes as plot_sizes
+from .variance import plot_variance as plot_variance
