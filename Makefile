@@ -4,13 +4,13 @@ BIN := .venv/bin
 OLD := .venv-transformers4
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: report test test-slow test-transformers4 lint format bench gpu reports robustness harness brackets clean
+.PHONY: report test test-slow test-transformers4 lint format docs bench gpu reports robustness harness brackets clean
 
 report: .venv/ready  ## compare the estimators on the paper's DNA problem and write a report
 	$(BIN)/infodis-stats study reports/dna_markov.toml --out out/dna_markov
 
 # One process per core, each with one thread.
-test test-slow test-transformers4 robustness bench harness brackets: export OMP_NUM_THREADS = 1
+test test-slow test-transformers4 docs robustness bench harness brackets: export OMP_NUM_THREADS = 1
 
 # Many tests start processes, which import everything: without compiled modules that takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -39,6 +39,10 @@ lint: .venv/ready  ## ruff, strict mypy, the import contract
 format: .venv/ready
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: .venv/ready  ## build the documentation site in out/docs; warnings are errors
+	PYTHONPATH=. $(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --doctree-dir out/doctrees docs out/docs
+	$(BIN)/python docs/check_site.py out/docs
 
 bench: .venv/ready  ## measure speed and memory, and write reports/speed.md; nothing is asserted
 	$(BIN)/python -m tests.benchmarks
@@ -81,7 +85,7 @@ fi
 @touch $(1)/ready
 endef
 
-EXTRAS := test,lint
+EXTRAS := test,lint,docs
 
 .venv/ready: pyproject.toml constraints.txt
 	$(call install,.venv,constraints.txt,$(EXTRAS))

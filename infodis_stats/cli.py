@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["main"]
+__all__ = ["command_line", "main"]
 
 Add = Callable[[str, str], argparse.ArgumentParser]
 """Adds a command: its name and what it does."""
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     try:
         try:
-            return _run(_parser().parse_args(arguments), ours=arguments is None)
+            return _run(command_line().parse_args(arguments), ours=arguments is None)
         except KeyboardInterrupt:
             print("infodis-stats: interrupted", file=sys.stderr)
             return 130
@@ -90,7 +90,8 @@ def _run(options: argparse.Namespace, *, ours: bool) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of the command line, with all its commands."""
     parser = argparse.ArgumentParser(
         prog="infodis-stats",
         description="Likelihoods of masked and discrete diffusion models with confidence intervals, in nats.",

@@ -199,7 +199,7 @@ class TimeFree:
 
 @dataclass(frozen=True)
 class UniformCount:
-    """Size ``m`` uniform on ``1 .. L``, a uniformly random mask of that size; weight ``L/m``.
+    """Size ``m`` uniform on ``1..L``, a uniformly random mask of that size; weight ``L/m``.
 
     The Rao-Blackwellisation of `TimeIntegral` over its masking rate, given the size (there size 0 is possible too).
 

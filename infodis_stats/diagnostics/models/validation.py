@@ -85,6 +85,18 @@ def validate_model(
     ------
     InputError
         If the model is not a `MaskedLanguageModel`, or has guidance.
+
+    Examples
+    --------
+    >>> class Letters(torch.nn.Module):  # logits over 4 letters and the mask
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.embedding, self.head = torch.nn.Embedding(5, 8), torch.nn.Linear(8, 5)
+    ...     def forward(self, tokens):
+    ...         return self.head(self.embedding(tokens) + self.embedding(tokens).mean(dim=1, keepdim=True))
+    >>> validation = validate_model(MaskedLanguageModel(Letters(), "llada", mask_id=4, length=16))
+    >>> validation.agrees, list(validation.table)[:3]
+    (True, ['text', 'tokens', 'masked tokens'])
     """
     if not isinstance(model, MaskedLanguageModel):
         raise InputError(f"{type(model).__name__} has no published convention; use check_model")
