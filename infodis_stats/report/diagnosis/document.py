@@ -99,6 +99,7 @@ def diagnosis_document(result: xr.Dataset, sizes: xr.Dataset | None = None) -> D
                 ]
             ),
         ],
+        kind="diagnosis",
     )
 
 
