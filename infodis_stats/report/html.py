@@ -60,7 +60,21 @@ PAGE = Markup("""\
 </html>
 """)
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{}'"
-TEXT_COLUMNS = ("caution", "text", "quantity", "value")  # left-aligned
+TEXT_COLUMNS = {  # left-aligned
+    "blocks",
+    "caution",
+    "cautions",
+    "estimator",
+    "group",
+    "noise",
+    "quantity",
+    "score",
+    "subject",
+    "task",
+    "text",
+    "value",
+    "verdict",
+}
 PROSE_COLUMNS = ("what it is", "who reports it", "repository", "purpose", "may be compared with")  # on several lines
 COLOURED = ("better", "worse")
 FEWEST_HEADINGS = 4  # of a page with a table of contents

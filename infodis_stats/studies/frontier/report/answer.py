@@ -33,8 +33,11 @@ def _overall(summary: xr.Dataset) -> str:
     wins = Counter(filter(None, summary["winner"].values.ravel().tolist()))
     listed = ", ".join(f"{name} in {count}" for name, count in wins.most_common(4))
     others = summary["tied"] & ~summary["exact"] & (summary["estimator"] != summary["winner"])
-    tied = int((others.any("estimator") & (summary["winner"] != "")).sum())
-    ties = f"; in {tied} of them another is not significantly different" if tied else ""
+    others = others.where(summary["winner"] != "", other=False)
+    tied = int(others.any("estimator").sum())
+    often = Counter({str(one["estimator"].item()): int(one.sum()) for one in others.transpose("estimator", ...)})
+    names = ", ".join(f"{name} {count}" for name, count in often.most_common(3) if count)
+    ties = f"; in {tied} of them others are not significantly different, most often {names}" if tied else ""
     return f"Of {counted(wins.total(), 'cell')}, the estimator with the least variance is {listed}{ties}."
 
 
