@@ -68,6 +68,7 @@ reports: .venv/ready  ## run the studies whose committed reports are not up to d
 	done
 	$(BIN)/infodis-stats scan reports/dna_markov.toml reports/scan_dna.fasta --out reports/scan_dna \
 		--estimator uniform-count+stratified --passes 32 --replicates 16
+	$(BIN)/infodis-stats index reports
 
 # $(call install,FOLDER,CONSTRAINTS,EXTRAS): install this project into the environment in FOLDER, which is made first.
 # rxnmapper contains a real pretrained network for the tests, 3 MB; its requirements pin old packages and are not needed.

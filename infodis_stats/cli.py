@@ -131,6 +131,9 @@ def _add_studies(add: Add) -> None:
     report.add_argument("study", type=Path, help="study.nc, or the folder that contains it")
     report.add_argument("--out", type=Path, required=True, help="folder for the report")
 
+    index = add("index", "write a list of the reports in a folder, as index.html and README.md")
+    index.add_argument("folder", type=Path, help="folder whose subfolders contain reports")
+
 
 def _add_scoring(add: Add) -> None:
     nll = add("nll", "estimate negative log-likelihoods with confidence intervals")

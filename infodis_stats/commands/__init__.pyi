@@ -13,6 +13,7 @@ from .orders import consistency as consistency
 from .ranking import rank as rank
 from .sampling import sampler as sampler
 from .scanning import scan as scan
+from .studies import index as index
 from .studies import report as report
 from .studies import status as status
 from .studies import study as study

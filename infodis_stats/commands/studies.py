@@ -9,9 +9,10 @@ from infodis_stats.commands.models import search_current_folder
 from infodis_stats.execution import Ledger, progress_of
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.tables import printable, terminal_table
+from infodis_stats.report import write_index
 from infodis_stats.studies import document_of, kept_study, rewrite_report, run_study, write_document
 
-__all__ = ["report", "status", "study"]
+__all__ = ["index", "report", "status", "study"]
 
 LEDGER = "ledger"
 
@@ -103,3 +104,8 @@ def _duration(seconds: float) -> str:
 def report(options: argparse.Namespace) -> None:
     """Rewrite the report of a stored study."""
     print(f"The report is {rewrite_report(options.study, options.out)}")
+
+
+def index(options: argparse.Namespace) -> None:
+    """Write a list of the reports in a folder."""
+    print(f"The list is {write_index(options.folder)}")

@@ -8,7 +8,7 @@ import xarray as xr
 
 from estimators import Estimator, InputError, registry
 from infodis_stats.analysis import Estimates
-from infodis_stats.diagnostics.verdict import Verdict, concise
+from infodis_stats.diagnostics.verdict import Verdict, concise, counted
 from infodis_stats.results.validity import Caution, caution_sentences, held
 
 __all__ = ["caution_verdicts", "failure_verdicts", "item_caution_verdicts", "point_verdicts"]
@@ -35,7 +35,7 @@ def item_caution_verdicts(result: xr.Dataset, labels: list[object]) -> list[Verd
         items = tuple(label for label, flag in zip(labels, concerned, strict=True) if flag)
         verdict = Verdict(caution.key, caution.verdict, sentences[caution.key], caution.advice)
         if len(items) < len(labels):
-            measured = f"{len(items)} of {len(labels)} rows: {concise(items)}"
+            measured = f"{len(items)} of {counted(len(labels), 'row')}: {concise(items)}"
             verdict = replace(verdict, measured=measured, items=items)
         verdicts.append(verdict)
     return verdicts or caution_verdicts([])
@@ -47,7 +47,8 @@ def failure_verdicts(result: xr.Dataset, name: str) -> list[Verdict]:
         return []
     items = tuple(result[result[name].dims[0]].values[failed].tolist())
     reason = (
-        f"{len(items)} of {len(failed)} rows have no estimate ({concise(items)}): {result['failed'].values[failed][0]}"
+        f"no estimate for {len(items)} of {counted(len(failed), 'row')} ({concise(items)}): "
+        f"{result['failed'].values[failed][0]}"
     )
     return [Verdict("failed", "caution", reason, "fix the model, or leave these out", items=items)]
 
@@ -57,13 +58,13 @@ def point_verdicts(result: xr.Dataset, estimates: Estimates, labels: list[object
     agree = estimates.standard_error == 0
     if not agree.any():
         return []
-    count = f"{int(agree.sum())} of {len(agree)}"
+    count = f"{int(agree.sum())} of {counted(len(agree), 'row')}"
     if "estimator" in result:
         names = set(result["estimator"].values[agree].tolist())
     else:
         names = set(json.loads(result.attrs["choices"])) or {result.attrs["estimator"]}
     if all(_settles(name) for name in names):
-        reason = f"replicates are equal in {count} rows: these are exact, and their intervals are points"
+        reason = f"replicates are equal in {count}: these are exact, and their intervals are points"
         return [Verdict("points", "fine", reason)]
     if all(_draws_nothing(name) for name in names):  # what it computes is the subject of the verdict on its bias
         return []
@@ -72,7 +73,7 @@ def point_verdicts(result: xr.Dataset, estimates: Estimates, labels: list[object
         Verdict(
             "points",
             "caution",
-            f"replicates are equal in {count} rows ({concise(items)}) although {concise(sorted(names))} samples: masks "
+            f"replicates are equal in {count} ({concise(items)}) although {concise(sorted(names))} samples: masks "
             "that were not drawn may cost more",
             "compare with chain or exhaustive",
             items=items,

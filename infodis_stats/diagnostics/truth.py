@@ -7,7 +7,7 @@ import xarray as xr
 from infodis_stats.analysis import Estimates, bias, level_of_each
 from infodis_stats.analysis.replicates import FloatArray, rounding
 from infodis_stats.diagnostics.sampling import rejected
-from infodis_stats.diagnostics.verdict import Verdict, concise
+from infodis_stats.diagnostics.verdict import Verdict, concise, counted
 
 __all__ = ["precision_verdicts", "truth_verdicts"]
 
@@ -45,7 +45,8 @@ def truth_verdicts(result: xr.Dataset, name: str, estimates: Estimates, draws: l
     short = float(scipy.stats.binom.cdf((covered & varied).sum(), varied.sum(), level))
     alarms = rejected([*tests, short])
     largest = float(np.abs(z).max())
-    measured = f"{int(covered.sum())} of {len(covered)} intervals contain the exact value; largest |z| {largest:.3g}"
+    intervals = f"{int(covered.sum())} of {counted(len(covered), 'interval')}"
+    measured = f"{intervals} contain the exact value; largest |z| {largest:.3g}"
     if not alarms.any():
         return [Verdict("exact value", "fine", "estimates and intervals agree with the exact values", "", measured)]
     items = tuple(result[result[name].dims[0]].values[alarms[:-1]].tolist())

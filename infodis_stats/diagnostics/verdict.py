@@ -9,7 +9,7 @@ import pandas as pd
 from infodis_stats.io.tables import markdown_table, printable, terminal_table
 from infodis_stats.results.validity import Word
 
-__all__ = ["Diagnosis", "Verdict", "Word", "concise"]
+__all__ = ["Diagnosis", "Verdict", "Word", "concise", "counted"]
 
 WORDS: tuple[Word, ...] = get_args(Word)
 
@@ -78,7 +78,7 @@ class Diagnosis:
         """The overall verdict in a sentence, with its reasons."""
         deciding = [verdict for verdict in self.verdicts if verdict.verdict == self.verdict]
         if self.verdict == "fine":
-            return f"fine: no problems found in {len(deciding)} check{'s' if len(deciding) != 1 else ''}."
+            return f"fine: no problems found in {counted(len(deciding), 'check')}."
         return f"{self.verdict}: {'; '.join(verdict.reason.rstrip('.') for verdict in deciding)}."
 
     def by_word(self) -> dict[Word, list[Verdict]]:
@@ -114,3 +114,15 @@ def concise(names: Iterable[object], most: int = 3) -> str:
     every = [printable(str(name)) for name in names]
     more = f" and {len(every) - most} more" if len(every) > most else ""
     return ", ".join(every[:most]) + more
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the singular for 1.
+
+    Examples
+    --------
+    >>> counted(1, "cell"), counted(2400, "cell"), counted(0, "pass")
+    ('1 cell', '2,400 cells', '0 passes')
+    """
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"

@@ -2,17 +2,22 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
 import pandas as pd
 
 from infodis_stats.diagnostics import Verdict
 from infodis_stats.io.tables import literal, printable
 from infodis_stats.report.document import (
+    CHECKS,
+    ENTRIES,
     OVERALL,
     Answer,
     Code,
     Details,
     Document,
+    Entries,
+    Entry,
     Figure,
     Heading,
     Note,
@@ -21,11 +26,10 @@ from infodis_stats.report.document import (
     SideBySide,
     Table,
     Verdicts,
+    nonempty,
 )
 
 __all__ = ["cells", "code", "escaped", "render_markdown", "table"]
-
-CHECKS = ("check", "verdict", "reason", "what to do", "measured")
 
 
 def render_markdown(document: Document) -> str:
@@ -44,7 +48,7 @@ def render_markdown(document: Document) -> str:
     <BLANKLINE>
     """
     head = [f"# {escaped(document.title)}", escaped(document.subtitle)]
-    return "\n\n".join(part for part in [*head, *_sections(document.sections)] if part) + "\n"
+    return "\n\n".join(part for part in [*head, *_sections(nonempty(document.sections))] if part) + "\n"
 
 
 def _sections(sections: Iterable[Section]) -> list[str]:
@@ -58,8 +62,11 @@ def _section(section: Section) -> list[str]:  # noqa: PLR0911  one for each type
             return [f"{'#' * depth} {escaped(text)}"]
         case Note(text):
             return [escaped(text)]
-        case Answer(sentences):
-            return [_listed(map(escaped, sentences))]
+        case Answer():
+            also = ["Also:", _listed(map(escaped, section.also))] if section.also else []
+            return [_listed(map(escaped, section.box)), *also]
+        case Entries(entries):
+            return ["\n".join([_row(ENTRIES), "|:--" * len(ENTRIES) + "|", *map(_entry, entries)])]
         case Verdicts():
             return _verdicts(section)
         case Table(frame):
@@ -88,17 +95,22 @@ def _row(texts: Sequence[str]) -> str:
 def _verdicts(section: Verdicts) -> list[str]:
     diagnosis = section.diagnosis
     words = OVERALL[diagnosis.verdict]
-    rows = [_row(CHECKS), "|:--" * len(CHECKS) + "|", *map(_check, diagnosis.verdicts)]
+    rows = [_row(CHECKS), "|:--" * len(CHECKS) + "|", *map(_check, diagnosis.verdicts)] if diagnosis.verdicts else []
     estimators = [
         f"{word}: {', '.join(map(_named, verdicts))}" for word, verdicts in section.estimators.by_word().items()
     ]
     listed = ["Estimators:", _listed(estimators)] if estimators else []
-    return [f"**{diagnosis.verdict}**: {words}", "\n".join(rows), *listed]
+    return [f"**{diagnosis.verdict}**: {words}", "\n".join(rows), *listed, escaped(section.note)]
 
 
 def _check(verdict: Verdict) -> str:
     texts = (verdict.check.replace("-", " "), verdict.verdict, verdict.reason, verdict.advice, verdict.measured)
     return _row([literal(text) for text in texts])
+
+
+def _entry(entry: Entry) -> str:
+    link = f"[{literal(entry.title)}]({quote(entry.target)})"
+    return _row([link, literal(entry.kind), entry.verdict or "", literal(entry.finding)])
 
 
 def _named(verdict: Verdict) -> str:

@@ -131,7 +131,7 @@ def _document(check: ModelCheck, validation: Validation | None) -> Document:
             Code(json.dumps(dict(check.options), indent=1), "json"),
         ]
     sections += [Heading("Provenance"), Points([("", f"{package} {number}") for package, number in versions().items()])]
-    return Document("Model check", check.model, sections)
+    return Document("Model check", check.model, sections, kind="model check")
 
 
 def _measurements(measured: Mapping[str, Any]) -> pd.DataFrame:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
+from infodis_stats.diagnostics.scan import diagnose_scans
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.estimates.substitutions import rank_substitutions
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.store import write_store
@@ -23,6 +25,7 @@ from infodis_stats.report.document import (
     Section,
     SideBySide,
     Table,
+    Verdicts,
 )
 from infodis_stats.report.heatmap import heatmap_figure, visible
 from infodis_stats.report.numbers import band, significant
@@ -83,8 +86,8 @@ def scan_answer(scan: xr.Dataset) -> list[str]:
     best = frame.iloc[0]
     counts = {verdict: int((frame["verdict"] == verdict).sum()) for verdict in ("better", "worse")}
     sentences = [
-        f"{counts['better']} of {len(frame)} substitutions are more likely than the original and {counts['worse']} "
-        f"less likely (significant at {100 * (1 - level):g} % family-wise over the scan, Holm).",
+        f"{counts['better']} of {counted(len(frame), 'substitution')} are more likely than the original and "
+        f"{counts['worse']} less likely (significant at {100 * (1 - level):g} % family-wise over the scan, Holm).",
         f"The highest estimate is {visible(best['substitution'])}: "
         f"{band(best['log_ratio'], best['lower'], best['upper'])} nats against the original.",
     ]
@@ -94,7 +97,8 @@ def scan_answer(scan: xr.Dataset) -> list[str]:
         number = int(withheld.sum())
         unclaimed = f"; significant, but without a verdict because the interval may miss unseen: {number}"
         sentences.append(
-            f"A caution holds for {int(cautioned.sum())} of {len(frame)} substitutions{unclaimed if number else ''}."
+            f"A caution holds for {int(cautioned.sum())} of {counted(len(frame), 'substitution')}"
+            f"{unclaimed if number else ''}."
         )
     if "exact" in frame:
         within = (frame["lower"] <= frame["exact"] + 1e-9) & (frame["exact"] - 1e-9 <= frame["upper"])
@@ -135,10 +139,12 @@ def scan_document(scans: Mapping[str, xr.Dataset]) -> Document:
         subtitle="Every single substitution against the original: log p(mutant) − log p(original) under one model, "
         "with the same masks",
         sections=[
+            Verdicts(diagnose_scans(scans)),
             *(part for number, name in enumerate(scans, 1) for part in _scan(scans[name], name, number, len(scans))),
             *_reading(scans),
             *_provenance(scans),
         ],
+        kind="scan",
     )
 
 
@@ -198,5 +204,5 @@ def _provenance(scans: Mapping[str, xr.Dataset]) -> Iterator[Section]:
 
 def _symbols(scan: xr.Dataset, name: str) -> str:
     symbols = " ".join(visible(symbol) for symbol in scan["symbol"].values.tolist())
-    words = f"{scan.sizes['position']} positions, symbols {symbols}"
+    words = f"{counted(scan.sizes['position'], 'position')}, symbols {symbols}"
     return f"{name}: {words}" if name else words

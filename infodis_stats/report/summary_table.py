@@ -16,7 +16,7 @@ from infodis_stats.report.numbers import percent, significant
 from infodis_stats.results.estimands import estimand_notes
 from infodis_stats.results.labels import with_estimates
 from infodis_stats.results.quantity import quantity_of
-from infodis_stats.results.validity import caution_sentences
+from infodis_stats.results.validity import NO_CLAIM, caution_sentences
 
 __all__ = ["Summary", "made_by", "summary"]
 
@@ -178,11 +178,13 @@ def summary(result: xr.Dataset) -> Summary:
     }
     places = _decimals(np.where(agree, 0.0, error))
     decimals = dict.fromkeys((name, "se", "lower", "upper", "exact"), places)
+    withheld: tuple[str, ...] = ()
     if name == "log_ratio" and not (result["interval"] == "anytime").any():
         decided = inference.decide(with_estimates(result), 1 - result.attrs["ci_prob"], "family-wise")
         likelier = np.full(result[name].size, "", dtype=decided["likelier"].dtype)
         likelier[np.isfinite(result[name].values)] = decided["likelier"].values
         columns["likelier"] = likelier
+        withheld = _withheld(decided)
     columns |= {heading: result[key].values for key, heading in HEADINGS.items() if key in result}
     unprinted: list[str] = []
     for unit, count in UNITS.items():
@@ -198,8 +200,23 @@ def summary(result: xr.Dataset) -> Summary:
     if "failed" in result and (result["failed"] != "").any():
         columns["failed"] = result["failed"].values
     frame = pd.DataFrame(columns)
-    notes = (*made_by(result), *_points(agree))
+    notes = (*made_by(result), *withheld, *_points(agree))
     return Summary(frame, decimals, notes, frozenset(unprinted) - {"bits per byte"})
+
+
+def _withheld(decided: xr.Dataset) -> tuple[str, ...]:
+    """Say which pairs are open although their difference is significant, and why."""
+    held = decided.isel({decided["withheld"].dims[0]: decided["withheld"].values})
+    names = held[held["withheld"].dims[0]].values.tolist()
+    if not names:
+        return ()
+    keys = [key for key in NO_CLAIM if key in held["caution"] and held["cautions"].sel(caution=key).any()]
+    reason = (
+        f"a caution ({', '.join(keys)}) says that their intervals may miss without showing it"
+        if keys
+        else "in many pairs a single pass carries the spread, and others may have missed such passes"
+    )
+    return (f"Significant, but open without a claim: {concise(names)}; {reason}.",)
 
 
 def _bracket_table(result: xr.Dataset) -> Summary:

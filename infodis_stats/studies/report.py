@@ -1,7 +1,7 @@
 """The report of a study: a self-contained page, Markdown, figures and tables."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from infodis_stats.io.files import writable_folder
 from infodis_stats.io.store import copy_store, read_store, write_store
 from infodis_stats.report.conventions import conventions_in_words
 from infodis_stats.report.document import Code, Document, Heading, Points, Section, Verdicts
+from infodis_stats.report.group_names import short_group
 from infodis_stats.report.page import files_of, write_texts
 from infodis_stats.results.estimands import estimand_notes
 from infodis_stats.studies.diagnosis import diagnose, estimator_verdicts
@@ -32,12 +33,20 @@ def document_of(tree: xr.DataTree) -> Document:
     InputError
         If it is no study, or there is no such kind.
     """
-    study = Study.of(tree, "a report")
-    kind = kind_named(study.attrs["kind"])
-    with study.whole("the report"):
+    kind = kind_named(Study.of(tree, "a report").attrs["kind"])
+    with Study(tree).whole("the report"):
+        names = _group_names(tree)
+        shown = _renamed(tree, names)
+        study = Study(shown)
         document = kind.document(study)
-        opening = Verdicts(diagnose(tree), estimator_verdicts(tree))
-        return replace(document, sections=[opening, *document.sections, *_provenance(study)])
+        opening = Verdicts(diagnose(shown), estimator_verdicts(shown), document.cell)
+        stored = {short: name for name, short in names.items()}
+        return replace(
+            document,
+            sections=[opening, *document.sections, *_provenance(study)],
+            tables={name: table.replace({"group": stored}) for name, table in document.tables.items()},
+            kind=kind.name,
+        )
 
 
 def write_report(tree: xr.DataTree, folder: Path | str) -> Path:
@@ -125,6 +134,26 @@ def rewrite_report(study: Path | str, folder: Path | str) -> Path:
     copy_store(study, folder / "study.nc")
     write_texts(files, folder)
     return folder / f"{STEM}.html"
+
+
+def _group_names(tree: xr.DataTree) -> dict[str, str]:
+    """Return the names of the groups that are shorter on the page, unless two would be the same."""
+    summary = tree["summary"].to_dataset()
+    names = summary["group"].values.tolist() if "group" in summary.coords else []
+    short = {name: short_group(name) for name in names}
+    return {name: new for name, new in short.items() if new != name} if len(set(short.values())) == len(names) else {}
+
+
+def _renamed(tree: xr.DataTree, names: Mapping[str, str]) -> xr.DataTree:
+    """Return a study with other names of its groups."""
+    if not names:
+        return tree
+    parts = {path: node.to_dataset() for path, node in tree.subtree_with_keys}
+    for path, part in parts.items():
+        if "group" in part.coords:
+            values = [names.get(name, name) for name in part["group"].values.tolist()]
+            parts[path] = part.assign_coords(group=(part["group"].dims, values))
+    return xr.DataTree.from_dict(parts, name=tree.name)
 
 
 def _provenance(study: Study) -> Iterator[Section]:

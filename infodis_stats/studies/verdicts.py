@@ -11,7 +11,7 @@ import xarray as xr
 from infodis_stats.analysis import ALLOWED, noticeable_coverage
 from infodis_stats.diagnostics import Diagnosis, Verdict
 from infodis_stats.diagnostics.construction import caution_verdicts
-from infodis_stats.diagnostics.verdict import concise
+from infodis_stats.diagnostics.verdict import concise, counted
 from infodis_stats.results.validity import held
 
 __all__ = ["FAMILY", "bias_verdict", "coverage_verdict", "estimator_verdict", "too_few_to_judge"]
@@ -48,9 +48,11 @@ def bias_verdict(summary: xr.Dataset) -> Verdict:
         return Verdict("bias", "fine", "no exact value is known; estimators are unbiased by construction")
     names = _where(_biased, _clean(summary))
     if not names:
-        return Verdict("bias", "fine", "no estimator without a caution is significantly biased", "", f"{known} cells")
+        return Verdict(
+            "bias", "fine", "no estimator without a caution is significantly biased", "", counted(known, "cell")
+        )
     reason = f"significantly biased, though unbiased by construction: {concise(names)}"
-    return Verdict("bias", "caution", reason, "do not use them at these lengths and passes", f"{known} cells")
+    return Verdict("bias", "caution", reason, "do not use them at these lengths and passes", counted(known, "cell"))
 
 
 def coverage_verdict(summary: xr.Dataset) -> Verdict:
@@ -79,7 +81,7 @@ def _too_few(summary: xr.Dataset) -> list[Verdict]:
         return [Verdict("coverage", "fine", "no estimator without a caution has intervals that could be counted")]
     least = noticeable_coverage(int(counts.max()), level, FAMILY / len(counts))
     return too_few_to_judge(
-        f"{counts.max()} intervals of an estimator", level, least, "take more sequences or replicates"
+        f"{counted(int(counts.max()), 'interval')} of an estimator", level, least, "take more sequences or replicates"
     )
 
 

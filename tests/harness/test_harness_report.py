@@ -42,7 +42,7 @@ def test_the_answer_has_the_numbers(tasks):
     summary = accuracies(tasks["arc"]).sel(score="acc")
     lower, upper = 100 * summary["ci"].values
     assert answer[0].startswith(
-        f"arc: acc {100 * float(summary['value']):.1f} %. The model's own acc lies in [{lower:.1f}, {upper:.1f}] %"
+        f"arc: acc {100 * float(summary['value']):.1f} %; the model's own acc lies in [{lower:.1f}, {upper:.1f}] %"
     )
     undecided = sum(int((~tasks[name]["settled"]).any("score").sum()) for name in ("arc", "piqa"))
     assert answer[4].startswith(f"{undecided} of 80 questions are undecided")
@@ -85,8 +85,10 @@ def test_what_failed_and_what_is_cautioned_is_named(tasks):
     text = render_markdown(harness_document(tasks | {"piqa": piqa}))
     assert "The model failed on 1 question or document" in text
     assert re.search(r"\| piqa +\| 7 +\| question 7: a continuation of 900 tokens", text)
-    assert re.search(r"\*\*skewed\*\*: few losses carry the spread.* \(2 in piqa\)", text)
-    assert "Cautions" not in render_markdown(harness_document(tasks)), "control"
+    assert re.search(r"\| skewed \| caution \| few losses carry the spread.* \| 2 in piqa \|", text)
+    assert "| skewed |" not in render_markdown(harness_document(tasks)), "control"
+    assert text.startswith("# Evaluation on arc, piqa, rolling\n")
+    assert text.splitlines()[4].startswith("**caution**")
 
 
 def test_two_models_have_a_section(tasks):
@@ -95,7 +97,7 @@ def test_two_models_have_a_section(tasks):
     assert "## Two models" in text
     assert text.index("arc, acc: neither model") < text.index("arc: acc "), "the comparison was asked for"
     assert "First: a synthetic model. Second: another model." in text
-    assert "arc, acc: neither model is significantly more accurate on questions like these." in text
+    assert "arc, acc: neither model is significantly more accurate on questions like these; only" in text
 
 
 def test_perplexities_alone_many_tasks_settled_tasks_and_tasks_without_answers():
@@ -105,7 +107,7 @@ def test_perplexities_alone_many_tasks_settled_tasks_and_tasks_without_answers()
     many = {f"task {number}": small_task("", 12, number) for number in range(7)}
     document = harness_document(many)
     assert document.title == "Evaluation on 7 tasks"
-    assert "The other 10 accuracies are in the table below." in document.answer
+    assert "The table below has all 14 accuracies." in document.answer
     assert "The 6 tasks with most undecided questions." in render_markdown(document)
     settled = many["task 0"].copy(deep=True)
     settled["settled"][:], settled["p_value"][:], settled["answer_p_value"][:] = True, 0.0, 0.0

@@ -66,7 +66,7 @@ def comparison_sentences(compared: xr.Dataset) -> list[str]:
         settled = int(cell["first_only_settled"]) + int(cell["second_only_settled"])
         sentences.append(
             f"{task}, {score}: {_verdict(cell['difference_population_ci'].values, 'more accurate')} on questions like "
-            f"these. Only the first is right on {b:,} and only the second on {c:,} of "
+            f"these; only the first is right on {b:,} and only the second on {c:,} of "
             f"{compared.attrs['count']:,} questions (exact p {significant(float(cell['p_value']), 2)}); of these "
             f"{b + c:,}, {settled:,} are settled for both."
         )

@@ -3,32 +3,31 @@
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-from infodis_stats.harness.accuracies import FIXED_PASSES, accuracies, claim_error
-from infodis_stats.harness.metrics import left_out_sentences, question_passes, scored
-from infodis_stats.harness.perplexities import perplexities
-from infodis_stats.harness.report.comparison_table import comparison_sentences, comparison_table
+from infodis_stats.diagnostics.verdict import counted
+from infodis_stats.harness.accuracies import FIXED_PASSES, claim_error
+from infodis_stats.harness.metrics import question_passes
+from infodis_stats.harness.report.accuracy_table import accuracy_rows, group_rows
+from infodis_stats.harness.report.answer import answer
+from infodis_stats.harness.report.cells import ends, share
+from infodis_stats.harness.report.comparison_table import comparison_table
 from infodis_stats.harness.report.figures import forest_figure, margins_figure, passes_figure
-from infodis_stats.harness.report.open_questions import open_questions
+from infodis_stats.harness.report.verdicts import diagnose_evaluation
+from infodis_stats.harness.report.view import View, scores_of
 from infodis_stats.io.files import writable_folder
 from infodis_stats.report.conventions import model_points
-from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
+from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table, Verdicts
 from infodis_stats.report.numbers import significant
 from infodis_stats.report.page import files_of, write_texts
-from infodis_stats.results.validity import CAUTIONS
 
 __all__ = ["harness_document", "write_harness_report"]
 
-MOST_SENTENCES = 4  # of single tasks in the answer
-MOST_PANELS = 6
+MOST_IN_TITLE = 4  # tasks
 MOST_LISTED = 20
 
 
@@ -79,136 +78,31 @@ def harness_document(
     level: float = 0.95,
 ) -> Document:
     """Return the report of an evaluation; see `write_harness_report`."""
-    view = _View(tasks, results or {}, comparisons, level)
+    view = View(tasks, results or {}, comparisons, level)
     model = next((str(data.attrs["model"]) for data in tasks.values() if "model" in data.attrs), "")
     return Document(
-        title=f"Evaluation on {', '.join(tasks) if len(tasks) <= MOST_SENTENCES else f'{len(tasks)} tasks'}",
+        title=f"Evaluation on {', '.join(tasks) if len(tasks) <= MOST_IN_TITLE else f'{len(tasks)} tasks'}",
         subtitle=f"{model}: metrics of lm-evaluation-harness, with the noise of the masks",
         sections=[
-            Answer(tuple(_answer(view))),
+            Verdicts(diagnose_evaluation(view)),
+            Answer(tuple(answer(view))),
             *(_accuracy(view) if view.accuracies else []),
             *(_open(view) if view.accuracies else []),
             *(_passes(view) if view.accuracies else []),
             *(_perplexity(view) if view.perplexities else []),
             *(_comparisons(view) if view.comparisons else []),
             *_failed(view),
-            *_cautions(view),
             *_provenance(view),
         ],
-        tables=_numbers(view),
+        tables=numeric_tables(view),
+        kind="evaluation",
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _View:
-    """The tasks with what is computed from them once."""
-
-    tasks: Mapping[str, xr.Dataset]
-    results: Mapping[str, Any]
-    comparisons: Sequence[xr.Dataset]
-    level: float
-
-    @cached_property
-    def known(self) -> dict[str, xr.Dataset]:
-        """Return the tasks with some result, without what has failed."""
-        return {name: scored(data) for name, data in self.tasks.items() if (data["failed"] == "").any().item()}
-
-    @cached_property
-    def choices(self) -> dict[str, xr.Dataset]:
-        return {name: data for name, data in self.known.items() if data.attrs["kind"] == "choices"}
-
-    @cached_property
-    def accuracies(self) -> dict[str, xr.Dataset]:
-        return {name: accuracies(self.tasks[name], self.level) for name in self.choices}
-
-    @cached_property
-    def perplexities(self) -> dict[str, xr.Dataset]:
-        names = [name for name, data in self.known.items() if data.attrs["kind"] == "perplexity"]
-        return {name: perplexities(self.tasks[name], self.level) for name in names}
-
-    @cached_property
-    def open_questions(self) -> pd.DataFrame:
-        tables = [open_questions(data).assign(task=name) for name, data in self.choices.items()]
-        return pd.concat(tables).sort_values("chance", kind="stable", ignore_index=True)
-
-    @property
-    def confidence(self) -> str:
-        return f"{100 * self.level:g} %"
-
-    def most_open(self) -> list[str]:
-        """Return the tasks that figures show: those with most undecided questions, in their order."""
-        counts = {name: int(part["undecided_by_any"]) for name, part in self.accuracies.items()}
-        shown = sorted(counts, key=lambda name: -counts[name])[:MOST_PANELS]
-        return [name for name in counts if name in shown]
-
-
-def _answer(view: _View) -> Iterator[str]:
-    for compared in view.comparisons[:MOST_SENTENCES]:
-        yield from comparison_sentences(compared)
-    texts = [*_groups(view), *_accuracies(view)]
-    for row in texts[:MOST_SENTENCES]:
-        yield (
-            f"{row.get('group') or row['task']}: {row['score']} {row['accuracy, %']} %. The model's own {row['score']} "
-            f"lies in {row['these questions, %']} % on these questions and in {row['questions like these, %']} % on "
-            f"questions like these ({view.confidence} confidence)."
-        )
-    if len(texts) > MOST_SENTENCES:
-        yield f"The other {len(texts) - MOST_SENTENCES} accuracies are in the table below."
-    if view.accuracies:
-        yield from _undecided(view)
-        yield from _noise(view)
-        passes = sum(int(part["passes"]) for part in view.accuracies.values())
-        fixed = FIXED_PASSES * sum(int(view.tasks[name]["choices"].sum()) for name in view.accuracies)
-        ratio = f": {significant(fixed / passes)} times fewer" if 0 < passes < fixed else ""
-        yield f"{passes:,} passes were run, of {fixed:,} for {FIXED_PASSES} per choice{ratio}."
-    for name, summary in list(view.perplexities.items())[:MOST_SENTENCES]:
-        metric = str(summary["metric"].values[0])  # per word, or of a single continuation per document
-        words = summary.sel(metric=metric)
-        yield (
-            f"{name}: {metric.replace('_', ' ')} {significant(float(words['value']), 4)}, {_ends(words['ci'], 1)} for "
-            f"these documents and {_ends(words['population_ci'], 1)} for documents like these ({view.confidence} "
-            "confidence)."
-        )
-    yield from left_out_sentences(view.tasks)
-    failed = _all_failed(view)
-    if failed:
-        items = "1 question or document" if len(failed) == 1 else f"{len(failed):,} questions or documents"
-        yield f"The model failed on {items}; all numbers here leave out what failed."
-
-
-def _undecided(view: _View) -> Iterator[str]:
-    parts = view.accuracies.values()
-    undecided, questions = (sum(int(part[key]) for part in parts) for key in ("undecided_by_any", "questions"))
-    if undecided:
-        reason = "the model's own answer may be another than the leader"
-        yield f"{undecided:,} of {questions:,} questions are undecided: {reason}."
-    else:
-        yield f"All {questions:,} questions are settled: their leaders are significantly the model's own answers."
-
-
-def _noise(view: _View) -> Iterator[str]:
-    """Say what the masks contribute to the accuracies."""
-    rows = [(name, score, part.sel(score=score)) for name, part in view.accuracies.items() for score in _scores(part)]
-    unknown = [f"{name}, {score}" for name, score, part in rows if np.isnan(part["mask_stderr"])]
-    if unknown:
-        yield f"The noise of the masks is not known for {'; '.join(unknown)}: estimates have no standard error."
-        return
-    flips: dict[str, float] = {}
-    for _, score, part in rows:
-        flips[score] = flips.get(score, 0.0) + float(part["flips"])
-    counts = " and ".join(f"{significant(count, 2)} answers by {score}" for score, count in flips.items())
-    name, score, part = max(rows, key=lambda row: float(row[2]["mask_stderr"]))
-    yield (
-        f"Masks are expected to turn {counts} from right to wrong or back. The largest standard error over masks is "
-        f"{_points(part['mask_stderr'])} points ({name}, {score}), where that over questions is "
-        f"{_points(part['stderr'])}."
-    )
-
-
-def _accuracy(view: _View) -> Iterator[Section]:
+def _accuracy(view: View) -> Iterator[Section]:
     yield Heading("Accuracy")
-    yield Table(pd.DataFrame(_accuracies(view)), headline="Accuracy")
-    groups = pd.DataFrame(_groups(view))
+    yield Table(pd.DataFrame(accuracy_rows(view)), headline="Accuracy")
+    groups = pd.DataFrame(group_rows(view))
     if len(groups):
         yield Heading("Groups of tasks", 3)
         yield Table(groups, headline="Groups of tasks")
@@ -228,51 +122,7 @@ def _accuracy(view: _View) -> Iterator[Section]:
     )
 
 
-def _accuracies(view: _View) -> list[dict[str, str]]:
-    return [_accuracy_row(name, score, part) for name, part in view.accuracies.items() for score in _scores(part)]
-
-
-def _groups(view: _View) -> list[dict[str, str]]:
-    return [row for name in view.results.get("groups", {}) for row in _group_rows(view, name)]
-
-
-def _accuracy_row(name: str, score: str, part: xr.Dataset) -> dict[str, str]:
-    cell = part.sel(score=score)
-    return {
-        "task": name,
-        "score": score,
-        "questions": f"{int(part['questions']):,}",
-        "accuracy, %": _share(cell["value"]),
-        "± over questions": _points(cell["stderr"]),
-        "± over masks": _points(cell["mask_stderr"]),
-        "these questions, %": _ends(cell["ci"]),
-        "questions like these, %": _ends(cell["population_ci"]),
-        "undecided": f"{int(cell['undecided']):,}",
-        "expected flips": significant(float(cell["flips"]), 2),
-    }
-
-
-def _group_rows(view: _View, name: str) -> Iterator[dict[str, str]]:
-    entry = view.results["groups"][name]
-    for key in entry:
-        metric, _, filtered = key.partition(",")
-        noise = f"{metric}_mask_stderr,{filtered}"
-        if noise in entry:
-            stderr = entry.get(f"{metric}_stderr,{filtered}")
-            yield {
-                "group": str(entry.get("alias", name)),
-                "score": metric,
-                "accuracy, %": _share(entry[key]),
-                "± over questions": _points(_known(stderr)),
-                "± over masks": _points(_known(entry[noise])),
-                "these questions, %": _ends(entry[f"{metric}_mask_ci,{filtered}"]),
-                "questions like these, %": _ends(entry[f"{metric}_population_mask_ci,{filtered}"]),
-                "undecided": f"{entry[f'{metric}_mask_undecided,{filtered}']:,}",
-                "expected flips": significant(_known(entry[f"{metric}_mask_flips,{filtered}"]), 2),
-            }
-
-
-def _open(view: _View) -> Iterator[Section]:
+def _open(view: View) -> Iterator[Section]:
     yield Heading("Undecided questions")
     shown = view.most_open()
     tasks = {name: view.choices[name] for name in shown}
@@ -280,7 +130,7 @@ def _open(view: _View) -> Iterator[Section]:
     yield Figure(
         "margins",
         "Margins of the leaders",
-        margins_figure(tasks, {name: _scores(part)[0] for name, part in view.accuracies.items()}),
+        margins_figure(tasks, {name: scores_of(part)[0] for name, part in view.accuracies.items()}),
         f"{_which(view, shown)}The margin of a leader over its runner-up, in standard errors. Of two choices, a leader "
         "at 1 standard error is the model's own answer in 84 % of cases, at 2 in 98 %, if margins are spread evenly.",
     )
@@ -311,20 +161,20 @@ def _open_table(table: pd.DataFrame) -> pd.DataFrame:
                 for margin, error in zip(table["margin"], table["margin_se"], strict=True)
             ],
             "chance of the leader, %": [
-                significant(chance) if math.isnan(chance) else _share(chance) for chance in table["chance"]
+                significant(chance) if math.isnan(chance) else share(chance) for chance in table["chance"]
             ],
             "passes": [f"{passes:,}" for passes in table["passes"]],
         }
     )
 
 
-def _passes(view: _View) -> Iterator[Section]:
+def _passes(view: View) -> Iterator[Section]:
     yield Heading("Passes")
     rows = [
         {
             "task": name,
             "passes": f"{int(part['passes']):,}",
-            f"of {FIXED_PASSES} per choice, %": _share(part["passes_of_128"]),
+            f"of {FIXED_PASSES} per choice, %": share(part["passes_of_128"]),
             "median per choice": significant(float(_per_choice(view.choices[name]).median())),
             "most per choice": significant(float(_per_choice(view.choices[name]).max())),
         }
@@ -341,7 +191,7 @@ def _passes(view: _View) -> Iterator[Section]:
     )
 
 
-def _perplexity(view: _View) -> Iterator[Section]:
+def _perplexity(view: View) -> Iterator[Section]:
     yield Heading("Perplexity")
     rows = [
         {
@@ -349,8 +199,8 @@ def _perplexity(view: _View) -> Iterator[Section]:
             "metric": metric,
             "estimate": significant(float(cell["value"]), 4),
             "± over masks": significant(float(cell["mask_stderr"]), 2),
-            "these documents": _ends(cell["ci"], 1),
-            "documents like these": _ends(cell["population_ci"], 1) + (" †" if bool(cell["dominated"]) else ""),
+            "these documents": ends(cell["ci"], 1),
+            "documents like these": ends(cell["population_ci"], 1) + (" †" if bool(cell["dominated"]) else ""),
             "documents": str(int(summary["documents"])),
             "passes": f"{int(summary['passes']):,}",
         }
@@ -369,7 +219,7 @@ def _perplexity(view: _View) -> Iterator[Section]:
     yield Note(words)
 
 
-def _comparisons(view: _View) -> Iterator[Section]:
+def _comparisons(view: View) -> Iterator[Section]:
     attributes = view.comparisons[0].attrs
     yield Heading("Two models")
     yield Note(f"First: {attributes['model']}. Second: {attributes['second_model']}.")
@@ -378,8 +228,7 @@ def _comparisons(view: _View) -> Iterator[Section]:
         yield Table(comparison_table(compared), headline=f"Two models on {compared.attrs['task']}")
         if compared.attrs["left_out"]:
             left_out, unit = compared.attrs["left_out"], compared.attrs["unit"]
-            items = f"1 {unit}" if left_out == 1 else f"{left_out:,} {unit}s"
-            yield Note(f"Left out, because only one model or none has a result: {items}.")
+            yield Note(f"Left out, because only one model or none has a result: {counted(left_out, unit)}.")
     yield Note(
         f"Differences are of the first model minus the second on the same texts, with {view.confidence} intervals. "
         "The exact test (McNemar) is of the leaders: it does not account for masks, so read it where nearly all "
@@ -388,20 +237,8 @@ def _comparisons(view: _View) -> Iterator[Section]:
     )
 
 
-def _all_failed(view: _View) -> list[tuple[str, str, str]]:
-    """Return the task, the document and the reason of each failure."""
-    return [
-        (name, str(document), str(reason))
-        for name, data in view.tasks.items()
-        for document, reason in zip(
-            data[data["failed"].dims[0]].values.tolist(), data["failed"].values.tolist(), strict=True
-        )
-        if reason
-    ]
-
-
-def _failed(view: _View) -> Iterator[Section]:
-    failed = _all_failed(view)
+def _failed(view: View) -> Iterator[Section]:
+    failed = view.failures
     if failed:
         yield Heading("Failed")
         yield Table(pd.DataFrame(failed[:MOST_LISTED], columns=["task", "document", "text"]))
@@ -409,25 +246,7 @@ def _failed(view: _View) -> Iterator[Section]:
             yield Note(f"The first {MOST_LISTED} of {len(failed):,}; all are in tables/failed.csv.")
 
 
-def _cautions(view: _View) -> Iterator[Section]:
-    items = []
-    for key in CAUTIONS:
-        counts = {name: _cautioned(data, key) for name, data in view.known.items()}
-        named = ", ".join(f"{count:,} in {name}" for name, count in counts.items() if count)
-        if named:
-            caution = CAUTIONS[key]
-            items.append((key, f"{caution.sentence} ({named}). What to do: {caution.advice}."))
-    if items:
-        yield Heading("Cautions")
-        yield Points(items, "These hold by construction, with the number of choices or documents:", warning=True)
-
-
-def _cautioned(data: xr.Dataset, key: str) -> int:
-    known = key in data["caution"].values
-    return int(data["cautions"].sel(caution=key).sum()) if known else 0
-
-
-def _provenance(view: _View) -> Iterator[Section]:
+def _provenance(view: View) -> Iterator[Section]:
     attributes = next(iter(view.tasks.values())).attrs
     versions = json.loads(attributes.get("versions", "{}"))
     yield Heading("Provenance")
@@ -458,7 +277,7 @@ def _settings(attributes: Mapping[Any, Any]) -> str:
     return ", ".join([f"estimator {attributes.get('estimator', 'unknown')}", *parts])
 
 
-def _numbers(view: _View) -> dict[str, pd.DataFrame]:
+def numeric_tables(view: View) -> dict[str, pd.DataFrame]:
     """Return the tables in full precision."""
     tables = {}
     if view.accuracies:
@@ -466,7 +285,7 @@ def _numbers(view: _View) -> dict[str, pd.DataFrame]:
         tables["open-questions"] = view.open_questions
     if view.perplexities:
         tables["perplexities"] = pd.concat([_frame(name, part, "metric") for name, part in view.perplexities.items()])
-    failed = _all_failed(view)
+    failed = view.failures
     return tables | ({"failed": pd.DataFrame(failed, columns=["task", "document", "reason"])} if failed else {})
 
 
@@ -484,32 +303,6 @@ def _per_choice(data: xr.Dataset) -> xr.DataArray:
     return question_passes(data) / data["choices"]
 
 
-def _which(view: _View, shown: Sequence[str]) -> str:
+def _which(view: View, shown: Sequence[str]) -> str:
     more = len(view.accuracies) - len(shown)
     return f"The {len(shown)} tasks with most undecided questions. " if more else ""
-
-
-def _scores(summary: xr.Dataset) -> list[str]:
-    return [str(score) for score in summary["score"].values.tolist()]
-
-
-def _known(value: object) -> float:
-    """Return a number of the results; NaN for what stands there if it is not known."""
-    return value if isinstance(value, float) else math.nan
-
-
-def _share(value: Any) -> str:
-    return significant(math.nan) if np.isnan(value) else f"{100 * float(value):.1f}"
-
-
-def _points(value: Any) -> str:
-    return significant(100 * float(value), 2)
-
-
-def _ends(ends: Any, scale: float = 100.0) -> str:
-    """Return an interval of shares in percent, or of perplexities."""
-    lower, upper = (float(end) for end in ends)
-    if math.isnan(lower):
-        return significant(lower)
-    texts = [f"{100 * end:.1f}" if scale == 100.0 else significant(end, 4) for end in (lower, upper)]
-    return f"[{', '.join(texts)}]"

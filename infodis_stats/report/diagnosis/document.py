@@ -96,6 +96,7 @@ def diagnosis_document(result: xr.Dataset, sizes: xr.Dataset | None = None) -> D
                 ]
             ),
         ],
+        kind="diagnosis",
     )
 
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from infodis_stats.analysis import ALLOWED, family_wise, noticeable_coverage
 from infodis_stats.diagnostics import Verdict
-from infodis_stats.diagnostics.verdict import concise
+from infodis_stats.diagnostics.verdict import concise, counted
 from infodis_stats.studies.calibration.report.cells import main_interval
 from infodis_stats.studies.verdicts import FAMILY, too_few_to_judge
 from infodis_stats.studies.view import Study
@@ -45,12 +45,12 @@ def calibration_verdicts(study: Study) -> list[Verdict]:
     pools = _pools(cells.where(known))
     of_cells = [int(count) for count in cells["quiet_intervals"].values[known.values]]
     measured = (
-        f"{_counted(int(known.sum()), 'cell')} over {_counted(summary.sizes['level'], 'confidence level')}, of "
+        f"{counted(int(known.sum()), 'cell')} over {counted(summary.sizes['level'], 'confidence level')}, of "
         f"{_range(of_cells)} intervals without a caution; {_range([pool.intervals for pool in pools])} over all cells "
         "of an estimator with a number of replicates"
     )
     if short.any():
-        reason = f"the coverage of {main} is significantly below nominal in {_counted(int(short.sum()), 'cell')} "
+        reason = f"the coverage of {main} is significantly below nominal in {counted(int(short.sum()), 'cell')} "
         reason += "without a caution"
         return [Verdict("coverage", "caution", reason, "use more replicates there", measured)]
     missed = [pool for pool in pools if pool.p_value < FAMILY]
@@ -59,8 +59,8 @@ def calibration_verdicts(study: Study) -> list[Verdict]:
         reason = f"the coverage of {main} without a caution is significantly below nominal over all cells of {names}"
         return [Verdict("coverage", "caution", reason, "use more replicates there", measured)]
     worst = max(pools, key=lambda pool: pool.level - pool.least)
-    counted = f"{worst.intervals} intervals of {worst.name} without a caution"
-    blind = too_few_to_judge(counted, worst.level, worst.least, "use more draws or targets")
+    pooled = f"{counted(worst.intervals, 'interval')} of {worst.name} without a caution"
+    blind = too_few_to_judge(pooled, worst.level, worst.least, "use more draws or targets")
     if blind:
         return [Verdict("coverage", "caution", blind[0].reason, blind[0].advice, measured)]
     reason = (
@@ -81,16 +81,15 @@ def _pools(cells: xr.Dataset) -> list[_Pool]:
         counts = part["quiet_intervals"].values.astype(int)
         covered = counts - (part["quiet_missed_low"] + part["quiet_missed_high"]).values.astype(int)
         p_values = family_wise(np.asarray(stats.binom.cdf(covered, counts, level - ALLOWED)))
-        names = [f"{estimator} x {replicates} replicates" for estimator, replicates in part["pool"].values.tolist()]
+        names = [
+            f"{estimator} x {counted(int(replicates), 'replicate')}"
+            for estimator, replicates in part["pool"].values.tolist()
+        ]
         # The test is one-sided.
         least = [noticeable_coverage(count, level - ALLOWED, 2 * FAMILY / len(counts)) for count in counts.tolist()]
         values = zip(names, counts.tolist(), (covered / counts).tolist(), p_values.tolist(), least, strict=True)
         pools += [_Pool(name, level, *numbers) for name, *numbers in values]
     return pools
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _range(counts: list[int]) -> str:

@@ -1,6 +1,7 @@
 """Verdicts on a comparison of estimators."""
 
 from infodis_stats.diagnostics import Verdict
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.studies.verdicts import bias_verdict, coverage_verdict
 from infodis_stats.studies.view import Study
 
@@ -20,5 +21,5 @@ def _reference_verdict(study: Study) -> Verdict:
     cells = int(student["variance"].notnull().sum())
     if not uncounted:
         return Verdict("truth", "fine", "long runs are precise enough, and their standard errors are included")
-    reason = f"the long runs are not precise enough to measure coverage in {uncounted} of {cells} cells"
+    reason = f"the long runs are not precise enough to measure coverage in {uncounted} of {counted(cells, 'cell')}"
     return Verdict("truth", "caution", reason, "raise truth_passes for these")

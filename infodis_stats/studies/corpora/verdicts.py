@@ -2,6 +2,7 @@
 
 from infodis_stats.diagnostics import Verdict
 from infodis_stats.diagnostics.construction import caution_verdicts
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.results.validity import held
 from infodis_stats.studies.view import Study
 
@@ -27,6 +28,6 @@ def _noise_verdict(share: float) -> Verdict:
 
 def _size_verdict(texts: int) -> Verdict:
     if texts < FEWEST_TEXTS:
-        reason = f"a corpus has {texts} texts: an interval over so few assumes normality"
+        reason = f"a corpus has {counted(texts, 'text')}: an interval over so few assumes normality"
         return Verdict("texts", "caution", reason, f"take {FEWEST_TEXTS} or more")
-    return Verdict("texts", "fine", f"at least {texts} texts per corpus")
+    return Verdict("texts", "fine", f"at least {counted(texts, 'text')} per corpus")

@@ -1,6 +1,7 @@
 """Verdicts on a study of the frontier."""
 
 from infodis_stats.diagnostics import Verdict
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.studies.verdicts import bias_verdict
 from infodis_stats.studies.view import Study
 
@@ -13,6 +14,6 @@ def frontier_verdicts(study: Study) -> list[Verdict]:
     has_winner = summary["winner"] != ""
     others = summary["tied"] & ~summary["exact"] & (summary["estimator"] != summary["winner"])
     tied = int((others.any("estimator") & has_winner).sum())
-    measured = f"no significant difference from the next in {tied} of {int(has_winner.sum())} cells"
+    measured = f"no significant difference from the next in {tied} of {counted(int(has_winner.sum()), 'cell')}"
     reason = "the best estimator is chosen and its gain measured on different replicates"
     return [bias_verdict(summary), Verdict("winners", "fine", reason, "", measured)]

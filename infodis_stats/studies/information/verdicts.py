@@ -1,7 +1,7 @@
 """Verdicts on a study of information."""
 
 from infodis_stats.diagnostics import Verdict
-from infodis_stats.diagnostics.verdict import concise
+from infodis_stats.diagnostics.verdict import concise, counted
 from infodis_stats.studies.comparison.verdicts import comparison_verdicts
 from infodis_stats.studies.verdicts import FAMILY
 from infodis_stats.studies.view import Study
@@ -20,7 +20,9 @@ def _entropy_verdict(study: Study) -> Verdict:
         return Verdict("entropy", "fine", "no entropy is known to compare totals with")
     p_values = curves["entropy_p"]
     rejected = p_values < FAMILY
-    least = f"smallest adjusted p-value {float(p_values.min()):.2g} of {int(p_values.notnull().sum())} totals"
+    least = (
+        f"smallest adjusted p-value {float(p_values.min()):.2g} of {counted(int(p_values.notnull().sum()), 'total')}"
+    )
     if rejected.any():
         names = curves["group"].values[rejected.any("noise").values].tolist()
         reason = f"the information without noise differs significantly from the entropy: {concise(names)}"

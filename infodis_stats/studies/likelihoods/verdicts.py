@@ -3,6 +3,7 @@
 import numpy as np
 
 from infodis_stats.diagnostics import Verdict
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.report.numbers import significant
 from infodis_stats.studies.verdicts import FAMILY, bias_verdict
 from infodis_stats.studies.view import Study
@@ -53,7 +54,7 @@ def _inequality_verdict(study: Study) -> Verdict:
 def _bracket_verdict(study: Study) -> Verdict:
     withheld = ~np.isfinite(study["values"]["lower"].sel(estimand="order-marginal").values)
     if withheld.any():
-        reason = f"{int(withheld.sum())} of {withheld.size} order-marginal values have no lower bound"
+        reason = f"no lower bound is known of {int(withheld.sum())} of {counted(withheld.size, 'order-marginal value')}"
         return Verdict("order-marginal bounds", "caution", reason, "take more orders, or shorter texts")
     return Verdict("order-marginal bounds", "fine", "exact, or bounded on both sides")
 
@@ -71,4 +72,4 @@ def _simulation_verdict(study: Study) -> Verdict:
     if names:
         reason = f"the mean of the draws differs significantly from the exact mean: {names}"
         return Verdict(check, "do not use", reason, "report this: the estimator or its exact mean is wrong")
-    return Verdict(check, "fine", "no significant difference", "", f"{known} cells")
+    return Verdict(check, "fine", "no significant difference", "", counted(known, "cell"))

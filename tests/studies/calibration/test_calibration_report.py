@@ -62,21 +62,23 @@ def test_cells_have_intervals_and_a_spread(calibration_study):
 
 
 def test_the_answer_starts_with_the_default(calibration_study):
-    first = answer(Study(calibration_study))[0]
+    first, second, third = answer(Study(calibration_study))[:3]
     shown = cells(summary_of(calibration_study), 0.95)
     own = shown[(shown["interval"] == "auto") & (shown["replicates"] >= 4) & (shown["cautions"] == "")]
     mean = (own["quiet_coverage"] * own["quiet_intervals"]).sum() / own["quiet_intervals"].sum()
     assert first.startswith("auto, with 4 replicates or more and no caution: none of ")
     assert f"none of {len(own)} cells is short" in first
-    assert f"It covers {percent(mean)} % on average" in first
-    assert f"{percent(own['quiet_coverage'].min())} % [" in first
+    assert second.startswith(f"It covers {percent(mean)} % on average")
+    assert f"{percent(own['quiet_coverage'].min())} % [" in second
+    assert third.startswith("Its median width is ")
 
 
 def test_a_failing_default_is_reported_first(calibration_study):
     tree = spoiled(calibration_study)
-    first = answer(Study(tree))[0]
+    first, second = answer(Study(tree))[:2]
     assert ": 1 of " in first
-    assert "60.0 % [" in first
+    assert "60.0 % [" in second
+    assert "is short without a caution" not in render_html(document_of(calibration_study)), "no empty sections"
     assert len(short_table(Study(calibration_study), "auto")) == 0
     row = short_table(Study(tree), "auto").iloc[0]
     assert (row["estimator"], row["replicates"]) == ("uniform-count", "4")

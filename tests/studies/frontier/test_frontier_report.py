@@ -41,7 +41,7 @@ def test_the_answer_counts_the_wins(frontier_study):
 
 
 def test_the_answer_gives_the_average_gain_of_each_subject(frontier_study):
-    sentence = answer(Study(frontier_study))[1]
+    (sentence,) = [one for one in answer(Study(frontier_study)) if one.startswith(f"{NAME}: ")]
     averages = frontier_study["subjects"].to_dataset().sel(subject=NAME, passes=8)
     found = re.search(
         r"at 8 passes the best has ([\d.]+) \[([\d.]+), ([\d.]+)\] times less variance than time-free", sentence
@@ -51,7 +51,6 @@ def test_the_answer_gives_the_average_gain_of_each_subject(frontier_study):
         averages["mean_regret_ci"].sel(estimator="time-free"),
     )
     assert [float(one) for one in found.groups()] == pytest.approx([float(mean), *ends.values.tolist()], rel=0.01)
-    assert sentence.startswith(f"{NAME}: ")
     assert "exact)" not in sentence  # its one group of 16 to 64 positions is not exact
 
 
@@ -64,7 +63,7 @@ def test_the_answer_gives_the_regret_of_auto(frontier_study):
     mean, most = (float(one) for one in re.findall(r"(?:average|most) ([\d.]+)", sentence))
     assert mean == pytest.approx(np.exp(np.log(finite).mean()), rel=0.01)
     assert most == pytest.approx(finite.max(), rel=0.01)
-    assert f"Cells in which another estimator is exact and it is not: {np.isposinf(regret).sum()}." in sentence
+    assert f"another estimator is exact and it is not in {np.isposinf(regret).sum()} cell" in sentence
     table = regret_table(Study(tree), "uniform-count+stratified").set_index("subject")
     assert table.loc[NAME, "8"].endswith("; ∞")
     assert "Regret of uniform-count+stratified" in render_html(document_of(tree))
@@ -74,7 +73,7 @@ def test_estimators_that_miss_the_exact_value_are_named(frontier_study):
     assert any(one.startswith("No estimator is significantly biased") for one in answer(Study(frontier_study)))
     tree = frontier_study.copy(deep=True)
     tree["summary"]["bias_p"].loc[{"estimator": "time-free", "passes": 8, "group": f"{NAME}/long"}] = 0.001
-    assert any("time-free in 1." in one for one in answer(Study(tree)))
+    assert any("time-free in 1;" in one for one in answer(Study(tree)))
 
 
 def test_the_figure_colours_and_labels_every_cell(frontier_study):
@@ -142,7 +141,7 @@ def test_names_from_a_file_cannot_become_markup(frontier_document):
     assert "<b>" not in page
     assert "A &lt;b&gt;chain&lt;/b&gt;" in page
     assert page.count("<svg") == 2
-    assert "<script" not in page
+    assert page.count("<script") == 1  # that for sorting
 
 
 def test_the_page_explains_how_the_best_was_chosen(frontier_study, frontier_document):

@@ -7,6 +7,7 @@ import pytest
 
 from infodis_stats.cli import main
 from infodis_stats.plots.families import families, family_of, looks
+from infodis_stats.report.document import BEST, TIED
 from infodis_stats.report.html import render_html
 from infodis_stats.report.markdown import render_markdown
 from infodis_stats.report.numbers import band, significant
@@ -39,13 +40,13 @@ def with_lead(tree, lead, lower, upper):
     ],
 )
 def test_the_answer_names_the_winning_family(information_study, lead, words):
-    assert re.search(words, answer(Study(with_lead(information_study, *lead)))[1])
+    assert re.search(words, " ".join(answer(Study(with_lead(information_study, *lead)))))
 
 
 def test_a_single_family_is_not_compared(information_study):
     tree = with_lead(information_study, *[np.nan] * 3)
     tree["summary"]["best_noised"][{"group": 0, "passes": -1}] = ""
-    assert "no two families" in answer(Study(tree))[1]
+    assert any("no two families" in one for one in answer(Study(tree)))
     assert lead_table(Study(tree))["8"][0] == significant(np.nan)
 
 
@@ -103,7 +104,9 @@ def test_the_cost_table_agrees_with_the_summary(information_study):
     for name in table.index:
         assert float(table.loc[name, "mean (z)"].split()[0]) == pytest.approx(float(mean.sel(estimator=name)), rel=1e-3)
         one = summary.sel(estimator=name)
-        assert table.loc[name, "gain"] == band(float(one["efficiency"]), *one["efficiency_ci"].values.tolist())
+        assert table.loc[name, "gain"].rstrip(BEST + TIED) == band(
+            float(one["efficiency"]), *one["efficiency_ci"].values.tolist()
+        )
     tree = information_study.copy(deep=True)
     tree["summary"]["bias_p"].loc[{"group": SHORT, "estimator": "triangular", "passes": 8}] = 1e-3
     assert cost_table(Study(tree), SHORT).set_index("estimator").loc["triangular", "mean (z)"].endswith("*")

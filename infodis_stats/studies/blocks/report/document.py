@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from estimators import estimator
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
 from infodis_stats.results.validity import held
 from infodis_stats.studies.blocks.report.answer import answer
@@ -26,10 +27,12 @@ def blocks_document(study: Study) -> Document:
         zip(study.summary["subject"].values.tolist(), study.summary["block_size"].values.tolist(), strict=True)
     )
     models = ", ".join(f"{name} (block size {size})" for name, size in sizes.items())
-    texts = " or ".join(str(count) for count in dict.fromkeys(study["single_summary"]["texts"].values.tolist()))
+    texts = " or ".join(
+        counted(count, "text") for count in dict.fromkeys(study["single_summary"]["texts"].values.tolist())
+    )
     return Document(
         title=study.attrs["title"],
-        subtitle=f"{models}; {texts} texts of each",
+        subtitle=f"{models}; {texts} of each",
         sections=[
             Answer(tuple(answer(study))),
             Note(
@@ -39,14 +42,14 @@ def blocks_document(study: Study) -> Document:
                 "draws. The exact value runs all masks of each block; where a block has too many, a long run with its "
                 "standard error is the reference value instead. Without blocks: masks are drawn over the whole text, "
                 "as for a model that declares no blocks. The mean is the same, because a random order of the text is a "
-                "random order of each block. Results are for exactly these texts. A cell, in the verdicts, is an "
-                "estimator on a subject; for variances, at one number of passes, with or without blocks."
+                "random order of each block. Results are for exactly these texts."
             ),
             *_single(study),
             *_variances(study),
             *_untrusted(study),
         ],
         tables=numeric_tables(study),
+        cell="A cell is an estimator on a subject; for variances, at one number of passes, with or without blocks.",
     )
 
 
@@ -96,7 +99,7 @@ def _variances(study: Study) -> Iterator[Section]:
     )
     for subject in study.summary["subject"].values.tolist():
         yield Heading(f"{subject}: standard error, bits per token", 3)
-        yield Table(error_table(study, subject))
+        yield Table(error_table(study, subject), exact=0.0)
     choices = choice_table(study)
     if not choices.empty:
         yield Heading("What auto chose", 3)

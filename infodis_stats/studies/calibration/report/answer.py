@@ -3,6 +3,7 @@
 import pandas as pd
 import xarray as xr
 
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.plots.calibration_cells import cautioned_cells, cells, clean_cells, main_level
 from infodis_stats.report.numbers import percent, significant
 from infodis_stats.studies.calibration.report.cells import SHORT, main_interval, mean_coverage
@@ -20,9 +21,10 @@ def answer(study: Study) -> list[str]:
     clean, cautioned = clean_cells(summary, level), cautioned_cells(summary, level)
     plain = clean[clean["interval"] == main]
     enough = plain["replicates"] >= ENOUGH
+    few = _held(plain[~enough], f"{main}, with fewer replicates and no caution", level)
     return [
         *_held(plain[enough], f"{main}, with {ENOUGH} replicates or more and no caution", level),
-        *_held(plain[~enough], f"{main}, with fewer replicates and no caution", level),
+        *([" ".join(few)] if few else []),
         *_shares(cells(summary, level), plain, main),
         *_cautioned(cautioned[cautioned["interval"] == main], main, level),
         *(_kind(clean, cautioned, str(name)) for name in summary["interval"].values.tolist() if name != main),
@@ -34,28 +36,29 @@ def _held(part: pd.DataFrame, subject: str, level: float) -> list[str]:
     if part.empty:
         return []
     short = int((part["short_p"] < SHORT).sum())
-    verdict = f"{short} of {len(part):,} cells are short" if short else f"none of {len(part):,} cells is short"
+    verdict = f"{short or 'none'} of {counted(len(part), 'cell')} {'are' if short > 1 else 'is'} short"
     worst = part.sort_values("coverage").iloc[0]
     missed = part[["missed_low", "missed_high"]].sum() / part["intervals"].sum()
     return [
         f"{subject}: {verdict} of nominal {percent(level)} % significantly by more than a point (binomial, Holm at "
-        f"{100 * SHORT:g} %). It covers {percent(mean_coverage(part))} % on average, {percent(worst['coverage'])} % "
+        f"{100 * SHORT:g} %).",
+        f"It covers {percent(mean_coverage(part))} % on average, {percent(worst['coverage'])} % "
         f"[{percent(worst['lower'])}, {percent(worst['upper'])}] where it covers least ({_cell(worst)}); "
-        f"{percent(missed['missed_low'])} % lie below the truth and {percent(missed['missed_high'])} % above it. "
+        f"{percent(missed['missed_low'])} % lie below the truth and {percent(missed['missed_high'])} % above it.",
         f"Its median width is {significant(float(part['relative_width'].median()))} times that of the normal "
-        "interval of known variance."
+        "interval of known variance.",
     ]
 
 
-def _shares(counted: pd.DataFrame, plain: pd.DataFrame, name: str) -> list[str]:
+def _shares(of_level: pd.DataFrame, plain: pd.DataFrame, name: str) -> list[str]:
     """Say how many intervals have no caution, and how often they and the others cover."""
-    every = counted[counted["interval"] == name]
+    every = of_level[of_level["interval"] == name]
     if every.empty:
         return []
     number, quiet = int(every["intervals"].sum()), int(plain["intervals"].sum())
     of_cells = int(every["intervals"][every["cautions"] != ""].sum())
     covered, quiet_covered = ((part["coverage"] * part["intervals"]).sum() for part in (every, plain))
-    words = f"{name}: {percent(quiet / number)} % of all {number:,} intervals have no caution"
+    words = f"{name}: {percent(quiet / number)} % of all {counted(number, 'interval')} have no caution"
     if quiet:
         words += f" and cover {percent(quiet_covered / quiet)} %"
     if quiet < number:
@@ -72,8 +75,8 @@ def _cautioned(part: pd.DataFrame, name: str, level: float) -> list[str]:
         return []
     worst = part.sort_values("coverage").iloc[0]
     return [
-        f"{name}, in the {len(part):,} cells with a caution: it covers {percent(mean_coverage(part))} % of nominal "
-        f"{percent(level)} % on average, {percent(worst['coverage'])} % where it covers least ({_cell(worst)}; "
+        f"{name}, in the {counted(len(part), 'cell')} with a caution: it covers {percent(mean_coverage(part))} % of "
+        f"nominal {percent(level)} % on average, {percent(worst['coverage'])} % where it covers least ({_cell(worst)}; "
         f"{worst['cautions']})."
     ]
 
@@ -89,7 +92,7 @@ def _kind(clean: pd.DataFrame, cautioned: pd.DataFrame, name: str) -> str:
     short = int((plain["short_p"] < SHORT).sum())
     return (
         f"{name}, no caution: it covers {percent(mean_coverage(plain))} % on average and is short in {short:,} of "
-        f"{len(plain):,} cells; median width by replicates {listed}."
+        f"{counted(len(plain), 'cell')}; median width by replicates {listed}."
     )
 
 
@@ -107,4 +110,4 @@ def _levels(summary: xr.Dataset, name: str, level: float) -> list[str]:
 
 
 def _cell(row: pd.Series) -> str:
-    return f"{row['estimator']}, {row['passes']} passes x {row['replicates']}, {row['group']}"
+    return f"{row['estimator']}, {counted(int(row['passes']), 'pass')} x {row['replicates']}, {row['group']}"

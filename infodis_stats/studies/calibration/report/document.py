@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.plots.calibration_cells import main_level
 from infodis_stats.plots.coverage import plot_coverage, plot_width
 from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
@@ -24,16 +25,17 @@ __all__ = ["calibration_document"]
 
 def calibration_document(study: Study) -> Document:
     """Return the report of a study of calibration."""
-    items = "pairs" if study.attrs["quantity"] == "log_ratio" else "targets"
+    item = "pair" if study.attrs["quantity"] == "log_ratio" else "target"
     return Document(
         title=study.attrs["title"],
-        subtitle=f"{study.summary.sizes['group']} groups, {study['counts'].sizes['item']} {items}, each drawn "
+        subtitle=f"{counted(study.summary.sizes['group'], 'group')}, "
+        f"{counted(study['counts'].sizes['item'], item)}, each drawn "
         f"{study.attrs['draws']} times with every estimator and number of passes",
         sections=[
             Answer(tuple(answer(study))),
             Note(
                 "The draws are divided into as many intervals of each number of replicates as they allow. Results are "
-                f"for exactly these {items}. A cell is a group, an estimator, and numbers of passes and replicates. "
+                f"for exactly these {item}s. "
                 "A caution holds for a whole cell, by construction, or for a single interval, because of its sample "
                 f"({', '.join(SAMPLE_CAUTIONS)}). If at least half of the intervals of a cell have one, it holds for "
                 "the cell. Coverage and width without a caution count the intervals that have neither. A cell is "
@@ -61,6 +63,7 @@ def calibration_document(study: Study) -> Document:
             *_default(study),
         ],
         tables=numeric_tables(study),
+        cell="A cell is an estimator on a group, with one number of passes and one of replicates.",
     )
 
 
@@ -88,9 +91,9 @@ def _default(study: Study) -> Iterator[Section]:
         "and in others; an interval can have several."
     )
     yield Heading(f"Where {main} is short without a caution")
-    short = short_table(study, main)
-    yield Table(short) if len(short) else Note("Nowhere.")
+    yield Table(short_table(study, main))
     cautions = held(study.summary["cautions"])
     if cautions:
         items = [(caution.key, f"{caution.sentence}.") for caution in cautions]
+        yield Heading("Cautions")
         yield Points(items, "A caution holds for some cells:", warning=True)

@@ -1,59 +1,77 @@
 """The answer of a study in words, each sentence with its number."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 import xarray as xr
 from statsmodels.stats.proportion import proportion_confint
 
-from infodis_stats.diagnostics.verdict import concise
+from infodis_stats.diagnostics.verdict import concise, counted
 from infodis_stats.report.numbers import band, percent, significant
 from infodis_stats.studies.comparison.report.learned import law_gaps
 from infodis_stats.studies.comparison.report.subjects import subject_sentences
+from infodis_stats.studies.comparison.report.winners import Winner, winner_of
 from infodis_stats.studies.view import Study
 
 __all__ = ["answer", "bias_sentence", "coverage_sentences"]
-
-UNTRUSTED = ("infinite-variance", "biased")
 
 
 def answer(study: Study) -> list[str]:
     """Return the study's findings: the best estimators, significant biases, and coverage."""
     summary = study.summary
+    coverage, cautioned = coverage_sentences(summary)
+    winners = {group: winner_of(study, group) for group in summary["group"].values.tolist()}
+    of_groups = [sentence for group, winner in winners.items() for sentence in _winner(summary, group, winner)]
+    overall = _overall(summary, list(winners.values())) if len(winners) > 2 else of_groups
     return [
         *subject_sentences(study),
-        *(sentence for group in summary["group"].values.tolist() for sentence in _winner(summary, group)),
-        bias_sentence(summary),
-        *coverage_sentences(summary),
         *_learned(study),
+        *overall,
+        bias_sentence(summary),
+        *coverage,
+        *(of_groups if len(winners) > 2 else []),
+        *cautioned,
     ]
 
 
-def _winner(summary: xr.Dataset, group: str) -> Iterator[str]:
+def _overall(summary: xr.Dataset, winners: list[Winner]) -> list[str]:
+    """Count the groups in which each estimator is the best at the largest number of passes."""
+    wins = Counter(winner.name for winner in winners if winner.name)
+    if not wins:
+        return []
+    counts = [f"{name} in {count}" for name, count in wins.most_common(3)]
+    more = f" (and {len(wins) - 3} others)" if len(wins) > 3 else ""
+    tied = sum(bool(winner.tied) for winner in winners)
+    ties = f"; in {counted(tied, 'group')} another is not significantly different" if tied else ""
+    return [
+        f"At {counted(int(summary['passes'][-1]), 'pass')} the least variance has {_listed(counts)} of "
+        f"{counted(wins.total(), 'group')}{more}{ties}."
+    ]
+
+
+def _winner(summary: xr.Dataset, group: str, winner: Winner) -> Iterator[str]:
     """Name the best estimator of a group at the largest number of passes where it is not exact, if any is compared."""
     reference = summary.attrs["reference"]
-    where = f"{group}: " if summary.sizes["group"] > 1 else ""
     last = summary.sel(group=group).isel(passes=-1)
-    names = last["estimator"].values.tolist()
-    sound = ~last["cautions"].sel(caution=list(UNTRUSTED)).any("caution").values
-    ratios = np.where(sound & np.isfinite(last["efficiency"].values), last["efficiency"].values, -np.inf)
-    best = int(ratios.argmax())
-    passes = int(last["passes"])
-    exact = [
-        name for name, infinite in zip(names, np.isinf(last["efficiency"].values) & sound, strict=True) if infinite
-    ]
-    tail = f" {concise(exact)} {'are' if len(exact) > 1 else 'is'} exact." if exact else ""
-    if not np.isfinite(ratios).any():
+    at = f"{f'{group}: ' if summary.sizes['group'] > 1 else ''}At {counted(int(last['passes']), 'pass')}"
+    exact = f"{concise(winner.exact)} {'are' if len(winner.exact) > 1 else 'is'} exact" if winner.exact else ""
+    ties = f"{concise(winner.tied)} {'are' if len(winner.tied) > 1 else 'is'} not significantly different from it"
+    after = "".join(f"; {part}" for part in (ties if winner.tied else "", exact) if part)
+    if not winner.name:
         if exact:
-            yield f"{where}At {passes} passes{tail}"
-    elif names[best] == reference:
-        yield f"{where}At {passes} passes no sound estimator has less variance than {reference}.{tail}"
+            yield f"{at} {exact}."
+    elif winner.name == reference:
+        yield f"{at} no sound estimator has less variance than {reference}{after}."
     else:
-        lower, upper = last["efficiency_ci"].values[best].tolist()
-        yield (
-            f"{where}At {passes} passes, {names[best]} has {band(float(ratios[best]), lower, upper)} times less "
-            f"variance than {reference}.{tail}"
-        )
+        best = last.sel(estimator=winner.name)
+        times = band(float(best["efficiency"]), *best["efficiency_ci"].values.tolist())
+        yield f"{at}, {winner.name} has {times} times less variance than {reference}{after}."
+
+
+def _listed(words: list[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def bias_sentence(summary: xr.Dataset) -> str:
@@ -65,41 +83,41 @@ def bias_sentence(summary: xr.Dataset) -> str:
     names = sorted({str(biased["estimator"].values[index]) for index in np.argwhere(biased.values)[:, 1]})
     if not names:
         largest = significant(float(np.abs(z.where(~declared)).max()), 2)
-        return f"No significant bias: the largest |z| of {cells} cells is {largest} (Holm, 5 % family-wise)."
-    return f"Significantly biased (Holm, 5 % family-wise, {cells} cells): {', '.join(names)}."
+        return f"No significant bias: the largest |z| of {counted(cells, 'cell')} is {largest} (Holm, 5 % family-wise)."
+    return f"Significantly biased (Holm, 5 % family-wise, {counted(cells, 'cell')}): {', '.join(names)}."
 
 
-def coverage_sentences(summary: xr.Dataset) -> list[str]:
-    """Say how often Student-t intervals cover, separately for estimators with and without a caution."""
+def coverage_sentences(summary: xr.Dataset) -> tuple[list[str], list[str]]:
+    """Say how often Student-t intervals of estimators without a caution cover, and at least those with one."""
     level, replicates = summary.attrs["ci_prob"], summary.attrs["interval_replicates"]
     student = summary.sel(interval="student-t")
     clean = ~summary["cautions"].any("caution")
     count = int(student["intervals_pooled"].where(clean).sum())
-    sentences = []
+    sentences: list[str] = []
     if count:
         covered = int((student["coverage_pooled"] * student["intervals_pooled"]).where(clean).round().sum())
         lower, upper = proportion_confint(covered, count, alpha=1 - level, method="wilson")
         sentences.append(
-            f"Nominal {100 * level:g} % Student-t intervals from {replicates} replicates cover "
-            f"{percent(covered / count)} % [{percent(lower)}, {percent(upper)}] of the time ({count:,} intervals of "
-            f"estimators without a caution); {_departures(student.where(clean))}."
+            f"Nominal {100 * level:g} % Student-t intervals from {counted(replicates, 'replicate')} cover "
+            f"{percent(covered / count)} % [{percent(lower)}, {percent(upper)}] of the time "
+            f"({counted(count, 'interval')} of estimators without a caution); {_departures(student.where(clean))}."
         )
     flagged = student["coverage_pooled"].where(~clean)
-    if flagged.notnull().any():
-        index = np.unravel_index(np.nanargmin(flagged.values), flagged.shape)
-        worst = flagged[tuple(int(position) for position in index)]
-        sentences.append(
-            f"The lowest coverage of an estimator with a caution is {percent(float(worst))} % "
-            f"({worst['estimator'].item()}, {worst['group'].item()}, over all passes)."
-        )
-    return sentences
+    if not flagged.notnull().any():
+        return sentences, []
+    worst = flagged[tuple(int(place) for place in np.unravel_index(np.nanargmin(flagged.values), flagged.shape))]
+    lowest = (
+        f"The lowest coverage of an estimator with a caution is {percent(float(worst))} % "
+        f"({worst['estimator'].item()}, {worst['group'].item()}, over all passes)."
+    )
+    return sentences, [lowest]
 
 
 def _departures(student: xr.Dataset) -> str:
     """Name the cells whose coverage is significantly different from nominal."""
     p_values = student["coverage_p"].transpose("group", "estimator", "passes")
     cells = [
-        f"{p_values['estimator'].values[row]} at {p_values['passes'].values[column]} passes"
+        f"{p_values['estimator'].values[row]} at {counted(int(p_values['passes'].values[column]), 'pass')}"
         + (f", {p_values['group'].values[group]}" if p_values.sizes["group"] > 1 else "")
         + f" ({percent(float(student['coverage'].transpose('group', 'estimator', 'passes')[group, row, column]))} %)"
         for group, row, column in np.argwhere(p_values.values < 0.05).tolist()
@@ -113,9 +131,9 @@ def _departures(student: xr.Dataset) -> str:
 def _learned(study: Study) -> list[str]:
     """Say how far the network's likelihoods are from the law's."""
     gaps = law_gaps(study)
-    items = "pairs" if study.attrs["quantity"] == "log_ratio" else "sequences"
+    item = "pair" if study.attrs["quantity"] == "log_ratio" else "sequence"
     return [
         f"{f'{group}: ' if len(gaps) > 1 else ''}The network's value is above the law's by {band(*gap[:3])} nats on "
-        f"average over {gap.items} {items} (correlation {significant(gap.correlation)})."
+        f"average over {counted(gap.items, item)} (correlation {significant(gap.correlation)})."
         for group, gap in gaps.items()
     ]

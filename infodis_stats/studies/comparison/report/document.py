@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.plots.variance import plot_variance
-from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
+from infodis_stats.report.document import MARKS, Answer, Document, Figure, Heading, Note, Points, Section, Table
 from infodis_stats.report.svg import svg_of
 from infodis_stats.results.validity import held
 from infodis_stats.studies.comparison.report.answer import answer
@@ -27,11 +28,16 @@ from infodis_stats.studies.view import Study
 __all__ = ["comparison_document"]
 
 
+CELL = "A cell is an estimator on a group, at one number of passes."
+
+
 def comparison_document(study: Study) -> Document:
     """Return the report of a comparison of estimators."""
     groups = study.summary["group"].values.tolist()
     model = "; ".join(name.rsplit(" ", 1)[0] for name in study.provenance["model"].split("; "))  # without digests
-    sizes = [f"{size} {_items(study)}" + (f" ({group})" if len(groups) > 1 else "") for group, size in _sizes(study)]
+    sizes = [
+        counted(size, _items(study)[:-1]) + (f" ({group})" if len(groups) > 1 else "") for group, size in _sizes(study)
+    ]
     return Document(
         title=study.attrs["title"],
         subtitle=f"{model}; {', '.join(sizes)}; {study.draws.sizes['replicate']} replicates of each estimate",
@@ -48,6 +54,7 @@ def comparison_document(study: Study) -> Document:
             *_tails(study),
         ],
         tables=numeric_tables(study),
+        cell=CELL,
     )
 
 
@@ -76,11 +83,12 @@ def _tables(study: Study, table: Callable[[Study, str], pd.DataFrame], prefix: s
 
 def _main(study: Study) -> Iterator[Section]:
     groups, passes = study.summary["group"].values.tolist(), int(study.summary["passes"][-1])
-    yield Heading(f"At {passes} passes")
+    yield Heading(f"At {counted(passes, 'pass')}")
     for group in groups:
         if len(groups) > 1:
             yield Heading(group, 3)
-        yield Table(main_table(study, group), headline=f"{group}, {passes} passes")
+        yield Table(main_table(study, group), headline=f"{group}, {counted(passes, 'pass')}")
+    yield Note(f"{MARKS} Estimators that are exact, or that are biased or of infinite variance, get no mark.")
     cautions = held(study.summary["cautions"])
     if cautions:
         lead = "Estimators with a caution have a † in the tables below. A caution holds by construction:"

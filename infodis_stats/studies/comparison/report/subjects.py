@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 import xarray as xr
 
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.report.numbers import band, significant
 from infodis_stats.studies.view import Study
 
@@ -38,7 +39,7 @@ def subject_table(study: Study) -> pd.DataFrame:
             if bool(study["subjects"]["bits"].notnull().any()):
                 known = bool(part["bits"].notnull())
                 row["bits per position"] = significant(float(part["bits"]), 3) if known else "–"
-            row[f"best at {int(part['passes'])} passes"] = str(part["best"].item()) or "–"
+            row[f"best at {counted(int(part['passes']), 'pass')}"] = str(part["best"].item()) or "–"
             row["sd (nats)"] = significant(float(part["best_variance"]) ** 0.5)
             for passes in whole["passes"].values.tolist():
                 cell = whole.sel(passes=passes)
@@ -61,7 +62,7 @@ def _sentence(first: xr.Dataset, part: xr.Dataset, group: str) -> str:
     lead, (lower, upper) = float(part["lead"]), part["lead_ci"].values.tolist()
     names = [f"{one['subject'].item()} ({one['best'].item()})" for one in (first, part)]
     where = f"{group}: " if group else ""
-    at = f"{where}At {int(part['passes'])} passes"
+    at = f"{where}At {counted(int(part['passes']), 'pass')}"
     if lower <= 1 <= upper:
         return (
             f"{at} there is no significant difference between the variances of {names[1]} and {names[0]} "

@@ -6,9 +6,11 @@ from collections.abc import Callable
 import pandas as pd
 import xarray as xr
 
+from infodis_stats.report.document import BEST, TIED
 from infodis_stats.report.frames import flat, frame
 from infodis_stats.report.numbers import band, percent, significant
 from infodis_stats.results.validity import held
+from infodis_stats.studies.comparison.report.winners import Winner, winner_of
 from infodis_stats.studies.view import Study
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "efficiency_cell",
     "efficiency_table",
     "main_table",
+    "mark",
     "marked",
     "numeric_tables",
     "slope_table",
@@ -49,8 +52,8 @@ def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
 
 
 def main_table(study: Study, group: str) -> pd.DataFrame:
-    """Return the results of a group at the largest number of passes, one row per estimator."""
-    summary = study.summary.sel(group=group).isel(passes=-1)
+    """Return the results of a group at the largest number of passes, one row per estimator; the best is marked."""
+    summary, winner = study.summary.sel(group=group).isel(passes=-1), winner_of(study, group)
     rows = []
     for name in ran_on(study, group):
         part = summary.sel(estimator=name)
@@ -59,7 +62,7 @@ def main_table(study: Study, group: str) -> pd.DataFrame:
             {
                 "estimator": name,
                 "sd (nats)": significant(float(part["variance"]) ** 0.5),
-                f"times less variance than {summary.attrs['reference']}": efficiency_cell(part),
+                f"times less variance than {summary.attrs['reference']}": efficiency_cell(part) + mark(winner, name),
                 "bias (z)": significant(float(part["bias_z"]), 2),
                 f"coverage of {100 * summary.attrs['ci_prob']:g} % t, all passes": coverage_cell(
                     student, "coverage_pooled"
@@ -68,6 +71,11 @@ def main_table(study: Study, group: str) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def mark(winner: Winner, name: str) -> str:
+    """Return what stands behind a value of an estimator: a mark if it is the best, or tied with it."""
+    return BEST if name == winner.name else TIED if name in winner.tied else ""
 
 
 def efficiency_cell(cell: xr.Dataset) -> str:

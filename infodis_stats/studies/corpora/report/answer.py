@@ -2,6 +2,7 @@
 
 import xarray as xr
 
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.report.numbers import band, percent
 from infodis_stats.studies.view import Study
 
@@ -9,10 +10,11 @@ __all__ = ["answer"]
 
 
 def answer(study: Study) -> list[str]:
-    """Return the findings: differences from the reference corpus, its cost, and the noise of the masks."""
+    """Return the findings: differences from the reference corpus, the largest first, its cost, and the mask noise."""
     summary = study.summary
     reference = summary.attrs["reference"]
     others = [name for name in summary["corpus"].values.tolist() if name != reference]
+    others.sort(key=lambda name: -abs(float(summary["difference"].sel(corpus=name))))
     base = summary.sel(corpus=reference)
     cost = band(float(base["bits_per_token"]), *base["bits_per_token_ci"].values.tolist())
     shares = summary["mask_share"].values
@@ -37,12 +39,12 @@ def _difference(part: xr.Dataset, name: str, reference: str) -> str:
         else "does not cost significantly more or less"
     )
     return (
-        f"{name[0].upper()}{name[1:]} {verdict} than {reference}: by {difference} bits per token; "
-        f"one estimate of {int(last['passes'])} passes discriminates between a text of it and one of {reference} "
-        f"with an AUROC of {area}."
+        f"{name[0].upper()}{name[1:]} {verdict} than {reference}: by {difference} bits per token; one "
+        f"estimate of {counted(int(last['passes']), 'pass')} discriminates between a text of it and one of "
+        f"{reference} with an AUROC of {area}."
     )
 
 
 def _budget(study: Study) -> str:
     draws = study.draws
-    return f"{int(draws['passes'].values[-1])} passes x {draws.sizes['replicate']} replicates per text"
+    return f"{counted(int(draws['passes'].values[-1]), 'pass')} x {draws.sizes['replicate']} replicates per text"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
 from infodis_stats.results.validity import held
 from infodis_stats.studies.corpora.report.answer import answer
@@ -19,7 +20,7 @@ def corpora_document(study: Study) -> Document:
     measured = f"{estimator}, {draws.sizes['replicate']} replicates of each estimate"
     return Document(
         title=study.attrs["title"],
-        subtitle=f"{model}; {draws.sizes['text']} texts; {measured}",
+        subtitle=f"{model}; {counted(draws.sizes['text'], 'text')}; {measured}",
         sections=[
             Answer(tuple(answer(study))),
             *_costs(study),

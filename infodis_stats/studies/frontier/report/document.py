@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.plots.frontier import plot_gains, row_names
 from infodis_stats.report.document import Answer, Details, Document, Figure, Heading, Note, Points, Section, Table
 from infodis_stats.report.svg import svg_of
@@ -18,11 +19,15 @@ def frontier_document(study: Study) -> Document:
     """Return the report of a study of the frontier."""
     summary = study.summary
     subjects = list(dict.fromkeys(summary["subject"].values.tolist()))
-    counted = f"{len(subjects)} subject{'s' if len(subjects) > 1 else ''}, {summary.sizes['group']} groups"
+    sizes = [
+        counted(len(subjects), "subject"),
+        counted(summary.sizes["group"], "group"),
+        counted(study.draws.sizes["item"], _items(study)[:-1]),
+    ]
     replicates = study.draws.sizes["replicate"]
     return Document(
         title=study.attrs["title"],
-        subtitle=f"{counted}, {study.draws.sizes['item']} {_items(study)}; {replicates} replicates of each estimate",
+        subtitle=f"{', '.join(sizes)}; {replicates} replicates of each estimate",
         sections=[
             Answer(tuple(answer(study))),
             Note(
@@ -39,6 +44,7 @@ def frontier_document(study: Study) -> Document:
             *_untrusted(study),
         ],
         tables=numeric_tables(study),
+        cell="A cell is a group at one number of passes; for biases, an estimator there.",
     )
 
 

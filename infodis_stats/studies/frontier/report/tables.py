@@ -4,14 +4,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from infodis_stats.report.document import BEST, TIED
 from infodis_stats.report.frames import flat
 from infodis_stats.report.numbers import band, significant
 from infodis_stats.studies.frontier.report.cells import autos, averaged
 from infodis_stats.studies.view import Study
 
-__all__ = ["BEST", "TIED", "gain_table", "mean_table", "numeric_tables", "regret_table"]
-
-BEST, TIED = " ◆", " ◇"
+__all__ = ["gain_table", "mean_table", "numeric_tables", "regret_table"]
 
 
 def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:

@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.report.numbers import band, significant
 from infodis_stats.studies.comparison.report.answer import bias_sentence, coverage_sentences
 from infodis_stats.studies.view import Study
@@ -14,13 +15,17 @@ def answer(study: Study) -> list[str]:
     """Return the findings: the best family at equal passes, biases, coverage, and agreement of curves."""
     summary, curves = study.summary, study["curves"]
     last = summary.isel(passes=-1)
+    coverage, cautioned = coverage_sentences(summary)
+    leads = [_lead(last.sel(group=group), summary.attrs["reference"]) for group in summary["group"].values.tolist()]
+    overall = _overall(last)
     return [
-        *_overall(last),
-        *(_lead(last.sel(group=group), summary.attrs["reference"]) for group in summary["group"].values.tolist()),
+        *(overall or leads),
         bias_sentence(summary),
-        *coverage_sentences(summary),
         *_totals(curves),
+        *coverage,
+        *(leads if overall else []),
         *_bands(curves),
+        *cautioned,
     ]
 
 
@@ -34,15 +39,15 @@ def _overall(last: xr.Dataset) -> list[str]:
     with np.errstate(divide="ignore"):
         times = 1 / compared["lead"].values
     return [
-        f"At {int(last['passes'])} passes masks have less variance in {masks} of {len(times)} groups, score entropies "
-        f"in {scores}: the best score entropy has {significant(times.min())} to {significant(times.max())} times the "
-        "variance of the best masked estimator."
+        f"At {counted(int(last['passes']), 'pass')} masks have less variance in {masks} of {len(times)} groups, score "
+        f"entropies in {scores}: the best score entropy has {significant(times.min())} to {significant(times.max())} "
+        "times the variance of the best masked estimator."
     ]
 
 
 def _lead(part: xr.Dataset, reference: str) -> str:
     """Say whether the best score entropy or the best masked estimator has less variance."""
-    where = f"{part['group'].item()}: at {int(part['passes'])} passes"
+    where = f"{part['group'].item()}: at {counted(int(part['passes']), 'pass')}"
     masked, noised, lead = part["best_masked"].item(), part["best_noised"].item(), float(part["lead"])
     if not (masked and noised):
         return f"{where} there are no two families to compare."
@@ -77,7 +82,7 @@ def _totals(curves: xr.Dataset) -> list[str]:
     largest = float(np.abs(curves["entropy_z"]).max())
     return [
         "The information without noise agrees with the entropy of the law, whatever the noise: the largest |z| of "
-        f"{known} totals is {significant(largest, 2)} (Holm, 5 % family-wise)."
+        f"{counted(known, 'total')} is {significant(largest, 2)} (Holm, 5 % family-wise)."
     ]
 
 
@@ -96,5 +101,7 @@ def _bands(curves: xr.Dataset) -> list[str]:
     known = int(contained.notnull().sum())
     level = f"{100 * curves.attrs['ci_prob']:g}"
     return (
-        [f"{int(contained.sum())} of {known} nominal {level} % bands contain the whole exact curve."] if known else []
+        [f"{int(contained.sum())} of {counted(known, f'nominal {level} % band')} contain the whole exact curve."]
+        if known
+        else []
     )

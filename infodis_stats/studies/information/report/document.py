@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.plots.variance import plot_variance
-from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table
+from infodis_stats.report.document import MARKS, Answer, Document, Figure, Heading, Note, Points, Section, Table
 from infodis_stats.report.svg import svg_of
 from infodis_stats.results.validity import held
 from infodis_stats.studies.information.report.answer import answer
@@ -19,7 +20,7 @@ __all__ = ["information_document"]
 def information_document(study: Study) -> Document:
     """Return the report of a study of information."""
     owners = study.truth["group"].values.tolist()
-    sizes = [f"{group}: {owners.count(group)} sequences" for group in study.summary["group"].values.tolist()]
+    sizes = [f"{group}: {counted(owners.count(group), 'sequence')}" for group in study.summary["group"].values.tolist()]
     return Document(
         title=study.attrs["title"],
         subtitle=f"{'; '.join(sizes)}; {study.draws.sizes['replicate']} replicates of each estimate",
@@ -31,6 +32,7 @@ def information_document(study: Study) -> Document:
             *_curves(study),
         ],
         tables=numeric_tables(study),
+        cell="A cell is an estimator on a group, at one number of passes.",
     )
 
 
@@ -43,18 +45,18 @@ def _costs(study: Study) -> Iterator[Section]:
     passes, reference = int(summary["passes"][-1]), summary.attrs["reference"]
     yield Heading("Cost of a likelihood")
     yield Note(
-        f"At {passes} passes, over a fixed set of sequences. In brackets the z-score of the bias; starred where it is "
-        "significant, family-wise at 5 % over the whole study (Holm). Gain: how many times less variance than "
-        f"{reference}, with a {_level(study)} bootstrap-t interval. Coverage: of nominal {_level(study)} Student-t "
-        f"intervals from {summary.attrs['interval_replicates']} replicates, over all passes. Passes run, per "
+        f"At {counted(passes, 'pass')}, over a fixed set of sequences. In brackets the z-score of the bias; starred "
+        "where it is significant, family-wise at 5 % over the whole study (Holm). Gain: how many times less variance "
+        f"than {reference}, with a {_level(study)} bootstrap-t interval; {MARKS} Coverage: of nominal {_level(study)} "
+        f"Student-t intervals from {summary.attrs['interval_replicates']} replicates, over all passes. Passes run, per "
         "replicate: each input of a sequence is run once over all replicates, and not at all where nothing can be "
         "lost; the passes of a pilot are spread over them."
     )
     for group in summary["group"].values.tolist():
         member = (truth["group"] == group).values
         mean, length = float(truth["truth"].values[member].mean()), int(truth["length"].values[member][0])
-        yield Heading(f"{group}: {length} positions, true mean {mean:.3f} nats", 3)
-        yield Table(cost_table(study, group), headline=f"{group}, {passes} passes")
+        yield Heading(f"{group}: {counted(length, 'position')}, true mean {mean:.3f} nats", 3)
+        yield Table(cost_table(study, group), headline=f"{group}, {counted(passes, 'pass')}")
     cautions = held(summary["cautions"])
     if cautions:
         lead = "Estimators with a caution have a †. A caution holds by construction:"

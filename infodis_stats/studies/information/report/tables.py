@@ -6,8 +6,9 @@ import pandas as pd
 
 from infodis_stats.report.frames import flat, frame
 from infodis_stats.report.numbers import band, significant
-from infodis_stats.studies.comparison.report.tables import coverage_cell, efficiency_cell, marked
+from infodis_stats.studies.comparison.report.tables import coverage_cell, efficiency_cell, mark, marked
 from infodis_stats.studies.comparison.report.tables import numeric_tables as comparison_tables
+from infodis_stats.studies.comparison.report.winners import winner_of
 from infodis_stats.studies.information.report.answer import inside
 from infodis_stats.studies.view import Study
 
@@ -36,6 +37,7 @@ def numeric_tables(study: Study) -> dict[str, pd.DataFrame]:
 def cost_table(study: Study, group: str) -> pd.DataFrame:
     """Return what a likelihood costs at the largest number of passes: one row per estimator."""
     summary, truth = study.summary.sel(group=group).isel(passes=-1), study.truth
+    winner = winner_of(study, group)
     mean = float(truth["truth"].values[(truth["group"] == group).values].mean())
     rows = []
     for name in summary["estimator"].values.tolist():
@@ -49,7 +51,7 @@ def cost_table(study: Study, group: str) -> pd.DataFrame:
                 "estimator": marked(summary, name),
                 "mean (z)": f"{value} ({z}){star}",
                 "variance (nats²)": significant(float(part["variance"])),
-                "gain": efficiency_cell(part),
+                "gain": efficiency_cell(part) + mark(winner, name),
                 "coverage (%)": coverage_cell(part.sel(interval="student-t"), "coverage_pooled"),
                 "passes run": significant(float(part["passes_run"])),
             }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Section, Table
 from infodis_stats.studies.likelihoods.report.answer import answer
 from infodis_stats.studies.likelihoods.report.figures import numbers_figure
@@ -24,7 +25,9 @@ def likelihoods_document(study: Study) -> Document:
     counts = zip(*(summary[name].values.tolist() for name in ("subject", "texts", "tokens")), strict=True)
     return Document(
         title=study.attrs["title"],
-        subtitle="; ".join(f"{name}: {texts} texts, {int(tokens):,} tokens" for name, texts, tokens in counts),
+        subtitle="; ".join(
+            f"{name}: {counted(texts, 'text')}, {counted(int(tokens), 'token')}" for name, texts, tokens in counts
+        ),
         sections=[
             Answer(tuple(answer(study))),
             *_overview(study),
@@ -33,6 +36,7 @@ def likelihoods_document(study: Study) -> Document:
             *thread_sections(study),
         ],
         tables=numeric_tables(study),
+        cell="A cell is an estimator on a subject.",
     )
 
 
