@@ -4,13 +4,14 @@ BIN := .venv/bin
 OLD := .venv-transformers4
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: report test test-slow test-transformers4 lint format docs bench gpu reports robustness harness brackets clean
+.PHONY: report test test-slow test-transformers4 test-python lint format docs dist-check nightly bench gpu reports robustness \
+	harness brackets clean
 
 report: .venv/ready  ## compare the estimators on the paper's DNA problem and write a report
 	$(BIN)/infodis-stats study reports/dna_markov.toml --out out/dna_markov
 
 # One process per core, each with one thread.
-test test-slow test-transformers4 docs robustness bench harness brackets: export OMP_NUM_THREADS = 1
+test test-slow test-transformers4 test-python docs robustness bench harness brackets: export OMP_NUM_THREADS = 1
 
 # Many tests start processes, which import everything: without compiled modules that takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -30,6 +31,11 @@ LOADER := infodis_stats/models/huggingface tests/models/huggingface tests/models
 test-transformers4: $(OLD)/ready  ## test the loading of models on transformers 4.57
 	$(OLD)/bin/python -m pytest -m "not slow" --numprocesses auto --dist loadfile $(LOADER)
 
+OTHER := .venv-$(notdir $(PYTHON))
+
+test-python: $(OTHER)/ready  ## run the same tests on another Python: make test-python PYTHON=python3.13
+	$(OTHER)/bin/python -m pytest -m "not slow" --numprocesses auto --dist loadfile
+
 lint: .venv/ready  ## ruff, strict mypy, the import contract
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -43,6 +49,14 @@ format: .venv/ready
 docs: .venv/ready  ## build the documentation site in out/docs; warnings are errors
 	PYTHONPATH=. $(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --doctree-dir out/doctrees docs out/docs
 	$(BIN)/python docs/check_site.py out/docs
+dist-check: .venv/ready  ## build wheel and source distribution, and check them in fresh environments (four minutes)
+	$(BIN)/python -m tests.packaging --python $(PYTHON)
+
+PYTHONS = $(foreach python,python3.12 python3.13,$(if $(shell $(python) --version 2>/dev/null),$(python)))
+
+nightly:  ## what takes longer than CI allows: other versions of Python, measurements, all studies (many hours)
+	for python in $(PYTHONS); do $(MAKE) test-python PYTHON=$$python || exit 1; done
+	for target in robustness brackets bench harness reports; do $(MAKE) $$target || exit 1; done
 
 bench: .venv/ready  ## measure speed and memory, and write reports/speed.md; nothing is asserted
 	$(BIN)/python -m tests.benchmarks
@@ -91,6 +105,9 @@ EXTRAS := test,lint,docs
 .venv/ready: pyproject.toml constraints.txt
 	$(call install,.venv,constraints.txt,$(EXTRAS))
 
+$(OTHER)/ready: pyproject.toml constraints.txt
+	$(call install,$(OTHER),constraints.txt,test)
+
 $(OLD)/ready: pyproject.toml $(OLD).txt
 	$(call install,$(OLD),$(OLD).txt,test-models)
 
@@ -100,4 +117,4 @@ $(OLD).txt: constraints.txt constraints-transformers4.txt
 	@cat constraints-transformers4.txt >> $@
 
 clean:
-	rm -rf .venv $(OLD) $(OLD).txt out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-* out .pytest_cache .mypy_cache .ruff_cache
