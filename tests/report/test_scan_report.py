@@ -8,8 +8,10 @@ import pytest
 import xarray as xr
 
 import infodis_stats as ids
+from infodis_stats.diagnostics.scan import diagnose_scans
 from infodis_stats.report.heatmap import heatmap_figure
-from infodis_stats.report.scan import ranking_tables, scan_answer, write_scans
+from infodis_stats.report.markdown import render_markdown
+from infodis_stats.report.scan import ranking_tables, scan_answer, scan_document, write_scans
 from tests.support.outline import Outline
 
 LAW = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=0)
@@ -174,3 +176,23 @@ def test_white_space_is_visible():
     scan = ids.scan_substitutions(model, model.encode("a a"), passes=4, replicates=4)
     assert {"a1␣", "␣2↵"} <= set(ranking_tables(scan)["The ranking"]["substitution"])
     assert "␣" in heatmap_figure(scan)
+
+
+def test_the_page_opens_with_the_verdict_of_its_scans(scan, cautioned):
+    page = render_markdown(scan_document({"one": scan})).splitlines()
+    assert page[4] == "**fine**: No problems found."
+    diagnosis = diagnose_scans({"one": scan, "two": cautioned})
+    checks = {verdict.check: verdict for verdict in diagnosis.verdicts}
+    assert diagnosis.verdict == "caution"
+    assert checks["skewed"].measured.startswith("1 of 96 substitutions: two ")
+    assert checks["skewed"].measured.endswith("none of these gets a verdict")
+    assert len(checks["few-passes"].items) == 1
+    assert checks["exact value"].verdict == "fine"
+
+
+def test_control_estimates_off_the_exact_values_are_not_to_be_used(scan):
+    off = scan.copy(deep=True)
+    best = ids.rank_substitutions(scan).iloc[0]
+    off["exact"].loc[{"position": best["site"] - 1, "symbol": best["symbol"]}] += 20 * best["log_ratio_se"]
+    (verdict, *_) = diagnose_scans({"one": off}).verdicts
+    assert (verdict.check, verdict.verdict, verdict.items) == ("exact value", "do not use", (best["substitution"],))

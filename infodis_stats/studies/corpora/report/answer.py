@@ -20,7 +20,7 @@ def answer(study: Study) -> list[str]:
     shares = summary["mask_share"].values
     return [
         *(_difference(summary.sel(corpus=name), name, reference) for name in others),
-        f"{reference} itself costs {cost} bits per token.",
+        f"{reference[0].upper()}{reference[1:]} itself costs {cost} bits per token.",
         f"Noise of the masks is {percent(float(shares.min()))} to {percent(float(shares.max()))} % of the variance "
         f"between texts at {_budget(study)}.",
     ]
