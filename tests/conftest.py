@@ -1,4 +1,4 @@
-"""Small studies shared by many tests, each run once per process."""
+"""Small studies and their reports, shared by many tests, each run once per process."""
 
 import gc
 from pathlib import Path
@@ -7,6 +7,8 @@ import pytest
 import xarray as xr
 
 import infodis_stats as ids
+from infodis_stats.report.document import Document
+from infodis_stats.studies import document_of
 from tests.support.small_studies import SMALL_CALIBRATION, SMALL_FRONTIER, SMALL_INFORMATION, SMALL_RATIO, SMALL_STUDY
 
 
@@ -56,3 +58,28 @@ def information_study(tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
     path = tmp_path_factory.mktemp("study") / "information.toml"
     path.write_text(SMALL_INFORMATION)
     return ids.run_study(path)
+
+
+@pytest.fixture(scope="session")
+def document(study: xr.DataTree) -> Document:
+    return document_of(study)
+
+
+@pytest.fixture(scope="session")
+def ratio_document(ratio_study: xr.DataTree) -> Document:
+    return document_of(ratio_study)
+
+
+@pytest.fixture(scope="session")
+def frontier_document(frontier_study: xr.DataTree) -> Document:
+    return document_of(frontier_study)
+
+
+@pytest.fixture(scope="session")
+def calibration_document(calibration_study: xr.DataTree) -> Document:
+    return document_of(calibration_study)
+
+
+@pytest.fixture(scope="session")
+def information_document(information_study: xr.DataTree) -> Document:
+    return document_of(information_study)

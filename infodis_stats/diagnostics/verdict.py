@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import get_args
 
 import pandas as pd
+from markupsafe import Markup
 
 from infodis_stats.io.tables import markdown_table, printable, terminal_table
+from infodis_stats.notebook import paragraphs, table
 from infodis_stats.results.validity import Word
 
 __all__ = ["Diagnosis", "Verdict", "Word", "concise"]
@@ -94,6 +96,16 @@ class Diagnosis:
     def to_markdown(self) -> str:
         """Return the table as Markdown."""
         return markdown_table(self.to_dataframe())
+
+    def __repr__(self) -> str:
+        """Return the overall verdict and the number of checks behind it."""
+        deciding = sum(verdict.verdict == self.verdict for verdict in self.verdicts)
+        return f"<Diagnosis: {self.verdict}, by {deciding} of {len(self.verdicts)} checks>"
+
+    def _repr_html_(self) -> Markup:
+        columns = ("check", "verdict", "reason", "advice", "measured")
+        rows = ([getattr(verdict, name) for name in columns] for verdict in self.verdicts)
+        return paragraphs([self.overall]) + table(columns, rows)
 
     def __str__(self) -> str:
         """Return the overall verdict and the table."""

@@ -114,6 +114,12 @@ class Law(ABC):
     def __repr__(self) -> str:
         return f"<{self.describe()}>"
 
+    def _repr_html_(self) -> str:
+        from infodis_stats.notebook import model_facts  # noqa: PLC0415  only notebooks need it
+
+        symbols = f"{self.vocabulary_size}: {self.alphabet[:40]}{'…' * (self.vocabulary_size > 40)}"
+        return model_facts(self, symbols=symbols, length=self.length or "any")
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Law) and self.fingerprint() == other.fingerprint()
 

@@ -144,6 +144,16 @@ class _Accelerated:
             check_undefined(distributions, masked, self.autocast, NO_AUTOCAST)
         return distributions
 
+    def _repr_html_(self) -> str:
+        from infodis_stats.notebook import model_facts  # noqa: PLC0415  only notebooks need it
+
+        return model_facts(
+            self,
+            kind=f"accelerated {type(self.model).__name__}",
+            longest=f"{self.longest} tokens",
+            **self.conventions(),
+        )
+
     @contextmanager
     def _arithmetic(self) -> Iterator[None]:
         try:

@@ -22,6 +22,8 @@ APART = 0.18  # of a row
 def plot_bracket(result: xr.Dataset, *, ax: Ax = None) -> Drawn:
     """Plot the bracket of each sequence's order-marginal value, and its any-order value with its interval.
 
+    A bracket without a lower bound begins at 0, which is left of the panel.
+
     Parameters
     ----------
     result : xarray.Dataset
@@ -64,6 +66,10 @@ def plot_bracket(result: xr.Dataset, *, ax: Ax = None) -> Drawn:
     bounds = part["marginal_lower"].values, part["marginal_upper"].values
     for ends, mark in zip(bounds, (5, 4), strict=True):  # carets towards the value
         axis.plot(ends, height + APART, linestyle="", marker=mark, color=GREEN, markersize=4 if named else 1.6)
+    ends = np.concatenate([*any_order, *bracket, part["nll"].values])
+    left, right = ends[ends > 0].min(initial=ends.max()), ends.max()
+    margin = 0.05 * (right - left) or 0.05 * abs(right) or 1.0
+    axis.set_xlim(left - margin, right + margin)
     names = part["sequence"].values.tolist()
     axis.set_yticks(height if named else [], [short_name(name) for name in names] if named else [], parse_math=False)
     axis.set_ylim(len(chosen) - 0.4, -0.6)

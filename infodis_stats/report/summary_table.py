@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from infodis_stats import inference
 from infodis_stats.diagnostics.verdict import concise
 from infodis_stats.io.tables import markdown_table, printable, terminal_table
+from infodis_stats.notebook import paragraphs, table
 from infodis_stats.report.numbers import percent, significant
 from infodis_stats.results.estimands import estimand_notes
 from infodis_stats.results.labels import with_estimates
@@ -101,6 +103,16 @@ class Summary:
         """Return the rounded table as LaTeX (booktabs)."""
         sides = "".join(side[0] for side in self._alignment())
         return self._rounded().map(printable).to_latex(index=False, escape=True, column_format=sides)
+
+    def __repr__(self) -> str:
+        """Return the size of the table."""
+        count = len(self.frame)
+        return f"<Summary of {count} row{'s' if count != 1 else ''}: {', '.join(self._printed())}>"
+
+    def _repr_html_(self) -> Markup:
+        left = [side == "left" for side in self._alignment()]
+        rows = self._rounded().itertuples(index=False, name=None)
+        return table(self._printed(), rows, left=left) + paragraphs(self.notes)
 
     def __str__(self) -> str:
         """Return the table and the notes."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from estimators import InfodisError, InputError
@@ -27,6 +28,7 @@ from infodis_stats.models.huggingface.loading import LoadingOptions, open_checkp
 from infodis_stats.models.huggingface.masked_model import UncheckedModel
 from infodis_stats.models.huggingface.recognition import refused_family
 from infodis_stats.models.loading import HUGGING_FACE, load_model
+from infodis_stats.notebook import paragraphs
 
 __all__ = ["ModelCheck", "check_checkpoint", "check_model"]
 
@@ -81,6 +83,14 @@ class ModelCheck:
     def to_dataframe(self) -> pd.DataFrame:
         """Return one row per check, worst first."""
         return self.diagnosis.to_dataframe()
+
+    def __repr__(self) -> str:
+        """Return the description and the overall verdict."""
+        return f"<ModelCheck of {self.model}: {self.verdict}>"
+
+    def _repr_html_(self) -> Markup:
+        notes = [self.loading] if self.options else []
+        return paragraphs([self.model]) + self.diagnosis._repr_html_() + paragraphs(notes)
 
     def __str__(self) -> str:
         """Return the description, the verdicts and the options."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
+from markupsafe import Markup
 
 from estimators import InputError, estimator
 from estimators.masked.plan import mask_plan
@@ -16,6 +17,7 @@ from infodis_stats.diagnostics.models.trial import Trial, clear, make_trial
 from infodis_stats.io.tables import terminal_table
 from infodis_stats.models import MaskedLanguageModel
 from infodis_stats.models.huggingface.plain import plain_nll
+from infodis_stats.notebook import paragraphs, table
 
 __all__ = ["Validation", "validate_model"]
 
@@ -48,6 +50,14 @@ class Validation:
         count = int(self.table["masked tokens"].sum())
         agree = "agree" if self.agrees else "do not agree"
         return f"{count} losses {agree} with the published convention: they differ by at most {largest:.2g} nats."
+
+    def __repr__(self) -> str:
+        """Return the description of the model and the result."""
+        return f"<Validation of {self.check.model}: {self.answer}>"
+
+    def _repr_html_(self) -> Markup:
+        rows = self.table.itertuples(index=False, name=None)
+        return self.check._repr_html_() + paragraphs([self.answer]) + table(self.table.columns.tolist(), rows)
 
     def __str__(self) -> str:
         """Return the check, the result and the table."""

@@ -113,6 +113,18 @@ class Network(nn.Module):
             digest.update(name.encode() + raw.numpy().tobytes())
         return digest.hexdigest()
 
+    def _repr_html_(self) -> str:
+        from infodis_stats.notebook import model_facts  # noqa: PLC0415  only notebooks need it
+
+        return model_facts(
+            self,
+            symbols=self.vocabulary,
+            longest=f"{self.longest} tokens",
+            layers=f"{self.config.layers} of width {self.config.width}, {self.config.heads} heads",
+            block_size=self.config.block_size,
+            noise=self.config.noise or None,
+        )
+
     def save(self, path: Path | str, notes: dict[str, str] | None = None) -> None:
         """Write the weights atomically as safetensors, with the configuration and notes in the header."""
         # A single entry, because safetensors writes several in random order and the bytes must be reproducible.

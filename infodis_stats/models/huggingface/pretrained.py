@@ -72,6 +72,13 @@ class PretrainedNetwork(ABC):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.describe()}>"
 
+    def _repr_html_(self) -> str:
+        from infodis_stats.notebook import model_facts  # noqa: PLC0415  only notebooks need it
+
+        small = sum(weights.numel() for weights in self.network.parameters()) < 5e8
+        sizes = {"vocabulary": self.vocabulary, "longest": f"{self.longest} tokens"}  # type: ignore[attr-defined]
+        return model_facts(self, hashed=small, **sizes, **self.conventions())
+
     def describe(self) -> str:
         """Return a short description: family, name and number of parameters."""
         size = sum(weights.numel() for weights in self.network.parameters())
