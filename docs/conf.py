@@ -48,6 +48,7 @@ html_title = "infodis-stats"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_math_renderer = "mathml"
+html_sidebars = {name: [] for name in ("start", "caveats")}  # pages without a section of their own
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

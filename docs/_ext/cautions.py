@@ -7,8 +7,9 @@ def generate() -> str:
     """Return Markdown with one entry for each caution, the most serious first."""
     entries = []
     for caution in CAUTIONS.values():
-        claims = " `decide` makes no claim from it." if caution.key in NO_CLAIM else ""
+        claims = " `decide` makes no claim from such an interval." if caution.key in NO_CLAIM else ""
         sentence = caution.sentence[0].upper() + caution.sentence[1:]
-        advice = caution.advice[0].upper() + caution.advice[1:]
-        entries.append(f"`{caution.key}`\n: {sentence}. Verdict: *{caution.verdict}*.{claims}\n\n  {advice}.\n")
+        entries.append(
+            f"`{caution.key}` ({caution.verdict})\n: {sentence}.{claims} **What to do:** {caution.advice}.\n"
+        )
     return "\n".join(entries)
