@@ -125,13 +125,9 @@ class TestExpectedValue:
         )
         assert not np.allclose(expected_value(estimator("published-llada"), model, rows, passes=8), exact, rtol=1e-3)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
-        ("name", "passes"),
-        [
-            pytest.param("published-bd3lm", 2, marks=pytest.mark.slow),
-            ("published-discrete-elbo", 1),
-            ("published-spg", 2),
-        ],
+        ("name", "passes"), [("published-bd3lm", 2), ("published-discrete-elbo", 1), ("published-spg", 2)]
     )
     def test_maths_replicates_of_blocks_have_that_mean(self, name, passes):
         """4 standard errors; the exact likelihood is outside."""
