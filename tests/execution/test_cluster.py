@@ -123,7 +123,9 @@ def network_study(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("text", [TWO_STAGES, ON_A_NETWORK], ids=["law", "network"])
+@pytest.mark.parametrize(
+    "text", [pytest.param(TWO_STAGES, id="law"), pytest.param(ON_A_NETWORK, id="network", marks=pytest.mark.slow)]
+)
 def test_a_cluster_gives_the_same_bytes_and_returns_no_results(tmp_path, here, text):
     write_network(tmp_path, 1)
     path = tmp_path / "study.toml"
@@ -156,6 +158,7 @@ def test_a_task_contains_the_text_of_its_study_and_little_else(network_study):
     assert len(pickle.dumps((run._compute, study_run, 0, 0, "0" * 64))) < len(ON_A_NETWORK) + 1000
 
 
+@pytest.mark.slow
 def test_workers_reload_a_changed_model(here, network_study, tmp_path):
     how = {"ledger": tmp_path / "ledger", "scheduler": here.scheduler_address}
     first = stored(network_study, **how)

@@ -102,6 +102,7 @@ def test_a_report_can_overwrite_the_study_that_it_reads(large, tmp_path):
     xr.testing.assert_identical(ids.read_store(tmp_path), large)
 
 
+@pytest.mark.slow
 def test_rewriting_a_report_leaves_the_study_unchanged(study, tmp_path):
     first, other = tmp_path / "first", tmp_path / "other"
     ids.write_report(study, first)

@@ -136,6 +136,11 @@ def test_the_number_of_threads_does_not_change_the_digest():
             assert arithmetic() == expected
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.slow
+def test_the_digest_is_that_of_processes_with_other_numbers_of_threads():
+    expected = arithmetic()
     code = "from infodis_stats.results.provenance import arithmetic_digest; print(arithmetic_digest())"
     for threads in ("1", "4"):
         environment = os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}

@@ -125,6 +125,7 @@ class TestExpectedValue:
         )
         assert not np.allclose(expected_value(estimator("published-llada"), model, rows, passes=8), exact, rtol=1e-3)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("name", "passes"), [("published-bd3lm", 2), ("published-discrete-elbo", 1), ("published-spg", 2)]
     )

@@ -63,6 +63,7 @@ def test_maths_the_reduction_is_the_formula():
     np.testing.assert_allclose(PublishedSPG(2.0).reduce(plan, losses), expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_maths_more_passes_come_closer_to_the_bound_which_is_below_the_any_order_value():
     """The bound has the mean over all masks inside the logarithm."""
     beta, sizes = 1.5, all_masks(LENGTH).sum(axis=1)
