@@ -41,7 +41,7 @@ format: .venv/ready
 	$(BIN)/ruff format
 
 docs: .venv/ready  ## build the documentation site in out/docs; warnings are errors
-	PYTHONPATH=. $(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --doctree-dir out/doctrees docs out/docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --doctree-dir out/doctrees docs out/docs
 	$(BIN)/python docs/check_site.py out/docs
 
 bench: .venv/ready  ## measure speed and memory, and write reports/speed.md; nothing is asserted
