@@ -6,9 +6,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "_ext")]
-os.environ["PYTHONPATH"] = str(ROOT)  # notebooks run in processes and folders of their own, on the same code
 
 from infodis_stats import __version__
+
+os.environ["PYTHONPATH"] = str(ROOT)  # notebooks run in processes and folders of their own, on the same code
 
 project = "infodis-stats"
 author = "The infodis-stats developers"
