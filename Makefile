@@ -47,7 +47,7 @@ format: .venv/ready
 	$(BIN)/ruff format
 
 docs: .venv/ready  ## build the documentation site in out/docs; warnings are errors
-	PYTHONPATH=. $(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --doctree-dir out/doctrees docs out/docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --doctree-dir out/doctrees docs out/docs
 	$(BIN)/python docs/check_site.py out/docs
 dist-check: .venv/ready  ## build wheel and source distribution, and check them in fresh environments (four minutes)
 	$(BIN)/python -m tests.packaging --python $(PYTHON)

@@ -1,11 +1,15 @@
 """How Sphinx builds the documentation: `make docs` writes it to out/docs, without the network."""
 
+import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "_ext")]
 
 from infodis_stats import __version__
+
+os.environ["PYTHONPATH"] = str(ROOT)  # notebooks run in processes and folders of their own, on the same code
 
 project = "infodis-stats"
 author = "The infodis-stats developers"
@@ -36,8 +40,8 @@ numpydoc_xref_param_type = False
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 myst_url_schemes = {"http": None, "https": None, "mailto": None, "site": {"url": "{{path}}"}}  # site: see sources.py
-nb_execution_mode = "cache"
-nb_execution_cache_path = str(Path(__file__).parent.parent / "out" / "notebooks")
+nb_execution_mode = "cache"  # a notebook that has not changed is not run again: delete the folder to run all
+nb_execution_cache_path = str(ROOT / "out" / "notebooks")
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_ipywidgets_js = {}  # no scripts of other servers
