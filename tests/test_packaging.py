@@ -31,8 +31,7 @@ WHEEL = {name: REPOSITORY[name] for name in REPOSITORY if name.startswith(("esti
 }
 SDIST = {name: digest for name, digest in REPOSITORY.items() if name != ".ci/run"} | {"PKG-INFO": "h"}
 USED_OTHERWISE = {
-    "arviz": "users plot results with it",
-    "arviz-base": "the converter to ArviZ",
+    "arviz-base": "arviz-stats needs it for labelled data",
     "h5netcdf": "the engine that xarray stores with",
 }
 """Dependencies that no module imports."""
