@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import xarray as xr
 
 from estimators import InputError
@@ -40,11 +41,10 @@ def document_of(tree: xr.DataTree) -> Document:
         study = Study(shown)
         document = kind.document(study)
         opening = Verdicts(diagnose(shown), estimator_verdicts(shown), document.cell)
-        stored = {short: name for name, short in names.items()}
         return replace(
             document,
             sections=[opening, *document.sections, *_provenance(study)],
-            tables={name: table.replace({"group": stored}) for name, table in document.tables.items()},
+            tables={name: _stored(table, names) for name, table in document.tables.items()},
             kind=kind.name,
         )
 
@@ -146,14 +146,19 @@ def _group_names(tree: xr.DataTree) -> dict[str, str]:
 
 def _renamed(tree: xr.DataTree, names: Mapping[str, str]) -> xr.DataTree:
     """Return a study with other names of its groups."""
-    if not names:
-        return tree
-    parts = {path: node.to_dataset() for path, node in tree.subtree_with_keys}
-    for path, part in parts.items():
-        if "group" in part.coords:
-            values = [names.get(name, name) for name in part["group"].values.tolist()]
-            parts[path] = part.assign_coords(group=(part["group"].dims, values))
-    return xr.DataTree.from_dict(parts, name=tree.name)
+    shown = tree.copy()
+    for part, node in tree.children.items() if names else ():
+        if "group" in node.coords:
+            values = [names.get(name, name) for name in node["group"].values.tolist()]
+            shown[part] = xr.DataTree(node.to_dataset().assign_coords(group=(node["group"].dims, values)))
+    return shown
+
+
+def _stored(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Return a table with the names of the groups in the study."""
+    if "group" not in table or not names:
+        return table
+    return table.assign(group=table["group"].replace({short: name for name, short in names.items()}))
 
 
 def _provenance(study: Study) -> Iterator[Section]:
