@@ -31,18 +31,14 @@ def _difference(part: xr.Dataset, name: str, reference: str) -> str:
     area = band(float(last["auroc"]), *last["auroc_ci"].values.tolist())
     lower, upper = part["difference_ci"].values.tolist()
     difference = band(float(part["difference"]), lower, upper)
-    verdict = (
-        "costs significantly more"
-        if lower > 0
-        else "costs significantly less"
-        if upper < 0
-        else "does not cost significantly more or less"
-    )
-    return (
-        f"{name[0].upper()}{name[1:]} {verdict} than {reference}: by {difference} bits per token; one "
-        f"estimate of {counted(int(last['passes']), 'pass')} discriminates between a text of it and one of "
-        f"{reference} with an AUROC of {area}."
-    )
+    text = f"{name[0].upper()}{name[1:]}"
+    if lower > 0 or upper < 0:
+        more = "more" if lower > 0 else "less"
+        cost = f"{text} costs significantly {more} than {reference}: by {difference} bits per token"
+    else:
+        cost = f"{text} and {reference} are not significantly different in cost: {difference} bits per token"
+    passes = counted(int(last["passes"]), "pass")
+    return f"{cost}; one estimate of {passes} discriminates between their texts with an AUROC of {area}."
 
 
 def _budget(study: Study) -> str:
