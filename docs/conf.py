@@ -2,18 +2,18 @@
 
 import os
 import sys
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "_ext")]
-
-from infodis_stats import __version__
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 
 os.environ["PYTHONPATH"] = str(ROOT)  # notebooks run in processes and folders of their own, on the same code
 
 project = "infodis-stats"
 author = "The infodis-stats developers"
-version = release = __version__
+version = release = metadata.version("infodis-stats")
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
