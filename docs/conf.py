@@ -42,6 +42,7 @@ myst_heading_anchors = 3
 myst_url_schemes = {"http": None, "https": None, "mailto": None, "site": {"url": "{{path}}"}}  # site: see sources.py
 nb_execution_mode = "cache"  # a notebook that has not changed is not run again: delete the folder to run all
 nb_execution_cache_path = str(ROOT / "out" / "notebooks")
+nb_execution_in_temp = True  # files that notebooks write
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_ipywidgets_js = {}  # no scripts of other servers
