@@ -2,18 +2,18 @@
 
 import os
 import sys
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "_ext")]
-
-from infodis_stats import __version__
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 
 os.environ["PYTHONPATH"] = str(ROOT)  # notebooks run in processes and folders of their own, on the same code
 
 project = "infodis-stats"
 author = "The infodis-stats developers"
-version = release = __version__
+version = release = metadata.version("infodis-stats")
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -42,6 +42,7 @@ myst_heading_anchors = 3
 myst_url_schemes = {"http": None, "https": None, "mailto": None, "site": {"url": "{{path}}"}}  # site: see sources.py
 nb_execution_mode = "cache"  # a notebook that has not changed is not run again: delete the folder to run all
 nb_execution_cache_path = str(ROOT / "out" / "notebooks")
+nb_execution_in_temp = True  # files that notebooks write
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_ipywidgets_js = {}  # no scripts of other servers
