@@ -40,14 +40,13 @@ def _overall(summary: xr.Dataset, winners: list[Winner]) -> list[str]:
     wins = Counter(winner.name for winner in winners if winner.name)
     if not wins:
         return []
-    counts = [f"{name} in {count}" for name, count in wins.most_common(3)]
-    more = f" (and {len(wins) - 3} others)" if len(wins) > 3 else ""
+    (best, most), *others = wins.most_common(3)
+    first = f"{best} has the least variance in {most} of {counted(wins.total(), 'group')}"
+    counts = [first, *(f"{name} in {count}" for name, count in others)]
+    more = f" (and {counted(len(wins) - 3, 'other')})" if len(wins) > 3 else ""
     tied = sum(bool(winner.tied) for winner in winners)
     ties = f"; in {counted(tied, 'group')} another is not significantly different" if tied else ""
-    return [
-        f"At {counted(int(summary['passes'][-1]), 'pass')} the least variance has {_listed(counts)} of "
-        f"{counted(wins.total(), 'group')}{more}{ties}."
-    ]
+    return [f"At {counted(int(summary['passes'][-1]), 'pass')}, {_listed(counts)}{more}{ties}."]
 
 
 def _winner(summary: xr.Dataset, group: str, winner: Winner) -> Iterator[str]:
