@@ -58,7 +58,7 @@ def plot_bracket(result: xr.Dataset, *, ax: Ax = None) -> Drawn:
     chosen = subsample(result.sizes["sequence"])
     part = result.isel(sequence=chosen)
     named, height = len(chosen) <= MOST_NAMED, np.arange(len(chosen))
-    (axis,) = axes = axes_for(ax, 1, 0.9 + (0.3 * len(chosen) if named else 6.0), margin=2.4)
+    (axis,) = axes = axes_for(ax, 1, 0.9 + (0.3 * len(chosen) if named else 6.0))
     any_order, bracket = ends_of(part["nll_ci"]), ends_of(part["bracket"])
     axis.hlines(height + APART, *bracket, color=GREEN, linewidth=5.0 if named else 1.0, alpha=0.6)
     axis.hlines(height - APART, *any_order, color=BLUE, linewidth=1.4 if named else 0.8)

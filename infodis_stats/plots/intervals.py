@@ -61,7 +61,7 @@ def plot_intervals(result: xr.Dataset, *, ax: Ax = None) -> Drawn:
     order = np.argsort(value - centre, kind="stable")[subsample(len(value))]
     missed = ~covered(result, name) if known else np.zeros(len(value), dtype=bool)
     named, by = len(value) <= MOST_NAMED, "error" if known else "estimate"
-    (axis,) = axes = axes_for(ax, 1, 0.9 + (0.17 * len(value) if named else 5.0), margin=2.4)
+    (axis,) = axes = axes_for(ax, 1, 0.9 + (0.17 * len(value) if named else 5.0))
     height = np.arange(len(order))
     for shown, colour in ((~missed[order], BLUE), (missed[order], MISS)):
         rows = order[shown]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -11,7 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from estimators import InputError
-from infodis_stats.plots.style import COLUMNS, PAGE, ROW
+from infodis_stats.plots.style import COLUMNS, PAGE
 
 __all__ = ["Ax", "Drawn", "axes_for", "drawn_on", "label", "legend", "new_figure", "panels"]
 
@@ -22,7 +23,7 @@ Drawn = Axes | NDArray[Any]
 """What a plot was drawn on: an Axes, or an array of them, shape (panel,)."""
 
 
-def panels(count: int, height: float, margin: float = 0.0, *, most: int = COLUMNS) -> tuple[Figure, list[Axes]]:
+def panels(count: int, height: float, *, most: int = COLUMNS) -> tuple[Figure, list[Axes]]:
     """Lay out panels across a page, in a new figure that pyplot does not know.
 
     Parameters
@@ -31,21 +32,18 @@ def panels(count: int, height: float, margin: float = 0.0, *, most: int = COLUMN
         Number of panels.
     height : float
         Inches of a panel.
-    margin : float
-        Inches beside the panels, for names.
     most : int
         Panels per row at most.
     """
     figure = Figure()
-    return figure, _laid_out(figure, count, height, margin, most)
+    return figure, _laid_out(figure, count, height, most)
 
 
-def _laid_out(figure: Figure | SubFigure, count: int, height: float, margin: float, most: int) -> list[Axes]:
+def _laid_out(figure: Figure | SubFigure, count: int, height: float, most: int) -> list[Axes]:
     columns = min(count, most)
     rows = -(-count // columns)
     if isinstance(figure, Figure):
-        width = min(ROW / most * columns, PAGE - margin) if columns > 1 else PAGE - margin
-        figure.set_size_inches(width + margin, height * rows)
+        figure.set_size_inches(PAGE, height * rows)
         figure.set_layout_engine("constrained")
     axes: list[Axes] = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for spare in axes[count:]:
@@ -53,7 +51,7 @@ def _laid_out(figure: Figure | SubFigure, count: int, height: float, margin: flo
     return axes[:count]
 
 
-def axes_for(ax: Ax, count: int, height: float, margin: float = 0.0, *, most: int = COLUMNS) -> list[Axes]:
+def axes_for(ax: Ax, count: int, height: float) -> list[Axes]:
     """Return the axes of ``count`` panels: those given, or new ones as `panels` lays them out.
 
     Raises
@@ -62,7 +60,7 @@ def axes_for(ax: Ax, count: int, height: float, margin: float = 0.0, *, most: in
         If these are no axes, fewer than panels, or a figure that is not empty.
     """
     if ax is None or isinstance(ax, Figure | SubFigure):
-        return _laid_out(new_figure() if ax is None else empty(ax), count, height, margin, most)
+        return _laid_out(new_figure() if ax is None else empty(ax), count, height, COLUMNS)
     axes: list[Any] = np.ravel(np.asarray(ax, dtype=object)).tolist()
     other = next((type(one).__name__ for one in axes if not isinstance(one, Axes)), None)
     if other is not None:
@@ -99,8 +97,9 @@ def label(axes: Sequence[Axes], x: str, y: str) -> None:
     """Label panels: once where they fill a figure, else each."""
     figure = axes[0].get_figure(root=False)
     if len(axes) > 1 and figure is not None and _fill(figure, axes):
-        figure.supxlabel(x)
-        figure.supylabel(y)
+        size = mpl.rcParams["axes.labelsize"]  # the default of figures is longer than a row is high
+        figure.supxlabel(x, fontsize=size)
+        figure.supylabel(y, fontsize=size)
         return
     for axis in axes:
         axis.set_xlabel(x, parse_math=False)

@@ -66,7 +66,7 @@ def plot_running(result: xr.Dataset, *, ax: Ax = None) -> Drawn:
     rows = several_replicates(result, name)[:SHOWN]
     if not rows:
         raise InputError("plot_running needs an item with at least 2 replicates")
-    axes = axes_for(ax, len(rows), 2.3)
+    axes = axes_for(ax, len(rows), 2.6)
     for axis, row in zip(axes, rows, strict=True):
         item = result.isel({result[name].dims[0]: row})
         _draw(

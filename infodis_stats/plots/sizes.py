@@ -53,7 +53,7 @@ def plot_sizes(sizes: xr.Dataset, *, ax: Ax = None) -> Drawn:
     if not sizes.sizes["sequence"]:
         raise InputError("plot_sizes needs at least one sequence")
     rows = range(min(SHOWN, sizes.sizes["sequence"]))
-    axes = axes_for(ax, len(rows), 2.3)
+    axes = axes_for(ax, len(rows), 2.6)
     for axis, row in zip(axes, rows, strict=True):
         _draw(axis, sizes.isel(sequence=row))
     label(axes, "masked tokens", "mean loss of a masked token (nats)")

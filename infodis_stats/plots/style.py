@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["BLUE", "COLUMNS", "GREEN", "GREY", "PAGE", "ROW", "STYLE"]
+__all__ = ["BLUE", "COLUMNS", "GREEN", "GREY", "PAGE", "STYLE"]
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -20,5 +20,4 @@ STYLE: dict[Any, Any] = {
 }
 BLUE, GREEN, GREY = "#2b6cb0", "#1b7f4b", "#777777"
 COLUMNS = 3
-PAGE = 10.9  # inches: the column of a page
-ROW = 10.4  # inches of a full row of panels
+PAGE = 11.3  # inches: the column of a page

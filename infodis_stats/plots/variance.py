@@ -94,7 +94,7 @@ def _study(tree: xr.DataTree, ax: Ax) -> Drawn:
     summary = summary_of(tree, "plot_variance", "variance", "exact_variance", "cautions", "group", "passes")
     names = summary["estimator"].values.tolist()
     shown = looks(names) if tree.attrs["kind"] == "information" else {name: look_of(name) for name in names}
-    axes = axes_for(ax, summary.sizes["group"], 3.3, margin=2.4)
+    axes = axes_for(ax, summary.sizes["group"], 3.3)
     passes = summary["passes"].values.astype(np.float64)
     handles: dict[str, Artist] = {}
     for axis, group in zip(axes, summary["group"].values.tolist(), strict=True):

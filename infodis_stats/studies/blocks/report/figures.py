@@ -28,7 +28,7 @@ def single_figure(study: Study) -> str:
     single = study["single_summary"]
     names, subjects = single["estimator"].values.tolist(), single["subject"].values.tolist()
     with mpl.rc_context(STYLE):
-        figure, axes = panels(len(subjects), 0.9 + 1.05 * len(names), margin=1.6, most=2)
+        figure, axes = panels(len(subjects), 0.9 + 1.05 * len(names), most=2)
         widest = np.abs(single["item_range"].values).max() * 1.05
         for axis, subject in zip(axes, subjects, strict=True):
             members = np.flatnonzero(single["owner"].values == subject)
@@ -82,7 +82,7 @@ def errors_figure(study: Study) -> str:
     subjects, names = summary["subject"].values.tolist(), summary["estimator"].values.tolist()
     passes = summary["passes"].values
     with mpl.rc_context(STYLE):
-        figure, axes = panels(len(subjects), 3.9, margin=2.4, most=2)
+        figure, axes = panels(len(subjects), 3.9, most=2)
         for axis, subject in zip(axes, subjects, strict=True):
             part = summary.sel(subject=subject)
             points: list[tuple[float, float]] = []

@@ -44,7 +44,7 @@ def errors_figure(study: Study) -> str:
             axis.set_title(title, parse_math=False)
         whose = "the network's" if known["truth_se"].values.any() else "exact"
         figure.supxlabel(f"{whose} {QUANTITY[study.attrs['quantity']]} (nats){subsample_note(truth.size)}")
-        figure.supylabel(f"estimate of {passes} passes × {replicates}, minus it (nats)")
+        figure.supylabel(f"error, {passes} passes × {replicates} (nats)")
         return to_svg(figure, "estimates")
 
 
@@ -57,7 +57,7 @@ def efficiency_figure(study: Study) -> str:
         if np.isfinite(summary["efficiency"].sel(estimator=name)).any()
     ]
     with mpl.rc_context(STYLE):
-        figure, axes = panels(summary.sizes["group"], 0.8 + 0.24 * len(names), margin=1.8)
+        figure, axes = panels(summary.sizes["group"], 0.8 + 0.24 * len(names))
         for axis, group in zip(axes, summary["group"].values.tolist(), strict=True):
             for height, name in enumerate(reversed(names)):
                 cells = summary.sel(group=group, estimator=name)

@@ -85,5 +85,5 @@ def learned_figure(study: Study) -> str:
             ]
             add_hover(axis, law, network - law, texts)
         figure.supxlabel("exact value under the law (nats)")
-        figure.supylabel("the network's value minus it (nats)")
+        figure.supylabel("network minus law (nats)")
         return to_svg(figure, "learned")

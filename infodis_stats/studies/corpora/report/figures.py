@@ -29,7 +29,7 @@ def scores_figure(study: Study) -> str:
     corpora = summary["corpus"].values.tolist()
     with mpl.rc_context(STYLE):
         labels: list[str] = []
-        figure, (axis,) = panels(1, 0.9 + 0.55 * len(corpora), margin=3.6)
+        figure, (axis,) = panels(1, 0.9 + 0.55 * len(corpora))
         for height, (name, colour) in enumerate(zip(corpora, COLOURS * len(corpora), strict=False)):
             texts = bits[(draws["corpus"] == name).values]
             chosen = subsample(len(texts))
@@ -69,7 +69,7 @@ def auroc_figure(study: Study) -> str:
     passes = summary["passes"].values.astype(float)
     corpora = summary["corpus"].values.tolist()
     with mpl.rc_context(STYLE):
-        figure, (axis,) = panels(1, 3.1, margin=2.6)
+        figure, (axis,) = panels(1, 3.1)
         for index, (name, colour) in enumerate(zip(corpora, COLOURS * len(corpora), strict=False)):
             if name == summary.attrs["reference"]:
                 continue

@@ -39,7 +39,7 @@ def errors_figure(study: Study) -> str:
             axis.set_ylim(-height, height)
             axis.set_title(f"{family}\n{name}", fontsize=9, parse_math=False)
         figure.supxlabel(f"exact negative log-likelihood (nats){subsample_note(draws.sizes['item'])}")
-        figure.supylabel(f"estimate of {passes} passes × {replicates}, minus it (nats)")
+        figure.supylabel(f"error, {passes} passes × {replicates} (nats)")
         return to_svg(figure, "estimates")
 
 
@@ -75,7 +75,7 @@ def curves_figure(study: Study) -> str:
             axis.set_xlim(0, 1)
             axis.set_ylim(0, None)
         figure.supxlabel("noise level 1 − exp(−total noise)")
-        figure.supylabel("information about the clean sequence (nats)")
+        figure.supylabel("mutual information (nats)")
         labelled = {label: line for axis in axes for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
         figure.legend(list(labelled.values()), list(labelled), loc="outside upper center", ncols=7, fontsize=8)
         return to_svg(figure, "information")
