@@ -1,5 +1,7 @@
 """Plan times model times target: batches, and the losses that a model returns for them."""
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -88,14 +90,14 @@ class Evaluation:
     problem: str | None = None
     passes_per_input: int = 1
 
-    def replicates_in(self, part: slice) -> "Evaluation":
+    def replicates_in(self, part: slice) -> Evaluation:
         """Return some of the replicates, with the passes that they alone would have run."""
         plan = self.plan.part(part)
         forward_passes = len(plan.inputs(self.target)) * self.passes_per_input
         return replace(self, plan=plan, losses=self.losses[part], forward_passes=forward_passes)
 
     @classmethod
-    def concatenate(cls, evaluations: Sequence["Evaluation"]) -> "Evaluation":
+    def concatenate(cls, evaluations: Sequence[Evaluation]) -> Evaluation:
         """Join the replicates of several evaluations of one target."""
         return cls(
             evaluations[0].target,

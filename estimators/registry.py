@@ -3,6 +3,8 @@
 Every other estimator has a name of its own.
 """
 
+from __future__ import annotations
+
 import difflib
 import re
 from dataclasses import replace

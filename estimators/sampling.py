@@ -1,5 +1,7 @@
 """Sampling: what every stochastic object here can do, whether it estimates a likelihood or a ratio."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -54,11 +56,11 @@ class Sampler(ABC, Generic[Item]):
         """Plan what is evaluated before replicates are planned: usually nothing."""
         return ()
 
-    def after_pilot(self, evaluations: tuple[Evaluation, ...]) -> "Sampler[Item]":
+    def after_pilot(self, evaluations: tuple[Evaluation, ...]) -> Sampler[Item]:
         """Return what samples the item once the pilot's losses are known."""
         return self
 
-    def settled(self, item: Item, passes: int, model: Model) -> "Sampler[Item]":
+    def settled(self, item: Item, passes: int, model: Model) -> Sampler[Item]:
         """Return what really samples the item: itself, unless it chooses among others."""
         return self
 
@@ -146,7 +148,7 @@ class Cell:
     def _length(self) -> int:
         return max(side.length for side in self.item.sides)
 
-    def settled(self, model: Model) -> "Cell":
+    def settled(self, model: Model) -> Cell:
         """Return the cell as a model has it sampled: by the sampler that is chosen for it, in the model's blocks.
 
         Raises
@@ -157,7 +159,7 @@ class Cell:
         item = in_blocks(self.item, model)
         return replace(self, item=item, sampler=self.sampler.settled(item, self.passes, model))
 
-    def chunks(self) -> Iterator["Cell"]:
+    def chunks(self) -> Iterator[Cell]:
         """Yield cells whose replicates follow one another and whose plans are small enough to be run at once."""
         most = LARGEST_PLAN // (self.passes * self._length)
         for start in range(0, self.replicates, most):
@@ -221,7 +223,7 @@ class Draw:
         *,
         pilot_passes: int = 0,
         problem: str | None = None,
-    ) -> "Draw":
+    ) -> Draw:
         """Reduce the evaluations of a cell's jobs, once, unless the model has failed in a pilot or in one of them."""
         parts = tuple(evaluations)
         problem = problem or _problem(parts)
@@ -229,7 +231,7 @@ class Draw:
         return cls(cell, reduction, parts, tuple(beside), pilot_passes, problem)
 
     @classmethod
-    def concatenate(cls, draws: Sequence["Draw"]) -> "Draw":
+    def concatenate(cls, draws: Sequence[Draw]) -> Draw:
         """Join draws of one stream, each of which begins where the one before stopped."""
         if len(draws) == 1:
             return draws[0]
@@ -260,7 +262,7 @@ class Draw:
         run = sum(evaluation.forward_passes for evaluation in (*self.evaluations, *self.beside))
         return self.pilot_passes + run
 
-    def blocks(self, replicates: int) -> Iterator["Draw"]:
+    def blocks(self, replicates: int) -> Iterator[Draw]:
         """Yield draws of that many replicates each, in order; what is left over is dropped.
 
         Passes that several of them share count for each.

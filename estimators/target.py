@@ -1,5 +1,7 @@
 """Targets: what is scored, given which context, and the key of a target's random stream."""
 
+from __future__ import annotations
+
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
@@ -75,12 +77,12 @@ class Target:
         return max(self.planned)
 
     @property
-    def sides(self) -> tuple["Target", ...]:
+    def sides(self) -> tuple[Target, ...]:
         """The target itself; a `Pair` has two sides."""
         return (self,)
 
     @property
-    def longer(self) -> "Target":
+    def longer(self) -> Target:
         """The target itself; of a `Pair` the side with the longer block, or the longer one."""
         return self
 

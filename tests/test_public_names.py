@@ -1,6 +1,7 @@
 """Public names are listed once, importable and documented, and the package runs as a command."""
 
 import ast
+import inspect
 import subprocess
 import sys
 from importlib import import_module
@@ -56,3 +57,16 @@ def test_the_package_runs_as_a_module():
     command = [sys.executable, "-m", "infodis_stats", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("usage: infodis-stats")
+
+
+SIGNATURES = 620  # characters: more is no signature to read
+
+
+def test_signatures_are_short():
+    """Types that are unfolded, such as those of arrays, take lines of a notebook's help."""
+    for name in ids.__all__:
+        value = getattr(ids, name)
+        if inspect.isfunction(value):
+            assert len(str(inspect.signature(value))) < SIGNATURES, name
+        elif inspect.isclass(value) and "__init__" in vars(value):
+            assert "numpy._typing" not in str(inspect.signature(value)), name

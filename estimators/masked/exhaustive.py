@@ -1,5 +1,7 @@
 """Every mask with its exact weight: the reference for short targets."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -3,6 +3,8 @@
 All maps here treat the positions alike, so a law is a table over the mask's size.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """Mask plans: weighted masks."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self, TypeVar

@@ -1,5 +1,7 @@
 """Single substitutions: the mutants of a sequence under one plan, for far fewer passes than separate runs."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace

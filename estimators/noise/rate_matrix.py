@@ -1,5 +1,7 @@
 """Any noise over a small number of states, given by its rate matrix."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import ClassVar
 

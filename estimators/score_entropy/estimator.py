@@ -1,5 +1,7 @@
 """The score-entropy estimator (I-MDSE): the likelihood under any noise, as an integral over time."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -162,7 +164,7 @@ class ScoreEntropy(Pointwise):
         unbounded = self.design.dependence == "strata" and self.schedule.order <= 1
         return not unbounded and super().has_within_variance(length, passes)
 
-    def settled(self, item: Target, passes: int, model: Model) -> "ScoreEntropy":
+    def settled(self, item: Target, passes: int, model: Model) -> ScoreEntropy:
         """Return the estimator itself. Raises `InputError` if the model was not trained for such a schedule."""
         trained = trained_noise_of(model)
         if trained is not None:
@@ -192,12 +194,12 @@ class ScoreEntropy(Pointwise):
             return ()
         return replace(self, design=Stratified()).jobs(item, self.pilot, 1, rng)
 
-    def after_pilot(self, evaluations: tuple[Evaluation, ...]) -> "ScoreEntropy":
+    def after_pilot(self, evaluations: tuple[Evaluation, ...]) -> ScoreEntropy:
         """Return the estimator with the law of the time that the pilot's terms ask for."""
         (evaluation,) = evaluations
         return self.informed(evaluation.plan, evaluation.terms**2)
 
-    def informed(self, plan: Plan, squares: NDArray[np.float64]) -> "ScoreEntropy":
+    def informed(self, plan: Plan, squares: NDArray[np.float64]) -> ScoreEntropy:
         """Return the estimator with the law of the time fitted to squared terms of a pilot, one stratum per pass."""
         times = (np.arange(plan.passes) + 0.5) / plan.passes
         return replace(self, time_law=TimeLaw.fitted(times, squares[0]))

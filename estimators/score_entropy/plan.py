@@ -1,5 +1,7 @@
 """Noise plans: how much noise each pass adds, and the uniform numbers that say where."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -83,7 +85,7 @@ class NoisePlan(Plan):
         row_of_pass = np.where(loses, loses.cumsum() - 1, -1)
         return Inputs(self.question, (*columns, total_noise[loses]), row_of_pass)
 
-    def part(self, replicates: slice) -> "NoisePlan":
+    def part(self, replicates: slice) -> NoisePlan:
         """Return the plan of some of the replicates."""
         return replace(
             self,
@@ -92,7 +94,7 @@ class NoisePlan(Plan):
             weights=self.weights[replicates],
         )
 
-    def joined(self, others: Sequence["NoisePlan"]) -> "NoisePlan":
+    def joined(self, others: Sequence[NoisePlan]) -> NoisePlan:
         """Return this plan's replicates and then those of others; see `Plan.concatenate`."""
         plans = (self, *others)
         return replace(

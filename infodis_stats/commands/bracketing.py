@@ -2,8 +2,6 @@
 
 import argparse
 
-from tqdm import tqdm
-
 from infodis_stats import report
 from infodis_stats.commands.likelihoods import averages_of, check_out, show
 from infodis_stats.commands.models import chat_attributes, read_masked_model
@@ -11,6 +9,7 @@ from infodis_stats.commands.reading import naming, reading, scored_tokens
 from infodis_stats.estimates.bracket import bracket_nll
 from infodis_stats.io.records import read_records
 from infodis_stats.laws import Law
+from infodis_stats.progress import progress_bar
 
 __all__ = ["bracket"]
 
@@ -24,7 +23,7 @@ def bracket(options: argparse.Namespace) -> None:
     names = [record.name for record in texts]
     streams = None if isinstance(model, Law) else names  # the random numbers of a law's sequence depend on its symbols
     arguments = {name: getattr(options, name) for name in ("orders", "seed", "level", "batch_size", "device")}
-    with naming(texts), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+    with naming(texts), progress_bar() as bar:
         result = bracket_nll(model, tokens, context=given, names=streams, progress=bar.update, **arguments)
     result = result.assign_coords(sequence=names).assign_attrs(chat_attributes(options, model))
     if not isinstance(model, Law):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from estimators import InputError
 from infodis_stats.commands.models import LOADING, load_network, loading_options, read_model, search_current_folder
@@ -18,6 +17,7 @@ from infodis_stats.diagnostics.verdict import Diagnosis, Verdict
 from infodis_stats.io.records import read_records
 from infodis_stats.io.tables import markdown_table
 from infodis_stats.models import MaskedLanguageModel
+from infodis_stats.progress import progress_bar
 from infodis_stats.report import write_model_check
 from infodis_stats.report.model_check import validation_table
 from infodis_stats.results.provenance import versions
@@ -43,7 +43,7 @@ def validate(options: argparse.Namespace) -> None:
     model = load_network(options.model, options)
     if not isinstance(model, MaskedLanguageModel):
         raise InputError("validate compares a Hugging Face model with its published convention; use check for others")
-    with tqdm(unit="check", disable=None) as bar:
+    with progress_bar("check") as bar:
         validation = validate_model(model, _texts(options), seed=options.seed, progress=bar.update)
     validation = replace(validation, check=_with_options(validation.check, options))
     if options.out is not None:
@@ -59,7 +59,7 @@ def validate(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> ModelCheck:
     settings: dict[str, Any] = {"texts": _texts(options), "seed": options.seed}
-    with tqdm(unit="check", disable=None) as bar:
+    with progress_bar("check") as bar:
         settings["progress"] = bar.update
         if Path(options.model).suffix == ".toml":
             return check_model(read_model(options.model, options), **settings)

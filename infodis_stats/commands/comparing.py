@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from tqdm import tqdm
 
 from estimators import InfodisError, InputError, estimator
 from infodis_stats.commands.models import as_prompted, chat_attributes, read_model
@@ -20,6 +19,7 @@ from infodis_stats.inference.estimator_comparison import compare as compare_resu
 from infodis_stats.io.records import read_records
 from infodis_stats.laws import Law
 from infodis_stats.laws.records import encode_records
+from infodis_stats.progress import progress_bar
 from infodis_stats.report import summary
 from infodis_stats.results.validity import caution_sentences
 
@@ -87,7 +87,7 @@ def _estimation(options: argparse.Namespace) -> Callable[[str], xr.Dataset]:
     attributes = chat_attributes(options, model)
 
     def estimate(name: str) -> xr.Dataset:
-        with tqdm(desc=name, unit="pass", unit_scale=True, disable=None) as bar:
+        with progress_bar(desc=name) as bar:
             result = estimate_texts(model, prompted, name, overlap=options.overlap, progress=bar.update, **settings)
         return result.assign_attrs(attributes)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 import xarray as xr
-from tqdm import tqdm
 
 from estimators import InputError
 from infodis_stats import inference, report
@@ -24,6 +23,7 @@ from infodis_stats.io.tables import csv_table, terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.laws.records import encode_records
 from infodis_stats.models import TextModel
+from infodis_stats.progress import progress_bar
 from infodis_stats.report.numbers import band
 from infodis_stats.report.summary_table import AVERAGES
 from infodis_stats.results.validity import caution_sentences
@@ -44,7 +44,7 @@ def nll(options: argparse.Namespace) -> None:
         return
     check_context(options)
     records = as_prompted(texts, model, options)
-    with naming(texts), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+    with naming(texts), progress_bar() as bar:
         result = estimate_texts(
             model,
             records,
@@ -82,7 +82,7 @@ def ratio(options: argparse.Namespace) -> None:
         return
     check_context(options)
     pairs = as_prompted([_pair(*both) for both in zip(*sides, strict=True)], model, options)
-    with naming(*sides), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+    with naming(*sides), progress_bar() as bar:
         result = estimate_text_ratios(
             model,
             pairs,
@@ -104,7 +104,7 @@ def _under_two_models(model: Law | TextModel, options: argparse.Namespace) -> xr
     tokens, given = scored_tokens(model, texts, options)
     settings = _sampling(options)
     del settings["precision"], settings["most_passes"]
-    with naming(texts), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+    with naming(texts), progress_bar() as bar:
         result = estimate_model_log_ratio(
             model,
             second,

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from estimators import InfodisError
 from infodis_stats.commands.failures import report_failed
@@ -18,6 +17,7 @@ from infodis_stats.io.records import Record
 from infodis_stats.io.tables import csv_table, terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.models import TextModel
+from infodis_stats.progress import progress_bar
 from infodis_stats.report import summary
 
 __all__ = ["score_listed"]
@@ -33,7 +33,7 @@ def score_listed(model: Law | TextModel, records: Sequence[Record], options: arg
     for record in records:
         try:
             tokens = sequence_tokens(model, record)
-            with tqdm(unit="pass", unit_scale=True, desc=record.name, disable=None) as bar:
+            with progress_bar(desc=record.name) as bar:
                 result = score_mutants(
                     model,
                     tokens,

@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pandas as pd
 import xarray as xr
-from tqdm import tqdm
 
 from infodis_stats.commands.likelihoods import attributes_of
 from infodis_stats.commands.models import chat_attributes, read_masked_model
@@ -16,6 +15,7 @@ from infodis_stats.estimates.order_swaps import order_swaps
 from infodis_stats.io.records import read_records
 from infodis_stats.io.tables import terminal_table
 from infodis_stats.laws import Law
+from infodis_stats.progress import progress_bar
 from infodis_stats.report.numbers import band, significant
 
 __all__ = ["consistency"]
@@ -39,7 +39,7 @@ def consistency(options: argparse.Namespace) -> None:
     names = [record.name for record in texts]
     streams = None if isinstance(model, Law) else names  # the random numbers of a law's sequence depend on its symbols
     arguments = {name: getattr(options, name) for name in ("seed", "level", "batch_size", "device")}
-    with naming(texts), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+    with naming(texts), progress_bar() as bar:
         arguments |= {"context": given, "names": streams, "progress": bar.update}
         if options.tolerance is not None:
             arguments["tolerance"] = options.tolerance

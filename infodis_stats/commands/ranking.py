@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from estimators import InputError, ModelError
 from infodis_stats.analysis.accuracy import accuracy
@@ -21,6 +20,7 @@ from infodis_stats.io.records import Question, read_questions
 from infodis_stats.io.tables import terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.models import TextModel
+from infodis_stats.progress import progress_bar
 from infodis_stats.report.numbers import band
 from infodis_stats.results.provenance import model_conventions, model_fingerprint
 
@@ -48,7 +48,7 @@ def rank(options: argparse.Namespace) -> None:
     questions = [question for question in asked if question.name in contests]
     rows: list[dict[str, Any]] = []
     try:
-        for question, ranking in zip(tqdm(questions, unit="question", disable=None), rankings, strict=True):
+        for question, ranking in zip(progress_bar("question", iterable=questions), rankings, strict=True):
             if isinstance(ranking, ModelError):
                 failed[question.name] = str(ranking)
             else:

@@ -5,7 +5,6 @@ import argparse
 import numpy as np
 import pandas as pd
 import xarray as xr
-from tqdm import tqdm
 
 from infodis_stats.commands.likelihoods import check_out, show
 from infodis_stats.commands.models import chat_attributes, read_masked_model
@@ -13,6 +12,7 @@ from infodis_stats.commands.reading import naming, reading, scored_tokens
 from infodis_stats.estimates.sampler import sampler_nll
 from infodis_stats.io.records import read_records
 from infodis_stats.io.tables import terminal_table
+from infodis_stats.progress import progress_bar
 from infodis_stats.report.numbers import significant
 from infodis_stats.results.validity import caution_keys, caution_sentences
 
@@ -34,7 +34,7 @@ def sampler(options: argparse.Namespace) -> None:
     model = read_masked_model(options.model, options)
     texts = read_records(options.file, **reading(options))
     tokens, given = scored_tokens(model, texts, options)
-    with naming(texts), tqdm(unit="pass", unit_scale=True, disable=None) as bar:
+    with naming(texts), progress_bar() as bar:
         result = sampler_nll(
             model,
             tokens,

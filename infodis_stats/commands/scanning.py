@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from estimators import InfodisError, InputError
 from infodis_stats.commands.failures import report_failed
@@ -23,6 +22,7 @@ from infodis_stats.io.tables import printable, terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.models.text_model import MaskedTextModel
 from infodis_stats.models.vocabulary import alternatives, symbol_tokens
+from infodis_stats.progress import progress_bar
 from infodis_stats.report import write_scans
 from infodis_stats.report.scan import ranking_tables, scan_answer
 from infodis_stats.report.summary_table import made_by
@@ -87,7 +87,7 @@ def _scan(model: Law | MaskedTextModel, record: Record, options: argparse.Namesp
     else:
         symbols = symbol_tokens(model, options.symbols.split() if " " in options.symbols else options.symbols)
     sequences = 1 + int((tokens[positions, None] != symbols).sum())
-    with tqdm(total=sequences, unit="sequence", desc=record.name, disable=None) as bar:
+    with progress_bar("sequence", total=sequences, desc=record.name) as bar:
         return scan_substitutions(
             model,
             tokens,

@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from estimators import InputError
 from infodis_stats.analysis.population import population_mean
@@ -19,6 +18,7 @@ from infodis_stats.io.files import writable_folder
 from infodis_stats.models import Denoiser, UniformDenoiser
 from infodis_stats.models.denoisers.training import TrainingPlan
 from infodis_stats.models.denoisers.training import train as train_denoiser
+from infodis_stats.progress import progress_bar
 
 __all__ = ["train"]
 
@@ -45,7 +45,7 @@ def train(options: argparse.Namespace) -> None:
     )
     plan = TrainingPlan(options.steps, options.batch, options.rate, min(100, options.steps), options.seed)
     model = (UniformDenoiser if config.noise else Denoiser)(config).to(options.device)
-    with tqdm(total=plan.steps, unit="step", disable=None) as bar:
+    with progress_bar("step", total=plan.steps) as bar:
 
         def show(done: int, loss: float) -> None:
             bar.update(done - bar.n)

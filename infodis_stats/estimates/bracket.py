@@ -60,7 +60,7 @@ def bracket_nll(
     level: float = 0.95,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Bracket ``-log p(x)`` of random-order sampling, beside the any-order value that bounds it.
 

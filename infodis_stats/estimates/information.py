@@ -114,7 +114,7 @@ def estimate_information(
     level: float = 0.95,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Estimate ``I(x_0; x_t)`` for every amount of noise at once, with a simultaneous band.
 

@@ -36,7 +36,7 @@ def estimate_log_ratio(
     simultaneous: bool = False,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Estimate ``log p(first | context) - log p(second | context)`` of each pair, with a confidence interval.
 

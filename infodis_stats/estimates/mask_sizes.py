@@ -113,7 +113,7 @@ def estimate_sizes(
     level: float = 0.95,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Estimate the contribution of masks of each size to ``-log p(scored tokens | context)``, with a simultaneous band.
 

@@ -53,7 +53,7 @@ def estimate_model_log_ratio(
     simultaneous: bool = False,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Estimate ``log p_first(x | context) - log p_second(x | context)`` of each sequence, with a confidence interval.
 

@@ -33,7 +33,7 @@ def score_mutants(
     simultaneous: bool = False,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Estimate ``log p(mutant | context) - log p(original | context)`` of mutants that are given by name.
 

@@ -32,7 +32,7 @@ def estimate_nll(
     simultaneous: bool = False,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Estimate ``-log p(scored tokens | context)`` of each sequence, with a confidence interval.
 

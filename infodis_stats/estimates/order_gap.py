@@ -58,7 +58,7 @@ def order_gap(
     level: float = 0.95,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Estimate how far apart the chain rule's likelihoods in different orders are, and what that costs.
 

@@ -92,7 +92,7 @@ def order_swaps(
     level: float = 0.95,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Test locally whether a model's conditionals come from one law: by swaps, three forward passes each.
 

@@ -62,7 +62,7 @@ def estimate_positions(
     level: float = 0.95,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Estimate each token's contribution to ``-log p(response | prompt)``, with a confidence interval.
 

@@ -58,7 +58,7 @@ def rank_candidates(
     names: Sequence[str] | None = None,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Find the likeliest of several sequences that share their context, such as the answers to a question.
 

@@ -41,7 +41,7 @@ def sampler_nll(
     names: Sequence[str] | None = None,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Compute ``-log p(scored tokens | context)`` of a deterministic decoder: the exact likelihood of what it writes.
 
@@ -125,7 +125,7 @@ def sampler_nll(
         targets,
         batch_size=rows_per_call(model, execution.batch_size),
         device=execution.device,
-        progress=execution.progress,
+        progress=execution.callback,
     )
     if all(done.problem for done in replays):
         raise ModelError(f"{targets[0].label}, {replays[0].problem}")

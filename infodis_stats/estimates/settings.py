@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from estimators.sampling import Beside
 from infodis_stats.analysis import level_of_each
 from infodis_stats.analysis.replicates import check_level
 from infodis_stats.laws import Law
+from infodis_stats.progress import progress_callback
 from infodis_stats.results.error_bars import interval_kind
 
 __all__ = ["Device", "Execution", "IntervalRequest", "SamplingPlan", "named_estimator", "rows_per_call"]
@@ -119,26 +121,32 @@ class Execution:
     batch_size : int, optional
         Rows per call of the model. None: see `rows_per_call`.
     device : torch.device or str, default "cpu"
-    progress : callable, optional
-        Called with the number of planned passes that are now done; see `estimators.evaluate`.
+    progress : callable or bool, optional
+        Called with the number of planned passes that are now done; see `estimators.evaluate`. True: a bar that appears
+        after two seconds, in terminals and notebooks.
 
     Raises
     ------
     InputError
-        If the batch size is not a positive integer, the device not a device, or the callback not a function.
+        If the batch size is not a positive integer, the device not a device, or the callback neither a function nor a
+        bool.
     """
 
     batch_size: int | None = None
     device: Device = "cpu"
-    progress: Progress | None = None
+    progress: Progress | bool | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size is not None:
             check_count("batch_size", self.batch_size)
         if not isinstance(self.device, torch.device | str):
             raise InputError(f"device must be a torch device such as 'cpu' or 'cuda', got {type(self.device).__name__}")
-        if self.progress is not None and not callable(self.progress):
-            raise InputError(f"progress must be a function of a number of passes, got {type(self.progress).__name__}")
+        self.callback  # noqa: B018  it checks the argument
+
+    @cached_property
+    def callback(self) -> Progress | None:
+        """The function that is called with the number of planned passes that are now done."""
+        return progress_callback(self.progress)
 
     def draw(
         self,
@@ -156,7 +164,7 @@ class Execution:
             seed,
             batch_size=rows_per_call(model, self.batch_size),
             device=self.device,
-            progress=self.progress,
+            progress=self.callback,
             keep_failed=keep_failed,
             beside=beside,
         )
@@ -168,7 +176,7 @@ class Execution:
             jobs,
             batch_size=rows_per_call(model, self.batch_size),
             device=self.device,
-            progress=self.progress,
+            progress=self.callback,
             keep_failed=True,
         )
 

@@ -82,7 +82,7 @@ def scan_substitutions(
     level: float = 0.95,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Estimate ``log p(mutant | context) - log p(original | context)`` of every single substitution.
 
@@ -197,8 +197,8 @@ def scan_substitutions(
         nonlocal forward_passes
         for evaluation in evaluations:
             forward_passes += evaluation.forward_passes
-            if execution.progress is not None:
-                execution.progress(1)
+            if execution.callback is not None:
+                execution.callback(1)
             yield evaluation
 
     mutants = counted()

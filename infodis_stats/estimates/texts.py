@@ -120,7 +120,7 @@ def estimate_texts(
     simultaneous: bool = False,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Estimate ``-log p(response | prompt)`` of each record, with a confidence interval.
 
@@ -278,7 +278,7 @@ def estimate_text_ratios(
     simultaneous: bool = False,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Estimate ``log p(first | prompt) - log p(second | prompt)`` of each pair, with a confidence interval.
 
@@ -346,7 +346,7 @@ def rank_texts(
     seed: int = 0,
     batch_size: int | None = None,
     device: Device = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Find the likeliest of several answers to a prompt.
 

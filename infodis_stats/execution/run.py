@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from estimators import InfodisError
 from infodis_stats.execution.blocks import Block, blocks_of
@@ -18,6 +17,7 @@ from infodis_stats.execution.executors import ExecutorFactory, WorkError, in_pro
 from infodis_stats.execution.ledger import Ledger
 from infodis_stats.execution.section import Columns, Workflow
 from infodis_stats.io.files import StoreError
+from infodis_stats.progress import progress_bar
 
 __all__ = ["StudyRun", "run"]
 
@@ -100,7 +100,7 @@ def run(
     open_executor : callable
         Opens the executor that computes blocks; it does not affect the numbers.
     show_progress : bool, default False
-        Draw a progress bar if standard error is a terminal.
+        Show a progress bar, in terminals and notebooks.
     **facts
         Further facts about the run for `progress_of`: ``study``, ``title`` and ``workers``.
 
@@ -141,8 +141,7 @@ def _run(study_run: StudyRun[T], executor: Executor | None, facts: Mapping[str, 
         missing = [index for index, block in enumerate(blocks) if not ledger.has(block)]
         passes = sum(block.passes for block in blocks)
         before = passes - sum(blocks[index].passes for index in missing)
-        quiet = None if show_progress else True
-        with tqdm(total=passes, initial=before, unit="pass", unit_scale=True, disable=quiet) as bar:
+        with progress_bar(show=show_progress, total=passes, initial=before) as bar:
             for _ in range(MOST_ATTEMPTS):
                 if executor is None:
                     for block in (blocks[index] for index in missing):
@@ -161,9 +160,7 @@ def _run(study_run: StudyRun[T], executor: Executor | None, facts: Mapping[str, 
     return study.result[0]
 
 
-def _distribute(
-    study_run: StudyRun[T], executor: Executor, stage: int, blocks: Mapping[int, Block], bar: "tqdm[Any]"
-) -> None:
+def _distribute(study_run: StudyRun[T], executor: Executor, stage: int, blocks: Mapping[int, Block], bar: Any) -> None:
     """Submit blocks of a stage, by their indices in it, and wait until their files exist."""
     ledger = Ledger(study_run.ledger)
     futures = {executor.submit(_compute, study_run, stage, index, block.key): block for index, block in blocks.items()}

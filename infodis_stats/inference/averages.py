@@ -1,5 +1,7 @@
 """Averages over a data set, and how to split a budget between more masks and more documents."""
 
+from __future__ import annotations
+
 import reprlib
 from dataclasses import replace
 

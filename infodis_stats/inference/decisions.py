@@ -1,5 +1,7 @@
 """Decisions about pairs: which side is likelier, with control of false claims."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

@@ -1,5 +1,7 @@
 """Comparison of many results on the same items: one ranking by variance per pass, with ties."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Sequence
 

@@ -1,5 +1,7 @@
 """Comparison of two results by their variance at equal passes."""
 
+from __future__ import annotations
+
 import json
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Laws of codes: tokens that determine one another across a distance, by a checksum or as copies."""
 
+from __future__ import annotations
+
 import math
 from typing import ClassVar, Final, Literal, get_args
 

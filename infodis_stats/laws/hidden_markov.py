@@ -1,5 +1,7 @@
 """Hidden Markov laws: symbols emitted by a latent Markov chain of states."""
 
+from __future__ import annotations
+
 from typing import ClassVar, Final, Self
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Laws of independent tokens: every position has its own distribution."""
 
+from __future__ import annotations
+
 import math
 from typing import ClassVar, Final, Self
 

@@ -1,5 +1,7 @@
 """The base class of exact laws: all methods derive from the posterior given per-position evidence."""
 
+from __future__ import annotations
+
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence

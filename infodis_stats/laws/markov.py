@@ -1,5 +1,7 @@
 """Markov chains of any order, with exact posteriors by the forward-backward algorithm."""
 
+from __future__ import annotations
+
 from typing import ClassVar, Final, Self
 
 import numpy as np

@@ -1,5 +1,7 @@
 """A law given by a table of sequences and their probabilities."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import ClassVar, Final, Self
 

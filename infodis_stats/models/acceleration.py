@@ -1,5 +1,7 @@
 """Faster networks: matrix products in half precision, compiled blocks."""
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,5 +1,7 @@
 """Loading of networks by name: a bundled model, a trained denoiser, a Hugging Face model, or a user's own."""
 
+from __future__ import annotations
+
 import importlib
 import operator
 import re

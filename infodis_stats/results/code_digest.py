@@ -18,6 +18,8 @@ NO_NUMBERS = (
     "infodis_stats/cli.py",
     "infodis_stats/commands",
     "infodis_stats/diagnostics",
+    "infodis_stats/notebook.py",
+    "infodis_stats/plots",
     "report",
     "report.py",
     "verdicts.py",
@@ -30,6 +32,12 @@ NO_NUMBERS = (
 """Files and folders that display numbers, judge them or choose what to run, in any folder of a package."""
 
 STUDIES = ("infodis_stats", "studies")
+DISPLAYED = ("_repr_html_",)
+"""Methods that display a value."""
+
+CAUTION = "Caution"
+"""A value that holds messages behind its key."""
+
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -45,8 +53,8 @@ def code_digest(module: str) -> str:
     """Return the SHA-256 of the code that a module computes its numbers with, in hexadecimal.
 
     It covers unreleased changes, and is the same on every version of Python that parses the code alike. Comments,
-    docstrings, formatting, and code that displays numbers do not count; nor do kinds of study that the kind of the
-    module does not import.
+    docstrings, formatting, the messages of errors and cautions, and code that displays numbers do not count; nor do
+    kinds of study that the kind of the module does not import.
 
     Parameters
     ----------
@@ -118,7 +126,8 @@ def _source(text: bytes) -> _Source:
 
 
 def _write(node: Any, parts: list[str]) -> None:
-    """Write a syntax tree without docstrings, and without empty fields, in which versions of Python differ."""
+    """Write a syntax tree without what displays, and without empty fields, in which versions of Python differ."""
+    node = _without_messages(node)
     parts.append(type(node).__name__)
     for name in node._fields:
         value = getattr(node, name)
@@ -126,12 +135,25 @@ def _write(node: Any, parts: list[str]) -> None:
             if name == "body" and isinstance(node, DOCUMENTED) and _is_text(value[:1]):
                 value = value[1:]
             for item in value:
+                if isinstance(item, DOCUMENTED) and getattr(item, "name", "") in DISPLAYED:
+                    continue
                 parts.append(name)
                 _write_value(item, parts)
         elif value is not None and not isinstance(value, ast.expr_context):
             parts.append(name)
             _write_value(value, parts)
     parts.append("end")
+
+
+def _without_messages(node: Any) -> Any:
+    """Return a node without the message of the error that it raises, or the texts of the caution that it makes."""
+    match node:
+        case ast.Raise(exc=ast.Call(func=error), cause=cause):
+            return ast.Raise(error, cause)
+        case ast.Call(func=ast.Name(id=name), args=[key, *_]) if name == CAUTION:
+            return ast.Call(node.func, [key], [])
+        case _:
+            return node
 
 
 def _write_value(value: Any, parts: list[str]) -> None:

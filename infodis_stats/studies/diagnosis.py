@@ -1,5 +1,7 @@
 """The diagnosis of a result or of a study."""
 
+from __future__ import annotations
+
 import json
 
 import xarray as xr

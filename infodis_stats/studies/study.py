@@ -1,5 +1,7 @@
 """Running of studies: from a study file to a tree of data sets with its provenance."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import pickle
@@ -74,7 +76,7 @@ def run_study(
         Whether to import modules of your own that the study names as networks, ``"package.module:object"``. Workers on
         other machines must be able to import them too.
     show_progress : bool, default False
-        Show a progress bar if the standard error stream is a terminal.
+        Show a progress bar, in terminals and notebooks.
 
     Returns
     -------

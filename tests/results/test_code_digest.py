@@ -78,6 +78,42 @@ def test_comments_docstrings_and_formatting_do_not_count(copied):
     assert digest(COMPARISON) != expected
 
 
+MESSAGES = (
+    ("infodis_stats/results/validity.py", "biased by construction, by", "biased by"),
+    ("infodis_stats/results/validity.py", "use more passes, chain, or", "use chain, or"),
+    ("infodis_stats/results/error_bars.py", "there is no interval", "no interval has the name"),
+)
+NO_MESSAGES = (
+    ("infodis_stats/results/validity.py", '"biased",', '"unbiased",'),
+    ("infodis_stats/results/error_bars.py", "raise InputError(", "raise ValueError("),
+)
+
+
+@pytest.mark.parametrize(("counted", "edits"), [(False, MESSAGES), (True, NO_MESSAGES)])
+def test_messages_of_errors_and_cautions_do_not_count_but_what_is_raised_does(copied, counted, edits):
+    folder, digest = copied
+    expected = digest(COMPARISON)
+    for name, before, after in edits:
+        path = folder / name
+        text = path.read_text()
+        assert before in text, (name, before)
+        path.write_text(text.replace(before, after, 1))
+        assert (digest(COMPARISON) != expected) == counted, (name, before)
+        path.write_text(text)
+
+
+def test_a_method_that_displays_a_value_does_not_count(copied):
+    folder, digest = copied
+    expected = digest(COMPARISON)
+    path = folder / "infodis_stats/laws/markov.py"
+    with path.open("a") as file:
+        file.write("\n    def _repr_html_(self):\n        return 'a law'\n")
+    assert digest(COMPARISON) == expected
+    with path.open("a") as file:
+        file.write("\n    def another(self):\n        return 'a law'\n")
+    assert digest(COMPARISON) != expected
+
+
 def test_a_kind_counts_for_itself_and_for_the_kinds_that_import_it(copied):
     folder, digest = copied
     frontier = "infodis_stats.studies.frontier.run"
@@ -92,7 +128,7 @@ def test_a_kind_counts_for_itself_and_for_the_kinds_that_import_it(copied):
 def test_code_that_counts_imports_none_that_does_not():
     """Otherwise the numbers could depend on code that the digest does not see."""
     for path, text in counted_files():
-        for node in ast.walk(without_type_checking(ast.parse(text))):
+        for node in ast.walk(without_display(ast.parse(text))):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("infodis_stats"):
                 imported = PurePosixPath(node.module.replace(".", "/"))
                 assert not ignored(imported), f"{path} imports {node.module}"
@@ -120,8 +156,15 @@ def ignored(path: PurePosixPath) -> bool:
     return any(place.match(pattern) for place in places for pattern in code.NO_NUMBERS)
 
 
-def without_type_checking(tree: ast.Module) -> ast.Module:
-    tree.body = [
-        node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
-    ]
+def without_display(tree: ast.Module) -> ast.Module:
+    """Drop what does not run, and the methods that display a value."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef):
+            node.body = [inner for inner in node.body if not displays(inner)]
     return tree
+
+
+def displays(node: ast.stmt) -> bool:
+    if isinstance(node, ast.If):
+        return "TYPE_CHECKING" in ast.dump(node.test)
+    return isinstance(node, ast.FunctionDef) and node.name in code.DISPLAYED

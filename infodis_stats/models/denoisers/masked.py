@@ -1,5 +1,7 @@
 """The masked denoiser: a conditional model of characters or subwords, without time conditioning."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import cast
 

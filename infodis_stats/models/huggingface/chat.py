@@ -1,5 +1,7 @@
 """Chat templates: prompts as a tokenizer renders them for a model that was tuned on conversations."""
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace

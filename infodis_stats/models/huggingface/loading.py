@@ -1,5 +1,7 @@
 """Loading of masked language models from a folder or the Hugging Face hub."""
 
+from __future__ import annotations
+
 import contextlib
 import importlib
 import json

@@ -1,5 +1,7 @@
 """A network with the calling conventions of its family, as a text model."""
 
+from __future__ import annotations
+
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
