@@ -153,8 +153,9 @@ def _renamed(tree: xr.DataTree, names: Mapping[str, str]) -> xr.DataTree:
     shown = tree.copy()
     for part, node in tree.children.items() if names else ():
         if "group" in node.coords:
-            values = [names.get(name, name) for name in node["group"].values.tolist()]
-            shown[part] = xr.DataTree(node.to_dataset().assign_coords(group=(node["group"].dims, values)))
+            dataset = node.to_dataset()
+            values = [names.get(name, name) for name in dataset["group"].values.tolist()]
+            shown[part] = xr.DataTree(dataset.assign_coords(group=(dataset["group"].dims, values)))
     return shown
 
 
