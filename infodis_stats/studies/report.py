@@ -1,6 +1,7 @@
 """The report of a study: a self-contained page, Markdown, figures and tables."""
 
 import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +37,7 @@ def document_of(tree: xr.DataTree) -> Document:
     """
     kind = kind_named(Study.of(tree, "a report").attrs["kind"])
     with Study(tree).whole("the report"):
-        names = _group_names(tree)
+        names = _group_names(Study(tree))
         shown = _renamed(tree, names)
         study = Study(shown)
         document = kind.document(study)
@@ -136,11 +137,14 @@ def rewrite_report(study: Path | str, folder: Path | str) -> Path:
     return folder / f"{STEM}.html"
 
 
-def _group_names(tree: xr.DataTree) -> dict[str, str]:
+def _group_names(study: Study) -> dict[str, str]:
     """Return the names of the groups that are shorter on the page, unless two would be the same."""
-    summary = tree["summary"].to_dataset()
-    names = summary["group"].values.tolist() if "group" in summary.coords else []
-    short = {name: short_group(name) for name in names}
+    names = study.summary["group"].values.tolist() if "group" in study.summary.coords else []
+    try:
+        subjects = tomllib.loads(study.provenance["spec"]).get("subjects", [])
+    except tomllib.TOMLDecodeError:  # the text was changed: names stay as they are
+        subjects = []
+    short = {name: short_group(name, [table["name"] for table in subjects]) for name in names}
     return {name: new for name, new in short.items() if new != name} if len(set(short.values())) == len(names) else {}
 
 
@@ -149,8 +153,9 @@ def _renamed(tree: xr.DataTree, names: Mapping[str, str]) -> xr.DataTree:
     shown = tree.copy()
     for part, node in tree.children.items() if names else ():
         if "group" in node.coords:
-            values = [names.get(name, name) for name in node["group"].values.tolist()]
-            shown[part] = xr.DataTree(node.to_dataset().assign_coords(group=(node["group"].dims, values)))
+            dataset = node.to_dataset()
+            values = [names.get(name, name) for name in dataset["group"].values.tolist()]
+            shown[part] = xr.DataTree(dataset.assign_coords(group=(dataset["group"].dims, values)))
     return shown
 
 

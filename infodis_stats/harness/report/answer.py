@@ -47,7 +47,8 @@ def answer(view: View) -> Iterator[str]:
         )
     yield from left_out_sentences(view.tasks)
     if view.failures:
-        items = counted(len(view.failures), "question or document")
+        failed = len(view.failures)
+        items = "1 question or document" if failed == 1 else f"{failed:,} questions or documents"
         yield f"The model failed on {items}; all numbers here leave out what failed."
 
 

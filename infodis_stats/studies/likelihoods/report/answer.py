@@ -89,7 +89,8 @@ def _published(summary: xr.Dataset) -> str:
     if bad:
         others = _listed([name.removeprefix(PUBLISHED) for name in bad])
         span = _ends([bias for biases in bad.values() for bias in biases])
-        words.append(f"{others} only with numbers from the same code at the same settings (bias {span})")
+        may = "" if good else "may be compared "
+        words.append(f"{others} {may}only with numbers from the same code at the same settings (bias {span})")
     return f"Of the published estimators, {'; '.join(words)}."
 
 
