@@ -23,8 +23,8 @@ from infodis_stats.io.tables import csv_table, terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.laws.records import encode_records
 from infodis_stats.models import TextModel
+from infodis_stats.plots.numbers import band
 from infodis_stats.progress import progress_bar
-from infodis_stats.report.numbers import band
 from infodis_stats.report.summary_table import AVERAGES
 from infodis_stats.results.validity import caution_sentences
 

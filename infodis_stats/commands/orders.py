@@ -15,8 +15,8 @@ from infodis_stats.estimates.order_swaps import order_swaps
 from infodis_stats.io.records import read_records
 from infodis_stats.io.tables import terminal_table
 from infodis_stats.laws import Law
+from infodis_stats.plots.numbers import band, significant
 from infodis_stats.progress import progress_bar
-from infodis_stats.report.numbers import band, significant
 
 __all__ = ["consistency"]
 

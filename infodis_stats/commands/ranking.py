@@ -20,8 +20,8 @@ from infodis_stats.io.records import Question, read_questions
 from infodis_stats.io.tables import terminal_table
 from infodis_stats.laws import Law
 from infodis_stats.models import TextModel
+from infodis_stats.plots.numbers import band
 from infodis_stats.progress import progress_bar
-from infodis_stats.report.numbers import band
 from infodis_stats.results.provenance import model_conventions, model_fingerprint
 
 __all__ = ["rank"]

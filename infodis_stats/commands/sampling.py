@@ -12,8 +12,8 @@ from infodis_stats.commands.reading import naming, reading, scored_tokens
 from infodis_stats.estimates.sampler import sampler_nll
 from infodis_stats.io.records import read_records
 from infodis_stats.io.tables import terminal_table
+from infodis_stats.plots.numbers import significant
 from infodis_stats.progress import progress_bar
-from infodis_stats.report.numbers import significant
 from infodis_stats.results.validity import caution_keys, caution_sentences
 
 __all__ = ["sampler"]

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from infodis_stats.diagnostics.models import ModelCheck, Validation
 from infodis_stats.io.files import writable_folder
+from infodis_stats.plots.numbers import significant
 from infodis_stats.plots.style import STYLE
 from infodis_stats.report.document import Answer, Code, Document, Figure, Heading, Note, Points, Table, Verdicts
-from infodis_stats.report.numbers import significant
 from infodis_stats.report.page import files_of, write_texts
 from infodis_stats.report.svg import to_svg
 from infodis_stats.results.provenance import versions

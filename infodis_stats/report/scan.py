@@ -13,6 +13,7 @@ from infodis_stats.estimates.substitutions import rank_substitutions
 from infodis_stats.io.files import writable_folder
 from infodis_stats.io.store import write_store
 from infodis_stats.io.tables import csv_table
+from infodis_stats.plots.numbers import band, significant
 from infodis_stats.report.conventions import model_points
 from infodis_stats.report.document import (
     Answer,
@@ -28,7 +29,6 @@ from infodis_stats.report.document import (
     Verdicts,
 )
 from infodis_stats.report.heatmap import heatmap_figure, visible
-from infodis_stats.report.numbers import band, significant
 from infodis_stats.report.page import files_of, write_texts
 from infodis_stats.results.estimands import estimand_notes
 from infodis_stats.results.validity import NO_CLAIM, caution_sentences

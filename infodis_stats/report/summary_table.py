@@ -14,7 +14,7 @@ from infodis_stats import inference
 from infodis_stats.diagnostics.verdict import concise
 from infodis_stats.io.tables import markdown_table, printable, terminal_table
 from infodis_stats.notebook import paragraphs, table
-from infodis_stats.report.numbers import percent, significant
+from infodis_stats.plots.numbers import percent, significant
 from infodis_stats.results.estimands import estimand_notes
 from infodis_stats.results.labels import with_estimates
 from infodis_stats.results.quantity import quantity_of

@@ -10,8 +10,8 @@ from infodis_stats.harness.comparison import compare_models
 from infodis_stats.harness.extra_keys import with_mask_noise
 from infodis_stats.harness.report.document import harness_document, write_harness_report
 from infodis_stats.harness.report.open_questions import open_questions
+from infodis_stats.plots.numbers import significant
 from infodis_stats.report.markdown import render_markdown
-from infodis_stats.report.numbers import significant
 from tests.harness.test_extra_keys import small_task
 from tests.support.harness_data import harness_results, perplexity_dataset, with_failure
 

@@ -8,8 +8,8 @@ from matplotlib.patches import Rectangle
 
 import infodis_stats as ids
 from infodis_stats.plots.calibration_cells import cautioned_cells, clean_cells, main_level
+from infodis_stats.plots.numbers import significant
 from infodis_stats.plots.palette import shade_of
-from infodis_stats.report.numbers import significant
 from infodis_stats.report.svg import svg_of
 
 

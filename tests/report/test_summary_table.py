@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import infodis_stats as ids
-from infodis_stats.report.numbers import significant
+from infodis_stats.plots.numbers import significant
 
 LAW = ids.MarkovChain.random(order=2, alphabet="ACGT", seed=3)
 FIRST, SECOND = LAW.sample(3, length=12, seed=0), LAW.sample(3, length=12, seed=1)

@@ -6,7 +6,7 @@ import xarray as xr
 
 from infodis_stats.harness.report.cells import ends, known_or_nan, points, share
 from infodis_stats.harness.report.view import View, scores_of
-from infodis_stats.report.numbers import significant
+from infodis_stats.plots.numbers import significant
 
 __all__ = ["accuracy_rows", "group_rows"]
 

@@ -10,7 +10,7 @@ from infodis_stats.harness.report.cells import ends, points
 from infodis_stats.harness.report.comparison_table import comparison_sentences
 from infodis_stats.harness.report.verdicts import noise_unknown
 from infodis_stats.harness.report.view import View, scores_of
-from infodis_stats.report.numbers import significant
+from infodis_stats.plots.numbers import significant
 
 __all__ = ["answer"]
 

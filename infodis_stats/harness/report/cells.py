@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from infodis_stats.report.numbers import significant
+from infodis_stats.plots.numbers import significant
 
 __all__ = ["ends", "known_or_nan", "points", "share"]
 

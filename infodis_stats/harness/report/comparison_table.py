@@ -5,7 +5,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from infodis_stats.report.numbers import significant
+from infodis_stats.plots.numbers import significant
 
 __all__ = ["comparison_sentences", "comparison_table"]
 

@@ -20,9 +20,9 @@ from infodis_stats.harness.report.figures import forest_figure, margins_figure, 
 from infodis_stats.harness.report.verdicts import diagnose_evaluation
 from infodis_stats.harness.report.view import View, scores_of
 from infodis_stats.io.files import writable_folder
+from infodis_stats.plots.numbers import significant
 from infodis_stats.report.conventions import model_points
 from infodis_stats.report.document import Answer, Document, Figure, Heading, Note, Points, Section, Table, Verdicts
-from infodis_stats.report.numbers import significant
 from infodis_stats.report.page import files_of, write_texts
 
 __all__ = ["harness_document", "write_harness_report"]

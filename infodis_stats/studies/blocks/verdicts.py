@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from infodis_stats.diagnostics import Verdict
-from infodis_stats.report.numbers import percent, significant
+from infodis_stats.plots.numbers import percent, significant
 from infodis_stats.studies.verdicts import bias_verdict
 from infodis_stats.studies.view import Study
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from infodis_stats.diagnostics import Verdict
 from infodis_stats.diagnostics.verdict import counted
-from infodis_stats.report.numbers import significant
+from infodis_stats.plots.numbers import significant
 from infodis_stats.studies.verdicts import FAMILY, bias_verdict
 from infodis_stats.studies.view import Study
 

@@ -7,9 +7,9 @@ from scipy import stats
 
 import infodis_stats as ids
 from infodis_stats.plots.calibration_cells import cells, clean_cells, main_level
+from infodis_stats.plots.numbers import percent
 from infodis_stats.report.html import render_html
 from infodis_stats.report.markdown import render_markdown
-from infodis_stats.report.numbers import percent
 from infodis_stats.studies import document_of
 from infodis_stats.studies.calibration.report.answer import answer
 from infodis_stats.studies.calibration.report.cells import main_interval

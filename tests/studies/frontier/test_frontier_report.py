@@ -8,10 +8,10 @@ import pytest
 
 import infodis_stats as ids
 from infodis_stats.plots.frontier import plot_gains
+from infodis_stats.plots.numbers import significant
 from infodis_stats.plots.palette import shade_of
 from infodis_stats.report.html import render_html
 from infodis_stats.report.markdown import render_markdown
-from infodis_stats.report.numbers import significant
 from infodis_stats.report.svg import svg_of
 from infodis_stats.studies import document_of
 from infodis_stats.studies.frontier.report.answer import answer

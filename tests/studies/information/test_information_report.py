@@ -7,10 +7,10 @@ import pytest
 
 from infodis_stats.cli import main
 from infodis_stats.plots.families import families, family_of, looks
+from infodis_stats.plots.numbers import band, significant
 from infodis_stats.report.document import BEST, TIED
 from infodis_stats.report.html import render_html
 from infodis_stats.report.markdown import render_markdown
-from infodis_stats.report.numbers import band, significant
 from infodis_stats.studies import diagnose
 from infodis_stats.studies.information.report.answer import answer, inside
 from infodis_stats.studies.information.report.tables import cost_table, lead_table, numeric_tables, total_table

@@ -5,7 +5,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from infodis_stats.diagnostics.verdict import counted
-from infodis_stats.report.numbers import band, percent, significant
+from infodis_stats.plots.numbers import band, percent, significant
 from infodis_stats.studies.view import Study
 
 __all__ = ["answer", "has_exact_values", "perplexity"]

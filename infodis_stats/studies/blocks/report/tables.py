@@ -3,8 +3,8 @@
 import pandas as pd
 import xarray as xr
 
+from infodis_stats.plots.numbers import band, percent, significant
 from infodis_stats.report.frames import flat, frame
-from infodis_stats.report.numbers import band, percent, significant
 from infodis_stats.studies.blocks.report.answer import has_exact_values, perplexity
 from infodis_stats.studies.view import Study
 

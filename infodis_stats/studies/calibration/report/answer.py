@@ -5,7 +5,7 @@ import xarray as xr
 
 from infodis_stats.diagnostics.verdict import counted
 from infodis_stats.plots.calibration_cells import cautioned_cells, cells, clean_cells, main_level
-from infodis_stats.report.numbers import percent, significant
+from infodis_stats.plots.numbers import percent, significant
 from infodis_stats.studies.calibration.report.cells import SHORT, main_interval, mean_coverage
 from infodis_stats.studies.view import Study
 

@@ -5,8 +5,8 @@ import itertools
 import pandas as pd
 
 from infodis_stats.plots.calibration_cells import cautioned_cells, cells, clean_cells, flag_shares, main_level
+from infodis_stats.plots.numbers import percent, significant
 from infodis_stats.report.frames import flat
-from infodis_stats.report.numbers import percent, significant
 from infodis_stats.results.error_bars import SAMPLE_CAUTIONS
 from infodis_stats.studies.calibration.report.cells import SHORT, mean_coverage
 from infodis_stats.studies.view import Study

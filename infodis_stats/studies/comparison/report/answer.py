@@ -8,7 +8,7 @@ import xarray as xr
 from statsmodels.stats.proportion import proportion_confint
 
 from infodis_stats.diagnostics.verdict import concise, counted
-from infodis_stats.report.numbers import band, percent, significant
+from infodis_stats.plots.numbers import band, percent, significant
 from infodis_stats.studies.comparison.report.learned import law_gaps
 from infodis_stats.studies.comparison.report.subjects import subject_sentences
 from infodis_stats.studies.comparison.report.winners import Winner, winner_of

@@ -9,9 +9,9 @@ import pandas as pd
 from infodis_stats import analysis
 from infodis_stats.plots.hover import add_hover
 from infodis_stats.plots.items import subsample, subsample_note
+from infodis_stats.plots.numbers import band, significant
 from infodis_stats.plots.panels import panels
 from infodis_stats.plots.style import STYLE
-from infodis_stats.report.numbers import band, significant
 from infodis_stats.report.svg import to_svg
 from infodis_stats.studies.view import Study
 

@@ -6,7 +6,7 @@ import pandas as pd
 import xarray as xr
 
 from infodis_stats.diagnostics.verdict import counted
-from infodis_stats.report.numbers import band, significant
+from infodis_stats.plots.numbers import band, significant
 from infodis_stats.studies.view import Study
 
 __all__ = ["subject_sentences", "subject_table"]

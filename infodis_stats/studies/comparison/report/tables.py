@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pandas as pd
 import xarray as xr
 
+from infodis_stats.plots.numbers import band, percent, significant
 from infodis_stats.report.document import BEST, TIED
 from infodis_stats.report.frames import flat, frame
-from infodis_stats.report.numbers import band, percent, significant
 from infodis_stats.results.validity import held
 from infodis_stats.studies.comparison.report.winners import Winner, winner_of
 from infodis_stats.studies.view import Study

@@ -3,7 +3,7 @@
 import xarray as xr
 
 from infodis_stats.diagnostics.verdict import counted
-from infodis_stats.report.numbers import band, percent
+from infodis_stats.plots.numbers import band, percent
 from infodis_stats.studies.view import Study
 
 __all__ = ["answer"]

@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from infodis_stats import analysis
 from infodis_stats.diagnostics.verdict import counted
-from infodis_stats.report.numbers import band, significant
+from infodis_stats.plots.numbers import band, significant
 from infodis_stats.studies.frontier.report.cells import autos
 from infodis_stats.studies.view import Study
 

@@ -4,7 +4,7 @@ import math
 
 import xarray as xr
 
-from infodis_stats.report.numbers import band
+from infodis_stats.plots.numbers import band
 
 __all__ = ["autos", "averaged"]
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from infodis_stats.plots.numbers import band, significant
 from infodis_stats.report.document import BEST, TIED
 from infodis_stats.report.frames import flat
-from infodis_stats.report.numbers import band, significant
 from infodis_stats.studies.frontier.report.cells import autos, averaged
 from infodis_stats.studies.view import Study
 

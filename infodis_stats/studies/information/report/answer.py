@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from infodis_stats.diagnostics.verdict import counted
-from infodis_stats.report.numbers import band, significant
+from infodis_stats.plots.numbers import band, significant
 from infodis_stats.studies.comparison.report.answer import bias_sentence, coverage_sentences
 from infodis_stats.studies.view import Study
 

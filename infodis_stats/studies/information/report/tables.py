@@ -4,8 +4,8 @@ import itertools
 
 import pandas as pd
 
+from infodis_stats.plots.numbers import band, significant
 from infodis_stats.report.frames import flat, frame
-from infodis_stats.report.numbers import band, significant
 from infodis_stats.studies.comparison.report.tables import coverage_cell, efficiency_cell, mark, marked
 from infodis_stats.studies.comparison.report.tables import numeric_tables as comparison_tables
 from infodis_stats.studies.comparison.report.winners import winner_of

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
-from infodis_stats.report.numbers import significant
+from infodis_stats.plots.numbers import significant
 from infodis_stats.studies.likelihoods.report.comparable import comparable
 from infodis_stats.studies.view import Study
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from infodis_stats.report.numbers import significant
+from infodis_stats.plots.numbers import significant
 
 __all__ = ["Comparable", "comparable"]
 

@@ -7,8 +7,8 @@ import xarray as xr
 
 from estimators import estimator
 from estimators.masked.published import Published
+from infodis_stats.plots.numbers import significant
 from infodis_stats.report.frames import flat, frame
-from infodis_stats.report.numbers import significant
 from infodis_stats.results.estimands import ESTIMANDS
 from infodis_stats.studies.likelihoods.report.answer import ran, signed_percent, value_in_words
 from infodis_stats.studies.likelihoods.report.comparable import comparable

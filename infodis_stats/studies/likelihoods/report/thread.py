@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pandas as pd
 import xarray as xr
 
+from infodis_stats.plots.numbers import significant
 from infodis_stats.report.document import Heading, Note, Points, Section, Table
-from infodis_stats.report.numbers import significant
 from infodis_stats.studies.likelihoods.report.answer import ran, signed_percent
 from infodis_stats.studies.view import Study
 
