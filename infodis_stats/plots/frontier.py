@@ -21,7 +21,7 @@ __all__ = ["plot_frontier", "plot_gains", "row_names"]
 
 COLUMNS = 2
 CELL = 0.26  # inches high
-WIDEST = 0.6
+WIDEST = 1.2
 ABOVE, BELOW, RIGHT = 0.3, 0.32, 0.1  # inches around the cells of a panel
 LEGEND = 0.2  # inches per row
 CORNER = 0.28, 0.5  # of the width and the height of a cell
