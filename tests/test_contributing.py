@@ -125,7 +125,7 @@ def test_a_new_kind_of_study_is_run_diagnosed_and_reported(check_file, tmp_path)
     assert [verdict.check for verdict in ids.diagnose(tree).verdicts] == ["exact values"]
     assert ids.diagnose(tree).verdict == "fine"
     page = ids.write_report(tree, tmp_path / "out").read_text()
-    for part in ("A kind of &lt;b&gt;tomorrow", "exact values", "The mean error is", "<h2>Errors</h2>", "Provenance"):
+    for part in ("A kind of &lt;b&gt;tomorrow", "exact values", "The mean error is", ">Errors</h2>", "Provenance"):
         assert part in page
     assert len(pd.read_csv(tmp_path / "out" / "tables" / "errors.csv")) == 3
     assert "## Errors" in (tmp_path / "out" / "report.md").read_text()

@@ -82,9 +82,15 @@ def plot_bracket(result: xr.Dataset, *, ax: Ax = None) -> Drawn:
     handles = [
         Line2D([], [], color=BLUE, marker="o", markersize=4),
         Line2D([], [], color=GREEN, linewidth=5.0, alpha=0.6),
-        Line2D([], [], color=GREEN, linestyle="", marker=5, markersize=4),
+        *(Line2D([], [], color=GREEN, linestyle="", marker=mark, markersize=4) for mark in (5, 4)),
     ]
-    legend(axes, handles, [f"any-order value, {percent}", f"order-marginal value, {percent} bracket", "its two bounds"])
+    drawn = [
+        f"any-order value, {percent}",
+        f"order-marginal value, {percent} bracket",
+        "its lower bound",
+        "its upper bound",
+    ]
+    legend(axes, handles, drawn)
     texts = [
         f"{name}, order-marginal value: {low:.5g} to {high:.5g} nats"
         for name, low, high in zip(names, *(ends.tolist() for ends in bracket), strict=True)

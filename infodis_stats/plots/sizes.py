@@ -50,6 +50,8 @@ def plot_sizes(sizes: xr.Dataset, *, ax: Ax = None) -> Drawn:
         raise InputError(f"plot_sizes needs the result of estimate_sizes, got {_kind(sizes)}")
     if "sequence" not in sizes["size_nll"].dims:
         sizes = sizes.expand_dims("sequence")
+    if sizes["size_nll"].ndim != 2:
+        raise InputError("plot_sizes needs mask sizes of each sequence, got a selection without their dimension")
     if not sizes.sizes["sequence"]:
         raise InputError("plot_sizes needs at least one sequence")
     rows = range(min(SHOWN, sizes.sizes["sequence"]))

@@ -1,5 +1,6 @@
 """A list of the reports in a folder, from what their pages say of themselves."""
 
+from collections import Counter
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -38,7 +39,7 @@ def write_index(folder: Path | str) -> Path:
     Raises
     ------
     InputError
-        If there is no such folder, or no report in it, or ``README.md`` is not such a list.
+        If there is no such folder, or no report in it, or ``index.html`` or ``README.md`` there is not such a list.
     StoreError
         If a file cannot be read or written.
 
@@ -57,13 +58,14 @@ def write_index(folder: Path | str) -> Path:
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder")
     try:
-        reports = [report for page in sorted(folder.glob("*/*.html")) if (report := _read(page))]
+        pages = [page for page in sorted(folder.glob("*/*.html")) if page.is_file()]
+        reports = [report for page in pages if (report := _read(page))]
         notes = sorted(page for page in folder.glob("*.md") if page.name != "README.md")
         titles = [(page.name, _title(page)) for page in notes]
-        readme = folder / "README.md"
-        if readme.is_file() and OURS not in readme.read_text(encoding="utf-8"):
-            raise InputError(f"{readme} is not a list of reports; move it, because a list would replace it")
-    except (OSError, UnicodeDecodeError) as error:
+        for list_of_ours in (folder / "index.html", folder / "README.md"):
+            if list_of_ours.is_file() and OURS not in _text(list_of_ours):
+                raise InputError(f"{list_of_ours} is not a list of reports; move it, because a list would replace it")
+    except OSError as error:
         raise StoreError(f"{folder}: a page cannot be read: {error}") from error
     if not reports:
         raise InputError(f"no subfolder of {folder} contains the page of a report")
@@ -89,10 +91,11 @@ class _Report:
 
 
 def _document(folder: Path, reports: list[_Report], notes: list[tuple[str, str]], suffix: str) -> Document:
+    count = Counter(report.title for report in reports)
     entries = [
         Entry(
-            report.title,
-            report.page.with_suffix(suffix).relative_to(folder).as_posix(),
+            report.title if count[report.title] == 1 else f"{report.title} ({report.page.parent.name})",
+            _beside(report.page, suffix).relative_to(folder).as_posix(),
             report.kind,
             report.verdict,
             report.finding,
@@ -108,9 +111,19 @@ def _document(folder: Path, reports: list[_Report], notes: list[tuple[str, str]]
     )
 
 
+def _beside(page: Path, suffix: str) -> Path:
+    """Return the same report in another format, if it is there."""
+    other = page.with_suffix(suffix)
+    return other if other.is_file() else page
+
+
+def _text(page: Path) -> str:
+    return page.read_text(encoding="utf-8", errors="replace")  # a page of somebody else may have any encoding
+
+
 def _read(page: Path) -> _Report | None:
     """Return what a page says of itself; nothing if it is not a report of ours."""
-    with page.open(encoding="utf-8") as file:
+    with page.open(encoding="utf-8", errors="replace") as file:
         head = _Head(file.read(HEAD))
     facts = head.facts
     if facts.get("generator") != "infodis-stats" or facts.get("kind", "index") == "index":
@@ -121,7 +134,7 @@ def _read(page: Path) -> _Report | None:
 
 def _title(page: Path) -> str:
     """Return the first heading of a page of Markdown; its name if it has none."""
-    lines = page.read_text(encoding="utf-8").splitlines()
+    lines = _text(page).splitlines()
     return next((line.removeprefix("# ").strip() for line in lines if line.startswith("# ")), page.stem)
 
 

@@ -57,6 +57,33 @@ def test_a_page_without_verdict_or_findings_is_listed(tmp_path):
     assert 'A "quoted" one.' in readme
 
 
+def test_equal_titles_are_followed_by_their_folders(tmp_path):
+    for name in ("first", "second"):
+        ids.write_scans({"codon": SCAN}, tmp_path / name)
+    text = "".join(Outline(write_index(tmp_path).read_text(encoding="utf-8")).text)
+    assert "Substitution scan: codon (first)" in text
+    assert "Substitution scan: codon (second)" in text
+
+
+def test_links_lead_to_the_page_where_its_markdown_is_missing(folder):
+    (folder / "a scan" / "scan.md").unlink()
+    assert "](a%20scan/scan.html)" in write_index(folder).with_name("README.md").read_text(encoding="utf-8")
+
+
+def test_pages_in_another_encoding_and_folders_named_like_pages_are_no_reports(folder):
+    (folder / "other" / "bad.html").write_bytes(b"\xff\xfe<html>")
+    (folder / "other" / "folder.html").mkdir()
+    assert write_index(folder).is_file()
+
+
+@pytest.mark.parametrize("name", ["index.html", "README.md"])
+def test_a_file_that_is_no_list_is_kept(folder, name):
+    (folder / name).write_text("my own page")
+    with pytest.raises(ids.InfodisError, match=f"{name} is not a list of reports; move it"):
+        write_index(folder)
+    assert (folder / name).read_text() == "my own page"
+
+
 def test_the_command_writes_it_and_says_what_is_wrong(folder, capsys):
     status, out, _ = run(capsys, "index", str(folder))
     assert (status, out) == (0, f"The list is {folder / 'index.html'}\n")
