@@ -47,6 +47,18 @@ def plot_coverage(tree: xr.DataTree, *, ax: Ax = None) -> Drawn:
     ------
     InputError
         If it is no such study.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> from matplotlib.figure import Figure
+    >>> law = {"kind": "markov-chain", "order": 1, "alphabet": "ACGT"}
+    >>> targets = [{"name": "short", "count": 2, "length": 6}]
+    >>> study = {"kind": "calibration", "title": "Coverage", "seed": 1, "passes": [4], "replicates": [4], "draws": 8}
+    >>> study |= {"estimators": ["uniform-count"], "intervals": ["auto", "student-t"]}
+    >>> tree = ids.run_study(study | {"subjects": [{"name": "DNA", "law": law, "targets": targets}]})
+    >>> [axis.get_title() for axis in ids.plot_coverage(tree, ax=Figure())]
+    ['auto', 'student-t']
     """
     summary = summary_of(tree, "plot_coverage", *NEEDED)
     level = main_level(summary)

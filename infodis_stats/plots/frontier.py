@@ -60,6 +60,18 @@ def plot_frontier(tree: xr.DataTree, *, ax: Ax = None) -> Drawn:
     ------
     InputError
         If it is no such study.
+
+    Examples
+    --------
+    >>> import infodis_stats as ids
+    >>> from matplotlib.figure import Figure
+    >>> law = {"kind": "markov-chain", "order": 1, "alphabet": "ACGT"}
+    >>> targets = [{"name": "short", "count": 2, "length": 6}]
+    >>> study = {"kind": "frontier", "title": "Best", "seed": 1, "passes": [4], "replicates": 8}
+    >>> study |= {"estimators": ["time-free", "uniform-count"], "rivals": ["time-free"]}
+    >>> tree = ids.run_study(study | {"subjects": [{"name": "DNA", "law": law, "targets": targets}]})
+    >>> [passes.get_text() for passes in ids.plot_frontier(tree, ax=Figure()).get_xticklabels()]
+    ['4']
     """
     summary = summary_of(tree, "plot_frontier", "winner", "regret", "tied", "exact", "subject", "length", "rival")
     return plot_gains(summary, str(summary["rival"].values[0]), ax=ax)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import infodis_stats as ids
 from infodis_stats import cli
 
 COMMANDS = (["estimators"], ["intervals", "--json"], ["--help"], ["nll", "absent.toml", "absent.txt"])
@@ -56,4 +57,4 @@ def test_the_version(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["--version"])
     assert ended.value.code == 0
-    assert capsys.readouterr().out == "infodis-stats 0.1.0\n"
+    assert capsys.readouterr().out == f"infodis-stats {ids.__version__}\n"

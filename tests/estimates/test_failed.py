@@ -187,7 +187,7 @@ class TestReaders:
         assert found["failed"].verdict == "caution"
         assert found["failed"].items == (BAD,)
         assert "nan" not in found["precision"].measured
-        assert "have no estimate" in ids.write_diagnosis(result, tmp_path).read_text()
+        assert "no estimate for 1 of 6 rows" in ids.write_diagnosis(result, tmp_path).read_text()
 
     def test_results_are_stored(self, result, tmp_path):
         result.to_netcdf(tmp_path / "result.nc", engine="h5netcdf")

@@ -93,7 +93,7 @@ def test_control_the_right_arguments_are_accepted(name):
         ({"level": 95}, "a confidence level must be between 0 and 1, got 95"),
         ({"simultaneous": "no"}, "simultaneous must be True or False, got 'no' (str)"),
         ({"device": 0.5}, "device must be a torch device such as 'cpu' or 'cuda', got float"),
-        ({"progress": True}, "progress must be a function of a number of passes, got bool"),
+        ({"progress": 1}, "progress must be a function of a number of passes, or True for a bar, got int"),
     ],
 )
 def test_sentences_name_the_argument(change, sentence):
