@@ -15,7 +15,7 @@ TOKENS = LAW.sample(3, length=12, seed=1)
 def az():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # arviz 0.23 warns once a day of its next version
-        import arviz  # noqa: PLC0415
+        import arviz  # noqa: PLC0415  it warns once a day, where warnings are errors
 
         return arviz
 
@@ -42,7 +42,7 @@ def test_arviz_summarises_plots_and_counts(az, result):
     assert (table["r_hat"].astype(float) < 1.1).all()
     size = az.ess(data)["nll"].values
     assert ((size > 200) & (size < 800)).all()  # 400 independent draws
-    from matplotlib import pyplot  # noqa: PLC0415
+    from matplotlib import pyplot  # noqa: PLC0415  chooses a backend
 
     assert az.plot_forest(data) is not None
     pyplot.close("all")

@@ -76,7 +76,7 @@ class PretrainedNetwork(ABC):
         from infodis_stats.notebook import model_facts  # noqa: PLC0415  only notebooks need it
 
         small = sum(weights.numel() for weights in self.network.parameters()) < 5e8
-        sizes = {"vocabulary": self.vocabulary, "longest": f"{self.longest} tokens"}  # type: ignore[attr-defined]
+        sizes = {"vocabulary": self.vocabulary, "longest": f"{self.longest} tokens"}  # type: ignore[attr-defined]  # of a subclass
         return model_facts(self, hashed=small, **sizes, **self.conventions())
 
     def describe(self) -> str:
